@@ -1,0 +1,37 @@
+"""The one base class of the errors that are meant for people, and the place that an error points at.
+
+Each room defines its own subclasses, one per cause, carrying data. Rendering is `farm.cli.rendering`'s job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a text something stands. `line` and `column` count from 1; 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+class FarmError(Exception):
+    """Something that a person has to know: what happened, where, and what to do about it.
+
+    `code` is a stable machine-readable name (kebab case), `remedy` one imperative sentence or empty,
+    `place` the position in a file where there is one. `exit_status` is what a command ends with.
+    """
+
+    code: str = "error"
+    exit_status: int = 1
+
+    def __init__(self, message: str, *, remedy: str = "", place: Place | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.place = place

@@ -1,0 +1,20 @@
+"""The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
+
+from farm.names.canonical_json import NotCanonicalizableError, canonical_json
+from farm.names.digest import Digest, InvalidDigestError
+from farm.names.package_name import InvalidPackageNameError, PackageName
+from farm.names.platform import InvalidPlatformError, Platform
+from farm.names.version import InvalidVersionError, Version
+
+__all__ = [
+    "Digest",
+    "InvalidDigestError",
+    "InvalidPackageNameError",
+    "InvalidPlatformError",
+    "InvalidVersionError",
+    "NotCanonicalizableError",
+    "PackageName",
+    "Platform",
+    "Version",
+    "canonical_json",
+]

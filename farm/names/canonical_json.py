@@ -1,0 +1,49 @@
+"""Canonical JSON (RFC 8785, JCS) for values that hold no floating-point numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from farm.errors import FarmError
+
+_LARGEST_EXACT_INTEGER = 2**53 - 1
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+class NotCanonicalizableError(FarmError):
+    """A value has no canonical JSON form here: a float, an integer over 2**53, a key or text outside the rules."""
+
+    code = "not-canonicalizable"
+
+
+def canonical_json(value: Any) -> bytes:
+    """Encode dicts, lists, tuples, strings, integers, booleans and None as RFC 8785 says.
+
+    Floats are refused: nothing in the farm's formats needs one, and their text form is where encoders differ.
+    Object keys are limited to the Basic Multilingual Plane, where code-point order is the UTF-16 order of the RFC.
+    Raises `NotCanonicalizableError`.
+    """
+    _check(value)
+    try:
+        return _encode(value).encode("utf-8")
+    except (UnicodeEncodeError, TypeError, ValueError) as error:
+        raise NotCanonicalizableError(f"no canonical JSON: {error}") from error
+
+
+def _check(value: Any) -> None:
+    if value is None or isinstance(value, str | bool):
+        return
+    if isinstance(value, int):
+        if abs(value) > _LARGEST_EXACT_INTEGER:
+            raise NotCanonicalizableError(f"the integer {value} is larger than 2**53 - 1")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or any(character > "\uffff" for character in key):
+                raise NotCanonicalizableError(f"{key!r} cannot be a key")
+            _check(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item)
+    else:
+        raise NotCanonicalizableError(f"a {type(value).__name__} has no place in canonical JSON")
