@@ -1,6 +1,7 @@
 """The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
 
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
+from farm.names.declared import HostNeeds, Plugin
 from farm.names.digest import Digest, InvalidDigestError
 from farm.names.package_name import InvalidPackageNameError, PackageName
 from farm.names.platform import InvalidPlatformError, Platform
@@ -8,6 +9,7 @@ from farm.names.version import InvalidVersionError, Version
 
 __all__ = [
     "Digest",
+    "HostNeeds",
     "InvalidDigestError",
     "InvalidPackageNameError",
     "InvalidPlatformError",
@@ -15,6 +17,7 @@ __all__ = [
     "NotCanonicalizableError",
     "PackageName",
     "Platform",
+    "Plugin",
     "Version",
     "canonical_json",
 ]

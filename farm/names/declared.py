@@ -1,0 +1,55 @@
+"""What only a person knows about a package and therefore declares: needs of the host, and who loads its plugins.
+
+Values alone; recipes read them from a file, descriptors carry them. They decide nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class HostNeeds:
+    """What a package asks of the host that runs it.
+
+    `kernel` is the least version of Linux (`5.6`) or empty, `features` are kernel configuration names
+    (`CONFIG_IO_URING`), `capabilities` are names as in capabilities(7) (`CAP_NET_RAW`).
+    """
+
+    kernel: str = ""
+    features: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the needs as plain values for canonical JSON."""
+        return {"kernel": self.kernel, "features": list(self.features), "capabilities": list(self.capabilities)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> HostNeeds:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        return cls(str(value["kernel"]), tuple(value["features"]), tuple(value["capabilities"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Files of a package that only a certain program loads.
+
+    `path` is a glob over package paths (`lib/bash/*`, where `*` does not cross a slash and `**` does), `loader`
+    the command whose closure must export what the plugins import (`bash`).
+    """
+
+    path: str
+    loader: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plugin declaration as plain values for canonical JSON."""
+        return {"path": self.path, "loader": self.loader}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Plugin:
+        """Read what `to_dict` wrote; `KeyError` when it is something else."""
+        return cls(str(value["path"]), str(value["loader"]))

@@ -1,0 +1,37 @@
+"""Recipes: text with marks → checked values. Pure: reading a directory of recipes is a face's job."""
+
+from farm.recipe.channel import ChannelPolicy, Gate
+from farm.recipe.distribution import Distribution
+from farm.recipe.recipe import (
+    DEFAULT_SOURCE_EPOCH,
+    SOURCE_DIRECTORY,
+    SOURCES_DIRECTORY,
+    Limits,
+    Origin,
+    Output,
+    Recipe,
+    Source,
+    Step,
+    Test,
+)
+from farm.recipe.toolchain import InvalidLockError, LockedDeb, ToolchainDefinition, ToolchainLock
+
+__all__ = [
+    "DEFAULT_SOURCE_EPOCH",
+    "SOURCES_DIRECTORY",
+    "SOURCE_DIRECTORY",
+    "ChannelPolicy",
+    "Distribution",
+    "Gate",
+    "InvalidLockError",
+    "Limits",
+    "LockedDeb",
+    "Origin",
+    "Output",
+    "Recipe",
+    "Source",
+    "Step",
+    "Test",
+    "ToolchainDefinition",
+    "ToolchainLock",
+]

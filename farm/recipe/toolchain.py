@@ -1,0 +1,129 @@
+"""Toolchains as data: what a person asks for, and the locked list of Debian packages that it came to.
+
+Resolving and fetching are the engine's job; here are values and the text form of a lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError, Place
+from farm.names import Digest, InvalidDigestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class InvalidLockError(FarmError):
+    """A line of a toolchain's lock is not what `farm toolchain lock` writes."""
+
+    code = "invalid-toolchain-lock"
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message, remedy="Write it again with farm toolchain lock.", place=place)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolchainDefinition:
+    """`recipes/toolchains/<name>.yaml`.
+
+    `packages` are asked for by name in the Debian suite `suite` (recommended packages are not taken). `excludes` are
+    dpkg path-exclude patterns (`/usr/share/man/*`); `removes` are globs of what is deleted after installation,
+    relative to the root (`var/log/*`).
+    """
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition as plain values for canonical JSON."""
+        return {
+            "name": self.name,
+            "suite": self.suite,
+            "packages": list(self.packages),
+            "excludes": list(self.excludes),
+            "removes": list(self.removes),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> ToolchainDefinition:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        return cls(
+            value["name"],
+            value["suite"],
+            tuple(value["packages"]),
+            tuple(value["excludes"]),
+            tuple(value["removes"]),
+        )
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the definition's canonical JSON."""
+        return Digest.of_json(self.to_dict())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LockedDeb:
+    """One Debian binary package, pinned. `size` in bytes; `filename` is its path in the archive's pool."""
+
+    name: str
+    version: str
+    architecture: str
+    digest: Digest
+    size: int
+    filename: str
+
+    def line(self) -> str:
+        """Return its line in a lock."""
+        return f"{self.name} {self.version} {self.architecture} {self.digest.hex} {self.size} {self.filename}\n"
+
+
+@dataclass(frozen=True)
+class ToolchainLock:
+    """`recipes/toolchains/<name>.lock`: every package of the toolchain, one a line, sorted by name."""
+
+    name: str
+    debs: tuple[LockedDeb, ...]
+
+    @classmethod
+    def from_text(cls, text: bytes, *, name: str, file: str) -> ToolchainLock:
+        """Read a lock; `file` is named in errors. Raises `InvalidLockError`."""
+        debs = []
+        for number, line in enumerate(text.decode("ascii", "replace").splitlines(), 1):
+            place = Place(file, number, 1)
+            debs.append(_read_line(line, place))
+            if len(debs) > 1 and debs[-2].name >= debs[-1].name:
+                raise InvalidLockError(f"{debs[-1].name} is out of order or there twice", place)
+        if not debs:
+            raise InvalidLockError("the lock names no package", Place(file))
+        return cls(name, tuple(debs))
+
+    def to_text(self) -> bytes:
+        """Return the text form, which `from_text` reads."""
+        return "".join(deb.line() for deb in sorted(self.debs)).encode("ascii")
+
+    @cached_property
+    def digest(self) -> Digest:
+        """The digest of the text form."""
+        return Digest.of(self.to_text())
+
+    @cached_property
+    def by_name(self) -> Mapping[str, LockedDeb]:
+        """The packages by name."""
+        return {deb.name: deb for deb in self.debs}
+
+
+def _read_line(line: str, place: Place) -> LockedDeb:
+    fields = line.split(" ")
+    if len(fields) != 6 or not all(fields):
+        raise InvalidLockError("a line has six fields: name version architecture sha256 size filename", place)
+    name, version, architecture, sha256, size, filename = fields
+    try:
+        return LockedDeb(name, version, architecture, Digest.from_hex(sha256), int(size), filename)
+    except (InvalidDigestError, ValueError) as error:
+        raise InvalidLockError(f"{name}: {error}", place) from error
