@@ -1,0 +1,222 @@
+"""The content-addressed store: immutable blobs on disk, known by their sha256.
+
+It knows nothing of what the bytes mean. A blob appears whole or not at all, survives a crash once its digest was
+returned, and is verified whenever it is read. Any number of processes may share a store.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Buffer
+
+_BUFFER = 1 << 20
+_SHARD = re.compile(r"[0-9a-f]{2}")
+_REST = re.compile(r"[0-9a-f]{62}")
+
+
+class BlobStore:
+    """A directory of blobs: `ROOT/sha256/ab/cdef…`, and `ROOT/tmp` for those that are still being written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def put_bytes(self, content: bytes) -> Digest:
+        """Store these bytes and return their digest. Bytes that are there already are not written again."""
+        digest = Digest.of(content)
+        path = self.path(digest)
+        with suppress(FileNotFoundError):
+            if path.stat().st_size == len(content) and path.read_bytes() == content:
+                _flush_directory(path.parent)  # another writer may have renamed it this very moment
+                return digest
+        with self.writer() as writer:
+            writer.write(content)
+            return writer.commit(digest)
+
+    def writer(self) -> BlobWriter:
+        """Return a writer for a blob whose digest will be known at its end; use it as a context manager."""
+        temporary = self.root / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        return BlobWriter(self, temporary)
+
+    def path(self, digest: Digest) -> Path:
+        """Return where the blob lies, whether or not it is there. Whoever reads it there does not verify it."""
+        return self.root / "sha256" / digest.hex[:2] / digest.hex[2:]
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether the blob is there (its bytes are not looked at)."""
+        return self.path(digest).is_file()
+
+    def size(self, digest: Digest) -> int:
+        """Return the blob's size in bytes; raises `MissingBlobError`."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            raise MissingBlobError(digest) from None
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open the blob as a stream (not seekable) that raises `CorruptBlobError` instead of yielding its last bytes
+        when they are not the blob's. Raises `MissingBlobError`.
+        """
+        try:
+            raw = self.path(digest).open("rb", buffering=0)
+        except FileNotFoundError:
+            raise MissingBlobError(digest) from None
+        return io.BufferedReader(_Verifying(raw, digest), _BUFFER)
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the verified bytes of a blob; raises `MissingBlobError`, `CorruptBlobError`."""
+        try:
+            content = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise MissingBlobError(digest) from None
+        actual = Digest.of(content)
+        if actual != digest:
+            raise CorruptBlobError(digest, actual, len(content))
+        return content
+
+    def verify(self, digest: Digest) -> None:
+        """Read the blob through; raises `MissingBlobError`, `CorruptBlobError`."""
+        with self.open(digest) as stream:
+            while stream.read(_BUFFER):
+                pass
+
+    def iter(self) -> Iterator[Digest]:
+        """Yield the digests of all blobs, sorted. Blobs that come or go meanwhile may or may not be among them."""
+        base = self.root / "sha256"
+        for shard in sorted(name for name in _names(base) if _SHARD.fullmatch(name)):
+            for rest in sorted(name for name in _names(base / shard) if _REST.fullmatch(name)):
+                yield Digest.from_hex(shard + rest)
+
+    def delete(self, digest: Digest) -> None:
+        """Remove the blob if it is there. Streams that are open on it go on reading."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def sweep(self) -> int:
+        """Remove what killed writers have left in `ROOT/tmp`, and return how many files that were."""
+        swept = 0
+        for name in _names(self.root / "tmp"):
+            path = self.root / "tmp" / name
+            with suppress(FileNotFoundError), path.open("rb") as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a living writer holds this lock
+                path.unlink()
+                swept += 1
+        return swept
+
+
+class BlobWriter:
+    """Writes one blob. Leaving the context without `commit` leaves nothing behind."""
+
+    def __init__(self, store: BlobStore, directory: Path) -> None:
+        self._store = store
+        self._temporary, descriptor = _create_locked(directory)
+        self._raw = io.FileIO(descriptor, "wb")
+        self._file = io.BufferedWriter(self._raw, _BUFFER)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._raw.closed:
+            self._temporary.unlink(missing_ok=True)
+            self._raw.close()  # before its buffer, which would write out what belongs to nobody
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes."""
+        self._hash.update(data)
+        self._file.write(data)
+        self.size += len(data)
+
+    def commit(self, expected: Digest | None = None) -> Digest:
+        """Make the blob durable under its digest, and return that.
+
+        A blob of that digest which is there already is replaced, so that writing it again mends one that rotted.
+        Raises `BlobMismatchError` (and stores nothing) when the content is not `expected`.
+        """
+        digest = Digest.from_hex(self._hash.hexdigest())
+        if expected is not None and digest != expected:
+            raise BlobMismatchError(expected, digest, self.size)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        final = self._store.path(digest)
+        if not final.parent.is_dir():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            _flush_directory(final.parent.parent)
+            _flush_directory(final.parent.parent.parent)
+        self._temporary.replace(final)
+        _flush_directory(final.parent)
+        self._file.close()
+        return digest
+
+
+class _Verifying(io.RawIOBase):
+    """Hashes what passes, and raises in place of the last bytes when the whole is not what it should be."""
+
+    def __init__(self, raw: io.FileIO, digest: Digest) -> None:
+        self._raw = raw
+        self._digest = digest
+        self._hash = hashlib.sha256()
+        self._seen = 0
+        self._size = os.fstat(raw.fileno()).st_size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        count = self._raw.readinto(view) or 0
+        self._hash.update(view[:count])
+        self._seen += count
+        if self._seen >= self._size or (count == 0 and len(view)):
+            actual = Digest.from_hex(self._hash.hexdigest())
+            if actual != self._digest:
+                raise CorruptBlobError(self._digest, actual, self._seen)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _create_locked(directory: Path) -> tuple[Path, int]:
+    while True:
+        path = directory / secrets.token_hex(16)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else a sweep came between the two calls
+            return path, descriptor
+        os.close(descriptor)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return [path.name for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+def _flush_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
