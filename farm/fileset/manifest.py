@@ -5,13 +5,18 @@ A manifest holds no owner, time or extended attribute. Which paths and links it 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farm.errors import FarmError
 from farm.fileset import rules
-from farm.names import Digest, canonical_json
+from farm.fileset.refusal import Refusal
+from farm.names import Digest, InvalidDigestError, canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 FORMAT = 1
 
@@ -21,9 +26,22 @@ class InvalidManifestError(FarmError):
 
     code = "invalid-manifest"
 
-    def __init__(self, message: str, *, path: str = "") -> None:
-        super().__init__(f"{path}: {message}" if path else message)
+    def __init__(self, message: str, *, path: str = "", reason: Refusal | None = None) -> None:
+        # A path at fault may hold anything: it is shown escaped, and cut.
+        super().__init__(f"{path[:300]!r}: {message}" if path else message)
         self.path = path
+        self.reason = reason
+
+
+class OverlappingImportError(InvalidManifestError):
+    """Two parents of a FileSet want one path: two imports, or an import and the FileSet's own files."""
+
+    code = "overlapping-import"
+
+    def __init__(self, path: str, parents: tuple[str, str]) -> None:
+        super().__init__(f"both {parents[0]} and {parents[1]} want this path", path=path)
+        self.remedy = "Import the FileSets at paths of which none holds another, and keep own files out of them."
+        self.parents = parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +95,155 @@ class Import:
     def to_dict(self) -> dict[str, Any]:
         """Return the import as the manifest's canonical JSON spells it."""
         return {"path": self.path, "tree": str(self.tree)}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The entries of a tree, sorted by path and checked; made by `Manifest.of` or `Manifest.from_json`, then trusted.
+
+    `absolute_links` says that links may lead anywhere, as in a toolchain's root filesystem or a link forest.
+    """
+
+    # Not slotted, so that what is worked out from 40,000 entries is worked out once.
+    entries: tuple[Entry, ...]
+    imports: tuple[Import, ...] = ()
+    absolute_links: bool = False
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], imports: Iterable[Import] = (), *, absolute_links: bool = False) -> Manifest:
+        """Sort the entries, add the parent directories that are missing, and check every rule.
+
+        A directory may be named more than once; anything else that shares a path is refused.
+        Raises `InvalidManifestError`.
+        """
+        by_path: dict[str, Entry] = {}
+        for entry in entries:
+            _check_entry(entry, absolute_links=absolute_links)
+            if by_path.setdefault(entry.path, entry) is not entry:
+                _check_twin(by_path[entry.path], entry)
+        ordered_imports = tuple(sorted(imports, key=lambda item: item.path))
+        for item in ordered_imports:
+            _check_path(item.path)
+        for path in (*by_path, *(item.path for item in ordered_imports)):
+            _add_parents(by_path, path)
+        _check_imports(by_path, ordered_imports)
+        # UTF-8 keeps the order of code points, so the order of the text is the order of the path's bytes.
+        return cls(tuple(by_path[path] for path in sorted(by_path)), ordered_imports, absolute_links)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Read a canonical manifest; anything that does not encode to the very same bytes is refused.
+
+        Raises `InvalidManifestError`.
+        """
+        try:
+            document = json.loads(data)
+            if document["format"] != FORMAT:
+                raise InvalidManifestError(f"format {document['format']!r} is not {FORMAT}, the one known here")
+            manifest = cls.of(
+                (_entry_from_dict(item) for item in document["entries"]),
+                (Import(item["path"], Digest(item["tree"])) for item in document["imports"]),
+                absolute_links=document.get("links") == "any",
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
+            raise InvalidManifestError(f"not a manifest: {error!r:.200}") from error
+        if manifest.to_json() != data:
+            raise InvalidManifestError("the manifest is not in canonical form")
+        return manifest
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON (RFC 8785), of which the tree digest is taken."""
+        document: dict[str, Any] = {
+            "entries": [entry.to_dict() for entry in self.entries],
+            "format": FORMAT,
+            "imports": [item.to_dict() for item in self.imports],
+        }
+        if self.absolute_links:
+            document["links"] = "any"
+        return canonical_json(document)
+
+    @cached_property
+    def tree_digest(self) -> Digest:
+        """The digest of the canonical JSON: the name of the tree, and of the blob that holds the manifest."""
+        return Digest.of(self.to_json())
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Entry]:
+        """Every entry by its path."""
+        return {entry.path: entry for entry in self.entries}
+
+    def files(self) -> Iterator[File]:
+        """Give the regular files in the order of their paths."""
+        return (entry for entry in self.entries if isinstance(entry, File))
+
+    def store_path(self, name: str, version: str) -> str:
+        """Return the name of this tree's directory under `/packages`: name, version, 160 bits of the tree digest."""
+        return f"{name}-{version}-{self.tree_digest.store_key}"
+
+
+def _check_path(path: str) -> None:
+    if fault := rules.path_fault(path):
+        raise InvalidManifestError(fault.explanation, path=path, reason=fault)
+
+
+def _check_entry(entry: Entry, *, absolute_links: bool) -> None:
+    _check_path(entry.path)
+    if isinstance(entry, Link):
+        if fault := rules.link_fault(entry.path, entry.target, absolute=absolute_links):
+            message = f"{fault.explanation}: {entry.target[:300]!r}"
+            raise InvalidManifestError(message, path=entry.path, reason=fault)
+    elif isinstance(entry, File) and not 0 <= entry.size <= rules.LARGEST_FILE:
+        fault = Refusal.FILE_TOO_LARGE
+        raise InvalidManifestError(f"a size of {entry.size} bytes is out of range", path=entry.path, reason=fault)
+
+
+def _check_twin(first: Entry, second: Entry) -> None:
+    if isinstance(first, Directory) and isinstance(second, Directory):
+        return
+    fault = Refusal.DUPLICATE_NAME if type(first) is type(second) else Refusal.FILE_AND_DIRECTORY
+    raise InvalidManifestError(fault.explanation, path=first.path, reason=fault)
+
+
+def _add_parents(by_path: dict[str, Entry], path: str) -> None:
+    while above := rules.parent(path):
+        found = by_path.get(above)
+        if isinstance(found, Directory):
+            return
+        if found is not None:
+            fault = Refusal.LINK_AS_PARENT if isinstance(found, Link) else Refusal.FILE_AS_PARENT
+            raise InvalidManifestError(fault.explanation, path=path, reason=fault)
+        by_path[above] = Directory(above)
+        path = above
+
+
+def _check_imports(by_path: Mapping[str, Entry], imports: tuple[Import, ...]) -> None:
+    if not imports:
+        return
+    importers = {item.path: item for item in reversed(imports)}
+    for item in imports:
+        if importers[item.path] is not item:
+            raise OverlappingImportError(item.path, (str(importers[item.path].tree), str(item.tree)))
+    for path, owner in [(path, "its own files") for path in by_path] + [(i.path, str(i.tree)) for i in imports]:
+        above = path if owner == "its own files" else rules.parent(path)
+        while above:
+            if item_above := importers.get(above):
+                raise OverlappingImportError(path, (str(item_above.tree), owner))
+            above = rules.parent(above)
+
+
+def _entry_from_dict(item: Mapping[str, Any]) -> Entry:
+    """Read an entry as `to_dict` writes it. What is left over or miswritten shows when the whole is encoded again."""
+    path, kind = item["path"], item["type"]
+    if not isinstance(path, str):
+        raise InvalidManifestError(f"a path is a text, not {path!r:.100}")
+    if kind == "dir":
+        return Directory(path)
+    if kind == "link":
+        if not isinstance(item["target"], str):
+            raise InvalidManifestError("a target is a text", path=path)
+        return Link(path, item["target"])
+    if kind != "file":
+        raise InvalidManifestError(f"an entry has no type {kind!r:.100}", path=path)
+    if type(item["size"]) is not int:
+        raise InvalidManifestError("a size is a whole number", path=path)
+    return File(path, item["size"], Digest.from_hex(item["sha256"]), executable=item["mode"] == "0755")

@@ -46,7 +46,7 @@ class Version:
         self.text = text
         self._key = tuple(
             # The trailing 0 stands for the end of a part: above "~" (-1), below every other character.
-            (tuple(_rank(character) for character in letters) + (0,), int(digits or 0))
+            ((*map(_rank, letters), 0), int(digits or 0))
             for letters, digits in _RUNS.findall(text)
             if letters or digits
         )
