@@ -92,8 +92,8 @@ class DependencyArchive:
         archive = cls(
             tree=record.digest("tree"),
             store=record.text("store"),
-            archive=BlobRef.from_dict(record.value("archive")),
-            manifest=BlobRef.from_dict(record.value("manifest")),
+            archive=record.read("archive", BlobRef.from_dict),
+            manifest=record.read("manifest", BlobRef.from_dict),
             descriptor=record.digest("descriptor"),
         )
         record.end()
@@ -125,10 +125,10 @@ class BuildOrder:
         """Read what `to_dict` gave; raises `InvalidRecordError` and what `Plan.from_dict` raises."""
         record = Record(value, "build order")
         order = cls(
-            plan=Plan.from_dict(record.value("plan")),
+            plan=record.read("plan", Plan.from_dict),
             recipe_digest=record.digest("recipe-digest"),
             source_origins=record.each("source-origins", SourceOrigin.from_dict),
-            limits=Limits.from_dict(record.value("limits")),
+            limits=record.read("limits", Limits.from_dict),
             archives=record.each("archives", DependencyArchive.from_dict),
         )
         record.end()
@@ -160,10 +160,10 @@ class TestOrder:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
         record = Record(value, "test order")
         order = cls(
-            test=Test.from_dict(record.value("test")),
+            test=record.read("test", Test.from_dict),
             subject=record.digest("subject"),
             closure=record.each("closure", DependencyArchive.from_dict),
-            limits=Limits.from_dict(record.value("limits")),
+            limits=record.read("limits", Limits.from_dict),
         )
         record.end()
         return order
@@ -192,10 +192,10 @@ class BuiltPackage:
         """Read what `to_dict` gave; raises `InvalidRecordError` and what `Descriptor.from_dict` raises."""
         record = Record(value, "built package")
         package = cls(
-            descriptor=Descriptor.from_dict(record.value("descriptor")),
-            archive=BlobRef.from_dict(record.value("archive")),
-            manifest=BlobRef.from_dict(record.value("manifest")),
-            facts=BlobRef.from_dict(record.value("facts")),
+            descriptor=record.read("descriptor", Descriptor.from_dict),
+            archive=record.read("archive", BlobRef.from_dict),
+            manifest=record.read("manifest", BlobRef.from_dict),
+            facts=record.read("facts", BlobRef.from_dict),
         )
         record.end()
         return package

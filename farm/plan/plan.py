@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.errors import FarmError
-from farm.names import Digest, PackageName, Platform, Version, canonical_json
-from farm.names.declared import HostNeeds, Plugin
+from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, Version, canonical_json
 from farm.plan.record import Record
 from farm.recipe import Output, Step
 
@@ -173,7 +172,7 @@ class Plan:
             links=record.pairs("links"),
             replaces=record.texts("replaces"),
             plugins=record.each("plugins", Plugin.from_dict),
-            host=HostNeeds.from_dict(record.value("host")),
+            host=record.read("host", HostNeeds.from_dict),
             requires=record.texts("requires"),
             licence=record.text("licence"),
             shadows=record.texts("shadows"),

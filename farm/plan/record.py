@@ -73,12 +73,23 @@ class Record:
 
     def each(self, key: str, read: Callable[[Any], T]) -> tuple[T, ...]:
         """Take a list, each item read by `read`."""
-        return tuple(read(item) for item in self._as(list, key, self.value(key)))
+        return tuple(self._read(key, item, read) for item in self._as(list, key, self.value(key)))
+
+    def read(self, key: str, read: Callable[[Any], T]) -> T:
+        """Take a member that `read` makes a value of."""
+        return self._read(key, self.value(key), read)
 
     def end(self) -> None:
         """Refuse members that nobody took."""
         if self._left:
             raise InvalidRecordError(self._name, min(self._left, key=str), "is not known")
+
+    def _read(self, key: str, value: Any, read: Callable[[Any], T]) -> T:
+        try:
+            return read(value)
+        except (AttributeError, KeyError, TypeError) as error:
+            # Values of other rooms read plain mappings and say so when one has another shape.
+            raise InvalidRecordError(self._name, key, f"has another shape than it should: {error}") from error
 
     def _pair(self, key: str, item: Any) -> tuple[str, str]:
         pair = self._as(list, key, item)
