@@ -1,0 +1,98 @@
+"""The `farm` command itself: which verbs there are, and the one place where errors meet a person."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from farm import __version__
+from farm.errors import FarmError
+
+_VERBS = {
+    "build": "farm.cli.build:build",
+    "channel": "farm.cli.channel:channel",
+    "image": "farm.cli.image:image",
+    "info": "farm.cli.packages:info",
+    "install": "farm.cli.install:install",
+    "jobs": "farm.cli.jobs:jobs",
+    "keys": "farm.cli.keys:keys",
+    "lint": "farm.cli.lint:lint",
+    "log": "farm.cli.jobs:log",
+    "plan": "farm.cli.build:plan",
+    "rebuild": "farm.cli.build:rebuild",
+    "release": "farm.cli.release:release",
+    "run": "farm.cli.run:run",
+    "search": "farm.cli.packages:search",
+    "submit": "farm.cli.submit:submit",
+    "subscribe": "farm.cli.subscribe:subscribe",
+    "test": "farm.cli.build:test",
+    "toolchain": "farm.cli.toolchain:toolchain",
+    "up": "farm.cli.up:up",
+}
+"""Verb → where it lives. Loading one does not load the others, so that `farm --version` is quick."""
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        target = _VERBS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, name = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            if near := difflib.get_close_matches(args[0], _VERBS, n=1):
+                error.message += f" Did you mean {near[0]}?"
+            raise
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="farm %(version)s")
+def farm() -> None:
+    """Build, prove, publish and use curated sets of packages for containers.
+
+    \b
+    A first look, with nothing but this clone:
+      farm build jq
+      farm image build jq --tag jq:mine
+      docker run --rm --network none jq:mine jq -n '1+1'
+
+    Shell completion: eval "$(_FARM_COMPLETE=bash_source farm)"
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 130 interrupted."""
+    try:
+        result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False)
+    except FarmError as error:
+        from farm.cli.rendering import render_error
+
+        click.echo(render_error(error), err=True)
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("farm: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`farm log … | head`): that is its right, and no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,44 @@
+"""How errors look to a person: what happened, where, and what to do; colours on a terminal only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.recipe import RecipeError
+
+if TYPE_CHECKING:
+    from farm.errors import FarmError
+
+
+def render_error(error: FarmError) -> str:
+    """Return the lines for standard error. Click strips the colours when that is no terminal."""
+    if isinstance(error, RecipeError):
+        return str(error)
+    lines = [click.style("error: ", fg="red", bold=True) + error.message]
+    if error.place:
+        lines.append(click.style("   at: ", dim=True) + str(error.place))
+    if error.remedy:
+        lines.append(click.style(" help: ", fg="cyan") + error.remedy)
+    return "\n".join(lines)
+
+
+def table(rows: list[tuple[str, ...]], headings: tuple[str, ...]) -> str:
+    """Return rows under headings, in columns as wide as they need to be; the last column is not padded."""
+    widths = [max(len(row[n]) for row in [headings, *rows]) for n in range(len(headings))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [headings, *rows]
+    ]
+    return "\n".join([click.style(lines[0], bold=True), *lines[1:]])
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes as people say it: `340 B`, `1.4 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"

@@ -1,0 +1,1 @@
+"""Keys, signed statements, the release index and TUF metadata. Talks to no network and no database."""

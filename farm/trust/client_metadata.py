@@ -1,0 +1,154 @@
+"""The subscriber's side of TUF: from a pinned root to the newest release of a channel, verified.
+
+python-tuf's client does the verifying; this file gives it a way to read and turns its refusals into words that
+say what happened and what to do. It opens no connection itself: `read` brings the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Protocol
+
+from tuf.api import exceptions as tuf_errors
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.keys import key_from_dict
+from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, release_target
+from farm.trust.release_index import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from securesystemslib.signer import Key
+
+
+class UntrustedMetadataError(FarmError):
+    """Metadata of a channel does not hold: `reason` is expired, signature, rollback, mismatch, missing or network."""
+
+    code = "untrusted-metadata"
+
+    def __init__(self, reason: str, message: str, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+
+
+class RepositoryReader(Protocol):
+    """How bytes of a repository are brought: over HTTP, or from a directory."""
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Yield the content of the file at `path` from the repository's root; raises `FileNotFoundError`, `OSError`."""
+
+
+class _Fetcher(FetcherInterface):
+    def __init__(self, reader: RepositoryReader) -> None:
+        self._reader = reader
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        try:
+            yield from self._reader.stream(url)
+        except FileNotFoundError as error:
+            raise tuf_errors.DownloadHTTPError(f"{url} is not there", 404) from error
+        except OSError as error:
+            raise tuf_errors.DownloadError(f"{url}: {error}") from error
+
+
+class ChannelMetadata:
+    """The verified metadata of one repository, kept in `state` between runs; its root was pinned on subscribing."""
+
+    def __init__(self, state: Path, root: bytes, reader: RepositoryReader) -> None:
+        """`root` is the pinned root metadata: the first that this client trusts, wherever the repository is now."""
+        self._state = state
+        self._root = root
+        self._reader = reader
+
+    def newest(self, channel: str) -> tuple[Release, dict[str, Key]]:
+        """Fetch and verify all metadata; return the newest release and the builders' keys by key id.
+
+        Raises `UntrustedMetadataError`, `InvalidReleaseError`. What is kept is only ever replaced by newer, verified
+        metadata.
+        """
+        (self._state / "targets").mkdir(parents=True, exist_ok=True)
+        try:
+            updater = Updater(
+                metadata_dir=str(self._state),
+                metadata_base_url=f"{METADATA}/",
+                target_dir=str(self._state / "targets"),
+                target_base_url=f"{TARGETS}/",
+                fetcher=_Fetcher(self._reader),
+                config=UpdaterConfig(),
+                bootstrap=self._root,
+            )
+            updater.refresh()
+            builders = self._target(updater, BUILDERS_TARGET)
+            release = Release.from_json(self._target(updater, release_target(channel)))
+        except tuf_errors.RepositoryError as error:
+            raise _refusal(channel, error) from error
+        except tuf_errors.DownloadError as error:
+            raise UntrustedMetadataError(
+                "network",
+                f"cannot reach the repository of channel {channel}: {error}",
+                "Check the address and the network; what is installed goes on working.",
+            ) from error
+        if release.channel != channel:
+            raise UntrustedMetadataError(
+                "mismatch", f"the release of channel {channel} says it is of {release.channel}", _TELL_THE_OWNER
+            )
+        return release, read_builders(builders)
+
+    def _target(self, updater: Updater, path: str) -> bytes:
+        target = updater.get_targetinfo(path)
+        if target is None:
+            raise UntrustedMetadataError(
+                "missing", f"no role of this repository has signed {path}", "Ask the owner whether the channel exists."
+            )
+        local = self._state / "targets" / Digest.from_hex(target.hashes["sha256"]).hex
+        cached = updater.find_cached_target(target, str(local))
+        if cached is None:
+            updater.download_target(target, str(local))
+        content = local.read_bytes()
+        target.verify_length_and_hashes(content)
+        return content
+
+
+def read_builders(document: bytes) -> dict[str, Key]:
+    """Read the signed list of allowed builders into keys by key id; raises `UntrustedMetadataError`."""
+    try:
+        keys = [key_from_dict(form) for form in json.loads(document)["builders"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UntrustedMetadataError(
+            "mismatch", f"the list of allowed builders cannot be read: {error}", _TELL_THE_OWNER
+        ) from error
+    return {key.keyid: key for key in keys}
+
+
+def check_fingerprint(root: bytes, fingerprint: Digest) -> None:
+    """Compare root metadata with the fingerprint that its owner announced; raises `UntrustedMetadataError`."""
+    if (found := Digest.of(root)) != fingerprint:
+        raise UntrustedMetadataError(
+            "signature",
+            f"the root metadata has fingerprint {found}, not {fingerprint}",
+            "Do not subscribe: ask the owner for the fingerprint over another way.",
+        )
+
+
+_TELL_THE_OWNER = "Nothing was changed. Tell the owner of the channel; try another mirror."
+
+
+def _refusal(channel: str, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
+    what = f"the metadata of channel {channel} is refused: {error}"
+    match error:
+        case tuf_errors.ExpiredMetadataError():
+            return UntrustedMetadataError(
+                "expired",
+                what,
+                "The mirror is stale, or this machine's clock is ahead. What is installed goes on working.",
+            )
+        case tuf_errors.UnsignedMetadataError():
+            return UntrustedMetadataError("signature", what, _TELL_THE_OWNER)
+        case tuf_errors.BadVersionNumberError() | tuf_errors.EqualVersionNumberError():
+            return UntrustedMetadataError("rollback", what, _TELL_THE_OWNER)
+        case _:
+            return UntrustedMetadataError("mismatch", what, _TELL_THE_OWNER)

@@ -1,0 +1,57 @@
+"""Signed statements: in-toto payloads in DSSE envelopes, as cosign and in-toto read them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+
+from farm.errors import FarmError
+from farm.names import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from securesystemslib.signer import Key, Signer
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+LARGEST_ENVELOPE = 4 * 1024 * 1024
+
+
+class InvalidEnvelopeError(FarmError):
+    """Bytes are no DSSE envelope with an in-toto statement, or no allowed key has signed it."""
+
+    code = "invalid-envelope"
+
+
+def sign_statement(statement: Mapping[str, Any], signer: Signer) -> bytes:
+    """Return a DSSE envelope (JSON) around the canonical JSON of `statement`."""
+    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    return canonical_json(envelope.to_dict())
+
+
+def open_envelope(content: bytes, allowed: Mapping[str, Key]) -> tuple[dict[str, Any], Key]:
+    """Return the statement of an envelope and the key, one of `allowed` (by key id), that signed it.
+
+    Raises `InvalidEnvelopeError`. Nothing of the payload is looked at before a signature has been verified.
+    """
+    if len(content) > LARGEST_ENVELOPE:
+        raise InvalidEnvelopeError(f"the envelope has {len(content)} bytes, more than {LARGEST_ENVELOPE}")
+    try:
+        envelope = Envelope.from_dict(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidEnvelopeError(f"this is no DSSE envelope: {error}") from error
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise InvalidEnvelopeError(f"the payload type is {envelope.payload_type!r}, not {PAYLOAD_TYPE}")
+    signed_by = ", ".join(keyid[:16] for keyid in envelope.signatures) or "nobody"
+    try:
+        verified = envelope.verify(list(allowed.values()), 1)
+    except (ValueError, VerificationError) as error:
+        raise InvalidEnvelopeError(f"no allowed key has signed the statement (signed by: {signed_by})") from error
+    statement = json.loads(envelope.payload)
+    if not isinstance(statement, dict):
+        raise InvalidEnvelopeError("the payload is not a statement")
+    return statement, next(iter(verified.values()))

@@ -1,0 +1,145 @@
+"""SLSA v1 provenance of one build: made by the worker, checked by the farm, the signer and the client alike.
+
+The statement holds the whole Plan, so that whoever reads it can compute the plan digest that the descriptor names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError
+from farm.plan import Plan
+from farm.trust.dsse import open_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from securesystemslib.signer import Key
+
+    from farm.names import Digest
+    from farm.package import Descriptor
+    from farm.plan import SourceOrigin
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "urn:farm:build:1"
+
+
+class ProvenanceError(FarmError):
+    """A provenance does not vouch for a package: `package` names it, the message says what does not match."""
+
+    code = "provenance"
+
+    def __init__(self, package: str, why: str) -> None:
+        super().__init__(
+            f"the provenance of {package} does not vouch for it: {why}",
+            remedy="Do not use this package; tell the owner of the channel.",
+        )
+        self.package = package
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRun:
+    """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations."""
+
+    builder: str
+    attempt: str
+    started: str
+    finished: str
+    log: Digest
+    runtime: Mapping[str, str]
+
+
+def build_statement(
+    plan: Plan,
+    recipe: Digest,
+    packages: Iterable[tuple[Descriptor, Digest]],
+    origins: Sequence[SourceOrigin],
+    run: BuildRun,
+) -> dict[str, Any]:
+    """Return the in-toto statement for packages (each with its archive's digest) that `plan` was carried out for.
+
+    `run.builder` is the key id of the worker. Sources taken from the toolchain's own packages are annotated so.
+    """
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {
+                "name": describe(descriptor),
+                "digest": {"sha256": descriptor.digest.hex},
+                "annotations": {"archive": archive, "tree": descriptor.tree},
+            }
+            for descriptor, archive in packages
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {"package": str(plan.name), "recipe": {"digest": {"sha256": recipe.hex}}},
+                "internalParameters": {"plan": plan.to_dict()},
+                "resolvedDependencies": _dependencies(plan, origins),
+            },
+            "runDetails": {
+                "builder": {"id": f"urn:farm:builder:{run.builder}", "version": dict(run.runtime)},
+                "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
+                "byproducts": [{"name": "log", "digest": {"sha256": run.log.hex}}],
+            },
+        },
+    }
+
+
+def describe(descriptor: Descriptor) -> str:
+    """Return the name under which a package stands in statements and messages: `dist.example/jq 1.7.1-1`."""
+    return f"{descriptor.name} {descriptor.version}-{descriptor.revision}"
+
+
+def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> Plan:
+    """Check that an allowed builder vouches for this very package from this very recipe; return its Plan.
+
+    The plan digest is computed from the plan inside the statement and compared with the descriptor's.
+    Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed key signed.
+    """
+    package = describe(descriptor)
+    statement, key = open_envelope(content, allowed)
+    try:
+        subjects = {each["digest"]["sha256"] for each in statement["subject"]}
+        definition = statement["predicate"]["buildDefinition"]
+        named_recipe = definition["externalParameters"]["recipe"]["digest"]["sha256"]
+        plan = Plan.from_dict(definition["internalParameters"]["plan"])
+        builder = statement["predicate"]["runDetails"]["builder"]["id"]
+    except (KeyError, TypeError) as error:
+        raise ProvenanceError(package, f"the statement lacks {error}") from error
+    except FarmError as error:
+        raise ProvenanceError(package, f"its plan cannot be read: {error}") from error
+    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise ProvenanceError(package, "the statement is no SLSA v1 provenance")
+    if definition.get("buildType") != BUILD_TYPE:
+        raise ProvenanceError(package, f"the build type is {definition.get('buildType')!r}")
+    if descriptor.digest.hex not in subjects:
+        raise ProvenanceError(package, f"it speaks of other packages than {descriptor.digest}")
+    if named_recipe != recipe.hex:
+        raise ProvenanceError(package, f"it was built from recipe sha256:{named_recipe}, the release names {recipe}")
+    if plan.digest != descriptor.plan:
+        raise ProvenanceError(package, f"its plan has digest {plan.digest}, the package names {descriptor.plan}")
+    if builder != f"urn:farm:builder:{key.keyid}":
+        raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
+    return plan
+
+
+def _dependencies(plan: Plan, origins: Sequence[SourceOrigin]) -> list[dict[str, Any]]:
+    by_digest = {origin.digest: origin for origin in origins}
+    resolved: list[dict[str, Any]] = []
+    for source in plan.sources:
+        origin = by_digest.get(source.digest)
+        entry: dict[str, Any] = {"name": source.file, "digest": {"sha256": source.digest.hex}}
+        if origin and origin.url:
+            entry["uri"] = origin.url
+        if origin and origin.debian_package:
+            entry["annotations"] = {"from-toolchain": origin.debian_package}
+        resolved.append(entry)
+    resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
+    resolved.extend(
+        {"name": f"{each.name} {each.version}", "digest": {"sha256": each.tree.hex}} for each in plan.dependencies
+    )
+    return resolved

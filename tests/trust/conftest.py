@@ -1,0 +1,79 @@
+"""A small repository on disk, founded anew for each test, and a client that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.names import Digest
+from farm.trust.ceremony import Founded, found_repository, online_signers
+from farm.trust.client_metadata import ChannelMetadata
+from farm.trust.release_index import Release
+from farm.trust.repository import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class DirectoryReader:
+    """Reads a repository from a directory and remembers what was asked for."""
+
+    root: Path
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        yield (self.root / path).read_bytes()
+
+
+@dataclass
+class Published:
+    """A founded repository with its keys."""
+
+    root: Path
+    keys: Path
+    founded: Founded
+    builder: CryptoSigner
+
+    @property
+    def repository(self) -> Repository:
+        return Repository(self.root)
+
+    def publish(
+        self,
+        number: int,
+        previous: Release | None = None,
+        *,
+        now: datetime | None = None,
+        package_set: Digest | None = None,
+    ) -> Release:
+        release = Release(
+            distribution="dist.example.org",
+            channel="edge",
+            number=number,
+            previous=previous.digest if previous else None,
+            released_at="2026-01-01T00:00:00Z",
+            package_set=package_set or Digest.of(b"set %d" % number),
+            shards=(),
+        )
+        self.repository.publish(release, online_signers(self.founded.online), now or datetime.now(UTC))
+        return release
+
+    def client(self, state: Path) -> ChannelMetadata:
+        root = (self.root / "metadata" / "1.root.json").read_bytes()
+        return ChannelMetadata(state, root, DirectoryReader(self.root))
+
+
+def found(folder: Path, now: datetime) -> Published:
+    builder = CryptoSigner.generate_ed25519()
+    founded = found_repository(folder / "public", folder / "keys", ["edge"], [builder.public_key], now)
+    return Published(folder / "public", folder / "keys", founded, builder)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    return found(tmp_path, datetime.now(UTC))

@@ -1,0 +1,114 @@
+"""The publisher and the client's metadata against each other, over real files and real keys."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.names import Digest
+from farm.trust.ceremony import CeremonyError, found_repository, online_signers
+from farm.trust.client_metadata import UntrustedMetadataError, check_fingerprint
+from farm.trust.repository import StaleReleaseError
+from tests.trust.conftest import Published, found
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_client_gets_what_was_published(published: Published, tmp_path: Path) -> None:
+    first = published.publish(1)
+    release, builders = published.client(tmp_path / "client").newest("edge")
+    assert release == first
+    assert list(builders) == [published.builder.public_key.keyid]
+
+    second = published.publish(2, first)
+    assert published.client(tmp_path / "client").newest("edge")[0] == second
+
+
+def test_before_the_first_release_the_client_says_that_there_is_none(published: Published, tmp_path: Path) -> None:
+    with pytest.raises(UntrustedMetadataError, match=re.escape("channels/edge/release.json")) as caught:
+        published.client(tmp_path / "client").newest("edge")
+    assert caught.value.reason == "missing"
+
+
+def test_a_release_that_is_not_the_successor_is_refused(published: Published) -> None:
+    first = published.publish(1)
+    published.publish(2, first)
+    with pytest.raises(StaleReleaseError, match=r"release 2 of edge .* but release 2 .* is published now"):
+        published.publish(2, first, package_set=Digest.of(b"another set"))
+
+
+def test_publishing_the_same_release_again_changes_nothing(published: Published) -> None:
+    release = published.publish(1)
+    before = sorted((published.root / "metadata").iterdir())
+    published.repository.publish(release, online_signers(published.founded.online), datetime.now(UTC))
+    assert sorted((published.root / "metadata").iterdir()) == before
+
+
+def test_an_expired_timestamp_stops_the_client_and_says_so(tmp_path: Path) -> None:
+    past = datetime.now(UTC) - timedelta(days=2)
+    published = found(tmp_path, past)
+    published.publish(1, now=past)
+    with pytest.raises(UntrustedMetadataError, match="expired") as caught:
+        published.client(tmp_path / "client").newest("edge")
+    assert caught.value.reason == "expired"
+    assert "goes on working" in caught.value.remedy
+
+
+def test_a_timestamp_signed_anew_is_accepted_again(tmp_path: Path) -> None:
+    past = datetime.now(UTC) - timedelta(days=2)
+    published = found(tmp_path, past)
+    release = published.publish(1, now=past)
+    published.repository.refresh_timestamp(online_signers(published.founded.online), datetime.now(UTC))
+    assert published.client(tmp_path / "client").newest("edge")[0] == release
+
+
+@pytest.mark.parametrize("name", ["timestamp", "snapshot", "edge", "targets", "root"])
+def test_one_byte_altered_inside_signed_metadata_is_refused(published: Published, tmp_path: Path, name: str) -> None:
+    client = published.client(tmp_path / "client")
+    published.publish(1)
+    path = max((published.root / "metadata").glob(f"*{name}.json"))
+    content = path.read_bytes()
+    at = content.index(b'"expires":"20') + len(b'"expires":"20')
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    if name == "root":  # what a client has pinned it does not fetch; a newer root that is not signed is refused
+        (published.root / "metadata" / "2.root.json").write_bytes(path.read_bytes())
+    with pytest.raises(UntrustedMetadataError) as caught:
+        client.newest("edge")
+    assert caught.value.reason in {"signature", "mismatch"}
+
+
+def test_a_timestamp_older_than_the_one_seen_is_refused(published: Published, tmp_path: Path) -> None:
+    first = published.publish(1)
+    old = (published.root / "metadata" / "timestamp.json").read_bytes()
+    published.publish(2, first)
+    published.client(tmp_path / "client").newest("edge")
+    (published.root / "metadata" / "timestamp.json").write_bytes(old)
+    with pytest.raises(UntrustedMetadataError) as caught:
+        published.client(tmp_path / "client").newest("edge")
+    assert caught.value.reason == "rollback"
+
+
+def test_a_half_written_publication_is_not_seen_and_the_next_one_succeeds(published: Published, tmp_path: Path) -> None:
+    first = published.publish(1)
+    # What a publisher leaves that was killed after the channel's role and before the snapshot:
+    version = published.repository.current("edge").channel.version
+    (published.root / "metadata" / f"{version + 1}.edge.json").write_bytes(b"{}")
+    assert published.client(tmp_path / "client").newest("edge")[0] == first
+    second = published.publish(2, first)
+    assert published.client(tmp_path / "client").newest("edge")[0] == second
+
+
+def test_the_ceremony_overwrites_nothing(published: Published, tmp_path: Path) -> None:
+    with pytest.raises(CeremonyError, match="already"):
+        found_repository(published.root, published.keys, ["edge"], [], datetime.now(UTC))
+
+
+def test_a_root_with_another_fingerprint_is_refused(published: Published) -> None:
+    root = (published.root / "metadata" / "1.root.json").read_bytes()
+    check_fingerprint(root, published.founded.fingerprint)
+    with pytest.raises(UntrustedMetadataError, match="fingerprint"):
+        check_fingerprint(root + b" ", published.founded.fingerprint)
