@@ -1,0 +1,39 @@
+"""A composition: the packages and the links that together are the root of a build, a test, a run or an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from farm.fileset import Forest
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedPackage:
+    """A package under `/packages/<store>`: its tree digest, and the digest of its uncompressed archive for OCI."""
+
+    store: str
+    tree: Digest
+    diff_id: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Packages, sorted by store, and the forest of links that makes them one root. Made by `compose` alone."""
+
+    packages: tuple[ComposedPackage, ...]
+    forest: Forest
+
+    @property
+    def digest(self) -> Digest:
+        """What a rendered environment may be cached by: it names every tree and every link."""
+        return Digest.of_json(
+            {
+                "format": 1,
+                "forest": self.forest.manifest().tree_digest,
+                "packages": [[package.store, package.tree] for package in self.packages],
+            }
+        )
