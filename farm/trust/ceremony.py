@@ -6,14 +6,14 @@ the offline folder is meant to be carried away once this is done.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust import roles
-from farm.trust.keys import create_key, key_to_dict, load_key
+from farm.trust.builders import builders_document
+from farm.trust.keys import create_key, load_key
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.repository import Repository
 
@@ -75,12 +75,6 @@ def found_repository(
     repository.write_metadata("1.snapshot.json", roles.signed(snapshot, signers["snapshot"]))
     repository.write_metadata("timestamp.json", roles.signed(roles.new_timestamp(now), signers["timestamp"]))
     return Founded(Digest.of(root_metadata), offline, online)
-
-
-def builders_document(builders: Sequence[Key]) -> bytes:
-    """Return the content of the target that names the builders whose provenance clients accept."""
-    listed = sorted((key_to_dict(key) for key in builders), key=lambda form: str(form["keyid"]))
-    return (json.dumps({"builders": listed}, indent=1, sort_keys=True) + "\n").encode()
 
 
 def online_signers(folder: Path) -> roles.Signers:

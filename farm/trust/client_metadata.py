@@ -6,7 +6,6 @@ say what happened and what to do. It opens no connection itself: `read` brings t
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Protocol
 
 from tuf.api import exceptions as tuf_errors
@@ -14,7 +13,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.keys import key_from_dict
+from farm.trust.builders import read_builders
 from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, release_target
 from farm.trust.release_index import Release
 
@@ -67,8 +66,8 @@ class ChannelMetadata:
     def newest(self, channel: str) -> tuple[Release, dict[str, Key]]:
         """Fetch and verify all metadata; return the newest release and the builders' keys by key id.
 
-        Raises `UntrustedMetadataError`, `InvalidReleaseError`. What is kept is only ever replaced by newer, verified
-        metadata.
+        What is kept is only ever replaced by newer, verified metadata.
+        Raises `UntrustedMetadataError`, `InvalidReleaseError`, `InvalidBuildersError`.
         """
         (self._state / "targets").mkdir(parents=True, exist_ok=True)
         try:
@@ -111,17 +110,6 @@ class ChannelMetadata:
         content = local.read_bytes()
         target.verify_length_and_hashes(content)
         return content
-
-
-def read_builders(document: bytes) -> dict[str, Key]:
-    """Read the signed list of allowed builders into keys by key id; raises `UntrustedMetadataError`."""
-    try:
-        keys = [key_from_dict(form) for form in json.loads(document)["builders"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UntrustedMetadataError(
-            "mismatch", f"the list of allowed builders cannot be read: {error}", _TELL_THE_OWNER
-        ) from error
-    return {key.keyid: key for key in keys}
 
 
 def check_fingerprint(root: bytes, fingerprint: Digest) -> None:

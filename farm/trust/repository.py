@@ -18,7 +18,8 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from farm.errors import FarmError
-from farm.trust.layout import METADATA, TARGETS, release_target
+from farm.trust.builders import read_builders
+from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, release_target
 from farm.trust.release_index import Release
 from farm.trust.roles import Signers, lifetime, signed
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+    from securesystemslib.signer import Key
 
     from farm.names import Digest
 
@@ -96,6 +99,19 @@ class Repository:
             raise RepositoryStateError(
                 f"cannot read the repository in {self.root}: {error}", remedy="Make keys with `farm keys init`."
             ) from error
+
+    def builders(self) -> dict[str, Key]:
+        """Return the builders that the top-level targets role allows, by key id; raises `RepositoryStateError`."""
+        try:
+            timestamp = self._read("timestamp.json", Timestamp)
+            snapshot = self._read(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot)
+            targets = self._read(f"{snapshot.meta['targets.json'].version}.targets.json", Targets)
+            target = targets.targets[BUILDERS_TARGET]
+            content = (self.root / TARGETS / f"{target.hashes['sha256']}.{BUILDERS_TARGET}").read_bytes()
+            target.verify_length_and_hashes(content)
+        except (OSError, RepositoryError, ValueError, KeyError) as error:
+            raise RepositoryStateError(f"cannot read the allowed builders in {self.root}: {error}") from error
+        return read_builders(content)
 
     def publish(self, release: Release, signers: Signers, now: datetime) -> None:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).

@@ -1,0 +1,105 @@
+"""The signer: the one process that holds online keys, and nothing else: no database, no Docker, no network.
+
+It listens on a Unix socket. A release is checked by itself before it is signed, and the timestamp is signed anew by
+the clock. Run it with `python -m workers.signer --repository DIR --keys DIR --socket PATH`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from farm.blobs import BlobStore
+from farm.errors import FarmError
+from farm.trust.ceremony import online_signers
+from farm.trust.countersign import check_release
+from farm.trust.layout import BLOBS
+from farm.trust.release_index import Release
+from farm.trust.repository import Repository
+
+if TYPE_CHECKING:
+    from farm.trust.roles import Signers
+
+_LOG = logging.getLogger("farm.signer")
+TIMESTAMP_PERIOD = 6 * 3600.0
+"""Seconds between fresh timestamps: a quarter of their life, so that three may fail before a client notices."""
+_LARGEST_RELEASE = 4 * 1024 * 1024
+
+
+def signer_app(repository: Repository, signers: Signers) -> FastAPI:
+    """Return the signer's HTTP application: `POST /releases` with a release's canonical JSON; `GET /health`."""
+    app = FastAPI(title="farm signer", openapi_url=None)
+
+    @app.exception_handler(FarmError)
+    def refuse(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, FarmError)  # noqa: S101  # the handler is registered for nothing else
+        _LOG.warning("refused: %s", error)
+        return JSONResponse({"code": error.code, "message": error.message, "remedy": error.remedy}, status_code=409)
+
+    @app.post("/releases")
+    async def sign_release(request: Request) -> dict[str, object]:
+        content = b""
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > _LARGEST_RELEASE:
+                raise FarmError(f"a release has at most {_LARGEST_RELEASE} bytes")
+        return sign(repository, signers, Release.from_json(content))
+
+    @app.get("/health")
+    def health() -> dict[str, object]:
+        return {"roles": sorted(signers), "repository": repository.exists()}
+
+    return app
+
+
+def sign(repository: Repository, signers: Signers, release: Release) -> dict[str, object]:
+    """Check and publish one release. Raises the errors of `check_release` and of `Repository.publish`."""
+    blobs = BlobStore(repository.root / BLOBS)
+    previous = repository.current(release.channel).release
+    new = check_release(release, previous, blobs, repository.builders())
+    repository.publish(release, signers, datetime.now(UTC))
+    _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
+    return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
+
+
+def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threading.Event) -> None:
+    """Sign the timestamp anew, now and every six hours, until `stop` is set."""
+    while True:
+        try:
+            repository.refresh_timestamp(signers, datetime.now(UTC))
+        except (FarmError, OSError) as error:
+            _LOG.error("the timestamp could not be signed: %s", error)  # the message says it all
+        if stop.wait(TIMESTAMP_PERIOD):
+            return
+
+
+def main() -> None:
+    """Run the signer until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="workers.signer", description=__doc__)
+    parser.add_argument("--repository", type=Path, required=True, help="the published directory")
+    parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
+    parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    os.umask(0o022)  # what is published is for everybody to read
+    # uvicorn opens a Unix socket to everybody: the folder keeps others out.
+    arguments.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    repository, signers = Repository(arguments.repository), online_signers(arguments.keys)
+    stop = threading.Event()
+    clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
+    clock.start()
+    uvicorn.run(signer_app(repository, signers), uds=str(arguments.socket), log_level="warning")
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
