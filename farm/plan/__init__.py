@@ -1,5 +1,13 @@
 """Pinning of recipes to plans, the graph of what is built from what, and the orders that workers get. Pure."""
 
+from farm.plan.graph import (
+    BuildGraph,
+    DependencyCycleError,
+    DuplicatePackageError,
+    MissingDependency,
+    MissingDependencyError,
+    UnknownRecipeError,
+)
 from farm.plan.job import (
     BlobRef,
     BuildOrder,
@@ -10,6 +18,7 @@ from farm.plan.job import (
     TestOrder,
     TestOutcome,
 )
+from farm.plan.pin import UnknownToolchainPackageError, UnpinnedDependencyError, pin, source_origins
 from farm.plan.plan import FORMAT, PROTOCOL, InvalidPlanError, Plan, PlannedDependency, PlannedSource
 from farm.plan.record import InvalidRecordError
 
@@ -17,16 +26,26 @@ __all__ = [
     "FORMAT",
     "PROTOCOL",
     "BlobRef",
+    "BuildGraph",
     "BuildOrder",
     "BuildOutcome",
     "BuiltPackage",
     "DependencyArchive",
+    "DependencyCycleError",
+    "DuplicatePackageError",
     "InvalidPlanError",
     "InvalidRecordError",
+    "MissingDependency",
+    "MissingDependencyError",
     "Plan",
     "PlannedDependency",
     "PlannedSource",
     "SourceOrigin",
     "TestOrder",
     "TestOutcome",
+    "UnknownRecipeError",
+    "UnknownToolchainPackageError",
+    "UnpinnedDependencyError",
+    "pin",
+    "source_origins",
 ]
