@@ -45,6 +45,7 @@ class Refusal(StrEnum):
     # the form of an archive
     CHECKSUM = "checksum"
     PAX_RECORD = "pax-record"
+    TWO_NAMES = "two-names"
     TRUNCATED = "truncated"
     TRAILING_DATA = "trailing-data"
     NOT_CANONICAL = "not-canonical"
@@ -87,6 +88,7 @@ _EXPLANATIONS = {
     Refusal.TOO_MANY_ENTRIES: "there are more entries than the limit",
     Refusal.CHECKSUM: "the header's checksum is wrong",
     Refusal.PAX_RECORD: "a PAX record has no place in a canonical archive, or is malformed",
+    Refusal.TWO_NAMES: "its header and its PAX record name two paths, and readers differ in which they take",
     Refusal.TRUNCATED: "the archive ends too early",
     Refusal.TRAILING_DATA: "there is data after the end of the archive",
     Refusal.NOT_CANONICAL: "the header is not the canonical one",

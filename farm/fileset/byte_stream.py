@@ -1,0 +1,57 @@
+"""A stream of chunks of any size, read as exact amounts; holds one chunk at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class StreamEndedError(Exception):
+    """The stream ended before the amount that was asked for."""
+
+
+class ByteStream:
+    """Chunks of bytes as one stream; `offset` is the number of bytes taken so far."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._chunk = memoryview(b"")
+        self._start = 0
+
+    @property
+    def offset(self) -> int:
+        """Bytes taken from the stream so far."""
+        return self._start
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Give the next `size` bytes as views of the chunks they came in; raises `StreamEndedError`."""
+        while size:
+            if not self._chunk and not self._refill():
+                raise StreamEndedError
+            piece = self._chunk[:size]
+            self._chunk = self._chunk[len(piece) :]
+            self._start += len(piece)
+            size -= len(piece)
+            yield piece
+
+    def take(self, size: int) -> bytes:
+        """Return the next `size` bytes; raises `StreamEndedError`."""
+        if len(self._chunk) >= size:
+            piece = bytes(self._chunk[:size])
+            self._chunk = self._chunk[size:]
+            self._start += size
+            return piece
+        return b"".join(self.pieces(size))
+
+    def at_end(self) -> bool:
+        """Say whether nothing is left."""
+        return not self._chunk and not self._refill()
+
+    def _refill(self) -> bool:
+        for chunk in self._chunks:
+            if chunk:
+                self._chunk = memoryview(chunk)
+                return True
+        return False
