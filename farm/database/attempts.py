@@ -1,0 +1,121 @@
+"""Attempts and the leases that they hold. Every write is conditional on the live lease of a token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, func, select, update
+
+from farm.database.job_rows import AttemptRow
+from farm.database.records import Attempt
+from farm.database.states import LIVE_ATTEMPT, AttemptState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+def add_attempt(
+    session: Session, *, job_id: int, worker: str, token_digest: str, now: datetime, expires_at: datetime
+) -> Attempt:
+    """Record a new lease. The database refuses a second live one for the same job (`IntegrityError`)."""
+    number = session.exec(select(func.max(AttemptRow.number)).where(AttemptRow.job_id == job_id)).one() or 0
+    row = AttemptRow(
+        job_id=job_id,
+        number=number + 1,
+        worker=worker,
+        token_digest=token_digest,
+        state=AttemptState.LEASED,
+        claimed_at=now,
+        heartbeat_at=now,
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    return _attempt(row)
+
+
+def attempt(session: Session, attempt_id: int) -> Attempt | None:
+    """Return an attempt as the transaction sees it now."""
+    row = session.get(AttemptRow, attempt_id, populate_existing=True)
+    return _attempt(row) if row else None
+
+
+def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str, lock: bool = False) -> Attempt | None:
+    """Return the attempt if this worker holds, or held, it by this token. With `lock` others wait to change it."""
+    query = select(AttemptRow).where(
+        AttemptRow.id == attempt_id, AttemptRow.worker == worker, AttemptRow.token_digest == token_digest
+    )
+    if lock:
+        query = query.with_for_update()
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    return _attempt(row) if row else None
+
+
+def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
+    """Change an attempt whose lease is still live and has not run out; False when it is not so any more."""
+    changed = session.exec(
+        update(AttemptRow)
+        .where(
+            col(AttemptRow.id) == attempt.id,
+            col(AttemptRow.state).in_(LIVE_ATTEMPT),
+            col(AttemptRow.expires_at) > now,
+        )
+        .values(**values)
+    )
+    return bool(changed.rowcount)
+
+
+def end(session: Session, attempt: Attempt, state: AttemptState, *, now: datetime, **values: Any) -> bool:
+    """End a live attempt by the farm's own decision, whatever its expiry; False when it has ended already."""
+    changed = session.exec(
+        update(AttemptRow)
+        .where(col(AttemptRow.id) == attempt.id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
+        .values(state=state, finished_at=now, **values)
+    )
+    return bool(changed.rowcount)
+
+
+def expired(session: Session, *, before: datetime, limit: int) -> list[Attempt]:
+    """Return live attempts whose lease ran out before `before`, the longest gone first."""
+    query = (
+        select(AttemptRow)
+        .where(col(AttemptRow.state).in_(LIVE_ATTEMPT), col(AttemptRow.expires_at) < before)
+        .order_by(col(AttemptRow.expires_at))
+        .limit(limit)
+    )
+    return [_attempt(row) for row in session.exec(query)]
+
+
+def live_attempt(session: Session, job_id: int) -> Attempt | None:
+    """Return the attempt that holds a job's lease."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    return _attempt(row) if row else None
+
+
+def attempts_of(session: Session, job_id: int) -> list[Attempt]:
+    """Return all tries at a job, the first first."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(col(AttemptRow.number))
+    return [_attempt(row) for row in session.exec(query)]
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    assert row.id is not None  # noqa: S101
+    return Attempt(
+        id=row.id,
+        job_id=row.job_id,
+        number=row.number,
+        worker=row.worker,
+        state=AttemptState(row.state),
+        claimed_at=row.claimed_at,
+        heartbeat_at=row.heartbeat_at,
+        expires_at=row.expires_at,
+        finished_at=row.finished_at,
+        log_size=row.log_size,
+        log_digest=row.log_digest,
+        error_code=row.error_code,
+        error=row.error,
+        outcome=row.outcome,
+    )

@@ -1,0 +1,274 @@
+"""Jobs, plans and tests: written, moved from state to state, and read. A step that is not allowed raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, delete, func, select, update
+
+from farm.database.job_rows import JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
+from farm.database.records import Job
+from farm.database.states import ACTIVE, ENDED, PENDING, JobKind, JobState, may_become
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from farm.plan import Plan
+
+BUILD_WAKE = "farm.build.wake"
+
+
+def add_job(
+    session: Session,
+    *,
+    kind: JobKind,
+    name: str,
+    trace: str,
+    now: datetime,
+    revision_id: int | None = None,
+    submission: int | None = None,
+    subject: Digest | None = None,
+    needs: Iterable[str] = (),
+) -> Job:
+    """Record a new wish, in state waiting, for packages of the names in `needs`."""
+    row = JobRow(
+        kind=kind,
+        name=name,
+        revision_id=revision_id,
+        submission_id=submission,
+        subject=subject,
+        state=JobState.WAITING,
+        created_at=now,
+        changed_at=now,
+        trace=trace,
+    )
+    session.add(row)
+    session.flush()
+    job = _job(row)
+    set_needs(session, job.id, needs)
+    return job
+
+
+def job(session: Session, job_id: int) -> Job | None:
+    """Return a job as the transaction sees it now."""
+    row = session.get(JobRow, job_id, populate_existing=True)
+    return _job(row) if row else None
+
+
+def lock_job(session: Session, job_id: int) -> Job | None:
+    """Return a job and keep others from changing it until the transaction ends."""
+    query = select(JobRow).where(JobRow.id == job_id).with_for_update().execution_options(populate_existing=True)
+    row = session.exec(query).first()
+    return _job(row) if row else None
+
+
+def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
+    """Move a job from the state that was seen to another, unless somebody moved it meanwhile (then False).
+
+    An end gets its time; READY is written together with the message that wakes a worker. Raises `ValueError` for a
+    step that the state machine does not have.
+    """
+    if not may_become(job.state, after):
+        raise ValueError(f"job {job.id} cannot go from {job.state} to {after}")
+    if after in ENDED:
+        values["finished_at"] = now
+    if after is JobState.READY:
+        values["rung_at"] = now
+    moved = session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == job.id, col(JobRow.state) == job.state)
+        .values(state=after, changed_at=now, **values)
+    )
+    if not moved.rowcount:
+        return False
+    if after is JobState.READY:
+        ring(session, job.id, now=now)
+    return True
+
+
+def ring(session: Session, job_id: int, *, now: datetime) -> None:
+    """Put a message that wakes a build worker for this job into the outbox."""
+    session.add(OutboxRow(task=BUILD_WAKE, job_id=job_id, created_at=now))
+    session.flush()
+
+
+def set_subject(session: Session, job_id: int, subject: Digest) -> None:
+    """Say which plan a waiting build has come to."""
+    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(subject=subject))
+
+
+def waiting_for(session: Session, packages: Iterable[str], states: Sequence[JobState]) -> list[Job]:
+    """Return the jobs in one of `states` that need one of these packages, oldest first."""
+    query = (
+        select(JobRow)
+        .join(JobNeedRow, col(JobNeedRow.job_id) == col(JobRow.id))
+        .where(col(JobNeedRow.package).in_(sorted(packages)), col(JobRow.state).in_(states))
+        .distinct()
+        .order_by(col(JobRow.id))
+    )
+    return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
+    """Return the packages that a job needs, sorted."""
+    query = select(JobNeedRow.package).where(JobNeedRow.job_id == job_id).order_by(JobNeedRow.package)
+    return tuple(session.exec(query))
+
+
+def set_needs(session: Session, job_id: int, packages: Iterable[str]) -> None:
+    """Replace what a job waits for."""
+    session.exec(delete(JobNeedRow).where(col(JobNeedRow.job_id) == job_id))
+    session.add_all(JobNeedRow(job_id=job_id, package=package) for package in sorted(set(packages)))
+    session.flush()
+
+
+def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
+    """Return the jobs in one of `states` with this plan or test, oldest first."""
+    query = (
+        select(JobRow)
+        .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states))
+        .order_by(col(JobRow.id))
+        .execution_options(populate_existing=True)
+    )
+    return [_job(row) for row in session.exec(query)]
+
+
+def latest_of_revision(session: Session, revision_id: int) -> Job | None:
+    """Return the newest build job of a recipe revision."""
+    query = (
+        select(JobRow)
+        .where(JobRow.revision_id == revision_id, JobRow.kind == JobKind.BUILD)
+        .order_by(col(JobRow.id).desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    row = session.exec(query).first()
+    return _job(row) if row else None
+
+
+def pending_of_recipe(session: Session, name: str) -> list[Job]:
+    """Return the build jobs of a recipe that nobody works at yet."""
+    query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
+    return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
+    """Return all jobs of a kind in a state, oldest first."""
+    query = select(JobRow).where(JobRow.kind == kind, JobRow.state == state).order_by(col(JobRow.id))
+    return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def next_ready(session: Session, kinds: Sequence[JobKind], *, hint: int | None) -> Job | None:
+    """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
+
+    The hinted job is preferred; it decides nothing.
+    """
+    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds))
+    ready = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    if hint is not None:
+        row = session.exec(ready.where(JobRow.id == hint)).first()
+        if row:
+            return _job(row)
+    row = session.exec(ready.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first()
+    return _job(row) if row else None
+
+
+def overdue_rings(session: Session, *, before: datetime, limit: int) -> list[Job]:
+    """Return ready jobs whose last message is older than `before`: it may have been lost on its way."""
+    query = (
+        select(JobRow)
+        .where(JobRow.state == JobState.READY, col(JobRow.rung_at) < before)
+        .order_by(col(JobRow.priority), col(JobRow.id))
+        .limit(limit)
+    )
+    return [_job(row) for row in session.exec(query)]
+
+
+def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
+    """Ring again for a job that is still ready."""
+    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(rung_at=now))
+    ring(session, job_id, now=now)
+
+
+def list_jobs(
+    session: Session,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+    state: JobState | None = None,
+    name: str | None = None,
+    submission: int | None = None,
+) -> list[Job]:
+    """Return jobs, newest first, that are older than the job `before`."""
+    query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(JobRow.id) < before)
+    if state is not None:
+        query = query.where(JobRow.state == state)
+    if name is not None:
+        query = query.where(JobRow.name == name)
+    if submission is not None:
+        query = query.where(JobRow.submission_id == submission)
+    return [_job(row) for row in session.exec(query)]
+
+
+def count_jobs(session: Session) -> dict[JobState, int]:
+    """Return how many jobs are in each state."""
+    query = select(JobRow.state, func.count()).group_by(JobRow.state)
+    return {JobState(state): count for state, count in session.exec(query)}
+
+
+def has_active(session: Session, subject: Digest) -> bool:
+    """Say whether a job with this plan or test is ready or at work."""
+    query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
+    return session.exec(query).first() is not None
+
+
+def keep_plan(session: Session, plan: Plan) -> None:
+    """Keep a plan's canonical JSON under its digest."""
+    if session.get(PlanRow, plan.digest) is None:
+        session.add(PlanRow(digest=plan.digest, name=plan.name.short, body=plan.to_json().decode()))
+        session.flush()
+
+
+def plan_text(session: Session, digest: Digest) -> str:
+    """Return the canonical JSON of a plan that was kept."""
+    return session.get_one(PlanRow, digest).body
+
+
+def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, body: str) -> None:
+    """Keep a test order's canonical JSON under its digest."""
+    if session.get(PackageTestRow, digest) is None:
+        session.add(PackageTestRow(digest=digest, subject=subject, test=test, body=body))
+        session.flush()
+
+
+def test_text(session: Session, digest: Digest) -> str:
+    """Return the canonical JSON of a test order that was kept."""
+    return session.get_one(PackageTestRow, digest).body
+
+
+def _job(row: JobRow) -> Job:
+    assert row.id is not None  # noqa: S101
+    return Job(
+        id=row.id,
+        kind=JobKind(row.kind),
+        name=row.name,
+        revision_id=row.revision_id,
+        submission=row.submission_id,
+        subject=Digest(row.subject) if row.subject else None,
+        state=JobState(row.state),
+        priority=row.priority,
+        lost=row.lost,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        finished_at=row.finished_at,
+        answered_by=row.answered_by,
+        error_code=row.error_code,
+        error=row.error,
+        trace=row.trace,
+    )

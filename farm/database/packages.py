@@ -1,0 +1,121 @@
+"""Finished packages: recorded and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from farm.database.package_rows import PackageRow
+from farm.database.recipe_rows import RecipeRow
+from farm.database.records import Package
+from farm.names import Digest
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+
+def add_package(session: Session, package: Package) -> None:
+    """Record a package. An honest rebuild comes to the same descriptor: the first record of it stays."""
+    if session.get(PackageRow, package.digest) is not None:
+        return
+    row = PackageRow(
+        digest=package.digest,
+        descriptor_size=package.descriptor.size,
+        name=package.name,
+        version=package.version,
+        revision=package.revision,
+        platform=package.platform,
+        summary=package.summary,
+        licence=package.licence,
+        tree=package.tree,
+        archive=package.archive.digest,
+        archive_size=package.archive.size,
+        manifest_size=package.manifest.size,
+        facts=package.facts.digest,
+        facts_size=package.facts.size,
+        provenance=package.provenance.digest,
+        provenance_size=package.provenance.size,
+        plan=package.plan,
+        recipe=package.recipe,
+        attempt_id=package.attempt_id,
+        built_by=package.built_by,
+        built_at=package.built_at,
+    )
+    session.add(row)
+    session.flush()
+
+
+def package(session: Session, digest: Digest) -> Package | None:
+    """Return the package of this descriptor digest."""
+    row = session.get(PackageRow, digest)
+    return _package(row) if row else None
+
+
+def packages_of_plan(session: Session, plan: Digest) -> list[Package]:
+    """Return what the build of a plan put out, by name; empty when it was never built with success."""
+    query = select(PackageRow).where(PackageRow.plan == plan).order_by(PackageRow.name)
+    return [_package(row) for row in session.exec(query)]
+
+
+def packages_of_tree(session: Session, trees: Iterable[Digest]) -> dict[tuple[str, Digest], Package]:
+    """Return packages by short name and tree digest; of several with the same bytes, the one built last."""
+    query = select(PackageRow).where(col(PackageRow.tree).in_(sorted(trees))).order_by(col(PackageRow.built_at))
+    return {(row.name, Digest(row.tree)): _package(row) for row in session.exec(query)}
+
+
+def current_packages(session: Session, recipes: Iterable[str] | None = None) -> list[Package]:
+    """Return the packages of the newest successful build of every recipe (or of those named), by name.
+
+    A recipe whose current revision is not built yet is represented by the build before it.
+    """
+    query = (
+        select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan)).order_by(PackageRow.name)
+    )
+    if recipes is not None:
+        query = query.where(col(RecipeRow.name).in_(sorted(recipes)))
+    return [_package(row) for row in session.exec(query)]
+
+
+def list_current(session: Session, *, after: str = "", limit: int = 100) -> list[Package]:
+    """Return one page of the current packages, by name, those after the name `after`."""
+    query = (
+        select(PackageRow)
+        .join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
+        .where(PackageRow.name > after)
+        .order_by(PackageRow.name)
+        .limit(limit)
+    )
+    return [_package(row) for row in session.exec(query)]
+
+
+def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
+    """Return the packages ever built under a name, the newest first."""
+    query = select(PackageRow).where(PackageRow.name == name).order_by(col(PackageRow.built_at).desc()).limit(limit)
+    return [_package(row) for row in session.exec(query)]
+
+
+def _package(row: PackageRow) -> Package:
+    return Package(
+        digest=Digest(row.digest),
+        descriptor=BlobRef(Digest(row.digest), row.descriptor_size),
+        name=row.name,
+        version=row.version,
+        revision=row.revision,
+        platform=row.platform,
+        summary=row.summary,
+        licence=row.licence,
+        tree=Digest(row.tree),
+        archive=BlobRef(Digest(row.archive), row.archive_size),
+        manifest=BlobRef(Digest(row.tree), row.manifest_size),
+        facts=BlobRef(Digest(row.facts), row.facts_size),
+        provenance=BlobRef(Digest(row.provenance), row.provenance_size),
+        plan=Digest(row.plan),
+        recipe=Digest(row.recipe),
+        attempt_id=row.attempt_id,
+        built_by=row.built_by,
+        built_at=row.built_at,
+    )

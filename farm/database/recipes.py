@@ -1,0 +1,139 @@
+"""Submissions, recipe revisions and the current state of each recipe: written and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, delete, select, update
+
+from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
+from farm.database.records import RecipeHead, RecipeRevision
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from farm.recipe import Recipe
+
+
+def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
+    """Record a submission and return its number."""
+    row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
+    session.add(row)
+    session.flush()
+    assert row.id is not None  # noqa: S101  (an autoincrement key after a flush)
+    return row.id
+
+
+def find_revision(session: Session, digest: Digest) -> RecipeRevision | None:
+    """Return the revision of this recipe digest, if it was ever submitted."""
+    row = session.exec(select(RecipeRevisionRow).where(RecipeRevisionRow.digest == digest)).first()
+    return _revision(row) if row else None
+
+
+def revision(session: Session, revision_id: int) -> RecipeRevision:
+    """Return a revision by its number, which must exist."""
+    return _revision(session.get_one(RecipeRevisionRow, revision_id))
+
+
+def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission: int) -> RecipeRevision:
+    """Record a revision that is new."""
+    row = RecipeRevisionRow(
+        digest=recipe.digest,
+        name=recipe.name,
+        version=str(recipe.version),
+        revision=recipe.revision,
+        summary=recipe.summary,
+        licence=recipe.license,
+        toolchain=recipe.toolchain,
+        files=files,
+        submission_id=submission,
+    )
+    session.add(row)
+    session.flush()
+    return _revision(row)
+
+
+def make_current(session: Session, recipe: Recipe, *, revision_id: int) -> None:
+    """Let this revision be what the recipe's name means from now on, with its outputs and needs."""
+    head = session.get(RecipeRow, recipe.name)
+    if head is None:
+        session.add(RecipeRow(name=recipe.name, current_id=revision_id))
+    else:
+        head.current_id = revision_id
+    session.flush()
+    session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.recipe) == recipe.name))
+    session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
+    session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in package_names(recipe))
+    session.add_all(RecipeNeedRow(recipe=recipe.name, package=name) for name in set(recipe.build_needs))
+    session.flush()
+
+
+def package_names(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the packages that a recipe may put out: its own and one for each output, `doc` always."""
+    outputs = {output.name for output in recipe.outputs} | {"doc"}
+    return (recipe.name, *(f"{recipe.name}-{output}" for output in sorted(outputs)))
+
+
+def mark_built(session: Session, name: str, *, revision_id: int, plan: Digest) -> None:
+    """Record that this revision was built by this plan, unless another revision is current meanwhile."""
+    session.exec(
+        update(RecipeRow)
+        .where(col(RecipeRow.name) == name, col(RecipeRow.current_id) == revision_id)
+        .values(built_id=revision_id, built_plan=plan)
+    )
+
+
+def head(session: Session, name: str) -> RecipeHead | None:
+    """Return the state of a recipe by its name."""
+    row = session.get(RecipeRow, name, populate_existing=True)
+    return _head(row) if row else None
+
+
+def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, RecipeHead]:
+    """Return the state of all recipes, or of those named that exist."""
+    query = select(RecipeRow).order_by(RecipeRow.name).execution_options(populate_existing=True)
+    if names is not None:
+        query = query.where(col(RecipeRow.name).in_(sorted(names)))
+    return {row.name: _head(row) for row in session.exec(query)}
+
+
+def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
+    """Return which recipe makes each of these packages; unknown ones are left out."""
+    query = select(RecipeOutputRow).where(col(RecipeOutputRow.package).in_(sorted(packages)))
+    return {row.package: row.recipe for row in session.exec(query)}
+
+
+def all_packages(session: Session) -> Mapping[str, str]:
+    """Return each package name of the distribution with the recipe that makes it."""
+    return {row.package: row.recipe for row in session.exec(select(RecipeOutputRow))}
+
+
+def recipes_that_need(session: Session, packages: Iterable[str]) -> list[str]:
+    """Return the names of the recipes whose current revision is built against one of these packages, sorted."""
+    query = select(RecipeNeedRow.recipe).where(col(RecipeNeedRow.package).in_(sorted(packages))).distinct()
+    return sorted(session.exec(query))
+
+
+def _revision(row: RecipeRevisionRow) -> RecipeRevision:
+    assert row.id is not None  # noqa: S101
+    return RecipeRevision(
+        id=row.id,
+        digest=Digest(row.digest),
+        name=row.name,
+        version=row.version,
+        revision=row.revision,
+        summary=row.summary,
+        licence=row.licence,
+        toolchain=row.toolchain,
+        files=Digest(row.files),
+        submission=row.submission_id,
+    )
+
+
+def _head(row: RecipeRow) -> RecipeHead:
+    plan = Digest(row.built_plan) if row.built_plan else None
+    return RecipeHead(name=row.name, current=row.current_id, built=row.built_id, built_plan=plan)

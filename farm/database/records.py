@@ -1,0 +1,159 @@
+"""What rows are outside of this room: frozen values, checked once when they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.database.states import AttemptState, JobKind, JobState, Role
+    from farm.names import Digest
+    from farm.plan import BlobRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeRevision:
+    """One submitted state of a recipe. `files` is the blob (canonical JSON of path to base64) that holds its files."""
+
+    id: int
+    digest: Digest
+    name: str
+    version: str
+    revision: int
+    summary: str
+    licence: str
+    toolchain: str
+    files: Digest
+    submission: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeHead:
+    """A recipe by name: its current revision, and which revision and plan were built last with success, if any."""
+
+    name: str
+    current: int
+    built: int | None
+    built_plan: Digest | None
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the current revision itself has been built."""
+        return self.built == self.current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The wish to have a plan built or a test run. `subject` is the plan's or the test's digest, once it is known."""
+
+    id: int
+    kind: JobKind
+    name: str
+    revision_id: int | None
+    submission: int | None
+    subject: Digest | None
+    state: JobState
+    priority: int
+    lost: int
+    created_at: datetime
+    changed_at: datetime
+    finished_at: datetime | None
+    answered_by: int | None
+    error_code: str
+    error: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at a job by one worker. `outcome` is the JSON that the worker reported, empty until then."""
+
+    id: int
+    job_id: int
+    number: int
+    worker: str
+    state: AttemptState
+    claimed_at: datetime
+    heartbeat_at: datetime
+    expires_at: datetime
+    finished_at: datetime | None
+    log_size: int
+    log_digest: str
+    error_code: str
+    error: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A finished package and the blobs that it consists of. `digest` is the descriptor's; `name` is the short one."""
+
+    digest: Digest
+    descriptor: BlobRef
+    name: str
+    version: str
+    revision: int
+    platform: str
+    summary: str
+    licence: str
+    tree: Digest
+    archive: BlobRef
+    manifest: BlobRef
+    facts: BlobRef
+    provenance: BlobRef
+    plan: Digest
+    recipe: Digest
+    attempt_id: int
+    built_by: str
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A build worker that an operator has enrolled; `public_key` is ed25519, 64 hexadecimal digits."""
+
+    name: str
+    public_key: str
+    builds: bool
+    tests: bool
+    enrolled_by: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is known of a token; the token itself is its holder's alone."""
+
+    id: int
+    name: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """Something that was done (`allowed`) or refused. `actor` is `token:<name>`, `worker:<name>`, `farm` or empty."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    allowed: bool
+    detail: str = ""
+    address: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A message in the outbox: wake somebody for this job."""
+
+    id: int
+    task: str
+    job_id: int

@@ -1,0 +1,74 @@
+"""The states that jobs and attempts go through, and which step may follow which. Plain values, no SQL."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What a worker can lease."""
+
+    BUILD = "build"
+    TEST = "test"
+
+
+class JobState(StrEnum):
+    """Where a job stands. `succeeded`, `failed` and `cancelled` are ends; a new wish makes a new job."""
+
+    WAITING = "waiting"  # for packages that it is built against, or for a twin with the same plan
+    BLOCKED = "blocked"  # a package that it is built against has failed; mending that sets it waiting again
+    READY = "ready"
+    LEASED = "leased"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class AttemptState(StrEnum):
+    """Where one try at a job stands. The first two are live: they hold the lease."""
+
+    LEASED = "leased"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    LOST = "lost"  # the lease ran out
+    RELEASED = "released"  # the worker gave the lease back, at its own stop
+    CANCELLED = "cancelled"
+
+
+PENDING = (JobState.WAITING, JobState.BLOCKED, JobState.READY)
+LEASED = (JobState.LEASED, JobState.RUNNING)
+ACTIVE = (JobState.READY, JobState.LEASED, JobState.RUNNING)
+ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+LIVE_ATTEMPT = (AttemptState.LEASED, AttemptState.RUNNING)
+
+_NEXT: dict[JobState, frozenset[JobState]] = {
+    JobState.WAITING: frozenset({JobState.BLOCKED, JobState.READY, JobState.SUCCEEDED, JobState.CANCELLED}),
+    JobState.BLOCKED: frozenset({JobState.WAITING, JobState.CANCELLED}),
+    JobState.READY: frozenset({JobState.LEASED, JobState.CANCELLED}),
+    JobState.LEASED: frozenset(
+        {JobState.RUNNING, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.RUNNING: frozenset({JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+def may_become(before: JobState, after: JobState) -> bool:
+    """Say whether a job in state `before` may step to `after`."""
+    return after in _NEXT[before]
+
+
+class Role(StrEnum):
+    """What the holder of a token may do: submit; decide about channels; run the farm (which includes the others)."""
+
+    MAINTAINER = "maintainer"
+    CURATOR = "curator"
+    ADMIN = "admin"
+
+    def allows(self, needed: Role) -> bool:
+        """Say whether this role may do what `needed` may do. Curators do not submit: who approves is another person."""
+        return self in (needed, Role.ADMIN)

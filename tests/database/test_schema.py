@@ -1,0 +1,73 @@
+"""The migrations make exactly the schema of the rows, all of it or nothing, whoever else migrates meanwhile."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from farm.database import schema
+from farm.database.rows import Row
+from farm.database.schema import SchemaTooNewError, migrate, schema_of
+from farm.database.session import Database
+from farm.errors import FarmError
+
+
+def test_migrations_and_rows_describe_the_same_schema(database: Database) -> None:
+    with database.connection() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Row.metadata) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    before = schema_of(database)
+    migrate(database)
+    assert schema_of(database) == before
+
+
+def test_a_database_of_a_newer_program_is_refused_by_name(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaTooNewError, match="9999"):
+        migrate(database)
+
+
+def test_an_interrupted_migration_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(database_url)
+    upgrade = schema.command.upgrade
+
+    def interrupted(*arguments: object) -> None:
+        upgrade(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(schema.command, "upgrade", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(database)
+    with database.connection() as connection:
+        assert inspect(connection).get_table_names() == []
+    monkeypatch.undo()
+    migrate(database)
+    assert schema_of(database)
+    database.close()
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
+    failures: list[Exception] = []
+
+    def run() -> None:
+        mine = Database(database_url)
+        try:
+            migrate(mine)
+        except (FarmError, SQLAlchemyError) as error:
+            failures.append(error)
+        mine.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
