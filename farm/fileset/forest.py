@@ -1,0 +1,242 @@
+"""The link forest: the links under `/usr` and `/etc` through which the packages of a set are used.
+
+Computed, not scripted; independent of the order of the packages: two that claim one path are a conflict, reported with
+both names, unless one of them declares that it replaces the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.fileset import rules
+from farm.fileset.archive_reader import STORE_ROOT
+from farm.fileset.manifest import Directory, Link, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+BASE = "the base"
+"""What the toolchain or image beneath a forest is called where it is a party to a conflict."""
+
+_HOMES = {top: f"usr/{top}" for top in ("bin", "sbin", "lib", "libexec", "include", "share")} | {"etc": "etc"}
+_COMMANDS = ("usr/bin/", "usr/sbin/")
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_FOLDED_DEPTH = 2  # slashes: usr/share/terminfo may be one link, usr/share may not
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One package's wish for one link: `link` relative to the root, `target` absolute, `owner` a store directory."""
+
+    link: str
+    target: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForestPackage:
+    """What the forest has to know of a package.
+
+    `owner` is its directory under `/packages`, `name` its short name. `extra_links` are (link, path in the package).
+    `replaces` holds short names of packages over whose claims this one's win; `wins_over_base` the commands' links
+    (`usr/bin/xz`) that stand even where the base has the command.
+    """
+
+    owner: str
+    name: str
+    manifest: Manifest
+    extra_links: tuple[tuple[str, str], ...] = ()
+    replaces: frozenset[str] = frozenset()
+    wins_over_base: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTree:
+    """The tree that a forest is laid over: its directories, and the paths of all that is not a directory."""
+
+    directories: frozenset[str]
+    paths: frozenset[str]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> BaseTree:
+        """Take the paths from the base's manifest."""
+        directories = frozenset(entry.path for entry in manifest.entries if isinstance(entry, Directory))
+        return cls(directories, frozenset(entry.path for entry in manifest.entries) - directories)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One path that more than one party claims; `owners` are the packages' store directories, or `BASE`."""
+
+    path: str
+    owners: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"/{self.path}: {' and '.join(self.owners)}"
+
+
+class ForestConflictError(FarmError):
+    """Packages claim the same paths; `conflicts` lists every one of them, by path."""
+
+    code = "forest-conflict"
+
+    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
+        lines = "\n".join(f"  {conflict}" for conflict in conflicts)
+        count = "one path is" if len(conflicts) == 1 else f"{len(conflicts)} paths are"
+        super().__init__(
+            f"{count} claimed more than once:\n{lines}",
+            remedy="Leave one of the packages out, or let its recipe say `replaces:` with the name of the other.",
+        )
+        self.conflicts = conflicts
+
+
+class InvalidExtraLinkError(FarmError):
+    """A package asks for a link that cannot be made."""
+
+    code = "invalid-extra-link"
+
+    def __init__(self, owner: str, link: str, why: str) -> None:
+        super().__init__(
+            f"{owner} asks for the link {link[:300]!r}: {why}", remedy="Mend the entry under `links:` in the recipe."
+        )
+        self.owner = owner
+        self.link = link
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Directories and links, sorted by path, relative to the root; targets are absolute."""
+
+    directories: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+
+    def manifest(self) -> Manifest:
+        """Return the forest as a tree, whose digest names it."""
+        entries = [Directory(path) for path in self.directories] + [Link(link, target) for link, target in self.links]
+        return Manifest.of(entries, absolute_links=True)
+
+
+def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None) -> Forest:
+    """Work out the links of a set of packages, over a base where there is one.
+
+    A package's `bin sbin lib libexec include share` are linked under `/usr`, its `etc` under `/etc`; what else lies at
+    its top is reached by its store path alone. A directory of one package, at least one below those, becomes a single
+    link where the base has none there. Over a base, a package's command that the base has too is left out (unless it
+    is in `wins_over_base`); its other files stand before the base's. Raises `ForestConflictError`.
+    """
+    base = base or BaseTree(frozenset(), frozenset())
+    ground = _Ground(base)
+    for package in packages:
+        ground.add(package)
+    return ground.grow()
+
+
+class _Ground:
+    """What the packages want, gathered: claims by path, and which packages want which directory."""
+
+    def __init__(self, base: BaseTree) -> None:
+        self._base = base
+        self._claims: dict[str, list[Claim]] = {}
+        self._directories: dict[str, set[str]] = {}
+        # Directories that are more than the image of one package's directory, because an extra link lies in them.
+        self._rigid: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._replaces: dict[str, frozenset[str]] = {}
+
+    def add(self, package: ForestPackage) -> None:
+        owner = package.owner
+        self._names[owner] = package.name
+        self._replaces[owner] = self._replaces.get(owner, frozenset()) | package.replaces
+        for entry in package.manifest.entries:
+            top, _, _ = entry.path.partition("/")
+            home = _HOMES.get(top)
+            if home is None:
+                continue
+            link = home + entry.path[len(top) :]
+            if link == home and home != "etc":
+                self._directories.setdefault("usr", set()).add(owner)
+            if isinstance(entry, Directory):
+                self._directories.setdefault(link, set()).add(owner)
+            else:
+                self._claim(package, link, entry.path)
+        for link, path in package.extra_links:
+            self._claim(package, self._extra(package, link, path), path)
+
+    def grow(self) -> Forest:
+        links, conflicts = {}, []
+        for path, claims in self._claims.items():
+            parties = {claim.owner for claim in claims} | self._directories.get(path, set())
+            winner = None if path in self._directories else self._winner(claims)
+            if path in self._base.directories:
+                conflicts.append(Conflict(path, (*sorted(parties), BASE)))
+            elif winner is None:
+                conflicts.append(Conflict(path, tuple(sorted(parties))))
+            else:
+                links[path] = winner.target
+        for path, owners in self._directories.items():
+            if path in self._base.paths:
+                conflicts.append(Conflict(path, (*sorted(owners), BASE)))
+        if conflicts:
+            raise ForestConflictError(tuple(sorted(conflicts, key=lambda conflict: conflict.path)))
+        return self._fold(links)
+
+    def _claim(self, package: ForestPackage, link: str, path: str) -> None:
+        if link in self._base.paths and link.startswith(_COMMANDS) and link not in package.wins_over_base:
+            return
+        claim = Claim(link, f"/{STORE_ROOT}/{package.owner}/{path}", package.owner)
+        claims = self._claims.setdefault(link, [])
+        if claim not in claims:
+            claims.append(claim)
+
+    def _extra(self, package: ForestPackage, link: str, path: str) -> str:
+        """Check an extra link, and return where it lies: `/bin` and its like are links to `/usr/bin` everywhere."""
+        top, _, rest = link.partition("/")
+        place = f"usr/{link}" if top in _MERGED else link
+        if rules.path_fault(link) or not rest or not place.startswith(("usr/", "etc/")):
+            raise InvalidExtraLinkError(package.owner, link, "a link lies below /usr or /etc")
+        if path not in package.manifest.by_path:
+            raise InvalidExtraLinkError(package.owner, link, f"the package has no {path!r}")
+        above = rules.parent(place)
+        while above:
+            self._directories.setdefault(above, set()).add(package.owner)
+            self._rigid.add(above)
+            above = rules.parent(above)
+        return place
+
+    def _winner(self, claims: list[Claim]) -> Claim | None:
+        """Return the one claim whose package replaces those of all the others, and is replaced by none of them."""
+        if len(claims) == 1:
+            return claims[0]
+        for claim in claims:
+            others = [other.owner for other in claims if other is not claim]
+            if all(self._beats(claim.owner, other) and not self._beats(other, claim.owner) for other in others):
+                return claim
+        return None
+
+    def _beats(self, one: str, other: str) -> bool:
+        return self._names[other] in self._replaces[one]
+
+    def _fold(self, links: Mapping[str, str]) -> Forest:
+        folded: set[str] = set()
+        directories: list[str] = []
+        result: dict[str, str] = {}
+        for path in sorted(self._directories):
+            if rules.parent(path) in folded:
+                folded.add(path)
+            elif owner := self._only_owner(path):
+                folded.add(path)
+                result[path] = f"/{STORE_ROOT}/{owner}/{path.removeprefix('usr/')}"
+            else:
+                directories.append(path)
+        result.update({path: target for path, target in links.items() if rules.parent(path) not in folded})
+        return Forest(tuple(directories), tuple(sorted(result.items())))
+
+    def _only_owner(self, path: str) -> str | None:
+        """Return the one package whose directory this is, where a link to that directory can stand for it."""
+        owners = self._directories[path]
+        below_top = path.startswith("usr/") and path.count("/") >= _FOLDED_DEPTH
+        if len(owners) != 1 or not below_top or path in self._rigid or path in self._base.directories:
+            return None
+        return next(iter(owners))
