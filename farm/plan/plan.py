@@ -188,7 +188,7 @@ class Plan:
         """Read canonical JSON; what does not encode to the same bytes again is refused. Raises as `from_dict`."""
         try:
             value = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidPlanError(f"this is not a plan: {error}") from error
         plan = cls.from_dict(value)
         if plan.to_json() != content:

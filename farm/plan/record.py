@@ -98,7 +98,7 @@ class Record:
         return self._as(str, key, pair[0]), self._as(str, key, pair[1])
 
     def _as(self, kind: type[T], key: str, value: Any) -> T:
-        # Not isinstance: a JSON true is a Python int.
-        if type(value) is not kind:
+        # A JSON true is a Python int, which isinstance would let through.
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise InvalidRecordError(self._name, key, f"holds a {type(value).__name__} instead of a {kind.__name__}")
         return value

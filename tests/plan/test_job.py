@@ -1,0 +1,49 @@
+"""Orders and outcomes survive the way between farm and worker."""
+
+import json
+
+import pytest
+
+from farm.names import Digest
+from farm.plan import (
+    BlobRef,
+    BuildOrder,
+    DependencyArchive,
+    InvalidRecordError,
+    TestOrder,
+    TestOutcome,
+    source_origins,
+)
+from tests.plan.values import DEBS, DEPENDENCIES, RECIPE, planned
+
+ARCHIVE = DependencyArchive(
+    DEPENDENCIES[0].tree,
+    DEPENDENCIES[0].store,
+    BlobRef(Digest.of(b"archive"), 7),
+    BlobRef(DEPENDENCIES[0].tree, 3),
+    Digest.of(b"descriptor"),
+)
+BUILD = BuildOrder(planned(), RECIPE.digest, source_origins(RECIPE, DEBS), RECIPE.limits, (ARCHIVE,))
+TEST = TestOrder(RECIPE.tests[0], Digest.of(b"descriptor"), (ARCHIVE,), RECIPE.limits)
+OUTCOME = TestOutcome(passed=False, exit=1, message="it printed 3", log=Digest.of(b"log"))
+
+
+@pytest.mark.parametrize("value", [BUILD, TEST, OUTCOME], ids=lambda value: type(value).__name__)
+def test_an_order_is_read_back_as_it_was_written(value):
+    assert type(value).from_dict(json.loads(json.dumps(value.to_dict()))) == value
+
+
+@pytest.mark.parametrize("value", [BUILD, TEST, OUTCOME], ids=lambda value: type(value).__name__)
+def test_an_unknown_member_is_refused(value):
+    with pytest.raises(InvalidRecordError, match="'more' is not known"):
+        type(value).from_dict({**value.to_dict(), "more": 1})
+
+
+def test_a_blob_of_a_negative_size_is_refused():
+    with pytest.raises(InvalidRecordError, match="blob: 'size' is -1, below 0"):
+        BlobRef.from_dict({"digest": Digest.of(b""), "size": -1})
+
+
+def test_a_value_of_another_room_that_is_malformed_is_named_by_its_key():
+    with pytest.raises(InvalidRecordError, match="build order: 'limits' has another shape than it should"):
+        BuildOrder.from_dict({**BUILD.to_dict(), "limits": {"hours": 1}})

@@ -1,0 +1,138 @@
+"""The plan's digest changes exactly when an input of the build does."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from farm.names import Digest, HostNeeds, Platform, Plugin, Version
+from farm.plan import SourceOrigin, UnknownToolchainPackageError, UnpinnedDependencyError, source_origins
+from farm.recipe import Limits, Origin, Output, Recipe, Source, Step, Test
+from tests.plan.values import DEBS, DEPENDENCIES, RECIPE, dependency, planned
+
+FIRST, PATCH, DEB = RECIPE.sources
+CONFIGURE, MAKE = RECIPE.steps
+DEV, TESTS = RECIPE.outputs
+
+# Every field of a recipe, with changes to it that are an input of the build.
+INPUTS = {
+    "name": ["gojq"],
+    "version": [Version("1.7.2")],
+    "revision": [2],
+    "license": ["ISC"],
+    "sources": [
+        (FIRST, PATCH),
+        (PATCH, FIRST, DEB),
+        (replace(FIRST, digest=Digest.of(b"other")), PATCH, DEB),
+        (replace(FIRST, file="other.tar.gz"), PATCH, DEB),
+        (replace(FIRST, unpack=False), PATCH, DEB),
+        (FIRST, replace(PATCH, patch=False), DEB),
+    ],
+    "requires": [("bash",), ("bash", "grep")],
+    "steps": [
+        (CONFIGURE,),
+        (MAKE, CONFIGURE),
+        (replace(CONFIGURE, name="other"), MAKE),
+        (replace(CONFIGURE, script="./configure -C"), MAKE),
+        (replace(CONFIGURE, arguments=("--with-y",)), MAKE),
+        (replace(CONFIGURE, environment=(("ARG_A", "c"),)), MAKE),
+    ],
+    "outputs": [(DEV,), (TESTS, DEV), (replace(DEV, paths=("include/**", "lib/*.a")), TESTS)],
+    "links": [(), (("usr/bin/jql", "bin/other"), ("usr/bin/jqq", "bin/jq"))],
+    "replaces": [(), ("jaq",)],
+    "plugins": [(), (Plugin("lib/jq/*", "gojq"),)],
+    "host": [HostNeeds(), HostNeeds("5.11", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))],
+    "shadows": [(), ("xz",)],
+    "environment": [(("A", "1"),), (("A", "2"), ("B", "2"))],
+    "source_epoch": [1704067201],
+}
+# Every other field, with changes that are not: who reads it, where bytes come from, how it is tested, how long it may
+# take, and the order of what is a set.
+NOT_INPUTS = {
+    "summary": ["Another"],
+    "home": [""],
+    "toolchain": ["another name for the same tree"],
+    "sources": [
+        (replace(FIRST, url="https://mirror.example/jq"), PATCH, DEB),
+        (replace(FIRST, origins=(Origin("pypi", "jq==1.7.1"),)), PATCH, DEB),
+        (FIRST, PATCH, Source("libc6.deb", DEBS["libc6"], "https://example.org/libc6.deb", unpack=False)),
+    ],
+    "build_needs": [("zlib", "oniguruma"), ("zlib", "dist.example.org/oniguruma")],
+    "requires": [("bash", "base-files")],
+    "tests": [(), (Test("other", run="true"),)],
+    "limits": [Limits()],
+    "links": [tuple(reversed(RECIPE.links))],
+    "replaces": [("jaq", "gojq")],
+    "shadows": [("zstd", "xz")],
+    "environment": [(("B", "2"), ("A", "1"))],
+    "digest": [Digest.of(b"a comment in the file")],
+}
+
+
+def test_every_field_of_a_recipe_is_decided_upon():
+    assert {field.name for field in fields(Recipe)} == INPUTS.keys() | NOT_INPUTS.keys()
+
+
+@pytest.mark.parametrize("field", INPUTS)
+def test_an_input_of_the_build_changes_the_digest(field):
+    digests = [planned(replace(RECIPE, **{field: value})).digest for value in INPUTS[field]]
+    assert len({planned().digest, *digests}) == 1 + len(digests)
+
+
+@pytest.mark.parametrize("field", NOT_INPUTS)
+def test_what_is_no_input_leaves_the_digest_alone(field):
+    assert {planned(replace(RECIPE, **{field: value})).digest for value in NOT_INPUTS[field]} == {planned().digest}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"platform": Platform("linux", "arm64")},
+        {"toolchain": Digest.of(b"another toolchain")},
+        {"toolchain_debs": {"libc6": Digest.of(b"another libc6")}},
+        {"distribution": "other.example"},
+        {"dependencies": (*DEPENDENCIES[:2], dependency("glibc", direct=False, tree="another build"))},
+        {"dependencies": (*DEPENDENCIES[:2], dependency("glibc", direct=False, version="2.0"))},
+        {"dependencies": DEPENDENCIES[:2]},
+    ],
+)
+def test_what_is_pinned_changes_the_digest(change):
+    if "distribution" in change:
+        change["dependencies"] = ()
+        base = planned(replace(RECIPE, build_needs=()), dependencies=())
+        assert planned(replace(RECIPE, build_needs=()), **change).digest != base.digest
+    else:
+        assert planned(**change).digest != planned().digest
+
+
+def test_the_order_of_dependencies_leaves_the_digest_alone():
+    assert planned(dependencies=tuple(reversed(DEPENDENCIES))) == planned()
+
+
+def test_a_build_need_without_a_build_is_told():
+    with pytest.raises(UnpinnedDependencyError) as caught:
+        planned(dependencies=(dependency("zlib"), dependency("pcre2")))
+    assert caught.value.message == (
+        "jq: its plan was given no build of dist.example.org/oniguruma and dist.example.org/pcre2, "
+        "which it does not ask for"
+    )
+    assert caught.value.remedy == "Build dist.example.org/oniguruma first."
+
+
+def test_a_debian_package_outside_the_lock_is_told_with_the_nearest_names():
+    with pytest.raises(UnknownToolchainPackageError) as caught:
+        planned(toolchain_debs={"libc6-dev": DEBS["libc6"], "zlib1g": DEBS["libc6"]})
+    assert caught.value.message == "jq: the toolchain has no Debian package 'libc6' to take files from"
+    assert caught.value.remedy.startswith("The lock has libc6-dev.")
+
+
+def test_sources_know_their_origins_by_the_pinned_digest():
+    assert source_origins(RECIPE, DEBS) == (
+        SourceOrigin(FIRST.digest, FIRST.url, FIRST.origins),
+        SourceOrigin(PATCH.digest, ""),
+        SourceOrigin(DEBS["libc6"], "", (), "libc6"),
+    )
+
+
+def test_steps_and_outputs_are_taken_as_they_are():
+    plan = planned(replace(RECIPE, steps=(Step("run", "true"),), outputs=(Output("dev", ("lib/*.so",)),)))
+    assert (plan.steps, plan.outputs) == ((Step("run", "true"),), (Output("dev", ("lib/*.so",)),))
