@@ -78,13 +78,13 @@ class JobRow(Row, table=True):
 
 
 class JobNeedRow(Row, table=True):
-    """That a build waits for a package of this name."""
+    """That a build waits until the current revision of this recipe is built."""
 
     __tablename__ = "job_need"
-    __table_args__ = (Index("ix_job_need_package", "package", "job_id"),)
+    __table_args__ = (Index("ix_job_need_recipe", "recipe", "job_id"),)
 
     job_id: int = Field(primary_key=True, foreign_key="job.id")
-    package: str = Field(primary_key=True)
+    recipe: str = Field(primary_key=True)
 
 
 class AttemptRow(Row, table=True):

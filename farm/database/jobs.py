@@ -34,7 +34,7 @@ def add_job(
     subject: Digest | None = None,
     needs: Iterable[str] = (),
 ) -> Job:
-    """Record a new wish, in state waiting, for packages of the names in `needs`."""
+    """Record a new wish, in state waiting; a build waits for the recipes in `needs`."""
     row = JobRow(
         kind=kind,
         name=name,
@@ -101,28 +101,27 @@ def set_subject(session: Session, job_id: int, subject: Digest) -> None:
     session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(subject=subject))
 
 
-def waiting_for(session: Session, packages: Iterable[str], states: Sequence[JobState]) -> list[Job]:
-    """Return the jobs in one of `states` that need one of these packages, oldest first."""
+def waiting_for(session: Session, recipe: str, states: Sequence[JobState]) -> list[Job]:
+    """Return the jobs in one of `states` that need this recipe to be built, oldest first."""
     query = (
         select(JobRow)
         .join(JobNeedRow, col(JobNeedRow.job_id) == col(JobRow.id))
-        .where(col(JobNeedRow.package).in_(sorted(packages)), col(JobRow.state).in_(states))
-        .distinct()
+        .where(JobNeedRow.recipe == recipe, col(JobRow.state).in_(states))
         .order_by(col(JobRow.id))
     )
     return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
 def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
-    """Return the packages that a job needs, sorted."""
-    query = select(JobNeedRow.package).where(JobNeedRow.job_id == job_id).order_by(JobNeedRow.package)
+    """Return the recipes that a job waits for, sorted."""
+    query = select(JobNeedRow.recipe).where(JobNeedRow.job_id == job_id).order_by(JobNeedRow.recipe)
     return tuple(session.exec(query))
 
 
-def set_needs(session: Session, job_id: int, packages: Iterable[str]) -> None:
+def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
     """Replace what a job waits for."""
     session.exec(delete(JobNeedRow).where(col(JobNeedRow.job_id) == job_id))
-    session.add_all(JobNeedRow(job_id=job_id, package=package) for package in sorted(set(packages)))
+    session.add_all(JobNeedRow(job_id=job_id, recipe=recipe) for recipe in sorted(set(recipes)))
     session.flush()
 
 

@@ -59,10 +59,10 @@ class RecipeOutputRow(Row, table=True):
 
 
 class RecipeNeedRow(Row, table=True):
-    """That building the current revision of `recipe` needs `package`, directly."""
+    """That the current revision of `recipe` is built in an environment that holds packages of `needs`."""
 
     __tablename__ = "recipe_need"
-    __table_args__ = (Index("ix_recipe_need_package", "package", "recipe"),)
+    __table_args__ = (Index("ix_recipe_need_needs", "needs", "recipe"),)
 
     recipe: str = Field(primary_key=True, foreign_key="recipe.name")
-    package: str = Field(primary_key=True)
+    needs: str = Field(primary_key=True)

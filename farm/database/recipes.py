@@ -57,8 +57,8 @@ def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission:
     return _revision(row)
 
 
-def make_current(session: Session, recipe: Recipe, *, revision_id: int) -> None:
-    """Let this revision be what the recipe's name means from now on, with its outputs and needs."""
+def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: Iterable[str]) -> None:
+    """Let this revision be what the recipe's name means from now on, with its outputs and the recipes it needs."""
     head = session.get(RecipeRow, recipe.name)
     if head is None:
         session.add(RecipeRow(name=recipe.name, current_id=revision_id))
@@ -67,15 +67,10 @@ def make_current(session: Session, recipe: Recipe, *, revision_id: int) -> None:
     session.flush()
     session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.recipe) == recipe.name))
     session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
-    session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in package_names(recipe))
-    session.add_all(RecipeNeedRow(recipe=recipe.name, package=name) for name in set(recipe.build_needs))
+    packages = {*recipe.package_names, f"{recipe.name}-doc"}  # documentation is split off unasked
+    session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in sorted(packages))
+    session.add_all(RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs)))
     session.flush()
-
-
-def package_names(recipe: Recipe) -> tuple[str, ...]:
-    """Return the names of the packages that a recipe may put out: its own and one for each output, `doc` always."""
-    outputs = {output.name for output in recipe.outputs} | {"doc"}
-    return (recipe.name, *(f"{recipe.name}-{output}" for output in sorted(outputs)))
 
 
 def mark_built(session: Session, name: str, *, revision_id: int, plan: Digest) -> None:
@@ -112,10 +107,9 @@ def all_packages(session: Session) -> Mapping[str, str]:
     return {row.package: row.recipe for row in session.exec(select(RecipeOutputRow))}
 
 
-def recipes_that_need(session: Session, packages: Iterable[str]) -> list[str]:
-    """Return the names of the recipes whose current revision is built against one of these packages, sorted."""
-    query = select(RecipeNeedRow.recipe).where(col(RecipeNeedRow.package).in_(sorted(packages))).distinct()
-    return sorted(session.exec(query))
+def recipes_that_need(session: Session, recipe: str) -> list[str]:
+    """Return the names of the recipes whose current revision is built against this recipe's packages, sorted."""
+    return sorted(session.exec(select(RecipeNeedRow.recipe).where(RecipeNeedRow.needs == recipe)))
 
 
 def _revision(row: RecipeRevisionRow) -> RecipeRevision:

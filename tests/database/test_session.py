@@ -118,7 +118,7 @@ def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
     ("query", "index"),
     [
         (lambda session: jobs.next_ready(session, tuple(JobKind), hint=7), "ix_job_claim"),
-        (lambda session: jobs.waiting_for(session, ["zlib"], [JobState.WAITING]), "SEARCH job_need"),
+        (lambda session: jobs.waiting_for(session, "zlib", [JobState.WAITING]), "SEARCH job_need"),
         (lambda session: attempts.expired(session, before=NOW, limit=10), "ix_attempt_expiry"),
         (lambda session: outbox.unsent(session, limit=10), "sent"),
         (lambda session: jobs.list_jobs(session, before=10, state=JobState.READY), "ix_job_state"),

@@ -283,11 +283,11 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table and index
     op.create_table(
         "job_need",
         sa.Column("job_id", sa.Integer(), nullable=False),
-        sa.Column("package", sa.String(), nullable=False),
+        sa.Column("recipe", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_job_need_job_id"),
-        sa.PrimaryKeyConstraint("job_id", "package", name="pk_job_need"),
+        sa.PrimaryKeyConstraint("job_id", "recipe", name="pk_job_need"),
     )
-    op.create_index("ix_job_need_package", "job_need", ["package", "job_id"], unique=False)
+    op.create_index("ix_job_need_recipe", "job_need", ["recipe", "job_id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -311,11 +311,11 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table and index
     op.create_table(
         "recipe_need",
         sa.Column("recipe", sa.String(), nullable=False),
-        sa.Column("package", sa.String(), nullable=False),
+        sa.Column("needs", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["recipe"], ["recipe.name"], name="fk_recipe_need_recipe"),
-        sa.PrimaryKeyConstraint("recipe", "package", name="pk_recipe_need"),
+        sa.PrimaryKeyConstraint("recipe", "needs", name="pk_recipe_need"),
     )
-    op.create_index("ix_recipe_need_package", "recipe_need", ["package", "recipe"], unique=False)
+    op.create_index("ix_recipe_need_needs", "recipe_need", ["needs", "recipe"], unique=False)
     op.create_table(
         "recipe_output",
         sa.Column("package", sa.String(), nullable=False),
