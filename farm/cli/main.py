@@ -57,7 +57,7 @@ class _Verbs(click.Group):
             import difflib
 
             if near := difflib.get_close_matches(args[0], _VERBS, n=1):
-                error.message += f" Did you mean {near[0]}?"
+                raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from error
             raise
 
 

@@ -9,6 +9,8 @@ import click
 from farm.recipe import RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.errors import FarmError
 
 
@@ -24,7 +26,7 @@ def render_error(error: FarmError) -> str:
     return "\n".join(lines)
 
 
-def table(rows: list[tuple[str, ...]], headings: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> str:
     """Return rows under headings, in columns as wide as they need to be; the last column is not padded."""
     widths = [max(len(row[n]) for row in [headings, *rows]) for n in range(len(headings))]
     lines = [

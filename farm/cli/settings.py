@@ -9,12 +9,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are. `FARM_STATE`, `FARM_RECIPES`, `FARM_URL` and `FARM_TOKEN` say otherwise than the defaults."""
+    """Where things are; `FARM_STATE`, `FARM_RECIPES`, `FARM_URL`, `FARM_TOKEN` and `DOCKER_HOST` say otherwise.
+
+    An empty `docker` is the machine's own engine.
+    """
 
     state: Path
     recipes: Path
     url: str
     token: str
+    docker: str
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -25,4 +29,5 @@ class Settings:
             recipes=Path(os.environ.get("FARM_RECIPES") or "recipes").absolute(),
             url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
             token=os.environ.get("FARM_TOKEN", ""),
+            docker=os.environ.get("DOCKER_HOST", ""),
         )

@@ -1,0 +1,86 @@
+"""`farm search` and `farm info`: what a subscribed channel holds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.client.catalogue import VerifiedPackage
+
+channel_option = click.option("--channel", default="", help="DISTRIBUTION/CHANNEL, where there are several.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.argument("text", default="")
+@channel_option
+@json_option
+def search(text: str, channel: str, as_json: bool) -> None:
+    """List packages whose name or summary contains TEXT; all of them without one.
+
+    \b
+    Example:
+      farm search json
+    """
+    from farm.cli.rendering import human_size, table
+    from farm.client.host import Host
+
+    catalogue = Host(Settings.from_environment().state).catalogue(channel)
+    wanted = text.lower()
+    found = sorted(
+        (each for each in catalogue.entries() if wanted in each.name or wanted in each.summary.lower()),
+        key=lambda each: each.name,
+    )
+    if as_json:
+        click.echo(json.dumps([each.to_dict() for each in found], indent=1))
+        return
+    rows = [(e.name, f"{e.version}-{e.revision}", human_size(e.archive.size), e.summary) for e in found]
+    click.echo(table(rows, ("NAME", "VERSION", "SIZE", "SUMMARY")) if rows else "nothing found")
+
+
+@click.command()
+@click.argument("name")
+@channel_option
+@json_option
+def info(name: str, channel: str, as_json: bool) -> None:
+    """Show one package of a channel: what it provides and requires, and where it comes from, all verified.
+
+    \b
+    Example:
+      farm info jq
+    """
+    from farm.client.host import Host
+
+    catalogue = Host(Settings.from_environment().state).catalogue(channel)
+    package = next(each for each in catalogue.verified([name]) if each.entry.name == name)
+    if as_json:
+        click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))
+        return
+    for heading, value in _facts(package):
+        click.echo(f"{click.style(f'{heading:<11}', bold=True)} {value}")
+
+
+def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
+    from farm.cli.rendering import human_size
+
+    entry, descriptor = package.entry, package.descriptor
+    return [
+        ("name", str(descriptor.name)),
+        ("version", f"{descriptor.version}-{descriptor.revision}"),
+        ("summary", entry.summary),
+        ("platform", str(descriptor.platform)),
+        ("licence", descriptor.licence),
+        ("size", f"{human_size(entry.archive.size)} to fetch, {len(package.manifest.entries)} files and directories"),
+        ("needs", " ".join(entry.needs) or "nothing"),
+        ("requires", " ".join(descriptor.requires) or "nothing"),
+        ("provides", " ".join(descriptor.provides) or "nothing"),
+        ("package", descriptor.digest),
+        ("tree", descriptor.tree),
+        ("plan", descriptor.plan),
+        ("recipe", entry.recipe),
+    ]

@@ -1,0 +1,57 @@
+"""What one host has: its store of blobs, its cache of unpacked packages, its subscriptions. Shared by all its roots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.blobs import BlobStore, PackageCache
+from farm.client.catalogue import Catalogue
+from farm.client.download import Downloads
+from farm.client.readers import open_reader
+from farm.client.subscriptions import Subscriptions
+from farm.compat import compose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from farm.client.catalogue import VerifiedPackage
+    from farm.compat import Composition
+    from farm.plan import BlobRef
+
+
+class Host:
+    """The subscriber's state below one directory."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.blobs = BlobStore(state / "blobs")
+        self.cache = PackageCache(state / "packages")
+        self.subscriptions = Subscriptions(state)
+
+    def catalogue(self, channel: str = "") -> Catalogue:
+        """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
+        subscription = self.subscriptions.find(channel)
+        release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
+        return Catalogue(release, builders, Downloads(open_reader(subscription.address), self.blobs))
+
+    def unpack(
+        self, catalogue: Catalogue, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]
+    ) -> dict[str, Path]:
+        """Bring packages into the host's cache, verified; return their directories by store name.
+
+        Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
+        """
+        missing = [each for each in packages if self.cache.path(each.store) is None]
+        wanted = [(each.entry.archive, f"archive of {each.entry.name}") for each in missing]
+        catalogue.downloads.ensure_all(wanted, progress)
+        return {each.store: self._unpacked(each) for each in packages}
+
+    def _unpacked(self, package: VerifiedPackage) -> Path:
+        digest = package.entry.archive.digest
+        return self.cache.ensure(package.store, package.manifest.tree_digest, lambda: self.blobs.open(digest))
+
+
+def composition_of(packages: Sequence[VerifiedPackage]) -> Composition:
+    """Return how these packages make one root; raises `ForestConflictError`."""
+    return compose([(each.descriptor, each.manifest) for each in packages], base=None)

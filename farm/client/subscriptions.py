@@ -1,0 +1,107 @@
+"""Subscriptions: which channels this host follows, from where, and the root metadata that each trusts for good.
+
+`STATE/subscriptions/<distribution>/<channel>/` holds `subscription.json`, the pinned `root.json`, and TUF's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from farm.client.readers import open_reader
+from farm.errors import FarmError
+from farm.names import Digest, PackageName
+from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError, check_fingerprint
+from farm.trust.layout import METADATA
+from farm.trust.repository import replace_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LARGEST_ROOT = 512_000
+
+
+class SubscriptionError(FarmError):
+    """There is no such subscription, more than one fits, or it contradicts one that is there."""
+
+    code = "subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A channel that this host follows. `fingerprint` is the digest of the root metadata pinned on subscribing."""
+
+    distribution: str
+    channel: str
+    address: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution}/{self.channel}"
+
+
+class Subscriptions:
+    """All subscriptions below one state directory."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / "subscriptions"
+
+    def subscribe(self, address: str, channel: str, fingerprint: Digest) -> Subscription:
+        """Pin the root of the repository at `address` and verify the channel once; changes nothing on failure.
+
+        Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
+        """
+        reader = open_reader(address)
+        root = b""
+        try:
+            for chunk in reader.stream(f"{METADATA}/1.root.json"):
+                root += chunk
+                if len(root) > _LARGEST_ROOT:
+                    raise SubscriptionError(f"the root metadata at {address} is larger than {_LARGEST_ROOT} bytes")
+        except OSError as error:
+            raise UntrustedMetadataError(
+                "network", f"cannot read the root metadata at {address}: {error}", "Check the address and the network."
+            ) from error
+        check_fingerprint(root, fingerprint)
+        release, _ = ChannelMetadata(self._folder / ".new" / fingerprint.hex, root, reader).newest(channel)
+        # The signed release says whose it is; as a name it goes into paths, so its form is checked.
+        PackageName(release.distribution, "any")
+        subscription = Subscription(release.distribution, channel, address, fingerprint)
+        folder = self._path(subscription)
+        if (folder / "root.json").exists() and Digest.of((folder / "root.json").read_bytes()) != fingerprint:
+            raise SubscriptionError(
+                f"{subscription} is subscribed with another root",
+                remedy=f"A distribution does not change its root: ask its owner. To start over, remove {folder}.",
+            )
+        replace_file(folder / "root.json", root)
+        replace_file(folder / "subscription.json", (json.dumps(asdict(subscription), indent=1) + "\n").encode())
+        return subscription
+
+    def all(self) -> tuple[Subscription, ...]:
+        """Return all subscriptions, sorted by name."""
+        found = sorted(self._folder.glob("[!.]*/*/subscription.json"))
+        return tuple(Subscription(**json.loads(path.read_text())) for path in found)
+
+    def find(self, name: str = "") -> Subscription:
+        """Return the subscription `distribution/channel` or `channel`, or the only one. Raises `SubscriptionError`."""
+        subscriptions = self.all()
+        matching = [each for each in subscriptions if name in ("", each.channel, str(each))]
+        if len(matching) == 1:
+            return matching[0]
+        if not subscriptions:
+            raise SubscriptionError("this host follows no channel", remedy="Begin with `farm subscribe`.")
+        names = ", ".join(str(each) for each in subscriptions)
+        wanted = f"no subscription is called {name!r}" if not matching else "several subscriptions fit"
+        raise SubscriptionError(
+            f"{wanted}; there are {names}", remedy="Choose one with --channel DISTRIBUTION/CHANNEL."
+        )
+
+    def metadata(self, subscription: Subscription) -> ChannelMetadata:
+        """Return the verifier of a subscription's metadata; raises `InvalidAddressError`."""
+        folder = self._path(subscription)
+        root = (folder / "root.json").read_bytes()
+        return ChannelMetadata(folder / "metadata", root, open_reader(subscription.address))
+
+    def _path(self, subscription: Subscription) -> Path:
+        return self._folder / subscription.distribution / subscription.channel
