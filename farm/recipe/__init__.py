@@ -2,6 +2,8 @@
 
 from farm.recipe.channel import ChannelPolicy, Gate
 from farm.recipe.distribution import Distribution
+from farm.recipe.errors import Problem, RecipeError
+from farm.recipe.load import load_recipe
 from farm.recipe.recipe import (
     DEFAULT_SOURCE_EPOCH,
     SOURCE_DIRECTORY,
@@ -14,7 +16,9 @@ from farm.recipe.recipe import (
     Step,
     Test,
 )
+from farm.recipe.steps import StepDefinition, StepLibrary
 from farm.recipe.toolchain import InvalidLockError, LockedDeb, ToolchainDefinition, ToolchainLock
+from farm.recipe.tree import RecipeTree, files_beside, load_tree
 
 __all__ = [
     "DEFAULT_SOURCE_EPOCH",
@@ -28,10 +32,18 @@ __all__ = [
     "LockedDeb",
     "Origin",
     "Output",
+    "Problem",
     "Recipe",
+    "RecipeError",
+    "RecipeTree",
     "Source",
     "Step",
+    "StepDefinition",
+    "StepLibrary",
     "Test",
     "ToolchainDefinition",
     "ToolchainLock",
+    "files_beside",
+    "load_recipe",
+    "load_tree",
 ]

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from farm.names import InvalidPackageNameError, PackageName
+from farm.recipe.document import parse
+from farm.recipe.errors import quoted
+from farm.recipe.fields import Fields
+from farm.recipe.names import InvalidValueError
+
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
@@ -11,3 +17,22 @@ class Distribution:
 
     domain: str
     summary: str = ""
+
+
+def read_distribution(text: bytes, file: str) -> Distribution:
+    """Read `distribution.yaml`; raises `RecipeError`."""
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a distribution", known=("domain", "summary"), required=("domain",))
+    domain = fields.parsed("domain", _domain) or ""
+    distribution = Distribution(domain, fields.line("summary"))
+    document.finish()
+    return distribution
+
+
+def _domain(text: str) -> str:
+    try:
+        # The rule for a distribution's DNS name is PackageName's; any short name completes it.
+        return PackageName(text, "any").distribution
+    except InvalidPackageNameError as error:
+        message = f"{quoted(text)} is not a lower-case DNS name"
+        raise InvalidValueError(message, remedy="Write it as dist.example.org.") from error

@@ -110,6 +110,8 @@ class Test:
     expression (Python's) to be found in it.
     """
 
+    __test__ = False  # pytest would collect it for its name
+
     name: str
     run: str = ""
     command: tuple[str, ...] = ()
@@ -175,3 +177,8 @@ class Recipe:
     environment: tuple[tuple[str, str], ...] = ()
     source_epoch: int = DEFAULT_SOURCE_EPOCH
     digest: Digest
+
+    @property
+    def package_names(self) -> tuple[str, ...]:
+        """The names of the packages that it can make: its own, then one for each declared output."""
+        return (self.name, *(f"{self.name}-{output.name}" for output in self.outputs))

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError, Place
 from farm.names import Digest, InvalidDigestError
+from farm.recipe import names
+from farm.recipe.document import parse
+from farm.recipe.errors import quoted
+from farm.recipe.fields import Fields, read_parsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +127,35 @@ def _read_line(line: str, place: Place) -> LockedDeb:
     if len(fields) != 6 or not all(fields):
         raise InvalidLockError("a line has six fields: name version architecture sha256 size filename", place)
     name, version, architecture, sha256, size, filename = fields
+    if not size.isdecimal() or len(size) > 12:
+        raise InvalidLockError(f"{name}: {quoted(size)} is not a size in bytes", place)
     try:
         return LockedDeb(name, version, architecture, Digest.from_hex(sha256), int(size), filename)
-    except (InvalidDigestError, ValueError) as error:
+    except InvalidDigestError as error:
         raise InvalidLockError(f"{name}: {error}", place) from error
+
+
+def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
+    """Read a toolchain's definition; it is named for its file. Raises `RecipeError`."""
+    document, root = parse(text, file)
+    known = ("suite", "packages", "excludes", "removes")
+    fields = Fields(document, root, "a toolchain", known=known, required=("suite", "packages"))
+    suite = fields.parsed("suite", names.word) or ""
+    packages = []
+    for node in fields.items("packages"):
+        name = read_parsed(document, node, "each item of packages", names.word)
+        if name in packages:
+            document.report(node, f"packages names {name} twice", "Keep one of them.")
+        packages.append(name or "")
+    name = names.word(file.rpartition("/")[2].removesuffix(".yaml"))
+    definition = ToolchainDefinition(name, suite, tuple(packages), fields.texts("excludes"), _removes(fields))
+    document.finish()
+    return definition
+
+
+def _removes(fields: Fields) -> tuple[str, ...]:
+    read = (
+        read_parsed(fields.document, node, "each item of removes", names.package_path)
+        for node in fields.items("removes")
+    )
+    return tuple(path for path in read if path)

@@ -1,0 +1,87 @@
+"""Problems in files that people write: collected, each with its place and excerpt, and raised together."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_EXCERPT_WIDTH = 160
+_QUOTED_WIDTH = 80
+# A password in an address would go on into logs and pages with the excerpt.
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file: where, what, what to do, the line it stands on and how much of it is meant.
+
+    `excerpt` is empty when the file as a whole is meant. `length` counts the characters to underline.
+    """
+
+    place: Place
+    message: str
+    remedy: str = ""
+    excerpt: str = ""
+    length: int = 1
+
+    def __str__(self) -> str:
+        lines = [f"{self.place}: {self.message}"]
+        if self.excerpt and self.place.line:
+            lines += self._pointer()
+        if self.remedy:
+            lines.append(f"  {self.remedy}")
+        return "\n".join(lines)
+
+    def _pointer(self) -> list[str]:
+        # A window of the line, so that a line of a megabyte stays readable; what cannot be printed is made inert.
+        first = max(0, self.place.column - _EXCERPT_WIDTH // 2) if len(self.excerpt) > _EXCERPT_WIDTH else 0
+        window = self.excerpt[first : first + _EXCERPT_WIDTH]
+        shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in window)
+        shown = _CREDENTIALS.sub(lambda match: "*" * len(match[0]), shown)
+        start = self.place.column - 1 - first
+        carets = "^" * max(1, min(self.length, len(shown) - start))
+        margin = len(str(self.place.line))
+        return [f"  {self.place.line} | {shown}", f"  {' ' * margin} | {' ' * start}{carets}"]
+
+
+class RecipeError(FarmError):
+    """Files of a recipe tree are wrong; `problems` are all that was found, in the order of the text."""
+
+    code = "invalid-recipe"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: _order(problem.place)))
+        place = self.problems[0].place
+        super().__init__("\n\n".join(str(problem) for problem in self.problems), place=place)
+
+
+def _order(place: Place) -> tuple[str, int, int]:
+    return (place.file, place.line, place.column)
+
+
+def quoted(text: str) -> str:
+    """Return a value as it may stand in a message: short, one line, with control and bidi characters escaped."""
+    cut = text if len(text) <= _QUOTED_WIDTH else text[:_QUOTED_WIDTH] + "…"
+    return repr(cut)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the one of `known` that a person may have meant, or an empty text."""
+    near = difflib.get_close_matches(word[:_QUOTED_WIDTH], sorted(known), n=1, cutoff=0.6)
+    return near[0] if near else ""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return a sentence with the nearest of `known`, or the list of them when nothing is near."""
+    names = sorted(known)
+    near = nearest(word, names)
+    if near:
+        return f"Did you mean {near}?"
+    return f"Known here: {', '.join(names)}." if names else ""

@@ -1,0 +1,182 @@
+"""`recipe.yaml` → a checked `Recipe`: every problem of the file is found before the first is raised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.recipe import names
+from farm.recipe.document import parse
+from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
+from farm.recipe.licence import licence
+from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe, Source
+from farm.recipe.recipe_steps import read_steps, with_automatic
+from farm.recipe.recipe_tests import read_names, read_tests
+from farm.recipe.sources import read_sources
+from farm.recipe.template import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from farm.recipe.steps import StepLibrary
+
+KEYS = (
+    "name",
+    "version",
+    "revision",
+    "summary",
+    "license",
+    "home",
+    "source",
+    "source-epoch",
+    "toolchain",
+    "build-needs",
+    "requires",
+    "shadows",
+    "environment",
+    "steps",
+    "outputs",
+    "links",
+    "replaces",
+    "plugins",
+    "host",
+    "limits",
+    "tests",
+    "test-needs",
+)
+REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
+
+
+def load_recipe(text: bytes, *, file: str, steps: StepLibrary, patches: Mapping[str, bytes]) -> Recipe:
+    """Read one recipe.
+
+    `file` is named in errors, `patches` are the files beside the recipe by name (patches and other local sources).
+    Raises `RecipeError` with all problems.
+    """
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
+    name = fields.parsed("name", names.short_name) or "unnamed"
+    version = fields.parsed("version", Version, AS_WRITTEN) or Version("0")
+    revision = fields.integer("revision", 1, least=1, most=999_999)
+    templates = Templates(name=name, version=version, revision=revision)
+    sources = read_sources(fields, templates, patches)
+    recipe = Recipe(
+        name=name,
+        version=version,
+        revision=revision,
+        summary=_summary(fields),
+        license=fields.parsed("license", licence) or "",
+        home=fields.parsed("home", names.url) or "",
+        sources=sources,
+        toolchain=fields.parsed("toolchain", names.word) or "",
+        build_needs=_build_needs(fields, name),
+        requires=read_names(fields, "requires"),
+        steps=with_automatic(read_steps(fields, steps, templates), sources, steps),
+        outputs=_outputs(fields),
+        tests=read_tests(fields),
+        links=_links(fields),
+        replaces=read_names(fields, "replaces"),
+        plugins=_plugins(fields),
+        host=_host(fields),
+        limits=_limits(fields),
+        shadows=_checked(fields, "shadows", names.file_name),
+        environment=_environment(fields),
+        source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
+        digest=_digest(text, sources, patches),
+    )
+    document.finish()
+    return recipe
+
+
+def _summary(fields: Fields) -> str:
+    summary = fields.line("summary", longest=120)
+    if "summary" in fields and not summary.strip():
+        fields.report("summary", "summary is empty")
+    elif summary.endswith("."):
+        fields.report("summary", "summary is a phrase and ends without a full stop")
+    return summary
+
+
+def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
+    needs = read_names(fields, "build-needs")
+    if name in needs:
+        fields.report("build-needs", f"{name} cannot need itself to be built", f"Remove {name}.")
+    return needs
+
+
+def _checked(fields: Fields, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+    read = (read_parsed(fields.document, node, f"each item of {key}", check) for node in fields.items(key))
+    return tuple(dict.fromkeys(text for text in read if text is not None))
+
+
+def _outputs(fields: Fields) -> tuple[Output, ...]:
+    outputs = []
+    for key, value in fields.pairs("outputs"):
+        name = read_parsed(fields.document, key, "an output", names.word) or ""
+        items = read_items(fields.document, value, f"the output {name}")
+        paths = (read_parsed(fields.document, item, "each path of an output", names.package_path) for item in items)
+        if value.kind == "list" and not items:
+            fields.document.report(value, f"the output {name} names no paths")
+        outputs.append(Output(name, tuple(path for path in paths if path)))
+    return tuple(outputs)
+
+
+def _links(fields: Fields) -> tuple[tuple[str, str], ...]:
+    links = []
+    for key, value in fields.pairs("links"):
+        link = read_parsed(fields.document, key, "a link", names.link_path)
+        target = read_parsed(fields.document, value, "a link's target", names.package_path)
+        if link and target:
+            links.append((link, target))
+    return tuple(sorted(links))
+
+
+def _plugins(fields: Fields) -> tuple[Plugin, ...]:
+    plugins = []
+    for node in fields.items("plugins"):
+        part = Fields(fields.document, node, "a plugin", known=("path", "loader"), required=("path", "loader"))
+        path = part.parsed("path", names.package_path) or ""
+        plugins.append(Plugin(path, part.parsed("loader", names.file_name) or ""))
+    return tuple(plugins)
+
+
+def _host(fields: Fields) -> HostNeeds:
+    node = fields.get("host")
+    if node is None:
+        return HostNeeds()
+    part = Fields(fields.document, node, "host", known=("kernel", "features", "capabilities"))
+    kernel = part.parsed("kernel", Version, AS_WRITTEN)
+    features = _checked(part, "features", names.kernel_feature)
+    return HostNeeds(str(kernel or ""), features, _checked(part, "capabilities", names.capability))
+
+
+def _limits(fields: Fields) -> Limits:
+    node, default = fields.get("limits"), Limits()
+    if node is None:
+        return default
+    keys = ("minutes", "memory-mb", "output-mb", "processes", "log-mb")
+    part = Fields(fields.document, node, "limits", known=keys)
+    return Limits(
+        minutes=part.integer("minutes", default.minutes, least=1, most=24 * 60),
+        memory_mb=part.integer("memory-mb", default.memory_mb, least=64, most=1 << 20),
+        output_mb=part.integer("output-mb", default.output_mb, least=1, most=1 << 20),
+        processes=part.integer("processes", default.processes, least=16, most=1 << 15),
+        log_mb=part.integer("log-mb", default.log_mb, least=1, most=1 << 12),
+    )
+
+
+def _environment(fields: Fields) -> tuple[tuple[str, str], ...]:
+    variables = []
+    for key, value in fields.pairs("environment"):
+        name = read_parsed(fields.document, key, "a variable", names.variable)
+        variables.append((name or "", read_text(fields.document, value, key.text)))
+    return tuple(sorted(variables))
+
+
+def _digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
+    named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
+    return Digest.of_json({"recipe": Digest.of(text), "files": named})
+
+
+def _is_local(source: Source, beside: Mapping[str, bytes]) -> bool:
+    return not source.url and not source.debian_package and source.file in beside

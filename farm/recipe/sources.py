@@ -1,0 +1,141 @@
+"""The `source` key of a recipe: what a build starts from, and where its bytes may come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from farm.names import Digest
+from farm.recipe import names
+from farm.recipe.errors import quoted, suggestion
+from farm.recipe.fields import AS_WRITTEN, Fields, expect, read_parsed
+from farm.recipe.recipe import Origin, OriginKind, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from farm.recipe.document import Document, Node
+    from farm.recipe.template import Templates
+
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tar.lz")
+_PATCHES = (".patch", ".diff")
+_KEYS = ("url", "sha256", "origins", "file", "unpack", "from-toolchain")
+_ORIGINS: Mapping[OriginKind, Callable[[str], str]] = {
+    "debian": names.debian_source,
+    "pypi": names.pypi_release,
+    "url": names.url,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    document: Document
+    templates: Templates
+    beside: Mapping[str, bytes]
+
+    def source(self, node: Node) -> Source | None:
+        fields = Fields(self.document, node, "a source", known=_KEYS)
+        if node.kind != "mapping":
+            return None
+        if "from-toolchain" in fields:
+            return self._from_toolchain(fields)
+        return self._fetched(fields) if "url" in fields or "sha256" in fields else self._beside(fields)
+
+    def _rendered(self, read: Callable[[str], str]) -> Callable[[str], str]:
+        return lambda text: read(self.templates.render(text))
+
+    def _from_toolchain(self, fields: Fields) -> Source | None:
+        self._refuse_others(fields, "from-toolchain")
+        package = fields.parsed("from-toolchain", names.word) or ""
+        return Source(f"{package}.deb", None, unpack=False, debian_package=package)
+
+    def _fetched(self, fields: Fields) -> Source | None:
+        for key in ("url", "sha256"):
+            if key not in fields:
+                fields.report(key, f"a source lacks the key {key}", f"Add {key}.")
+        address = fields.parsed("url", self._rendered(names.url)) or ""
+        digest = fields.parsed("sha256", names.sha256, AS_WRITTEN)
+        origins = tuple(origin for node in fields.items("origins") if (origin := self._origin(node)))
+        if "file" in fields:
+            file = fields.parsed("file", self._rendered(names.file_name)) or ""
+        else:
+            file = self._name_from(address, fields)
+        return Source(file, digest, address, origins, self._unpack(fields, file), file.endswith(_PATCHES))
+
+    def _name_from(self, address: str, fields: Fields) -> str:
+        file = unquote(urlsplit(address).path.rpartition("/")[2])
+        try:
+            return names.file_name(file) if address else ""
+        except names.InvalidValueError as error:
+            fields.report("url", error.message, "Name the file with the key file.")
+            return ""
+
+    def _beside(self, fields: Fields) -> Source | None:
+        if "file" not in fields:
+            fields.report("", "a source needs url and sha256, or file, or from-toolchain")
+            return None
+        self._refuse_others(fields, "file", "unpack")
+        file = fields.parsed("file", self._rendered(names.file_name)) or ""
+        content = self.beside.get(file)
+        if content is None and file:
+            fields.report(
+                "file",
+                f"no file {quoted(file)} lies beside the recipe",
+                suggestion(file, self.beside) if self.beside else "",
+            )
+        digest = Digest.of(content or b"")
+        return Source(file, digest, unpack=self._unpack(fields, file), patch=file.endswith(_PATCHES))
+
+    def _unpack(self, fields: Fields, file: str) -> bool:
+        unpack = fields.boolean("unpack", default=file.endswith(_ARCHIVES))
+        if unpack and not file.endswith(_ARCHIVES):
+            fields.report("unpack", f"{quoted(file)} is not named like an archive that can be unpacked")
+        return unpack
+
+    def _refuse_others(self, fields: Fields, *allowed: str) -> None:
+        for key in _KEYS:
+            if key in fields and key not in allowed:
+                fields.report(key, f"{key} cannot stand with {allowed[0]}", f"Remove {key}.")
+
+    def _origin(self, node: Node) -> Origin | None:
+        if not expect(self.document, node, "an origin", "mapping"):
+            return None
+        if len(node.pairs) != 1:
+            self.document.report(node, "an origin has one key", "Write it as debian: name, one item each.")
+            return None
+        key, value = node.pairs[0]
+        for kind, check in _ORIGINS.items():
+            if kind == key.text:
+                reference = read_parsed(self.document, value, kind, self._rendered(check))
+                return Origin(kind, reference or "")
+        self.document.report(key, f"there is no kind of origin {quoted(key.text)}", suggestion(key.text, _ORIGINS))
+        return None
+
+
+def read_sources(fields: Fields, templates: Templates, beside: Mapping[str, bytes]) -> tuple[Source, ...]:
+    """Read `source`: a mapping, or a list of them. `beside` are the files next to the recipe."""
+    node, document = fields.get("source"), fields.document
+    if node is None:
+        return ()
+    reader = _Reader(document, templates, beside)
+    nodes = node.items if node.kind == "list" else (node,)
+    sources: list[Source] = []
+    for item in nodes:
+        source = reader.source(item)
+        if source is None:
+            continue
+        if any(source.file == other.file for other in sources):
+            document.report(item, f"two sources are named {quoted(source.file)}", "Name one of them with the key file.")
+        sources.append(source)
+    _report_unused(fields, sources, beside)
+    return tuple(sources)
+
+
+def _report_unused(fields: Fields, sources: list[Source], beside: Mapping[str, bytes]) -> None:
+    used = {source.file for source in sources}
+    for file in sorted(beside):
+        if file.endswith(_PATCHES) and file not in used:
+            fields.report(
+                "source", f"{quoted(file)} lies beside the recipe and no source names it", f"Add file: {file}."
+            )

@@ -1,0 +1,148 @@
+"""A whole tree of recipes, from the content of its files. Reading a directory into that mapping is a face's job."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from farm.errors import FarmError, Place
+from farm.recipe.channel import ChannelPolicy, read_channel
+from farm.recipe.distribution import Distribution, read_distribution
+from farm.recipe.errors import Problem, RecipeError, quoted, suggestion
+from farm.recipe.load import load_recipe
+from farm.recipe.steps import StepLibrary
+from farm.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from farm.recipe.recipe import Recipe
+
+_Value = TypeVar("_Value")
+
+DISTRIBUTION = "distribution.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeTree:
+    """Everything that a directory of recipes says. Mappings go from name to value, in sorted order."""
+
+    distribution: Distribution
+    steps: StepLibrary
+    toolchains: Mapping[str, ToolchainDefinition]
+    locks: Mapping[str, ToolchainLock]
+    channels: Mapping[str, ChannelPolicy]
+    recipes: Mapping[str, Recipe]
+
+
+def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
+    """Read a tree from content by path, relative to the tree's root with `/` between names.
+
+    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml` and
+    `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for all files.
+    """
+    return _TreeReader(files).read()
+
+
+def files_beside(files: Mapping[str, bytes], recipe: str) -> Mapping[str, bytes]:
+    """Return the files next to `packages/<recipe>/recipe.yaml`, by name."""
+    prefix = f"packages/{recipe}/"
+    beside = ((path.removeprefix(prefix), content) for path, content in files.items() if path.startswith(prefix))
+    return {name: content for name, content in beside if "/" not in name and name != "recipe.yaml"}
+
+
+class _TreeReader:
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._problems: list[Problem] = []
+
+    def read(self) -> RecipeTree:
+        distribution = self._distribution()
+        steps = self._attempt(lambda: StepLibrary.from_files(self._below("steps", ".yaml"))) or StepLibrary({})
+        toolchains = self._each("toolchains", ".yaml", read_toolchain)
+        locks = self._each("toolchains", ".lock", _read_lock)
+        channels = self._each("channels", ".yaml", read_channel)
+        # Without the steps every recipe that names one would be reported as well.
+        recipes = self._recipes(steps) if steps.definitions else {}
+        self._check_recipes(recipes, toolchains)
+        self._check_channels(channels)
+        if self._problems or distribution is None:
+            raise RecipeError(self._problems)
+        return RecipeTree(distribution, steps, toolchains, locks, channels, recipes)
+
+    def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
+        try:
+            return read()
+        except RecipeError as error:
+            self._problems += error.problems
+        except FarmError as error:
+            self._problems.append(Problem(error.place or Place(file), error.message, error.remedy))
+        return None
+
+    def _below(self, directory: str, suffix: str) -> Mapping[str, bytes]:
+        prefix = f"{directory}/"
+        return {
+            path: content
+            for path, content in sorted(self._files.items())
+            if path.startswith(prefix) and path.endswith(suffix) and path.count("/") == 1
+        }
+
+    def _each(self, directory: str, suffix: str, read: Callable[[bytes, str], _Value]) -> Mapping[str, _Value]:
+        values = {}
+        for path, content in self._below(directory, suffix).items():
+            value = self._attempt(lambda content=content, path=path: read(content, path), path)  # type: ignore[misc]
+            if value is not None:
+                values[path.removeprefix(f"{directory}/").removesuffix(suffix)] = value
+        return values
+
+    def _distribution(self) -> Distribution | None:
+        text = self._files.get(DISTRIBUTION)
+        if text is None:
+            self._note(DISTRIBUTION, "the tree of recipes has no distribution.yaml", "Write one with the key domain.")
+            return None
+        return self._attempt(lambda: read_distribution(text, DISTRIBUTION))
+
+    def _recipes(self, steps: StepLibrary) -> Mapping[str, Recipe]:
+        recipes = {}
+        for path in sorted(self._files):
+            parts = path.split("/")
+            if len(parts) != 3 or parts[0] != "packages" or parts[2] != "recipe.yaml":
+                continue
+            recipe = self._attempt(lambda path=path, parts=parts: self._recipe(path, parts[1], steps))  # type: ignore[misc]
+            if recipe is not None:
+                recipes[parts[1]] = recipe
+        return recipes
+
+    def _recipe(self, path: str, directory: str, steps: StepLibrary) -> Recipe:
+        return load_recipe(self._files[path], file=path, steps=steps, patches=files_beside(self._files, directory))
+
+    def _check_recipes(self, recipes: Mapping[str, Recipe], toolchains: Mapping[str, ToolchainDefinition]) -> None:
+        known = {path.removeprefix("toolchains/").removesuffix(".yaml") for path in self._below("toolchains", ".yaml")}
+        outputs: defaultdict[str, list[str]] = defaultdict(list)
+        for directory, recipe in recipes.items():
+            path = f"packages/{directory}/recipe.yaml"
+            if recipe.name != directory:
+                self._note(path, f"the recipe {recipe.name} lies in the directory {directory}", "Name both alike.")
+            if recipe.toolchain not in known | toolchains.keys():
+                found = suggestion(recipe.toolchain, known)
+                self._note(path, f"there is no toolchain {quoted(recipe.toolchain)}", found)
+            for name in recipe.package_names:
+                outputs[name].append(path)
+        for name, paths in outputs.items():
+            if len(paths) > 1:
+                self._note(paths[1], f"the package {name} is made by {paths[0]} too", "Rename the output or recipe.")
+
+    def _check_channels(self, channels: Mapping[str, ChannelPolicy]) -> None:
+        for name, policy in channels.items():
+            if policy.from_channel and (policy.from_channel not in channels or policy.from_channel == name):
+                others = channels.keys() - {name}
+                message = f"the channel {name} cannot take from {quoted(policy.from_channel)}"
+                self._note(f"channels/{name}.yaml", message, suggestion(policy.from_channel, others))
+
+    def _note(self, file: str, message: str, remedy: str) -> None:
+        self._problems.append(Problem(Place(file), message, remedy))
+
+
+def _read_lock(text: bytes, path: str) -> ToolchainLock:
+    return ToolchainLock.from_text(text, name=path.rpartition("/")[2].removesuffix(".lock"), file=path)
