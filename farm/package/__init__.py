@@ -1,19 +1,33 @@
 """From a tree of files to facts, from facts to the descriptor of a package. Pure: buffers and values in, values out."""
 
-from farm.package.descriptor import Descriptor
+from farm.names import HostNeeds, Plugin
+from farm.package.capabilities import Capabilities, derive_capabilities
+from farm.package.describe import describe
+from farm.package.descriptor import Descriptor, InvalidDescriptorError
+from farm.package.elf import InvalidElfError, read_elf
 from farm.package.elf_facts import ElfFacts, ImportedSymbol, Symbol, VersionNeed
-from farm.package.facts import ElfFile, PackageFacts, PkgConfigModule, Script
-from farm.package.host_needs import HostNeeds
-from farm.package.layout import Layout, OutputRule, OutputRules
-from farm.package.plugin import Plugin
+from farm.package.facts import ElfFile, InvalidFactsError, PackageFacts, PkgConfigModule, Script
+from farm.package.gather import gather_facts
+from farm.package.interpreter import interpreter_capability
+from farm.package.layout import Layout, LayoutError, Misplacement, OutputRule, OutputRules, lay_out, package_name
+from farm.package.path_glob import matches
+from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
+from farm.package.shebang import read_shebang
 
 __all__ = [
+    "Capabilities",
     "Descriptor",
     "ElfFacts",
     "ElfFile",
     "HostNeeds",
     "ImportedSymbol",
+    "InvalidDescriptorError",
+    "InvalidElfError",
+    "InvalidFactsError",
+    "InvalidPkgConfigError",
     "Layout",
+    "LayoutError",
+    "Misplacement",
     "OutputRule",
     "OutputRules",
     "PackageFacts",
@@ -22,4 +36,14 @@ __all__ = [
     "Script",
     "Symbol",
     "VersionNeed",
+    "derive_capabilities",
+    "describe",
+    "gather_facts",
+    "interpreter_capability",
+    "lay_out",
+    "matches",
+    "package_name",
+    "parse_pkg_config",
+    "read_elf",
+    "read_shebang",
 ]

@@ -1,0 +1,111 @@
+"""What a package provides and requires, worked out from its facts: the words in which sets are proven.
+
+A capability is a kind and a name: `soname:libz.so.1`, `interpreter:/usr/bin/sh`, `command:jq`, `pkgconfig:zlib`
+(only provided), `package:bash` (only declared). Nothing is looked up here outside the package itself.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.package.gather import command_paths
+from farm.package.interpreter import interpreter_capability
+from farm.package.path_glob import matches
+from farm.package.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from farm.fileset import Manifest
+    from farm.names import Plugin
+    from farm.package.elf_facts import ElfFacts
+    from farm.package.facts import PackageFacts
+
+_LIBRARY = re.compile(r".+\.so(\.[0-9A-Za-z_.]+)?")
+_COMMAND_LINK = re.compile(r"(?:usr/)?s?bin/([^/]+)")
+_LOADER = re.compile(r"ld[-.].*so.*|ld-musl-.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a package provides to others and requires of others, each sorted."""
+
+    provides: tuple[str, ...]
+    requires: tuple[str, ...]
+
+
+def derive_capabilities(
+    manifest: Manifest,
+    facts: PackageFacts,
+    *,
+    links: Sequence[tuple[str, str]] = (),
+    plugins: Sequence[Plugin] = (),
+    requires: Sequence[str] = (),
+) -> Capabilities:
+    """Derive both from the files, the declared `links` (path in the root, path in the package) and `plugins`.
+
+    `requires` are the declared needs: names of packages, or capabilities with their kind (`command:sh`).
+    What the package provides itself it does not require.
+    """
+    elf = {file.path: file.facts for file in facts.elf}
+    provides = {
+        *_sonames(manifest, elf, links, plugins),
+        *(f"command:{command}" for command in facts.commands),
+        *(f"pkgconfig:{module.name}" for module in facts.pkg_config),
+        *_interpreters(manifest, elf, links),
+    }
+    required = {script.interpreter for script in facts.scripts}
+    for path, file in elf.items():
+        required.update(f"soname:{name}" for name in file.needed if not _found_beside(manifest, path, file, name))
+        if file.interpreter:
+            required.add(interpreter_capability(file.interpreter))
+    required.update(need if ":" in need else f"package:{need}" for need in requires)
+    return Capabilities(tuple(sorted(provides)), tuple(sorted(required - provides)))
+
+
+def _sonames(
+    manifest: Manifest,
+    elf: Mapping[str, ElfFacts],
+    links: Sequence[tuple[str, str]],
+    plugins: Sequence[Plugin],
+) -> Iterator[str]:
+    """Give the sonames that a loader finds: it opens `lib/<soname>`, so a file or link of that name must be there."""
+    offered = [(entry.path, entry.path) for entry in manifest.entries if posixpath.dirname(entry.path) == "lib"]
+    offered += [link for link in links if posixpath.dirname(link[0]) in {"lib", "lib64", "usr/lib", "usr/lib64"}]
+    for place, path in offered:
+        file = resolve(manifest, path)
+        if file is None or file.path not in elf or any(matches(plugin.path, path) for plugin in plugins):
+            continue
+        name = posixpath.basename(place)
+        # A library without a soname is needed by the name of its file.
+        if name == (elf[file.path].soname or name) and _LIBRARY.fullmatch(name):
+            yield f"soname:{name}"
+
+
+def _interpreters(manifest: Manifest, elf: Mapping[str, ElfFacts], links: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Give the paths in the root under which something of this package can be run, or can load a program."""
+    for path in command_paths(manifest):
+        yield interpreter_capability(f"/usr/{path}")
+    for path in elf:
+        if posixpath.dirname(path) in {"lib", "lib64"} and _LOADER.fullmatch(posixpath.basename(path)):
+            yield interpreter_capability(f"/usr/{path}")
+    for link, path in links:
+        file = resolve(manifest, path)
+        if file is None or not file.executable:
+            continue
+        yield interpreter_capability(f"/{link}")
+        if command := _COMMAND_LINK.fullmatch(link):
+            yield f"command:{command[1]}"
+
+
+def _found_beside(manifest: Manifest, path: str, facts: ElfFacts, needed: str) -> bool:
+    """Tell whether the file's own search path leads to the library inside this very package."""
+    for directory in facts.rpath:
+        here = directory.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
+        inside = posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
+        if resolve(manifest, f"{inside}/{needed}") is not None:
+            return True
+    return False

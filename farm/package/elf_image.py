@@ -1,0 +1,151 @@
+"""The frame of an ELF file (gABI chapters 4 and 5): header, segments, dynamic section, and where an address lies.
+
+Knows nothing of symbols. Every offset comes from a file that a stranger may have written: nothing is read but
+through `ElfImage.part`, which checks that it lies inside the file. Holds views of the caller's buffer.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from typing import Literal, NamedTuple
+
+from farm.errors import FarmError
+
+MAGIC = b"\x7fELF"
+PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+SHT_NOBITS, SHT_DYNSYM = 8, 11
+_ET_EXEC, _ET_DYN = 2, 3
+_LITTLE, _BIG = 1, 2
+_MACHINES = {
+    3: ("i686", "i686"),
+    8: ("mips", "mips64"),
+    20: ("ppc", "ppc"),
+    21: ("ppc64", "ppc64"),
+    22: ("s390", "s390x"),
+    40: ("arm", "arm"),
+    62: ("x32", "x86_64"),
+    183: ("aarch64-ilp32", "aarch64"),
+    243: ("riscv32", "riscv64"),
+    258: ("loongarch32", "loongarch64"),
+}
+
+
+class InvalidElfError(FarmError):
+    """A file starts as an ELF file and is not one that a loader could load; `path` is empty while it is not known."""
+
+    code = "invalid-elf"
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(
+            f"{path}: {message}" if path else message,
+            remedy="Check how the file was linked or stripped, or do not install it.",
+        )
+        self.reason = message
+        self.path = path
+
+
+class Segment(NamedTuple):
+    """One program header: type, file offset, virtual address and size in the file, in bytes."""
+
+    type: int
+    offset: int
+    address: int
+    size: int
+
+
+class Section(NamedTuple):
+    """What is used of one section header: type, virtual address and size in bytes."""
+
+    type: int
+    address: int
+    size: int
+
+
+class ElfImage:
+    """A loadable ELF file: 32- or 64-bit, of either byte order.
+
+    `loadable` is false for what no loader takes (relocatable objects, core dumps). Raises `InvalidElfError`.
+    """
+
+    __slots__ = ("_segments", "_view", "big_endian", "dynamic", "is_64", "loadable", "machine", "order", "sections")
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        ident = bytes(self.part(0, 16, "identification"))
+        if ident[4] not in {1, 2} or ident[5] not in {_LITTLE, _BIG}:
+            raise InvalidElfError("class or byte order is unknown")
+        self.is_64 = ident[4] == 2
+        self.big_endian = ident[5] == _BIG
+        self.order = ">" if self.big_endian else "<"
+        word = "Q" if self.is_64 else "I"
+        header = struct.Struct(f"{self.order}HHI{word * 3}I6H")
+        fields = header.unpack(self.part(16, header.size, "header"))
+        kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, _ = fields
+        self.loadable = kind in {_ET_EXEC, _ET_DYN}
+        self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
+        self._segments = self._read_segments(phoff, phentsize, phnum)
+        self.sections = self._read_sections(shoff, shentsize, shnum)
+        self.dynamic = self._read_dynamic()
+
+    def _read_segments(self, offset: int, entry_size: int, count: int) -> tuple[Segment, ...]:
+        if not count:
+            return ()
+        # Elf64_Phdr has p_flags second, Elf32_Phdr has it seventh.
+        layout = struct.Struct(f"{self.order}I4xQQ8xQ16x" if self.is_64 else f"{self.order}III4xI12x")
+        if entry_size != layout.size:
+            raise InvalidElfError(f"a program header has {entry_size} bytes instead of {layout.size}")
+        table = self.part(offset, count * layout.size, "program headers")
+        return tuple(map(Segment._make, layout.iter_unpack(table)))
+
+    def _read_sections(self, offset: int, entry_size: int, count: int) -> tuple[Section, ...]:
+        """Section headers are a convenience that a loader ignores, so broken ones count as stripped ones."""
+        layout = struct.Struct(f"{self.order}4xI8xQ8xQ24x" if self.is_64 else f"{self.order}4xI4xI4xI16x")
+        if not offset or entry_size != layout.size or offset + count * layout.size > len(self._view):
+            return ()
+        return tuple(map(Section._make, layout.iter_unpack(self._view[offset : offset + count * layout.size])))
+
+    def _read_dynamic(self) -> tuple[tuple[int, int], ...]:
+        """Return pairs of tag and value up to DT_NULL; none for a static file or a separate debug file."""
+        segment = self.segment(PT_DYNAMIC)
+        # In a file of `objcopy --only-keep-debug` the program headers are there but what they describe is not.
+        if segment is None or any(s.type == SHT_NOBITS and s.address == segment.address for s in self.sections):
+            return ()
+        layout = struct.Struct(f"{self.order}qQ" if self.is_64 else f"{self.order}iI")
+        size = segment.size - segment.size % layout.size
+        entries = []
+        for entry in layout.iter_unpack(self.part(segment.offset, size, "dynamic section")):
+            if not entry[0]:
+                break
+            entries.append(entry)
+        return tuple(entries)
+
+    def segment(self, kind: int) -> Segment | None:
+        """Return the first segment of this type."""
+        return next((segment for segment in self._segments if segment.type == kind), None)
+
+    def part(self, offset: int, size: int, what: str) -> memoryview:
+        """Return `size` bytes at a file offset; raises `InvalidElfError`, naming `what`, if they are not all there."""
+        if offset < 0 or offset + size > len(self._view):
+            raise InvalidElfError(f"the {what} reaches beyond the end of the file")
+        return self._view[offset : offset + size]
+
+    def loaded(self, address: int, what: str, size: int | None = None) -> memoryview:
+        """Return what is loaded at a virtual address: `size` bytes, or all up to the end of its segment."""
+        for segment in self._segments:
+            if segment.type == PT_LOAD and segment.address <= address < segment.address + segment.size:
+                room = segment.address + segment.size - address
+                if size is None or size <= room:
+                    offset = address - segment.address + segment.offset
+                    return self.part(offset, room if size is None else size, what)
+        raise InvalidElfError(f"the {what} does not lie in a loaded segment")
+
+    def integers(self, part: memoryview, width: Literal[2, 4]) -> memoryview[int]:
+        """Return the bytes as native unsigned integers of `width` bytes, a remainder left off."""
+        whole = part[: len(part) - len(part) % width]
+        if self.big_endian == (sys.byteorder == "big"):
+            return whole.cast("H") if width == 2 else whole.cast("I")
+        swapped = array("H" if width == 2 else "I", whole.tobytes())
+        swapped.byteswap()
+        return memoryview(swapped)

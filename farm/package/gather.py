@@ -1,0 +1,98 @@
+"""Gathers the facts of a package: looks at each of its files once, through a function that the caller gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.fileset import Directory
+from farm.package.elf import InvalidElfError, read_elf
+from farm.package.facts import ElfFile, PackageFacts, PkgConfigModule, Script
+from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
+from farm.package.resolve import resolve
+from farm.package.shebang import read_shebang
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Buffer
+
+    from farm.fileset import Manifest
+
+_COMMAND_DIRECTORIES = ("bin", "sbin")
+_MODULE_DIRECTORIES = ("lib/pkgconfig", "share/pkgconfig")
+_SMALLEST_ELF = 52  # bytes in a 32-bit header
+_SMALLEST_SCRIPT = 4  # "#!/x"
+
+
+def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFacts:
+    """Return the facts of the package whose files are in `manifest`.
+
+    `read` gives the content of the file at a package path, whole, best as an `mmap`; it is called at most once for
+    an ELF file or script, again for a pkg-config module, and no view of what it gave is kept.
+    Raises `InvalidElfError` and `InvalidPkgConfigError`, which name the file.
+    """
+    elf: list[ElfFile] = []
+    scripts: list[Script] = []
+    for file in manifest.files():
+        if file.size < _SMALLEST_SCRIPT or file.path.startswith("include/"):
+            continue
+        content = read(file.path)
+        try:
+            facts = read_elf(content) if file.size >= _SMALLEST_ELF else None
+        except InvalidElfError as error:
+            raise InvalidElfError(error.reason, path=file.path) from None
+        if facts is not None:
+            elf.append(ElfFile(file.path, facts.canonical()))
+        elif file.executable and (interpreter := read_shebang(_head(content))):
+            scripts.append(Script(file.path, interpreter))
+    return PackageFacts(
+        elf=tuple(elf),
+        commands=tuple(sorted({path.rpartition("/")[2] for path in command_paths(manifest)})),
+        scripts=tuple(scripts),
+        pkg_config=_modules(manifest, read),
+        headers=tuple(file.path for file in manifest.files() if file.path.startswith("include/")),
+        static_libraries=tuple(
+            file.path for file in manifest.files() if file.path.startswith("lib/") and file.path.endswith(".a")
+        ),
+    )
+
+
+def command_paths(manifest: Manifest) -> Iterator[str]:
+    """Give the paths right under `bin` and `sbin` that lead to an executable file of the package."""
+    for path in _under(manifest, _COMMAND_DIRECTORIES):
+        file = resolve(manifest, path)
+        if file is not None and file.executable:
+            yield path
+
+
+def _modules(manifest: Manifest, read: Callable[[str], Buffer]) -> tuple[PkgConfigModule, ...]:
+    modules: dict[str, PkgConfigModule] = {}
+    for path in _under(manifest, _MODULE_DIRECTORIES):
+        name, dot, suffix = path.rpartition("/")[2].rpartition(".")
+        file = resolve(manifest, path)
+        if not dot or suffix != "pc" or file is None:
+            continue
+        # lib/pkgconfig is searched first.
+        modules.setdefault(name, parse_pkg_config(name, _text(name, read(file.path))))
+    return tuple(sorted(modules.values(), key=lambda module: module.name))
+
+
+def _under(manifest: Manifest, directories: tuple[str, ...]) -> Iterator[str]:
+    """Give what is not a directory right under `directories`: those of the first one first, sorted."""
+    for directory in directories:
+        for entry in manifest.entries:
+            if entry.path.rpartition("/")[0] == directory and not isinstance(entry, Directory):
+                yield entry.path
+
+
+def _head(content: Buffer) -> bytes:
+    with memoryview(content) as view:
+        return bytes(view[:256])
+
+
+def _text(module: str, content: Buffer) -> str:
+    with memoryview(content) as view:
+        try:
+            return str(view, "utf-8")
+        except UnicodeDecodeError:
+            raise InvalidPkgConfigError(module, "it is not UTF-8") from None

@@ -1,0 +1,22 @@
+"""The one spelling of an interpreter's path, so that who needs it and who has it speak of the same."""
+
+from __future__ import annotations
+
+import posixpath
+
+_UNDER_USR = ("/bin/", "/sbin/")
+_AT_THE_ROOT = ("/usr/lib/", "/usr/lib64/", "/usr/lib32/", "/usr/libx32/")
+
+
+def interpreter_capability(path: str) -> str:
+    """Return `interpreter:` and the absolute path as it is usually written in a merged-usr root.
+
+    Programs are spelt under `/usr` (`/bin/sh` is `/usr/bin/sh`), the loader as the psABI has it in every ELF file
+    (`/lib64/ld-linux-x86-64.so.2`). Both spellings lead to one file, because `/bin` and `/lib64` are links.
+    """
+    plain = "/" + posixpath.normpath(path).lstrip("/")
+    if plain.startswith(_UNDER_USR):
+        plain = f"/usr{plain}"
+    elif plain.startswith(_AT_THE_ROOT):
+        plain = plain.removeprefix("/usr")
+    return f"interpreter:{plain}"

@@ -1,0 +1,75 @@
+"""Reads pkg-config modules (`*.pc`, pc(5)): variables, version, and the modules that a module names.
+
+Reads a text; what it refers to is not looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.package.facts import PkgConfigModule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LINE = re.compile(r"([A-Za-z0-9_.]+)[ \t]*([=:])[ \t]*(.*)")
+_VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z0-9_.]+)\}")
+# "name", or "name >= 1.2"; commas and blanks separate.
+_MODULE = re.compile(r"([^\s,<>=!]+)(?:[\s,]*(?:<=|>=|!=|<|>|=)[\s,]*[^\s,<>=!]+)?")
+_LONGEST = 1024 * 1024
+
+
+class InvalidPkgConfigError(FarmError):
+    """A `.pc` file that no pkg-config could read."""
+
+    code = "invalid-pkg-config"
+
+    def __init__(self, module: str, why: str) -> None:
+        super().__init__(f"the pkg-config module {module}: {why}", remedy="Mend its .pc file in a step of the recipe.")
+        self.module = module
+
+
+def parse_pkg_config(name: str, text: str) -> PkgConfigModule:
+    """Return what the `.pc` text of the module `name` says. Raises `InvalidPkgConfigError`.
+
+    A variable is expanded with its value at that line, as pkgconf does, so references cannot go round in a circle;
+    one that is not defined expands to nothing.
+    """
+    variables: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    for line in _logical_lines(text):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        key, separator, value = match.groups()
+        value = _expand(name, value.strip(), variables)
+        if separator == "=":
+            variables[key] = value
+        else:
+            fields[key.lower()] = value
+    if "version" not in fields:
+        raise InvalidPkgConfigError(name, "it has no Version")
+    return PkgConfigModule(
+        name, fields["version"], _modules(fields.get("requires", "")), _modules(fields.get("requires.private", ""))
+    )
+
+
+def _logical_lines(text: str) -> list[str]:
+    """Join continued lines, and leave out comments."""
+    lines = re.sub(r"\\\r?\n", " ", text).splitlines()
+    return [stripped for line in lines if (stripped := line.partition("#")[0].strip())]
+
+
+def _expand(module: str, value: str, variables: Mapping[str, str]) -> str:
+    expanded = _VARIABLE.sub(lambda match: variables.get(match[1], "") if match[1] else "$", value)
+    # Each line can double what the line before it holds.
+    if len(expanded) > _LONGEST:
+        raise InvalidPkgConfigError(module, "its variables expand to more than 1 MiB")
+    return expanded
+
+
+def _modules(requirement: str) -> tuple[str, ...]:
+    """Return the names alone, sorted: a set pairs builds by what they are, not by ranges of versions."""
+    return tuple(sorted(set(_MODULE.findall(requirement))))
