@@ -1,0 +1,54 @@
+"""Reading a directory of recipes into the mapping of path to content that `farm.recipe` checks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from farm.errors import FarmError
+
+LARGEST_FILE = 1024 * 1024
+MOST_FILES = 100_000
+
+
+class UnreadableRecipesError(FarmError):
+    """A directory of recipes cannot be read, or holds what has no place in one."""
+
+    code = "unreadable-recipes"
+
+
+def read_recipe_directory(root: Path) -> dict[str, bytes]:
+    """Return the content of all regular files below `root` by path, hidden ones left out. Links are not followed.
+
+    Raises `UnreadableRecipesError` for a missing directory, a link, a file over 1 MiB, or more than 100,000 files.
+    """
+    files: dict[str, bytes] = {}
+    try:
+        for folder, folders, names in os.walk(root, onerror=_raise):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(name for name in names if not name.startswith(".")):
+                path = Path(folder, name)
+                files[path.relative_to(root).as_posix()] = _read(path)
+                if len(files) > MOST_FILES:
+                    raise UnreadableRecipesError(f"{root} holds more than {MOST_FILES} files")
+    except OSError as error:
+        raise UnreadableRecipesError(
+            f"cannot read the recipes in {root}: {error}", remedy="Name the directory with --recipes or FARM_RECIPES."
+        ) from error
+    return files
+
+
+def _read(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise UnreadableRecipesError(f"{path} is not a regular file", remedy="Put the file itself there.")
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise UnreadableRecipesError(
+            f"{path} is larger than 1 MiB", remedy="Large files are sources: name them by url."
+        )
+    return content
+
+
+def _raise(error: OSError) -> None:
+    raise error

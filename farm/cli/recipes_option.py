@@ -1,0 +1,25 @@
+"""The `--recipes` option, and the tree of recipes that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.recipe import RecipeTree
+
+recipes_option = click.option(
+    "--recipes", type=click.Path(path_type=Path), help="The tree of recipes (FARM_RECIPES, else ./recipes)."
+)
+
+
+def read_tree(recipes: Path | None) -> RecipeTree:
+    """Read and check the whole tree; raises `RecipeError`, `UnreadableRecipesError`."""
+    from farm.building.recipe_directory import read_recipe_directory
+    from farm.recipe import load_tree
+
+    return load_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
