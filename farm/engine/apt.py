@@ -8,6 +8,7 @@ is learned from an index was signed; everything that is downloaded is asked for 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import subprocess
@@ -152,7 +153,8 @@ class Apt:
         """Fetch files into `directory`, each named by its digest's hex; return those that did not come, each with the
         reason of every archive that was asked.
 
-        Whatever lies there afterwards under such a name has that digest: apt checked it.
+        Whatever lies there afterwards under such a name has that digest: apt checked it, and it is checked again here
+        (apt takes two requests for one URI for the same, whatever their digests).
         """
         self._write_configuration()
         missing: dict[PoolFile, tuple[str, ...]] = dict.fromkeys(files, ())
@@ -162,11 +164,11 @@ class Apt:
                 batch = wanted[start : start + _BATCH]
                 failures = self._download_batch(archive, batch, directory)
                 for file in batch:
-                    if (directory / file.digest.hex).is_file():
-                        del missing[file]
+                    uri = _uri(archive, file)
+                    if fault := _fault(directory / file.digest.hex, file):
+                        missing[file] += (f"{uri}: {failures.get(uri, fault)}",)
                     else:
-                        uri = _uri(archive, file)
-                        missing[file] += (f"{uri}: {failures.get(uri, 'apt did not fetch it')}",)
+                        del missing[file]
             if not missing:
                 break
         return missing
@@ -225,6 +227,19 @@ class Apt:
 
 def _uri(archive: str, file: PoolFile) -> str:
     return f"{archive}/{quote(file.path, safe='/~')}"
+
+
+def _fault(path: Path, file: PoolFile) -> str:
+    """Say why the file at `path` is not the one that was wanted, and remove it then; empty when it is."""
+    try:
+        with path.open("rb") as content:
+            got = hashlib.file_digest(content, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "apt did not fetch it"
+    if got == file.digest.hex:
+        return ""
+    path.unlink()
+    return f"Hash Sum mismatch: got sha256:{got}"
 
 
 def _checked_name(name: str) -> str:

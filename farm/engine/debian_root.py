@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+from fnmatch import fnmatchcase
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.recipe import LockedDeb
 
@@ -113,7 +114,7 @@ def normalise_root(root: Path, *, removes: Iterable[str] = ()) -> None:
     itself is covered too.
     """
     for pattern in (*_ALWAYS_REMOVED, *removes):
-        for path in sorted(root.glob(pattern)):
+        for path in list(_matching(root, pattern.strip("/").split("/"))):
             _remove(path)
     for directory, directories, files, descriptor in os.fwalk(root, topdown=False, follow_symlinks=False):
         for name in (*directories, *files):
@@ -151,6 +152,23 @@ def _break_hard_link(path: Path) -> None:
 def _drop_attributes(path: Path) -> None:
     for attribute in os.listxattr(path, follow_symlinks=False):
         os.removexattr(path, attribute, follow_symlinks=False)
+
+
+def _matching(directory: Path, parts: Sequence[str]) -> Iterator[Path]:
+    """Give what a glob matches below `directory`. `Path.glob` would walk through links, out of the root."""
+    with os.scandir(directory) as entries:
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    if parts[0] == "**":
+        yield from _matching(directory, parts[1:])
+    for name, is_directory in found:
+        if parts[0] == "**":
+            if is_directory:
+                yield from _matching(directory / name, parts)
+        elif fnmatchcase(name, parts[0]):
+            if len(parts) == 1:
+                yield directory / name
+            elif is_directory:
+                yield from _matching(directory / name, parts[1:])
 
 
 def _remove(path: Path) -> None:
