@@ -9,7 +9,7 @@ from farm.fileset.manifest import Directory, Entry, InvalidManifestError, Manife
 from farm.fileset.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from farm.names import Digest
 
@@ -18,26 +18,24 @@ def expand(manifest: Manifest, lookup: Callable[[Digest], Manifest], *, most_ent
     """Return the manifest with every imported tree in its place, to any depth, and no imports left.
 
     `lookup` gives a manifest by its tree digest. That imports do not overlap, `Manifest.of` has seen to; since each
-    stays below its path, the expanded trees do not either. Trees imported many times over are counted each time.
+    stays below its path, the expanded trees do not either. A tree imported many times over is counted each time.
     Raises `InvalidManifestError` for a tree that is not the one asked for, for free links under a tree that allows
     none, and for more than `most_entries` entries.
     """
     entries: list[Entry] = []
-    for entry in _expanded(manifest, "", lookup, free=manifest.absolute_links):
-        if len(entries) >= most_entries:
+    waiting = [("", manifest)]
+    while waiting:
+        at, tree = waiting.pop()
+        if tree.absolute_links and not manifest.absolute_links:
+            message = "a tree whose links may lead anywhere cannot be imported here"
+            raise InvalidManifestError(message, path=at.rstrip("/"), reason=Refusal.ABSOLUTE_LINK)
+        entries += (replace(entry, path=at + entry.path) for entry in tree.entries)
+        for item in tree.imports:
+            imported = lookup(item.tree)
+            if imported.tree_digest != item.tree:
+                raise InvalidManifestError(f"asked for {item.tree}, got {imported.tree_digest}", path=at + item.path)
+            entries.append(Directory(at + item.path))
+            waiting.append((f"{at}{item.path}/", imported))
+        if len(entries) > most_entries:
             raise InvalidManifestError(f"it has more than {most_entries} entries", reason=Refusal.TOO_MANY_ENTRIES)
-        entries.append(entry)
     return Manifest.of(entries, absolute_links=manifest.absolute_links)
-
-
-def _expanded(manifest: Manifest, at: str, lookup: Callable[[Digest], Manifest], *, free: bool) -> Iterator[Entry]:
-    if manifest.absolute_links and not free:
-        message = "a tree whose links may lead anywhere cannot be imported here"
-        raise InvalidManifestError(message, path=at.rstrip("/"), reason=Refusal.ABSOLUTE_LINK)
-    yield from (replace(entry, path=at + entry.path) for entry in manifest.entries)
-    for item in manifest.imports:
-        imported = lookup(item.tree)
-        if imported.tree_digest != item.tree:
-            raise InvalidManifestError(f"asked for {item.tree}, got {imported.tree_digest}", path=at + item.path)
-        yield Directory(at + item.path)
-        yield from _expanded(imported, f"{at}{item.path}/", lookup, free=free)

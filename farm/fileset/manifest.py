@@ -122,11 +122,9 @@ class Manifest:
             if by_path.setdefault(entry.path, entry) is not entry:
                 _check_twin(by_path[entry.path], entry)
         ordered_imports = tuple(sorted(imports, key=lambda item: item.path))
-        for item in ordered_imports:
-            _check_path(item.path)
+        _check_imports(by_path, ordered_imports)
         for path in (*by_path, *(item.path for item in ordered_imports)):
             _add_parents(by_path, path)
-        _check_imports(by_path, ordered_imports)
         # UTF-8 keeps the order of code points, so the order of the text is the order of the path's bytes.
         return cls(tuple(by_path[path] for path in sorted(by_path)), ordered_imports, absolute_links)
 
@@ -216,19 +214,23 @@ def _add_parents(by_path: dict[str, Entry], path: str) -> None:
         path = above
 
 
-def _check_imports(by_path: Mapping[str, Entry], imports: tuple[Import, ...]) -> None:
-    if not imports:
-        return
-    importers = {item.path: item for item in reversed(imports)}
+def _check_imports(paths: Iterable[str], imports: tuple[Import, ...]) -> None:
+    """Check that no import holds another or any of the FileSet's own `paths`; the imports are sorted by path."""
+    parents: dict[str, str] = {}
     for item in imports:
-        if importers[item.path] is not item:
-            raise OverlappingImportError(item.path, (str(importers[item.path].tree), str(item.tree)))
-    for path, owner in [(path, "its own files") for path in by_path] + [(i.path, str(i.tree)) for i in imports]:
-        above = path if owner == "its own files" else rules.parent(path)
-        while above:
-            if item_above := importers.get(above):
-                raise OverlappingImportError(path, (str(item_above.tree), owner))
-            above = rules.parent(above)
+        _check_path(item.path)
+        _check_outside(parents, item.path, str(item.tree))
+        parents[item.path] = str(item.tree)
+    for path in paths if imports else ():
+        _check_outside(parents, path, "its own files")
+
+
+def _check_outside(parents: Mapping[str, str], path: str, parent: str) -> None:
+    above = path
+    while above:
+        if above in parents:
+            raise OverlappingImportError(path, (parents[above], parent))
+        above = rules.parent(above)
 
 
 def _entry_from_dict(item: Mapping[str, Any]) -> Entry:
