@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farm.names import canonical_json
 from farm.package import Descriptor
 from farm.plan.plan import Plan
 from farm.plan.record import Record
@@ -189,10 +190,11 @@ class BuiltPackage:
 
     @classmethod
     def from_dict(cls, value: Any) -> BuiltPackage:
-        """Read what `to_dict` gave; raises `InvalidRecordError` and what `Descriptor.from_dict` raises."""
+        """Read what `to_dict` gave; raises `InvalidRecordError` and what `Descriptor.from_json` raises."""
         record = Record(value, "built package")
         package = cls(
-            descriptor=record.read("descriptor", Descriptor.from_dict),
+            # Descriptors are read from canonical bytes alone, so that none is taken that would encode otherwise.
+            descriptor=Descriptor.from_json(canonical_json(record.value("descriptor"))),
             archive=record.read("archive", BlobRef.from_dict),
             manifest=record.read("manifest", BlobRef.from_dict),
             facts=record.read("facts", BlobRef.from_dict),
@@ -203,8 +205,7 @@ class BuiltPackage:
     def as_dependency(self) -> DependencyArchive:
         """Return the package as another order names it."""
         descriptor = self.descriptor
-        store = f"{descriptor.name.short}-{descriptor.version}-{descriptor.tree.store_key}"
-        return DependencyArchive(descriptor.tree, store, self.archive, self.manifest, descriptor.digest)
+        return DependencyArchive(descriptor.tree, descriptor.store_path, self.archive, self.manifest, descriptor.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class BuildOutcome:
 
     @classmethod
     def from_dict(cls, value: Any) -> BuildOutcome:
-        """Read what `to_dict` gave; raises `InvalidRecordError` and what `Descriptor.from_dict` raises."""
+        """Read what `to_dict` gave; raises `InvalidRecordError` and what `Descriptor.from_json` raises."""
         record = Record(value, "build outcome")
         packages = record.each("packages", BuiltPackage.from_dict)
         outcome = cls(packages, record.digest("provenance"), record.digest("log"))

@@ -1,0 +1,131 @@
+"""The closure of packages at run time, over capabilities. Cycles are legal: members of one come together."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from farm.compat.problem import AmbiguousProvider, Problem, UnmetRequirement
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from farm.compat.member import Member
+    from farm.compat.package_set import PackageSet
+
+
+class UnknownPackageError(FarmError):
+    """A package was asked for that the set does not hold."""
+
+    code = "unknown-package"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        nearest = get_close_matches(name, sorted(known), n=3)
+        super().__init__(
+            f"the set has no package {name!r}", remedy=f"Did you mean {' or '.join(nearest)}?" if nearest else ""
+        )
+        self.name = name
+        self.nearest = tuple(nearest)
+
+
+class OpenSetError(FarmError):
+    """Packages require what no member, or more than one, provides; `problems` are all such requirements."""
+
+    code = "open-set"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(
+            "; ".join(problem.message for problem in problems),
+            remedy="Add a package that provides it, or leave out what requires it.",
+        )
+        self.problems = problems
+
+
+def closure(package_set: PackageSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
+    """Return the members that `roots` (short names) need at run time, themselves too, sorted by name.
+
+    `given` are capabilities that something beneath provides (a toolchain), and that are not followed therefore.
+    Raises `UnknownPackageError`, `OpenSetError`.
+    """
+    return _closure(package_set, roots, lambda member: _needs(package_set, member, given))
+
+
+def build_closure(package_set: PackageSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
+    """Return what has to be there to build against `roots`: their closure, and the pkg-config modules that theirs name.
+
+    `Requires.private` counts: without those modules pkg-config refuses even to print flags. A module that no member
+    has is the toolchain's. Raises as `closure`.
+    """
+
+    def needs(member: Member) -> tuple[list[str], list[Problem]]:
+        names, problems = _needs(package_set, member, given)
+        modules = {name for module in member.facts.pkg_config for name in (*module.requires, *module.requires_private)}
+        wanted = {f"pkgconfig:{name}" for name in modules} - {*member.provides, *given}
+        for capability in sorted(wanted):
+            providers = package_set.capabilities.providers(capability)
+            if len(providers) == 1:
+                names.append(providers[0])
+            elif providers:
+                labels = tuple(package_set.members[name].label for name in providers)
+                problems.append(AmbiguousProvider(member.label, capability, labels))
+        return names, problems
+
+    return _closure(package_set, roots, needs)
+
+
+def resolve_needs(package_set: PackageSet) -> Mapping[str, tuple[str, ...]]:
+    """Return for each member the members that it requires directly, both by short name, sorted.
+
+    Raises `OpenSetError`, as the proof of such a set would fail.
+    """
+    resolved: dict[str, tuple[str, ...]] = {}
+    problems: list[Problem] = []
+    for name, member in package_set.members.items():
+        needs, found = _needs(package_set, member, ())
+        resolved[name] = tuple(sorted(set(needs)))
+        problems += found
+    if problems:
+        raise OpenSetError(tuple(problems))
+    return resolved
+
+
+def _closure(
+    package_set: PackageSet, roots: Iterable[str], needs: Callable[[Member], tuple[list[str], list[Problem]]]
+) -> tuple[Member, ...]:
+    members = package_set.members
+    reached = dict.fromkeys(roots)
+    problems: list[Problem] = []
+    for root in reached:
+        if root not in members:
+            raise UnknownPackageError(root, members)
+    waiting = list(reached)
+    for name in waiting:  # grows while it is walked
+        names, found = needs(members[name])
+        problems += found
+        for each in names:
+            if each not in reached:
+                reached[each] = None
+                waiting.append(each)
+    if problems:
+        raise OpenSetError(tuple(sorted(problems, key=lambda problem: problem.message)))
+    return tuple(members[name] for name in sorted(reached))
+
+
+def _needs(package_set: PackageSet, member: Member, given: Collection[str]) -> tuple[list[str], list[Problem]]:
+    names: list[str] = []
+    problems: list[Problem] = []
+    own = member.provides
+    for capability in member.descriptor.requires:
+        if capability in given or capability in own:
+            continue
+        providers = package_set.capabilities.providers(capability)
+        if len(providers) == 1:
+            names.append(providers[0])
+        elif providers:
+            labels = tuple(package_set.members[name].label for name in providers)
+            problems.append(AmbiguousProvider(member.label, capability, labels))
+        else:
+            nearest = package_set.capabilities.nearest(capability, package_set.members)
+            problems.append(UnmetRequirement(member.label, capability, nearest=nearest))
+    return names, problems

@@ -1,0 +1,55 @@
+"""A package as a member of a set: its descriptor, its facts, and the paths that it claims. Needs no archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat.claimed import claimed_paths
+from farm.package.resolve import resolve
+
+if TYPE_CHECKING:
+    from farm.fileset import Manifest
+    from farm.package import Descriptor, PackageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a set has to know of one package; `of` works it out from the three small blobs that describe a package.
+
+    `links` and `directories` are the paths in the root that it claims, sorted; a path twice in `links` is claimed for
+    two targets. `programs` pairs a command with the file of the package that it runs, after links.
+    """
+
+    descriptor: Descriptor
+    facts: PackageFacts
+    links: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
+    programs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, descriptor: Descriptor, facts: PackageFacts, manifest: Manifest) -> Member:
+        """Take the claims from the manifest."""
+        links, directories = claimed_paths(manifest, descriptor.links)
+        programs = {
+            command: file.path
+            for command in facts.commands
+            for top in ("bin", "sbin")
+            if (file := resolve(manifest, f"{top}/{command}")) is not None
+        }
+        return cls(descriptor, facts, links, directories, tuple(sorted(programs.items())))
+
+    @property
+    def name(self) -> str:
+        """The short name, by which a set knows it."""
+        return self.descriptor.name.short
+
+    @property
+    def label(self) -> str:
+        """What people call it: `jq 1.7.1-1`."""
+        return f"{self.name} {self.descriptor.version}-{self.descriptor.revision}"
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Its capabilities, and that it is the package of its name."""
+        return (*self.descriptor.provides, f"package:{self.name}")

@@ -1,0 +1,207 @@
+"""What can be wrong with a set of packages, as values; each says in one sentence which package, file and symbol.
+
+Packages are told by their labels, `jq 1.7.1-1`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+_KINDS = {"command": "the command ", "package": "the package ", "interpreter": "", "soname": "", "pkgconfig": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason why a set is no release. `code` is its kind, `labels` the packages that have a part in it."""
+
+    code: ClassVar[str] = "problem"
+
+    @property
+    def message(self) -> str:
+        """One sentence for people, without its full stop."""
+        raise NotImplementedError
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The packages that have a part in it, the one that is worse off first."""
+        raise NotImplementedError
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Their short names: what a candidate is split by."""
+        return tuple(label.partition(" ")[0] for label in self.labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the problem as JSON values, with its code, message and packages."""
+        own = {field.name.replace("_", "-"): getattr(self, field.name) for field in fields(self)}
+        return {"code": self.code, "message": self.message, "packages": list(self.packages), "details": own}
+
+
+@dataclass(frozen=True, slots=True)
+class UnmetRequirement(Problem):
+    """A capability that a package requires is provided by none. `file` is who asks for it, where that is known."""
+
+    code: ClassVar[str] = "unmet-requirement"
+    package: str
+    requirement: str
+    file: str = ""
+    nearest: str = ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        who = f"{self.package}: {self.file}" if self.file else self.package
+        return f"{who} requires {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return (self.package,)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingInterpreter(UnmetRequirement):
+    """The program that runs a script or loads an executable is in no package of the set."""
+
+    code: ClassVar[str] = "missing-interpreter"
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        who = f"{self.package}: {self.file}" if self.file else self.package
+        return f"{who} is run by {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSoname(UnmetRequirement):
+    """A library that a file needs is in no package of the set."""
+
+    code: ClassVar[str] = "missing-soname"
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} needs {spelt(self.requirement)}, "
+            f"which no package of the set provides{self.nearest}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AmbiguousProvider(Problem):
+    """A required capability is provided by several packages, none of which replaces the others."""
+
+    code: ClassVar[str] = "ambiguous-provider"
+    package: str
+    requirement: str
+    providers: tuple[str, ...]
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        both = "both" if len(self.providers) == 2 else "all"
+        return f"{self.package} requires {spelt(self.requirement)}, which {listed(self.providers)} {both} provide"
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return (self.package, *self.providers)
+
+
+@dataclass(frozen=True, slots=True)
+class PathConflict(Problem):
+    """Packages claim the same paths of the root. `parties` is one package where it contradicts itself."""
+
+    code: ClassVar[str] = "path-conflict"
+    parties: tuple[str, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        more = len(self.paths) - 1
+        rest = f" and {more:,} other path{'s' if more > 1 else ''}" if more else ""
+        if len(self.parties) == 1:
+            return f"{self.parties[0]} claims /{self.paths[0]}{rest} in two ways"
+        both = "both" if len(self.parties) == 2 else "all"
+        return f"{listed(self.parties)} {both} claim /{self.paths[0]}{rest}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return self.parties
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSymbol(Problem):
+    """A strong import that nothing exports which will be loaded with the file.
+
+    `libraries` are (soname, package) that it could be meant to come from: one where the file says so, or where all
+    others have versioned symbols only. `version` is empty for an import without one, `loader` the command that loads
+    the file where it is a plugin.
+    """
+
+    code: ClassVar[str] = "missing-symbol"
+    package: str
+    file: str
+    symbol: str
+    version: str
+    libraries: tuple[tuple[str, str], ...]
+    loader: str = ""
+
+    @property
+    def library(self) -> str:
+        """The soname of the library that it comes from, empty where several could be meant."""
+        return self.libraries[0][0] if len(self.libraries) == 1 else ""
+
+    @property
+    def provider(self) -> str:
+        """The package of that library."""
+        return self.libraries[0][1] if len(self.libraries) == 1 else ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        version = f"version {self.version}" if self.version else "no version"
+        what = f"{self.package}: {self.file} imports {self.symbol} ({version})"
+        loader = f" nor its loader {self.loader}" if self.loader else ""
+        if self.provider:
+            verb = f"neither {self.provider}{loader} exports" if loader else f"{self.provider} does not export"
+            return f"{what} from {self.library}, which {verb}"
+        if not self.libraries:
+            who = f"its loader {self.loader} does not export" if loader else "no library that it needs exports"
+            return f"{what}, which {who}"
+        names = [f"{soname} of {package}" for soname, package in self.libraries]
+        return f"{what}, which {'neither' if loader else 'none of'} {listed(names)}{loader} exports"
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return tuple(dict.fromkeys([self.package, *(package for _, package in self.libraries)]))
+
+
+@dataclass(frozen=True, slots=True)
+class MissingVersion(Problem):
+    """A version that the loader demands of a library at start, whether a symbol uses it or not."""
+
+    code: ClassVar[str] = "missing-version"
+    package: str
+    file: str
+    version: str
+    library: str
+    provider: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} needs version {self.version} of {self.library}, "
+            f"which {self.provider} does not define"
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return tuple(dict.fromkeys([self.package, self.provider]))
+
+
+def spelt(capability: str) -> str:
+    """Return a capability in words: `the command jq`, `libz.so.1`."""
+    kind, colon, name = capability.partition(":")
+    return f"{_KINDS[kind]}{name}" if colon and kind in _KINDS else capability
+
+
+def listed(names: tuple[str, ...] | list[str]) -> str:
+    """Join names as a sentence does, the first three of many."""
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} others"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

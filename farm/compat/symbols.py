@@ -1,0 +1,87 @@
+"""The symbol proof of one file: every strong import is exported by something that is loaded with it.
+
+Loaded with a file is the closure of its DT_NEEDED, and where it is a plugin the closure of the program that loads it.
+Versions are compared exactly; an import without a version takes any export of the name, as ld.so does. What a proof
+says is "no missing symbol", never "safe".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat.problem import MissingSymbol, MissingVersion, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from farm.compat.library_index import LibraryIndex
+    from farm.compat.linked_file import LinkedFile, Pair
+
+
+def prove_file(
+    file: LinkedFile, libraries: LibraryIndex, label: Callable[[str], str]
+) -> tuple[tuple[Problem, ...], bool]:
+    """Return what the file lacks, and whether all that it loads is there.
+
+    Where a library is missing from its closure nothing is said of symbols: the library's absence is the news. A
+    plugin whose loader is in no package of the set is loaded by nothing, and so lacks nothing.
+    """
+    if not file.loaders:
+        return _prove(file, (file,), "", libraries, label)
+    problems: dict[Problem, None] = {}
+    complete = True
+    for loader in file.loaders:
+        present, program = libraries.program(loader, file)
+        if present:
+            start = (file,) if program is None else (file, program)
+            found, all_there = _prove(file, start, loader, libraries, label)
+            problems.update(dict.fromkeys(found))
+            complete = complete and all_there
+    return tuple(problems), complete
+
+
+def _prove(
+    file: LinkedFile,
+    start: tuple[LinkedFile, ...],
+    loader: str,
+    libraries: LibraryIndex,
+    label: Callable[[str], str],
+) -> tuple[tuple[Problem, ...], bool]:
+    loaded, complete = libraries.reach(start)
+    if not complete:
+        return (), False
+    by_soname = {each.soname: each for each in reversed(loaded)}
+    problems: list[Problem] = []
+    told: set[Pair] = set()
+    for symbol, version, meant in _missing(file, loaded, by_soname):
+        sources = tuple((library.soname, label(library.owner)) for library in meant)
+        told.update((soname, version) for soname, _ in sources)
+        problems.append(MissingSymbol(label(file.owner), file.path, symbol, version, sources, loader))
+    for soname, version in file.demanded:
+        library = by_soname.get(soname)
+        # Of a library without any version ld.so only warns.
+        lacks = library is not None and library.versions and version not in library.versions
+        if library is not None and lacks and (soname, version) not in told:
+            problems.append(MissingVersion(label(file.owner), file.path, version, soname, label(library.owner)))
+    return tuple(problems), True
+
+
+def _missing(
+    file: LinkedFile, loaded: list[LinkedFile], by_soname: dict[str, LinkedFile]
+) -> Iterator[tuple[str, str, list[LinkedFile]]]:
+    """Give each strong import that nothing exports, with the libraries that it can be meant to come from."""
+    for soname, pairs in file.bound:
+        library = by_soname.get(soname)
+        left: Iterable[Pair] = pairs
+        if library is not None:
+            left = [pair for pair in pairs if pair not in library.exports]
+        for pair in left:
+            if not any(pair in each.exports for each in loaded):
+                yield (*pair, [library] if library is not None else [])
+    loose = [name for name in file.loose if not any(name in each.exported for each in loaded)]
+    if loose:
+        direct = [by_soname[soname] for soname in file.needed if soname in by_soname]
+        # A library that versions its symbols would have had this import bound to a version.
+        meant = [library for library in direct if not library.versions]
+        for name in loose:
+            yield name, "", meant
