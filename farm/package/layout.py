@@ -26,6 +26,7 @@ DOCUMENTATION = ("share/man", "share/doc", "share/info", "share/locale", "share/
 
 _UNDER_USR = ("bin", "sbin", "lib", "libexec", "include", "share")
 _MERGED = ("bin", "sbin", "lib", "etc")
+_MOST_LINKS = 40  # MAXSYMLINKS of Linux
 _MADE_AT_START = ("dev", "media", "mnt", "proc", "run", "sys", "tmp", "var")
 _DROPPED = re.compile(
     r".*\.la|share/info/dir|(?:.*/)?(?:charset\.alias|mime\.cache|gschemas\.compiled)|(?:.*/)?__pycache__(?:/.*)?"
@@ -126,7 +127,7 @@ def lay_out(installed: Manifest, *, rules: OutputRules) -> dict[str, Layout]:
 def _move(entry: File | Link) -> File | Link | Misplacement | None:
     """Return the entry at its place in the package; None for a link that the merged root makes superfluous."""
     path = _package_path(entry.path)
-    if path is None:
+    if path is None or (isinstance(entry, File) and "/" not in path):
         return _misplaced(entry.path)
     if isinstance(entry, File):
         return replace(entry, path=path)
@@ -173,7 +174,7 @@ def _twin(path: str, other: str) -> Misplacement:
 
 def _end_of_links(path: str, placed: Mapping[str, tuple[str, Entry]]) -> str:
     """Return the path whose output an entry belongs to: a link goes with its target, or it would lead nowhere."""
-    for _ in range(len(placed)):
+    for _ in range(_MOST_LINKS):
         entry = placed[path][1]
         if not isinstance(entry, Link):
             break

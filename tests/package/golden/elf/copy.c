@@ -1,0 +1,1 @@
+extern char **environ; int main(void) { return !environ; }

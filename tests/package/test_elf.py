@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import mmap
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from farm.package import ElfFacts, InvalidElfError, read_elf
+from tests.package.elftools_reference import reference_facts
+from tests.package.machine_files import elf_files, sample
+
+EXAMPLES = Path(__file__).parent / "golden" / "elf"
+LIBRARY = EXAMPLES / "libgreet-gnu.so"  # two versions of one symbol, a strong and a weak import
+
+
+def facts_of(path: Path) -> ElfFacts | None:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
+        facts = read_elf(content)
+    return facts and facts.canonical()
+
+
+class TestWhatItTells:
+    def test_versions_weakness_and_search_path_of_a_library(self) -> None:
+        facts = read_elf(LIBRARY.read_bytes())
+        assert facts is not None
+        assert facts.soname == "libgreet.so.1"
+        assert facts.rpath == ("$ORIGIN/x", "/opt/y")
+        assert facts.machine == "x86_64"
+        assert ("greet", "V1") in facts.exports
+        assert ("greet", "V2") in facts.exports
+        assert ("shown", "V1") in facts.exports
+        assert not [symbol for symbol in facts.exports if symbol.name in {"hidden_thing", "old_greet"}]
+        assert facts.version_definitions == ("V1", "V2")
+        imports = {symbol.name: symbol for symbol in facts.imports}
+        assert not imports["missing"].weak
+        assert imports["maybe"].weak
+
+    def test_a_program_names_its_interpreter_and_the_library_of_each_version(self) -> None:
+        facts = read_elf((EXAMPLES / "copy").read_bytes())
+        assert facts is not None
+        assert facts.interpreter == "/lib64/ld-linux-x86-64.so.2"
+        assert facts.needed == ("libc.so.6",)
+        assert ("__libc_start_main", "GLIBC_2.34", "libc.so.6", False) in facts.imports
+
+    def test_a_copy_relocation_is_both_import_and_export(self) -> None:
+        facts = read_elf((EXAMPLES / "copy").read_bytes())
+        assert facts is not None
+        assert ("environ", "GLIBC_2.2.5") in facts.exports
+        assert ("environ", "GLIBC_2.2.5", "libc.so.6", True) in facts.imports
+
+    @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fEL", b"!<arch>\n"])
+    def test_another_file_is_none(self, content: bytes) -> None:
+        assert read_elf(content) is None
+
+    def test_a_relocatable_object_is_none(self) -> None:
+        assert read_elf((EXAMPLES / "object.o").read_bytes()) is None
+
+    @pytest.mark.parametrize("style", ["gnu", "sysv", "both"])
+    def test_it_needs_no_section_headers(self, style: str) -> None:
+        """Without them the number of symbols comes from the hash table, or from it and the relocations."""
+        whole = bytearray((EXAMPLES / f"libgreet-{style}.so").read_bytes())
+        expected = read_elf(whole)
+        struct.pack_into("<Q", whole, 40, 0)
+        struct.pack_into("<H", whole, 60, 0)
+        assert read_elf(whole) == expected
+
+    def test_a_separate_debug_file_has_no_dynamic_facts(self) -> None:
+        assert read_elf((EXAMPLES / "separate.debug").read_bytes()) == ElfFacts()
+
+
+class TestHostileInput:
+    def test_a_mutated_file_gives_facts_or_one_error(self) -> None:
+        original = LIBRARY.read_bytes()
+        # What a reader follows is at the front: headers, symbols, strings, versions; and the dynamic section.
+        interesting = st.one_of(st.integers(0, 0x600), st.integers(0, len(original) - 1))
+
+        @settings(max_examples=600, deadline=None)
+        @given(st.lists(st.tuples(interesting, st.integers(0, 255)), min_size=1, max_size=12), st.integers(0, 8))
+        def check(changes: list[tuple[int, int]], cut: int) -> None:
+            mutated = bytearray(original[: len(original) - cut * len(original) // 9])
+            for position, value in changes:
+                mutated[position % len(mutated)] = value
+            with suppress(InvalidElfError):
+                read_elf(mutated)
+
+        check()
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.binary(max_size=400))
+    def test_noise_behind_the_magic_gives_facts_or_one_error(self, noise: bytes) -> None:
+        for identification in (b"\x7fELF\x02\x01\x01", b"\x7fELF\x01\x02\x01", b"\x7fELF"):
+            with suppress(InvalidElfError):
+                read_elf(identification + noise)
+
+    def test_an_mmap_can_be_closed_after_an_error(self, tmp_path: Path) -> None:
+        broken = tmp_path / "broken"
+        broken.write_bytes(LIBRARY.read_bytes()[:700])
+        with broken.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
+            with pytest.raises(InvalidElfError) as caught:
+                read_elf(content)
+            content.close()
+        assert "beyond the end" in caught.value.reason
+
+    def test_many_symbols_sharing_one_long_name_are_refused_before_they_fill_the_memory(self) -> None:
+        with pytest.raises(InvalidElfError, match="names are far longer"):
+            read_elf(overlapping_names(symbols=300_000, length=30_000))
+
+    def test_a_string_without_end_is_refused(self) -> None:
+        with pytest.raises(InvalidElfError, match="string of more than"):
+            read_elf(overlapping_names(symbols=2, length=200_000))
+
+
+def overlapping_names(*, symbols: int, length: int) -> bytes:
+    """A small 64-bit file in which each symbol's name is the whole string table."""
+    base, dynamic = 0, 64 + 2 * 56
+    strings = dynamic + 5 * 16
+    table = strings + length + 2
+    table += -table % 8
+    hashes = table + symbols * 24
+    size = hashes + 8
+    tags = [(5, strings), (10, length + 2), (6, table), (4, hashes), (0, 0)]
+    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header = ident + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+    load = struct.pack("<IIQQQQQQ", 1, 4, 0, base, base, size, size, 4096)
+    dynamic_segment = struct.pack("<IIQQQQQQ", 2, 4, dynamic, dynamic, dynamic, 80, 80, 8)
+    content = header + load + dynamic_segment + b"".join(struct.pack("<qQ", *tag) for tag in tags)
+    content += (b"\0" + b"x" * length + b"\0").ljust(table - strings, b"\0")
+    content += struct.pack("<IBBHQQ", 1, 0x12, 0, 1, 0, 0) * symbols
+    return content + struct.pack("<II", 1, symbols)
+
+
+class TestAgainstPyelftools:
+    def test_a_sample_of_this_machine(self) -> None:
+        files = sample(elf_files(), 60, largest=200_000)
+        assert len(files) > 20
+        assert {path: facts_of(path) for path in files} == {path: reference_facts(path) for path in files}
+
+    @pytest.mark.toolchain
+    def test_every_elf_file_of_this_machine(self) -> None:
+        different = [str(path) for path in elf_files() if facts_of(path) != reference_facts(path)]
+        assert different == []
+
+
+def test_a_big_endian_file_reads_alike() -> None:
+    little = overlapping_names(symbols=3, length=5)
+    big = bytearray(little)
+    big[5] = 2
+    swap(big, 16, "HHIQQQIHHHHHH")
+    for header in (64, 120):
+        swap(big, header, "IIQQQQQQ")
+    for tag in range(5):
+        swap(big, 176 + tag * 16, "qQ")
+    table = next(i for i in range(256, len(little)) if little[i : i + 8] == struct.pack("<IBBH", 1, 0x12, 0, 1))
+    for symbol in range(3):
+        swap(big, table + symbol * 24, "IBBHQQ")
+    swap(big, table + 72, "II")
+    assert read_elf(big) == read_elf(little)
+    assert read_elf(big).exports == (("xxxxx", ""),) * 3
+
+
+def swap(content: bytearray, offset: int, layout: str) -> None:
+    struct.pack_into(f">{layout}", content, offset, *struct.unpack_from(f"<{layout}", content, offset))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from farm.package import InvalidPkgConfigError, PkgConfigModule, parse_pkg_config
+
+CURL = """\
+# comment
+prefix=/usr
+exec_prefix=${prefix}
+libdir = ${exec_prefix}/lib   # where
+base=8.14
+full=${base}.1
+
+Name: libcurl
+Version: ${full}
+Requires: zlib >= 1.2, libzstd \\
+   openssl
+Requires.private: libbrotlidec > 1,libfoo=2
+Libs: -L${libdir} -lcurl
+"""
+
+
+def test_variables_continued_lines_comments_and_version_ranges() -> None:
+    assert parse_pkg_config("libcurl", CURL) == PkgConfigModule(
+        "libcurl", "8.14.1", ("libzstd", "openssl", "zlib"), ("libbrotlidec", "libfoo")
+    )
+
+
+def test_the_name_is_the_name_of_the_file_whatever_the_text_says() -> None:
+    assert parse_pkg_config("ncurses", "Name: something\nVersion: 6.5\n").name == "ncurses"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("a=1\nb=${a}${a}\nVersion: ${b}\n", "11"),
+        ("a=${b}\nb=2\nVersion: x${a}\n", "x"),
+        ("a=${a}\nVersion: x${a}\n", "x"),
+        ("Version: 1$$2\n", "1$2"),
+        ("Version: ${unknown}3\n", "3"),
+        ("version: 4\r\n", "4"),
+    ],
+)
+def test_a_variable_has_the_value_that_it_had_so_far(text: str, version: str) -> None:
+    assert parse_pkg_config("x", text).version == version
+
+
+def test_a_module_without_version_is_refused_by_name() -> None:
+    with pytest.raises(InvalidPkgConfigError, match="module zlib: it has no Version"):
+        parse_pkg_config("zlib", "Name: zlib\n")
+
+
+def test_variables_that_double_themselves_are_refused() -> None:
+    lines = ["a0=xxxxxxxx", *(f"a{n}=${{a{n - 1}}}${{a{n - 1}}}" for n in range(1, 64)), "Version: 1"]
+    with pytest.raises(InvalidPkgConfigError, match="expand to more than 1 MiB"):
+        parse_pkg_config("bomb", "\n".join(lines))
