@@ -50,7 +50,8 @@ class Header:
     @property
     def name(self) -> str:
         """The path for people to read, whatever its bytes are."""
-        return self.path.decode("utf-8", "backslashreplace")
+        path = self.path.removesuffix(b"/") if self.kind == DIRECTORY else self.path
+        return path.decode("utf-8", "backslashreplace")
 
 
 def parse_header(block: bytes) -> Header:
