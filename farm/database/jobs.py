@@ -176,6 +176,12 @@ def next_ready(session: Session, kinds: Sequence[JobKind], *, hint: int | None) 
     return _job(row) if row else None
 
 
+def is_any_ready(session: Session, kinds: Sequence[JobKind]) -> bool:
+    """Say whether there is something to claim."""
+    query = select(JobRow.id).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds)).limit(1)
+    return session.exec(query).first() is not None
+
+
 def overdue_rings(session: Session, *, before: datetime, limit: int) -> list[Job]:
     """Return ready jobs whose last message is older than `before`: it may have been lost on its way."""
     query = (

@@ -44,7 +44,10 @@ ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 LIVE_ATTEMPT = (AttemptState.LEASED, AttemptState.RUNNING)
 
 _NEXT: dict[JobState, frozenset[JobState]] = {
-    JobState.WAITING: frozenset({JobState.BLOCKED, JobState.READY, JobState.SUCCEEDED, JobState.CANCELLED}),
+    JobState.WAITING: frozenset(
+        # It fails here when no plan can be made of it, and succeeds when the plan was carried out before.
+        {JobState.BLOCKED, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
     JobState.BLOCKED: frozenset({JobState.WAITING, JobState.CANCELLED}),
     JobState.READY: frozenset({JobState.LEASED, JobState.CANCELLED}),
     JobState.LEASED: frozenset(

@@ -1,0 +1,1 @@
+"""The farm's HTTP API as both of its ends see it: wire types, signed requests, and the clients."""

@@ -1,0 +1,93 @@
+"""Who may do what: tokens of people, keys of workers; each use that is refused leaves a line in the audit trail."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from farm.control.leases import digest_of
+from farm.database import identities
+from farm.database.records import AuditEvent, Worker
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from farm.control.desk import Desk, Office
+    from farm.database.records import Token
+    from farm.database.states import Role
+
+_WORKER_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
+_LONGEST_DETAIL = 2000
+
+
+class InvalidWorkerError(FarmError):
+    """A worker cannot be enrolled as it is described."""
+
+    code = "invalid-worker"
+
+
+def issue_token(desk: Desk, *, name: str, role: Role, lasts: timedelta) -> tuple[str, Token]:
+    """Make a token and return it with what is kept of it. It cannot be seen again."""
+    text = f"farm_{role}_{secrets.token_urlsafe(32)}"
+    kept = identities.add_token(
+        desk.session, digest=digest_of(text), name=name, role=role, now=desk.now, expires_at=desk.now + lasts
+    )
+    return text, kept
+
+
+def find_token(desk: Desk, text: str) -> Token | None:
+    """Return the token that this text is, if it is one, whether or not it is still good."""
+    return identities.token(desk.session, digest_of(text))
+
+
+def enrol(desk: Desk, *, name: str, public_key: str, builds: bool, tests: bool, by: str) -> Worker:
+    """Let the holder of an ed25519 key (64 hexadecimal digits) work for the farm. Raises `InvalidWorkerError`."""
+    if not _WORKER_NAME.fullmatch(name):
+        raise InvalidWorkerError(f"{name[:100]!r} cannot name a worker", remedy="Use a-z, 0-9, . and -.")
+    if not _PUBLIC_KEY.fullmatch(public_key):
+        raise InvalidWorkerError("a worker's public key is ed25519, as 64 lower-case hexadecimal digits")
+    if not (builds or tests):
+        raise InvalidWorkerError(f"{name} would neither build nor test", remedy="Give it at least one role.")
+    worker = Worker(
+        name=name,
+        public_key=public_key,
+        builds=builds,
+        tests=tests,
+        enrolled_by=by,
+        enrolled_at=desk.now,
+        revoked_at=None,
+        seen_at=None,
+    )
+    identities.enrol_worker(desk.session, worker)
+    return worker
+
+
+def record(
+    office: Office,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    allowed: bool,
+    detail: str = "",
+    address: str = "",
+    trace: str = "",
+) -> None:
+    """Write a line of the audit trail, in a transaction of its own: a refusal has no other."""
+    with office.writing() as desk:
+        identities.add_audit(
+            desk.session,
+            AuditEvent(
+                at=desk.now,
+                actor=actor[:200],
+                action=action[:200],
+                subject=subject[:500],
+                allowed=allowed,
+                detail=detail[:_LONGEST_DETAIL],
+                address=address,
+                trace=trace,
+            ),
+        )

@@ -1,0 +1,151 @@
+"""What follows for other jobs when something was submitted, built or failed: one place decides it, again and again.
+
+`settle_all` may be run at any time on any job: it looks at how things are, never at what happened.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from farm.control.interface import interface_of
+from farm.control.planning import plan_for, recipe_of
+from farm.database import jobs, packages, recipes
+from farm.database.states import ENDED, JobKind, JobState
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.control.desk import Desk
+    from farm.database.records import Job
+    from farm.names import Digest
+    from farm.plan import Plan
+
+_UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
+
+
+def settle_all(desk: Desk, start: Iterable[Job]) -> None:
+    """Look at these jobs, and at all that follow from them, until nothing changes any more."""
+    open_ends = deque(job.id for job in start)
+    while open_ends:
+        job = jobs.job(desk.session, open_ends.popleft())
+        if job is None or job.kind is not JobKind.BUILD:
+            continue
+        if job.state in _UNSETTLED and not _settle(desk, job):
+            continue
+        open_ends.extend(each.id for each in _followers(desk, job))
+
+
+def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
+    """Note that a build job has succeeded, and return the jobs that the channel's policy makes of it."""
+    if job.revision_id is None:
+        raise LookupError(f"job {job.id} has no recipe")
+    before = recipes.head(desk.session, job.name)
+    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=plan)
+    if before is None or before.current != job.revision_id or before.built_plan in (None, plan):
+        return []
+    return _rebuilds(desk, job, before.built_plan, plan)
+
+
+def _followers(desk: Desk, job: Job) -> list[Job]:
+    """Return the jobs whose state may depend on this one: those that need its recipe, and twins with its plan."""
+    found = jobs.waiting_for(desk.session, job.name, _UNSETTLED)
+    if job.subject is not None and job.state in ENDED:
+        found += jobs.with_subject(desk.session, job.subject, (JobState.WAITING,))
+    return [each for each in found if each.id != job.id]
+
+
+def _settle(desk: Desk, job: Job) -> bool:
+    """Bring one waiting or blocked job to where it belongs, and say whether that changed anything."""
+    needs = jobs.needs_of(desk.session, job.id)
+    unbuilt = [name for name, head in recipes.heads(desk.session, needs).items() if not head.is_built]
+    broken = [name for name in unbuilt if _is_broken(desk, name)]
+    if broken:
+        if job.state is JobState.BLOCKED:
+            return False
+        message = f"{', '.join(broken)} could not be built"
+        return jobs.move(desk.session, job, JobState.BLOCKED, now=desk.now, error_code="blocked", error=message)
+    if job.state is JobState.BLOCKED:
+        jobs.move(desk.session, job, JobState.WAITING, now=desk.now, error_code="", error="")
+        return _settle(desk, _again(desk, job)) or True
+    return not unbuilt and _pin(desk, job, needs)
+
+
+def _is_broken(desk: Desk, name: str) -> bool:
+    """Say whether the current revision of a recipe will not come to be without somebody's help."""
+    head = recipes.head(desk.session, name)
+    latest = jobs.latest_of_revision(desk.session, head.current) if head else None
+    return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
+
+
+def _pin(desk: Desk, job: Job, needs: tuple[str, ...]) -> bool:
+    """Give a job its plan. It is ready then, or done already, or it waits for a twin that is at work."""
+    try:
+        plan = plan_for(desk, recipe_of(desk, job), needs)
+    except FarmError as error:
+        return jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=error.code, error=error.message)
+    jobs.keep_plan(desk.session, plan)
+    jobs.set_subject(desk.session, job.id, plan.digest)
+    if packages.packages_of_plan(desk.session, plan.digest):
+        return _answer(desk, job, plan)
+    if jobs.has_active(desk.session, plan.digest):
+        return False
+    return jobs.move(desk.session, job, JobState.READY, now=desk.now)
+
+
+def _answer(desk: Desk, job: Job, plan: Plan) -> bool:
+    """End a job whose plan was carried out before: nothing is built twice."""
+    earlier = jobs.with_subject(desk.session, plan.digest, (JobState.SUCCEEDED,))
+    answered_by = earlier[0].id if earlier else None
+    moved = jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now, answered_by=answered_by)
+    if moved:
+        settle_all(desk, record_built(desk, job, plan.digest))
+    return moved
+
+
+def _rebuilds(desk: Desk, job: Job, before: Digest, after: Digest) -> list[Job]:
+    """Make jobs for what the policy builds again because this recipe's packages are other ones now."""
+    # static-consumers: no package records yet that it holds code of another, so that there are none.
+    if desk.terms.rebuild == "static-consumers" or _bytes(desk, before) == _bytes(desk, after):
+        return []
+    if desk.terms.rebuild == "interface-changed" and interface_of(desk, before) == interface_of(desk, after):
+        return []
+    return [
+        _rebuild(desk, name, job) for name in recipes.recipes_that_need(desk.session, job.name) if _rests(desk, name)
+    ]
+
+
+def _bytes(desk: Desk, plan: Digest) -> list[tuple[str, Digest]]:
+    return [(package.name, package.tree) for package in packages.packages_of_plan(desk.session, plan)]
+
+
+def _rests(desk: Desk, name: str) -> bool:
+    """Say whether a recipe has nothing going on: what is still to be built takes the new packages anyway."""
+    head = recipes.head(desk.session, name)
+    latest = jobs.latest_of_revision(desk.session, head.current) if head else None
+    return latest is not None and latest.state is JobState.SUCCEEDED
+
+
+def _rebuild(desk: Desk, name: str, because: Job) -> Job:
+    head = recipes.heads(desk.session, [name])[name]
+    latest = jobs.latest_of_revision(desk.session, head.current)
+    if latest is None:
+        raise LookupError(f"{name} has no job")
+    return jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=name,
+        revision_id=head.current,
+        submission=because.submission,
+        needs=jobs.needs_of(desk.session, latest.id),
+        trace=because.trace,
+        now=desk.now,
+    )
+
+
+def _again(desk: Desk, job: Job) -> Job:
+    seen = jobs.job(desk.session, job.id)
+    if seen is None:
+        raise LookupError(f"job {job.id} is gone")
+    return seen

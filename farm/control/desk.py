@@ -1,0 +1,82 @@
+"""The desk at which one decision is made: a transaction, the blobs, the terms, and the time that it is now."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.control.package_shelf import PackageShelf
+from farm.control.recipe_shelf import RecipeShelf
+from farm.database.session import lock_planning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlmodel import Session
+
+    from farm.blobs.store import BlobStore
+    from farm.control.log_store import LogStore
+    from farm.control.world import Terms, World
+    from farm.database.session import Database
+
+
+def utc_now() -> datetime:
+    """Return the time on this machine's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a decision may look at and write to."""
+
+    session: Session
+    blobs: BlobStore
+    shelf: RecipeShelf
+    packages: PackageShelf
+    world: World
+    terms: Terms
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where desks come from: one for each process that decides."""
+
+    database: Database
+    blobs: BlobStore
+    shelf: RecipeShelf
+    packages: PackageShelf
+    world: World
+    logs: LogStore
+    terms: Terms
+    clock: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def open(cls, database: Database, blobs: BlobStore, logs: LogStore, world: World, terms: Terms) -> Office:
+        """Furnish an office with shelves of its own."""
+        return cls(database, blobs, RecipeShelf(blobs, world.steps), PackageShelf(blobs), world, logs, terms)
+
+    @contextmanager
+    def planning(self) -> Iterator[Desk]:
+        """A desk for decisions about what becomes ready: one at a time in the whole farm; committed at the end."""
+        with self.database.write() as session:
+            lock_planning(session)
+            yield self._desk(session)
+
+    @contextmanager
+    def writing(self) -> Iterator[Desk]:
+        """A desk for decisions about single rows, committed at the end."""
+        with self.database.write() as session:
+            yield self._desk(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Desk]:
+        """A desk to look things up at; what is written there is dropped."""
+        with self.database.read() as session:
+            yield self._desk(session)
+
+    def _desk(self, session: Session) -> Desk:
+        # The clock is read once the transaction has its turn: a lease that ran out while waiting has run out.
+        return Desk(session, self.blobs, self.shelf, self.packages, self.world, self.terms, self.clock())

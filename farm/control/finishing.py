@@ -1,0 +1,193 @@
+"""How an attempt ends by its worker's word: the outcome is checked against the lease, then all follows at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from farm.control.dependents import record_built, settle_all
+from farm.control.leases import Holder, LeaseLostError, held
+from farm.control.planning import plan_of
+from farm.database import attempts, jobs, packages, recipes
+from farm.database.records import Package
+from farm.database.states import AttemptState, JobKind, JobState
+from farm.errors import FarmError
+from farm.names import canonical_json
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk, Office
+    from farm.control.log_store import LogSummary
+    from farm.database.records import Attempt, Job, RecipeRevision, Worker
+    from farm.names import Digest
+    from farm.package import Descriptor
+    from farm.plan import BuildOutcome, BuiltPackage, Plan, TestOutcome
+
+
+class RefusedOutcomeError(FarmError):
+    """A worker reports something that is not the outcome of what was leased to it."""
+
+    code = "refused-outcome"
+
+
+class ProvenanceCheck(Protocol):
+    """Checks the signed provenance of one package; raises a `FarmError` when it does not vouch for it."""
+
+    def __call__(self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> None:
+        """Check the envelope of `worker` for a package made from `recipe`."""
+
+
+def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check_provenance: ProvenanceCheck) -> Job:
+    """Take the packages of a build, end its job, and pin what waited for it, in one transaction.
+
+    Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
+    """
+    # The slow checks first, with no lock held: what they look at never changes. The lease is asked again below.
+    with office.reading() as desk:
+        attempt = held(desk, holder)
+        job = _job(desk, attempt, JobKind.BUILD)
+        plan = plan_of(desk, _subject(job))
+        revision = _revision(desk, job)
+    _check_packages(office, plan, outcome)
+    envelope = office.blobs.read(outcome.provenance)
+    for built in outcome.packages:
+        check_provenance(envelope, holder.worker, built.descriptor, revision.digest)
+        office.blobs.put_bytes(built.descriptor.to_json())
+    log = office.logs.summary(holder.attempt_id)
+    with office.planning() as desk:
+        attempt = held(desk, holder, lock=True)
+        job = _job(desk, attempt, JobKind.BUILD)
+        _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
+        jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+        provenance = BlobRef(outcome.provenance, len(envelope))
+        for built in outcome.packages:
+            packages.add_package(desk.session, _package(desk, built, revision, attempt, provenance))
+        settle_all(desk, [job, *record_built(desk, job, plan.digest)])
+        return _job(desk, attempt, JobKind.BUILD)
+
+
+def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
+    """Take the result of a package test and end its job. Raises `LeaseLostError`, `RefusedOutcomeError`."""
+    log = office.logs.summary(holder.attempt_id)
+    with office.writing() as desk:
+        attempt = held(desk, holder, lock=True)
+        job = _job(desk, attempt, JobKind.TEST)
+        report = canonical_json(outcome.to_dict()).decode()
+        if outcome.passed:
+            _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=report)
+            jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+        else:
+            error = {"error_code": "test-failed", "error": outcome.message}
+            _end(desk, attempt, AttemptState.FAILED, log, outcome=report, **error)
+            jobs.move(desk.session, job, JobState.FAILED, now=desk.now, **error)
+        return _job(desk, attempt, JobKind.TEST)
+
+
+def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:
+    """End an attempt and its job as failed; jobs that need the build are blocked. Raises `LeaseLostError`."""
+    log = office.logs.summary(holder.attempt_id)
+    with office.planning() as desk:
+        attempt = held(desk, holder, lock=True)
+        _end(desk, attempt, AttemptState.FAILED, log, error_code=code, error=message)
+        job = _job(desk, attempt, None)
+        jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=code, error=message)
+        settle_all(desk, [job])
+        return _job(desk, attempt, None)
+
+
+def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
+    outputs = {output.name for output in plan.outputs} | {"doc"}
+    allowed = {plan.name.short} | {f"{plan.name.short}-{output}" for output in outputs}
+    names = [built.descriptor.name.short for built in outcome.packages]
+    if len(set(names)) != len(names) or plan.name.short not in names:
+        raise RefusedOutcomeError(f"a build of {plan.name} puts out {plan.name.short} once, and nothing twice")
+    for built in outcome.packages:
+        descriptor = built.descriptor
+        if descriptor.name.short not in allowed or descriptor.name.distribution != plan.name.distribution:
+            raise RefusedOutcomeError(f"a build of {plan.name} does not put out {descriptor.name}")
+        promised = (plan.version, plan.revision, plan.platform, plan.digest, plan.licence)
+        reported = (descriptor.version, descriptor.revision, descriptor.platform, descriptor.plan, descriptor.licence)
+        for what, wanted, got in zip(
+            ("version", "revision", "platform", "plan", "licence"), promised, reported, strict=True
+        ):
+            if str(wanted) != str(got):
+                raise RefusedOutcomeError(f"{descriptor.name} has {what} {got}; what was leased has {wanted}")
+        if (built.manifest.digest, built.facts.digest) != (descriptor.tree, descriptor.facts):
+            raise RefusedOutcomeError(f"{descriptor.name}: its descriptor names other blobs than the outcome")
+        for blob in (built.archive, built.manifest, built.facts):
+            _check_blob(office, blob)
+    if not office.blobs.has(outcome.provenance):
+        raise RefusedOutcomeError(f"the provenance {outcome.provenance} was not uploaded")
+
+
+def _listed(values: tuple[object, ...]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _check_blob(office: Office, blob: BlobRef) -> None:
+    if not office.blobs.has(blob.digest):
+        raise RefusedOutcomeError(f"the blob {blob.digest} was not uploaded")
+    size = office.blobs.size(blob.digest)
+    if size != blob.size:
+        raise RefusedOutcomeError(f"the blob {blob.digest} has {size} bytes, the outcome says {blob.size}")
+
+
+def _end(desk: Desk, attempt: Attempt, state: AttemptState, log: LogSummary, **values: str) -> None:
+    ended = attempts.change_live(
+        desk.session,
+        attempt,
+        now=desk.now,
+        state=state,
+        finished_at=desk.now,
+        log_size=log.size,
+        log_digest=log.digest,
+        **values,
+    )
+    if not ended:
+        raise LeaseLostError(attempt.id, "it changed hands this moment")
+
+
+def _package(
+    desk: Desk, built: BuiltPackage, revision: RecipeRevision, attempt: Attempt, provenance: BlobRef
+) -> Package:
+    descriptor = built.descriptor
+    return Package(
+        digest=descriptor.digest,
+        descriptor=BlobRef(descriptor.digest, len(descriptor.to_json())),
+        name=descriptor.name.short,
+        version=str(descriptor.version),
+        revision=descriptor.revision,
+        platform=str(descriptor.platform),
+        summary=revision.summary,
+        licence=descriptor.licence,
+        tree=descriptor.tree,
+        archive=built.archive,
+        manifest=built.manifest,
+        facts=built.facts,
+        provenance=provenance,
+        plan=descriptor.plan,
+        recipe=revision.digest,
+        attempt_id=attempt.id,
+        built_by=attempt.worker,
+        built_at=desk.now,
+    )
+
+
+def _job(desk: Desk, attempt: Attempt, kind: JobKind | None) -> Job:
+    job = jobs.lock_job(desk.session, attempt.job_id)
+    if job is None:
+        raise LookupError(f"attempt {attempt.id} has no job")
+    if kind is not None and job.kind is not kind:
+        raise RefusedOutcomeError(f"job {job.id} is a {job.kind}, and the report is that of a {kind}")
+    return job
+
+
+def _subject(job: Job) -> Digest:
+    if job.subject is None:
+        raise LookupError(f"job {job.id} was leased without a plan")
+    return job.subject
+
+
+def _revision(desk: Desk, job: Job) -> RecipeRevision:
+    if job.revision_id is None:
+        raise LookupError(f"job {job.id} has no recipe")
+    return recipes.revision(desk.session, job.revision_id)

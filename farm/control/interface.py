@@ -1,0 +1,37 @@
+"""What other builds can see of a recipe's packages: headers, sonames, exported symbols, pkg-config modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.database import packages
+from farm.fileset import File, Manifest
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+
+
+def interface_of(desk: Desk, plan: Digest) -> Digest:
+    """Return a digest that changes when the interface of what this plan put out does."""
+    return Digest.of_json([_visible(desk, package) for package in packages.packages_of_plan(desk.session, plan)])
+
+
+def _visible(desk: Desk, package: Package) -> dict[str, object]:
+    facts = desk.packages.facts(package)
+    manifest = Manifest.from_json(desk.blobs.read(package.tree))
+    copied = {*facts.headers, *facts.static_libraries}
+    [each for each in manifest.entries if isinstance(each, File) and each.path in copied]
+    return {
+        "package": package.name,
+        "copied": {
+            each.path: each.digest for each in manifest.entries if isinstance(each, File) and each.path in copied
+        },
+        "libraries": [
+            [elf.facts.soname, sorted([symbol.name, symbol.version] for symbol in elf.facts.exports)]
+            for elf in facts.elf
+            if elf.facts.soname
+        ],
+        "modules": [module.to_dict() for module in facts.pkg_config],
+    }

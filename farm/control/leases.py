@@ -1,0 +1,155 @@
+"""Leases: a worker claims a job, keeps it by heartbeats, gives it back or loses it. The database alone decides."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+
+from farm.control.planning import build_order, recipe_of, test_order, toolchain_of
+from farm.database import attempts, jobs
+from farm.database.states import AttemptState, JobKind, JobState
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk, Office
+    from farm.control.world import ToolchainRef
+    from farm.database.records import Attempt, Job, Worker
+    from farm.plan import BuildOrder, TestOrder
+
+
+class LeaseLostError(FarmError):
+    """A worker speaks about a job that is not its own (any more): `reason` says how that came."""
+
+    code = "lease-lost"
+
+    def __init__(self, attempt_id: int, reason: str) -> None:
+        super().__init__(
+            f"the lease of attempt {attempt_id} is gone: {reason}",
+            remedy="Stop the work, remove its container and ask for other work.",
+        )
+        self.attempt_id = attempt_id
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who says that a lease is his: the worker whose key signed, the attempt, and the token he shows."""
+
+    worker: Worker
+    attempt_id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A granted lease. `token` is told to the worker once and not kept; `toolchain` is what a build needs besides."""
+
+    attempt: Attempt
+    job: Job
+    token: str
+    order: BuildOrder | TestOrder
+    toolchain: ToolchainRef | None
+
+
+def claim(office: Office, worker: Worker, *, hint: int | None = None) -> Lease | None:
+    """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do."""
+    kinds = tuple(kind for kind, allowed in ((JobKind.BUILD, worker.builds), (JobKind.TEST, worker.tests)) if allowed)
+    if not kinds or not _any_ready(office, kinds):
+        return None
+    with office.writing() as desk:
+        job = jobs.next_ready(desk.session, kinds, hint=hint)
+        if job is None:
+            return None
+        token = secrets.token_hex(32)
+        attempt = _lease(desk, job, worker, token)
+        if attempt is None:
+            return None
+        if job.kind is JobKind.TEST:
+            return Lease(attempt, job, token, test_order(desk, job), None)
+        return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
+
+
+def digest_of(token: str) -> str:
+    """Return the form in which tokens are kept. They are 256 random bits, so that a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def held(desk: Desk, holder: Holder, *, lock: bool = False) -> Attempt:
+    """Return the attempt whose live lease this is. Raises `LeaseLostError`."""
+    number = holder.attempt_id
+    attempt = attempts.holder(
+        desk.session, number, worker=holder.worker.name, token_digest=digest_of(holder.token), lock=lock
+    )
+    if attempt is None:
+        raise LeaseLostError(number, "it was never this worker's")
+    if attempt.finished_at is not None:
+        raise LeaseLostError(number, f"the attempt is {attempt.state}")
+    if attempt.expires_at <= desk.now:
+        raise LeaseLostError(number, f"it ran out at {attempt.expires_at:%H:%M:%S} UTC")
+    return attempt
+
+
+def heartbeat(desk: Desk, holder: Holder) -> Attempt:
+    """Extend a lease from now on, and say that the work is running. Raises `LeaseLostError`."""
+    attempt = held(desk, holder, lock=True)
+    expires = desk.now + desk.terms.lease
+    _change(desk, attempt, state=AttemptState.RUNNING, heartbeat_at=desk.now, expires_at=expires)
+    job = _job(desk, attempt)
+    if job.state is JobState.LEASED:
+        jobs.move(desk.session, job, JobState.RUNNING, now=desk.now)
+    return attempts.attempt(desk.session, attempt.id) or attempt
+
+
+def release(desk: Desk, holder: Holder, *, error: str = "") -> None:
+    """Take a lease back from a worker that cannot go on: the job is ready for another at once.
+
+    With `error` it was the worker's own trouble (its disk, its Docker Engine) and counts like a lost lease.
+    Raises `LeaseLostError`.
+    """
+    attempt = held(desk, holder, lock=True)
+    code = "worker-trouble" if error else ""
+    _change(desk, attempt, state=AttemptState.RELEASED, finished_at=desk.now, error_code=code, error=error)
+    job = _job(desk, attempt)
+    lost = job.lost + bool(error)
+    if lost >= desk.terms.most_lost:
+        jobs.move(desk.session, job, JobState.FAILED, now=desk.now, lost=lost, error_code=code, error=error)
+    else:
+        jobs.move(desk.session, job, JobState.READY, now=desk.now, lost=lost)
+
+
+def _any_ready(office: Office, kinds: tuple[JobKind, ...]) -> bool:
+    # Idle workers ask often: they must not stand in the writers' queue for nothing.
+    with office.reading() as desk:
+        return jobs.is_any_ready(desk.session, kinds)
+
+
+def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt | None:
+    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now):
+        return None
+    try:
+        return attempts.add_attempt(
+            desk.session,
+            job_id=job.id,
+            worker=worker.name,
+            token_digest=digest_of(token),
+            now=desk.now,
+            expires_at=desk.now + desk.terms.lease,
+        )
+    except IntegrityError as error:
+        raise LookupError(f"job {job.id} was ready although an attempt at it is live") from error
+
+
+def _change(desk: Desk, attempt: Attempt, **values: object) -> None:
+    if not attempts.change_live(desk.session, attempt, now=desk.now, **values):
+        raise LeaseLostError(attempt.id, "it changed hands this moment")
+
+
+def _job(desk: Desk, attempt: Attempt) -> Job:
+    job = jobs.lock_job(desk.session, attempt.job_id)
+    if job is None:
+        raise LookupError(f"attempt {attempt.id} has no job")
+    return job

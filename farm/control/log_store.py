@@ -1,0 +1,139 @@
+"""The logs of attempts on the farm's side: structured records, one JSON line each, in one file an attempt.
+
+Appending is by offset, so that a worker that did not hear the answer can send the same again. The files outlive
+containers, workers and leases.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.api.log_lines import LONGEST_TEXT, check_lines
+from farm.errors import FarmError
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class LogOffsetError(FarmError):
+    """A piece of log does not begin where the log ends; `size` is where it does."""
+
+    code = "log-offset"
+
+    def __init__(self, offset: int, size: int) -> None:
+        super().__init__(f"the log has {size} bytes, and the piece begins at {offset}", remedy=f"Send from {size} on.")
+        self.size = size
+
+
+class LogTooLongError(FarmError):
+    """A log has come to its bound."""
+
+    code = "log-too-long"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the log may have {limit} bytes", remedy="Raise limits: log-mb in the recipe, or print less.")
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Whole lines of a log from `offset` on, and where the next page begins."""
+
+    offset: int
+    next_offset: int
+    records: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """Size in bytes and digest of a log."""
+
+    size: int
+    digest: Digest
+
+
+class LogStore:
+    """A directory of logs, `ROOT/<attempt>.jsonl`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
+        """Append whole lines and return the log's size.
+
+        A piece that is there already (sent twice) is taken as such. Raises `InvalidLogError`, `LogOffsetError`,
+        `LogTooLongError`.
+        """
+        check_lines(piece)
+        with self._locked(attempt_id) as descriptor:
+            size = os.fstat(descriptor).st_size
+            if offset < size and os.pread(descriptor, len(piece), offset) == piece:
+                return size
+            if offset != size:
+                raise LogOffsetError(offset, size)
+            if size + len(piece) > limit:
+                raise LogTooLongError(limit)
+            _write_all(descriptor, piece, offset)
+        return size + len(piece)
+
+    def size(self, attempt_id: int) -> int:
+        """Return how many bytes an attempt's log has."""
+        try:
+            return self._path(attempt_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def summary(self, attempt_id: int) -> LogSummary:
+        """Return size and digest of an attempt's log as it is now."""
+        total = hashlib.sha256()
+        offset = 0
+        while piece := self._piece(attempt_id, offset, 1 << 20):
+            total.update(piece)
+            offset += len(piece)
+        return LogSummary(offset, Digest.from_hex(total.hexdigest()))
+
+    def page(self, attempt_id: int, offset: int, *, most: int = 256 * 1024) -> LogPage:
+        """Return whole lines from `offset` (the beginning of one) on, about `most` bytes of them."""
+        piece = self._piece(attempt_id, offset, most)
+        end = piece.rfind(b"\n") + 1
+        if not end and len(piece) == most:  # one line that is longer than the page
+            piece = self._piece(attempt_id, offset, most + 8 * LONGEST_TEXT)
+            end = piece.find(b"\n") + 1
+        whole = piece[:end]
+        return LogPage(offset, offset + end, tuple(json.loads(line) for line in whole.splitlines()))
+
+    def _piece(self, attempt_id: int, offset: int, most: int) -> bytes:
+        try:
+            with self._path(attempt_id).open("rb") as file:
+                file.seek(offset)
+                return file.read(most)
+        except FileNotFoundError:
+            return b""
+
+    @contextmanager
+    def _locked(self, attempt_id: int) -> Iterator[int]:
+        self._root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path(attempt_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _path(self, attempt_id: int) -> Path:
+        return self._root / f"{attempt_id:d}.jsonl"
+
+
+def _write_all(descriptor: int, content: bytes, offset: int) -> None:
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written

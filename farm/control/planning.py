@@ -1,0 +1,96 @@
+"""Pinning: from a recipe whose needs are all built to the plan that a worker gets, and the order that goes with it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.control.closure import build_closure
+from farm.database import jobs, packages, recipes
+from farm.plan import BuildOrder, DependencyArchive, Plan, TestOrder
+from farm.plan.pin import pin, source_origins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.control.desk import Desk
+    from farm.control.world import ToolchainRef
+    from farm.database.records import Job, Package
+    from farm.names import Digest
+    from farm.plan import PlannedDependency
+    from farm.recipe import Recipe
+
+
+def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
+    """Pin a recipe to the current packages of the recipes `needs`. Raises what `pin` raises."""
+    built = packages.current_packages(desk.session, needs)
+    available = {package.name: desk.packages.available(package) for package in built}
+    return _pin(desk, recipe, build_closure(recipe.build_needs, available))
+
+
+def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
+    """Say whether the recipe would come to another plan than its finished job did, against the same packages."""
+    if done.subject is None:
+        return True
+    before = plan_of(desk, done.subject)
+    return _pin(desk, recipe, before.dependencies).digest != done.subject
+
+
+def plan_of(desk: Desk, digest: Digest) -> Plan:
+    """Return a plan that was pinned before."""
+    return Plan.from_dict(json.loads(jobs.plan_text(desk.session, digest)))
+
+
+def build_order(desk: Desk, job: Job) -> BuildOrder:
+    """Return all that a worker is told to carry out the plan of a build job."""
+    recipe = recipe_of(desk, job)
+    plan = plan_of(desk, _subject(job))
+    trees = packages.packages_of_tree(desk.session, [each.tree for each in plan.dependencies])
+    archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
+    origins = source_origins(recipe, toolchain_of(desk, recipe).debs)
+    return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
+
+
+def test_order(desk: Desk, job: Job) -> TestOrder:
+    """Return all that a worker is told to run the test of a test job."""
+    return TestOrder.from_dict(json.loads(jobs.test_text(desk.session, _subject(job))))
+
+
+def recipe_of(desk: Desk, job: Job) -> Recipe:
+    """Return the recipe that a job builds."""
+    if job.revision_id is None:
+        raise LookupError(f"job {job.id} has no recipe")
+    return desk.shelf.recipe(recipes.revision(desk.session, job.revision_id))
+
+
+def toolchain_of(desk: Desk, recipe: Recipe) -> ToolchainRef:
+    """Return the toolchain that a recipe names; submission has checked that there is one."""
+    return desk.world.toolchains[recipe.toolchain]
+
+
+def _pin(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+    toolchain = toolchain_of(desk, recipe)
+    return pin(
+        recipe,
+        distribution=desk.world.distribution,
+        platform=desk.world.platform,
+        toolchain=toolchain.tree,
+        toolchain_debs=toolchain.debs,
+        dependencies=dependencies,
+    )
+
+
+def _archive(dependency: PlannedDependency, package: Package) -> DependencyArchive:
+    return DependencyArchive(
+        tree=package.tree,
+        store=dependency.store,
+        archive=package.archive,
+        manifest=package.manifest,
+        descriptor=package.digest,
+    )
+
+
+def _subject(job: Job) -> Digest:
+    if job.subject is None:
+        raise LookupError(f"job {job.id} has no plan yet")
+    return job.subject

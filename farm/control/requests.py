@@ -1,0 +1,128 @@
+"""What people, and the release pipeline, ask of jobs: run a package test, cancel, try again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.control.dependents import settle_all
+from farm.database import attempts, jobs, recipes
+from farm.database.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
+from farm.errors import FarmError
+from farm.names import Digest, canonical_json
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk
+    from farm.database.records import Job
+    from farm.plan import TestOrder
+
+
+class JobStateError(FarmError):
+    """A job is not in a state in which it can be asked for this."""
+
+    code = "job-state"
+
+
+class UnknownJobError(FarmError):
+    """There is no job of this number."""
+
+    code = "unknown-job"
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(f"there is no job {job_id}")
+        self.job_id = job_id
+
+
+def request_test(desk: Desk, order: TestOrder, *, name: str, trace: str, again: bool = False) -> Job:
+    """Return the job that runs this test, a new one if it never ran (or failed, and `again` is wished).
+
+    The same test of the same package among the same packages is one test: its result is kept. `name` is the tested
+    package's short name.
+    """
+    body = canonical_json(order.to_dict())
+    subject = Digest.of(body)
+    known = jobs.with_subject(desk.session, subject, (*ACTIVE, JobState.SUCCEEDED))
+    if not known and not again:
+        known = jobs.with_subject(desk.session, subject, (JobState.FAILED,))
+    if known:
+        return known[-1]
+    jobs.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
+    job = jobs.add_job(desk.session, kind=JobKind.TEST, name=name, subject=subject, trace=trace, now=desk.now)
+    jobs.move(desk.session, job, JobState.READY, now=desk.now)
+    return find_job(desk, job.id)
+
+
+def cancel(desk: Desk, job_id: int, *, by: str) -> Job:
+    """Cancel a job that has not ended; a worker that is at it learns so at its next heartbeat.
+
+    Needs a planning desk. Raises `UnknownJobError`, `JobStateError`.
+    """
+    job = jobs.lock_job(desk.session, job_id)
+    if job is None:
+        raise UnknownJobError(job_id)
+    if job.state in ENDED:
+        raise JobStateError(f"job {job_id} is {job.state} already")
+    error = {"error_code": "cancelled", "error": f"cancelled by {by}"}
+    live = attempts.live_attempt(desk.session, job_id) if job.state in LEASED else None
+    if live is not None:
+        attempts.end(desk.session, live, AttemptState.CANCELLED, now=desk.now, **error)
+    jobs.move(desk.session, job, JobState.CANCELLED, now=desk.now, **error)
+    settle_all(desk, [job])
+    return find_job(desk, job_id)
+
+
+def retry(desk: Desk, job_id: int, *, trace: str) -> Job:
+    """Make a new job of one that failed or was cancelled.
+
+    Needs a planning desk. Raises `UnknownJobError`; `JobStateError` when the job has not failed, or its recipe has
+    another revision or another job meanwhile.
+    """
+    job = find_job(desk, job_id)
+    if job.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise JobStateError(f"job {job_id} is {job.state}; only what failed or was cancelled can be tried again")
+    if job.kind is JobKind.TEST:
+        return _retry_test(desk, job, trace)
+    return _retry_build(desk, job, trace)
+
+
+def find_job(desk: Desk, job_id: int) -> Job:
+    """Return a job; raises `UnknownJobError`."""
+    job = jobs.job(desk.session, job_id)
+    if job is None:
+        raise UnknownJobError(job_id)
+    return job
+
+
+def _retry_test(desk: Desk, job: Job, trace: str) -> Job:
+    if job.subject is None or jobs.with_subject(desk.session, job.subject, ACTIVE):
+        raise JobStateError(f"the test of job {job.id} is at work already")
+    new = jobs.add_job(desk.session, kind=JobKind.TEST, name=job.name, subject=job.subject, trace=trace, now=desk.now)
+    jobs.move(desk.session, new, JobState.READY, now=desk.now)
+    return find_job(desk, new.id)
+
+
+def _retry_build(desk: Desk, job: Job, trace: str) -> Job:
+    if job.revision_id is None or not _is_newest(desk, job):
+        raise JobStateError(
+            f"job {job.id} is not the newest build of {job.name}",
+            remedy="Submit the recipe that you want to have built.",
+        )
+    new = jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=job.name,
+        revision_id=job.revision_id,
+        submission=job.submission,
+        needs=jobs.needs_of(desk.session, job.id),
+        trace=trace,
+        now=desk.now,
+    )
+    settle_all(desk, [new])
+    return find_job(desk, new.id)
+
+
+def _is_newest(desk: Desk, job: Job) -> bool:
+    head = recipes.head(desk.session, job.name)
+    if head is None or job.revision_id is None or head.current != job.revision_id:
+        return False
+    latest = jobs.latest_of_revision(desk.session, job.revision_id)
+    return latest is not None and latest.id == job.id

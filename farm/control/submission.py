@@ -1,0 +1,163 @@
+"""A submission: recipes come in, are checked as a whole, become current, and jobs are made of them. All or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.control.dependents import settle_all
+from farm.control.planning import replan
+from farm.control.recipe_graph import graph_around, reach
+from farm.database import jobs, recipes
+from farm.database.states import ENDED, PENDING, JobKind, JobState
+from farm.errors import FarmError, Place
+from farm.plan.pin import source_origins
+from farm.recipe.errors import Problem, RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.control.desk import Desk, Office
+    from farm.database.records import Job, RecipeRevision
+    from farm.plan.graph import BuildGraph
+    from farm.recipe import Recipe
+
+    SubmittedRecipes = Mapping[str, Mapping[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one submitted recipe: its revision's digest, and the job that builds it or has built it."""
+
+    revision: RecipeRevision
+    job: Job
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission that was taken: its number, its trace, and what became of each recipe, in order of building."""
+
+    id: int
+    trace: str
+    accepted: tuple[Accepted, ...]
+
+
+def submit(
+    office: Office, submitted: Mapping[str, Mapping[str, bytes]], *, submitted_by: str, trace: str
+) -> Submission:
+    """Take recipes, each the files of its directory by name, all together or none.
+
+    Raises one `RecipeError` with the problems of all recipes, `SubmittedFilesError`, `MissingDependencyError`,
+    `DependencyCycleError` or `DuplicatePackageError`; nothing has changed then.
+    """
+    read = _read_all(office, submitted)
+    files = {name: office.shelf.keep(submitted[name]) for name in read}
+    with office.planning() as desk:
+        graph = graph_around(desk, read)
+        number = recipes.add_submission(desk.session, submitted_by=submitted_by, trace=trace, now=desk.now)
+        order = [name for name in graph.order() if name in read]
+        touched: list[Job] = []
+        revisions: dict[str, RecipeRevision] = {}
+        unchanged: set[str] = set()
+        for name in order:
+            recipe = read[name]
+            revisions[name] = recipes.find_revision(desk.session, recipe.digest) or recipes.add_revision(
+                desk.session, recipe, files=files[name], submission=number
+            )
+            job = _job_for(desk, graph, recipe, revisions[name], submission=number, trace=trace)
+            if job is None:
+                unchanged.add(name)
+            else:
+                touched.append(job)
+        _renew_needs(desk, graph, order)
+        settle_all(desk, touched)
+        accepted = tuple(Accepted(revisions[name], _latest(desk, revisions[name]), name in unchanged) for name in order)
+        return Submission(number, trace, accepted)
+
+
+def _read_all(office: Office, submitted: SubmittedRecipes) -> dict[str, Recipe]:
+    problems: list[Problem] = []
+    read: dict[str, Recipe] = {}
+    for name, files in sorted(submitted.items()):
+        place = Place(f"packages/{name}/recipe.yaml")
+        try:
+            recipe = office.shelf.read(files, file=place.file)
+            _check_world(office, recipe)
+        except RecipeError as error:
+            problems += error.problems
+        except FarmError as error:
+            problems.append(Problem(error.place or place, error.message, error.remedy))
+        else:
+            if recipe.name != name:
+                problems.append(Problem(place, f"the recipe {recipe.name} was sent as {name}", "Name both alike."))
+            read[recipe.name] = recipe
+    if problems:
+        raise RecipeError(problems)
+    return read
+
+
+def _check_world(office: Office, recipe: Recipe) -> None:
+    """Check what only this farm knows: its toolchains, and the Debian packages that they are made of."""
+    toolchain = office.world.toolchains.get(recipe.toolchain)
+    if toolchain is None:
+        known = ", ".join(sorted(office.world.toolchains))
+        raise UnknownToolchainError(recipe.toolchain, known)
+    source_origins(recipe, toolchain.debs)
+
+
+class UnknownToolchainError(FarmError):
+    """A recipe names a toolchain that this farm does not have."""
+
+    code = "unknown-toolchain"
+
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__(f"this farm has no toolchain {name!r}", remedy=f"It has: {known}." if known else "")
+        self.name = name
+
+
+def _job_for(
+    desk: Desk, graph: BuildGraph, recipe: Recipe, revision: RecipeRevision, *, submission: int, trace: str
+) -> Job | None:
+    """Make a recipe current and return the job that has to be looked at; None when nothing is to be done."""
+    head = recipes.head(desk.session, recipe.name)
+    needs = reach(graph, recipe.name)
+    latest = jobs.latest_of_revision(desk.session, revision.id)
+    if head is not None and head.current == revision.id and latest is not None:
+        if latest.state not in ENDED:
+            return latest
+        # Another build of what it was built against is no reason to build it again; another toolchain or step is.
+        if latest.state is JobState.SUCCEEDED and not replan(desk, recipe, latest):
+            return None
+    else:
+        recipes.make_current(desk.session, recipe, revision_id=revision.id, needs=graph.needs[recipe.name])
+        for old in jobs.pending_of_recipe(desk.session, recipe.name):
+            reason = {"error_code": "superseded", "error": f"superseded by submission {submission}"}
+            jobs.move(desk.session, old, JobState.CANCELLED, now=desk.now, **reason)
+        if latest is not None and latest.state not in (*ENDED, *PENDING):
+            return latest  # it is being built already, from before another revision came in between
+    return jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=recipe.name,
+        revision_id=revision.id,
+        submission=submission,
+        needs=needs,
+        trace=trace,
+        now=desk.now,
+    )
+
+
+def _renew_needs(desk: Desk, graph: BuildGraph, submitted: list[str]) -> None:
+    """Jobs that wait for a submitted recipe wait for what that one needs now, too."""
+    for name in submitted:
+        for job in jobs.waiting_for(desk.session, name, (JobState.WAITING, JobState.BLOCKED)):
+            needs = set(jobs.needs_of(desk.session, job.id))
+            jobs.set_needs(desk.session, job.id, needs | reach(graph, name))
+
+
+def _latest(desk: Desk, revision: RecipeRevision) -> Job:
+    job = jobs.latest_of_revision(desk.session, revision.id)
+    if job is None:
+        raise LookupError(f"recipe revision {revision.id} has no job")
+    return job

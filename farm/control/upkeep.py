@@ -1,0 +1,94 @@
+"""What the farm does by itself, on a timer: expired leases, messages to be sent, and what may be forgotten.
+
+Each function may run at any time, any number of times, in several processes at once.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.control.dependents import settle_all
+from farm.database import attempts, identities, jobs, outbox
+from farm.database.states import LEASED, AttemptState, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.control.desk import Desk, Office
+    from farm.database.records import Attempt, Ring
+
+_AT_ONCE = 100
+_KEEP_SENT = timedelta(days=1)
+
+
+def take_back_expired(office: Office) -> int:
+    """End attempts whose lease ran out longer ago than the grace, and give their jobs to others; return how many.
+
+    A job has failed once that has happened as often as the terms allow: it is the job then, not the workers.
+    """
+    with office.reading() as desk:
+        if not attempts.expired(desk.session, before=desk.now - desk.terms.grace, limit=1):
+            return 0
+    with office.planning() as desk:
+        expired = attempts.expired(desk.session, before=desk.now - desk.terms.grace, limit=_AT_ONCE)
+        return sum(_take_back(desk, attempt) for attempt in expired)
+
+
+def dispatch(office: Office, send: Callable[[Ring], None]) -> int:
+    """Send what lies in the outbox, and return how many messages that was.
+
+    What was sent and could not be marked is sent again: whoever is woken asks the database anyway. `send` raises when
+    the broker cannot be reached; the rest waits for the next time.
+    """
+    with office.reading() as desk:
+        rings = outbox.unsent(desk.session, limit=_AT_ONCE)
+    sent: list[int] = []
+    try:
+        for ring in rings:
+            send(ring)
+            sent.append(ring.id)
+    finally:
+        if sent:
+            with office.writing() as desk:
+                outbox.mark_sent(desk.session, sent, now=desk.now)
+    return len(sent)
+
+
+def ring_again(office: Office) -> int:
+    """Wake workers once more for jobs that have been ready for long: messages get lost. Return for how many."""
+    with office.reading() as desk:
+        before = desk.now - desk.terms.ring_again
+        if not jobs.overdue_rings(desk.session, before=before, limit=1):
+            return 0
+    with office.writing() as desk:
+        overdue = jobs.overdue_rings(desk.session, before=before, limit=_AT_ONCE)
+        for job in overdue:
+            jobs.note_ring(desk.session, job.id, now=desk.now)
+        return len(overdue)
+
+
+def forget(office: Office) -> None:
+    """Remove rows that serve no purpose any more: nonces out of their window, messages sent long ago."""
+    with office.writing() as desk:
+        identities.forget_nonces(desk.session, before=desk.now)
+        outbox.forget_sent(desk.session, before=desk.now - _KEEP_SENT)
+
+
+def _take_back(desk: Desk, attempt: Attempt) -> bool:
+    message = f"no heartbeat from {attempt.worker} since {attempt.heartbeat_at:%H:%M:%S} UTC"
+    error = {"error_code": "lease-expired", "error": message}
+    if not attempts.end(desk.session, attempt, AttemptState.LOST, now=desk.now, **error):
+        return False
+    job = jobs.lock_job(desk.session, attempt.job_id)
+    if job is None or job.state not in LEASED:
+        return False
+    lost = job.lost + 1
+    if lost >= desk.terms.most_lost:
+        message = f"{lost} workers were lost while they worked at it; the last: {message}"
+        error = {"error_code": "workers-lost", "error": message}
+        jobs.move(desk.session, job, JobState.FAILED, now=desk.now, lost=lost, **error)
+    else:
+        jobs.move(desk.session, job, JobState.READY, now=desk.now, lost=lost)
+    settle_all(desk, [job])
+    return True

@@ -1,0 +1,74 @@
+"""What the deciding part is told at its start: the toolchains, steps and distribution it plans with, and its terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from farm.names import Digest
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.names import Platform
+    from farm.recipe import StepLibrary
+    from farm.recipe.channel import Rebuild
+
+
+@dataclass(frozen=True, slots=True)
+class ToolchainRef:
+    """A toolchain that plans can name: its tree, the blobs that hold it, and its Debian packages' digests by name."""
+
+    name: str
+    tree: Digest
+    archive: BlobRef
+    manifest: BlobRef
+    debs: Mapping[str, Digest]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the reference as JSON values."""
+        return {
+            "archive": self.archive.to_dict(),
+            "debs": dict(self.debs),
+            "manifest": self.manifest.to_dict(),
+            "name": self.name,
+            "tree": self.tree,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> ToolchainRef:
+        """Read what `to_dict` gave; raises `KeyError` and the errors of its parts."""
+        return cls(
+            name=value["name"],
+            tree=Digest(value["tree"]),
+            archive=BlobRef.from_dict(value["archive"]),
+            manifest=BlobRef.from_dict(value["manifest"]),
+            debs={name: Digest(digest) for name, digest in value["debs"].items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What plans are pinned with. `distribution` is its DNS name."""
+
+    distribution: str
+    platform: Platform
+    toolchains: Mapping[str, ToolchainRef]
+    steps: StepLibrary
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The farm's terms.
+
+    A lease lasts `lease` from the last heartbeat. The job is given to another `grace` after that: time enough for the
+    janitor of the worker's host to remove the container. `most_lost` leases may run out before a job has failed.
+    """
+
+    lease: timedelta = timedelta(seconds=60)
+    grace: timedelta = timedelta(seconds=20)
+    most_lost: int = 3
+    ring_again: timedelta = timedelta(seconds=30)
+    rebuild: Rebuild = "static-consumers"
