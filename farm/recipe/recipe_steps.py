@@ -59,8 +59,8 @@ def _read_step(
     document: Document, node: Node, number: int, library: StepLibrary, templates: Templates
 ) -> tuple[Step, ...]:
     if node.kind == "text":
-        definition = _find(document, node, library)
-        return definition.expand({}) if definition else ()
+        named = _find(document, node, library)
+        return named.expand(_defaults(document, node, named, templates)) if named else ()
     if not expect(document, node, "a step", "mapping", "text"):
         return ()
     calls = [(key, value) for key, value in node.pairs if key.text not in _EXTRAS]
@@ -110,16 +110,27 @@ def _environment(document: Document, extras: Fields, templates: Templates) -> tu
 def _arguments(
     document: Document, node: Node, definition: StepDefinition, templates: Templates
 ) -> Mapping[str, ArgumentValue]:
+    values = _defaults(document, node, definition, templates)
     if node.kind == "nothing":
-        return {}
+        return values
     known = {argument.name: argument for argument in definition.arguments}
     fields = Fields(document, node, f"the step {definition.name}", known=known)
-    values: dict[str, ArgumentValue] = {}
     for name, argument in known.items():
         value = fields.get(name)
         if value is not None:
             values[name] = _argument(document, value, argument, templates)
     return values
+
+
+def _defaults(
+    document: Document, node: Node, definition: StepDefinition, templates: Templates
+) -> dict[str, ArgumentValue]:
+    """Return the defaults that are templates (`{{ name }}`), rendered for this recipe."""
+    return {
+        argument.name: _render(document, node, argument.default, templates)
+        for argument in definition.arguments
+        if isinstance(argument.default, str) and "{" in argument.default
+    }
 
 
 def _argument(document: Document, node: Node, argument: StepArgument, templates: Templates) -> ArgumentValue:
