@@ -1,0 +1,62 @@
+"""Row 8: the dynamic facts of 500 libraries of this machine, symbol versions included, beside what binutils needs.
+
+The files are read where they are, in the page cache after the warm-up. `farm` is timed inside a running process, as
+a worker does it; the peers write their findings to /dev/null. That `farm` finds the same is held by
+tests/package/test_elf.py.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sysconfig
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.package import read_elf
+from script.benchmarks.measurement import Measurement, interleave, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NUMBER = 8
+TITLE = "ELF facts with symbol versions, 500 libraries"
+GOAL = "at most 1.0x objdump -p -T"
+LIBRARIES = 500
+
+
+def libraries(count: int = LIBRARIES) -> list[Path]:
+    """Return the first `count` shared libraries right under the machine's library directory, by name."""
+    directory = Path("/usr/lib") / (sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu")
+    candidates = (path for path in sorted(directory.glob("*.so*")) if not path.is_symlink() and path.is_file())
+    return list(islice(filter(_is_elf, candidates), count))
+
+
+def _is_elf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
+def read_all(paths: Sequence[Path]) -> int:
+    """Read the facts of each file; returns how many symbols there were in all."""
+    symbols = 0
+    for path in paths:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
+            facts = read_elf(content)
+        if facts is not None:
+            symbols += len(facts.exports) + len(facts.imports)
+    return symbols
+
+
+def measure(rounds: int) -> list[Measurement]:
+    """Time `farm` beside objdump, readelf, and cat as the floor."""
+    paths = libraries()
+    return interleave(
+        {
+            "farm": lambda: read_all(paths),
+            "objdump -p -T": lambda: run(["objdump", "-p", "-T", *paths]),
+            "readelf -dVW --dyn-syms": lambda: run(["readelf", "-dVW", "--dyn-syms", *paths]),
+            "cat (floor)": lambda: run(["cat", *paths]),
+        },
+        rounds,
+    )
