@@ -39,9 +39,10 @@ def _check(value: Any) -> None:
             raise NotCanonicalizableError(f"the integer {value} is larger than 2**53 - 1")
     elif isinstance(value, dict):
         for key, item in value.items():
-            if not isinstance(key, str) or any(character > "\uffff" for character in key):
+            if not isinstance(key, str) or (not key.isascii() and max(key) > "\uffff"):
                 raise NotCanonicalizableError(f"{key!r} cannot be a key")
-            _check(item)
+            if type(item) is not str:  # the common case costs no call
+                _check(item)
     elif isinstance(value, list | tuple):
         for item in value:
             _check(item)

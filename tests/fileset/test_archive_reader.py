@@ -239,6 +239,15 @@ def test_a_prefix_that_is_not_a_directory_is_refused(start: bytes) -> None:
     assert caught.value.reason is Refusal.OUTSIDE_PREFIX
 
 
+@pytest.mark.parametrize("prefix", [None, _PREFIX])
+def test_a_prefix_with_a_header_that_is_not_canonical_is_refused(prefix: str | None) -> None:
+    start = ArchiveWriter("").header(Directory("packages"))
+    private = _foreign(_PREFIX, tarfile.DIRTYPE, inside=False, mode=0o700)
+    with pytest.raises(InvalidArchiveError) as caught:
+        _read([start, private, _WRITER.trailer()], prefix=prefix)
+    assert (caught.value.reason, caught.value.entry) == (Refusal.NOT_CANONICAL, _PREFIX)
+
+
 def test_an_archive_that_lacks_its_prefix_is_refused() -> None:
     for prefix in (None, _PREFIX):
         with pytest.raises(InvalidArchiveError) as caught:
