@@ -1,12 +1,38 @@
 """The content-addressed store, and the two ways between it and trees of files: capture and unpack."""
 
-from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
+from farm.blobs.capture import Captured, capture_tree, digest_tree
+from farm.blobs.decompress import archive_chunks
+from farm.blobs.errors import (
+    BlobMismatchError,
+    CorruptBlobError,
+    MissingBlobError,
+    TreeChangedError,
+    TreeProblem,
+    UndecodableArchiveError,
+    UnfitTreeError,
+    UnpackMismatchError,
+)
+from farm.blobs.scan import NOT_READ, ScanLimits, scan_tree
 from farm.blobs.store import BlobStore, BlobWriter
+from farm.blobs.unpack import PackageCache
 
 __all__ = [
+    "NOT_READ",
     "BlobMismatchError",
     "BlobStore",
     "BlobWriter",
+    "Captured",
     "CorruptBlobError",
     "MissingBlobError",
+    "PackageCache",
+    "ScanLimits",
+    "TreeChangedError",
+    "TreeProblem",
+    "UndecodableArchiveError",
+    "UnfitTreeError",
+    "UnpackMismatchError",
+    "archive_chunks",
+    "capture_tree",
+    "digest_tree",
+    "scan_tree",
 ]

@@ -1,7 +1,8 @@
-"""What can be wrong with a blob: it is missing, it has rotted, or it is not what was announced."""
+"""What can be wrong with a blob, with a tree on disk that should become one, and with one that should become a tree."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
@@ -43,3 +44,68 @@ class BlobMismatchError(FarmError):
         super().__init__(f"expected a blob {expected}, got {size} bytes with the digest {actual}")
         self.expected = expected
         self.actual = actual
+
+
+@dataclass(frozen=True, slots=True)
+class TreeProblem:
+    """One path of a tree on disk that no FileSet can hold: `reason` is a stable name, `explanation` ends a sentence."""
+
+    path: str
+    reason: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"{self.path[:300]!r}: {self.explanation}"
+
+
+class UnfitTreeError(FarmError):
+    """A tree on disk holds what no FileSet can hold; `problems` are all of them, up to the first limit exceeded."""
+
+    code = "unfit-tree"
+    _SHOWN = 20
+
+    def __init__(self, problems: tuple[TreeProblem, ...]) -> None:
+        lines = [f"  {problem}" for problem in problems[: self._SHOWN]]
+        if len(problems) > self._SHOWN:
+            lines.append(f"  and {len(problems) - self._SHOWN} more")
+        super().__init__(
+            "\n".join(["the tree cannot be captured:", *lines]),
+            remedy="Let the build install only files, directories and links that stay inside, within the limits.",
+        )
+        self.problems = problems
+
+
+class TreeChangedError(FarmError):
+    """A file or directory was exchanged, or changed its size or content, while the tree was being read."""
+
+    code = "tree-changed"
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(
+            f"{path[:300]!r} changed while it was read: {what}", remedy="Stop whatever writes to the tree, then repeat."
+        )
+        self.path = path
+
+
+class UnpackMismatchError(FarmError):
+    """An archive is sound, but holds another tree than the one that was asked for."""
+
+    code = "unpack-mismatch"
+
+    def __init__(self, store: str, expected: Digest, actual: Digest) -> None:
+        super().__init__(
+            f"the archive of {store} holds the tree {actual}, not {expected}",
+            remedy="Do not use this archive: fetch it again from another place.",
+        )
+        self.store = store
+        self.expected = expected
+        self.actual = actual
+
+
+class UndecodableArchiveError(FarmError):
+    """The zstd stream around an archive is malformed, ends early, or asks for more memory than it may."""
+
+    code = "undecodable-archive"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the compressed archive cannot be read: {why}", remedy="Fetch it again from another place.")

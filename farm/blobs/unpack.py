@@ -1,0 +1,141 @@
+"""The host's cache of unpacked packages: filled from archives that are verified, read-only afterwards, scrubbed.
+
+Any number of processes may share a cache. A package appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from farm.blobs.capture import digest_tree
+from farm.blobs.decompress import archive_chunks
+from farm.blobs.errors import TreeChangedError, UnfitTreeError, UnpackMismatchError
+from farm.blobs.scan import scan_tree
+from farm.blobs.tree_writer import TreeWriter
+from farm.fileset import STORE_ROOT, ArchiveLimits, read_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from farm.names import Digest
+
+_STORE = re.compile(r"[a-z0-9][A-Za-z0-9+.~-]{0,200}")
+_ABSOLUTE_LINKS = " absolute-links"
+
+
+class PackageCache:
+    """A directory with one read-only directory for each package, named by its store path.
+
+    `ROOT/<store>` is the tree; `ROOT/.tree/<store>` holds its full tree digest and is written last; `.work` holds what
+    is being unpacked, `.lock` what callers wait on.
+    """
+
+    def __init__(self, root: Path, *, limits: ArchiveLimits | None = None) -> None:
+        self.root = Path(root)
+        self._limits = limits or ArchiveLimits()
+
+    def path(self, store: str) -> Path:
+        """Return where the package of that store path lies, whether or not it is there."""
+        if not _STORE.fullmatch(store):
+            raise ValueError(f"{store[:300]!r} is not a store path")
+        return self.root / store
+
+    def ensure(
+        self,
+        store: str,
+        tree: Digest,
+        open_archive: Callable[[], BinaryIO],
+        *,
+        prefix: str | None = None,
+        absolute_links: bool = False,
+    ) -> Path:
+        """Return the directory of a package, unpacking its zstd archive first if it is not there.
+
+        `tree` is what must come out of it; `prefix` is where the tree lies in the archive, `packages/<store>` unless
+        told; `absolute_links` as in `Manifest`. Of several callers at once, one unpacks and the others wait. Raises
+        `InvalidArchiveError`, `UndecodableArchiveError`, `UnpackMismatchError`, and what reading the archive raises;
+        the package is then not in the cache.
+        """
+        final = self.path(store)
+        record = str(tree) + (_ABSOLUTE_LINKS if absolute_links else "")
+        if self._record(store) == record and final.is_dir():
+            return final
+        with self._locked(store):
+            if self._record(store) != record or not final.is_dir():
+                self._discard(store)
+                work = self.root / ".work" / store
+                work.mkdir(parents=True)
+                try:
+                    with open_archive() as archive, TreeWriter(work) as sink:
+                        _, manifest = read_archive(
+                            archive_chunks(archive),
+                            prefix=f"{STORE_ROOT}/{store}" if prefix is None else prefix,
+                            limits=self._limits,
+                            sink=sink,
+                            absolute_links=absolute_links,
+                        )
+                    if manifest.tree_digest != tree:
+                        raise UnpackMismatchError(store, tree, manifest.tree_digest)
+                    work.rename(final)
+                except BaseException:
+                    shutil.rmtree(work, ignore_errors=True)
+                    raise
+                self._record_path(store).parent.mkdir(exist_ok=True)
+                self._record_path(store).write_text(record)
+        return final
+
+    def scrub(self) -> tuple[str, ...]:
+        """Read everything again; remove the packages that are not what was unpacked, and return their store paths.
+
+        What killed processes have left behind is removed too. A removed package is unpacked anew when it is wanted.
+        """
+        removed: list[str] = []
+        for store in self._stores():
+            with self._locked(store):
+                if self.path(store).exists() and not self._intact(store):
+                    removed.append(store)
+                    self._discard(store)
+                shutil.rmtree(self.root / ".work" / store, ignore_errors=True)
+        return tuple(removed)
+
+    def _stores(self) -> list[str]:
+        found = {path.name for pattern in ("*", ".work/*") for path in self.root.glob(pattern)}
+        return sorted(name for name in found if _STORE.fullmatch(name))
+
+    def _intact(self, store: str) -> bool:
+        recorded, _, absolute = self._record(store).partition(" ")
+        try:
+            seen = scan_tree(self.path(store), absolute_links=bool(absolute))
+            return digest_tree(self.path(store), seen).tree_digest == recorded
+        except (UnfitTreeError, TreeChangedError, OSError):
+            return False
+
+    def _discard(self, store: str) -> None:
+        self._record_path(store).unlink(missing_ok=True)
+        for tree in (self.path(store), self.root / ".work" / store):
+            if tree.is_dir() and not tree.is_symlink():
+                shutil.rmtree(tree)
+            else:
+                tree.unlink(missing_ok=True)
+
+    def _record_path(self, store: str) -> Path:
+        return self.root / ".tree" / store
+
+    def _record(self, store: str) -> str:
+        try:
+            return self._record_path(store).read_text()
+        except FileNotFoundError:
+            return ""
+
+    @contextmanager
+    def _locked(self, store: str) -> Iterator[None]:
+        locks = self.root / ".lock"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / store).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
