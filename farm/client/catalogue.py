@@ -96,7 +96,7 @@ class Catalogue:
         Raises `DownloadError`, `ProvenanceError`, `InvalidEnvelopeError`, `BrokenReleaseError`, `UnknownPackageError`.
         """
         packages = tuple(self._verify(entry) for entry in self.closure(names))
-        proof = prove(PackageSet.of(Member(each.descriptor, each.facts, each.manifest) for each in packages))
+        proof = prove(PackageSet.of(Member.of(each.descriptor, each.facts, each.manifest) for each in packages))
         if proof.problems:
             raise BrokenReleaseError(
                 f"release {self.release.number} of {self.release.channel} does not hold together: "

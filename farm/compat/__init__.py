@@ -5,7 +5,7 @@ from farm.compat.compose import TwoBuildsError, compose
 from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.host import joint_needs
 from farm.compat.member import Member
-from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet
+from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.problem import (
     AmbiguousProvider,
     MissingInterpreter,
@@ -45,4 +45,5 @@ __all__ = [
     "prove",
     "prove_change",
     "resolve_needs",
+    "set_digest",
 ]

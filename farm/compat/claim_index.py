@@ -76,9 +76,10 @@ class ClaimIndex:
     def _settle(self, path: str) -> None:
         claims = self._disputed.get(path) or ([self._owner[path]] if path in self._owner else [])
         directories = self._directories.get(path, set()) if claims else set()
-        # prevailing() takes names: a package that claims a path twice contradicts itself, whatever it replaces.
         names = tuple(sorted(set(claims)))
-        agreed = len(claims) == len(names) and (len(names) < 2 or len(self._prevailing(names)) == 1)
+        winners = names if len(names) < 2 else self._prevailing(names)
+        # A winner that claims the path twice contradicts itself; a loser may.
+        agreed = len(winners) == 1 and claims.count(winners[0]) == 1
         if claims and (directories or not agreed):
             self.conflicts[path] = tuple(sorted({*names, *directories}))
         else:

@@ -40,6 +40,11 @@ class MixedPlatformsError(FarmError):
         )
 
 
+def set_digest(descriptors: Iterable[Digest]) -> Digest:
+    """Return the digest that names a set: over the sorted digests of its descriptors."""
+    return Digest.of_json({"format": 1, "packages": sorted(descriptors)})
+
+
 class PackageSet:
     """Members by short name, sorted, with an index of their capabilities. Never changed once it is made by `of`."""
 
@@ -78,8 +83,7 @@ class PackageSet:
     @property
     def digest(self) -> Digest:
         """What the set is known by: a digest over the sorted digests of its descriptors."""
-        digests = sorted(member.descriptor.digest for member in self.members.values())
-        return Digest.of_json({"format": 1, "packages": digests})
+        return set_digest(member.descriptor.digest for member in self.members.values())
 
     def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, PackageSet) else NotImplemented

@@ -24,6 +24,7 @@ from farm.compat.symbols import prove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
     from farm.compat.linked_file import Pair
     from farm.compat.member import Member
@@ -75,6 +76,11 @@ class Prover:
         self._unsettled: set[str] = set()
         self.checked = 0
         self.change(add=members)
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """The short names of the members, as a live view."""
+        return self._members.keys()
 
     @property
     def proof(self) -> Proof:
@@ -212,7 +218,12 @@ class Prover:
         for capability in sorted(unmet):
             file_path = asked.get(capability, "")
             kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
-            nearest = self._capabilities.nearest(capability, self._members)
+            providers = self._capabilities.providers(capability)
+            nearest = (
+                f"; that of {self._label(providers[0])} is for another machine"
+                if providers
+                else self._capabilities.nearest(capability, self._members)
+            )
             yield kind(member.label, capability, file_path, nearest)
 
     def _label(self, name: str) -> str:

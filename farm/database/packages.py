@@ -52,19 +52,19 @@ def add_package(session: Session, package: Package) -> None:
 def package(session: Session, digest: Digest) -> Package | None:
     """Return the package of this descriptor digest."""
     row = session.get(PackageRow, digest)
-    return _package(row) if row else None
+    return package_of_row(row) if row else None
 
 
 def packages_of_plan(session: Session, plan: Digest) -> list[Package]:
     """Return what the build of a plan put out, by name; empty when it was never built with success."""
     query = select(PackageRow).where(PackageRow.plan == plan).order_by(PackageRow.name)
-    return [_package(row) for row in session.exec(query)]
+    return [package_of_row(row) for row in session.exec(query)]
 
 
 def packages_of_tree(session: Session, trees: Iterable[Digest]) -> dict[tuple[str, Digest], Package]:
     """Return packages by short name and tree digest; of several with the same bytes, the one built last."""
     query = select(PackageRow).where(col(PackageRow.tree).in_(sorted(trees))).order_by(col(PackageRow.built_at))
-    return {(row.name, Digest(row.tree)): _package(row) for row in session.exec(query)}
+    return {(row.name, Digest(row.tree)): package_of_row(row) for row in session.exec(query)}
 
 
 def current_packages(session: Session, recipes: Iterable[str] | None = None) -> list[Package]:
@@ -77,7 +77,7 @@ def current_packages(session: Session, recipes: Iterable[str] | None = None) -> 
     )
     if recipes is not None:
         query = query.where(col(RecipeRow.name).in_(sorted(recipes)))
-    return [_package(row) for row in session.exec(query)]
+    return [package_of_row(row) for row in session.exec(query)]
 
 
 def list_current(session: Session, *, after: str = "", limit: int = 100) -> list[Package]:
@@ -89,16 +89,17 @@ def list_current(session: Session, *, after: str = "", limit: int = 100) -> list
         .order_by(PackageRow.name)
         .limit(limit)
     )
-    return [_package(row) for row in session.exec(query)]
+    return [package_of_row(row) for row in session.exec(query)]
 
 
 def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
     """Return the packages ever built under a name, the newest first."""
     query = select(PackageRow).where(PackageRow.name == name).order_by(col(PackageRow.built_at).desc()).limit(limit)
-    return [_package(row) for row in session.exec(query)]
+    return [package_of_row(row) for row in session.exec(query)]
 
 
-def _package(row: PackageRow) -> Package:
+def package_of_row(row: PackageRow) -> Package:
+    """Return the value of a row."""
     return Package(
         digest=Digest(row.digest),
         descriptor=BlobRef(Digest(row.digest), row.descriptor_size),

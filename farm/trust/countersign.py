@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.compat import set_digest
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.package import Descriptor
 from farm.trust.provenance import verify_provenance
-from farm.trust.release_index import index_shards, package_set_digest, read_shard
+from farm.trust.release_index import index_shards, read_shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ def check_release(
     expected = index_shards(entries.values())
     if [Digest.of(shard) for shard in expected] != [shard.digest for shard in release.shards]:
         raise RefusedReleaseError("the shards of the release are not the canonical ones for their entries")
-    if package_set_digest(entry.descriptor.digest for entry in entries.values()) != release.package_set:
+    if set_digest(entry.descriptor.digest for entry in entries.values()) != release.package_set:
         raise RefusedReleaseError("the release's package set is not that of its entries")
     new = tuple(entry for entry in entries.values() if entry not in known)
     for entry in new:

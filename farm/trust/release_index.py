@@ -88,7 +88,7 @@ class ReleaseEntry:
 class Release:
     """The signed head of a release: its number, the digest of its predecessor, and its shards in order.
 
-    `released_at` is RFC 3339 in UTC to the second, `package_set` the digest of the sorted descriptor digests.
+    `released_at` is RFC 3339 in UTC to the second, `package_set` what `farm.compat.set_digest` says.
     """
 
     distribution: str
@@ -184,8 +184,3 @@ def read_shard(content: bytes) -> dict[str, ReleaseEntry]:
     if len(by_name) != len(entries):
         raise InvalidReleaseError("the shard names a package twice")
     return by_name
-
-
-def package_set_digest(descriptors: Iterable[Digest]) -> Digest:
-    """Return the digest that stands for a set of packages: of their sorted descriptor digests."""
-    return Digest.of_json(sorted(descriptors))

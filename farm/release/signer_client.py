@@ -1,0 +1,49 @@
+"""Speaking to the signer, over its Unix socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.trust.release_index import Release
+
+_SECONDS = 120.0
+
+
+class SignerRefusedError(FarmError):
+    """The signer looked at a release and did not sign it."""
+
+    code = "signer-refused"
+
+
+class SignerUnreachableError(FarmError):
+    """The signer does not answer: the release stays unpublished, and is tried again."""
+
+    code = "signer-unreachable"
+
+
+class SignerClient:
+    """The signer behind the socket at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
+        )
+
+    def sign(self, release: Release) -> None:
+        """Ask for a release to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        try:
+            answer = self._http.post("/releases", content=release.to_json())
+        except httpx.HTTPError as error:
+            raise SignerUnreachableError(f"the signer does not answer: {error or type(error).__name__}") from error
+        if answer.status_code == 409:
+            refusal = answer.json()
+            raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"])
+        if answer.status_code != 200:
+            raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
