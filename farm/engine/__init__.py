@@ -1,0 +1,1 @@
+"""What touches the host: toolchains, sources, mounts, and the sandbox in which builds and tests run."""

@@ -1,0 +1,30 @@
+# The step driver: runs a plan's steps in turn inside the build container and ends with the first one that fails.
+#
+# Constant. Each step is a directory that holds `script`, and NUL-separated `arguments` and `environment`, so that no
+# value is ever part of a shell's text. A marker line on both streams says which step begins.
+#
+# usage: driver.bash NONCE STEPS
+set -eu
+umask 022
+nonce=$1
+for step in "$2"/*; do
+    number=${step##*/}
+    mapfile -d '' -t arguments <"$step/arguments"
+    mapfile -d '' -t environment <"$step/environment"
+    marker=$(printf '\036%s begin %s' "$nonce" "$number")
+    printf '%s\n' "$marker"
+    printf '%s\n' "$marker" >&2
+    status=0
+    (
+        unset nonce marker number
+        # A file at its end rather than a closed descriptor: some configure scripts ask questions.
+        exec </dev/null
+        for assignment in "${environment[@]}"; do
+            export "$assignment"
+        done
+        exec /usr/bin/bash -eu "$step/script" "${arguments[@]}"
+    ) || status=$?
+    if [ "$status" -ne 0 ]; then
+        exit "$status"
+    fi
+done

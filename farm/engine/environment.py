@@ -1,0 +1,75 @@
+"""The file system that a build, a test or a late-bound run sees, put together from a composition on the host.
+
+No image is made for it: the packages are bound from the host's cache, and one directory of links gives them their
+places under `/usr` and `/etc`; in a build it lies over the toolchain. Cheap to make, and gone with its directory.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from farm.engine.mounts import mount_overlay
+from farm.engine.sandbox_spec import BUILD_USER, Bind
+from farm.engine.sandbox_view import HOST_FILES
+from farm.fileset.archive import MTIME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from farm.fileset import Forest
+
+_TOPS = ("usr", "etc")
+# The binds are read-only, so what the sandbox mounts something on must be there before.
+_MOUNT_POINTS = {f"etc/{name}": content for name, content in HOST_FILES.items()}
+_BUILD_ACCOUNTS = {
+    "etc/passwd": f"root:x:0:0::/root:/usr/bin/sh\nbuilder:x:{BUILD_USER}:{BUILD_USER}::/build:/usr/bin/sh\n",
+    "etc/group": f"root:x:0:\nbuilder:x:{BUILD_USER}:\n",
+}
+
+
+def render_links(directory: Path, forest: Forest) -> tuple[Bind, ...]:
+    """Write a forest of links into an empty directory and return the binds of `usr` and `etc`. Raises `OSError`."""
+    _write(directory, forest, _MOUNT_POINTS)
+    return tuple(Bind(directory / top, f"/{top}") for top in _TOPS)
+
+
+def mount_links(directory: Path, forest: Forest, toolchain: Path) -> tuple[Bind, ...]:
+    """Write a forest of links, mount it over a toolchain's root, and return the binds of `usr`, `etc` and `var`.
+
+    Makes mounts below the empty `directory`, which its owner unmounts. Raises `MountError`, `OSError`.
+    """
+    links = directory / "links"
+    _write(links, forest, _MOUNT_POINTS | _BUILD_ACCOUNTS)
+    binds = []
+    for top in _TOPS:
+        target = directory / top
+        target.mkdir()
+        mount_overlay(target, (links / top, toolchain / top))
+        binds.append(Bind(target, f"/{top}"))
+    if (toolchain / "var").is_dir():
+        binds.append(Bind(toolchain / "var", "/var"))
+    return tuple(binds)
+
+
+def bind_packages(packages: Mapping[str, Path]) -> tuple[Bind, ...]:
+    """Return the binds of unpacked packages, given by the last part of their store path."""
+    return tuple(Bind(path, f"/packages/{store}") for store, path in sorted(packages.items()))
+
+
+def _write(directory: Path, forest: Forest, files: Mapping[str, str]) -> None:
+    for name in (*_TOPS, *forest.directories):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    for link, target in forest.links:
+        (directory / link).symlink_to(target)
+        os.utime(directory / link, (MTIME, MTIME), follow_symlinks=False)
+    for name, content in files.items():
+        path = directory / name
+        # A set may bring its own: where that is a link, the mount lands on what it points at.
+        if not path.is_symlink():
+            path.write_text(content)
+            path.chmod(0o644)
+            os.utime(path, (MTIME, MTIME))
+    for parent, _, _ in os.walk(directory, topdown=False):
+        os.utime(parent, (MTIME, MTIME))

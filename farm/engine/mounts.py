@@ -1,0 +1,93 @@
+"""The mounts that a worker makes on its host: bounded tmpfs volumes and read-only overlays. The only place that mounts.
+
+Straight to mount(2), so that no option is read by another program's rules on the way. Needs root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# <sys/mount.h>
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV = 1, 2, 4
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_OPTIONS_LIMIT = 4095  # one page with its NUL: mount(2)
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+class MountError(FarmError):
+    """The kernel refused a mount or unmount; `target` is the place, `number` the errno."""
+
+    code = "mount-failed"
+
+    def __init__(self, action: str, target: Path, number: int) -> None:
+        super().__init__(
+            f"cannot {action} {target}: {os.strerror(number)}",
+            remedy="A build worker mounts its volumes itself: run it as root, on the host of its Docker Engine.",
+        )
+        self.target = target
+        self.number = number
+
+
+def mount_tmpfs(target: Path, *, size: int, inodes: int, owner: int) -> None:
+    """Mount a fresh tmpfs of at most `size` bytes and `inodes` inodes, whose root belongs to user and group `owner`."""
+    options = f"size={size},nr_inodes={inodes},uid={owner},gid={owner},mode=0755"
+    _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+
+
+def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
+    """Mount directories over one another, the first one on top, read-only; two layers at least."""
+    lower = ":".join(_escape(layer) for layer in layers)
+    _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
+
+
+def unmount(target: Path) -> None:
+    """Unmount; a place still in use is detached at once and goes when its last user does."""
+    for flags in (_UMOUNT_NOFOLLOW, _UMOUNT_NOFOLLOW | _MNT_DETACH):
+        if _library().umount2(os.fsencode(target), flags) == 0:
+            return
+    raise MountError("unmount", target, ctypes.get_errno())
+
+
+def mounts_below(directory: Path) -> tuple[Path, ...]:
+    """Return the mount points at or below a directory, the last mounted first (so in an order to unmount in)."""
+    root = str(directory.resolve())
+    found = []
+    with Path("/proc/self/mountinfo").open("rb") as table:
+        for line in table:
+            # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes as octal
+            point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(line.split(b" ", 5)[4]))
+            if point == root or point.startswith(f"{root}/"):
+                found.append(Path(point))
+    return tuple(reversed(found))
+
+
+def unmount_below(directory: Path) -> None:
+    """Unmount whatever is mounted at or below a directory."""
+    for point in mounts_below(directory):
+        unmount(point)
+
+
+def _mount(source: str, target: Path, kind: str, flags: int, options: str) -> None:
+    encoded = os.fsencode(options)
+    if len(encoded) > _OPTIONS_LIMIT:
+        raise MountError(f"mount {kind} on", target, 36)  # ENAMETOOLONG
+    if _library().mount(source.encode(), os.fsencode(target), kind.encode(), flags, encoded) != 0:
+        raise MountError(f"mount {kind} on", target, ctypes.get_errno())
+
+
+def _escape(path: Path) -> str:
+    # overlayfs splits its layers at ":" and its options at ","; both may be escaped.
+    return re.sub(r"([\\:,])", r"\\\1", str(path))
+
+
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
