@@ -1,0 +1,229 @@
+"""What a proof finds, and that it finds the same after a change as from nothing."""
+
+import pytest
+
+from farm.compat import MissingSymbol, PathConflict, Prover, prove, prove_change
+from tests.compat.values import GLIBC, elf, jq, member, oniguruma, the_set
+
+
+def problems(*members):
+    return [problem.message for problem in prove(the_set(*members)).problems]
+
+
+def test_a_set_in_which_everything_is_found_is_proven():
+    assert prove(the_set(jq(), oniguruma(), GLIBC)).holds
+
+
+def test_a_dropped_symbol_is_named_with_file_library_and_package():
+    proof = prove(the_set(jq(), oniguruma(exports=["onig_free"], revision=2), GLIBC))
+    assert [problem.message for problem in proof.problems] == [
+        "jq 1.7.1-1: bin/jq imports onig_new (no version) from libonig.so.5, which oniguruma 6.9.9-2 does not export"
+    ]
+    assert proof.problems[0].packages == ("jq", "oniguruma")
+    assert proof.problems == (
+        MissingSymbol("jq 1.7.1-1", "bin/jq", "onig_new", "", (("libonig.so.5", "oniguruma 6.9.9-2"),)),
+    )
+
+
+def test_versions_are_compared_exactly():
+    assert problems(jq(imports=["malloc@GLIBC_2.99@libc.so.6"]), oniguruma(), GLIBC) == [
+        "jq 1.7.1-1: bin/jq imports malloc (version GLIBC_2.99) from libc.so.6, which glibc 2.41-1 does not export"
+    ]
+
+
+def test_an_import_without_a_version_takes_any_export_of_the_name():
+    assert problems(jq(imports=["memcpy"]), oniguruma(), GLIBC) == []
+
+
+def test_a_weak_import_may_stay_open():
+    assert problems(jq(imports=[], weak=["__gmon_start__"]), oniguruma(), GLIBC) == []
+
+
+def test_a_symbol_is_found_in_the_libraries_of_libraries():
+    assert problems(jq(needs=["libonig.so.5"]), oniguruma(), GLIBC) == []
+
+
+def test_a_symbol_outside_the_closure_is_not_found():
+    other = member("other", {"lib/libother.so.1": elf(soname="libother.so.1", exports=["other"])})
+    assert problems(jq(imports=["other"]), oniguruma(), other, GLIBC) == [
+        "jq 1.7.1-1: bin/jq imports other (no version) from libonig.so.5, which oniguruma 6.9.9-1 does not export"
+    ]
+
+
+def test_where_several_libraries_could_be_meant_all_are_named():
+    other = member("other", {"lib/libother.so.1": elf(soname="libother.so.1")})
+    assert problems(jq(needs=["libonig.so.5", "libother.so.1"], imports=["x"]), oniguruma(), other, GLIBC) == [
+        (
+            "jq 1.7.1-1: bin/jq imports x (no version), "
+            "which none of libonig.so.5 of oniguruma 6.9.9-1 and libother.so.1 of other 1.0-1 exports"
+        )
+    ]
+
+
+def test_a_file_that_needs_no_library_can_import_nothing():
+    assert problems(jq(needs=[], imports=["x"])) == [
+        "jq 1.7.1-1: bin/jq imports x (no version), which no library that it needs exports"
+    ]
+
+
+def test_a_version_that_is_demanded_without_a_symbol_is_looked_for():
+    assert problems(jq(demands=["libc.so.6@GLIBC_ABI_DT_RELR"]), oniguruma(), GLIBC) == []
+    assert problems(jq(demands=["libc.so.6@GLIBC_2.99"]), oniguruma(), GLIBC) == [
+        "jq 1.7.1-1: bin/jq needs version GLIBC_2.99 of libc.so.6, which glibc 2.41-1 does not define"
+    ]
+
+
+def test_a_missing_library_is_told_alone_with_the_nearest():
+    assert problems(jq(), oniguruma(soname="libonig.so.6"), GLIBC) == [
+        (
+            "jq 1.7.1-1: bin/jq needs libonig.so.5, which no package of the set provides; "
+            "the nearest is libonig.so.6 of oniguruma 6.9.9-1"
+        )
+    ]
+
+
+def test_a_library_for_another_machine_is_no_library():
+    library = elf(soname="libonig.so.5", exports=["onig_new"], machine="i686")
+    foreign = member("oniguruma", {"lib/libonig.so.5": library})
+    assert problems(jq(), foreign, GLIBC) == [
+        (
+            "jq 1.7.1-1: bin/jq needs libonig.so.5, which no package of the set provides; "
+            "that of oniguruma 1.0-1 is for another machine"
+        )
+    ]
+
+
+def test_a_private_library_is_found_by_its_search_path_only():
+    private = {"lib/jq/libjq.so.1": elf(soname="libjq.so.1", exports=["jq_init"])}
+    program = elf(needs=["libjq.so.1"], imports=["jq_init"], rpath=["$ORIGIN/../lib/jq"])
+    assert problems(member("jq", {"bin/jq": program, **private})) == []
+    lost = elf(needs=["libjq.so.1"], imports=["jq_init"])
+    assert problems(member("jq", {"bin/jq": lost, **private})) == [
+        "jq 1.0-1: bin/jq needs libjq.so.1, which no package of the set provides"
+    ]
+
+
+def test_a_script_names_its_interpreter():
+    script = member("tool", {"bin/tool": "text"}, scripts=[("bin/tool", "interpreter:/usr/bin/bash")])
+    assert problems(script) == ["tool 1.0-1: bin/tool is run by /usr/bin/bash, which no package of the set provides"]
+    assert problems(script, member("bash", {"bin/bash": "text"})) == []
+
+
+def test_a_declared_need_is_a_package_or_a_command():
+    assert problems(member("jq", requires=["base-files", "command:sh"])) == [
+        "jq 1.0-1 requires the command sh, which no package of the set provides",
+        "jq 1.0-1 requires the package base-files, which no package of the set provides",
+    ]
+    assert problems(member("jq", requires=["base-files", "command:sh"]), member("base-files", {"bin/sh": ""})) == []
+
+
+def test_two_providers_are_one_too_many():
+    one, two = member("grep", {"bin/grep": ""}), member("busybox", {"bin/grep": ""})
+    assert problems(member("tool", requires=["command:grep"]), one, two) == [
+        "busybox 1.0-1 and grep 1.0-1 both claim /usr/bin/grep",
+        "tool 1.0-1 requires the command grep, which busybox 1.0-1 and grep 1.0-1 both provide",
+    ]
+
+
+def test_a_package_that_replaces_the_other_prevails():
+    one, two = member("grep", {"bin/grep": ""}, replaces=["busybox"]), member("busybox", {"bin/grep": ""})
+    assert problems(member("tool", requires=["command:grep"]), one, two) == []
+
+
+def test_packages_that_replace_each_other_do_not():
+    one = member("grep", {"bin/grep": ""}, replaces=["busybox"])
+    two = member("busybox", {"bin/grep": ""}, replaces=["grep"])
+    assert problems(one, two) == ["busybox 1.0-1 and grep 1.0-1 both claim /usr/bin/grep"]
+
+
+def test_paths_in_conflict_are_told_together():
+    files = {f"share/x/{number}": "" for number in range(1200)}
+    (problem,) = prove(the_set(member("a", files), member("b", files))).problems
+    assert problem == PathConflict(("a 1.0-1", "b 1.0-1"), tuple(sorted(f"usr/{path}" for path in files)))
+    assert problem.message == "a 1.0-1 and b 1.0-1 both claim /usr/share/x/0 and 1,199 other paths"
+
+
+def test_a_file_where_another_has_a_directory_is_a_conflict_whatever_replaces_what():
+    one, two = member("a", {"share/x": ""}, replaces=["b"]), member("b", {"share/x/y": ""})
+    assert problems(one, two) == ["a 1.0-1 and b 1.0-1 both claim /usr/share/x"]
+
+
+def test_a_package_can_contradict_itself():
+    assert problems(member("a", {"bin/a": "", "bin/b": ""}, links=[("usr/bin/a", "bin/b")])) == [
+        "a 1.0-1 claims /usr/bin/a in two ways"
+    ]
+
+
+PLUGIN = elf(imports=["bash_builtin"])
+BASH = member("bash", {"bin/bash": elf(exports=["bash_builtin"])})
+
+
+def test_a_plugin_may_import_from_its_loader():
+    plugin = member("extras", {"lib/bash/x": PLUGIN}, plugins=[("lib/bash/*", "bash")])
+    assert problems(plugin, BASH) == []
+    assert problems(plugin, member("bash", {"bin/bash": elf()})) == [
+        "extras 1.0-1: lib/bash/x imports bash_builtin (no version), which its loader bash does not export"
+    ]
+
+
+def test_a_plugin_is_found_its_loader_through_links():
+    plugin = member("extras", {"lib/py/x.so": elf(imports=["Py_Init"])}, plugins=[("lib/py/*", "python3")])
+    library = elf(soname="libpython3.so", exports=["Py_Init"])
+    python = {"bin/python3": "-> python3.13", "bin/python3.13": elf(needs=["libpython3.so"])}
+    assert problems(plugin, member("python", {**python, "lib/libpython3.so": library})) == []
+
+
+def test_a_plugin_whose_loader_is_nowhere_is_loaded_by_nothing():
+    assert problems(member("extras", {"lib/bash/x": PLUGIN}, plugins=[("lib/bash/*", "bash")])) == []
+
+
+def test_a_file_that_is_no_plugin_may_not():
+    assert problems(member("extras", {"lib/bash/x": PLUGIN}), BASH) == [
+        "extras 1.0-1: lib/bash/x imports bash_builtin (no version), which no library that it needs exports"
+    ]
+
+
+def test_a_harmless_change_looks_at_nothing_else():
+    prover = Prover([jq(), oniguruma(), GLIBC])
+    assert prove_change(prover, add=[oniguruma(revision=2, exports=["onig_new", "onig_free", "onig_more"])]).holds
+    assert prover.checked == 1
+
+
+def test_a_loss_looks_at_those_who_load_it():
+    prover = Prover([jq(), oniguruma(), GLIBC, member("other", {"bin/other": ""})])
+    assert not prove_change(prover, add=[oniguruma(revision=2, exports=["onig_free"])]).holds
+    assert prover.checked == 2
+    assert prove_change(prover, add=[oniguruma(revision=3)]).holds
+
+
+def test_a_loss_is_seen_through_the_libraries_of_others():
+    prover = Prover([jq(needs=["libonig.so.5"]), oniguruma(), GLIBC])
+    proof = prove_change(prover, remove=["glibc"])
+    assert [problem.message for problem in proof.problems] == [
+        "oniguruma 6.9.9-1: lib/libonig.so.5 needs libc.so.6, which no package of the set provides"
+    ]
+    assert prove_change(prover, add=[GLIBC]).holds
+
+
+def test_problems_can_be_kept_as_json():
+    (problem,) = prove(the_set(jq(), oniguruma(exports=()), GLIBC)).problems
+    assert problem.to_dict() == {
+        "code": "missing-symbol",
+        "message": problem.message,
+        "packages": ["jq", "oniguruma"],
+        "details": {
+            "package": "jq 1.7.1-1",
+            "file": "bin/jq",
+            "symbol": "onig_new",
+            "version": "",
+            "libraries": (("libonig.so.5", "oniguruma 6.9.9-1"),),
+            "loader": "",
+        },
+    }
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_members_does_not_matter(order):
+    members = [jq(), oniguruma(exports=()), GLIBC, member("a", {"bin/jq": ""})][::order]
+    assert prove(the_set(*members)) == prove(the_set(*reversed(members)))
+    assert the_set(*members) == the_set(*reversed(members))

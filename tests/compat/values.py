@@ -1,0 +1,110 @@
+"""Packages as plain values: files, the ELF facts that they would have, and what follows from them."""
+
+from farm.compat import Member, PackageSet
+from farm.fileset import File, Link, Manifest
+from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, Version
+from farm.package import Descriptor, ElfFacts, ElfFile, ImportedSymbol, PackageFacts, PkgConfigModule, Script, Symbol
+from farm.package.capabilities import derive_capabilities
+from farm.package.elf_facts import VersionNeed
+
+
+def elf(*, soname="", needs=(), exports=(), imports=(), weak=(), defines=(), demands=(), rpath=(), machine="x86_64"):
+    """ELF facts. Exports are `name` or `name@VERSION`, imports `name` or `name@VERSION@library`."""
+    return ElfFacts(
+        soname=soname,
+        needed=tuple(needs),
+        exports=tuple(Symbol(*text.split("@")) for text in exports),
+        imports=tuple(ImportedSymbol(*text.split("@")) for text in imports)
+        + tuple(ImportedSymbol(name, weak=True) for name in weak),
+        rpath=tuple(rpath),
+        machine=machine,
+        version_definitions=tuple(defines),
+        version_needs=tuple(VersionNeed(*text.split("@")) for text in demands),
+    )
+
+
+def member(
+    name,
+    files=None,
+    *,
+    version="1.0",
+    revision=1,
+    links=(),
+    replaces=(),
+    plugins=(),
+    requires=(),
+    scripts=(),
+    modules=(),
+    platform="linux/amd64",
+    distribution="dist.example.org",
+    host=None,
+):
+    """A member of which `files` maps paths to ELF facts, to text, or to a link target written `-> target`."""
+    manifest = tree(files or {})
+    facts = PackageFacts(
+        elf=tuple(sorted(ElfFile(path, value) for path, value in (files or {}).items() if isinstance(value, ElfFacts))),
+        commands=tuple(sorted(path.split("/")[1] for path in files or {} if path.startswith("bin/"))),
+        scripts=tuple(Script(*pair) for pair in scripts),
+        pkg_config=tuple(PkgConfigModule(*module) for module in modules),
+    )
+    loaded = tuple(Plugin(*pair) for pair in plugins)
+    capabilities = derive_capabilities(manifest, facts, links=links, plugins=loaded, requires=requires)
+    descriptor = Descriptor(
+        name=PackageName(distribution, name),
+        version=Version(version),
+        revision=revision,
+        platform=Platform.parse(platform),
+        tree=manifest.tree_digest,
+        diff_id=Digest.of(name.encode()),
+        facts=facts.digest,
+        plan=Digest.of(f"plan of {name}".encode()),
+        licence="MIT",
+        requires=capabilities.requires,
+        provides=capabilities.provides,
+        links=tuple(links),
+        replaces=tuple(replaces),
+        plugins=loaded,
+        host=host or HostNeeds(),
+    )
+    return Member.of(descriptor, facts, manifest)
+
+
+def tree(files):
+    """A manifest; the content of a file does not matter here, so its path stands for it."""
+    return Manifest.of(
+        Link(path, value.removeprefix("-> "))
+        if isinstance(value, str) and value.startswith("-> ")
+        else File(path, 1, Digest.of(path.encode()), executable=path.startswith("bin/"))
+        for path, value in files.items()
+    )
+
+
+def the_set(*members):
+    return PackageSet.of(members)
+
+
+GLIBC = member(
+    "glibc",
+    {
+        "lib/libc.so.6": elf(
+            soname="libc.so.6",
+            needs=["ld-linux-x86-64.so.2"],
+            exports=["malloc@GLIBC_2.2.5", "free@GLIBC_2.2.5", "memcpy@GLIBC_2.14", "memcpy@GLIBC_2.2.5"],
+            imports=["_dl_argv@GLIBC_PRIVATE@ld-linux-x86-64.so.2"],
+            defines=["GLIBC_2.2.5", "GLIBC_2.14", "GLIBC_ABI_DT_RELR"],
+        ),
+        "lib/ld-linux-x86-64.so.2": elf(
+            soname="ld-linux-x86-64.so.2", exports=["_dl_argv@GLIBC_PRIVATE"], defines=["GLIBC_PRIVATE"]
+        ),
+    },
+    version="2.41",
+)
+
+
+def oniguruma(*, exports=("onig_new", "onig_free"), soname="libonig.so.5", revision=1, **more):
+    library = elf(soname=soname, needs=["libc.so.6"], exports=exports, imports=["malloc@GLIBC_2.2.5@libc.so.6"])
+    return member("oniguruma", {f"lib/{soname}": library}, version="6.9.9", revision=revision, **more)
+
+
+def jq(*, imports=("onig_new", "malloc@GLIBC_2.2.5@libc.so.6"), needs=("libonig.so.5", "libc.so.6"), **more):
+    return member("jq", {"bin/jq": elf(needs=needs, imports=imports, **more)}, version="1.7.1")
