@@ -116,6 +116,13 @@ def normalise_root(root: Path, *, removes: Iterable[str] = ()) -> None:
     for pattern in (*_ALWAYS_REMOVED, *removes):
         for path in list(_matching(root, pattern.strip("/").split("/"))):
             _remove(path)
+    settle_root(root)
+
+
+def settle_root(root: Path) -> None:
+    """Give everything in `root` the owner, the mode and the time that a canonical archive of it would give, and
+    remove what it could not hold. Removes nothing else.
+    """
     for directory, directories, files, descriptor in os.fwalk(root, topdown=False, follow_symlinks=False):
         for name in (*directories, *files):
             _normalise_entry(name, descriptor, Path(directory) / name)
