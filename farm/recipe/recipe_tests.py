@@ -11,7 +11,7 @@ from farm.recipe.recipe import Test
 if TYPE_CHECKING:
     from farm.recipe.document import Document, Node
 
-_KEYS = ("name", "run", "command", "prints", "matches", "exit", "needs", "minutes")
+KEYS = ("name", "run", "command", "prints", "matches", "exit", "needs", "minutes")
 
 
 def read_tests(fields: Fields) -> tuple[Test, ...]:
@@ -41,7 +41,7 @@ def read_names(fields: Fields, key: str) -> tuple[str, ...]:
 
 
 def _read_test(document: Document, node: Node, number: int, shared: tuple[str, ...]) -> Test:
-    fields = Fields(document, node, "a test", known=_KEYS)
+    fields = Fields(document, node, "a test", known=KEYS)
     if node.kind == "mapping" and ("run" in fields) == ("command" in fields):
         document.report(node, "a test has either run or command", "Write run for shell text, command for a list.")
     command = fields.texts("command")

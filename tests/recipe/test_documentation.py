@@ -1,0 +1,32 @@
+"""`docs/recipes.md` knows every key, step and argument."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from farm.recipe import StepLibrary
+from farm.recipe.load import KEYS
+from farm.recipe.recipe_tests import KEYS as TEST_KEYS
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "recipes.md").read_text()
+
+
+def test_every_key_of_a_recipe_is_documented() -> None:
+    assert [key for key in KEYS if f"\n| `{key}` |" not in TEXT] == []
+
+
+def test_every_key_of_a_test_is_documented() -> None:
+    table = TEXT[TEXT.index("\n## Tests") :]
+    assert [key for key in TEST_KEYS if f"`{key}`" not in table] == []
+
+
+def test_every_step_and_its_arguments_are_documented() -> None:
+    library = StepLibrary.from_files(
+        {f"steps/{path.name}": path.read_bytes() for path in (ROOT / "recipes/steps").iterdir()}
+    )
+    rows = {line.split("|")[1].strip(): line for line in TEXT.splitlines() if line.startswith("| `")}
+    for name in library.nameable:
+        arguments = library.definitions[name].arguments
+        assert [argument.name for argument in arguments if f"`{argument.name}`" not in rows[f"`{name}`"]] == []
+    assert all(f"`{definition.name}`" in TEXT for definition in library.definitions.values())
