@@ -9,12 +9,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are; `FARM_STATE`, `FARM_RECIPES`, `FARM_URL`, `FARM_TOKEN` and `DOCKER_HOST` say otherwise.
+    """Where things are. Environment variables of the same names (`FARM_STATE`, …; `DOCKER_HOST`) say otherwise.
 
-    An empty `docker` is the machine's own engine.
+    `host` is what all farms on this machine share because it is verified by digest: toolchains, sources, unpacked
+    packages. An empty `docker` is the machine's own engine.
     """
 
     state: Path
+    host: Path
     recipes: Path
     url: str
     token: str
@@ -24,8 +26,10 @@ class Settings:
     def from_environment(cls) -> Settings:
         """Read the environment; defaults follow the XDG base directory specification."""
         xdg_state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        home = Path(xdg_state) / "farm"
         return cls(
-            state=Path(os.environ.get("FARM_STATE") or Path(xdg_state) / "farm").absolute(),
+            state=Path(os.environ.get("FARM_STATE") or home).absolute(),
+            host=Path(os.environ.get("FARM_HOST") or home / "host").absolute(),
             recipes=Path(os.environ.get("FARM_RECIPES") or "recipes").absolute(),
             url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
             token=os.environ.get("FARM_TOKEN", ""),

@@ -161,6 +161,12 @@ def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
     return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
+def any_in_state(session: Session, kind: JobKind, states: Sequence[JobState]) -> bool:
+    """Say whether there is a job of this kind in one of `states`."""
+    query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states)).limit(1)
+    return session.exec(query).first() is not None
+
+
 def next_ready(session: Session, kinds: Sequence[JobKind], *, hint: int | None) -> Job | None:
     """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
 

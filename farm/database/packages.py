@@ -80,6 +80,12 @@ def current_packages(session: Session, recipes: Iterable[str] | None = None) -> 
     return [package_of_row(row) for row in session.exec(query)]
 
 
+def current_digests(session: Session) -> list[Digest]:
+    """Return the descriptor digests of the packages that `current_packages` returns."""
+    query = select(PackageRow.digest).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
+    return [Digest(digest) for digest in session.exec(query)]
+
+
 def list_current(session: Session, *, after: str = "", limit: int = 100) -> list[Package]:
     """Return one page of the current packages, by name, those after the name `after`."""
     query = (

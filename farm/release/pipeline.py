@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import PackageSet, resolve_needs, set_digest
-from farm.database import jobs, packages, recipes, releases
+from farm.database import packages, recipes, releases
 from farm.database.releases import REFUSED, RELEASED, Excuse
-from farm.database.states import JobKind, JobState
 from farm.errors import FarmError
 from farm.release.gates import (
     FAILED,
@@ -27,6 +26,7 @@ from farm.release.gates import (
 from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore, make_release
 from farm.release.signer_client import SignerRefusedError
+from farm.release.status import has_unfinished_builds
 from farm.release.test_orders import order_tests
 from farm.release.verdicts import JobVerdicts
 
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from farm.recipe import ChannelPolicy, Gate
     from farm.release.publication import Signer
     from farm.trust.release_index import Release
-
-_UNFINISHED = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +77,8 @@ class Pipeline:
 
     def _collect(self, desk: Desk) -> Candidate | Step:
         channel = self._policy.name
-        unfinished = sum(len(jobs.in_state(desk.session, JobKind.BUILD, state)) for state in _UNFINISHED)
-        if unfinished:
-            return Step(channel, "building", f"{unfinished} builds are not finished")
+        if has_unfinished_builds(desk.session):
+            return Step(channel, "building", "builds are not finished")
         members = packages.current_packages(desk.session)
         if not members:
             return Step(channel, "idle", "nothing is built yet")

@@ -1,0 +1,126 @@
+"""`farm toolchain`: the pinned roots that builds run in."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.packages import json_option
+from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.engine.toolchain import Toolchain
+    from farm.recipe import RecipeTree, ToolchainDefinition
+
+
+@click.group()
+def toolchain() -> None:
+    """Lock, make and list toolchains."""
+
+
+@toolchain.command("lock")
+@click.argument("name")
+@recipes_option
+def lock(name: str, recipes: Path | None) -> None:
+    """Pin the Debian packages of a toolchain to what the machine's signed sources have today.
+
+    Writes toolchains/NAME.lock in the tree of recipes. What is built with another lock has other plans.
+
+    \b
+    Example:
+      farm toolchain lock full
+    """
+    from farm.engine.apt import Apt
+    from farm.engine.toolchain_lock import resolve_lock
+    from farm.trust.repository import replace_file
+
+    settings = Settings.from_environment()
+    definition = _definition(read_tree(recipes), name)
+    apt = Apt.of_machine(settings.host / "toolchains" / "apt", definition.suite)
+    apt.refresh(max_age=0)
+    locked = resolve_lock(definition, apt)
+    path = (recipes or settings.recipes) / "toolchains" / f"{name}.lock"
+    replace_file(path, locked.to_text())
+    click.echo(f"{path}: {len(locked.debs)} packages")
+
+
+@toolchain.command("prepare")
+@click.argument("names", nargs=-1)
+@recipes_option
+def prepare(names: tuple[str, ...], recipes: Path | None) -> None:
+    """Make the toolchains NAMES (all of them without one), where they are not there yet: half a minute each, as root.
+
+    When the mirror has dropped a locked package, the toolchain is locked anew within its suite, for this host alone,
+    and you are told so.
+
+    \b
+    Example:
+      farm toolchain prepare full
+    """
+    for made in prepare_toolchains(read_tree(recipes), Settings.from_environment(), names):
+        click.echo(f"{made.name:<8} {made.tree}")
+
+
+@toolchain.command("list")
+@recipes_option
+@json_option
+def list_toolchains(recipes: Path | None, as_json: bool) -> None:
+    """List the toolchains of a tree of recipes, and whether this host has made them.
+
+    \b
+    Example:
+      farm toolchain list --json
+    """
+    from farm.cli.rendering import table
+    from farm.engine.toolchain_lock import lock_in_force
+
+    tree, settings = read_tree(recipes), Settings.from_environment()
+    found = []
+    for name, definition in sorted(tree.toolchains.items()):
+        locked = tree.locks.get(name)
+        in_force = lock_in_force(locked, settings.host / "toolchains") if locked else None
+        found.append(
+            {
+                "name": name,
+                "suite": definition.suite,
+                "packages": len(in_force.debs) if in_force else 0,
+                "lock": in_force.digest if in_force else None,
+                "relocked": in_force != locked,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    rows = [(str(e["name"]), str(e["suite"]), str(e["packages"]), str(e["lock"] or "not locked")) for e in found]
+    click.echo(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")))
+
+
+def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
+    """Return this host's toolchains (all without names), made where they are missing; relocking is said on stderr."""
+    from farm.blobs import BlobStore
+    from farm.engine.toolchain import ensure_toolchain_within_suite
+    from farm.errors import FarmError
+
+    store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
+    made = []
+    for name in names or sorted(tree.toolchains):
+        definition = _definition(tree, name)
+        if name not in tree.locks:
+            raise FarmError(f"the toolchain {name} has no lock", remedy=f"Run farm toolchain lock {name}.")
+        made.append(
+            ensure_toolchain_within_suite(
+                definition, tree.locks[name], store, cache, say=lambda text: click.echo(text, err=True)
+            )
+        )
+    return made
+
+
+def _definition(tree: RecipeTree, name: str) -> ToolchainDefinition:
+    if name not in tree.toolchains:
+        raise click.UsageError(f"There is no toolchain {name}; there are {', '.join(sorted(tree.toolchains))}.")
+    return tree.toolchains[name]
