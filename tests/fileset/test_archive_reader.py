@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given
@@ -51,7 +51,12 @@ def _refusal(*parts: bytes | Entry, end: bool = True) -> InvalidArchiveError:
 
 
 def _foreign(
-    name: str, kind: bytes = tarfile.REGTYPE, *, inside: bool = True, form: int = tarfile.PAX_FORMAT, **fields: object
+    name: str,
+    kind: bytes = tarfile.REGTYPE,
+    *,
+    inside: bool = True,
+    form: Literal[0, 1, 2] = tarfile.PAX_FORMAT,
+    **fields: object,
 ) -> bytes:
     """Return a header as another program might write it, canonical but for what is asked for."""
     member = tarfile.TarInfo(f"{_PREFIX}/{name}" if inside else name)

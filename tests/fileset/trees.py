@@ -11,7 +11,7 @@ from farm.fileset import ArchiveWriter, Directory, Entry, File, Link, Manifest
 from farm.names import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ _FILES = st.tuples(st.binary(max_size=1100), st.booleans())
 _LINKS = st.tuples(st.integers(0, 3), st.lists(NAMES, min_size=1, max_size=3))
 
 
-def _walk(node: dict[str, object], above: tuple[str, ...]) -> Iterator[tuple[Entry, bytes]]:
+def _walk(node: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[Entry, bytes]]:
     for name, inner in node.items():
         path = "/".join((*above, name))
         match inner:
@@ -88,7 +88,7 @@ def _walk(node: dict[str, object], above: tuple[str, ...]) -> Iterator[tuple[Ent
                 yield Link(path, "/".join([".."] * min(ups, len(above)) + names)), b""
 
 
-def _tree(node: dict[str, object]) -> Tree:
+def _tree(node: Mapping[str, object]) -> Tree:
     walked = list(_walk(node, ()))
     return Tree(
         tuple(entry for entry, _ in walked),
