@@ -112,6 +112,17 @@ class Fields:
         node = self._by_key.get(key)
         return () if node is None else read_texts(self.document, node, key)
 
+    def unique(self, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+        """Return the list of texts at a key, each as `check` returns it, and each once."""
+        found: list[str] = []
+        for node in self.items(key):
+            text = read_parsed(self.document, node, f"each item of {key}", check)
+            if text in found:
+                self.document.report(node, f"{key} names {text} twice", "Keep one of them.")
+            elif text is not None:
+                found.append(text)
+        return tuple(found)
+
     def items(self, key: str) -> tuple[Node, ...]:
         """Return the nodes of the list at a key; empty when it is absent."""
         node = self._by_key.get(key)

@@ -11,12 +11,12 @@ from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read
 from farm.recipe.licence import licence
 from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe, Source
 from farm.recipe.recipe_steps import read_steps, with_automatic
-from farm.recipe.recipe_tests import read_names, read_tests
+from farm.recipe.recipe_tests import read_tests
 from farm.recipe.sources import read_sources
 from farm.recipe.template import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from farm.recipe.steps import StepLibrary
 
@@ -70,16 +70,16 @@ def load_recipe(text: bytes, *, file: str, steps: StepLibrary, patches: Mapping[
         sources=sources,
         toolchain=fields.parsed("toolchain", names.word) or "",
         build_needs=_build_needs(fields, name),
-        requires=read_names(fields, "requires"),
+        requires=fields.unique("requires", names.needed_name),
         steps=with_automatic(read_steps(fields, steps, templates), sources, steps),
         outputs=_outputs(fields),
         tests=read_tests(fields),
         links=_links(fields),
-        replaces=read_names(fields, "replaces"),
+        replaces=fields.unique("replaces", names.needed_name),
         plugins=_plugins(fields),
         host=_host(fields),
         limits=_limits(fields),
-        shadows=_checked(fields, "shadows", names.file_name),
+        shadows=fields.unique("shadows", names.file_name),
         environment=_environment(fields),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
         digest=_digest(text, sources, patches),
@@ -98,15 +98,10 @@ def _summary(fields: Fields) -> str:
 
 
 def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
-    needs = read_names(fields, "build-needs")
+    needs = fields.unique("build-needs", names.needed_name)
     if name in needs:
         fields.report("build-needs", f"{name} cannot need itself to be built", f"Remove {name}.")
     return needs
-
-
-def _checked(fields: Fields, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
-    read = (read_parsed(fields.document, node, f"each item of {key}", check) for node in fields.items(key))
-    return tuple(dict.fromkeys(text for text in read if text is not None))
 
 
 def _outputs(fields: Fields) -> tuple[Output, ...]:
@@ -146,8 +141,8 @@ def _host(fields: Fields) -> HostNeeds:
         return HostNeeds()
     part = Fields(fields.document, node, "host", known=("kernel", "features", "capabilities"))
     kernel = part.parsed("kernel", Version, AS_WRITTEN)
-    features = _checked(part, "features", names.kernel_feature)
-    return HostNeeds(str(kernel or ""), features, _checked(part, "capabilities", names.capability))
+    features = part.unique("features", names.kernel_feature)
+    return HostNeeds(str(kernel or ""), features, part.unique("capabilities", names.capability))
 
 
 def _limits(fields: Fields) -> Limits:

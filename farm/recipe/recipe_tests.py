@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.recipe import names
-from farm.recipe.fields import Fields, read_parsed
+from farm.recipe.fields import Fields
 from farm.recipe.recipe import Test
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ KEYS = ("name", "run", "command", "prints", "matches", "exit", "needs", "minutes
 
 def read_tests(fields: Fields) -> tuple[Test, ...]:
     """Read `tests`; the names in `test-needs` are added to every one of them."""
-    shared = read_names(fields, "test-needs")
+    shared = fields.unique("test-needs", names.needed_name)
     tests = tuple(
         _read_test(fields.document, node, number, shared) for number, node in enumerate(fields.items("tests"), 1)
     )
@@ -28,18 +28,6 @@ def read_tests(fields: Fields) -> tuple[Test, ...]:
     return tests
 
 
-def read_names(fields: Fields, key: str) -> tuple[str, ...]:
-    """Read a list of package names, short or full, each once."""
-    found: list[str] = []
-    for node in fields.items(key):
-        name = read_parsed(fields.document, node, f"each item of {key}", names.needed_name)
-        if name in found:
-            fields.document.report(node, f"{key} names {name} twice", "Keep one of them.")
-        elif name is not None:
-            found.append(name)
-    return tuple(found)
-
-
 def _read_test(document: Document, node: Node, number: int, shared: tuple[str, ...]) -> Test:
     fields = Fields(document, node, "a test", known=KEYS)
     if node.kind == "mapping" and ("run" in fields) == ("command" in fields):
@@ -49,7 +37,7 @@ def _read_test(document: Document, node: Node, number: int, shared: tuple[str, .
         fields.report("command", "command is empty")
     if "run" in fields and not fields.text("run").strip():
         fields.report("run", "run is empty")
-    own = read_names(fields, "needs")
+    own = fields.unique("needs", names.needed_name)
     return Test(
         name=fields.line("name") or f"test {number}",
         run=fields.text("run"),

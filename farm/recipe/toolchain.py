@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.errors import FarmError, Place
 from farm.names import Digest, InvalidDigestError
 from farm.recipe import names
 from farm.recipe.document import parse
 from farm.recipe.errors import quoted
-from farm.recipe.fields import Fields, read_parsed
+from farm.recipe.fields import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,8 @@ class ToolchainDefinition:
 
     `packages` are asked for by name in the Debian suite `suite` (recommended packages are not taken). `excludes` are
     dpkg path-exclude patterns (`/usr/share/man/*`); `removes` are globs of what is deleted after installation,
-    relative to the root (`var/log/*`).
+    relative to the root (`var/log/*`). `runtime` are the distribution's own packages that programs built in it run with
+    (C library, compiler's libraries): no recipe names them, so whoever wants a package to run asks here.
     """
 
     name: str
@@ -43,32 +44,7 @@ class ToolchainDefinition:
     packages: tuple[str, ...]
     excludes: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the definition as plain values for canonical JSON."""
-        return {
-            "name": self.name,
-            "suite": self.suite,
-            "packages": list(self.packages),
-            "excludes": list(self.excludes),
-            "removes": list(self.removes),
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> ToolchainDefinition:
-        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
-        return cls(
-            value["name"],
-            value["suite"],
-            tuple(value["packages"]),
-            tuple(value["excludes"]),
-            tuple(value["removes"]),
-        )
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of the definition's canonical JSON."""
-        return Digest.of_json(self.to_dict())
+    runtime: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,24 +114,15 @@ def _read_line(line: str, place: Place) -> LockedDeb:
 def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
     """Read a toolchain's definition; it is named for its file. Raises `RecipeError`."""
     document, root = parse(text, file)
-    known = ("suite", "packages", "excludes", "removes")
+    known = ("suite", "packages", "excludes", "removes", "runtime")
     fields = Fields(document, root, "a toolchain", known=known, required=("suite", "packages"))
-    suite = fields.parsed("suite", names.word) or ""
-    packages = []
-    for node in fields.items("packages"):
-        name = read_parsed(document, node, "each item of packages", names.word)
-        if name in packages:
-            document.report(node, f"packages names {name} twice", "Keep one of them.")
-        packages.append(name or "")
-    name = names.word(file.rpartition("/")[2].removesuffix(".yaml"))
-    definition = ToolchainDefinition(name, suite, tuple(packages), fields.texts("excludes"), _removes(fields))
+    definition = ToolchainDefinition(
+        name=names.word(file.rpartition("/")[2].removesuffix(".yaml")),
+        suite=fields.parsed("suite", names.word) or "",
+        packages=fields.unique("packages", names.word),
+        excludes=fields.texts("excludes"),
+        removes=fields.unique("removes", names.package_path),
+        runtime=fields.unique("runtime", names.short_name),
+    )
     document.finish()
     return definition
-
-
-def _removes(fields: Fields) -> tuple[str, ...]:
-    read = (
-        read_parsed(fields.document, node, "each item of removes", names.package_path)
-        for node in fields.items("removes")
-    )
-    return tuple(path for path in read if path)

@@ -15,7 +15,7 @@ from farm.recipe.steps import StepLibrary
 from farm.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from farm.recipe.recipe import Recipe
 
@@ -34,6 +34,11 @@ class RecipeTree:
     locks: Mapping[str, ToolchainLock]
     channels: Mapping[str, ChannelPolicy]
     recipes: Mapping[str, Recipe]
+
+    def runtime_of(self, recipes: Iterable[str]) -> tuple[str, ...]:
+        """Return the packages that what these recipes build runs with beyond what they name: see the toolchains."""
+        toolchains = {self.recipes[name].toolchain for name in recipes}
+        return tuple(sorted({package for name in toolchains for package in self.toolchains[name].runtime}))
 
 
 def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
@@ -66,6 +71,7 @@ class _TreeReader:
         # Without the steps every recipe that names one would be reported as well.
         recipes = self._recipes(steps) if steps.definitions else {}
         self._check_recipes(recipes, toolchains)
+        self._check_runtime(recipes, toolchains)
         self._check_channels(channels)
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
@@ -132,6 +138,18 @@ class _TreeReader:
         for name, paths in outputs.items():
             if len(paths) > 1:
                 self._note(paths[1], f"the package {name} is made by {paths[0]} too", "Rename the output or recipe.")
+
+    def _check_runtime(self, recipes: Mapping[str, Recipe], toolchains: Mapping[str, ToolchainDefinition]) -> None:
+        made = {name for recipe in recipes.values() for name in recipe.package_names} | self._recipe_directories()
+        for name, toolchain in toolchains.items():
+            for package in toolchain.runtime:
+                if package not in made:
+                    message = f"the runtime of {name} names {package}, which no recipe makes"
+                    self._note(f"toolchains/{name}.yaml", message, suggestion(package, made))
+
+    def _recipe_directories(self) -> set[str]:
+        # A recipe with problems of its own is there all the same.
+        return {path.split("/")[1] for path in self._files if path.startswith("packages/") and path.count("/") == 2}
 
     def _check_channels(self, channels: Mapping[str, ChannelPolicy]) -> None:
         for name, policy in channels.items():

@@ -13,7 +13,7 @@ FILES = {
     "steps/autotools.yaml": AUTOTOOLS,
     "steps/finish.yaml": FINISH,
     "toolchains/full.yaml": b"suite: trixie\npackages: [gcc, make]\n"
-    b"excludes: [/usr/share/man/*]\nremoves: [var/log/*]\n",
+    b"excludes: [/usr/share/man/*]\nremoves: [var/log/*]\nruntime: [jq]\n",
     "toolchains/full.lock": LOCK,
     "channels/edge.yaml": b"gates: [proof, tests: {of: all}]\nrebuild: always\n",
     "channels/stable.yaml": b"from: edge\ngates: [proof]\n",
@@ -36,7 +36,7 @@ def test_a_tree_is_read_whole() -> None:
     assert tree.distribution.domain == "dist.example.org"
     assert tree.steps.nameable == ("autotools",)
     assert tree.toolchains["full"] == ToolchainDefinition(
-        "full", "trixie", ("gcc", "make"), ("/usr/share/man/*",), ("var/log/*",)
+        "full", "trixie", ("gcc", "make"), ("/usr/share/man/*",), ("var/log/*",), ("jq",)
     )
     assert tree.locks["full"].by_name["libc6"] == LockedDeb(
         "libc6",
@@ -49,6 +49,10 @@ def test_a_tree_is_read_whole() -> None:
     assert tree.channels["edge"] == ChannelPolicy("edge", (Gate("proof"), Gate("tests", "all")), "", "always")
     assert tree.channels["stable"].from_channel == "edge"
     assert list(tree.recipes) == ["jq"]
+
+
+def test_what_a_package_runs_with_is_its_toolchains_word() -> None:
+    assert load_tree(FILES).runtime_of(["jq"]) == ("jq",)
 
 
 def test_the_problems_of_all_files_come_together() -> None:
@@ -81,6 +85,7 @@ def test_the_problems_of_all_files_come_together() -> None:
         ({"channels__edge_yaml": b"gates: []\nrebuild: never\n"}, "rebuild cannot be 'never'"),
         ({"toolchains__full_yaml": b"suite: trixie\npackages: [gcc, gcc]\n"}, "names gcc twice"),
         ({"toolchains__full_yaml": b"suite: trixie\npackages: [-oDir=x]\n"}, "is not a name"),
+        ({"toolchains__full_yaml": b"suite: trixie\npackages: [gcc]\nruntime: [qj]\n"}, "which no recipe makes"),
         ({"channels__BAD_yaml": b"gates: []\n"}, "'BAD' is not a name"),
         ({"packages__jq-dev__recipe_yaml": RECIPE.replace(b"name: jq", b"name: jq-dev")}, "is made by"),
     ],
