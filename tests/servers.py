@@ -64,11 +64,11 @@ def private_postgres() -> Iterator[Path]:
         shutil.rmtree(root)
 
 
-def new_postgres_database(socket: Path, name: str) -> str:
-    """Make an empty database in a cluster and return its URL."""
+def new_postgres_schema(socket: Path, name: str) -> str:
+    """Make an empty schema in a cluster and return the URL by which it is all that one sees."""
     with psycopg.connect(host=str(socket), user="postgres", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return f"postgresql+psycopg://postgres@/{name}?host={socket}"
+        connection.execute(f'CREATE SCHEMA "{name}"')
+    return f"postgresql+psycopg://postgres@/postgres?host={socket}&options=-csearch_path%3D{name}"
 
 
 class PrivateRedis:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.api.log_lines import LONGEST_TEXT, check_lines
+from farm.api.log_lines import LONGEST_TEXT, check_lines, encode_record
 from farm.errors import FarmError
 from farm.names import Digest
 
@@ -50,6 +50,13 @@ class LogPage:
     offset: int
     next_offset: int
     records: tuple[dict[str, Any], ...]
+
+    def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each record with the offset behind it."""
+        position = self.offset
+        for record in self.records:
+            position += len(encode_record(record))
+            yield position, record
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """Databases for these tests."""
 
-from tests.database.databases import database, database_url, postgres_socket
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 
-__all__ = ["database", "database_url", "postgres_socket"]
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]

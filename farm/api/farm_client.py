@@ -1,0 +1,129 @@
+"""The API for people's programs: submit recipes, follow jobs and logs, look packages up."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from farm.api import wire
+from farm.api.errors import FarmUnreachableError, raise_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+_Model = TypeVar("_Model", bound=wire.Wire)
+
+
+class FarmClient:
+    """A connection to a farm at `url`, in the name of the holder of `token` (empty: of nobody). A context manager.
+
+    Every method raises `FarmUnreachableError`, or `RefusedRequestError` with what the farm says.
+    """
+
+    def __init__(self, url: str, token: str = "", *, timeout: float = 60.0) -> None:
+        self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(base_url=self._url, headers=headers, timeout=timeout)
+
+    def __enter__(self) -> FarmClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def submit(self, recipes: Mapping[str, Mapping[str, bytes]]) -> wire.SubmissionWire:
+        """Submit recipes by name, each the files of its directory by name."""
+        encoded = {
+            name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
+            for name, files in recipes.items()
+        }
+        return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded})
+
+    def submission(self, number: int) -> wire.SubmissionProgress:
+        """Return how far a submission is."""
+        return self._get(f"/api/v1/submissions/{number}", wire.SubmissionProgress)
+
+    def jobs(
+        self, *, before: int | None = None, limit: int = 50, state: str | None = None, name: str | None = None
+    ) -> wire.JobPage:
+        """Return one page of jobs, newest first."""
+        return self._get("/api/v1/jobs", wire.JobPage, before=before, limit=limit, state=state, name=name)
+
+    def job(self, job_id: int) -> wire.JobDetail:
+        """Return a job with its attempts."""
+        return self._get(f"/api/v1/jobs/{job_id}", wire.JobDetail)
+
+    def cancel(self, job_id: int) -> wire.JobWire:
+        """Cancel a job."""
+        return self._post(f"/api/v1/jobs/{job_id}/cancel", wire.JobWire, {})
+
+    def retry(self, job_id: int) -> wire.JobWire:
+        """Make a new job of one that failed."""
+        return self._post(f"/api/v1/jobs/{job_id}/retry", wire.JobWire, {})
+
+    def log(self, job_id: int, *, offset: int = 0) -> wire.LogPageWire:
+        """Return a page of the log of a job's newest attempt."""
+        return self._get(f"/api/v1/jobs/{job_id}/log", wire.LogPageWire, offset=offset)
+
+    def follow(self, attempt_id: int, *, offset: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield the records of an attempt's log from `offset` on, as they come, until the attempt has ended."""
+        path = f"/api/v1/attempts/{attempt_id}/log/events"
+        with self._reaching(), self._client.stream("GET", path, params={"offset": offset}, timeout=None) as response:
+            if not response.is_success:
+                response.read()
+            raise_for(response)
+            event = ""
+            for line in response.iter_lines():
+                if line.startswith("event: "):
+                    event = line[7:]
+                elif line.startswith("data: ") and event == "log":
+                    yield json.loads(line[6:])
+
+    def packages(self, *, after: str = "", limit: int = 100) -> wire.PackagePage:
+        """Return one page of the current packages, by name."""
+        return self._get("/api/v1/packages", wire.PackagePage, after=after, limit=limit)
+
+    def package(self, name: str) -> wire.PackagePage:
+        """Return the builds of one package, the newest first."""
+        return self._get(f"/api/v1/packages/{name}", wire.PackagePage)
+
+    def enrol(self, name: str, public_key: str, roles: tuple[wire.JobKindText, ...]) -> wire.WorkerWire:
+        """Enrol a worker by its ed25519 key (hexadecimal)."""
+        request = wire.WorkerRequest(name=name, public_key=public_key, roles=roles)
+        return self._post("/api/v1/workers", wire.WorkerWire, request.model_dump())
+
+    def issue_token(self, name: str, role: str, *, days: int = 90) -> wire.TokenWire:
+        """Make a token for somebody."""
+        return self._post("/api/v1/tokens", wire.TokenWire, {"name": name, "role": role, "days": days})
+
+    def _get(self, path: str, model: type[_Model], **query: object) -> _Model:
+        with self._reaching():
+            response = self._client.get(
+                path, params={key: str(value) for key, value in query.items() if value is not None}
+            )
+        raise_for(response)
+        return model.model_validate_json(response.content)
+
+    def _post(self, path: str, model: type[_Model], body: object) -> _Model:
+        with self._reaching():
+            response = self._client.post(path, json=body)
+        raise_for(response)
+        return model.model_validate_json(response.content)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error

@@ -1,0 +1,269 @@
+"""The JSON of the farm's API, as pydantic models: what comes from the network is checked here, once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(max_length=128)]
+RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
+JobKindText = Literal["build", "test"]
+
+
+class Wire(BaseModel):
+    """Base: unknown members are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemWire(Wire):
+    """One problem of a file: where, what, what to do, and the line with how much of it is meant."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    message: str
+    remedy: str = ""
+    excerpt: str = ""
+    length: int = 1
+
+
+class ErrorWire(Wire):
+    """Every answer that is no success. `code` is stable; `problems` are there for recipes."""
+
+    code: str
+    message: str
+    remedy: str = ""
+    problems: tuple[ProblemWire, ...] = ()
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class SubmissionRequest(Wire):
+    """Recipes by name, each the files of its directory by name, base64."""
+
+    recipes: dict[RecipeName, dict[FileName, str]] = Field(min_length=1, max_length=1000)
+
+
+class JobWire(Wire):
+    """A job. `subject` is the digest of its plan or test, once there is one."""
+
+    id: int
+    kind: JobKindText
+    name: str
+    state: str
+    subject: Digest | None
+    submission: int | None
+    answered_by: int | None
+    lost: int
+    error_code: str
+    error: str
+    created_at: datetime
+    changed_at: datetime
+    finished_at: datetime | None
+    trace: str
+
+
+class AttemptWire(Wire):
+    """One try at a job."""
+
+    id: int
+    job_id: int
+    number: int
+    worker: str
+    state: str
+    claimed_at: datetime
+    heartbeat_at: datetime
+    expires_at: datetime
+    finished_at: datetime | None
+    log_size: int
+    log_digest: str
+    error_code: str
+    error: str
+
+
+class JobDetail(Wire):
+    """A job with the attempts at it, the first first, and the packages that it put out."""
+
+    job: JobWire
+    attempts: tuple[AttemptWire, ...]
+    packages: tuple[Digest, ...]
+
+
+class JobPage(Wire):
+    """Jobs, newest first; the next page is asked for with `before`, and there is none when that is null."""
+
+    jobs: tuple[JobWire, ...]
+    next_before: int | None
+
+
+class AcceptedWire(Wire):
+    """What became of one submitted recipe."""
+
+    name: str
+    recipe: Digest
+    job: JobWire
+    unchanged: bool
+
+
+class SubmissionWire(Wire):
+    """A submission that was taken."""
+
+    id: int
+    trace: str
+    accepted: tuple[AcceptedWire, ...]
+
+
+class SubmissionProgress(Wire):
+    """How far a submission is: its jobs, the oldest first."""
+
+    id: int
+    jobs: tuple[JobWire, ...]
+
+
+class BlobWire(Wire):
+    """A blob by digest and size in bytes."""
+
+    digest: Digest
+    size: int
+
+
+class PackageWire(Wire):
+    """A finished package. `digest` is the descriptor's."""
+
+    digest: Digest
+    name: str
+    version: str
+    revision: int
+    platform: str
+    summary: str
+    licence: str
+    tree: Digest
+    descriptor: BlobWire
+    archive: BlobWire
+    manifest: BlobWire
+    facts: BlobWire
+    provenance: BlobWire
+    plan: Digest
+    recipe: Digest
+    built_by: str
+    built_at: datetime
+    attempt_id: int
+
+
+class PackagePage(Wire):
+    """Packages by name; the next page is asked for with `after`."""
+
+    packages: tuple[PackageWire, ...]
+    next_after: str | None
+
+
+class LogPageWire(Wire):
+    """Records of a log from `offset` on. `ended` says that no more will come."""
+
+    attempt_id: int | None
+    offset: int
+    next_offset: int
+    ended: bool
+    records: tuple[dict[str, str], ...]
+
+
+class WorkerRequest(Wire):
+    """An operator enrols a worker."""
+
+    name: str
+    public_key: str
+    roles: tuple[JobKindText, ...]
+
+
+class WorkerWire(Wire):
+    """A worker as the farm knows it."""
+
+    name: str
+    public_key: str
+    roles: tuple[JobKindText, ...]
+    enrolled_by: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    seen_at: datetime | None
+
+
+class TokenRequest(Wire):
+    """An admin asks for a token for somebody."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    role: Literal["maintainer", "curator", "admin"]
+    days: Annotated[int, Field(ge=1, le=366)] = 90
+
+
+class TokenWire(Wire):
+    """A token; `token` is told once."""
+
+    id: int
+    name: str
+    role: str
+    expires_at: datetime
+    token: str
+
+
+class ClaimRequest(Wire):
+    """A worker asks for work, preferably the job that it was woken for."""
+
+    job: int | None = None
+
+
+class ToolchainWire(Wire):
+    """Where the root of a build comes from; the manifest's digest is the tree digest."""
+
+    name: str
+    archive: BlobWire
+    manifest: BlobWire
+
+
+class LeaseWire(Wire):
+    """A granted lease. It runs for `seconds` from the moment that the claim was *sent*, so that clocks do not matter.
+
+    `order` is a `farm.plan.BuildOrder` or `TestOrder` as JSON.
+    """
+
+    attempt: int
+    job: int
+    kind: JobKindText
+    token: str
+    seconds: float
+    order: dict[str, Any]
+    toolchain: ToolchainWire | None
+
+
+class ExtendedWire(Wire):
+    """The answer to a heartbeat: the lease runs for `seconds` from when that was sent."""
+
+    seconds: float
+
+
+class AppendedWire(Wire):
+    """The answer to a piece of log: the log's size now."""
+
+    size: int
+
+
+class FinishRequest(Wire):
+    """A worker reports the outcome: a `farm.plan.BuildOutcome` or `TestOutcome` as JSON."""
+
+    kind: JobKindText
+    outcome: dict[str, Any]
+
+
+class FailRequest(Wire):
+    """A worker reports that the build failed, in words meant for its maintainer."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
+    message: Annotated[str, StringConstraints(max_length=20_000)]
+
+
+class ReleaseRequest(Wire):
+    """A worker gives a job back; `error` says what was wrong with the worker, if anything was."""
+
+    error: Annotated[str, StringConstraints(max_length=20_000)] = ""

@@ -1,0 +1,196 @@
+"""The API for build workers: every request signed with the worker's own key. Holds no database URL and no token."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import httpx
+
+from farm.api import wire
+from farm.api.errors import FarmUnreachableError, raise_for
+from farm.api.signing import SignedRequest
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from farm.blobs.store import BlobStore
+
+_PIECE = 1 << 20
+_TIMEOUT = httpx.Timeout(30.0, read=60.0, pool=None)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease that this worker holds. `deadline` is when it ends unless extended, on this process's monotonic clock."""
+
+    attempt: int
+    job: int
+    token: str
+    seconds: float
+    deadline: float
+    kind: wire.JobKindText
+    order: dict[str, Any]
+    toolchain: wire.ToolchainWire | None
+
+
+class WorkerClient:
+    """A worker's connection to its farm. Safe to use from several threads.
+
+    Every method raises `FarmUnreachableError`, `RefusedRequestError`, and with a lease `LeaseGoneError`.
+    """
+
+    def __init__(self, url: str, name: str, key: Ed25519PrivateKey, *, clock: Callable[[], float] = time.time) -> None:
+        self._url = url.rstrip("/")
+        self._name = name
+        self._key = key
+        self._clock = clock
+        self._client = httpx.Client(base_url=self._url, timeout=_TIMEOUT)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def claim(self, job: int | None = None) -> HeldLease | None:
+        """Ask for work, preferably for this job; None when there is none."""
+        asked = time.monotonic()
+        response = self._send("POST", "/api/v1/worker/claims", wire.ClaimRequest(job=job))
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return None
+        lease = wire.LeaseWire.model_validate_json(response.content)
+        return HeldLease(
+            attempt=lease.attempt,
+            job=lease.job,
+            token=lease.token,
+            seconds=lease.seconds,
+            deadline=asked + lease.seconds,
+            kind=lease.kind,
+            order=lease.order,
+            toolchain=lease.toolchain,
+        )
+
+    def heartbeat(self, lease: HeldLease) -> float:
+        """Extend the lease; return its new end on the monotonic clock."""
+        asked = time.monotonic()
+        response = self._send("POST", f"{_attempt(lease)}/heartbeat", None, lease=lease)
+        return asked + wire.ExtendedWire.model_validate_json(response.content).seconds
+
+    def append_log(self, lease: HeldLease, offset: int, piece: bytes) -> int:
+        """Append whole lines of log at `offset`; return the log's size. Raises `LogOffsetRefusedError` too."""
+        response = self._send("POST", f"{_attempt(lease)}/log?offset={offset}", piece, lease=lease)
+        return wire.AppendedWire.model_validate_json(response.content).size
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Say whether the farm has a blob."""
+        request = self._request("HEAD", f"/api/v1/worker/blobs/{digest}", b"")
+        with self._reaching():
+            response = self._client.send(request)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return False
+        raise_for(response)
+        return True
+
+    def fetch_blob(self, digest: Digest, store: BlobStore, *, size: int | None = None) -> None:
+        """Bring a blob of the farm's into a store of one's own, verified. Raises `BlobMismatchError`.
+
+        `size` is how many bytes it may have at most; without it, as many as the farm says.
+        """
+        request = self._request("GET", f"/api/v1/worker/blobs/{digest}", b"")
+        with self._reaching():
+            response = self._client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                raise_for(response)
+                with store.writer() as writer:
+                    for piece in response.iter_bytes(_PIECE):
+                        writer.write(piece)
+                        if size is not None and writer.size > size:
+                            break  # commit refuses what is not whole
+                    writer.commit(digest)
+            finally:
+                response.close()
+
+    def upload_blob(self, lease: HeldLease, digest: Digest, store: BlobStore) -> None:
+        """Send a blob to the farm, unless it has it."""
+        if self.has_blob(digest):
+            return
+        with store.open(digest) as stream:
+            request = self._request(
+                "PUT", f"{_attempt(lease)}/blobs/{digest}", _pieces(stream), lease=lease, body_digest=digest
+            )
+            del request.headers["Transfer-Encoding"]
+            request.headers["Content-Length"] = str(store.size(digest))
+            with self._reaching():
+                raise_for(self._client.send(request))
+
+    def finish(self, lease: HeldLease, outcome: dict[str, Any]) -> None:
+        """Report a finished build or test."""
+        self._send(
+            "POST", f"{_attempt(lease)}/finish", wire.FinishRequest(kind=lease.kind, outcome=outcome), lease=lease
+        )
+
+    def fail(self, lease: HeldLease, *, code: str, message: str) -> None:
+        """Report that the build failed."""
+        request = wire.FailRequest(code=code, message=message[:20_000])
+        self._send("POST", f"{_attempt(lease)}/fail", request, lease=lease)
+
+    def release(self, lease: HeldLease, *, error: str = "") -> None:
+        """Give the job back."""
+        self._send("POST", f"{_attempt(lease)}/release", wire.ReleaseRequest(error=error[:20_000]), lease=lease)
+
+    def _send(
+        self, method: str, target: str, body: wire.Wire | bytes | None, *, lease: HeldLease | None = None
+    ) -> httpx.Response:
+        content = body.model_dump_json().encode() if isinstance(body, wire.Wire) else body or b""
+        request = self._request(method, target, content, lease=lease)
+        if isinstance(body, wire.Wire):
+            request.headers["Content-Type"] = "application/json"
+        with self._reaching():
+            response = self._client.send(request)
+        raise_for(response)
+        return response
+
+    def _request(
+        self,
+        method: str,
+        target: str,
+        content: bytes | Iterator[bytes],
+        *,
+        lease: HeldLease | None = None,
+        body_digest: Digest | None = None,
+    ) -> httpx.Request:
+        request = self._client.build_request(method, target, content=content)
+        signed = SignedRequest(
+            worker=self._name,
+            method=method,
+            target=request.url.raw_path.decode("ascii"),
+            body=body_digest or Digest.of(content if isinstance(content, bytes) else b""),
+            time=int(self._clock()),
+            nonce=secrets.token_hex(16),
+            lease=lease.token if lease else "",
+        )
+        request.headers.update(signed.headers(self._key))
+        return request
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error
+
+
+def _attempt(lease: HeldLease) -> str:
+    return f"/api/v1/worker/attempts/{lease.attempt}"
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(_PIECE):
+        yield piece

@@ -1,0 +1,165 @@
+"""A farm without HTTP: real rows, real blobs, real recipes; its workers' packages are made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from farm.blobs.store import BlobStore
+from farm.control import access
+from farm.control.desk import Office
+from farm.control.finishing import fail, finish_build
+from farm.control.leases import Holder, Lease, claim
+from farm.control.log_store import LogStore
+from farm.control.submission import Submission, submit
+from farm.control.world import Terms, ToolchainRef, World
+from farm.database import jobs, packages
+from farm.fileset import Directory, File, Manifest
+from farm.names import Digest, Platform
+from farm.package import Descriptor, PackageFacts
+from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.recipe.steps import StepLibrary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.records import Job, Package, Worker
+    from farm.database.session import Database
+    from farm.database.states import JobState
+
+TOOLCHAIN = ToolchainRef(
+    name="c",
+    tree=Digest.of(b"toolchain"),
+    archive=BlobRef(Digest.of(b"toolchain archive"), 10),
+    manifest=BlobRef(Digest.of(b"toolchain"), 10),
+    debs={"libc6": Digest.of(b"libc6.deb")},
+)
+WORLD = World("dist.example.org", Platform.parse("linux/amd64"), {"c": TOOLCHAIN}, StepLibrary({}))
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def passes(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def recipe(
+    name: str, *, needs: tuple[str, ...] = (), flag: str = "", more: str = "", revision: int = 1
+) -> dict[str, bytes]:
+    """The files of a small recipe; another `flag` is another build."""
+    text = f"""\
+name: {name}
+version: "1.0"
+revision: {revision}
+summary: The {name} package
+license: MIT
+toolchain: c
+build-needs: [{", ".join(needs)}]
+steps:
+  - run: make install FLAG={flag}
+{more}"""
+    return {"recipe.yaml": text.encode()}
+
+
+def accept_provenance(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> None:
+    assert envelope
+
+
+@dataclass
+class SmallFarm:
+    office: Office
+    clock: Clock
+    workers: dict[str, Worker] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, database: Database, directory: Path, terms: Terms | None = None, world: World = WORLD) -> SmallFarm:
+        blobs, logs, clock = BlobStore(directory / "blobs"), LogStore(directory / "logs"), Clock()
+        office = Office.open(database, blobs, logs, world, terms or Terms())
+        farm = cls(Office(database, blobs, office.shelf, office.packages, world, logs, office.terms, clock), clock)
+        for name in ("one", "two"):
+            farm.enrol(name)
+        return farm
+
+    def enrol(self, name: str, *, builds: bool = True, tests: bool = True) -> Worker:
+        with self.office.writing() as desk:
+            key = Digest.of(name.encode()).hex
+            self.workers[name] = access.enrol(
+                desk, name=name, public_key=key, builds=builds, tests=tests, by="operator"
+            )
+        return self.workers[name]
+
+    def submit(self, *recipes: dict[str, bytes]) -> Submission:
+        named = {files["recipe.yaml"].decode().split("\n")[0].removeprefix("name: "): files for files in recipes}
+        return submit(self.office, named, submitted_by="token:me", trace="trace")
+
+    def claim(self, worker: str = "one", *, hint: int | None = None) -> Lease:
+        lease = claim(self.office, self.workers[worker], hint=hint)
+        assert lease is not None, "there was nothing to claim"
+        return lease
+
+    def holder(self, lease: Lease) -> Holder:
+        return Holder(self.workers[lease.attempt.worker], lease.attempt.id, lease.token)
+
+    def outcome(self, lease: Lease, *, content: str = "", requires: tuple[str, ...] = ()) -> BuildOutcome:
+        """What an honest worker reports; the package has one file that says what plan it was built by."""
+        assert isinstance(lease.order, BuildOrder)
+        plan, store = lease.order.plan, self.office.blobs
+        text = (content or plan.digest).encode()
+        manifest = Manifest.of([Directory("share"), File("share/x", len(text), store.put_bytes(text))])
+        facts = PackageFacts()
+        descriptor = Descriptor(
+            name=plan.name,
+            version=plan.version,
+            revision=plan.revision,
+            platform=plan.platform,
+            tree=manifest.tree_digest,
+            diff_id=Digest.of(text),
+            facts=Digest.of(facts.to_json()),
+            plan=plan.digest,
+            licence=plan.licence,
+            requires=requires,
+        )
+        built = BuiltPackage(
+            descriptor, self._blob(b"archive " + text), self._blob(manifest.to_json()), self._blob(facts.to_json())
+        )
+        return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
+
+    def finish(self, lease: Lease, **how: object) -> Job:
+        outcome = self.outcome(lease, **how)  # type: ignore[arg-type]
+        return finish_build(self.office, self.holder(lease), outcome, check_provenance=accept_provenance)
+
+    def fail(self, lease: Lease) -> Job:
+        return fail(self.office, self.holder(lease), code="build-failed", message="make: *** [all] Error 2")
+
+    def build_all(self) -> list[str]:
+        """Let a worker build until nothing is ready, and return what it built, in turn."""
+        built = []
+        while lease := claim(self.office, self.workers["one"]):
+            built.append(lease.job.name)
+            self.finish(lease)
+        return built
+
+    def job(self, job_id: int) -> Job:
+        with self.office.reading() as desk:
+            found = jobs.job(desk.session, job_id)
+        assert found is not None
+        return found
+
+    def states(self) -> dict[str, JobState]:
+        """The state of the newest job of each recipe."""
+        with self.office.reading() as desk:
+            return {job.name: job.state for job in reversed(jobs.list_jobs(desk.session, limit=1000))}
+
+    def current(self) -> dict[str, Package]:
+        with self.office.reading() as desk:
+            return {package.name: package for package in packages.current_packages(desk.session)}
+
+    def _blob(self, content: bytes) -> BlobRef:
+        return BlobRef(self.office.blobs.put_bytes(content), len(content))

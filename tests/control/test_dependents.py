@@ -1,0 +1,95 @@
+"""What a finished build brings about: plans of dependents, the policy of rebuilding, and early cutoff."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.world import Terms
+from farm.database.states import JobState
+from farm.plan import BuildOrder
+from tests.control.small_farm import SmallFarm, recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.recipe.channel import Rebuild
+
+
+def _names(lease_order: object) -> list[tuple[str, bool]]:
+    assert isinstance(lease_order, BuildOrder)
+    return [(each.name.short, each.direct) for each in lease_order.plan.dependencies]
+
+
+def test_a_build_gets_what_its_needs_require_and_no_more(farm: SmallFarm) -> None:
+    farm.submit(
+        recipe("bash", needs=("readline",)),
+        recipe("readline", needs=("ncurses", "sed")),
+        recipe("ncurses"),
+        recipe("sed"),
+    )
+    farm.finish(farm.claim())
+    farm.finish(farm.claim())
+    farm.finish(farm.claim(), requires=("package:ncurses", "soname:libc.so.6"))
+    assert _names(farm.claim().order) == [("ncurses", False), ("readline", True)]
+
+
+@pytest.fixture
+def strict(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> SmallFarm:
+    policy: Rebuild = request.param
+    farm = SmallFarm.open(database, tmp_path, Terms(rebuild=policy))
+    farm.submit(recipe("a", needs=("b",)), recipe("b", needs=("c",)), recipe("c"))
+    farm.build_all()
+    return farm
+
+
+@pytest.mark.parametrize("strict", ["static-consumers", "interface-changed"], indirect=True)
+def test_a_dependency_with_the_same_interface_rebuilds_nobody(strict: SmallFarm) -> None:
+    strict.submit(recipe("c", flag="x"))
+    assert strict.build_all() == ["c"]
+
+
+@pytest.mark.parametrize("strict", ["always"], indirect=True)
+def test_the_policy_always_rebuilds_all_dependents_in_order(strict: SmallFarm) -> None:
+    strict.submit(recipe("c", flag="x"))
+    assert strict.build_all() == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("strict", ["always"], indirect=True)
+def test_a_rebuild_that_yields_the_same_tree_ends_the_chain(strict: SmallFarm) -> None:
+    strict.submit(recipe("c", flag="x"))
+    strict.finish(strict.claim())
+    before = strict.current()["b"]
+    lease = strict.claim()
+    assert lease.job.name == "b"
+    strict.finish(lease, content=before.plan)
+    assert strict.current()["b"].tree == before.tree
+    assert strict.build_all() == []
+    assert set(strict.states().values()) == {JobState.SUCCEEDED}
+
+
+def test_two_needs_that_end_at_once_make_their_dependent_ready_once(farm: SmallFarm) -> None:
+    for number in range(5):
+        names = (f"l{number}", f"r{number}")
+        farm.submit(recipe(f"top{number}", needs=names), *(recipe(name) for name in names))
+        leases = [farm.claim("one"), farm.claim("two")]
+        threads = [threading.Thread(target=farm.finish, args=(lease,)) for lease in leases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert farm.states()[f"top{number}"] is JobState.READY
+        farm.finish(farm.claim())
+
+
+def test_a_recipe_that_cannot_be_planned_fails_in_words(farm: SmallFarm) -> None:
+    job = (
+        farm.submit(recipe("a", needs=("b-dev",)), recipe("b", more="outputs:\n  dev: [include/**]\n")).accepted[1].job
+    )
+    farm.build_all()
+    ended = farm.job(job.id)
+    assert (ended.state, ended.error_code) == (JobState.FAILED, "unpinned-dependency")
+    assert "b-dev" in ended.error

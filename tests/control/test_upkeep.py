@@ -1,0 +1,74 @@
+"""The timers: messages are sent after the commit, sent again when lost, and rows that serve nothing go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.upkeep import dispatch, forget, ring_again
+from farm.database import identities, outbox
+from farm.plan.graph import MissingDependencyError
+from tests.control.small_farm import SmallFarm, recipe
+
+if TYPE_CHECKING:
+    from farm.database.records import Ring
+
+
+def _drop(ring: Ring) -> None:
+    """A broker that takes everything."""
+
+
+def test_a_ready_job_rings_once_it_is_committed(farm: SmallFarm) -> None:
+    job = farm.submit(recipe("a")).accepted[0].job
+    sent: list[Ring] = []
+    assert dispatch(farm.office, sent.append) == 1
+    assert [(ring.task, ring.job_id) for ring in sent] == [("farm.build.wake", job.id)]
+    assert dispatch(farm.office, sent.append) == 0
+
+
+def test_a_refused_submission_rings_nobody(farm: SmallFarm) -> None:
+    with pytest.raises(MissingDependencyError, match="nowhere"):
+        farm.submit(recipe("a", needs=("nowhere",)), recipe("b"))
+    assert dispatch(farm.office, _drop) == 0
+
+
+def test_what_a_broken_broker_did_not_take_is_sent_later(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"), recipe("b"), recipe("c"))
+    sent: list[int] = []
+
+    def send(ring: Ring) -> None:
+        if len(sent) == 1:
+            raise ConnectionError
+        sent.append(ring.id)
+
+    with pytest.raises(ConnectionError):
+        dispatch(farm.office, send)
+    assert dispatch(farm.office, lambda ring: sent.append(ring.id)) == 2
+    assert len(set(sent)) == 3
+
+
+def test_a_job_that_stays_ready_is_rung_for_again(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"))
+    dispatch(farm.office, _drop)
+    assert ring_again(farm.office) == 0
+    farm.clock.passes(31)
+    assert ring_again(farm.office) == 1
+    assert dispatch(farm.office, _drop) == 1
+    farm.clock.passes(31)
+    farm.claim()
+    assert ring_again(farm.office) == 0
+
+
+def test_old_nonces_and_messages_are_forgotten(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"))
+    dispatch(farm.office, _drop)
+    with farm.office.writing() as desk:
+        assert identities.use_nonce(desk.session, worker="one", nonce="n", expires_at=desk.now)
+        assert not identities.use_nonce(desk.session, worker="one", nonce="n", expires_at=desk.now)
+        assert identities.use_nonce(desk.session, worker="two", nonce="n", expires_at=desk.now)
+    farm.clock.passes(2 * 24 * 3600)
+    forget(farm.office)
+    with farm.office.writing() as desk:
+        assert identities.use_nonce(desk.session, worker="one", nonce="n", expires_at=desk.now)
+        assert outbox.forget_sent(desk.session, before=desk.now) == 0

@@ -1,0 +1,95 @@
+"""Routes by which workers fetch blobs, and send those that a leased build puts out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from farm.api.signing import UnsignedRequestError
+from farm.control.leases import held
+from farm.names import Digest
+from web.auth import OfficeHere, WorkerCall, settings_of, signed_call, whole_call
+from web.problems import BodyTooLargeError, BodyTooSlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.blobs.store import BlobStore, BlobWriter
+    from farm.control.desk import Office
+    from web.settings import WebSettings
+
+router = APIRouter(prefix="/api/v1/worker", tags=["blobs"])
+
+_PIECE = 1 << 20
+WholeCall = Annotated[WorkerCall, Depends(whole_call)]
+StreamedCall = Annotated[WorkerCall, Depends(signed_call)]
+
+
+@router.head("/blobs/{digest}")
+def find(office: OfficeHere, call: WholeCall, digest: str) -> Response:  # noqa: ARG001
+    """Say whether the farm has a blob, and its size."""
+    size = office.blobs.size(Digest(digest))
+    return Response(headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"})
+
+
+@router.get("/blobs/{digest}")
+def fetch(office: OfficeHere, call: WholeCall, digest: str) -> StreamingResponse:  # noqa: ARG001
+    """Send a blob, verified while it is read: one that has rotted breaks off before its last bytes."""
+    name = Digest(digest)
+    size = office.blobs.size(name)
+    return StreamingResponse(
+        _pieces(office.blobs, name), media_type="application/octet-stream", headers={"Content-Length": str(size)}
+    )
+
+
+@router.put("/attempts/{attempt_id}/blobs/{digest}", status_code=201)
+async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt_id: int, digest: str) -> None:
+    """Take a blob from the holder of a live lease. Its digest is in the path, and is what the signature covers."""
+    settings, name = settings_of(request), Digest(digest)
+    if call.signed.body != name:
+        raise UnsignedRequestError("the body that was signed is not the blob that the path names")
+    await run_in_threadpool(_check_lease, office, call, attempt_id)
+    size = _promised_size(request, settings)
+    if await run_in_threadpool(office.blobs.has, name):
+        return
+    writer = await run_in_threadpool(office.blobs.writer)
+    try:
+        await _receive(request, writer, size, settings)
+        await run_in_threadpool(writer.commit, name)
+    finally:
+        await run_in_threadpool(writer.__exit__, None, None, None)
+
+
+def _check_lease(office: Office, call: WorkerCall, attempt_id: int) -> None:
+    with office.reading() as desk:
+        held(desk, call.holder(attempt_id))
+
+
+def _promised_size(request: Request, settings: WebSettings) -> int:
+    text = request.headers.get("Content-Length", "")
+    if not text.isdecimal():
+        raise BodyTooLargeError("a blob must come with its length", remedy="Send Content-Length.")
+    if int(text) > settings.blob_bytes:
+        raise BodyTooLargeError(f"a blob may have {settings.blob_bytes} bytes, this one has {int(text)}")
+    return int(text)
+
+
+async def _receive(request: Request, writer: BlobWriter, size: int, settings: WebSettings) -> None:
+    try:
+        async with asyncio.timeout(settings.body_seconds + size / settings.blob_rate):
+            async for piece in request.stream():
+                if writer.size + len(piece) > size:
+                    raise BodyTooLargeError(f"the blob has more than the {size} bytes that were promised")
+                await run_in_threadpool(writer.write, piece)
+    except TimeoutError as error:
+        raise BodyTooSlowError("the blob does not arrive in time") from error
+
+
+def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
+    with store.open(digest) as stream:
+        while piece := stream.read(_PIECE):
+            yield piece

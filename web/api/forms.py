@@ -1,0 +1,86 @@
+"""From records to the wire types of the API."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from farm.api import wire
+
+if TYPE_CHECKING:
+    from farm.database.records import Attempt, Job, Package, Worker
+    from farm.plan import BlobRef
+
+
+def job_form(job: Job) -> wire.JobWire:
+    """Return a job as the API shows it."""
+    return wire.JobWire(
+        id=job.id,
+        kind=job.kind.value,
+        name=job.name,
+        state=job.state,
+        subject=job.subject,
+        submission=job.submission,
+        answered_by=job.answered_by,
+        lost=job.lost,
+        error_code=job.error_code,
+        error=job.error,
+        created_at=job.created_at,
+        changed_at=job.changed_at,
+        finished_at=job.finished_at,
+        trace=job.trace,
+    )
+
+
+def attempt_form(attempt: Attempt) -> wire.AttemptWire:
+    """Return an attempt as the API shows it: without what the worker reported word for word."""
+    values = asdict(attempt)
+    del values["outcome"]
+    return wire.AttemptWire(**values)
+
+
+def blob_form(blob: BlobRef) -> wire.BlobWire:
+    """Return a blob reference as the API shows it."""
+    return wire.BlobWire(digest=blob.digest, size=blob.size)
+
+
+def package_form(package: Package) -> wire.PackageWire:
+    """Return a package as the API shows it."""
+    return wire.PackageWire(
+        digest=package.digest,
+        name=package.name,
+        version=package.version,
+        revision=package.revision,
+        platform=package.platform,
+        summary=package.summary,
+        licence=package.licence,
+        tree=package.tree,
+        descriptor=blob_form(package.descriptor),
+        archive=blob_form(package.archive),
+        manifest=blob_form(package.manifest),
+        facts=blob_form(package.facts),
+        provenance=blob_form(package.provenance),
+        plan=package.plan,
+        recipe=package.recipe,
+        built_by=package.built_by,
+        built_at=package.built_at,
+        attempt_id=package.attempt_id,
+    )
+
+
+def worker_form(worker: Worker) -> wire.WorkerWire:
+    """Return a worker as the API shows it."""
+    roles: tuple[wire.JobKindText, ...] = ()
+    if worker.builds:
+        roles += ("build",)
+    if worker.tests:
+        roles += ("test",)
+    return wire.WorkerWire(
+        name=worker.name,
+        public_key=worker.public_key,
+        roles=roles,
+        enrolled_by=worker.enrolled_by,
+        enrolled_at=worker.enrolled_at,
+        revoked_at=worker.revoked_at,
+        seen_at=worker.seen_at,
+    )

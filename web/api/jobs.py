@@ -1,0 +1,69 @@
+"""Routes to look at jobs and their attempts, to cancel and to try again."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from farm.api import wire
+from farm.control.requests import cancel, find_job, retry
+from farm.database import attempts, jobs, packages
+from farm.database.records import Token
+from farm.database.states import JobKind, JobState, Role
+from web.api.forms import attempt_form, job_form
+from web.auth import OfficeHere, note, require
+
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
+
+Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
+
+
+@router.get("/jobs")
+def page(
+    office: OfficeHere,
+    before: int | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    state: JobState | None = None,
+    name: str | None = None,
+) -> wire.JobPage:
+    """Return jobs, newest first."""
+    with office.reading() as desk:
+        found = jobs.list_jobs(desk.session, before=before, limit=limit, state=state, name=name)
+    following = found[-1].id if len(found) == limit else None
+    return wire.JobPage(jobs=tuple(job_form(job) for job in found), next_before=following)
+
+
+@router.get("/jobs/{job_id}")
+def detail(office: OfficeHere, job_id: int) -> wire.JobDetail:
+    """Return a job, the attempts at it, and what it put out."""
+    with office.reading() as desk:
+        job = find_job(desk, job_id)
+        tries = attempts.attempts_of(desk.session, job_id)
+        built = []
+        if job.kind is JobKind.BUILD and job.state is JobState.SUCCEEDED and job.subject is not None:
+            built = packages.packages_of_plan(desk.session, job.subject)
+    return wire.JobDetail(
+        job=job_form(job),
+        attempts=tuple(attempt_form(each) for each in tries),
+        packages=tuple(package.digest for package in built),
+    )
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel_job(request: Request, office: OfficeHere, token: Maintainer, job_id: int) -> wire.JobWire:
+    """Cancel a job; a worker that is at it stops within one heartbeat."""
+    with office.planning() as desk:
+        job = cancel(desk, job_id, by=token.name)
+    note(request, office, actor=f"token:{token.name}", subject=f"job {job_id}", trace=job.trace)
+    return job_form(job)
+
+
+@router.post("/jobs/{job_id}/retry", status_code=201)
+def retry_job(request: Request, office: OfficeHere, token: Maintainer, job_id: int) -> wire.JobWire:
+    """Make a new job of one that failed or was cancelled."""
+    with office.planning() as desk:
+        job = retry(desk, job_id, trace=uuid.uuid4().hex)
+    note(request, office, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
+    return job_form(job)

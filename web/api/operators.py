@@ -1,0 +1,73 @@
+"""Routes of those who run the farm: enrol and revoke workers, issue and revoke tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from farm.api import wire
+from farm.control import access
+from farm.database import identities
+from farm.database.records import Token
+from farm.database.states import Role
+from web.api.forms import worker_form
+from web.auth import OfficeHere, note, require
+from web.problems import NotFoundError
+
+router = APIRouter(prefix="/api/v1", tags=["operators"])
+
+Admin = Annotated[Token, Depends(require(Role.ADMIN))]
+
+
+@router.get("/workers")
+def workers(office: OfficeHere, token: Admin) -> list[wire.WorkerWire]:  # noqa: ARG001
+    """Return all workers."""
+    with office.reading() as desk:
+        return [worker_form(each) for each in identities.workers(desk.session)]
+
+
+@router.post("/workers", status_code=201)
+def enrol(request: Request, office: OfficeHere, token: Admin, body: wire.WorkerRequest) -> wire.WorkerWire:
+    """Enrol a worker, or give a known one another key."""
+    with office.writing() as desk:
+        worker = access.enrol(
+            desk,
+            name=body.name,
+            public_key=body.public_key,
+            builds="build" in body.roles,
+            tests="test" in body.roles,
+            by=f"token:{token.name}",
+        )
+    note(request, office, actor=f"token:{token.name}", subject=f"worker {worker.name}")
+    return worker_form(worker)
+
+
+@router.delete("/workers/{name}", status_code=204)
+def revoke_worker(request: Request, office: OfficeHere, token: Admin, name: str) -> None:
+    """Take no request of this worker any more."""
+    with office.writing() as desk:
+        known = identities.revoke_worker(desk.session, name, now=desk.now)
+    if not known:
+        raise NotFoundError(f"there is no worker {name[:100]!r}")
+    note(request, office, actor=f"token:{token.name}", subject=f"worker {name}")
+
+
+@router.post("/tokens", status_code=201)
+def issue(request: Request, office: OfficeHere, token: Admin, body: wire.TokenRequest) -> wire.TokenWire:
+    """Make a token; this answer is the only place where it can be read."""
+    with office.writing() as desk:
+        text, kept = access.issue_token(desk, name=body.name, role=Role(body.role), lasts=timedelta(days=body.days))
+    note(request, office, actor=f"token:{token.name}", subject=f"token {kept.id}")
+    return wire.TokenWire(id=kept.id, name=kept.name, role=kept.role, expires_at=kept.expires_at, token=text)
+
+
+@router.delete("/tokens/{number}", status_code=204)
+def revoke_token(request: Request, office: OfficeHere, token: Admin, number: int) -> None:
+    """Make a token useless."""
+    with office.writing() as desk:
+        known = identities.revoke_token(desk.session, number, now=desk.now)
+    if not known:
+        raise NotFoundError(f"there is no token {number}")
+    note(request, office, actor=f"token:{token.name}", subject=f"token {number}")

@@ -1,0 +1,34 @@
+"""Routes to look at finished packages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from farm.api import wire
+from farm.database import packages
+from web.api.forms import package_form
+from web.auth import OfficeHere
+from web.problems import NotFoundError
+
+router = APIRouter(prefix="/api/v1", tags=["packages"])
+
+
+@router.get("/packages")
+def page(office: OfficeHere, after: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 100) -> wire.PackagePage:
+    """Return the packages of the newest build of every recipe, by name."""
+    with office.reading() as desk:
+        found = packages.list_current(desk.session, after=after, limit=limit)
+    following = found[-1].name if len(found) == limit else None
+    return wire.PackagePage(packages=tuple(package_form(each) for each in found), next_after=following)
+
+
+@router.get("/packages/{name}")
+def builds(office: OfficeHere, name: str) -> wire.PackagePage:
+    """Return the builds of one package, the newest first."""
+    with office.reading() as desk:
+        found = packages.builds_of(desk.session, name)
+    if not found:
+        raise NotFoundError(f"no package {name[:100]!r} was built here")
+    return wire.PackagePage(packages=tuple(package_form(each) for each in found), next_after=None)

@@ -1,0 +1,99 @@
+"""Routes of build workers: claim, heartbeat, log, report. Each request is signed, each report needs a live lease."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from farm.api import wire
+from farm.control import leases
+from farm.control.finishing import fail, finish_build, finish_test
+from farm.control.leases import claim, heartbeat, held
+from farm.control.planning import recipe_of, test_order
+from farm.control.requests import find_job
+from farm.database.states import JobKind
+from farm.plan import BuildOutcome, TestOutcome
+from web.api.forms import blob_form
+from web.auth import OfficeHere, WorkerCall, check_role, whole_call
+
+if TYPE_CHECKING:
+    from farm.control.desk import Office
+
+router = APIRouter(prefix="/api/v1/worker", tags=["workers"])
+
+Call = Annotated[WorkerCall, Depends(whole_call)]
+
+
+@router.post("/claims", response_model=None, status_code=201)
+def create_claim(office: OfficeHere, call: Call, body: wire.ClaimRequest) -> wire.LeaseWire | Response:
+    """Give the worker a job that it may do, or answer 204 when there is none."""
+    lease = claim(office, call.worker, hint=body.job)
+    if lease is None:
+        return Response(status_code=204)
+    toolchain = lease.toolchain
+    return wire.LeaseWire(
+        attempt=lease.attempt.id,
+        job=lease.job.id,
+        kind=lease.job.kind.value,
+        token=lease.token,
+        seconds=office.terms.lease.total_seconds(),
+        order=lease.order.to_dict(),
+        toolchain=toolchain
+        and wire.ToolchainWire(
+            name=toolchain.name, archive=blob_form(toolchain.archive), manifest=blob_form(toolchain.manifest)
+        ),
+    )
+
+
+@router.post("/attempts/{attempt_id}/heartbeat")
+def beat(office: OfficeHere, call: Call, attempt_id: int) -> wire.ExtendedWire:
+    """Extend the lease; 409 when it is lost."""
+    with office.writing() as desk:
+        heartbeat(desk, call.holder(attempt_id))
+    return wire.ExtendedWire(seconds=office.terms.lease.total_seconds())
+
+
+@router.post("/attempts/{attempt_id}/log")
+async def append_log(
+    request: Request, office: OfficeHere, call: Call, attempt_id: int, offset: Annotated[int, Query(ge=0)]
+) -> wire.AppendedWire:
+    """Append whole records at `offset`; 409 tells the right offset when that is another."""
+    piece = await request.body()
+    return await run_in_threadpool(_append, office, call, attempt_id, offset, piece)
+
+
+@router.post("/attempts/{attempt_id}/finish", status_code=204)
+def finish(request: Request, office: OfficeHere, call: Call, attempt_id: int, body: wire.FinishRequest) -> None:
+    """Report a finished build or test."""
+    holder, kind = call.holder(attempt_id), JobKind(body.kind)
+    check_role(request, office, call, kind)
+    if kind is JobKind.BUILD:
+        outcome = BuildOutcome.from_dict(body.outcome)
+        finish_build(office, holder, outcome, check_provenance=request.app.state.check_provenance)
+    else:
+        finish_test(office, holder, TestOutcome.from_dict(body.outcome))
+
+
+@router.post("/attempts/{attempt_id}/fail", status_code=204)
+def report_failure(office: OfficeHere, call: Call, attempt_id: int, body: wire.FailRequest) -> None:
+    """Report that the build failed."""
+    fail(office, call.holder(attempt_id), code=body.code, message=body.message)
+
+
+@router.post("/attempts/{attempt_id}/release", status_code=204)
+def release(office: OfficeHere, call: Call, attempt_id: int, body: wire.ReleaseRequest) -> None:
+    """Give the job back."""
+    with office.planning() as desk:
+        leases.release(desk, call.holder(attempt_id), error=body.error)
+
+
+def _append(office: Office, call: WorkerCall, attempt_id: int, offset: int, piece: bytes) -> wire.AppendedWire:
+    with office.reading() as desk:
+        attempt = held(desk, call.holder(attempt_id))
+        job = find_job(desk, attempt.job_id)
+        limits = test_order(desk, job).limits if job.kind is JobKind.TEST else recipe_of(desk, job).limits
+    # The worker counts the text of the build; here are its JSON too, and the worker's own words.
+    limit = 8 * limits.log_mb * (1 << 20) + (1 << 20)
+    return wire.AppendedWire(size=office.logs.append(attempt_id, offset, piece, limit=limit))

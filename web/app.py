@@ -1,0 +1,40 @@
+"""The application factory: everything that the web process serves, put together. Nothing happens at import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+import farm
+from farm.control.vouching import check_with_workers_key
+from web import problems
+from web.api import blobs, jobs, logs, operators, packages, submissions, work
+from web.bodies import BodyBounds
+from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from farm.control.desk import Office
+    from farm.control.finishing import ProvenanceCheck
+
+
+def create_app(
+    office: Office,
+    settings: WebSettings | None = None,
+    *,
+    check_provenance: ProvenanceCheck = check_with_workers_key,
+) -> FastAPI:
+    """Return the application that serves one farm."""
+    app = FastAPI(
+        title="farm", version=farm.__version__, docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json"
+    )
+    app.state.office = office
+    app.state.settings = settings or WebSettings()
+    app.state.check_provenance = check_provenance
+    problems.install(app)
+    for router in (submissions.router, jobs.router, logs.router, packages.router, operators.router):
+        app.include_router(router)
+    for router in (work.router, blobs.router):
+        app.include_router(router)
+    app.add_middleware(BodyBounds, settings=app.state.settings)
+    return app

@@ -1,0 +1,194 @@
+"""Who is asking: people by their token, workers by their signature. Every refusal leaves a line in the audit trail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_signed
+from farm.control import access
+from farm.control.desk import Office
+from farm.control.leases import Holder
+from farm.database import identities
+from farm.database.states import JobKind, Role
+from farm.errors import FarmError
+from farm.names import Digest
+from web.problems import ForbiddenError, UnauthenticatedError
+from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.database.records import Token, Worker
+
+
+def office_of(request: Request) -> Office:
+    """Return the office of the application that serves this request."""
+    office: Office = request.app.state.office
+    return office
+
+
+def settings_of(request: Request) -> WebSettings:
+    """Return the settings of the application that serves this request."""
+    settings: WebSettings = request.app.state.settings
+    return settings
+
+
+OfficeHere = Annotated[Office, Depends(office_of)]
+SettingsHere = Annotated[WebSettings, Depends(settings_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCall:
+    """A request that a worker has signed; its body is still to be compared with what the signature covers."""
+
+    worker: Worker
+    signed: SignedRequest
+
+    def check_body(self, body: bytes) -> None:
+        """Raise `UnsignedRequestError` when the body is not the one that was signed."""
+        if Digest.of(body) != self.signed.body:
+            raise UnsignedRequestError("the body of the request is not the one that was signed")
+
+    def holder(self, attempt_id: int) -> Holder:
+        """Return the worker as the holder that he says he is."""
+        return Holder(self.worker, attempt_id, self.signed.lease)
+
+
+def require(role: Role) -> Callable[[Request, OfficeHere], Token]:
+    """Return a dependency that lets only tokens with this role pass."""
+
+    def check(request: Request, office: OfficeHere) -> Token:
+        actor = ""
+        try:
+            token = _token(request, office)
+            actor = f"token:{token.name}"
+            if not role.allows(token.role):
+                raise ForbiddenError(f"this needs the role {role}, and the token has {token.role}")
+        except FarmError as error:
+            refuse(request, office, actor=actor, error=error)
+            raise
+        return token
+
+    return check
+
+
+def signed_call(request: Request, office: OfficeHere) -> WorkerCall:
+    """A dependency: the worker whose fresh, unrepeated signature the request bears."""
+    actor = ""
+    try:
+        signed, signature = read_signed(request.method, _target(request), request.headers)
+        worker = _known_worker(office, signed, signature)
+        actor = f"worker:{worker.name}"
+        _check_fresh(office, signed)
+    except FarmError as error:
+        refuse(request, office, actor=actor, error=error)
+        raise
+    return WorkerCall(worker, signed)
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def whole_call(
+    request: Request,
+    office: OfficeHere,
+    call: Annotated[WorkerCall, Depends(signed_call)],
+    body: Annotated[bytes, Depends(_body)],
+) -> WorkerCall:
+    """A dependency: a signed request whose body is the signed one."""
+    try:
+        call.check_body(body)
+    except FarmError as error:
+        refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
+        raise
+    return call
+
+
+def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind) -> None:
+    """Raise `ForbiddenError` when a worker reports work that it may not do."""
+    if not (call.worker.builds if kind is JobKind.BUILD else call.worker.tests):
+        error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
+        refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
+        raise error
+
+
+def refuse(request: Request, office: Office, *, actor: str, error: FarmError) -> None:
+    """Write down that a request was refused."""
+    access.record(
+        office,
+        actor=actor,
+        action=f"{request.method} {request.url.path}",
+        subject=error.code,
+        allowed=False,
+        detail=error.message,
+        address=request.client.host if request.client else "",
+    )
+
+
+def note(request: Request, office: Office, *, actor: str, subject: str, trace: str = "") -> None:
+    """Write down that somebody changed something."""
+    access.record(
+        office,
+        actor=actor,
+        action=f"{request.method} {request.url.path}",
+        subject=subject,
+        allowed=True,
+        address=request.client.host if request.client else "",
+        trace=trace,
+    )
+
+
+def _token(request: Request, office: Office) -> Token:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise UnauthenticatedError("this needs a token", remedy="Send one as Authorization: Bearer TOKEN.")
+    with office.reading() as desk:
+        token = access.find_token(desk, text.strip())
+    if token is None:
+        raise UnauthenticatedError("nobody has this token")
+    if token.revoked_at is not None:
+        raise UnauthenticatedError(f"the token {token.name!r} was revoked")
+    if token.expires_at <= desk.now:
+        raise UnauthenticatedError(
+            f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy="Ask an admin for another."
+        )
+    return token
+
+
+def _target(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    query: bytes = request.scope.get("query_string", b"")
+    return (raw + b"?" + query if query else raw).decode("latin-1")
+
+
+def _known_worker(office: Office, signed: SignedRequest, signature: str) -> Worker:
+    with office.reading() as desk:
+        worker = identities.worker(desk.session, signed.worker)
+    if worker is None:
+        raise UnsignedRequestError(f"no worker {signed.worker!r} is enrolled", remedy="Enrol it with its public key.")
+    signed.verify(signature, worker.public_key)
+    if worker.revoked_at is not None:
+        raise ForbiddenError(f"the key of worker {worker.name} was revoked")
+    return worker
+
+
+def _check_fresh(office: Office, signed: SignedRequest) -> None:
+    with office.writing() as desk:
+        ahead = signed.time - desk.now.timestamp()
+        if abs(ahead) > WINDOW.total_seconds():
+            raise UnsignedRequestError(
+                f"the request was signed {abs(ahead):.0f} s {'after' if ahead > 0 else 'before'} the farm's own time",
+                remedy="Set the worker's clock, or the farm's.",
+            )
+        made = datetime.fromtimestamp(signed.time, UTC)
+        fresh = identities.use_nonce(
+            desk.session, worker=signed.worker, nonce=signed.nonce, expires_at=made + 2 * WINDOW
+        )
+        if not fresh:
+            raise UnsignedRequestError("the request was sent before: its nonce is used")
+        identities.worker_seen(desk.session, signed.worker, now=desk.now)

@@ -1,0 +1,139 @@
+"""Errors as answers: one table says which status each has, one form carries them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from farm.api.log_lines import InvalidLogError
+from farm.api.signing import UnsignedRequestError
+from farm.api.wire import ErrorWire, ProblemWire
+from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
+from farm.control.leases import LeaseLostError
+from farm.control.log_store import LogOffsetError, LogTooLongError
+from farm.control.requests import JobStateError, UnknownJobError
+from farm.errors import FarmError
+from farm.recipe.errors import RecipeError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+_log = logging.getLogger("farm.web")
+
+
+class UnauthenticatedError(FarmError):
+    """Nobody knows who is asking."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(FarmError):
+    """It is known who is asking, and he may not."""
+
+    code = "forbidden"
+
+
+class NotFoundError(FarmError):
+    """There is nothing of this name or number."""
+
+    code = "not-found"
+
+
+class BodyTooLargeError(FarmError):
+    """A body is larger than it may be, or than it said."""
+
+    code = "body-too-large"
+
+
+class BodyTooSlowError(FarmError):
+    """A body does not arrive in time."""
+
+    code = "body-too-slow"
+
+
+# The first that fits counts; whatever else is a FarmError was said about what the request asked for: 422.
+_STATUS: tuple[tuple[type[FarmError], int], ...] = (
+    (UnauthenticatedError, 401),
+    (UnsignedRequestError, 401),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (UnknownJobError, 404),
+    (MissingBlobError, 404),
+    (BodyTooSlowError, 408),
+    (LeaseLostError, 409),
+    (JobStateError, 409),
+    (LogOffsetError, 409),
+    (BodyTooLargeError, 413),
+    (LogTooLongError, 413),
+    (BlobMismatchError, 422),
+    (InvalidLogError, 422),
+    (CorruptBlobError, 500),
+    (FarmError, 422),
+)
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error in the one form."""
+    app.add_exception_handler(FarmError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(Exception, _answer)
+
+
+def error_response(status: int, code: str, message: str, **values: Any) -> Response:
+    """Return an answer in the form of `ErrorWire`."""
+    body = ErrorWire(code=code, message=message, **values).model_dump_json()
+    return Response(body, status_code=status, media_type="application/json")
+
+
+def status_of(error: FarmError) -> int:
+    """Return the HTTP status of an error."""
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, FarmError):
+        response = error_response(
+            status_of(error),
+            error.code,
+            error.message,
+            remedy=error.remedy,
+            problems=_problems(error),
+            detail={"size": error.size} if isinstance(error, LogOffsetError) else {},
+        )
+        if response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    if isinstance(error, RequestValidationError):
+        return error_response(422, "invalid-request", "; ".join(_told(each) for each in error.errors()[:10]))
+    if isinstance(error, HTTPException):
+        return error_response(error.status_code, "http", str(error.detail))
+    # What went wrong inside is told to the operator's log, not to whoever asked.
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return error_response(500, "internal", "the farm failed to answer; its log says why")
+
+
+def _problems(error: FarmError) -> tuple[ProblemWire, ...]:
+    if not isinstance(error, RecipeError):
+        return ()
+    return tuple(
+        ProblemWire(
+            file=problem.place.file,
+            line=problem.place.line,
+            column=problem.place.column,
+            message=problem.message,
+            remedy=problem.remedy,
+            excerpt=problem.excerpt[:500],
+            length=problem.length,
+        )
+        for problem in error.problems
+    )
+
+
+def _told(problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where[:200]}: {problem['msg']}"
