@@ -34,7 +34,7 @@ class TreeWriter:
         self._file = -1
         self._masked = _hides_modes(descriptor)
         if self._masked:
-            os.fchmod(descriptor, 0o755)  # noqa: S103 - the packages are for everybody to read
+            os.fchmod(descriptor, 0o755)
 
     def __enter__(self) -> TreeWriter:
         return self

@@ -1,0 +1,142 @@
+"""Loading images into a Docker Engine, sending only what its image store will not do without.
+
+Debian's engine keeps images in a graph driver, which takes an archive that leaves out layers whose chain it has. An
+engine with the containerd store refuses such an archive, so it is sent everything. The engine says which it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import docker
+import docker.errors
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from farm.names import Digest
+
+_CONTAINERD = "io.containerd.snapshotter.v1"
+_MISSING_LAYER = "no such file"
+
+
+class ImageLoadError(FarmError):
+    """The engine did not take an image, or took it for another; `reference` is what it was to be called."""
+
+    code = "image-load"
+
+    def __init__(self, reference: str, why: str) -> None:
+        super().__init__(
+            f"the Docker Engine did not load {reference}: {why}",
+            remedy="Look at the engine's log and its free disk space, then repeat.",
+        )
+        self.reference = reference
+
+
+class LoadableImage(Protocol):
+    """What the image store has to know of an image; `farm.oci` makes such images."""
+
+    @property
+    def image_id(self) -> Digest:
+        """The digest of its configuration."""
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of its OCI manifest."""
+
+    @property
+    def diff_ids(self) -> tuple[Digest, ...]:
+        """The digests of its uncompressed layers, lowest first."""
+
+
+class ArchiveOf(Protocol):
+    """Makes the archive of the image, leaving out the content of the layers `without`."""
+
+    def __call__(self, *, without: frozenset[Digest]) -> Iterable[bytes]:
+        """Give the archive in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An image in the engine: the id to run it by, and how many of its layers had to be sent."""
+
+    id: Digest
+    layers_sent: int
+
+
+class ImageStore:
+    """The image store of one engine."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client = client
+        self._containerd = uses_containerd(client.info())
+
+    def load(self, image: LoadableImage, archive: ArchiveOf, *, reference: str) -> Loaded:
+        """See that the engine has the image under the name `reference` (`name:tag`), and return what to run it by.
+
+        An image that is there already is only named. Raises `ImageLoadError`, `docker.errors.DockerException`, and
+        what making the archive raises.
+        """
+        wanted = image.digest if self._containerd else image.image_id
+        if self._inspect(wanted):
+            self._name(wanted, reference)
+            return Loaded(wanted, 0)
+        known = frozenset() if self._containerd else present_layers(image.diff_ids, self._chains())
+        problem = self._send(archive(without=known))
+        if known and _MISSING_LAYER in problem:
+            # An image was removed since its layers were looked up.
+            known = frozenset()
+            problem = self._send(archive(without=known))
+        if problem:
+            raise ImageLoadError(reference, problem)
+        found = self._inspect(reference)
+        if found.get("Id") != wanted:
+            raise ImageLoadError(reference, f"it is now {found.get('Id', 'nothing')}, and not {wanted}")
+        return Loaded(wanted, sum(diff_id not in known for diff_id in image.diff_ids))
+
+    def _send(self, archive: Iterable[bytes]) -> str:
+        """Load an archive; return what the engine complains of (it answers 200 before it knows), or nothing."""
+        # An empty piece would end a chunked request.
+        pieces = (piece for piece in archive if piece)
+        events: Iterator[dict[str, Any]] = self._client.load_image(pieces)  # type: ignore[no-untyped-call]
+        complaints = [event.get("error") or event.get("message") for event in events]
+        return "; ".join(str(complaint) for complaint in complaints if complaint)
+
+    def _inspect(self, name: str) -> Mapping[str, Any]:
+        try:
+            found: Mapping[str, Any] = self._client.inspect_image(name)  # type: ignore[no-untyped-call]
+        except docker.errors.ImageNotFound:
+            return {}
+        return found
+
+    def _name(self, image: Digest, reference: str) -> None:
+        name, _, tag = reference.rpartition(":")
+        self._client.tag(image, name, tag, force=True)
+
+    def _chains(self) -> Iterator[Sequence[str]]:
+        """Give the layers of each image that the engine has, lowest first."""
+        for image in self._client.images(quiet=True):
+            root = self._inspect(image).get("RootFS") or {}
+            yield root.get("Layers") or ()
+
+
+def uses_containerd(info: Mapping[str, Any]) -> bool:
+    """Say whether an engine keeps its images in containerd, from what `GET /info` answers."""
+    return any(_CONTAINERD in pair for pair in info.get("DriverStatus") or ())
+
+
+def present_layers(diff_ids: Sequence[Digest], chains: Iterable[Sequence[str]]) -> frozenset[Digest]:
+    """Return the layers of an image that an engine has *in the chain below them*, which is all that it can reuse.
+
+    A layer that lies in one image on two different chains is sent.
+    """
+    longest = 0
+    for chain in chains:
+        length = 0
+        while length < min(len(chain), len(diff_ids)) and chain[length] == diff_ids[length]:
+            length += 1
+        longest = max(longest, length)
+    return frozenset(diff_ids[:longest]) - frozenset(diff_ids[longest:])

@@ -1,0 +1,120 @@
+"""An OCI image of a composition: the same packages, links and configuration give the same image, in whatever order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.names import Digest, canonical_json
+from farm.oci.grouped_layer import grouped_layer
+from farm.oci.image_config import ImageConfig, configuration
+from farm.oci.layer import TAR, TAR_ZSTD, Layer
+from farm.oci.links_layer import links_layer
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.blobs import BlobStore
+    from farm.compat import Composition
+    from farm.oci.package_archive import PackageArchive
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+MOST_PACKAGE_LAYERS = 120
+"""Layers that packages may take. Engines stop at 125 or 127, and the links and the user's own files want theirs."""
+
+
+class PackageArchiveError(FarmError):
+    """The archives that are given are not those of the composition."""
+
+    code = "package-archive"
+
+    def __init__(self, store: str, why: str) -> None:
+        super().__init__(f"the image cannot be made: {store}: {why}")
+        self.store = store
+
+
+@dataclass(frozen=True, slots=True)
+class OciImage:
+    """An image whose blobs are all in one store: configuration, manifest, and layers, lowest first."""
+
+    config: BlobRef
+    manifest: BlobRef
+    layers: tuple[Layer, ...]
+
+    @property
+    def image_id(self) -> Digest:
+        """The digest of the configuration: what Docker's graph-driver store calls the image."""
+        return self.config.digest
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the manifest: what registries, and Docker's containerd store, call the image."""
+        return self.manifest.digest
+
+    @property
+    def diff_ids(self) -> tuple[Digest, ...]:
+        """The digests of the uncompressed layers, lowest first."""
+        return tuple(layer.diff_id for layer in self.layers)
+
+
+def image_from(
+    composition: Composition,
+    archives: Iterable[PackageArchive],
+    config: ImageConfig,
+    store: BlobStore,
+    *,
+    files: Layer | None = None,
+) -> OciImage:
+    """Make the image of a composition, and put what it adds (links, configuration, manifest) into the store.
+
+    `archives` are those of the composition's packages, in any order, their blobs in the store. `files` is a layer of
+    the user's own, put on top. Raises `PackageArchiveError` when an archive is missing, left over, or not the
+    composition's.
+    """
+    layers = _package_layers(_matched(composition, archives), store)
+    links = links_layer(composition.forest)
+    blob = BlobRef(store.put_bytes(links), len(links))
+    layers.append(Layer(blob.digest, blob, TAR, "links"))
+    if files is not None:
+        layers.append(files)
+    config_blob = _put(store, configuration(config, layers))
+    manifest = {
+        "config": {"digest": config_blob.digest, "mediaType": CONFIG, "size": config_blob.size},
+        "layers": [layer.descriptor() for layer in layers],
+        "mediaType": MANIFEST,
+        "schemaVersion": 2,
+    }
+    return OciImage(config_blob, _put(store, canonical_json(manifest)), tuple(layers))
+
+
+def _matched(composition: Composition, archives: Iterable[PackageArchive]) -> list[PackageArchive]:
+    by_store = {archive.store: archive for archive in archives}
+    for package in composition.packages:
+        if package.store not in by_store:
+            raise PackageArchiveError(package.store, "its archive is missing")
+        if by_store[package.store].diff_id != package.diff_id:
+            raise PackageArchiveError(package.store, f"its archive is not {package.diff_id}")
+    for store in sorted(by_store.keys() - {package.store for package in composition.packages}):
+        raise PackageArchiveError(store, "it is not in the composition")
+    return list(by_store.values())
+
+
+def _package_layers(archives: list[PackageArchive], store: BlobStore) -> list[Layer]:
+    """Give each package a layer, the largest lowest, by store path where they are equal.
+
+    An engine unpacks anew what lies above a changed layer, so what is dear to unpack lies low. Of more than
+    `MOST_PACKAGE_LAYERS` packages the smallest share the topmost one.
+    """
+    ordered = sorted(archives, key=lambda archive: (-archive.content_bytes, archive.store))
+    alone = len(ordered) if len(ordered) <= MOST_PACKAGE_LAYERS else MOST_PACKAGE_LAYERS - 1
+    layers = [Layer(archive.diff_id, archive.blob, TAR_ZSTD, archive.store) for archive in ordered[:alone]]
+    if ordered[alone:]:
+        layers.append(grouped_layer(ordered[alone:], store))
+    return layers
+
+
+def _put(store: BlobStore, document: bytes) -> BlobRef:
+    return BlobRef(store.put_bytes(document), len(document))

@@ -1,0 +1,59 @@
+"""How a container image is to be run, and the configuration document that says so. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.names import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.names import Platform
+    from farm.oci.layer import Layer
+
+CREATED = "1980-01-01T00:00:00Z"
+"""The one time in every image: that of the archives' files. An image is as old as nothing."""
+_PATH = ("PATH", "/usr/bin:/usr/sbin")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What a runtime is told: the process, its environment as (name, value), user, directory, and labels."""
+
+    platform: Platform
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    working_directory: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+def configuration(config: ImageConfig, layers: Sequence[Layer]) -> bytes:
+    """Return the image's configuration (OCI image specification, config.md), whose digest is Docker's image id.
+
+    Environment and labels are sorted by name; a PATH is added where the environment has none. The history names
+    what each layer holds.
+    """
+    environment = dict([_PATH, *config.environment])
+    settings: dict[str, Any] = {"Env": [f"{name}={value}" for name, value in sorted(environment.items())]}
+    optional = {
+        "Cmd": list(config.command),
+        "Entrypoint": list(config.entrypoint),
+        "Labels": dict(config.labels),
+        "User": config.user,
+        "WorkingDir": config.working_directory,
+    }
+    settings.update({name: value for name, value in optional.items() if value})
+    return canonical_json(
+        {
+            "architecture": config.platform.architecture,
+            "config": settings,
+            "created": CREATED,
+            "history": [{"created": CREATED, "created_by": layer.holds} for layer in layers],
+            "os": config.platform.os,
+            "rootfs": {"diff_ids": [layer.diff_id for layer in layers], "type": "layers"},
+        }
+    )
