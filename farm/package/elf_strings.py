@@ -35,21 +35,28 @@ class ElfStrings:
 
     def at(self, offset: int) -> str:
         """Return one string."""
-        return self.all_at((offset,))[0]
+        if not 0 <= offset < len(self._text):
+            raise InvalidElfError("a name lies outside the string table")
+        name = self._text[offset : self._text.find("\0", offset)]
+        self._spend(len(name))
+        return name if self._ascii else _utf8(name)
 
     def all_at(self, offsets: Sequence[int]) -> list[str]:
-        """Return the strings at these offsets, in their order."""
-        if offsets and not 0 <= min(offsets) <= max(offsets) < len(self._text):
+        """Return the strings at these offsets, of which none is negative, in their order."""
+        if max(offsets, default=0) >= len(self._text):
             raise InvalidElfError("a name lies outside the string table")
         names: list[str] = []
         text, find = self._text, self._text.find
         for start in range(0, len(offsets), _BATCH):
             batch = [text[offset : find("\0", offset)] for offset in offsets[start : start + _BATCH]]
-            self._budget -= sum(map(len, batch))
-            if self._budget < 0:
-                raise InvalidElfError("its names are far longer than its string table")
+            self._spend(sum(map(len, batch)))
             names += batch
         return names if self._ascii else [_utf8(name) for name in names]
+
+    def _spend(self, characters: int) -> None:
+        self._budget -= characters
+        if self._budget < 0:
+            raise InvalidElfError("its names are far longer than its string table")
 
 
 def _utf8(latin: str) -> str:

@@ -26,6 +26,7 @@ _BINDINGS = _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _VISIBLE = _DEFAULT, _PROTECTED = 0, 3
 _IS_IMPORT, _IS_EXPORT, _IS_WEAK = 1, 2, 4
 _ROLES = bytes(range(8))
+_WEAKNESS = tuple(bool(role & _IS_WEAK) for role in _ROLES)
 _IMPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_IMPORT) for role in _ROLES))
 _EXPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_EXPORT) for role in _ROLES))
 
@@ -95,7 +96,7 @@ def _imports(
         names,
         map(version_of.__getitem__, indices),
         map(library_of.__getitem__, indices),
-        map(bool, map(_IS_WEAK.__and__, roles)),
+        map(_WEAKNESS.__getitem__, roles),
         strict=True,
     )
     return tuple(map(tuple.__new__, repeat(ImportedSymbol), columns))

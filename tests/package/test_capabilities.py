@@ -64,9 +64,11 @@ class TestProvides:
         assert f"interpreter:{LOADER}" in provides
         assert {"interpreter:/usr/bin/sh", "command:sh"} <= set(provides)
 
-    def test_a_declared_link_to_nothing_provides_nothing(self) -> None:
-        links = (("usr/bin/sh", "bin/gone"),)
-        assert derive_capabilities(LIBZ.manifest, PackageFacts(), links=links).provides == ()
+    @pytest.mark.parametrize("path", ["bin/gone", "lib/loop", "lib/libz.so.1"])
+    def test_a_declared_link_to_nothing_that_runs_makes_no_command(self, path: str) -> None:
+        links = (("usr/bin/sh", path),)
+        package = tree({"lib/loop": "loop", "lib/libz.so.1": b""})
+        assert derive_capabilities(package.manifest, PackageFacts(), links=links).provides == ()
 
 
 class TestRequires:

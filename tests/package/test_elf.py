@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.package import ElfFacts, InvalidElfError, read_elf
+from farm.package import ElfFacts, InvalidElfError, Symbol, read_elf
 from tests.package.elftools_reference import reference_facts
 from tests.package.machine_files import elf_files, sample
 
@@ -68,6 +68,12 @@ class TestWhatItTells:
         struct.pack_into("<H", whole, 60, 0)
         assert read_elf(whole) == expected
 
+    @pytest.mark.parametrize(("visibility", "exported"), [(0, True), (1, False), (2, False), (3, True)])
+    def test_only_what_is_visible_outside_is_exported(self, visibility: int, *, exported: bool) -> None:
+        facts = read_elf(overlapping_names(symbols=1, length=3, visibility=visibility))
+        assert facts is not None
+        assert facts.exports == ((Symbol("xxx"),) if exported else ())
+
     def test_a_separate_debug_file_has_no_dynamic_facts(self) -> None:
         assert read_elf((EXAMPLES / "separate.debug").read_bytes()) == ElfFacts()
 
@@ -114,7 +120,7 @@ class TestHostileInput:
             read_elf(overlapping_names(symbols=2, length=200_000))
 
 
-def overlapping_names(*, symbols: int, length: int) -> bytes:
+def overlapping_names(*, symbols: int, length: int, visibility: int = 0) -> bytes:
     """A small 64-bit file in which each symbol's name is the whole string table."""
     base, dynamic = 0, 64 + 2 * 56
     strings = dynamic + 5 * 16
@@ -129,7 +135,7 @@ def overlapping_names(*, symbols: int, length: int) -> bytes:
     dynamic_segment = struct.pack("<IIQQQQQQ", 2, 4, dynamic, dynamic, dynamic, 80, 80, 8)
     content = header + load + dynamic_segment + b"".join(struct.pack("<qQ", *tag) for tag in tags)
     content += (b"\0" + b"x" * length + b"\0").ljust(table - strings, b"\0")
-    content += struct.pack("<IBBHQQ", 1, 0x12, 0, 1, 0, 0) * symbols
+    content += struct.pack("<IBBHQQ", 1, 0x12, visibility, 1, 0, 0) * symbols
     return content + struct.pack("<II", 1, symbols)
 
 
