@@ -8,6 +8,7 @@ import click
 
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
 
 
 @click.command()
@@ -27,9 +28,9 @@ def install(packages: tuple[str, ...], root: Path, channel: str) -> None:
     """
     from farm.cli.progress import downloads
     from farm.client.generations import Generation, Root, describe_packages
-    from farm.client.host import Host, composition_of
+    from farm.client.host import composition_of
 
-    host, place = Host(Settings.from_environment().state), Root(root.absolute())
+    host, place = open_host(Settings.from_environment()), Root(root.absolute())
     catalogue = host.catalogue(channel)
     before = place.current()
     asked = tuple(sorted({*packages, *(before.asked if before else ())}))

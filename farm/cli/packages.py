@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
     from farm.client.catalogue import VerifiedPackage
@@ -28,9 +29,8 @@ def search(text: str, channel: str, as_json: bool) -> None:
       farm search json
     """
     from farm.cli.rendering import human_size, table
-    from farm.client.host import Host
 
-    catalogue = Host(Settings.from_environment().state).catalogue(channel)
+    catalogue = open_host(Settings.from_environment()).catalogue(channel)
     wanted = text.lower()
     found = sorted(
         (each for each in catalogue.entries() if wanted in each.name or wanted in each.summary.lower()),
@@ -54,9 +54,8 @@ def info(name: str, channel: str, as_json: bool) -> None:
     Example:
       farm info jq
     """
-    from farm.client.host import Host
 
-    catalogue = Host(Settings.from_environment().state).catalogue(channel)
+    catalogue = open_host(Settings.from_environment()).catalogue(channel)
     package = next(each for each in catalogue.verified([name]) if each.entry.name == name)
     if as_json:
         click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))

@@ -10,6 +10,7 @@ import click
 
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -41,12 +42,12 @@ def run(
     names, command = _split(sys.argv, packages)
     from farm.cli.progress import downloads
     from farm.client import late_binding
-    from farm.client.host import Host, composition_of
+    from farm.client.host import composition_of
     from farm.engine.empty_image import EmptyImage
     from farm.engine.sandbox import connect
 
     settings = Settings.from_environment()
-    host = Host(settings.state)
+    host = open_host(settings)
     catalogue = host.catalogue(channel)
     verified = catalogue.verified(names)
     composition = composition_of(verified)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
 
 
 @click.command()
@@ -18,10 +19,9 @@ def subscribe(address: str, channel: str, fingerprint: str) -> None:
     Example:
       farm subscribe http://127.0.0.1:8460/repository edge --fingerprint sha256:…
     """
-    from farm.client.host import Host
     from farm.names import Digest
 
-    host = Host(Settings.from_environment().state)
+    host = open_host(Settings.from_environment())
     subscription = host.subscriptions.subscribe(address, channel, Digest(fingerprint))
     release = host.catalogue(str(subscription)).release
     click.echo(f"subscribed to {subscription}: release {release.number} of {release.released_at}")

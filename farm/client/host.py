@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Host:
-    """The subscriber's state below one directory."""
+    """The subscriber's state in one directory; `shared` is what all states of the machine share, verified by digest."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, shared: Path) -> None:
         self.state = state
-        self.blobs = BlobStore(state / "blobs")
-        self.cache = PackageCache(state / "packages")
+        self.blobs = BlobStore(shared / "blobs")
+        self.cache = PackageCache(shared / "packages")
         self.subscriptions = Subscriptions(state)
 
     def catalogue(self, channel: str = "") -> Catalogue:
@@ -42,7 +42,7 @@ class Host:
 
         Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
         """
-        missing = [each for each in packages if self.cache.path(each.store) is None]
+        missing = [each for each in packages if not self.cache.path(each.store).exists()]
         wanted = [(each.entry.archive, f"archive of {each.entry.name}") for each in missing]
         catalogue.downloads.ensure_all(wanted, progress)
         return {each.store: self._unpacked(each) for each in packages}

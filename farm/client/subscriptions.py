@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from farm.client.readers import open_reader
 from farm.errors import FarmError
@@ -15,9 +16,6 @@ from farm.names import Digest, PackageName
 from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError, check_fingerprint
 from farm.trust.layout import METADATA
 from farm.trust.repository import replace_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _LARGEST_ROOT = 512_000
 
@@ -64,7 +62,8 @@ class Subscriptions:
                 "network", f"cannot read the root metadata at {address}: {error}", "Check the address and the network."
             ) from error
         check_fingerprint(root, fingerprint)
-        release, _ = ChannelMetadata(self._folder / ".new" / fingerprint.hex, root, reader).newest(channel)
+        with tempfile.TemporaryDirectory() as first:
+            release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
         # The signed release says whose it is; as a name it goes into paths, so its form is checked.
         PackageName(release.distribution, "any")
         subscription = Subscription(release.distribution, channel, address, fingerprint)

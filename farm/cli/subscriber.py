@@ -1,0 +1,16 @@
+"""The subscriber's host, as the settings place it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from farm.cli.settings import Settings
+    from farm.client.host import Host
+
+
+def open_host(settings: Settings) -> Host:
+    """Return the subscriber's state with what this machine shares."""
+    from farm.client.host import Host
+
+    return Host(settings.state, settings.host)

@@ -1,0 +1,164 @@
+"""From a published channel to a root: what is installed, what is shared, and what one altered byte does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.client.catalogue import BrokenReleaseError, UnknownPackageError
+from farm.client.generations import RootError
+from farm.client.host import Host
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.provenance import ProvenanceError
+from tests.client.distribution import SmallDistribution
+from tests.client.installing import install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def subscribe(host: Host, distribution: SmallDistribution) -> None:
+    assert distribution.founded is not None
+    host.subscriptions.subscribe(str(distribution.public), "edge", distribution.founded.fingerprint)
+
+
+def test_a_package_is_installed_with_what_it_needs(distribution: SmallDistribution, host: Host, tmp_path: Path) -> None:
+    subscribe(host, distribution)
+    root = tmp_path / "root"
+    state = install(host, root, "greet")
+    assert [store.rsplit("-", 2)[0] for _, store in state.packages] == ["greet", "say"]
+    assert (root / "usr/bin/greet").read_text() == "#!/usr/bin/say\n"
+    assert (root / "bin/greet").resolve().is_relative_to(root)
+    assert (root / "etc/say.conf").read_text() == "loud\n"
+    assert (root / "usr/share/greet/words/hello").read_text() == "hello\n"
+    assert not (root / "usr/share/alone").exists()
+
+
+def test_links_are_the_same_from_inside_and_outside(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    root = tmp_path / "root"
+    install(host, root, "greet")
+    for link in [path for path in root.rglob("*") if path.is_symlink()]:
+        assert not str(link.readlink()).startswith("/")
+        assert link.resolve().is_relative_to(root.resolve())
+
+
+def test_a_second_state_is_a_new_generation_beside_the_old(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    root = tmp_path / "root"
+    install(host, root, "alone")
+    distribution.package("alone", {"share/alone/file": "other\n"}, version="2.0")
+    distribution.publish()
+    second = install(host, root, "alone")
+    assert second.number == 2
+    assert (root / "usr/share/alone/file").read_text() == "other\n"
+    assert (root / ".farm/generations/1/usr/share/alone/file").read_text() == "alone\n"
+
+
+def test_files_are_shared_with_the_cache_of_the_host(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    install(host, tmp_path / "one", "alone")
+    install(host, tmp_path / "two", "alone")
+    assert (tmp_path / "one/usr/share/alone/file").stat().st_ino == (
+        tmp_path / "two/usr/share/alone/file"
+    ).stat().st_ino
+
+
+def test_a_directory_that_holds_something_else_is_left_alone(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    (tmp_path / "root" / "usr").mkdir(parents=True)
+    with pytest.raises(RootError, match="is not farm's"):
+        install(host, tmp_path / "root", "alone")
+
+
+def test_an_unknown_package_is_named_with_its_neighbours(distribution: SmallDistribution, host: Host) -> None:
+    subscribe(host, distribution)
+    with pytest.raises(UnknownPackageError, match="no package gret") as caught:
+        host.catalogue().verified(["gret"])
+    assert "greet" in caught.value.remedy
+
+
+def test_a_package_of_a_builder_that_is_not_allowed_is_refused(tmp_path: Path, host: Host) -> None:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("stranger", {"share/x/y": "z"}, signed_by=CryptoSigner.generate_ed25519())
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key"):  # the signer itself refuses it
+        distribution.publish()
+    distribution.publish(checked=False)
+    subscribe(host, distribution)
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
+        host.catalogue().verified(["stranger"])
+
+
+def test_a_package_from_another_recipe_than_the_release_names_is_refused(tmp_path: Path, host: Host) -> None:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("other", {"share/x/y": "z"}, recipe=Digest.of(b"another recipe"))
+    with pytest.raises(ProvenanceError, match="built from recipe"):
+        distribution.publish()
+    distribution.publish(checked=False)
+    subscribe(host, distribution)
+    with pytest.raises(ProvenanceError, match=r"dist.example.org/other 1.0-1 does not vouch for it: .*recipe"):
+        host.catalogue().verified(["other"])
+
+
+def test_a_release_whose_packages_conflict_is_refused_by_the_client_too(tmp_path: Path, host: Host) -> None:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("one", {"bin/tool": "1"}, requires=("package:two",))
+    distribution.package("two", {"bin/tool": "2"})
+    distribution.publish()  # the signer looks at packages, the proof is the pipeline's: and the client's
+    subscribe(host, distribution)
+    with pytest.raises(BrokenReleaseError, match=r"one 1.0-1 and two 1.0-1 both claim /usr/bin/tool"):
+        host.catalogue().verified(["one"])
+
+
+def fetched_files(distribution: SmallDistribution) -> list[Path]:
+    """Return every file that an install of `greet` reads, but the root, which is pinned on subscribing."""
+    public = distribution.public
+    blobs = []
+    for name in ("greet", "say"):
+        entry = distribution.entries[name][0]
+        blobs += [entry.descriptor, entry.archive, entry.manifest, entry.facts, entry.provenance]
+    assert distribution.released is not None
+    blobs.append(distribution.released.shard_of("greet"))
+    metadata = [
+        max((public / "metadata").glob(f"*{role}.json")) for role in ("timestamp", "snapshot", "targets", "edge")
+    ]
+    targets = [path for path in (public / "targets").rglob("*") if path.is_file()]
+    return [*metadata, *targets, *dict.fromkeys(distribution.blobs.path(blob.digest) for blob in blobs)]
+
+
+def test_one_byte_altered_in_any_file_that_an_install_fetches_stops_it(
+    distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    files = fetched_files(distribution)
+    assert len(files) >= 4 + 2 + 11
+    for number, path in enumerate(files):
+        host = Host(tmp_path / f"state{number}", tmp_path / f"shared{number}")
+        subscribe(host, distribution)
+        whole = path.read_bytes()
+        place = whole.index(b'"signed"') + 30 if path.parent.name == "metadata" else len(whole) // 2
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        root = tmp_path / f"root{number}"
+        with pytest.raises(FarmError) as caught:
+            install(host, root, "greet")
+        assert caught.value.remedy, f"{path.name}: {caught.value}"
+        assert not (root / ".farm" / "current").exists()
+        path.write_bytes(whole)
+        install(host, root, "greet")
+
+
+def test_the_wrong_fingerprint_subscribes_to_nothing(distribution: SmallDistribution, host: Host) -> None:
+    with pytest.raises(FarmError, match="fingerprint"):
+        host.subscriptions.subscribe(str(distribution.public), "edge", Digest.of(b"other"))
+    assert host.subscriptions.all() == ()
