@@ -20,17 +20,20 @@ class LibraryIndex:
     `prevailing` chooses among members that provide the same, as it does for capabilities.
     """
 
-    __slots__ = ("_files", "_loads", "_needs", "_prevailing", "_programs")
+    __slots__ = ("_direct", "_files", "_loads", "_needs", "_prevailing", "_programs")
 
     def __init__(self, prevailing: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
         self._prevailing = prevailing
         self._files: defaultdict[str, list[LinkedFile]] = defaultdict(list)
+        # What `directly` has found since the last change.
+        self._direct: dict[LinkedFile, tuple[LinkedFile, ...]] = {}
         self._programs: defaultdict[str, list[LinkedFile | None]] = defaultdict(list)
         self._needs: defaultdict[str, set[str]] = defaultdict(set)
         self._loads: defaultdict[str, set[str]] = defaultdict(set)
 
     def add(self, member: Member, files: Iterable[LinkedFile]) -> None:
         """Take the files of a member in."""
+        self._direct = {}
         for file in files:
             self._files[file.soname].append(file)
             for soname in file.needed:
@@ -42,6 +45,7 @@ class LibraryIndex:
 
     def remove(self, member: Member, files: Iterable[LinkedFile]) -> None:
         """Take them out again."""
+        self._direct = {}
         for file in files:
             self._files[file.soname].remove(file)
             for soname in file.needed:
@@ -72,6 +76,14 @@ class LibraryIndex:
         ]
         return found[0] if len(found) == 1 else self._choose(found, by)
 
+    def directly(self, file: LinkedFile) -> tuple[LinkedFile, ...]:
+        """Return the libraries that `file` itself needs, in its order, without those that are not there."""
+        known = self._direct.get(file)
+        if known is None:
+            found = (self.find(soname, file) for soname in file.needed)
+            known = self._direct[file] = tuple(library for library in found if library is not None)
+        return known
+
     def program(self, command: str, by: LinkedFile) -> tuple[bool, LinkedFile | None]:
         """Return whether some package has the command, and the ELF file that it runs, if it runs one."""
         choices = self._programs.get(command, ())
@@ -84,13 +96,12 @@ class LibraryIndex:
         complete = True
         waiting = list(loaded)
         for file in waiting:  # grows while it is walked
-            for soname in file.needed:
-                found = self.find(soname, file)
-                if found is None:
-                    complete = False
-                elif found not in loaded:
-                    loaded[found] = None
-                    waiting.append(found)
+            direct = self.directly(file)
+            complete = complete and len(direct) == len(file.needed)
+            for library in direct:
+                if library not in loaded:
+                    loaded[library] = None
+                    waiting.append(library)
         return waiting, complete
 
     def _choose(self, found: list[LinkedFile], by: LinkedFile) -> LinkedFile | None:

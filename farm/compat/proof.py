@@ -72,8 +72,6 @@ class Prover:
         self._libraries = LibraryIndex(self._capabilities.prevailing)
         self._claims = ClaimIndex(self._capabilities.prevailing)
         self._problems: dict[str, tuple[Problem, ...]] = {}
-        # Members with a problem, or with a hole in the closure of a file: nothing proven about them can be kept.
-        self._unsettled: set[str] = set()
         self.checked = 0
         self.change(add=members)
 
@@ -101,7 +99,8 @@ class Prover:
             self._take_in(name, member)
         for member in (*old.values(), *new.values()):
             self._claims.settle(member)
-        touched = self._touched(old, new, old_files) | self._unsettled
+        # About members with a problem nothing is proven that could be kept; their messages name others, too.
+        touched = self._touched(old, new, old_files) | self._problems.keys()
         self.checked = len(touched)
         for name in touched:
             self._check(self._members[name])
@@ -119,7 +118,6 @@ class Prover:
         self._claims.remove(member)
         del self._members[name], self._files[name]
         self._problems.pop(name, None)
-        self._unsettled.discard(name)
 
     def _touched(
         self, old: dict[str, Member], new: dict[str, Member], old_files: dict[str, tuple[LinkedFile, ...]]
@@ -181,19 +179,12 @@ class Prover:
 
     def _check(self, member: Member) -> None:
         problems: list[Problem] = list(self._unmet(member))
-        complete = True
         for file in self._files[member.name]:
-            found, all_there = prove_file(file, self._libraries, self._label)
-            problems += found
-            complete = complete and all_there
+            problems += prove_file(file, self._libraries, self._label)
         if problems:
             self._problems[member.name] = tuple(problems)
         else:
             self._problems.pop(member.name, None)
-        if problems or not complete:
-            self._unsettled.add(member.name)
-        else:
-            self._unsettled.discard(member.name)
 
     def _unmet(self, member: Member) -> Iterable[Problem]:
         asked: dict[str, str] = {}
@@ -210,7 +201,7 @@ class Prover:
                 unmet.add(capability)
         # A file can need what the descriptor does not speak of: another machine's library, one out of reach.
         for file in self._files[member.name]:
-            for soname in file.needed:
+            for soname in file.needed if len(self._libraries.directly(file)) < len(file.needed) else ():
                 if self._libraries.find(soname, file) is None:
                     unmet.add(f"soname:{soname}")
         if unmet:

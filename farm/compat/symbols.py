@@ -18,26 +18,35 @@ if TYPE_CHECKING:
     from farm.compat.linked_file import LinkedFile, Pair
 
 
-def prove_file(
-    file: LinkedFile, libraries: LibraryIndex, label: Callable[[str], str]
-) -> tuple[tuple[Problem, ...], bool]:
-    """Return what the file lacks, and whether all that it loads is there.
+def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Callable[[str], str]) -> tuple[Problem, ...]:
+    """Return what the file lacks of symbols and versions.
 
     Where a library is missing from its closure nothing is said of symbols: the library's absence is the news. A
     plugin whose loader is in no package of the set is loaded by nothing, and so lacks nothing.
     """
     if not file.loaders:
-        return _prove(file, (file,), "", libraries, label)
+        return () if _satisfied_directly(file, libraries) else _prove(file, (file,), "", libraries, label)
     problems: dict[Problem, None] = {}
-    complete = True
     for loader in file.loaders:
         present, program = libraries.program(loader, file)
         if present:
             start = (file,) if program is None else (file, program)
-            found, all_there = _prove(file, start, loader, libraries, label)
-            problems.update(dict.fromkeys(found))
-            complete = complete and all_there
-    return tuple(problems), complete
+            problems.update(dict.fromkeys(_prove(file, start, loader, libraries, label)))
+    return tuple(problems)
+
+
+def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
+    """Tell whether the libraries that the file itself names have all that it wants: mostly so, and quick to see."""
+    direct = {library.soname: library for library in libraries.directly(file)}
+    for soname, pairs in file.bound:
+        library = direct.get(soname)
+        if library is None or not library.exports.issuperset(pairs):
+            return False
+    for soname, version in file.demanded:
+        library = direct.get(soname)
+        if library is None or (library.versions and version not in library.versions):
+            return False
+    return all(any(name in library.exported for library in direct.values()) for name in file.loose)
 
 
 def _prove(
@@ -46,10 +55,10 @@ def _prove(
     loader: str,
     libraries: LibraryIndex,
     label: Callable[[str], str],
-) -> tuple[tuple[Problem, ...], bool]:
+) -> tuple[Problem, ...]:
     loaded, complete = libraries.reach(start)
     if not complete:
-        return (), False
+        return ()
     by_soname = {each.soname: each for each in reversed(loaded)}
     problems: list[Problem] = []
     told: set[Pair] = set()
@@ -63,7 +72,7 @@ def _prove(
         lacks = library is not None and library.versions and version not in library.versions
         if library is not None and lacks and (soname, version) not in told:
             problems.append(MissingVersion(label(file.owner), file.path, version, soname, label(library.owner)))
-    return tuple(problems), True
+    return tuple(problems)
 
 
 def _missing(

@@ -205,6 +205,106 @@ def test_a_loss_is_seen_through_the_libraries_of_others():
     assert prove_change(prover, add=[GLIBC]).holds
 
 
+def library(soname, *, name="", **facts):
+    return member(name or soname.split(".")[0], {f"lib/{soname}": elf(soname=soname, **facts)})
+
+
+def program(**facts):
+    return member("program", {"bin/program": elf(**facts)})
+
+
+EXTRAS = member("extras", {"lib/bash/x": PLUGIN}, plugins=[("lib/bash/*", "bash")])
+
+
+def owner_of_private(directory):
+    files = {"lib/liba.so.1": elf(soname="liba.so.1", needs=["libp.so.1"], rpath=[f"/usr/lib/{directory}"])}
+    private = {f"lib/{place}/libp.so.1": elf(soname="libp.so.1", exports=exports)
+               for place, exports in (("one", ["g"]), ("two", []))}  # fmt: skip
+    return member("liba", files | private)
+
+
+# Each a set that holds, and one member of it that takes something from another member that is not changed.
+LOSSES = {
+    "a library": ([program(needs=["liba.so.1"]), library("liba.so.1")], member("liba")),
+    "a symbol": (
+        [program(needs=["liba.so.1"], imports=["g"]), library("liba.so.1", exports=["g"])],
+        library("liba.so.1"),
+    ),
+    "a symbol behind another library": (
+        [
+            program(needs=["libb.so.1"], imports=["g"]),
+            library("libb.so.1", needs=["liba.so.1"]),
+            library("liba.so.1", exports=["g"]),
+        ],
+        library("liba.so.1"),
+    ),
+    "a needed library": (
+        [
+            program(needs=["libb.so.1"], imports=["g"]),
+            library("libb.so.1", needs=["liba.so.1"]),
+            library("liba.so.1", exports=["g"]),
+        ],
+        library("libb.so.1"),
+    ),
+    "a version": (
+        [program(needs=["liba.so.1"], demands=["liba.so.1@V2"]), library("liba.so.1", defines=["V1", "V2"])],
+        library("liba.so.1", defines=["V1"]),
+    ),
+    "the lack of versions": (
+        [program(needs=["liba.so.1"], demands=["liba.so.1@V2"]), library("liba.so.1")],
+        library("liba.so.1", defines=["V1"]),
+    ),
+    "a search path": (
+        [program(needs=["liba.so.1"], imports=["g"]), owner_of_private("one")],
+        owner_of_private("two"),
+    ),
+    "the machine": (
+        [program(needs=["liba.so.1"]), library("liba.so.1")],
+        library("liba.so.1", machine="aarch64"),
+    ),
+    "a loader's symbol": ([EXTRAS, BASH], member("bash", {"bin/bash": elf()})),
+    "a symbol of a loader's library": (
+        [
+            EXTRAS,
+            member("bash", {"bin/bash": elf(needs=["libr.so.1"])}),
+            library("libr.so.1", exports=["bash_builtin"]),
+        ],
+        library("libr.so.1"),
+    ),
+    "precedence": (
+        [
+            member("tool", requires=["command:grep"]),
+            member("grep", {"bin/grep": ""}, replaces=["busybox"]),
+            member("busybox", {"bin/grep": ""}),
+        ],
+        member("grep", {"bin/grep": ""}),
+    ),
+    "a command": ([member("tool", requires=["command:grep"]), member("grep", {"bin/grep": ""})], member("grep")),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_another_member_loses_by_a_change_is_found_and_found_again_when_it_is_back(loss):
+    start, change = LOSSES[loss]
+    prover = Prover(start)
+    assert prover.proof.holds
+    proof = prove_change(prover, add=[change])
+    victim = start[0].name
+    assert any(victim in problem.packages for problem in proof.problems)
+    assert proof == prove(the_set(*start).changed(add=[change]))
+    assert prove_change(prover, add=start[1:]).holds
+
+
+def test_a_version_that_is_demanded_of_a_library_without_any_is_only_a_warning():
+    assert problems(program(needs=["liba.so.1"], demands=["liba.so.1@V2"]), library("liba.so.1")) == []
+
+
+def test_a_library_that_comes_fills_the_hole_for_those_behind_it():
+    prover = Prover([program(needs=["liba.so.1"], imports=["g"]), library("liba.so.1", needs=["libb.so.1"])])
+    assert [problem.code for problem in prover.proof.problems] == ["missing-soname"]
+    assert [problem.code for problem in prove_change(prover, add=[library("libb.so.1")]).problems] == ["missing-symbol"]
+
+
 def test_problems_can_be_kept_as_json():
     (problem,) = prove(the_set(jq(), oniguruma(exports=()), GLIBC)).problems
     assert problem.to_dict() == {

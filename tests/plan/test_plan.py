@@ -72,3 +72,8 @@ def test_a_plan_cannot_hold_two_builds_of_one_package():
 def test_the_store_of_a_dependency_is_its_name_version_and_tree():
     zlib = DEPENDENCIES[1]
     assert zlib.store == f"zlib-1.0-{zlib.tree.store_key}"
+
+
+def test_the_protocol_of_the_worker_is_an_input():
+    assert replace(planned(), protocol=2).digest != planned().digest
+    assert Plan.from_json(replace(planned(), protocol=2).to_json()).protocol == 2
