@@ -3,10 +3,12 @@
 # Constant. Each step is a directory that holds `script`, and NUL-separated `arguments` and `environment`, so that no
 # value is ever part of a shell's text. A marker line on both streams says which step begins.
 #
-# usage: driver.bash NONCE STEPS
+# usage: driver.bash NONCE STEPS DIRECTORY   (each step starts in DIRECTORY, which is made)
 set -eu
 umask 022
 nonce=$1
+mkdir -p "$3"
+cd "$3"
 for step in "$2"/*; do
     number=${step##*/}
     mapfile -d '' -t arguments <"$step/arguments"

@@ -43,8 +43,8 @@ class DriverScript:
     bind: Bind
 
 
-def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str) -> DriverScript:
-    """Write the driver and its steps into an empty directory. Raises `UnusableStepError`.
+def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir: str) -> DriverScript:
+    """Write the driver and its steps, which start in `workdir`, into an empty directory. Raises `UnusableStepError`.
 
     `nonce` is a random text that marks the driver's own lines. A build that looks for it can find it; all that it gains
     is to file lines of its own log under another of its own steps.
@@ -60,7 +60,7 @@ def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str) -> Drive
                 raise UnusableStepError(f"the step {step.name} sets {name!r}, which is no name of a variable")
         (place / "environment").write_bytes(_separated(step, [f"{name}={value}" for name, value in step.environment]))
     _make_readable(directory)
-    command = ("/usr/bin/bash", f"{DRIVER_PLACE}/driver.bash", nonce, f"{DRIVER_PLACE}/steps")
+    command = ("/usr/bin/bash", f"{DRIVER_PLACE}/driver.bash", nonce, f"{DRIVER_PLACE}/steps", workdir)
     return DriverScript(command, Bind(directory, DRIVER_PLACE))
 
 

@@ -70,6 +70,12 @@ class Sandbox:
         self._worker = worker
         self.runtime = runtime
 
+    def describe(self) -> dict[str, str]:
+        """Return which engine and runtime run the containers, for the provenance. Raises `SandboxUnavailableError`."""
+        with _engine("tell its version"):
+            version = self._client.version()["Version"]
+            return {"docker": version, "runtime": self.runtime or self._client.info()["DefaultRuntime"]}
+
     def run(
         self,
         spec: SandboxSpec,

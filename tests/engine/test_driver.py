@@ -20,7 +20,7 @@ NONCE = "0123456789abcdef"
 
 def run_steps(directory: Path, *steps: Step) -> tuple[int, list[LogRecord], StepLog]:
     """Run the real driver with the machine's own bash."""
-    driver = write_driver(directory, steps, nonce=NONCE)
+    driver = write_driver(directory, steps, nonce=NONCE, workdir=str(directory / "work"))
     command = [part.replace("/run/farm", str(directory)) for part in driver.command]
     done = subprocess.run(command, capture_output=True, check=False, env={"PATH": os.environ["PATH"], "TOP": "1"})
     records: list[LogRecord] = []
@@ -72,6 +72,11 @@ def test_no_variable_goes_from_one_step_to_the_next(tmp_path: Path) -> None:
     assert run_steps(tmp_path, first, second)[1][0].text == "none none none 1"
 
 
+def test_each_step_starts_in_the_same_directory(tmp_path: Path) -> None:
+    _, records, _ = run_steps(tmp_path, Step("one", "pwd; cd /"), Step("two", "pwd"))
+    assert [record.text for record in records] == [str(tmp_path / "work")] * 2
+
+
 def test_a_step_finds_no_input_to_wait_for(tmp_path: Path) -> None:
     assert run_steps(tmp_path, Step("one", "cat"))[0] == 0
 
@@ -87,7 +92,7 @@ def test_a_step_finds_no_input_to_wait_for(tmp_path: Path) -> None:
 )
 def test_what_no_process_can_be_given_is_refused(tmp_path: Path, step: Step) -> None:
     with pytest.raises(UnusableStepError, match="one"):
-        write_driver(tmp_path, [step], nonce=NONCE)
+        write_driver(tmp_path, [step], nonce=NONCE, workdir="/")
 
 
 def test_a_step_that_ends_within_a_line_keeps_it(tmp_path: Path) -> None:

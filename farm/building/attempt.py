@@ -1,0 +1,162 @@
+"""One attempt at a build: fetch, compose, run the steps, stop, look at what was installed, capture, describe, sign."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.blobs import TreeChangedError, UnfitTreeError
+from farm.building.constant_environment import OUTPUT, build_environment
+from farm.building.errors import (
+    BuildCancelledError,
+    BuildFailedError,
+    EmptyOutputError,
+    LimitReachedError,
+    StepFailedError,
+    UnusableOutputError,
+)
+from farm.building.harvest import harvest
+from farm.building.ingredients import bind_sources, build_root, fetch_sources
+from farm.building.log_keeper import LogKeeper
+from farm.building.package_test import run_test
+from farm.engine.driver import StepLog, write_driver
+from farm.engine.output_volume import OutputFullError, OutputVolume
+from farm.engine.sandbox_spec import BUILD_USER, Bind, SandboxLimits, SandboxSpec, Scratch
+from farm.package import InvalidElfError, InvalidPkgConfigError, LayoutError
+from farm.plan import BuildOutcome
+from farm.recipe import SOURCE_DIRECTORY
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.building.log_keeper import LogSink
+    from farm.building.workshop import Workshop
+    from farm.engine.attempt_directory import AttemptDirectory
+    from farm.engine.sandbox_spec import SandboxResult
+    from farm.names import Digest
+    from farm.plan import BuildOrder, BuiltPackage
+
+__all__ = ["build", "run_test"]
+
+MB = 1 << 20
+# A container that outlives its time limit by so much has lost its worker.
+_GRACE_SECONDS = 600
+# What a line costs when it is kept, against what it is when it is printed.
+_RECORD_FACTOR = 4
+_UNUSABLE = (
+    UnfitTreeError,
+    TreeChangedError,
+    LayoutError,
+    EmptyOutputError,
+    OutputFullError,
+    InvalidElfError,
+    InvalidPkgConfigError,
+)
+
+
+def build(
+    order: BuildOrder,
+    workshop: Workshop,
+    *,
+    attempt: AttemptDirectory,
+    log: LogSink,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> BuildOutcome:
+    """Carry a plan out. `attempt` is the caller's, who extends its lease meanwhile and closes it afterwards.
+
+    Raises `BuildFailedError` (whose `log` is the blob of the whole log) for what the build itself did wrong,
+    `BuildCancelledError`, and the errors of sources, stores and sandbox for what the worker could not do.
+    """
+    started = _now()
+    most_bytes = order.limits.log_mb * MB * _RECORD_FACTOR
+    with LogKeeper(workshop.store, log, most_bytes=most_bytes) as keeper:
+        try:
+            packages = _carry_out(order, workshop, attempt, keeper, cancelled)
+        except BuildFailedError as error:
+            keeper.say(f"{error.code}: {error.message.splitlines()[0]}")
+            error.log = keeper.commit()
+            raise
+        for package in packages:
+            keeper.say(f"made {package.descriptor.store_path}")
+        log_digest = keeper.commit()
+    run = BuildRun(
+        builder=workshop.signer.public_key.keyid,
+        attempt=attempt.path.name,
+        started=started,
+        finished=_now(),
+        log=log_digest,
+        runtime=_runtime(workshop),
+    )
+    return BuildOutcome(packages, _sign(order, workshop, packages, run), log_digest)
+
+
+def _carry_out(
+    order: BuildOrder,
+    workshop: Workshop,
+    attempt: AttemptDirectory,
+    keeper: LogKeeper,
+    cancelled: Callable[[], bool],
+) -> tuple[BuiltPackage, ...]:
+    plan, limits = order.plan, order.limits
+    fetched = fetch_sources(order, workshop)
+    for source, blob in zip(plan.sources, fetched, strict=True):
+        keeper.say(f"source {source.file} {source.digest} from {blob.origin}")
+    root = build_root(order, workshop, attempt.subdirectory("root"))
+    volume = OutputVolume.mount(attempt.subdirectory("out"), limit_mb=limits.output_mb, owner=BUILD_USER)
+    nonce = secrets.token_hex(16)
+    driver = write_driver(attempt.subdirectory("driver"), plan.steps, nonce=nonce, workdir=SOURCE_DIRECTORY)
+    spec = SandboxSpec(
+        command=driver.command,
+        binds=(*root, *bind_sources(order, fetched), driver.bind, Bind(volume.path, OUTPUT, writable=True)),
+        limits=SandboxLimits(limits.minutes * 60, limits.memory_mb * MB, limits.processes, limits.log_mb * MB),
+        attempt=attempt.path,
+        lease=attempt.path.name,
+        deadline=time.time() + limits.minutes * 60 + _GRACE_SECONDS,
+        environment=build_environment(plan, jobs=workshop.jobs),
+        scratch=(Scratch("/build", limits.memory_mb * MB), Scratch("/tmp", limits.memory_mb * MB // 4, shared=True)),  # noqa: S108
+        workdir="/build",
+        variation=workshop.variation,
+    )
+    steps = StepLog([step.name for step in plan.steps], nonce=nonce, sink=keeper)
+    result = workshop.sandbox.run(spec, on_output=steps.feed, cancelled=lambda: keeper.full or cancelled())
+    steps.close()
+    try:
+        _judge(order, result, steps, keeper, volume)
+        return harvest(plan, volume.path, workshop.store, output_mb=limits.output_mb)
+    except _UNUSABLE as error:
+        raise UnusableOutputError(str(plan.name), error) from error
+
+
+def _judge(order: BuildOrder, result: SandboxResult, steps: StepLog, keeper: LogKeeper, volume: OutputVolume) -> None:
+    """Raise unless the steps all ran to a good end, within every limit."""
+    package, limits = str(order.plan.name), order.limits.to_dict()
+    ending = "log" if keeper.full else result.ending
+    if ending == "cancelled":
+        raise BuildCancelledError(package)
+    key = {"time": "minutes", "memory": "memory_mb", "log": "log_mb"}.get(ending)
+    if key:
+        raise LimitReachedError(package, key, limits[key], steps.step, keeper.last_lines)
+    # Before the status: a step that fails for want of room is told why, and one that ignores it is not believed.
+    volume.check_not_full()
+    if result.exit_code:
+        raise StepFailedError(package, steps.step, result.exit_code, keeper.last_lines)
+
+
+def _sign(order: BuildOrder, workshop: Workshop, packages: tuple[BuiltPackage, ...], run: BuildRun) -> Digest:
+    subjects = [(package.descriptor, package.archive.digest) for package in packages]
+    statement = build_statement(order.plan, order.recipe_digest, subjects, order.source_origins, run)
+    return workshop.store.put_bytes(sign_statement(statement, workshop.signer))
+
+
+def _runtime(workshop: Workshop) -> dict[str, str]:
+    varied = workshop.variation
+    described = workshop.sandbox.describe() | {"hostname": varied.hostname, "clock-offset": str(varied.clock_offset)}
+    return described | ({"cpus": varied.cpus} if varied.cpus else {})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

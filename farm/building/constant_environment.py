@@ -1,0 +1,40 @@
+"""The environment variables of builds and tests: the same on every worker, part of what `PROTOCOL` counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.recipe import SOURCE_DIRECTORY
+
+if TYPE_CHECKING:
+    from farm.plan import Plan
+
+PREFIX = "/usr"
+OUTPUT = "/out"
+
+_EVERYWHERE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/usr/sbin", "TZ": "UTC"}
+# No debug data: it would be stripped, and paths and build ids would come from it. Warnings stay as upstream has them.
+_COMPILER = f"-O2 -ffile-prefix-map={SOURCE_DIRECTORY}=. -ffile-prefix-map=/build=."
+
+
+def build_environment(plan: Plan, *, jobs: int) -> tuple[tuple[str, str], ...]:
+    """Return the variables of a build. What the plan sets stands before what is set here."""
+    constant = _EVERYWHERE | {
+        # autoconf writes the shell that it found into scripts; the one that every system has is this.
+        "CONFIG_SHELL": "/bin/sh",
+        "CFLAGS": _COMPILER,
+        "CXXFLAGS": _COMPILER,
+        "DESTDIR": OUTPUT,
+        "HOME": "/build",
+        "JOBS": str(jobs),
+        "MAKEFLAGS": f"-j{jobs}",
+        "PREFIX": PREFIX,
+        "SOURCE_DATE_EPOCH": str(plan.source_epoch),
+        "TMPDIR": "/tmp",  # noqa: S108  # inside the container
+    }
+    return tuple(sorted((constant | dict(plan.environment)).items()))
+
+
+def trial_environment() -> tuple[tuple[str, str], ...]:
+    """Return the variables of a package test."""
+    return tuple(sorted((_EVERYWHERE | {"HOME": "/tmp", "TMPDIR": "/tmp"}).items()))  # noqa: S108

@@ -1,0 +1,88 @@
+"""From what a build has installed to packages: looked over, laid out, captured, described. Its container has stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.blobs import ScanLimits, capture_tree, scan_tree
+from farm.blobs.tree_reader import PIECE, TreeReader
+from farm.building.errors import EmptyOutputError
+from farm.fileset import STORE_ROOT, Directory
+from farm.names import HostNeeds, PackageName
+from farm.package import OutputRule, OutputRules, describe, gather_facts, lay_out, matches, package_name
+from farm.plan import BlobRef, BuiltPackage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.blobs import BlobStore
+    from farm.fileset import File, Manifest
+    from farm.package import Layout
+    from farm.plan import Plan
+
+_MB = 1 << 20
+
+
+def harvest(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) -> tuple[BuiltPackage, ...]:
+    """Put the packages of a plan into the store, the main one first.
+
+    `installed` is the tree under DESTDIR; no link in it is followed. Raises `UnfitTreeError`, `LayoutError`,
+    `EmptyOutputError`, `InvalidElfError`, `InvalidPkgConfigError`; the store may then hold blobs that nothing names.
+    """
+    limit = output_mb * _MB
+    tree = scan_tree(installed, limits=ScanLimits(file_bytes=limit, total_bytes=limit), absolute_links=True)
+    rules = OutputRules(tuple(OutputRule(output.name, output.paths) for output in plan.outputs))
+    layouts = lay_out(tree, rules=rules)
+    empty = [package_name(plan.name.short, name) for name, layout in layouts.items() if not layout.files]
+    if empty:
+        raise EmptyOutputError(empty)
+    return tuple(_package(plan, name, layout, installed, store) for name, layout in layouts.items())
+
+
+def _package(plan: Plan, output: str, layout: Layout, installed: Path, store: BlobStore) -> BuiltPackage:
+    name = PackageName(plan.name.distribution, package_name(plan.name.short, output))
+    sources = {entry.path: source for source, entry in layout.files}
+
+    def prefix(manifest: Manifest) -> str:
+        return f"{STORE_ROOT}/{manifest.store_path(name.short, str(plan.version))}"
+
+    captured = capture_tree(installed, layout.manifest, store, prefix=prefix, sources=sources)
+    manifest = captured.manifest
+    with TreeReader(installed) as reader:
+
+        def read(path: str) -> bytes:
+            size = files[path].size
+            return reader.read(sources[path], size) if size <= PIECE else b"".join(reader.pieces(sources[path], size))
+
+        files: dict[str, File] = {file.path: file for file in manifest.files()}
+        facts = gather_facts(manifest, read)
+    content = facts.to_json()
+    main = output == ""
+    descriptor = describe(
+        name=name,
+        version=plan.version,
+        revision=plan.revision,
+        platform=plan.platform,
+        manifest=manifest,
+        diff_id=captured.diff_id,
+        facts=facts,
+        plan=plan.digest,
+        licence=plan.licence,
+        # What a recipe says of its package is said of the main one, but links and plugins go with their files.
+        requires=plan.requires if main else (),
+        replaces=plan.replaces if main else (),
+        host=plan.host if main else HostNeeds(),
+        links=tuple((link, path) for link, path in plan.links if path in manifest.by_path),
+        plugins=tuple(each for each in plan.plugins if _has(manifest, each.path)),
+    )
+    store.put_bytes(descriptor.to_json())
+    return BuiltPackage(
+        descriptor=descriptor,
+        archive=captured.archive,
+        manifest=BlobRef(captured.tree, len(manifest.to_json())),
+        facts=BlobRef(store.put_bytes(content), len(content)),
+    )
+
+
+def _has(manifest: Manifest, pattern: str) -> bool:
+    return any(matches(pattern, entry.path) for entry in manifest.entries if not isinstance(entry, Directory))

@@ -1,0 +1,89 @@
+"""Brings together on the worker's host what an order names, and puts the root of its container together from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from farm.building.errors import InvalidOrderError
+from farm.compat import compose
+from farm.engine.environment import bind_packages, mount_links, render_links
+from farm.engine.sandbox_spec import Bind
+from farm.fileset import Manifest
+from farm.package import Descriptor
+from farm.recipe import SOURCES_DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from farm.building.workshop import Workshop
+    from farm.engine.sources import FetchedSource
+    from farm.plan import BuildOrder, DependencyArchive
+
+
+def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource, ...]:
+    """See that the store holds every source of the plan; raises what `SourceFetcher.fetch` raises."""
+    origins = {origin.digest: origin for origin in order.source_origins}
+    fetched = []
+    for source in order.plan.sources:
+        origin = origins.get(source.digest)
+        if origin is None or not (origin.url or origin.origins):
+            # A file beside the recipe or a package of the toolchain: a blob like any other.
+            workshop.obtain(source.digest)
+        fetched.append(
+            workshop.fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
+        )
+    return tuple(fetched)
+
+
+def bind_sources(order: BuildOrder, fetched: Sequence[FetchedSource]) -> tuple[Bind, ...]:
+    """Return the binds of the sources under `/sources`; raises `InvalidOrderError` for a name that is no file name."""
+    binds = []
+    for source, blob in zip(order.plan.sources, fetched, strict=True):
+        if source.file in ("", ".", "..") or "/" in source.file or "\0" in source.file:
+            raise InvalidOrderError(f"the plan of {order.plan.name} has a source with the name {source.file!r}")
+        binds.append(Bind(blob.path, f"{SOURCES_DIRECTORY}/{source.file}"))
+    return tuple(binds)
+
+
+def build_root(order: BuildOrder, workshop: Workshop, directory: Path) -> tuple[Bind, ...]:
+    """Put together the root of a build: toolchain, dependencies, links. Makes mounts below `directory`.
+
+    Raises `InvalidOrderError`, and what the stores and `compose` raise.
+    """
+    plan = order.plan
+    if {(each.store, each.tree) for each in plan.dependencies} != {(each.store, each.tree) for each in order.archives}:
+        raise InvalidOrderError(f"the order for {plan.name} does not bring the dependencies that its plan names")
+    toolchain = workshop.toolchains(plan.toolchain)
+    packages, described = _unpack(order.archives, workshop)
+    composition = compose(described, toolchain.base, shadows=plan.shadows)
+    return (*mount_links(directory, composition.forest, toolchain.root), *bind_packages(packages))
+
+
+def trial_root(closure: Sequence[DependencyArchive], workshop: Workshop, directory: Path) -> tuple[Bind, ...]:
+    """Put together the root of a package test: the closure, and nothing beneath it."""
+    packages, described = _unpack(closure, workshop)
+    return (*render_links(directory, compose(described).forest), *bind_packages(packages))
+
+
+def _unpack(
+    archives: Sequence[DependencyArchive], workshop: Workshop
+) -> tuple[dict[str, Path], list[tuple[Descriptor, Manifest]]]:
+    packages, described = {}, []
+    for each in archives:
+        for digest in (each.descriptor, each.manifest.digest):
+            workshop.obtain(digest)
+        descriptor = Descriptor.from_json(workshop.store.read(each.descriptor))
+        if (descriptor.tree, descriptor.store_path) != (each.tree, each.store):
+            raise InvalidOrderError(f"the descriptor {each.descriptor} is not of {each.store}, as the order says")
+        described.append((descriptor, Manifest.from_json(workshop.store.read(each.tree))))
+        packages[each.store] = _ensure(each, workshop)
+    return packages, described
+
+
+def _ensure(each: DependencyArchive, workshop: Workshop) -> Path:
+    def open_archive() -> BinaryIO:
+        workshop.obtain(each.archive.digest)
+        return workshop.store.open(each.archive.digest)
+
+    return workshop.cache.ensure(each.store, each.tree, open_archive)

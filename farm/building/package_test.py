@@ -1,0 +1,121 @@
+"""One test of a package: a command in a root of exactly the test's closure, and what it was expected to print."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from farm.building.constant_environment import trial_environment
+from farm.building.errors import BuildCancelledError
+from farm.building.ingredients import trial_root
+from farm.building.log_keeper import LogKeeper
+from farm.engine.driver import StepLog
+from farm.engine.sandbox_spec import SandboxLimits, SandboxSpec, Scratch
+from farm.plan import TestOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.building.log_keeper import LogSink
+    from farm.building.workshop import Workshop
+    from farm.engine.attempt_directory import AttemptDirectory
+    from farm.engine.sandbox_spec import SandboxResult, Stream
+    from farm.plan import TestOrder
+    from farm.recipe import Test
+
+_MB = 1 << 20
+_GRACE_SECONDS = 600
+_RECORD_FACTOR = 4
+_SHOWN = 200
+_MATCH_SECONDS = 10
+_MATCHED_BYTES = _MB
+_SEARCH = "import json, re, sys; sys.exit(re.search(*json.load(sys.stdin)) is None)"
+
+
+def run_test(
+    order: TestOrder,
+    workshop: Workshop,
+    *,
+    attempt: AttemptDirectory,
+    log: LogSink,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> TestOutcome:
+    """Run a test. A failed one is an outcome, not an error.
+
+    Raises `BuildCancelledError`, and the errors of stores and sandbox for what the worker could not do.
+    """
+    test, limits = order.test, order.limits
+    root = trial_root(order.closure, workshop, attempt.subdirectory("root"))
+    spec = SandboxSpec(
+        command=test.command or ("/usr/bin/sh", "-eu", "-c", test.run),
+        binds=root,
+        limits=SandboxLimits(test.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
+        attempt=attempt.path,
+        lease=attempt.path.name,
+        deadline=time.time() + test.minutes * 60 + _GRACE_SECONDS,
+        environment=trial_environment(),
+        scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
+        workdir="/tmp",  # noqa: S108
+        variation=workshop.variation,
+    )
+    printed = bytearray()
+    with LogKeeper(workshop.store, log, most_bytes=limits.log_mb * _MB * _RECORD_FACTOR) as keeper:
+        lines = StepLog([test.name or "test"], nonce=attempt.path.name, sink=keeper)
+
+        def take(stream: Stream, piece: bytes) -> None:
+            if stream == "stdout":
+                printed.extend(piece[: _MATCHED_BYTES + 1 - len(printed)])
+            lines.feed(stream, piece)
+
+        result = workshop.sandbox.run(spec, on_output=take, cancelled=lambda: keeper.full or cancelled())
+        lines.close()
+        if result.ending == "cancelled" and not keeper.full:
+            raise BuildCancelledError(test.name)
+        message = _failed_limit(order, result, full=keeper.full) or verdict(test, result.exit_code, bytes(printed))
+        keeper.say(message or "passed")
+        return TestOutcome(not message, result.exit_code, message, keeper.commit())
+
+
+def verdict(test: Test, exit_code: int, printed: bytes) -> str:
+    """Return why a test failed, in a sentence; nothing when it passed. `printed` is its standard output."""
+    if exit_code != test.exit:
+        return f"it ended with status {exit_code}, not {test.exit}"
+    if len(printed) > _MATCHED_BYTES:
+        return "it printed more than 1 MiB, which cannot be compared" if _compares(test) else ""
+    text = printed.decode("utf-8", "replace").strip()
+    if test.prints is not None and text != test.prints.strip():
+        return f"it printed {text[:_SHOWN]!r}, not {test.prints.strip()[:_SHOWN]!r}"
+    if test.matches is not None:
+        found = _search(test.matches, text)
+        if found is None:
+            return f"looking for {test.matches[:_SHOWN]!r} in what it printed took more than {_MATCH_SECONDS} seconds"
+        if not found:
+            return f"it printed {text[:_SHOWN]!r}, in which {test.matches[:_SHOWN]!r} is not found"
+    return ""
+
+
+def _compares(test: Test) -> bool:
+    return test.prints is not None or test.matches is not None
+
+
+def _failed_limit(order: TestOrder, result: SandboxResult, *, full: bool) -> str:
+    if full or result.ending == "log":
+        return f"it reached the limit log_mb = {order.limits.log_mb}"
+    if result.ending == "time":
+        return f"it reached its limit minutes = {order.test.minutes}"
+    return f"it reached the limit memory_mb = {order.limits.memory_mb}" if result.ending == "memory" else ""
+
+
+def _search(pattern: str, text: str) -> bool | None:
+    """Search in a process of its own: a stranger's expression over a stranger's text can take for ever."""
+    command = [sys.executable, "-I", "-c", _SEARCH]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps([pattern, text]), text=True, timeout=_MATCH_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.returncode == 0
