@@ -97,6 +97,7 @@ class Apt:
         """`settings` are lines of apt.conf(5). Nothing is written before the first command."""
         self.state = Path(state).absolute()
         self.sources = tuple(sources)
+        self._offline = False
         self._text = "\n".join(source.stanza() for source in self.sources)
         self._configuration = _CONFIGURATION.format(state=self.state) + "".join(f"{line}\n" for line in settings)
 
@@ -119,7 +120,8 @@ class Apt:
             with_same_sources = stamp.is_file() and stamp.read_text("utf-8") == self._text
             if with_same_sources and time.time() - stamp.stat().st_mtime < max_age:
                 return
-            stamp.unlink(missing_ok=True)
+            if not with_same_sources:
+                stamp.unlink(missing_ok=True)
             self._run("read the package indices", ["apt-get", "update", "--error-on=any"])
             stamp.write_text(self._text, "utf-8")
 
@@ -140,8 +142,17 @@ class Apt:
         return tuple(sorted(debs.values()))
 
     def sources_of(self, name: str) -> tuple[SourcePackage, ...]:
-        """Return every version of a source package that the indices name; empty when there is none."""
-        self.refresh()
+        """Return every version of a source package that the indices name; empty when there is none.
+
+        Indices that cannot be renewed now serve as they are, since what they say of a digest does not age.
+        """
+        try:
+            if not self._offline:
+                self.refresh()
+        except AptError:
+            if not (self.state / "refreshed").is_file():
+                raise
+            self._offline = True
         with self._turn():
             try:
                 shown = self._run(f"look up {name}", ["apt-cache", "showsrc", "--only-source", _checked_name(name)])

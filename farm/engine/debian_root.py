@@ -27,6 +27,7 @@ ROOT_FORMAT = 1
 _MTIME_NANOSECONDS = 315532800 * 10**9
 # 2024-01-01T00:00:00Z: what maintainer scripts see as the time (password ages, compiled Python).
 _SOURCE_DATE_EPOCH = 1704067200
+_MAKING_SECONDS = 1800
 # The host's, the mirror's, and what only an installation tool would read: nothing is installed into a toolchain later.
 _ALWAYS_REMOVED = (
     "dev/*",
@@ -98,9 +99,16 @@ def make_root(
     }
     try:
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, errors="replace", env=environment, umask=0o022
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environment,
+            umask=0o022,
+            timeout=_MAKING_SECONDS,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         raise DebianRootError(str(error)) from error
     if done.returncode != 0:
         raise DebianRootError(done.stderr)

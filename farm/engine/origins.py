@@ -50,7 +50,7 @@ def fetch_from_debian(apt: Apt, reference: str, digest: Digest, directory: Path)
     if not packages:
         raise OriginFailedError(f"the machine's apt sources have no source package {name}")
     matching = [file for package in packages for file in package.files if file.digest == digest]
-    candidates = matching[:1] or list(_superseded(packages, name, version, digest))
+    candidates = matching[:1] or list(superseded_tarballs(packages, version, digest))
     failures: Mapping[PoolFile, tuple[str, ...]] = {}
     if candidates:
         failures = apt.download(candidates, directory)
@@ -72,8 +72,8 @@ def _explanation(packages: Sequence[SourcePackage], version: str) -> OriginFaile
     return OriginFailedError(f"the archive has not the version {version or 'asked for'} (it has {known})")
 
 
-def _superseded(packages: Sequence[SourcePackage], name: str, version: str, digest: Digest) -> Iterator[PoolFile]:
-    """Guess where the upstream tarball of a version that no index names any more lies: the pool keeps it a while."""
+def superseded_tarballs(packages: Sequence[SourcePackage], version: str, digest: Digest) -> Iterator[PoolFile]:
+    """Guess where in the pool the upstream tarball of a version lies that no index names any more: it stays a while."""
     if not version or any(package.version == version for package in packages):
         return
     upstream = version.partition(":")[2] or version
@@ -82,7 +82,7 @@ def _superseded(packages: Sequence[SourcePackage], name: str, version: str, dige
     for package in packages:
         for file in package.files:
             if ending := _ORIG.search(file.path):
-                seen.add(f"{package.directory}/{name}_{upstream}{ending[0]}")
+                seen.add(f"{package.directory}/{package.name}_{upstream}{ending[0]}")
     for path in sorted(seen):
         yield PoolFile(path, digest)
 

@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pip._internal.commands import create_command  # type: ignore[import-not-found,unused-ignore]
-
 
 def main(name: str, version: str, destination: str, max_bytes: int) -> int:
     """Write the source distribution to `destination`; returns the exit status."""
+    from pip._internal.commands import (  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+        create_command,  # farm's own interpreter need not have it
+    )
+
     command = create_command("download")
     options, _ = command.parse_args(["--no-deps", "--no-binary", ":all:", name])
     with command.main_context(), command.get_default_session(options) as session:

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.recipe import Origin
 
+__all__ = [
+    "Attempt",
+    "DownloadPolicy",
+    "FetchedSource",
+    "ForbiddenAddressError",
+    "SourceDigestMismatchError",
+    "SourceFetcher",
+    "SourceUnreachableError",
+]
+
 _COPY_BYTES = 1 << 20
 
 

@@ -23,7 +23,7 @@ from farm.blobs.scan import scan_tree
 from farm.blobs.unpack import PackageCache
 from farm.engine.apt import Apt
 from farm.engine.debian_root import ROOT_FORMAT, make_root, settle_root
-from farm.engine.toolchain_lock import DebDroppedError, fetch_debs, lock_in_force, relock
+from farm.engine.toolchain_lock import DebDroppedError, fetch_debs, lock_in_force, relock, resolve_lock
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.fileset.forest import BaseTree
@@ -35,6 +35,20 @@ if TYPE_CHECKING:
 
     from farm.blobs import BlobStore
     from farm.recipe import ToolchainDefinition, ToolchainLock
+
+
+__all__ = [
+    "DebDroppedError",
+    "Toolchain",
+    "ToolchainMismatchError",
+    "ensure_toolchain",
+    "ensure_toolchain_within_suite",
+    "lock_in_force",
+    "relock",
+    "resolve_lock",
+    "restore_toolchain",
+    "verify_toolchain",
+]
 
 
 class ToolchainMismatchError(FarmError):
@@ -96,9 +110,8 @@ def ensure_toolchain(
     with _turn(cache_dir, record.path.stem):
         if toolchain := record.read(store):
             return toolchain
-        fetch_debs(lock, store, apt or (lambda: Apt.of_machine(cache_dir / "apt", definition.suite)))
-        with tempfile.TemporaryDirectory(prefix="making-", dir=cache_dir) as directory:
-            work = Path(directory)
+        with _workplace(cache_dir, record.path.stem) as work:
+            fetch_debs(lock, store, apt or (lambda: Apt.of_machine(cache_dir / "apt", definition.suite)), work=work)
             made = work / "home" / "root"
             made.parent.mkdir()
             captured = _make(definition, lock, store, made, work)
@@ -137,9 +150,9 @@ def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStor
     """
     home = _home(cache_dir, name, tree)
     if not home.is_dir():
-        with _turn(cache_dir, home.name), tempfile.TemporaryDirectory(prefix="restoring-", dir=cache_dir) as directory:
-            made = Path(directory) / "home"
-            unpacked = PackageCache(Path(directory) / "cache").ensure(
+        with _turn(cache_dir, home.name), _workplace(cache_dir, home.name) as work:
+            made = work / "home"
+            unpacked = PackageCache(work / "cache").ensure(
                 "root", tree, lambda: store.open(archive.digest), prefix="", absolute_links=True
             )
             made.mkdir()
@@ -231,6 +244,15 @@ def _move_home(made: Path, home: Path) -> None:
         rmtree(made)
     else:
         made.rename(home)
+
+
+@contextmanager
+def _workplace(cache_dir: Path, name: str) -> Iterator[Path]:
+    """Give an empty directory for the holder of the turn of that name, after removing what a killed one left."""
+    for left in cache_dir.glob(f"making-{name}-*"):
+        rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=f"making-{name}-", dir=cache_dir) as directory:
+        yield Path(directory)
 
 
 @contextmanager

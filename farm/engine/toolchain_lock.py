@@ -43,18 +43,16 @@ def resolve_lock(definition: ToolchainDefinition, apt: Apt) -> ToolchainLock:
     return ToolchainLock(definition.name, apt.resolve(definition.packages))
 
 
-def fetch_debs(lock: ToolchainLock, store: BlobStore, apt: Callable[[], Apt]) -> None:
+def fetch_debs(lock: ToolchainLock, store: BlobStore, apt: Callable[[], Apt], *, work: Path) -> None:
     """Make sure that the store holds every package of the lock, verified. `apt` is called only if one is missing.
 
-    What arrived is kept even when something else did not. Raises `DebDroppedError`, or `AptError` when an archive
-    could not be asked.
+    `work` is a directory for what arrives, until it is in the store. What arrived is kept there even when something
+    else did not. Raises `DebDroppedError`, or `AptError` when an archive could not be asked.
     """
     missing = {PoolFile(deb.filename, deb.digest, deb.size): deb for deb in lock.debs if not store.has(deb.digest)}
     if not missing:
         return
-    # In the store's own directory, so that there is room for it and a killed process leaves it where it is found.
-    store.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="debs-", dir=store.root) as directory:
+    with tempfile.TemporaryDirectory(prefix="debs-", dir=work) as directory:
         failures = apt().download(missing, Path(directory))
         for file in missing:
             if file not in failures:

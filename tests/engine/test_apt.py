@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,21 @@ def test_every_version_of_a_source_package_is_known_with_its_files(apt: Apt) -> 
     assert all(package.name == "openssl" and package.files for package in packages)
     assert any("pool/updates/" in package.directory for package in packages)  # the security suite's
     assert apt.sources_of("no-such-package") == ()
+
+
+def test_indices_that_cannot_be_renewed_still_answer_for_sources(apt: Apt) -> None:
+    apt.refresh()
+    os.utime(apt.state / "refreshed", (0, 0))
+    cut_off = Apt(apt.state, apt.sources, ['Acquire::http::Proxy "http://127.0.0.1:1";', 'Acquire::Retries "0";'])
+    assert cut_off.sources_of("jq")
+    with pytest.raises(AptError, match=r"127\.0\.0\.1"):
+        cut_off.resolve(["make"])
+
+
+def test_without_any_index_the_archive_s_failure_is_the_error(apt: Apt, tmp_path: Path) -> None:
+    cut_off = Apt(tmp_path, apt.sources, ['Acquire::http::Proxy "http://127.0.0.1:1";', 'Acquire::Retries "0";'])
+    with pytest.raises(AptError, match="could not read the package indices"):
+        cut_off.sources_of("jq")
 
 
 def test_indices_are_fetched_again_when_the_sources_change(apt: Apt) -> None:

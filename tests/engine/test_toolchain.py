@@ -129,11 +129,11 @@ def test_a_root_that_was_written_to_is_found(made: Toolchain, tmp_path: Path) ->
 
 
 def test_a_package_that_the_mirror_dropped_is_named_with_the_remedy(
-    lock: ToolchainLock, store: BlobStore, apt: Apt
+    lock: ToolchainLock, store: BlobStore, apt: Apt, tmp_path: Path
 ) -> None:
     aged = ToolchainLock("tiny", (*lock.debs, GONE))
     with pytest.raises(DebDroppedError, match=r"zz-gone 1\.0-1") as caught:
-        fetch_debs(aged, store, lambda: apt)
+        fetch_debs(aged, store, lambda: apt, work=tmp_path)
     assert caught.value.debs == (GONE,)
     assert "farm toolchain lock tiny" in caught.value.remedy
 
@@ -143,11 +143,11 @@ def test_a_locked_digest_that_the_mirror_does_not_serve_is_no_dropped_version(
 ) -> None:
     make = replace(lock.by_name["make"], digest=Digest.of(b"another make"))
     with pytest.raises(AptError, match="Hash Sum mismatch"):
-        fetch_debs(ToolchainLock("tiny", (make,)), BlobStore(tmp_path), lambda: apt)
+        fetch_debs(ToolchainLock("tiny", (make,)), BlobStore(tmp_path / "blobs"), lambda: apt, work=tmp_path)
 
 
-def test_a_kept_package_needs_no_mirror(lock: ToolchainLock, store: BlobStore, made: Toolchain) -> None:
-    fetch_debs(lock, store, no_apt)
+def test_a_kept_package_needs_no_mirror(lock: ToolchainLock, store: BlobStore, made: Toolchain, tmp_path: Path) -> None:
+    fetch_debs(lock, store, no_apt, work=tmp_path)
 
 
 def test_an_aged_lock_is_replaced_in_the_farm_s_state_alone(made: Toolchain, lock: ToolchainLock) -> None:
