@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from farm.building.local import Progress
     from farm.plan import BlobRef
 
 
@@ -25,3 +26,34 @@ def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("fetching", total=total)
         yield lambda blob: progress.advance(task, blob.size)
+
+
+@contextlib.contextmanager
+def building() -> Iterator[Callable[[Progress], None]]:
+    """Show what a local build is at: one line that moves on a terminal, a line for each recipe elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda progress: print(_line(progress), file=sys.stderr, flush=True)  # noqa: T201
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    with Bars(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
+    ) as bars:
+        tasks: list[TaskID] = []
+
+        def show(progress: Progress) -> None:
+            while tasks:
+                bars.remove_task(tasks.pop())
+            if progress.state in ("building", "testing"):
+                tasks.append(bars.add_task(_line(progress), total=None))
+            else:
+                bars.console.print(_line(progress), highlight=False)
+
+        yield show
+
+
+def _line(progress: Progress) -> str:
+    took = f" in {progress.seconds:.0f} s" if progress.state == "built" else ""
+    return f"[{progress.number}/{progress.total}] {progress.state} {progress.recipe}{took}"

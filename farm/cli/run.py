@@ -59,8 +59,8 @@ def run(
         command=command or (names[0],),
         network=network,
         user=user,
-        environment=tuple(_pair(each, "=") for each in environment),
-        binds=tuple(_pair(each, ":") for each in mounts),
+        environment=tuple(pair(each, "=") for each in environment),
+        binds=tuple(pair(each, ":") for each in mounts),
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
     )
     line = late_binding.docker_command(image, composition, unpacked, links, options)
@@ -85,7 +85,8 @@ def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...],
     return names, command
 
 
-def _pair(text: str, separator: str) -> tuple[str, str]:
+def pair(text: str, separator: str) -> tuple[str, str]:
+    """Return the two sides of `text`; wrong use when `separator` is not in it."""
     name, found, value = text.partition(separator)
     if not found:
         raise click.UsageError(f"{text!r} lacks {separator!r}.")

@@ -1,0 +1,182 @@
+"""`farm build`, `farm test`, `farm rebuild` and `farm plan`: work on recipes on this machine, without a farm."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.packages import json_option
+from farm.cli.recipes_option import recipes_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.building.local import LocalBuilds
+    from farm.engine.log_record import LogRecord
+
+names_argument = click.argument("names", nargs=-1)
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the builds' output as it comes.")
+
+
+@click.command()
+@names_argument
+@recipes_option
+@click.option("--all", "everything", is_flag=True, help="Build every recipe of the tree.")
+@verbose_option
+@json_option
+def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose: bool, as_json: bool) -> None:
+    """Build the packages NAMES, and what they are built against, in hermetic containers.
+
+    What was built before from the same plan is kept. Needs root, and a Docker Engine.
+
+    \b
+    Example:
+      farm build jq
+    """
+    from farm.cli.rendering import human_size, table
+
+    with local_builds(recipes, verbose=verbose) as (builds, every):
+        packages = builds.build(_chosen(names, every, everything))
+    if as_json:
+        click.echo(json.dumps([package.to_dict() for package in packages], indent=1))
+        return
+    rows = [
+        (
+            each.descriptor.name.short,
+            f"{each.descriptor.version}-{each.descriptor.revision}",
+            human_size(each.archive.size),
+            each.descriptor.tree,
+        )
+        for each in packages
+    ]
+    click.echo(table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")))
+
+
+@click.command()
+@names_argument
+@recipes_option
+@click.option("--all", "everything", is_flag=True, help="Test every recipe of the tree.")
+@verbose_option
+def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose: bool) -> int:
+    """Run the tests of recipes, each in a container that holds exactly the test's closure and no compiler.
+
+    Ends with status 1 when a test failed.
+
+    \b
+    Example:
+      farm test zlib jq
+    """
+    passed = failed = 0
+    with local_builds(recipes, verbose=verbose) as (builds, every):
+        for recipe, name, outcome in builds.test(_chosen(names, every, everything)):
+            passed += outcome.passed
+            failed += not outcome.passed
+            mark = click.style("ok", fg="green") if outcome.passed else click.style("FAILED", fg="red")
+            click.echo(f"{mark:<6} {recipe}: {name}" + ("" if outcome.passed else f"\n       {outcome.message}"))
+    click.echo(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+@click.command()
+@names_argument
+@recipes_option
+@click.option("--all", "everything", is_flag=True, help="Rebuild every recipe of the tree.")
+@click.option("--check", is_flag=True, required=True, help="Compare the second build with the first.")
+@click.option("--hostname", default="elsewhere", show_default=True, help="Host name of the second build.")
+@click.option("--cpus", default="0", show_default=True, help="Processors of the second build, as a cpuset.")
+@click.option("--days-ahead", default=400, show_default=True, help="How far its clock is ahead (needs faketime).")
+@verbose_option
+def rebuild(
+    names: tuple[str, ...],
+    recipes: Path | None,
+    everything: bool,
+    check: bool,  # noqa: ARG001  # the flag is there to be said; other modes may come
+    hostname: str,
+    cpus: str,
+    days_ahead: int,
+    verbose: bool,
+) -> int:
+    """Build recipes a second time under other circumstances, in the opposite order, and compare the trees.
+
+    Ends with status 1 when a package differs.
+
+    \b
+    Example:
+      farm rebuild --check jq oniguruma
+    """
+    from farm.engine.sandbox_spec import Variation
+
+    variation = Variation(hostname=hostname, cpus=cpus, clock_offset=days_ahead * 86_400)
+    same = different = 0
+    with local_builds(recipes, verbose=verbose) as (builds, every):
+        for name in reversed(_chosen(names, every, everything)):
+            for each in builds.rebuild(name, variation):
+                same += each.same
+                different += not each.same
+                click.echo(f"{'same' if each.same else 'DIFFERENT':<9}  {each.package}  {each.second}")
+    click.echo(f"{same} packages equal, {different} different")
+    return 1 if different else 0
+
+
+@click.command()
+@click.argument("name")
+@recipes_option
+def plan(name: str, recipes: Path | None) -> None:
+    """Print the plan of a recipe as canonical JSON: everything that decides what its build puts out.
+
+    Builds what the recipe needs first, because a plan names its dependencies by their trees.
+
+    \b
+    Example:
+      farm plan jq | sha256sum
+    """
+    with local_builds(recipes) as (builds, _every):
+        click.echo(builds.plan(name).to_json(), nl=False)
+
+
+@contextlib.contextmanager
+def local_builds(recipes: Path | None, *, verbose: bool = False) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
+    """Open the local builds of a tree of recipes, with progress on standard error; yields its recipes' names too."""
+    from farm.building.local import LocalBuilds, Reports
+    from farm.building.local_state import LocalState
+    from farm.building.recipe_directory import read_recipe_directory
+    from farm.cli.progress import building
+    from farm.names import Platform
+    from farm.recipe import load_tree
+
+    settings = Settings.from_environment()
+    files = read_recipe_directory(recipes or settings.recipes)
+    tree = load_tree(files)
+    with building() as show:
+        reports = Reports(
+            progress=show,
+            log=_print_line if verbose else lambda _record: None,
+            say=lambda text: click.echo(text, err=True),
+        )
+        builds = LocalBuilds(
+            tree,
+            files,
+            LocalState(settings.state, settings.host),
+            platform=Platform("linux", "amd64"),
+            docker=settings.docker,
+            reports=reports,
+        )
+        yield builds, tuple(tree.recipes)
+
+
+def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) -> tuple[str, ...]:
+    if everything == bool(names):
+        raise click.UsageError("Name packages, or say --all.")
+    return every if everything else names
+
+
+def _print_line(record: LogRecord) -> None:
+    # What a build prints is inert here: control characters, and with them escape sequences, are shown, not obeyed.
+    text = "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in record.text)
+    print(f"{record.step} | {text}", file=sys.stderr)  # noqa: T201
