@@ -109,13 +109,17 @@ class LogStore:
 
     def page(self, attempt_id: int, offset: int, *, most: int = 256 * 1024) -> LogPage:
         """Return whole lines from `offset` (the beginning of one) on, about `most` bytes of them."""
+        whole = self.lines(attempt_id, offset, most=most)
+        return LogPage(offset, offset + len(whole), tuple(json.loads(line) for line in whole.splitlines()))
+
+    def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:
+        """Return the bytes of whole lines, about `most` of them; empty at the end of what is there."""
         piece = self._piece(attempt_id, offset, most)
         end = piece.rfind(b"\n") + 1
-        if not end and len(piece) == most:  # one line that is longer than the page
+        if not end and len(piece) == most:  # one line that is longer than was asked for
             piece = self._piece(attempt_id, offset, most + 8 * LONGEST_TEXT)
             end = piece.find(b"\n") + 1
-        whole = piece[:end]
-        return LogPage(offset, offset + end, tuple(json.loads(line) for line in whole.splitlines()))
+        return piece[:end]
 
     def _piece(self, attempt_id: int, offset: int, most: int) -> bytes:
         try:
