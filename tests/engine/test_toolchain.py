@@ -114,6 +114,16 @@ def test_a_host_with_blobs_alone_restores_the_same_root(made: Toolchain, tmp_pat
     assert restore_toolchain("tiny", made.tree, made.archive, blobs, tmp_path / "toolchains") == restored
 
 
+def test_what_a_killed_making_left_is_removed_by_the_next(made: Toolchain, tmp_path: Path) -> None:
+    left = tmp_path / f"making-{made.root.parent.name}-killed" / "home" / "root"
+    left.mkdir(parents=True)
+    others = tmp_path / "making-full-of-another-process"
+    others.mkdir()
+    restore_toolchain("tiny", made.tree, made.archive, made.store, tmp_path)
+    assert not left.exists()
+    assert others.exists()
+
+
 def test_a_toolchain_whose_archive_is_missing_is_not_restored(made: Toolchain, tmp_path: Path) -> None:
     with pytest.raises(MissingBlobError):
         restore_toolchain("tiny", made.tree, made.archive, BlobStore(tmp_path / "blobs"), tmp_path / "toolchains")
