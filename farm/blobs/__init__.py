@@ -15,6 +15,7 @@ from farm.blobs.errors import (
 from farm.blobs.scan import NOT_READ, ScanLimits, scan_tree
 from farm.blobs.store import BlobStore, BlobWriter
 from farm.blobs.unpack import PackageCache
+from farm.blobs.unpack_many import Wanted, ensure_many
 
 __all__ = [
     "NOT_READ",
@@ -31,8 +32,10 @@ __all__ = [
     "UndecodableArchiveError",
     "UnfitTreeError",
     "UnpackMismatchError",
+    "Wanted",
     "archive_chunks",
     "capture_tree",
     "digest_tree",
+    "ensure_many",
     "scan_tree",
 ]

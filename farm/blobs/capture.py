@@ -96,8 +96,9 @@ def _write_archive(writer: ArchiveWriter, tree: Manifest, contents: _Contents, b
 
 
 def _with_entries(tree: Manifest, entries: list[Entry]) -> Manifest:
-    # The paths were checked when `tree` was made, and are the same.
-    return Manifest(tuple(entries), tree.imports, tree.absolute_links)
+    # The paths were checked when `tree` was made, and are the same; the same manifest keeps the digest it has worked out.
+    completed = tuple(entries)
+    return tree if completed == tree.entries else Manifest(completed, tree.imports, tree.absolute_links)
 
 
 class _Contents:

@@ -45,6 +45,10 @@ class PackageCache:
             raise ValueError(f"{store[:300]!r} is not a store path")
         return self.root / store
 
+    def holds(self, store: str, tree: Digest) -> bool:
+        """Say whether the package is there and was unpacked to this tree (it is not read again)."""
+        return self._record(store).split(" ")[0] == tree and self.path(store).is_dir()
+
     def ensure(
         self,
         store: str,
