@@ -129,9 +129,9 @@ class PathConflict(Problem):
 class MissingSymbol(Problem):
     """A strong import that nothing exports which will be loaded with the file.
 
-    `libraries` are (soname, package) that it could be meant to come from: one where the file says so, or where all
-    others have versioned symbols only. `version` is empty for an import without one, `loader` the command that loads
-    the file where it is a plugin.
+    `libraries` are (soname, package) that it could be meant to come from: one where the file says so, or where no other
+    that it names has symbols without versions. `version` is empty for an import without one, `loader` the command
+    that loads the file where it is a plugin.
     """
 
     code: ClassVar[str] = "missing-symbol"
@@ -164,6 +164,8 @@ class MissingSymbol(Problem):
             who = f"its loader {self.loader} does not export" if loader else "no library that it needs exports"
             return f"{what}, which {who}"
         names = [f"{soname} of {package}" for soname, package in self.libraries]
+        if len(names) == 2 and not loader:
+            return f"{what}, which neither {names[0]} nor {names[1]} exports"
         return f"{what}, which {'neither' if loader else 'none of'} {listed(names)}{loader} exports"
 
     @property

@@ -90,7 +90,7 @@ def _missing(
     loose = [name for name in file.loose if not any(name in each.exported for each in loaded)]
     if loose:
         direct = [by_soname[soname] for soname in file.needed if soname in by_soname]
-        # A library that versions its symbols would have had this import bound to a version.
-        meant = [library for library in direct if not library.versions]
+        # An import of a library that versions all its symbols would have been bound to a version.
+        meant = [library for library in direct if not library.versions or any(not each for _, each in library.exports)]
         for name in loose:
             yield name, "", meant

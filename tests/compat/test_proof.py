@@ -10,6 +10,14 @@ def problems(*members):
     return [problem.message for problem in prove(the_set(*members)).problems]
 
 
+def library(soname, *, name="", **facts):
+    return member(name or soname.split(".")[0], {f"lib/{soname}": elf(soname=soname, **facts)})
+
+
+def program(**facts):
+    return member("program", {"bin/program": elf(**facts)})
+
+
 def test_a_set_in_which_everything_is_found_is_proven():
     assert prove(the_set(jq(), oniguruma(), GLIBC)).holds
 
@@ -55,7 +63,19 @@ def test_where_several_libraries_could_be_meant_all_are_named():
     assert problems(jq(needs=["libonig.so.5", "libother.so.1"], imports=["x"]), oniguruma(), other, GLIBC) == [
         (
             "jq 1.7.1-1: bin/jq imports x (no version), "
-            "which none of libonig.so.5 of oniguruma 6.9.9-1 and libother.so.1 of other 1.0-1 exports"
+            "which neither libonig.so.5 of oniguruma 6.9.9-1 nor libother.so.1 of other 1.0-1 exports"
+        )
+    ]
+
+
+def test_a_library_that_versions_some_of_its_symbols_could_be_meant_too():
+    zlib = library("libz.so.1", exports=["deflate", "gzopen@ZLIB_1.2"], defines=["ZLIB_1.2"])
+    plain = library("libother.so.1")
+    git = program(needs=["libz.so.1", "libother.so.1", "libc.so.6"], imports=["inflate"])
+    assert problems(git, zlib, plain, GLIBC) == [
+        (
+            "program 1.0-1: bin/program imports inflate (no version), "
+            "which neither libz.so.1 of libz 1.0-1 nor libother.so.1 of libother 1.0-1 exports"
         )
     ]
 
@@ -203,14 +223,6 @@ def test_a_loss_is_seen_through_the_libraries_of_others():
         "oniguruma 6.9.9-1: lib/libonig.so.5 needs libc.so.6, which no package of the set provides"
     ]
     assert prove_change(prover, add=[GLIBC]).holds
-
-
-def library(soname, *, name="", **facts):
-    return member(name or soname.split(".")[0], {f"lib/{soname}": elf(soname=soname, **facts)})
-
-
-def program(**facts):
-    return member("program", {"bin/program": elf(**facts)})
 
 
 EXTRAS = member("extras", {"lib/bash/x": PLUGIN}, plugins=[("lib/bash/*", "bash")])
