@@ -66,7 +66,7 @@ def require(role: Role) -> Callable[[Request, OfficeHere], Token]:
         try:
             token = _token(request, office)
             actor = f"token:{token.name}"
-            if not role.allows(token.role):
+            if not token.role.allows(role):
                 raise ForbiddenError(f"this needs the role {role}, and the token has {token.role}")
         except FarmError as error:
             refuse(request, office, actor=actor, error=error)

@@ -11,8 +11,11 @@ from farm.database import attempts, jobs, packages, recipes
 from farm.database.records import Package
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
+from farm.fileset import Manifest
 from farm.names import canonical_json
+from farm.package import PackageFacts
 from farm.plan import BlobRef
+from farm.trust.dsse import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
     from farm.control.desk import Desk, Office
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.package import Descriptor
     from farm.plan import BuildOutcome, BuiltPackage, Plan, TestOutcome
+
+
+LARGEST_DOCUMENT = 128 << 20
+"""The most bytes of a manifest or of facts: they are read into memory."""
 
 
 class RefusedOutcomeError(FarmError):
@@ -113,17 +120,25 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
                 raise RefusedOutcomeError(f"{descriptor.name} has {what} {got}; what was leased has {wanted}")
         if (built.manifest.digest, built.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedOutcomeError(f"{descriptor.name}: its descriptor names other blobs than the outcome")
-        for blob in (built.archive, built.manifest, built.facts):
-            _check_blob(office, blob)
-    if not office.blobs.has(outcome.provenance):
-        raise RefusedOutcomeError(f"the provenance {outcome.provenance} was not uploaded")
+        _check_blob(office, built.archive)
+        _check_blob(office, built.manifest, largest=LARGEST_DOCUMENT)
+        _check_blob(office, built.facts, largest=LARGEST_DOCUMENT)
+        # Read here, where a malformed one costs its own worker, and not when the next package is planned.
+        Manifest.from_json(office.blobs.read(built.manifest.digest))
+        PackageFacts.from_json(office.blobs.read(built.facts.digest))
+    if not office.blobs.has(outcome.provenance) or office.blobs.size(outcome.provenance) > LARGEST_ENVELOPE:
+        raise RefusedOutcomeError(
+            f"the provenance {outcome.provenance} was not uploaded, or is no such thing by its size"
+        )
 
 
 def _listed(values: tuple[object, ...]) -> str:
     return ", ".join(map(str, values))
 
 
-def _check_blob(office: Office, blob: BlobRef) -> None:
+def _check_blob(office: Office, blob: BlobRef, *, largest: int | None = None) -> None:
+    if largest is not None and blob.size > largest:
+        raise RefusedOutcomeError(f"the blob {blob.digest} has {blob.size} bytes, more than {largest}")
     if not office.blobs.has(blob.digest):
         raise RefusedOutcomeError(f"the blob {blob.digest} was not uploaded")
     size = office.blobs.size(blob.digest)

@@ -19,7 +19,7 @@ def interface_of(desk: Desk, plan: Digest) -> Digest:
 
 
 def _visible(desk: Desk, package: Package) -> dict[str, object]:
-    facts = desk.packages.facts(package)
+    facts = desk.packages.member(package).facts
     manifest = Manifest.from_json(desk.blobs.read(package.tree))
     copied = {*facts.headers, *facts.static_libraries}
     [each for each in manifest.entries if isinstance(each, File) and each.path in copied]

@@ -1,4 +1,4 @@
-"""Descriptors and build needs of finished packages, read from their blobs once and remembered."""
+"""Finished packages as members of a set, read from their three small blobs once and remembered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from farm.control.closure import Available
+from farm.compat import Member
+from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from farm.database.records import Package
     from farm.names import Digest
 
-_REMEMBERED = 4096
+_REMEMBERED = 1024
 
 
 class PackageShelf:
@@ -22,24 +23,21 @@ class PackageShelf:
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._read: OrderedDict[Digest, Available] = OrderedDict()
+        self._read: OrderedDict[Digest, Member] = OrderedDict()
         self._lock = threading.Lock()
 
-    def available(self, package: Package) -> Available:
-        """Return a package as builds see it. Raises `MissingBlobError`, `CorruptBlobError`."""
+    def member(self, package: Package) -> Member:
+        """Return a package as a set sees it. Raises `MissingBlobError`, `CorruptBlobError`."""
         with self._lock:
             known = self._read.get(package.digest)
             if known is not None:
                 self._read.move_to_end(package.digest)
                 return known
-        facts = self.facts(package)
-        available = Available.of(Descriptor.from_json(self._blobs.read(package.digest)), facts)
+        descriptor = Descriptor.from_json(self._blobs.read(package.digest))
+        facts = PackageFacts.from_json(self._blobs.read(package.facts.digest))
+        member = Member.of(descriptor, facts, Manifest.from_json(self._blobs.read(package.tree)))
         with self._lock:
-            self._read[package.digest] = available
+            self._read[package.digest] = member
             while len(self._read) > _REMEMBERED:
                 self._read.popitem(last=False)
-        return available
-
-    def facts(self, package: Package) -> PackageFacts:
-        """Return what was found in a package's files. Raises `MissingBlobError`, `CorruptBlobError`."""
-        return PackageFacts.from_json(self._blobs.read(package.facts.digest))
+        return member

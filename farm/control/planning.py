@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from farm.control.closure import build_closure
+from farm.compat import PackageSet, build_closure
 from farm.database import jobs, packages, recipes
-from farm.plan import BuildOrder, DependencyArchive, Plan, TestOrder
+from farm.plan import BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
 from farm.plan.pin import pin, source_origins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from farm.compat import Member
     from farm.control.desk import Desk
     from farm.control.world import ToolchainRef
     from farm.database.records import Job, Package
     from farm.names import Digest
-    from farm.plan import PlannedDependency
     from farm.recipe import Recipe
 
 
 def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
-    """Pin a recipe to the current packages of the recipes `needs`. Raises what `pin` raises."""
-    built = packages.current_packages(desk.session, needs)
-    available = {package.name: desk.packages.available(package) for package in built}
-    return _pin(desk, recipe, build_closure(recipe.build_needs, available))
+    """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
+    members = [desk.packages.member(each) for each in packages.current_packages(desk.session, needs)]
+    found = build_closure(PackageSet.of(members), recipe.build_needs, given=_from_toolchain(members))
+    return _pin(desk, recipe, [_planned(member, recipe) for member in found])
 
 
 def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
@@ -77,6 +77,19 @@ def _pin(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) 
         toolchain=toolchain.tree,
         toolchain_debs=toolchain.debs,
         dependencies=dependencies,
+    )
+
+
+def _from_toolchain(members: Sequence[Member]) -> frozenset[str]:
+    """Return the capabilities that no package here provides: in a build it is the toolchain that does."""
+    required = {capability for member in members for capability in member.descriptor.requires}
+    return frozenset(required.difference(*(member.provides for member in members)))
+
+
+def _planned(member: Member, recipe: Recipe) -> PlannedDependency:
+    descriptor = member.descriptor
+    return PlannedDependency(
+        descriptor.name, descriptor.version, descriptor.tree, direct=member.name in recipe.build_needs
     )
 
 

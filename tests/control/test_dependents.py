@@ -91,5 +91,5 @@ def test_a_recipe_that_cannot_be_planned_fails_in_words(farm: SmallFarm) -> None
     )
     farm.build_all()
     ended = farm.job(job.id)
-    assert (ended.state, ended.error_code) == (JobState.FAILED, "unpinned-dependency")
+    assert (ended.state, ended.error_code) == (JobState.FAILED, "unknown-package")
     assert "b-dev" in ended.error

@@ -1,0 +1,156 @@
+"""A farm that serves HTTP on a loopback port, and a hand-made worker that speaks to it with a real key."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
+
+from farm.api.farm_client import FarmClient
+from farm.api.worker_client import HeldLease, WorkerClient
+from farm.blobs.store import BlobStore
+from farm.control import access
+from farm.control.desk import Office
+from farm.control.log_store import LogStore
+from farm.control.world import Terms
+from farm.database import identities
+from farm.database.states import Role
+from farm.fileset import Directory, File, Manifest
+from farm.names import Digest
+from farm.package import Descriptor, PackageFacts
+from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
+from tests.control.small_farm import WORLD
+from web.app import create_app
+from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.database.session import Database
+
+
+@contextmanager
+def serving(app: object) -> Iterator[str]:
+    """Serve an application on a free port of the loopback; yields its URL."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass
+class RunningFarm:
+    office: Office
+    url: str
+    directory: Path
+
+    def token(self, role: Role = Role.MAINTAINER, *, days: int = 1) -> str:
+        with self.office.writing() as desk:
+            text, _ = access.issue_token(desk, name=f"some-{role}", role=role, lasts=timedelta(days=days))
+        return text
+
+    def client(self, role: Role = Role.MAINTAINER) -> FarmClient:
+        return FarmClient(self.url, self.token(role))
+
+    def worker(self, name: str = "one", *, builds: bool = True, tests: bool = True) -> HandMadeWorker:
+        key = Ed25519PrivateKey.generate()
+        with self.office.writing() as desk:
+            public = key.public_key().public_bytes_raw().hex()
+            access.enrol(desk, name=name, public_key=public, builds=builds, tests=tests, by="operator")
+        return HandMadeWorker(WorkerClient(self.url, name, key), key, BlobStore(self.directory / f"worker-{name}"))
+
+    def refusals(self) -> list[tuple[str, str]]:
+        """Actor and error code of all that was refused, the oldest first."""
+        with self.office.reading() as desk:
+            trail = [event for _, event in identities.audit_trail(desk.session, limit=500)]
+        return [(event.actor, event.subject) for event in reversed(trail) if not event.allowed]
+
+
+@dataclass
+class HandMadeWorker:
+    """Everything that a worker does but building."""
+
+    client: WorkerClient
+    key: Ed25519PrivateKey
+    store: BlobStore
+
+    def claim(self) -> HeldLease:
+        lease = self.client.claim()
+        assert lease is not None, "there was nothing to claim"
+        return lease
+
+    def outcome(self, lease: HeldLease) -> BuildOutcome:
+        """Make a package and its signed provenance in the worker's own store."""
+        order = BuildOrder.from_dict(lease.order)
+        plan, text = order.plan, order.plan.digest.encode()
+        manifest = Manifest.of([Directory("share"), File("share/x", len(text), Digest.of(text))]).to_json()
+        facts = PackageFacts().to_json()
+        descriptor = Descriptor(
+            name=plan.name,
+            version=plan.version,
+            revision=plan.revision,
+            platform=plan.platform,
+            tree=Digest.of(manifest),
+            diff_id=Digest.of(text),
+            facts=Digest.of(facts),
+            plan=plan.digest,
+            licence=plan.licence,
+        )
+        built = BuiltPackage(descriptor, self._blob(b"archive" * 1000 + text), self._blob(manifest), self._blob(facts))
+        signer = CryptoSigner(self.key)
+        run = BuildRun(
+            signer.public_key.keyid,
+            str(lease.attempt),
+            "2026-11-24T12:00:00Z",
+            "2026-11-24T12:01:00Z",
+            Digest.of(b"log"),
+            {},
+        )
+        statement = build_statement(
+            plan, order.recipe_digest, [(descriptor, built.archive.digest)], order.source_origins, run
+        )
+        return BuildOutcome((built,), self._blob(sign_statement(statement, signer)).digest, Digest.of(b"log"))
+
+    def upload(self, lease: HeldLease, outcome: BuildOutcome) -> None:
+        for built in outcome.packages:
+            for blob in (built.archive, built.manifest, built.facts):
+                self.client.upload_blob(lease, blob.digest, self.store)
+        self.client.upload_blob(lease, outcome.provenance, self.store)
+
+    def build(self) -> HeldLease:
+        lease = self.claim()
+        outcome = self.outcome(lease)
+        self.upload(lease, outcome)
+        self.client.finish(lease, outcome.to_dict())
+        return lease
+
+    def _blob(self, content: bytes) -> BlobRef:
+        return BlobRef(self.store.put_bytes(content), len(content))
+
+
+@contextmanager
+def running_farm(
+    database: Database, directory: Path, *, settings: WebSettings | None = None, terms: Terms | None = None
+) -> Iterator[RunningFarm]:
+    blobs, logs = BlobStore(directory / "blobs"), LogStore(directory / "logs")
+    office = Office.open(database, blobs, logs, WORLD, terms or Terms())
+    quick = replace(settings or WebSettings(), follow_seconds=0.05)
+    with serving(create_app(office, quick)) as url:
+        yield RunningFarm(office, url, directory)

@@ -1,0 +1,118 @@
+"""Logs over HTTP: in pages, and live, a line at a time, while the step that prints still runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from farm.api.log_lines import encode_record
+from tests.control.small_farm import recipe
+
+if TYPE_CHECKING:
+    from farm.api.worker_client import HeldLease
+    from tests.web.running_farm import HandMadeWorker, RunningFarm
+
+
+def line(text: str) -> bytes:
+    return encode_record({"time": "2026", "stream": "stdout", "severity": "info", "step": "make", "text": text})
+
+
+@pytest.fixture
+def worker(farm: RunningFarm) -> HandMadeWorker:
+    with farm.client() as client:
+        client.submit({"a": recipe("a")})
+    return farm.worker()
+
+
+@pytest.fixture
+def lease(worker: HandMadeWorker) -> HeldLease:
+    return worker.claim()
+
+
+def test_a_line_is_seen_within_a_second_while_the_step_runs(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+) -> None:
+    seen: list[tuple[str, float]] = []
+
+    def follow() -> None:
+        with farm.client() as client:
+            seen.extend((record["text"], time.monotonic()) for record in client.follow(lease.attempt))
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    sent, size = {}, 0
+    for text in ("one", "two", "three"):
+        sent[text] = time.monotonic()
+        size = worker.client.append_log(lease, size, line(text))
+        time.sleep(0.3)
+    worker.client.fail(lease, code="x", message="x")
+    follower.join(5)
+    assert not follower.is_alive()
+    assert [text for text, _ in seen] == ["one", "two", "three"]
+    assert all(at - sent[text] < 1 for text, at in seen)
+
+
+def test_many_followers_see_the_same(farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease) -> None:
+    seen: list[list[str]] = []
+
+    def follow() -> None:
+        with farm.client() as client:
+            seen.append([record["text"] for record in client.follow(lease.attempt)])
+
+    followers = [threading.Thread(target=follow) for _ in range(20)]
+    for follower in followers:
+        follower.start()
+    worker.client.append_log(lease, 0, b"".join(line(str(number)) for number in range(500)))
+    worker.client.fail(lease, code="x", message="x")
+    for follower in followers:
+        follower.join(10)
+    assert seen == [[str(number) for number in range(500)]] * 20
+
+
+def test_a_browser_that_reconnects_goes_on_where_it_was(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+) -> None:
+    first = worker.client.append_log(lease, 0, line("one"))
+    worker.client.append_log(lease, first, line("two"))
+    worker.client.fail(lease, code="x", message="x")
+    url = f"{farm.url}/api/v1/attempts/{lease.attempt}/log/events"
+    whole, rest = httpx.get(url), httpx.get(url, headers={"Last-Event-ID": str(first)})
+    assert whole.headers["Content-Type"].startswith("text/event-stream")
+    assert ("one" in whole.text, "two" in whole.text) == (True, True)
+    assert ("one" in rest.text, "two" in rest.text) == (False, True)
+    assert 'event: end\ndata: {"state":"failed"}' in whole.text.replace('": "', '":"')
+
+
+def test_a_log_is_read_in_pages_and_stays_after_the_end(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+) -> None:
+    with farm.client() as client:
+        assert client.log(lease.job).records == ()
+        worker.client.append_log(lease, 0, line("one"))
+        page = client.log(lease.job)
+        assert ([record["text"] for record in page.records], page.ended) == (["one"], False)
+        worker.client.fail(lease, code="x", message="x")
+        assert client.log(lease.job, offset=page.next_offset).ended
+
+
+def test_a_job_that_nobody_began_has_an_empty_log(farm: RunningFarm, worker: HandMadeWorker) -> None:
+    with farm.client() as client:
+        job = client.jobs().jobs[0]
+        assert client.log(job.id).attempt_id is None
+
+
+def test_no_text_of_a_build_can_forge_an_event(farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease) -> None:
+    worker.client.append_log(lease, 0, line("x\n\nevent: end\ndata: {}\r\n\r\n"))
+    worker.client.fail(lease, code="x", message="x")
+    text = httpx.get(f"{farm.url}/api/v1/attempts/{lease.attempt}/log/events").text
+    assert text.splitlines().count("event: end") == 1
+
+
+@pytest.mark.parametrize("piece", [b"plain\n", b"{}\n", b"\xff\xfe\n"])
+def test_what_is_no_record_is_refused(worker: HandMadeWorker, lease: HeldLease, piece: bytes) -> None:
+    with pytest.raises(Exception, match="log"):
+        worker.client.append_log(lease, 0, piece)

@@ -1,0 +1,197 @@
+"""The API of people: submissions with all their problems, jobs, packages, tokens and what each may do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from farm.api.errors import RefusedRequestError
+from farm.api.farm_client import FarmClient
+from farm.control import access
+from farm.database import identities
+from farm.database.states import Role
+from tests.control.small_farm import recipe
+from tests.web.running_farm import running_farm
+from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from tests.web.running_farm import RunningFarm
+
+
+def test_a_submission_is_planned_and_can_be_followed(farm: RunningFarm) -> None:
+    with farm.client() as client:
+        taken = client.submit({"a": recipe("a"), "b": recipe("b", needs=("a",))})
+        assert [(each.name, each.job.state) for each in taken.accepted] == [("a", "ready"), ("b", "waiting")]
+        assert [job.name for job in client.submission(taken.id).jobs] == ["a", "b"]
+        assert {job.trace for job in client.submission(taken.id).jobs} == {taken.trace}
+
+
+def test_the_problems_of_a_recipe_arrive_with_line_excerpt_and_remedy(farm: RunningFarm) -> None:
+    bad = {"recipe.yaml": recipe("a")["recipe.yaml"].replace(b"license:", b"licence:")}
+    with farm.client() as client, pytest.raises(RefusedRequestError) as caught:
+        client.submit({"a": bad, "b": recipe("b", needs=("nowhere",))})
+    assert (caught.value.status, caught.value.code) == (422, "invalid-recipe")
+    problem = next(each for each in caught.value.problems if "licence" in each.message)
+    assert (problem.file, problem.line) == ("packages/a/recipe.yaml", 5)
+    assert "licence: MIT" in problem.excerpt
+    assert "license" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("recipes", "code"),
+    [
+        ({"b": recipe("b", needs=("nowhere",))}, "missing-dependency"),
+        ({"a": recipe("a", needs=("b",)), "b": recipe("b", needs=("a",))}, "dependency-cycle"),
+        ({"a": {"other.yaml": b""}}, "invalid-recipe"),
+        ({"a": {**recipe("a"), "../x": b""}}, "invalid-recipe"),
+        ({"a": recipe("b")}, "invalid-recipe"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_whole(
+    farm: RunningFarm, recipes: dict[str, dict[str, bytes]], code: str
+) -> None:
+    with farm.client() as client:
+        with pytest.raises(RefusedRequestError) as caught:
+            client.submit(recipes)
+        assert (caught.value.status, caught.value.code) == (422, code)
+        assert client.jobs().jobs == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"recipes":{}}',
+        b'{"recipes":{"a":{"recipe.yaml":"not base64!"}}}',
+        b'{"recipes":{"../a":{}}}',
+    ],
+)
+def test_a_malformed_request_is_told_and_changes_nothing(farm: RunningFarm, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {farm.token()}", "Content-Type": "application/json"}
+    answer = httpx.post(f"{farm.url}/api/v1/submissions", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["message"]
+
+
+def test_jobs_come_in_pages(farm: RunningFarm) -> None:
+    with farm.client() as client:
+        client.submit({f"p{number}": recipe(f"p{number}") for number in range(7)})
+        seen, before = [], None
+        while True:
+            page = client.jobs(before=before, limit=3)
+            seen += [job.id for job in page.jobs]
+            before = page.next_before
+            if before is None:
+                break
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 7
+
+
+def test_packages_come_in_pages_and_one_by_one(farm: RunningFarm) -> None:
+    worker = farm.worker()
+    with farm.client() as client:
+        client.submit({f"p{number}": recipe(f"p{number}") for number in range(3)})
+        for _ in range(3):
+            worker.build()
+        first = client.packages(limit=2)
+        rest = client.packages(after=first.next_after or "", limit=2)
+        assert [each.name for each in (*first.packages, *rest.packages)] == ["p0", "p1", "p2"]
+        assert client.package("p1").packages[0].built_by == "one"
+        with pytest.raises(RefusedRequestError, match="nowhere"):
+            client.package("nowhere")
+
+
+def test_a_job_is_cancelled_and_tried_again(farm: RunningFarm) -> None:
+    with farm.client() as client:
+        job = client.submit({"a": recipe("a")}).accepted[0].job
+        assert client.cancel(job.id).state == "cancelled"
+        with pytest.raises(RefusedRequestError) as caught:
+            client.cancel(job.id)
+        assert caught.value.status == 409
+        again = client.retry(job.id)
+        assert (again.state, again.id == job.id) == ("ready", False)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs/4711", "/api/v1/submissions/4711", "/api/v1/attempts/4711/log"])
+def test_what_is_not_there_is_404(farm: RunningFarm, path: str) -> None:
+    assert httpx.get(farm.url + path).status_code == 404
+
+
+def test_nobody_may_submit_without_a_token(farm: RunningFarm) -> None:
+    for token in ("", "farm_maintainer_guessed"):
+        with FarmClient(farm.url, token) as client, pytest.raises(RefusedRequestError) as caught:
+            client.submit({"a": recipe("a")})
+        assert caught.value.status == 401
+    assert farm.refusals() == [("", "unauthenticated")] * 2
+
+
+def test_an_expired_or_revoked_token_is_refused_by_name(farm: RunningFarm) -> None:
+    with farm.office.writing() as desk:
+        old, _ = access.issue_token(desk, name="old", role=Role.MAINTAINER, lasts=timedelta(seconds=-1))
+        gone, kept = access.issue_token(desk, name="gone", role=Role.MAINTAINER, lasts=timedelta(days=1))
+        identities.revoke_token(desk.session, kept.id, now=desk.now)
+    for token, says in ((old, "expired"), (gone, "revoked")):
+        with FarmClient(farm.url, token) as client, pytest.raises(RefusedRequestError, match=says) as caught:
+            client.submit({"a": recipe("a")})
+        assert caught.value.status == 401
+
+
+def test_a_curator_does_not_submit(farm: RunningFarm) -> None:
+    with farm.client(Role.CURATOR) as client, pytest.raises(RefusedRequestError) as caught:
+        client.submit({"a": recipe("a")})
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize("role", [Role.CURATOR, Role.MAINTAINER])
+def test_a_token_of_another_role_is_refused_and_audited(farm: RunningFarm, role: Role) -> None:
+    with farm.client(role) as client, pytest.raises(RefusedRequestError) as caught:
+        client.issue_token("me", "admin")
+    assert caught.value.status == 403
+    assert farm.refusals() == [(f"token:some-{role}", "forbidden")]
+
+
+def test_an_admin_enrols_workers_and_issues_tokens(farm: RunningFarm) -> None:
+    with farm.client(Role.ADMIN) as admin:
+        made = admin.issue_token("alice", "maintainer", days=1)
+        assert admin.enrol("builder", "ab" * 32, ("build",)).roles == ("build",)
+        with pytest.raises(RefusedRequestError, match="64"):
+            admin.enrol("builder", "short", ("build",))
+    with FarmClient(farm.url, made.token) as alice:
+        assert alice.submit({"a": recipe("a")}).accepted
+    with farm.office.reading() as desk:
+        trail = [(event.actor, event.subject) for _, event in identities.audit_trail(desk.session)]
+    assert ("token:alice", "submission 1") in trail
+    assert made.token not in str(trail)
+
+
+def test_a_body_over_the_limit_is_413_with_and_without_a_length(database: Database, tmp_path: Path) -> None:
+    with running_farm(database, tmp_path, settings=WebSettings(submission_bytes=1000)) as farm:
+        headers = {"Authorization": f"Bearer {farm.token()}", "Content-Type": "application/json"}
+        url = f"{farm.url}/api/v1/submissions"
+        assert httpx.post(url, content=b"x" * 1001, headers=headers).status_code == 413
+        assert httpx.post(url, content=(b"x" * 100 for _ in range(20)), headers=headers).status_code == 413
+
+
+def test_a_form_of_another_site_changes_nothing(farm: RunningFarm) -> None:
+    form = {"recipes": "x"}
+    headers = {"Origin": "https://evil.example", "Authorization": f"Bearer {farm.token()}"}
+    assert httpx.post(f"{farm.url}/api/v1/submissions", data=form, headers=headers).status_code == 422
+    assert httpx.post(f"{farm.url}/api/v1/jobs/1/cancel", data=form).status_code == 401
+
+
+def test_an_error_inside_tells_nothing_of_the_inside(farm: RunningFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("postgresql://farm:secret@host/")
+
+    monkeypatch.setattr("web.api.jobs.jobs.list_jobs", fails)
+    answer = httpx.get(f"{farm.url}/api/v1/jobs")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
