@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import farm
 from farm.control.vouching import check_with_workers_key
 from web import problems
-from web.api import blobs, jobs, logs, operators, packages, submissions, work
+from web.api import blobs, channels, jobs, logs, operators, packages, submissions, work
 from web.bodies import BodyBounds
 from web.settings import WebSettings
 
@@ -32,7 +32,7 @@ def create_app(
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
     problems.install(app)
-    for router in (submissions.router, jobs.router, logs.router, packages.router, operators.router):
+    for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
     for router in (work.router, blobs.router):
         app.include_router(router)

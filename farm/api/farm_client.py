@@ -76,6 +76,16 @@ class FarmClient:
         """Return a page of the log of a job's newest attempt."""
         return self._get(f"/api/v1/jobs/{job_id}/log", wire.LogPageWire, offset=offset)
 
+    def log_records(self, job_id: int) -> Iterator[dict[str, Any]]:
+        """Yield the records of the log of a job's newest attempt, as far as it has come."""
+        offset = 0
+        while True:
+            page = self.log(job_id, offset=offset)
+            yield from page.records
+            if page.next_offset <= offset or not page.records:
+                return
+            offset = page.next_offset
+
     def follow(self, attempt_id: int, *, offset: int = 0) -> Iterator[dict[str, Any]]:
         """Yield the records of an attempt's log from `offset` on, as they come, until the attempt has ended."""
         path = f"/api/v1/attempts/{attempt_id}/log/events"
@@ -98,6 +108,23 @@ class FarmClient:
         """Return the builds of one package, the newest first."""
         return self._get(f"/api/v1/packages/{name}", wire.PackagePage)
 
+    def channel(self, name: str) -> dict[str, Any]:
+        """Return how a channel stands, as `farm.release.status` spells it."""
+        return self._get_json(f"/api/v1/channels/{name}")
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Return how every channel stands."""
+        found: list[dict[str, Any]] = self._get_json("/api/v1/channels")["channels"]
+        return found
+
+    def releases(self, channel: str, *, before: int | None = None, limit: int = 50) -> dict[str, Any]:
+        """Return one page of a channel's releases, newest first."""
+        return self._get_json(f"/api/v1/channels/{channel}/releases", before=before, limit=limit)
+
+    def release(self, channel: str, number: int) -> dict[str, Any]:
+        """Return one release of a channel with its packages."""
+        return self._get_json(f"/api/v1/channels/{channel}/releases/{number}")
+
     def enrol(self, name: str, public_key: str, roles: tuple[wire.JobKindText, ...]) -> wire.WorkerWire:
         """Enrol a worker by its ed25519 key (hexadecimal)."""
         request = wire.WorkerRequest(name=name, public_key=public_key, roles=roles)
@@ -108,12 +135,19 @@ class FarmClient:
         return self._post("/api/v1/tokens", wire.TokenWire, {"name": name, "role": role, "days": days})
 
     def _get(self, path: str, model: type[_Model], **query: object) -> _Model:
+        return model.model_validate_json(self._get_bytes(path, **query))
+
+    def _get_json(self, path: str, **query: object) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._get_bytes(path, **query))
+        return answer
+
+    def _get_bytes(self, path: str, **query: object) -> bytes:
         with self._reaching():
             response = self._client.get(
                 path, params={key: str(value) for key, value in query.items() if value is not None}
             )
         raise_for(response)
-        return model.model_validate_json(response.content)
+        return response.content
 
     def _post(self, path: str, model: type[_Model], body: object) -> _Model:
         with self._reaching():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.inert import inert
 from farm.cli.packages import json_option
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
@@ -177,6 +178,4 @@ def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) ->
 
 
 def _print_line(record: LogRecord) -> None:
-    # What a build prints is inert here: control characters, and with them escape sequences, are shown, not obeyed.
-    text = "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in record.text)
-    print(f"{record.step} | {text}", file=sys.stderr)  # noqa: T201
+    print(f"{record.step} | {inert(record.text)}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,78 @@
+"""`farm jobs` and `farm log`: what a farm builds and tests."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.api.farm_client import FarmClient
+
+
+@click.command()
+@click.option("--state", help="Only jobs in this state: waiting, ready, running, failed …")
+@click.option("--name", help="Only jobs of this recipe.")
+@click.option("--limit", default=30, show_default=True, help="At most so many.")
+@json_option
+def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None:
+    """List builds and tests of the farm at FARM_URL, newest first.
+
+    \b
+    Example:
+      farm jobs --state failed
+    """
+    from farm.api.farm_client import FarmClient
+    from farm.cli.rendering import table
+
+    settings = Settings.from_environment()
+    with FarmClient(settings.url, settings.token) as farm:
+        page = farm.jobs(state=state, name=name, limit=limit)
+    if as_json:
+        click.echo(page.model_dump_json(indent=1))
+        return
+    rows = [
+        (
+            str(job.id),
+            job.kind,
+            job.name,
+            job.state,
+            f"{job.changed_at:%Y-%m-%d %H:%M:%S}",
+            job.error.partition("\n")[0],
+        )
+        for job in page.jobs
+    ]
+    click.echo(table(rows, ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", "")) if rows else "no jobs")
+
+
+@click.command()
+@click.argument("job", type=int)
+@click.option("--follow", "-f", is_flag=True, help="Stay and print lines as they come, until the job has ended.")
+@json_option
+def log(job: int, follow: bool, as_json: bool) -> None:
+    """Print the log of a job's newest attempt.
+
+    \b
+    Example:
+      farm log 12 --follow
+    """
+    from farm.api.farm_client import FarmClient
+    from farm.cli.inert import inert
+
+    settings = Settings.from_environment()
+    with FarmClient(settings.url, settings.token) as farm:
+        for record in farm.follow(_newest_attempt(farm, job)) if follow else farm.log_records(job):
+            click.echo(json.dumps(record) if as_json else f"{record['step']:<12} {inert(str(record['text']))}")
+
+
+def _newest_attempt(farm: FarmClient, job: int) -> int:
+    from farm.errors import FarmError
+
+    attempts = farm.job(job).attempts
+    if not attempts:
+        raise FarmError(f"nobody has begun job {job} yet", remedy="Wait for a worker, or look at `farm jobs`.")
+    return attempts[-1].id

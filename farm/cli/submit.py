@@ -1,0 +1,108 @@
+"""`farm submit`: send recipes to a farm, and follow what becomes of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.api.farm_client import FarmClient
+    from farm.api.wire import JobWire
+
+_ENDED = ("succeeded", "failed", "cancelled", "blocked")
+_POLL_SECONDS = 0.5
+
+
+@click.command()
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--wait", is_flag=True, help="Stay until all builds have ended.")
+@click.option("--release", "channel", metavar="CHANNEL", help="Stay until CHANNEL has released them, or refused to.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was accepted as JSON, and do not stay.")
+def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_json: bool) -> int:
+    """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
+
+    Ends with status 1 when a build fails, or when the channel refuses the set.
+
+    \b
+    Example:
+      farm submit recipes/packages/jq recipes/packages/oniguruma --release edge
+    """
+    from farm.api.farm_client import FarmClient
+    from farm.building.recipe_directory import read_recipe_directory
+
+    settings = Settings.from_environment()
+    recipes = {each.resolve().name: read_recipe_directory(each) for each in directories}
+    with FarmClient(settings.url, settings.token) as farm:
+        taken = farm.submit(recipes)
+        if as_json:
+            click.echo(taken.model_dump_json(indent=1))
+            return 0
+        for each in taken.accepted:
+            click.echo(f"{each.name}: {'unchanged, ' if each.unchanged else ''}job {each.job.id}")
+        if not (wait or channel):
+            click.echo(f"submission {taken.id}: {settings.url}/jobs")
+            return 0
+        failed = _follow_builds(farm, [each.job.id for each in taken.accepted])
+        if failed:
+            return 1
+        return _follow_channel(farm, channel) if channel else 0
+
+
+def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
+    """Show the builds until all have ended; return whether one has not succeeded."""
+    from farm.cli.build_board import board
+
+    left = set(wanted)
+    ended: dict[int, JobWire] = {}
+    with board() as show:
+        while True:
+            jobs = {number: farm.job(number).job for number in sorted(left)}
+            ended |= {number: job for number, job in jobs.items() if job.state in _ENDED}
+            left -= ended.keys()
+            show([*jobs.values()], len(ended), len(wanted))
+            # A blocked job waits for a person: one that can still be unblocked is told by the one that blocks it.
+            if not left:
+                break
+            time.sleep(_POLL_SECONDS)
+    bad = [job for job in ended.values() if job.state != "succeeded"]
+    for job in bad:
+        click.echo(f"{click.style(job.state, fg='red')}: {job.name} (job {job.id}) {job.error}", err=True)
+    return bool(bad)
+
+
+def _follow_channel(farm: FarmClient, channel: str) -> int:
+    """Wait until the channel has decided about everything that is built, and say how."""
+    said = ""
+    while not (status := farm.channel(channel))["settled"]:
+        said = _say_once(said, _gates(status))
+        time.sleep(_POLL_SECONDS)
+    newest, candidate = status["newest"], status["candidate"]
+    if candidate and candidate["state"] == "refused":
+        click.echo(click.style(f"refused by {channel}", fg="red") + f" (candidate {candidate['id']}):", err=True)
+        for reason in dict.fromkeys(each["reason"] for each in candidate["excuses"]):
+            click.echo(f"  {reason}", err=True)
+        stays = f"release {newest['number']}" if newest else "empty"
+        click.echo(f"{channel} stays as it was: {stays}", err=True)
+        return 1
+    click.echo(f"{channel}: release {newest['number']} is published")
+    return 0
+
+
+def _gates(status: dict[str, Any]) -> str:
+    candidate = status["candidate"]
+    if not candidate or candidate["state"] != "open":
+        return ""
+    gates = ", ".join(f"{each['gate']} {each['state']} ({each['summary']})" for each in candidate["gates"])
+    return f"candidate {candidate['id']}: {gates or 'at the gates'}"
+
+
+def _say_once(said: str, now: str) -> str:
+    if now and now != said:
+        print(now, file=sys.stderr, flush=True)  # noqa: T201
+    return now or said
