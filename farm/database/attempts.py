@@ -33,13 +33,13 @@ def add_attempt(
     )
     session.add(row)
     session.flush()
-    return _attempt(row)
+    return attempt_of_row(row)
 
 
 def attempt(session: Session, attempt_id: int) -> Attempt | None:
     """Return an attempt as the transaction sees it now."""
     row = session.get(AttemptRow, attempt_id, populate_existing=True)
-    return _attempt(row) if row else None
+    return attempt_of_row(row) if row else None
 
 
 def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str, lock: bool = False) -> Attempt | None:
@@ -50,7 +50,7 @@ def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str,
     if lock:
         query = query.with_for_update()
     row = session.exec(query.execution_options(populate_existing=True)).first()
-    return _attempt(row) if row else None
+    return attempt_of_row(row) if row else None
 
 
 def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
@@ -85,23 +85,24 @@ def expired(session: Session, *, before: datetime, limit: int) -> list[Attempt]:
         .order_by(col(AttemptRow.expires_at))
         .limit(limit)
     )
-    return [_attempt(row) for row in session.exec(query)]
+    return [attempt_of_row(row) for row in session.exec(query)]
 
 
 def live_attempt(session: Session, job_id: int) -> Attempt | None:
     """Return the attempt that holds a job's lease."""
     query = select(AttemptRow).where(AttemptRow.job_id == job_id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
     row = session.exec(query.execution_options(populate_existing=True)).first()
-    return _attempt(row) if row else None
+    return attempt_of_row(row) if row else None
 
 
 def attempts_of(session: Session, job_id: int) -> list[Attempt]:
     """Return all tries at a job, the first first."""
     query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(col(AttemptRow.number))
-    return [_attempt(row) for row in session.exec(query)]
+    return [attempt_of_row(row) for row in session.exec(query)]
 
 
-def _attempt(row: AttemptRow) -> Attempt:
+def attempt_of_row(row: AttemptRow) -> Attempt:
+    """Return the value of a row."""
     assert row.id is not None  # noqa: S101
     return Attempt(
         id=row.id,

@@ -48,7 +48,7 @@ def add_job(
     )
     session.add(row)
     session.flush()
-    job = _job(row)
+    job = job_of_row(row)
     set_needs(session, job.id, needs)
     return job
 
@@ -56,14 +56,14 @@ def add_job(
 def job(session: Session, job_id: int) -> Job | None:
     """Return a job as the transaction sees it now."""
     row = session.get(JobRow, job_id, populate_existing=True)
-    return _job(row) if row else None
+    return job_of_row(row) if row else None
 
 
 def lock_job(session: Session, job_id: int) -> Job | None:
     """Return a job and keep others from changing it until the transaction ends."""
     query = select(JobRow).where(JobRow.id == job_id).with_for_update().execution_options(populate_existing=True)
     row = session.exec(query).first()
-    return _job(row) if row else None
+    return job_of_row(row) if row else None
 
 
 def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
@@ -109,7 +109,7 @@ def waiting_for(session: Session, recipe: str, states: Sequence[JobState]) -> li
         .where(JobNeedRow.recipe == recipe, col(JobRow.state).in_(states))
         .order_by(col(JobRow.id))
     )
-    return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
+    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
 def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) 
         .order_by(col(JobRow.id))
         .execution_options(populate_existing=True)
     )
-    return [_job(row) for row in session.exec(query)]
+    return [job_of_row(row) for row in session.exec(query)]
 
 
 def latest_of_revision(session: Session, revision_id: int) -> Job | None:
@@ -146,19 +146,19 @@ def latest_of_revision(session: Session, revision_id: int) -> Job | None:
         .execution_options(populate_existing=True)
     )
     row = session.exec(query).first()
-    return _job(row) if row else None
+    return job_of_row(row) if row else None
 
 
 def pending_of_recipe(session: Session, name: str) -> list[Job]:
     """Return the build jobs of a recipe that nobody works at yet."""
     query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
-    return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
+    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
 def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
     """Return all jobs of a kind in a state, oldest first."""
     query = select(JobRow).where(JobRow.kind == kind, JobRow.state == state).order_by(col(JobRow.id))
-    return [_job(row) for row in session.exec(query.execution_options(populate_existing=True))]
+    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
 def any_in_state(session: Session, kind: JobKind, states: Sequence[JobState]) -> bool:
@@ -177,9 +177,9 @@ def next_ready(session: Session, kinds: Sequence[JobKind], *, hint: int | None) 
     if hint is not None:
         row = session.exec(ready.where(JobRow.id == hint)).first()
         if row:
-            return _job(row)
+            return job_of_row(row)
     row = session.exec(ready.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first()
-    return _job(row) if row else None
+    return job_of_row(row) if row else None
 
 
 def is_any_ready(session: Session, kinds: Sequence[JobKind]) -> bool:
@@ -196,7 +196,7 @@ def overdue_rings(session: Session, *, before: datetime, limit: int) -> list[Job
         .order_by(col(JobRow.priority), col(JobRow.id))
         .limit(limit)
     )
-    return [_job(row) for row in session.exec(query)]
+    return [job_of_row(row) for row in session.exec(query)]
 
 
 def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
@@ -224,7 +224,7 @@ def list_jobs(
         query = query.where(JobRow.name == name)
     if submission is not None:
         query = query.where(JobRow.submission_id == submission)
-    return [_job(row) for row in session.exec(query)]
+    return [job_of_row(row) for row in session.exec(query)]
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
@@ -263,7 +263,8 @@ def test_text(session: Session, digest: Digest) -> str:
     return session.get_one(PackageTestRow, digest).body
 
 
-def _job(row: JobRow) -> Job:
+def job_of_row(row: JobRow) -> Job:
+    """Return the value of a row."""
     assert row.id is not None  # noqa: S101
     return Job(
         id=row.id,

@@ -97,14 +97,14 @@ def open_candidate(session: Session, channel: str) -> Candidate | None:
     """Return the candidate that is at the gates of a channel, if there is one."""
     query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == OPEN)
     row = session.exec(query.order_by(col(CandidateRow.id).desc())).first()
-    return _candidate(row) if row else None
+    return candidate_of_row(row) if row else None
 
 
 def latest_candidate(session: Session, channel: str) -> Candidate | None:
     """Return the newest candidate of a channel."""
     query = select(CandidateRow).where(CandidateRow.channel == channel).order_by(col(CandidateRow.id).desc())
     row = session.exec(query.limit(1)).first()
-    return _candidate(row) if row else None
+    return candidate_of_row(row) if row else None
 
 
 def candidates(session: Session, channel: str, *, before: int | None = None, limit: int = 20) -> list[Candidate]:
@@ -112,7 +112,7 @@ def candidates(session: Session, channel: str, *, before: int | None = None, lim
     query = select(CandidateRow).where(CandidateRow.channel == channel)
     if before is not None:
         query = query.where(col(CandidateRow.id) < before)
-    return [_candidate(row) for row in session.exec(query.order_by(col(CandidateRow.id).desc()).limit(limit))]
+    return [candidate_of_row(row) for row in session.exec(query.order_by(col(CandidateRow.id).desc()).limit(limit))]
 
 
 def add_candidate(
@@ -122,7 +122,7 @@ def add_candidate(
     row = CandidateRow(channel=channel, set_digest=set_digest, state=OPEN, created_at=now, trace=trace)
     session.add(row)
     session.flush()
-    candidate = _candidate(row)
+    candidate = candidate_of_row(row)
     session.add_all(
         CandidateMemberRow(candidate_id=candidate.id, name=each.name, package=each.digest) for each in members
     )
@@ -202,14 +202,14 @@ def newest_release(session: Session, channel: str, *, published: bool = True) ->
     if published:
         query = query.where(col(ReleaseRow.published_at).is_not(None))
     row = session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(1)).first()
-    return _release(row) if row else None
+    return release_of_row(row) if row else None
 
 
 def release(session: Session, channel: str, number: int) -> ReleaseRecord | None:
     """Return a release by its number."""
     query = select(ReleaseRow).where(ReleaseRow.channel == channel, ReleaseRow.number == number)
     row = session.exec(query).first()
-    return _release(row) if row else None
+    return release_of_row(row) if row else None
 
 
 def releases(session: Session, channel: str, *, before: int | None = None, limit: int = 50) -> list[ReleaseRecord]:
@@ -217,7 +217,7 @@ def releases(session: Session, channel: str, *, before: int | None = None, limit
     query = select(ReleaseRow).where(ReleaseRow.channel == channel)
     if before is not None:
         query = query.where(col(ReleaseRow.number) < before)
-    return [_release(row) for row in session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(limit))]
+    return [release_of_row(row) for row in session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(limit))]
 
 
 def release_members(session: Session, release_id: int) -> list[Package]:
@@ -253,7 +253,7 @@ def add_release(
     )
     session.add(row)
     session.flush()
-    record = _release(row)
+    record = release_of_row(row)
     session.add_all(ReleaseMemberRow(release_id=record.id, name=each.name, package=each.digest) for each in members)
     session.flush()
     return record
@@ -274,7 +274,8 @@ def drop_release(session: Session, release_id: int) -> None:
     session.exec(delete(ReleaseRow).where(col(ReleaseRow.id) == release_id, col(ReleaseRow.published_at).is_(None)))
 
 
-def _candidate(row: CandidateRow) -> Candidate:
+def candidate_of_row(row: CandidateRow) -> Candidate:
+    """Return the value of a row."""
     assert row.id is not None  # noqa: S101  (a row that was read or flushed)
     return Candidate(
         id=row.id,
@@ -286,7 +287,8 @@ def _candidate(row: CandidateRow) -> Candidate:
     )
 
 
-def _release(row: ReleaseRow) -> ReleaseRecord:
+def release_of_row(row: ReleaseRow) -> ReleaseRecord:
+    """Return the value of a row."""
     assert row.id is not None  # noqa: S101
     return ReleaseRecord(
         id=row.id,

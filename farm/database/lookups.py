@@ -1,0 +1,178 @@
+"""What pages ask: searches, counts, and the rows that belong to a page of other rows, each in one indexed query."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, or_, select
+
+from farm.database.attempts import attempt_of_row
+from farm.database.job_rows import AttemptRow, JobRow, PackageTestRow
+from farm.database.jobs import job_of_row
+from farm.database.package_rows import PackageRow
+from farm.database.packages import package_of_row
+from farm.database.recipe_rows import RecipeRevisionRow, RecipeRow
+from farm.database.release_rows import CandidateRow, ChannelRow, ReleaseMemberRow, ReleaseRow
+from farm.database.releases import REFUSED, candidate_of_row, release_of_row
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from farm.database.records import Attempt, Job, Package
+    from farm.database.releases import Candidate, ReleaseRecord
+    from farm.database.states import JobKind, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class TestName:
+    """A test that was asked for: its name in the recipe, and the package (the descriptor's digest) that it is of."""
+
+    __test__ = False  # pytest would collect it for its name
+
+    test: str
+    subject: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The newest published release of a channel that holds a package, by number."""
+
+    channel: str
+    number: int
+
+
+def search_packages(session: Session, text: str, *, after: str = "", limit: int = 50) -> list[Package]:
+    """Return one page of the current packages whose name or summary contains `text`, by name, those after `after`."""
+    query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
+    if text:
+        query = query.where(
+            or_(
+                col(PackageRow.name).icontains(text, autoescape=True),
+                col(PackageRow.summary).icontains(text, autoescape=True),
+            )
+        )
+    query = query.where(col(PackageRow.name) > after).order_by(col(PackageRow.name)).limit(limit)
+    return [package_of_row(row) for row in session.exec(query)]
+
+
+def count_packages(session: Session) -> int:
+    """Return how many current packages there are."""
+    joined = col(RecipeRow.built_plan) == col(PackageRow.plan)
+    return session.exec(select(func.count()).select_from(PackageRow).join(RecipeRow, joined)).one()
+
+
+def current_package(session: Session, name: str) -> Package | None:
+    """Return the package of a name out of the newest successful build of its recipe."""
+    query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
+    row = session.exec(query.where(PackageRow.name == name)).first()
+    return package_of_row(row) if row else None
+
+
+def search_jobs(
+    session: Session,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+    states: Sequence[JobState] = (),
+    kind: JobKind | None = None,
+    name: str = "",
+) -> list[Job]:
+    """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty."""
+    query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(JobRow.id) < before)
+    if states:
+        query = query.where(col(JobRow.state).in_(states))
+    if kind is not None:
+        query = query.where(JobRow.kind == kind)
+    if name:
+        query = query.where(JobRow.name == name)
+    return [job_of_row(row) for row in session.exec(query)]
+
+
+def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
+    """Return the attempts at each of these jobs, the first first; jobs that nobody has tried are left out."""
+    found: defaultdict[int, list[Attempt]] = defaultdict(list)
+    query = select(AttemptRow).where(col(AttemptRow.job_id).in_(sorted(job_ids))).order_by(col(AttemptRow.number))
+    for row in session.exec(query):
+        found[row.job_id].append(attempt_of_row(row))
+    return dict(found)
+
+
+def versions_of_revisions(session: Session, revision_ids: Iterable[int]) -> dict[int, str]:
+    """Return version and revision (`1.7.1-1`) of each of these recipe revisions, by their number."""
+    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.id).in_(sorted(revision_ids)))
+    return {row.id: f"{row.version}-{row.revision}" for row in session.exec(query) if row.id is not None}
+
+
+def tests_of_digests(session: Session, digests: Iterable[Digest]) -> dict[Digest, TestName]:
+    """Return what each of these test orders tests."""
+    columns = select(PackageTestRow.digest, PackageTestRow.test, PackageTestRow.subject)
+    query = columns.where(col(PackageTestRow.digest).in_(sorted(digests)))
+    return {Digest(digest): TestName(test, Digest(subject)) for digest, test, subject in session.exec(query)}
+
+
+def jobs_by_id(session: Session, job_ids: Iterable[int]) -> list[Job]:
+    """Return these jobs, oldest first."""
+    query = select(JobRow).where(col(JobRow.id).in_(sorted(job_ids))).order_by(col(JobRow.id))
+    return [job_of_row(row) for row in session.exec(query)]
+
+
+def packages_by_digest(session: Session, digests: Iterable[Digest]) -> dict[Digest, Package]:
+    """Return these packages by the digest of their descriptor."""
+    query = select(PackageRow).where(col(PackageRow.digest).in_(sorted(digests)))
+    return {Digest(row.digest): package_of_row(row) for row in session.exec(query)}
+
+
+def releases_with(session: Session, package: Digest) -> list[Membership]:
+    """Return, for each channel that has ever held a package, the newest published release that does."""
+    query = (
+        select(ReleaseRow.channel, func.max(ReleaseRow.number))
+        .join(ReleaseMemberRow, col(ReleaseMemberRow.release_id) == col(ReleaseRow.id))
+        .where(ReleaseMemberRow.package == package, col(ReleaseRow.published_at).is_not(None))
+        .group_by(ReleaseRow.channel)
+        .order_by(ReleaseRow.channel)
+    )
+    return [Membership(channel, number) for channel, number in session.exec(query)]
+
+
+def member_counts(session: Session, release_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many packages each of these releases has."""
+    columns = select(ReleaseMemberRow.release_id, func.count()).group_by(col(ReleaseMemberRow.release_id))
+    query = columns.where(col(ReleaseMemberRow.release_id).in_(sorted(release_ids)))
+    return dict(session.exec(query).all())
+
+
+def channel_policy(session: Session, name: str) -> str | None:
+    """Return the canonical JSON of a channel's policy, None when there is no such channel."""
+    row = session.get(ChannelRow, name)
+    return row.policy if row else None
+
+
+def has_member(session: Session, release_id: int, name: str) -> bool:
+    """Say whether a release has a package of this name."""
+    return session.get(ReleaseMemberRow, (release_id, name)) is not None
+
+
+def refused_candidates(
+    session: Session, channel: str, *, before: int | None = None, limit: int = 10
+) -> list[Candidate]:
+    """Return the refused candidates of a channel, newest first, those older than the candidate `before`."""
+    query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == REFUSED)
+    if before is not None:
+        query = query.where(col(CandidateRow.id) < before)
+    query = query.order_by(col(CandidateRow.id).desc()).limit(limit)
+    return [candidate_of_row(row) for row in session.exec(query)]
+
+
+def release_at(session: Session, channel: str, moment: datetime) -> ReleaseRecord | None:
+    """Return the release of a channel that was the newest one at a moment."""
+    query = select(ReleaseRow).where(ReleaseRow.channel == channel, col(ReleaseRow.released_at) < moment)
+    row = session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(1)).first()
+    return release_of_row(row) if row else None
