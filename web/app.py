@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 import farm
 from farm.control.vouching import check_with_workers_key
@@ -14,6 +15,8 @@ from web.bodies import BodyBounds
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from farm.control.desk import Office
     from farm.control.finishing import ProvenanceCheck
 
@@ -23,8 +26,9 @@ def create_app(
     settings: WebSettings | None = None,
     *,
     check_provenance: ProvenanceCheck = check_with_workers_key,
+    repository: Path | None = None,
 ) -> FastAPI:
-    """Return the application that serves one farm."""
+    """Return the application that serves one farm, and its published repository below `/repository`."""
     app = FastAPI(
         title="farm", version=farm.__version__, docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json"
     )
@@ -36,5 +40,7 @@ def create_app(
         app.include_router(router)
     for router in (work.router, blobs.router):
         app.include_router(router)
+    if repository is not None:
+        app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     app.add_middleware(BodyBounds, settings=app.state.settings)
     return app

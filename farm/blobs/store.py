@@ -96,6 +96,26 @@ class BlobStore:
             while stream.read(_BUFFER):
                 pass
 
+    def share(self, other: BlobStore, digest: Digest) -> None:
+        """Take a blob over from another store: by a hard link where one file system holds both, else by a copy.
+
+        Raises `MissingBlobError`; and `CorruptBlobError`, or `BlobMismatchError`, when a copy shows that it has rotted.
+        """
+        place = self.path(digest)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(other.path(digest), place)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            raise MissingBlobError(digest) from None
+        except OSError:  # another file system
+            with other.open(digest) as source, self.writer() as writer:
+                while piece := source.read(_BUFFER):
+                    writer.write(piece)
+                writer.commit(digest)
+        _flush_directory(place.parent)
+
     def iter(self) -> Iterator[Digest]:
         """Yield the digests of all blobs, sorted. Blobs that come or go meanwhile may or may not be among them."""
         base = self.root / "sha256"

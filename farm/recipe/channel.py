@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from farm.recipe import names
 from farm.recipe.document import Document, Node, parse
@@ -34,6 +34,13 @@ class ChannelPolicy:
     gates: tuple[Gate, ...]
     from_channel: str = ""
     rebuild: Rebuild = "static-consumers"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as plain values, for keeping which one was in force."""
+        gates = [
+            {"gate": gate.kind, "of": gate.of} if gate.kind == "tests" else {"gate": gate.kind} for gate in self.gates
+        ]
+        return {"from": self.from_channel, "gates": gates, "name": self.name, "rebuild": self.rebuild}
 
 
 def read_channel(text: bytes, file: str) -> ChannelPolicy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,7 +64,8 @@ class PublicStore:
         """Put everything that a release names in place, before anybody signs it. What is there stays."""
         for package in packages:
             for blob in (package.descriptor, package.archive, package.manifest, package.facts, package.provenance):
-                self._share(blob.digest)
+                if not self._public.has(blob.digest):
+                    self._public.share(self._blobs, blob.digest)
         for shard in shards:
             self._public.put_bytes(shard)
         # Every release stays readable by its digest, which its successor names.
@@ -74,21 +74,6 @@ class PublicStore:
     def release(self, digest: Digest) -> Release:
         """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
         return Release.from_json(self._public.read(digest))
-
-    def _share(self, digest: Digest) -> None:
-        if self._public.has(digest):
-            return
-        place = self._public.path(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(self._blobs.path(digest), place)
-        except FileExistsError:
-            pass
-        except OSError:  # another file system
-            with self._blobs.open(digest) as source, self._public.writer() as writer:
-                while chunk := source.read(1 << 20):
-                    writer.write(chunk)
-                writer.commit(digest)
 
 
 def _entry(package: Package, needs: tuple[str, ...]) -> ReleaseEntry:

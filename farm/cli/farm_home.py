@@ -1,0 +1,179 @@
+"""The directory of one farm on one machine: where everything lies, and how it is founded; twice changes nothing.
+
+Each program of the farm gets a settings file with what it needs to know and nothing else: build workers are told no
+database, and only the signer is told where the online keys are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from farm.engine.toolchain import Toolchain
+    from farm.recipe import RecipeTree
+
+_TOKEN_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class FarmHome:
+    """Paths below the farm's directory `root`, and the address that it will answer at."""
+
+    root: Path
+    host: Path
+    port: int
+    database_url: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where the web pages and the API are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> str:
+        """The database's URL: SQLite in this directory, unless another was named."""
+        return self.database_url or f"sqlite:///{self.root / 'farm.db'}"
+
+    @property
+    def public(self) -> Path:
+        """The published repository."""
+        return self.root / "public"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and settings files; for nobody else to look into."""
+        return self.root / "run"
+
+    @property
+    def redis(self) -> Path:
+        """The socket of the private Redis."""
+        return self.run / "redis.sock"
+
+    @property
+    def signer(self) -> Path:
+        """The socket of the signer."""
+        return self.run / "signer" / "signer.sock"
+
+    @property
+    def token(self) -> Path:
+        """The file with the administrator's token."""
+        return self.root / "keys" / "admin.token"
+
+    @property
+    def settings(self) -> Path:
+        """The settings file of web and control."""
+        return self.run / "farm.json"
+
+    def worker(self, number: int) -> Path:
+        """Return the directory of a build worker."""
+        return self.root / "workers" / f"worker-{number}"
+
+    def fingerprint(self) -> str:
+        """Return what subscribers compare the root metadata with."""
+        from farm.names import Digest
+
+        return Digest.of((self.public / "metadata" / "1.root.json").read_bytes())
+
+
+def found(home: FarmHome, tree: RecipeTree, recipes: Path, toolchains: Sequence[Toolchain], workers: int) -> None:
+    """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date."""
+    for folder in (home.root, home.run, home.root / "keys"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home.root / "blobs").mkdir(exist_ok=True)
+    offered = [_share(home, toolchain) for toolchain in toolchains]
+    broker = f"redis+socket://{home.redis}"
+    farm = {
+        "database": home.database,
+        "broker": broker,
+        "blobs": str(home.root / "blobs"),
+        "logs": str(home.root / "logs"),
+        "recipes": str(recipes),
+        "toolchains": offered,
+        "repository": str(home.public),
+        "signer": str(home.signer),
+    }
+    _write(home.settings, farm)
+    suites = sorted({definition.suite for definition in tree.toolchains.values()})
+    for number in range(1, workers + 1):
+        folder = home.worker(number)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(folder / "settings.json", _worker_settings(home, number, broker, suites[0] if suites else ""))
+    keys = _worker_keys(home, workers)
+    if not (home.public / "metadata" / "timestamp.json").exists():
+        from farm.trust.ceremony import found_repository
+
+        builders = [key.public_key for key in keys.values()]
+        found_repository(home.public, home.root / "keys", sorted(tree.channels), builders, datetime.now(UTC))
+    _admit(home, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
+
+
+def _worker_settings(home: FarmHome, number: int, broker: str, suite: str) -> dict[str, Any]:
+    return {
+        "farm": home.url,
+        "broker": broker,
+        "name": f"worker-{number}",
+        "key": str(home.worker(number) / "key"),
+        "blobs": str(home.host / "blobs"),
+        "packages": str(home.host / "packages"),
+        "toolchains": str(home.host / "toolchains"),
+        "attempts": str(home.host / "attempts"),
+        "suite": suite,
+        "docker": os.environ.get("DOCKER_HOST", ""),
+        "jobs": os.cpu_count() or 1,
+    }
+
+
+def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
+    from farm.trust.keys import load_or_create_key
+
+    return {f"worker-{n}": load_or_create_key(home.worker(n) / "key") for n in range(1, workers + 1)}
+
+
+def _admit(home: FarmHome, keys: dict[str, str]) -> None:
+    """Enrol the workers, and make the administrator's token once."""
+    from farm.building.recipe_directory import read_recipe_directory
+    from farm.control import access
+    from farm.control.settings import FarmSettings, open_office
+    from farm.database.states import Role
+    from farm.trust.repository import replace_file
+
+    settings = FarmSettings.read(home.settings)
+    office = open_office(settings, read_recipe_directory(settings.recipes))
+    with office.writing() as desk:
+        for name, key in keys.items():
+            access.enrol(desk, name=name, public_key=key, builds=True, tests=True, by="farm up")
+        if not home.token.exists():
+            token, _ = access.issue_token(desk, name="admin", role=Role.ADMIN, lasts=timedelta(days=_TOKEN_DAYS))
+            previous = os.umask(0o077)
+            try:
+                replace_file(home.token, token.encode() + b"\n")
+            finally:
+                os.umask(previous)
+    office.database.close()
+
+
+def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
+    """Put a toolchain's blobs into the farm's store, for workers elsewhere; return how settings name it."""
+    from farm.blobs import BlobStore
+    from farm.control.world import ToolchainRef
+    from farm.plan import BlobRef
+
+    store = BlobStore(home.root / "blobs")
+    for digest in (toolchain.tree, toolchain.archive.digest, *toolchain.debs.values()):
+        if not store.has(digest):
+            store.share(toolchain.store, digest)
+    manifest = BlobRef(toolchain.tree, toolchain.store.size(toolchain.tree))
+    return ToolchainRef(toolchain.name, toolchain.tree, toolchain.archive, manifest, toolchain.debs).to_dict()
+
+
+def _write(path: Path, settings: dict[str, Any]) -> None:
+    from farm.trust.repository import replace_file
+
+    replace_file(path, (json.dumps(settings, indent=1) + "\n").encode())

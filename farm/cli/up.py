@@ -1,0 +1,149 @@
+"""`farm up`: a whole farm on one machine, under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import urllib.request
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.cli.farm_home import FarmHome
+    from farm.cli.supervisor import Program
+
+_PORT = 8460
+
+
+@click.command()
+@recipes_option
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="How many build workers.")
+@click.option("--port", default=_PORT, show_default=True, help="Where web pages and API answer, on the loopback.")
+@click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
+def up(recipes: Path | None, workers: int, port: int, database: str) -> None:
+    """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C or SIGTERM.
+
+    Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
+
+    \b
+    Example:
+      farm up --workers 2
+      FARM_TOKEN=$(cat ~/.local/state/farm/keys/admin.token) farm submit recipes/packages/zlib --wait
+    """
+    from farm.cli.farm_home import FarmHome, found
+    from farm.cli.supervisor import Supervisor
+    from farm.cli.toolchain import prepare_toolchains
+
+    settings = Settings.from_environment()
+    tree = read_tree(recipes)
+    home = FarmHome(settings.state, settings.host, port, database)
+    _refuse_taken(port)
+    found(home, tree, recipes or settings.recipes, prepare_toolchains(tree, settings), workers)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    supervisor = Supervisor(home.root / "log")
+    try:
+        supervisor.start(_programs(home, workers), lambda name: click.echo(f"  {name} is up", err=True))
+        click.echo(f"farm is up: {home.url}")
+        click.echo(f"  token        {home.token}")
+        click.echo(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
+        click.echo(f"  logs         {home.root / 'log'}")
+        sys.stdout.flush()
+        supervisor.watch(stop)
+    finally:
+        click.echo("stopping", err=True)
+        supervisor.stop()
+
+
+def _programs(home: FarmHome, workers: int) -> list[Program]:
+    from farm.cli.supervisor import Program
+
+    # Each program gets a bare environment: what it needs to know stands in its settings file.
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
+    python = (sys.executable, "-m")
+    settings = ("--settings", str(home.settings))
+    home.signer.parent.mkdir(mode=0o700, exist_ok=True)
+    for stale in (home.redis, home.signer):
+        stale.unlink(missing_ok=True)
+    programs = [
+        Program("redis", _redis(home), environment, ready=lambda: _accepts(home.redis)),
+        Program(
+            "signer",
+            (
+                *(*python, "workers.signer"),
+                *("--repository", str(home.public)),
+                *("--keys", str(home.root / "keys" / "online")),
+                *("--socket", str(home.signer)),
+            ),
+            environment,
+            ready=lambda: _accepts(home.signer),
+        ),
+        Program(
+            "web",
+            (*python, "web", *settings, "--port", str(home.port)),
+            environment,
+            ready=lambda: _answers(f"{home.url}/api/v1/channels"),
+        ),
+        Program("control", (*python, "workers.control", *settings), environment),
+    ]
+    for number in range(1, workers + 1):
+        own = ("--settings", str(home.worker(number) / "settings.json"))
+        programs.append(Program(f"worker-{number}", (*python, "workers.build", *own), environment))
+    return programs
+
+
+def _redis(home: FarmHome) -> tuple[str, ...]:
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        raise click.ClickException("There is no redis-server; script/bootstrap installs it.")
+    return (
+        program,
+        *("--port", "0"),
+        *("--unixsocket", str(home.redis)),
+        *("--unixsocketperm", "700"),
+        # The database is the truth: what Redis forgets is rung again.
+        *("--save", ""),
+        *("--appendonly", "no"),
+        *("--maxmemory", "256mb"),
+        *("--maxmemory-policy", "noeviction"),
+        *("--dir", str(home.run)),
+    )
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  # our own loopback address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise click.ClickException(
+                f"Port {port} is taken ({error.strerror}); choose another with --port."
+            ) from error

@@ -1,0 +1,98 @@
+"""The settings that all deciding processes of one farm share, and the office that they open with them.
+
+The faces read the file; here it is checked and acted on.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from farm.blobs.store import BlobStore
+from farm.control.desk import Office
+from farm.control.log_store import LogStore
+from farm.control.world import Terms, ToolchainRef, World
+from farm.database.schema import migrate
+from farm.database.session import Database
+from farm.errors import FarmError, Place
+from farm.names import Platform
+from farm.recipe.tree import load_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class InvalidSettingsError(FarmError):
+    """A file of settings is not what it should be."""
+
+    code = "invalid-settings"
+
+
+class FarmSettings(BaseModel):
+    """What web and control processes are told. Paths are absolute; `recipes` is the tree with steps and channels.
+
+    `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy says what is rebuilt.
+    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database: str
+    broker: str
+    blobs: Path
+    logs: Path
+    recipes: Path
+    platform: str = "linux/amd64"
+    toolchains: tuple[dict[str, Any], ...]
+    channel: str = "edge"
+    repository: Path | None = None
+    signer: Path | None = None
+    lease_seconds: Seconds = 60
+    grace_seconds: Seconds = 20
+    most_lost: Annotated[int, Field(ge=1)] = 3
+    ring_again_seconds: Seconds = 30
+
+    @classmethod
+    def read(cls, path: Path) -> FarmSettings:
+        """Read a file of settings. Raises `InvalidSettingsError`."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise InvalidSettingsError(f"these are no settings of a farm: {error}", place=Place(str(path))) from error
+
+
+def without_packages(recipe_files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the content of a tree of recipes without the recipes themselves: steps, toolchains, channels."""
+    return {path: content for path, content in recipe_files.items() if not path.startswith("packages/")}
+
+
+def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Office:
+    """Bring the database up to date and return the office.
+
+    `recipe_files` is the content of the tree `settings.recipes` by path; of the recipes themselves nothing is taken,
+    those are submitted. Raises `RecipeError`, `SchemaTooNewError`.
+    """
+    tree = load_tree(without_packages(recipe_files))
+    toolchains = [ToolchainRef.from_dict(value) for value in settings.toolchains]
+    world = World(
+        distribution=tree.distribution.domain,
+        platform=Platform.parse(settings.platform),
+        toolchains={toolchain.name: toolchain for toolchain in toolchains},
+        steps=tree.steps,
+    )
+    policy = tree.channels.get(settings.channel)
+    terms = Terms(
+        lease=timedelta(seconds=settings.lease_seconds),
+        grace=timedelta(seconds=settings.grace_seconds),
+        most_lost=settings.most_lost,
+        ring_again=timedelta(seconds=settings.ring_again_seconds),
+        rebuild=policy.rebuild if policy else "static-consumers",
+    )
+    database = Database(settings.database)
+    migrate(database)
+    return Office.open(database, BlobStore(settings.blobs), LogStore(settings.logs), world, terms)

@@ -1,0 +1,44 @@
+"""`python -m web --settings FILE --host HOST --port PORT`: serves one farm over HTTP until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from farm.building.recipe_directory import read_recipe_directory
+from farm.control.settings import FarmSettings, open_office
+from farm.errors import FarmError
+from web.app import create_app
+
+_GOODBYE_SECONDS = 3  # how long followers of logs may stay connected once it stops
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m web", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.control.settings")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    options = parser.parse_args(arguments)
+    try:
+        settings = FarmSettings.read(options.settings)
+        office = open_office(settings, read_recipe_directory(settings.recipes))
+    except FarmError as error:
+        sys.stderr.write(f"{error.place or 'web'}: {error.message}\n{error.remedy}\n")
+        return error.exit_status
+    uvicorn.run(
+        create_app(office, repository=settings.repository),
+        host=options.host,
+        port=options.port,
+        timeout_graceful_shutdown=_GOODBYE_SECONDS,
+        server_header=False,
+        log_level="info",
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The control worker: sends what lies in the outbox, takes back expired leases, rings again, tidies up.
+
+`python -m workers.control --settings FILE`. Any number of them may run; all that they do may be done twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celery.beat import Scheduler, Service
+
+from farm.building.recipe_directory import read_recipe_directory
+from farm.control import upkeep
+from farm.control.settings import FarmSettings, open_office, without_packages
+from farm.database import releases
+from farm.errors import FarmError
+from farm.names import canonical_json
+from farm.recipe import load_tree
+from farm.release.pipeline import Pipeline
+from farm.release.signer_client import SignerClient
+from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, worker_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from celery import Celery
+
+    from farm.control.desk import Office
+    from farm.database.records import Ring
+    from farm.recipe import ChannelPolicy
+
+_LOG = logging.getLogger("farm.control")
+_RING_EXPIRES = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something that a control worker does every `seconds`, under the name of a task."""
+
+    task: str
+    seconds: float
+    run: Callable[[], object]
+
+
+def duties(office: Office, send: Callable[[Ring], None]) -> tuple[Duty, ...]:
+    """Return what keeps the farm going; `send` gives a message to the broker."""
+    return (
+        Duty("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(office, send)),
+        Duty("farm.control.leases", 2.0, lambda: upkeep.take_back_expired(office)),
+        Duty("farm.control.ring", 10.0, lambda: upkeep.ring_again(office)),
+        Duty("farm.control.forget", 600.0, lambda: upkeep.forget(office)),
+    )
+
+
+def release_duties(office: Office, settings: FarmSettings, policies: Sequence[ChannelPolicy]) -> tuple[Duty, ...]:
+    """Return what takes every channel forward, where the farm has a repository to publish and a signer to sign."""
+    if settings.repository is None or settings.signer is None:
+        return ()
+    signer = SignerClient(settings.signer)
+    pipelines = [Pipeline(office, policy, settings.repository, signer) for policy in policies]
+    with office.writing() as desk:
+        for policy in policies:
+            releases.ensure_channel(desk.session, policy.name, canonical_json(policy.to_dict()).decode())
+    turn = threading.Lock()
+
+    def advance() -> None:
+        # A candidate may take longer than the clock's next tick: then that tick has nothing to do.
+        if not turn.acquire(blocking=False):
+            return
+        try:
+            for pipeline in pipelines:
+                _advance(pipeline)
+        finally:
+            turn.release()
+
+    return (Duty("farm.control.advance", 1.0, advance),)
+
+
+def _advance(pipeline: Pipeline) -> None:
+    try:
+        step = pipeline.advance()
+    except FarmError as error:
+        _LOG.error("the channel does not go forward: %s %s", error, error.remedy)  # it says it all
+    else:
+        if step.state in ("released", "refused"):
+            _LOG.info("%s: %s", step.channel, step.message)
+
+
+def sender(app: Celery) -> Callable[[Ring], None]:
+    """Return what sends a message of the outbox. It does not try again by itself: the outbox does."""
+
+    def send(ring: Ring) -> None:
+        app.send_task(ring.task, args=[ring.job_id], queue=BUILD_QUEUE, expires=_RING_EXPIRES, retry=False)
+
+    return send
+
+
+def control_app(broker: str, add: Callable[[Celery], Sequence[Duty]]) -> Celery:
+    """Return the application with its duties registered and on the clock."""
+    app = celery_app("farm-control", broker, CONTROL_QUEUE)
+    schedule: dict[str, Any] = {}
+    for duty in add(app):
+        app.task(name=duty.task)(_without_arguments(duty.run))
+        # What could not run before it is due again need not run any more.
+        options = {"queue": CONTROL_QUEUE, "expires": max(2 * duty.seconds, 5)}
+        schedule[duty.task] = {"task": duty.task, "schedule": duty.seconds, "options": options}
+    app.conf.beat_schedule = schedule
+    return app
+
+
+def run(app: Celery, name: str) -> None:
+    """Run worker and clock until a signal ends them."""
+    # The clock is a thread: a process of its own would outlive a killed worker. Its memory needs no file.
+    clock = Service(app, max_interval=1, scheduler_cls=Scheduler)
+    threading.Thread(target=clock.start, name="clock", daemon=True).start()
+    try:
+        app.worker_main(worker_arguments(name, CONTROL_QUEUE, concurrency=2))
+    finally:
+        clock.stop()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a control worker; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m workers.control", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.control.settings")
+    parser.add_argument("--name", default="control")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = FarmSettings.read(options.settings)
+        files = read_recipe_directory(settings.recipes)
+        office = open_office(settings, files)
+        policies = tuple(load_tree(without_packages(files)).channels.values())
+        pipeline = release_duties(office, settings, policies)
+    except FarmError as error:
+        sys.stderr.write(f"{error.place or 'control'}: {error.message}\n{error.remedy}\n")
+        return error.exit_status
+    run(control_app(settings.broker, lambda app: (*duties(office, sender(app)), *pipeline)), options.name)
+    return 0
+
+
+def _without_arguments(run: Callable[[], object]) -> Callable[[], None]:
+    """Return a task's body: a message that brings arguments is refused, and results stay here."""
+
+    def body() -> None:
+        run()
+
+    return body
+
+
+if __name__ == "__main__":
+    sys.exit(main())
