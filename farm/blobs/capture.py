@@ -96,7 +96,7 @@ def _write_archive(writer: ArchiveWriter, tree: Manifest, contents: _Contents, b
 
 
 def _with_entries(tree: Manifest, entries: list[Entry]) -> Manifest:
-    # The paths were checked when `tree` was made, and are the same; the same manifest keeps the digest it has worked out.
+    # The paths were checked when `tree` was made. The same manifest keeps the digest that it has worked out.
     completed = tuple(entries)
     return tree if completed == tree.entries else Manifest(completed, tree.imports, tree.absolute_links)
 
