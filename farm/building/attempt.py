@@ -85,7 +85,7 @@ def build(
         log_digest = keeper.commit()
     run = BuildRun(
         builder=workshop.signer.public_key.keyid,
-        attempt=attempt.path.name,
+        attempt=attempt.name,
         started=started,
         finished=_now(),
         log=log_digest,
@@ -114,7 +114,6 @@ def _carry_out(
         binds=(*root, *bind_sources(order, fetched), driver.bind, Bind(volume.path, OUTPUT, writable=True)),
         limits=SandboxLimits(limits.minutes * 60, limits.memory_mb * MB, limits.processes, limits.log_mb * MB),
         attempt=attempt.path,
-        lease=attempt.path.name,
         deadline=time.time() + limits.minutes * 60 + _GRACE_SECONDS,
         environment=build_environment(plan, jobs=workshop.jobs),
         scratch=(Scratch("/build", limits.memory_mb * MB), Scratch("/tmp", limits.memory_mb * MB // 4, shared=True)),  # noqa: S108

@@ -1,4 +1,4 @@
-"""From what a build has installed to packages: looked over, laid out, captured, described. Its container has stopped."""
+"""From what a build has installed to packages: looked over, laid out, captured, described."""
 
 from __future__ import annotations
 

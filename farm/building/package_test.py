@@ -54,7 +54,6 @@ def run_test(
         binds=root,
         limits=SandboxLimits(test.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
         attempt=attempt.path,
-        lease=attempt.path.name,
         deadline=time.time() + test.minutes * 60 + _GRACE_SECONDS,
         environment=trial_environment(),
         scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
@@ -63,7 +62,7 @@ def run_test(
     )
     printed = bytearray()
     with LogKeeper(workshop.store, log, most_bytes=limits.log_mb * _MB * _RECORD_FACTOR) as keeper:
-        lines = StepLog([test.name or "test"], nonce=attempt.path.name, sink=keeper)
+        lines = StepLog([test.name or "test"], nonce=attempt.name, sink=keeper)
 
         def take(stream: Stream, piece: bytes) -> None:
             if stream == "stdout":

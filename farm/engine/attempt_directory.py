@@ -1,17 +1,17 @@
 """An attempt's own directory on its worker's host: mount points, scripts, and the proof that its owner still lives.
 
-The directory is named for the lease's token and locked for as long as the owner's process exists; the kernel drops
-the lock whatever kills the process. `lease.json` holds when the lease ends, and is rewritten at each heartbeat. From
-these two the janitor of the host, whichever worker runs it, knows what is abandoned.
+The directory is locked for as long as the owner's process exists; the kernel drops the lock whatever kills the
+process. `lease.json` holds when the lease ends, and is rewritten at each heartbeat. From these two the janitor of the
+host, whichever worker runs it, knows what is abandoned.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -24,12 +24,12 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from types import TracebackType
 
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,127}")
-_NEW = ".new-"
+NEW = ".new-"
+"""What the name of a directory begins with that is being made."""
 
 
 class AttemptDirectoryError(FarmError):
-    """An attempt's directory cannot be made: the token is no file name, or the same lease is held here already."""
+    """An attempt's directory cannot be made, because the same lease is at work on this host already."""
 
     code = "attempt-directory"
 
@@ -43,16 +43,15 @@ class AttemptDirectory:
 
     @classmethod
     def make(cls, root: Path, token: str, *, deadline: float) -> AttemptDirectory:
-        """Make and lock `root/token`. `deadline` is when the lease ends, in seconds of Unix time.
+        """Make and lock the directory of a lease. `deadline` is when the lease ends, in seconds of Unix time.
 
-        Only the owner may enter it: a volume below that a build fills stays out of other users' reach.
+        Only the owner may enter it: a volume below that a build fills stays out of other users' reach. It is named for
+        the token's digest, because a build sees the name among its mounts and must not learn the token.
         Raises `AttemptDirectoryError`.
         """
-        if not _TOKEN.fullmatch(token):
-            raise AttemptDirectoryError(f"{token[:40]!r} is not a lease token")
         root.mkdir(parents=True, exist_ok=True)
-        path = root / token
-        unborn = Path(tempfile.mkdtemp(prefix=_NEW, dir=root))
+        path = root / attempt_name(token)
+        unborn = Path(tempfile.mkdtemp(prefix=NEW, dir=root))
         lock = os.open(unborn, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
         directory = cls(unborn, lock)
@@ -64,9 +63,14 @@ class AttemptDirectory:
             directory.close()
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-            raise AttemptDirectoryError(f"the lease {token} is at work on this host already") from error
+            raise AttemptDirectoryError(f"the attempt {path.name} is at work on this host already") from error
         directory.path = path
         return directory
+
+    @property
+    def name(self) -> str:
+        """What the attempt is called in labels, logs and provenance."""
+        return self.path.name
 
     def extend(self, deadline: float) -> None:
         """Write down that the lease ends at `deadline` (seconds of Unix time), as a heartbeat does."""
@@ -94,6 +98,11 @@ class AttemptDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def attempt_name(token: str) -> str:
+    """Return the public name of the attempt that holds the lease `token`."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
 def lease_deadline(path: Path) -> float:

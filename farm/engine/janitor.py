@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Literal
 import docker
 import docker.errors
 
-from farm.engine.attempt_directory import clear, lease_deadline, take_over
-from farm.engine.sandbox import LABEL_ATTEMPT, LABEL_DEADLINE, LABEL_LEASE, SandboxUnavailableError
+from farm.engine.attempt_directory import NEW, clear, lease_deadline, take_over
+from farm.engine.sandbox import LABEL_ATTEMPT, LABEL_DEADLINE, LABEL_DIRECTORY, SandboxUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_NEW_SECONDS = 600
 
 State = Literal["running", "expired", "abandoned", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep removed: the ids of containers, and the lease tokens whose directories were abandoned."""
+    """What a sweep removed: the ids of containers, and the names of attempts whose directories were abandoned."""
 
     containers: tuple[str, ...]
     directories: tuple[str, ...]
@@ -51,7 +53,7 @@ class Janitor:
     def _sweep_containers(self) -> tuple[str, ...]:
         now, removed = self._clock(), []
         try:
-            containers = self._client.containers(all=True, filters={"label": LABEL_LEASE})
+            containers = self._client.containers(all=True, filters={"label": LABEL_ATTEMPT})
             for container in containers:
                 if is_orphan(container["Labels"], self.state, now=now):
                     # Another janitor may be removing it too (409), or have done so (404).
@@ -75,6 +77,8 @@ class Janitor:
     def _sweep_directories(self) -> tuple[str, ...]:
         removed = []
         for path in sorted(self._root.iterdir()) if self._root.is_dir() else []:
+            if path.name.startswith(NEW) and self._clock() - path.stat().st_mtime < _NEW_SECONDS:
+                continue  # its owner is about to lock it
             lock = take_over(path)
             if lock is None:
                 continue
@@ -95,4 +99,5 @@ def is_orphan(labels: Mapping[str, str], state: Callable[[Path], State], *, now:
         deadline = float(labels.get(LABEL_DEADLINE, ""))
     except ValueError:
         return True
-    return deadline < now or state(Path(labels.get(LABEL_ATTEMPT, ""))) in ("expired", "abandoned")
+    directory = Path(labels.get(LABEL_DIRECTORY, ""))
+    return deadline < now or (directory.is_absolute() and state(directory) in ("expired", "abandoned"))

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from farm.engine.sandbox_spec import Ending, SandboxSpec, Stream
 
 LABEL_WORKER = "farm"
-LABEL_LEASE = "farm.lease"
-LABEL_DEADLINE = "farm.deadline"
 LABEL_ATTEMPT = "farm.attempt"
+LABEL_DEADLINE = "farm.deadline"
+LABEL_DIRECTORY = "farm.directory"
 
 _WATCH_SECONDS = 0.5
 _END_SECONDS = 30
+_REMOVAL_SECONDS = 1.0
+_KILLED = 128 + 9
 
 _ENGINE_FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException, ConnectionError)
 
@@ -53,8 +55,8 @@ class SandboxLostError(FarmError):
 
     code = "sandbox-lost"
 
-    def __init__(self, lease: str) -> None:
-        super().__init__(f"the container of lease {lease} was removed while it ran", remedy="Build again.")
+    def __init__(self, attempt: str) -> None:
+        super().__init__(f"the container of the attempt {attempt} was removed while it ran", remedy="Build again.")
 
 
 class Sandbox:
@@ -98,7 +100,7 @@ class Sandbox:
             finally:
                 output.close()
             seconds = time.monotonic() - started
-            exit_code, out_of_memory = self._end(container, spec.lease)
+            exit_code, out_of_memory = self._end(container, spec.attempt.name)
         # Docker tells of the kill even where the main process went on and succeeded without its child.
         if ending == "exited" and out_of_memory:
             ending = "memory"
@@ -159,12 +161,18 @@ class Sandbox:
         with suppress(docker.errors.APIError), _engine("kill the container"):
             self._client.kill(container)
 
-    def _end(self, container: str, lease: str) -> tuple[int, bool]:
+    def _end(self, container: str, attempt: str) -> tuple[int, bool]:
         try:
             self._client.wait(container, timeout=_END_SECONDS)
             state = self._client.inspect_container(container)["State"]
+            if state["ExitCode"] == _KILLED and not state["OOMKilled"]:
+                # Killed from inside, or as the first half of being removed: then it is gone in a moment.
+                time.sleep(_REMOVAL_SECONDS)
+                state = self._client.inspect_container(container)["State"]
+                if state["Status"] in ("removing", "dead"):
+                    raise SandboxLostError(attempt)
         except docker.errors.NotFound as error:
-            raise SandboxLostError(lease) from error
+            raise SandboxLostError(attempt) from error
         except _ENGINE_FAILURES as error:
             raise SandboxUnavailableError("end the container", error) from error
         return int(state["ExitCode"]), bool(state["OOMKilled"])
@@ -192,9 +200,9 @@ class Sandbox:
             "environment": environment,
             "labels": {
                 LABEL_WORKER: self._worker,
-                LABEL_LEASE: spec.lease,
+                LABEL_ATTEMPT: spec.attempt.name,
                 LABEL_DEADLINE: str(int(spec.deadline)),
-                LABEL_ATTEMPT: str(spec.attempt),
+                LABEL_DIRECTORY: str(spec.attempt),
             },
             "network_disabled": True,
             # Else the client adds the proxy settings of the caller's ~/.docker/config.json to the environment.
@@ -208,7 +216,8 @@ class Sandbox:
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
+            # By name: an engine can be set up to confine nothing unless it is told.
+            security_opt=["no-new-privileges", "seccomp=builtin"],
             ipc_mode="private",
             mounts=mounts,
             tmpfs={scratch.target: _tmpfs_options(scratch.size, spec.user, scratch.shared) for scratch in spec.scratch},

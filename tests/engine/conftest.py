@@ -79,7 +79,6 @@ def box(sandbox: Sandbox, attempt: AttemptDirectory) -> Box:
         binds=tuple(bind for bind in binds if bind.target != "/var"),
         limits=SandboxLimits(seconds=60, memory=256 * MB, processes=128, log=4 * MB),
         attempt=attempt.path,
-        lease=TOKEN,
         deadline=time.time() + 120,
         scratch=(Scratch("/build", 64 * MB), Scratch("/tmp", 16 * MB, shared=True)),
         workdir="/build",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.engine.attempt_directory import AttemptDirectory, AttemptDirectoryError
+from farm.engine.attempt_directory import NEW, AttemptDirectory, AttemptDirectoryError, attempt_name
 from farm.engine.janitor import Janitor, State, is_orphan
 from farm.engine.mounts import mounts_below
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from farm.engine.sandbox import Sandbox
 
-LABELS = {"farm": "w", "farm.lease": "token", "farm.deadline": "1000", "farm.attempt": "/attempts/token"}
+LABELS = {"farm": "w", "farm.attempt": "name", "farm.deadline": "1000", "farm.directory": "/attempts/name"}
 
 # A worker as a process of its own: it mounts a volume, starts a container that sleeps, and waits.
 WORKER = """
@@ -41,7 +41,6 @@ with AttemptDirectory.make(root, token, deadline=time.time() + lease_seconds) as
         binds=(*(bind for bind in links if bind.target != "/var"), Bind(volume.path, "/out", writable=True)),
         limits=SandboxLimits(seconds=900, memory=1 << 28, processes=64, log=1 << 20),
         attempt=attempt.path,
-        lease=token,
         deadline=time.time() + 900,
     )
     try:
@@ -67,19 +66,27 @@ def test_a_container_is_an_orphan_by_its_deadline_or_its_attempt(deadline: str, 
     assert is_orphan(LABELS | {"farm.deadline": deadline}, lambda _: state, now=1500) is orphan
 
 
+def test_a_container_that_names_no_directory_stays_until_its_deadline() -> None:
+    nameless = {key: text for key, text in LABELS.items() if key != "farm.directory"}
+    assert not is_orphan(nameless, lambda _: "abandoned", now=500)
+    assert is_orphan(nameless, lambda _: "abandoned", now=1500)
+
+
 def test_one_lease_is_at_work_once_on_a_host(tmp_path: Path) -> None:
     with (
         AttemptDirectory.make(tmp_path, "lease-token", deadline=0),
-        pytest.raises(AttemptDirectoryError, match="lease-token"),
+        pytest.raises(AttemptDirectoryError, match=attempt_name("lease-token")),
     ):
         AttemptDirectory.make(tmp_path, "lease-token", deadline=0)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("token", ["", "../../etc", "a/b/c/d/e/f", ".new-xxxxxxxx", "short"])
-def test_a_token_that_is_no_file_name_is_refused(tmp_path: Path, token: str) -> None:
-    with pytest.raises(AttemptDirectoryError, match="not a lease token"):
-        AttemptDirectory.make(tmp_path / "attempts", token, deadline=0)
+def test_a_token_is_no_part_of_any_name(tmp_path: Path) -> None:
+    for token in ("lease-token", "../../etc", ""):
+        with AttemptDirectory.make(tmp_path / "attempts", token, deadline=0) as attempt:
+            assert attempt.path.parent == tmp_path / "attempts"
+            assert not token or token not in str(attempt.path)
+            assert attempt.path.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.docker
@@ -100,7 +107,9 @@ class TestOnAHost:
         return worker
 
     def containers(self, client: docker.APIClient, token: str) -> list[str]:
-        return [each["Id"] for each in client.containers(all=True, filters={"label": f"farm.lease={token}"})]
+        return [
+            each["Id"] for each in client.containers(all=True, filters={"label": f"farm.attempt={attempt_name(token)}"})
+        ]
 
     def test_what_is_at_work_is_left_alone(
         self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor
@@ -127,7 +136,7 @@ class TestOnAHost:
         (container,) = self.containers(client, token)
         swept = janitor.sweep()
         assert container in swept.containers
-        assert swept.directories == (token,)
+        assert swept.directories == (attempt_name(token),)
         assert self.containers(client, token) == []
         assert mounts_below(root) == ()
         assert list(root.iterdir()) == []
@@ -144,12 +153,12 @@ class TestOnAHost:
             janitor.sweep()
             assert self.containers(client, token) == []
             # Its owner lives and may yet be writing there.
-            assert (root / token).is_dir()
+            assert (root / attempt_name(token)).is_dir()
         finally:
             os.kill(worker.pid, signal.SIGCONT)
         assert worker.communicate(timeout=60)[0] == "lost\n"
         assert mounts_below(root) == ()
-        assert not (root / token).exists()
+        assert not (root / attempt_name(token)).exists()
 
     def test_a_heartbeat_keeps_a_lease_past_its_first_end(self, root: Path, janitor: Janitor) -> None:
         with AttemptDirectory.make(root, "beating-token", deadline=time.time() - 1) as attempt:
@@ -158,6 +167,13 @@ class TestOnAHost:
             assert janitor.state(attempt.path) == "running"
         assert janitor.state(attempt.path) == "abandoned"
         assert janitor.state(Path("/elsewhere/token")) == "unknown"
+
+    def test_a_directory_that_is_being_made_is_left_alone_for_a_while(
+        self, root: Path, client: docker.APIClient
+    ) -> None:
+        (root / f"{NEW}x").mkdir(parents=True)
+        assert Janitor(client, root).sweep().directories == ()
+        assert Janitor(client, root, clock=lambda: time.time() + 3600).sweep().directories == (f"{NEW}x",)
 
     def test_what_the_owner_mounted_over_is_never_removed_through_the_mount(self, root: Path, janitor: Janitor) -> None:
         kept = root.parent / "kept"

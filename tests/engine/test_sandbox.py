@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 from farm.engine.output_volume import OutputFullError, OutputVolume
 from farm.engine.sandbox import Sandbox, SandboxLostError, SandboxUnavailableError
 from farm.engine.sandbox_spec import BUILD_USER, Bind, Variation
+from tests.engine.conftest import TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +28,16 @@ pytestmark = pytest.mark.docker
 MB = 1 << 20
 
 
-def containers(client: docker.APIClient, lease: str) -> list[str]:
-    return [each["Id"] for each in client.containers(all=True, filters={"label": f"farm.lease={lease}"})]
+def containers(client: docker.APIClient, box: Box) -> list[str]:
+    label = f"farm.attempt={box.spec.attempt.name}"
+    return [each["Id"] for each in client.containers(all=True, filters={"label": label})]
 
 
 @pytest.fixture(autouse=True)
 def the_host_stays_clean(box: Box, client: docker.APIClient):
     """After whatever a test did: no container is left, and the next command runs as if nothing had been."""
     yield
-    assert containers(client, box.spec.lease) == []
+    assert containers(client, box) == []
     box.output["stdout"] = b""
     assert box.run("echo fine").exit_code == 0
     assert box.printed == "fine\n"
@@ -93,6 +96,12 @@ def test_the_machine_does_not_show_through(box: Box) -> None:
         "grep -c ^processor /proc/cpuinfo; grep MemTotal /proc/meminfo; hostname; cat /etc/hostname; date +%Z; umask"
     )
     assert box.printed.splitlines() == ["1", "MemTotal:        4194304 kB", "farm", "farm", "UTC", "0022"]
+
+
+def test_the_token_of_the_lease_does_not_show_among_the_mounts(box: Box) -> None:
+    box.run("cat /proc/self/mountinfo")
+    assert box.spec.attempt.name in box.printed
+    assert TOKEN not in box.printed
 
 
 def test_other_processes_cannot_be_seen_nor_killed(box: Box) -> None:
@@ -168,13 +177,17 @@ def test_output_comes_while_the_command_still_runs(box: Box) -> None:
 
 
 def test_a_container_removed_from_outside_is_a_lost_one_not_a_failed_build(box: Box, client: docker.APIClient) -> None:
-    def remove() -> bool:
-        for container in containers(client, box.spec.lease):
-            client.remove_container(container, force=True)
-        return False
+    def remove() -> None:
+        while not (found := containers(client, box)) or not client.inspect_container(found[0])["State"]["Running"]:
+            time.sleep(0.05)
+        client.remove_container(found[0], force=True)
 
-    with pytest.raises(SandboxLostError, match=box.spec.lease):
-        box.run("sleep 1000", cancelled=remove)
+    for _ in range(5):  # whether the killed container or its removal is seen first is a matter of chance
+        remover = threading.Thread(target=remove)
+        remover.start()
+        with pytest.raises(SandboxLostError, match=box.spec.attempt.name):
+            box.run("sleep 1000")
+        remover.join()
 
 
 def test_a_missing_bind_source_is_refused_rather_than_made(box: Box, tmp_path: Path) -> None:

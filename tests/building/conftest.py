@@ -1,0 +1,142 @@
+"""A whole workshop on the machine's own Docker Engine, with the machine's own `/usr` as its toolchain."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farm.blobs import BlobStore, MissingBlobError, PackageCache
+from farm.building.attempt import build, run_test
+from farm.building.workshop import Workshop
+from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.empty_image import EmptyImage
+from farm.engine.sandbox import Sandbox, connect
+from farm.engine.source_download import DownloadPolicy
+from farm.engine.sources import SourceFetcher
+from farm.engine.toolchain import Toolchain
+from farm.fileset import Manifest
+from farm.names import Digest, HostNeeds, PackageName, Platform, Version
+from farm.plan import BlobRef, BuildOrder, BuiltPackage, Plan, PlannedDependency, PlannedSource, TestOrder
+from farm.recipe import Limits, Step, Test
+from farm.trust.keys import create_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import docker
+
+    from farm.engine.log_record import LogRecord
+    from farm.plan import BuildOutcome, TestOutcome
+
+AMD64 = Platform("linux", "amd64")
+LIMITS = Limits(minutes=2, memory_mb=256, output_mb=16, processes=128, log_mb=2)
+RECIPE = Digest.of(b"the recipe")
+
+
+@pytest.fixture(scope="session")
+def client() -> docker.APIClient:
+    return connect()
+
+
+@dataclass
+class Bench:
+    """Writes plans for shell text, and carries them out."""
+
+    workshop: Workshop
+    toolchain: Digest
+    records: list[LogRecord] = field(default_factory=list)
+
+    def plan(self, script: str, *, name: str = "thing", needs: tuple[BuiltPackage, ...] = (), **changes: Any) -> Plan:
+        dependencies = tuple(
+            PlannedDependency(each.descriptor.name, each.descriptor.version, each.descriptor.tree, direct=True)
+            for each in needs
+        )
+        plan = Plan(
+            name=PackageName("dist.example.org", name),
+            version=Version("1.0"),
+            revision=1,
+            platform=AMD64,
+            toolchain=self.toolchain,
+            sources=(),
+            dependencies=dependencies,
+            steps=(Step("install", script),),
+            outputs=(),
+            links=(),
+            replaces=(),
+            plugins=(),
+            host=HostNeeds(),
+            requires=(),
+            licence="MIT",
+            shadows=(),
+            environment=(),
+            source_epoch=1704067200,
+        )
+        return replace(plan, **changes)
+
+    def order(self, plan: Plan, *needs: BuiltPackage, **limits: int) -> BuildOrder:
+        archives = tuple(each.as_dependency() for each in needs)
+        return BuildOrder(plan, RECIPE, (), replace(LIMITS, **limits), archives)
+
+    def carry_out(self, order: BuildOrder, **changes: Any) -> BuildOutcome:
+        workshop = replace(self.workshop, **{k: v for k, v in changes.items() if k != "cancelled"})
+        rest = {key: value for key, value in changes.items() if key == "cancelled"}
+        with self.attempt() as attempt:
+            return build(order, workshop, attempt=attempt, log=self.records.append, **rest)
+
+    def build(self, script: str, *, needs: tuple[BuiltPackage, ...] = (), **changes: Any) -> tuple[BuiltPackage, ...]:
+        limits = {key: changes.pop(key) for key in LIMITS.to_dict() if key in changes}
+        plan = self.plan(script, needs=needs, **changes)
+        return self.carry_out(self.order(plan, *needs, **limits)).packages
+
+    def test(self, test: Test, *closure: BuiltPackage, **limits: int) -> TestOutcome:
+        archives = tuple(each.as_dependency() for each in closure)
+        order = TestOrder(test, closure[0].descriptor.digest, archives, replace(LIMITS, **limits))
+        with self.attempt() as attempt:
+            return run_test(order, self.workshop, attempt=attempt, log=self.records.append)
+
+    def attempt(self) -> AttemptDirectory:
+        token = f"test-{secrets.token_hex(8)}"
+        return AttemptDirectory.make(self.workshop.attempts, token, deadline=time.time() + 600)
+
+    def source(self, file: str, content: bytes, **changes: Any) -> PlannedSource:
+        return PlannedSource(file, self.workshop.store.put_bytes(content), **changes)
+
+    @property
+    def lines(self) -> list[str]:
+        return [record.text for record in self.records if record.stream != "farm"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
+    store = BlobStore(tmp_path / "blobs")
+    # As if the machine had nothing: its files are there to be run, and no path of its counts as the base's.
+    tree = store.put_bytes(Manifest.of([]).to_json())
+    root = tmp_path / "toolchain"
+    root.mkdir()
+    for top in ("usr", "etc"):
+        (root / top).symlink_to(f"/{top}")
+    toolchain = Toolchain("host", tree, BlobRef(tree, 0), root, {}, store)
+
+    def obtain(digest: Digest) -> None:
+        if not store.has(digest):
+            raise MissingBlobError(digest)
+
+    workshop = Workshop(
+        store=store,
+        cache=PackageCache(tmp_path / "packages"),
+        toolchains={tree: toolchain}.__getitem__,
+        sandbox=Sandbox(client, EmptyImage.of(AMD64).ensure(client), worker="tests"),
+        fetcher=SourceFetcher(store, DownloadPolicy()),
+        signer=create_key(tmp_path / "keys" / "worker.pem"),
+        attempts=tmp_path / "attempts",
+        obtain=obtain,
+    )
+    yield Bench(workshop, tree)
+    # However a build ended: nothing is left of it on the host.
+    assert list(workshop.attempts.iterdir()) == []
+    assert not client.containers(all=True, filters={"label": "farm=tests"})
