@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -79,10 +79,17 @@ class SmallFarm:
     workers: dict[str, Worker] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, database: Database, directory: Path, terms: Terms | None = None, world: World = WORLD) -> SmallFarm:
+    def open(
+        cls,
+        database: Database,
+        directory: Path,
+        terms: Terms | None = None,
+        *,
+        real_time: bool = False,
+    ) -> SmallFarm:
         blobs, logs, clock = BlobStore(directory / "blobs"), LogStore(directory / "logs"), Clock()
-        office = Office.open(database, blobs, logs, world, terms or Terms())
-        farm = cls(Office(database, blobs, office.shelf, office.packages, world, logs, office.terms, clock), clock)
+        office = Office.open(database, blobs, logs, WORLD, terms or Terms())
+        farm = cls(office if real_time else replace(office, clock=clock), clock)
         for name in ("one", "two"):
             farm.enrol(name)
         return farm

@@ -1,0 +1,62 @@
+"""The configuration that all Celery programs of the farm share. Redis only wakes; the database decides.
+
+Only JSON is read, only registered tasks run, nobody is obeyed who merely can write to Redis: no remote control, no
+events, no results. A message that comes twice, late or never changes nothing.
+"""
+
+from __future__ import annotations
+
+from celery import Celery
+from kombu import Queue
+
+BUILD_QUEUE = "farm-build"
+CONTROL_QUEUE = "farm-control"
+VISIBILITY_SECONDS = 3600
+
+
+def celery_app(name: str, broker: str, queue: str) -> Celery:
+    """Return a Celery application that consumes `queue`. `broker` is a Redis URL (`redis+socket:///PATH`)."""
+    app = Celery(name, broker=broker, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        event_serializer="json",
+        result_serializer="json",
+        task_queues=[Queue(queue)],
+        task_default_queue=queue,
+        task_create_missing_queues=True,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # The default of 5 s is shorter than a blocking read.
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "health_check_interval": 10,
+        },
+        timezone="UTC",
+    )
+    return app
+
+
+def worker_arguments(name: str, queue: str, *, concurrency: int) -> list[str]:
+    """Return the command line of a worker: threads, so that its main loop stays awake while it works."""
+    return [
+        "worker",
+        "--pool=threads",
+        f"--concurrency={concurrency}",
+        f"--queues={queue}",
+        f"--hostname={name}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+        "--loglevel=INFO",
+    ]

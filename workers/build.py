@@ -1,0 +1,111 @@
+"""The build worker: woken by Celery, it claims jobs over the farm's HTTP API, builds and tests, and reports.
+
+`python -m workers.build --settings FILE`. It holds no database URL, and Redis tells it nothing but that there may be
+work. It needs root, for it mounts; see `farm.engine.mounts`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from celery import signals
+
+from farm.api.worker_client import WorkerClient
+from farm.engine.janitor import Janitor
+from farm.engine.sandbox import connect
+from farm.errors import FarmError
+from workers.broker import BUILD_QUEUE, celery_app, worker_arguments
+from workers.build_desk import BuildDesk
+from workers.build_settings import BuildSettings
+from workers.workshop import load_worker_key, open_workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+
+WAKE = "farm.build.wake"
+_LOG = logging.getLogger("farm.worker")
+
+
+class InvalidWakeError(FarmError):
+    """A message that should wake a worker does not name a job."""
+
+    code = "invalid-wake"
+
+
+def build_app(broker: str, work: Callable[[int], object]) -> Celery:
+    """Return the application whose one task wakes the worker. What a message says is a hint and nothing more."""
+    app = celery_app("farm-build", broker, BUILD_QUEUE)
+
+    @app.task(name=WAKE)
+    def wake(job_id: object) -> None:
+        if type(job_id) is not int or not 0 < job_id < 2**63:
+            raise InvalidWakeError(f"{str(job_id)[:100]!r} is not the number of a job")
+        work(job_id)
+
+    return app
+
+
+def every(seconds: float, stop: threading.Event, do: Callable[[], object], name: str) -> threading.Thread:
+    """Do something again and again in a thread of its own until `stop` is set. Trouble is logged, and ends nothing."""
+
+    def run() -> None:
+        # Workers that started together must not ask together for ever.
+        while not stop.wait(seconds * random.uniform(0.8, 1.2)):  # noqa: S311
+            try:
+                do()
+            except Exception:  # noqa: BLE001  # a timer outlives whatever one of its turns runs into
+                _LOG.exception("%s failed", name)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a build worker until a signal ends it; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m workers.build", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see workers.build_settings")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        run(BuildSettings.read(options.settings))
+    except FarmError as error:
+        sys.stderr.write(f"{error.place or 'build worker'}: {error.message}\n{error.remedy}\n")
+        return error.exit_status
+    return 0
+
+
+def run(settings: BuildSettings) -> None:
+    """Run a build worker until a signal ends it. Raises what opening the workshop raises."""
+    signer, key = load_worker_key(settings.key)
+    client = WorkerClient(settings.farm, settings.name, key)
+    engine = connect(settings.docker)
+    desk = BuildDesk(client, open_workshop(settings, client, engine, signer), settings.toolchains)
+    janitor = Janitor(engine, settings.attempts)
+    janitor.sweep()
+
+    def stop(**_: object) -> None:
+        desk.stop()
+
+    signals.worker_shutting_down.connect(stop, weak=False)
+    every(settings.sweep_seconds, desk.stopping, janitor.sweep, "janitor")
+    every(settings.idle_seconds, desk.stopping, desk.work_if_idle, "idle timer")
+    try:
+        app = build_app(settings.broker, desk.work)
+        app.worker_main(worker_arguments(f"build-{settings.name}", BUILD_QUEUE, concurrency=1))
+    finally:
+        desk.stop()
+        desk.work()  # waits until what was at work has let go
+        client.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""One build worker's loop: claim, carry out, report. One job at a time, whoever woke it.
+
+What the build did wrong is reported as its failure; what went wrong here gives the job back; when the lease is lost,
+everything is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.api.errors import FarmUnreachableError, LeaseGoneError
+from farm.building.attempt import build, run_test
+from farm.building.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
+from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.log_record import LogRecord
+from farm.engine.sources import ForbiddenAddressError, SourceDigestMismatchError, SourceUnreachableError
+from farm.errors import FarmError
+from farm.plan import BuildOrder, TestOrder
+from workers.lease_keeper import LeaseKeeper
+from workers.log_forwarder import LogForwarder
+from workers.workshop import for_lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from farm.api.worker_client import HeldLease, WorkerClient
+    from farm.building.workshop import Workshop
+    from farm.names import Digest
+
+_LOG = logging.getLogger("farm.worker")
+_TRY_AGAIN_SECONDS = 1.0
+# What a maintainer has to mend; all else is this worker's own trouble, and the job is another's to try.
+_RECIPES_FAULT = (
+    BuildFailedError,
+    InvalidOrderError,
+    SourceDigestMismatchError,
+    SourceUnreachableError,
+    ForbiddenAddressError,
+)
+
+
+@dataclass
+class BuildDesk:
+    """Where one worker works. `toolchains` is the host's cache of toolchain roots."""
+
+    client: WorkerClient
+    workshop: Workshop
+    toolchains: Path
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self, hint: int | None = None) -> int:
+        """Work until nothing is left to do, first at the hinted job; return how many jobs that were."""
+        with self._one_at_a_time:
+            return self._until_idle(hint)
+
+    def work_if_idle(self) -> int:
+        """Work, unless it is at work already. A lost message does not matter when this is called now and then."""
+        if not self._one_at_a_time.acquire(blocking=False):
+            return 0
+        try:
+            return self._until_idle(None)
+        finally:
+            self._one_at_a_time.release()
+
+    def stop(self) -> None:
+        """Let go of what is at work, soon: its container is stopped and its job given back."""
+        self.stopping.set()
+
+    def _until_idle(self, hint: int | None) -> int:
+        done = 0
+        while not self.stopping.is_set():
+            try:
+                lease = self.client.claim(hint)
+            except FarmError as error:
+                _LOG.warning("no work: %s", error)
+                return done
+            if lease is None:
+                return done
+            hint = None
+            self._carry_out(lease)
+            done += 1
+        return done
+
+    def _carry_out(self, lease: HeldLease) -> None:
+        _LOG.info("job %d, attempt %d: begun", lease.job, lease.attempt)
+        deadline = time.time() + lease.deadline - time.monotonic()
+        try:
+            with (
+                AttemptDirectory.make(self.workshop.attempts, lease.token, deadline=deadline) as directory,
+                LeaseKeeper(self.client, lease, directory) as keeper,
+            ):
+                report = self._report_of(lease, directory, keeper)
+                self._persistently(keeper, report)
+        except LeaseGoneError as error:
+            _LOG.warning("job %d: %s", lease.job, error)
+        except (FarmError, OSError) as error:
+            # The lease runs out by itself, and the job is given to another.
+            _LOG.exception("job %d, attempt %d: not reported: %s", lease.job, lease.attempt, error)
+        else:
+            _LOG.info("job %d, attempt %d: ended", lease.job, lease.attempt)
+
+    def _report_of(self, lease: HeldLease, directory: AttemptDirectory, keeper: LeaseKeeper) -> Callable[[], None]:
+        """Do the work and return what remains to be told to the farm."""
+        client = self.client
+        with LogForwarder(client, lease, lambda: keeper.lost) as log:
+            try:
+                return self._work_at(lease, directory, log, lambda: keeper.lost or self.stopping.is_set())
+            except BuildCancelledError:
+                return lambda: client.release(lease)
+            except _RECIPES_FAULT as error:
+                message = f"{error.message}\n{error.remedy}".rstrip()
+                _say(log, f"{error.code}: {message}")
+                failed = error.code
+                return lambda: client.fail(lease, code=failed, message=message)
+            except (FarmError, OSError) as error:
+                trouble = f"{type(error).__name__}: {error}"
+                _LOG.exception("job %d: this worker is in trouble", lease.job)
+                _say(log, f"the worker cannot go on: {trouble}")
+                return lambda: client.release(lease, error=trouble)
+
+    def _work_at(
+        self, lease: HeldLease, directory: AttemptDirectory, log: LogForwarder, cancelled: Callable[[], bool]
+    ) -> Callable[[], None]:
+        workshop = for_lease(self.workshop, lease, self.toolchains)
+        if lease.kind == "test":
+            order = TestOrder.from_dict(lease.order)
+            tested = run_test(order, workshop, attempt=directory, log=log, cancelled=cancelled)
+            return lambda: self._finish(lease, [tested.log], tested.to_dict())
+        plan = BuildOrder.from_dict(lease.order)
+        built = build(plan, workshop, attempt=directory, log=log, cancelled=cancelled)
+        blobs = [blob.digest for each in built.packages for blob in (each.archive, each.manifest, each.facts)]
+        # The farm keeps every source that it has used: mirrors forget them.
+        sources = [source.digest for source in plan.plan.sources]
+        return lambda: self._finish(lease, [*sources, *blobs, built.provenance, built.log], built.to_dict())
+
+    def _finish(self, lease: HeldLease, blobs: Iterable[Digest], outcome: dict[str, object]) -> None:
+        for digest in blobs:
+            self.client.upload_blob(lease, digest, self.workshop.store)
+        self.client.finish(lease, outcome)
+
+    def _persistently(self, keeper: LeaseKeeper, report: Callable[[], None]) -> None:
+        """Tell the farm, again and again for as long as the lease lives."""
+        while True:
+            try:
+                return report()
+            except FarmUnreachableError as error:
+                if keeper.lost:
+                    raise
+                _LOG.warning("the report waits: %s", error)
+                time.sleep(_TRY_AGAIN_SECONDS)
+
+
+def _say(log: LogForwarder, text: str) -> None:
+    for line in text.splitlines():
+        log(LogRecord(time.time(), "farm", "", line))

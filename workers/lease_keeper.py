@@ -1,0 +1,74 @@
+"""Keeps one lease alive by heartbeats while the work goes on, and says when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from farm.api.errors import FarmUnreachableError, LeaseGoneError, RefusedRequestError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from farm.api.worker_client import HeldLease, WorkerClient
+    from farm.engine.attempt_directory import AttemptDirectory
+
+_LOG = logging.getLogger("farm.worker")
+_BEATS = 3  # in the time of one lease
+_TRY_AGAIN_SECONDS = 1.0
+
+
+class LeaseKeeper:
+    """A context manager that beats in a thread of its own.
+
+    A lease is lost when the farm says so, and also when it has run out without a word: a worker that was stopped or
+    cut off for so long must not go on, whatever the farm would say.
+    """
+
+    def __init__(self, client: WorkerClient, lease: HeldLease, attempt: AttemptDirectory) -> None:
+        self._client = client
+        self._lease = lease
+        self._attempt = attempt
+        self._deadline = lease.deadline
+        self._gone = threading.Event()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"lease-{lease.attempt}", daemon=True)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease is lost; once it is, it stays so."""
+        return self._gone.is_set() or time.monotonic() >= self._deadline
+
+    def __enter__(self) -> LeaseKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0  # the first one tells the farm that the work has begun
+        while not self._done.wait(pause):
+            if self.lost:
+                self._gone.set()
+                return
+            pause = self._lease.seconds / _BEATS if self._beat() else _TRY_AGAIN_SECONDS
+
+    def _beat(self) -> bool:
+        try:
+            self._deadline = self._client.heartbeat(self._lease)
+        except LeaseGoneError as error:
+            _LOG.warning("%s", error)
+            self._gone.set()
+        except (FarmUnreachableError, RefusedRequestError) as error:
+            _LOG.warning("no heartbeat: %s", error)
+            return False
+        else:
+            # The janitor of this host reads it, should this process be stopped.
+            self._attempt.extend(time.time() + self._deadline - time.monotonic())
+        return True
