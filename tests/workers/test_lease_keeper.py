@@ -1,0 +1,98 @@
+"""A lease is kept while heartbeats get through, and given up when the farm or the time says so."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.requests import cancel
+from farm.control.world import Terms
+from farm.database import attempts
+from farm.database.session import Database
+from farm.engine.attempt_directory import AttemptDirectory, lease_deadline
+from tests.control.small_farm import recipe
+from tests.web.running_farm import running_farm
+from tests.workers.programs import eventually
+from workers.lease_keeper import LeaseKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.api.worker_client import HeldLease
+    from tests.web.running_farm import HandMadeWorker, RunningFarm
+
+
+@pytest.fixture
+def farm(tmp_path: Path, migrated_sqlite: Path) -> Iterator[RunningFarm]:
+    (tmp_path / "farm.db").write_bytes(migrated_sqlite.read_bytes())
+    database = Database(f"sqlite:///{tmp_path / 'farm.db'}")
+    with running_farm(database, tmp_path, terms=Terms(lease=timedelta(seconds=1.5))) as farm:
+        with farm.client() as client:
+            client.submit({"a": recipe("a")})
+        yield farm
+    database.close()
+
+
+@pytest.fixture
+def worker(farm: RunningFarm) -> HandMadeWorker:
+    return farm.worker()
+
+
+@pytest.fixture
+def lease(worker: HandMadeWorker) -> HeldLease:
+    return worker.claim()
+
+
+@pytest.fixture
+def directory(tmp_path: Path, lease: HeldLease) -> Iterator[AttemptDirectory]:
+    with AttemptDirectory.make(tmp_path / "attempts", lease.token, deadline=0) as directory:
+        yield directory
+
+
+def test_it_outlives_the_first_term_and_tells_the_janitor(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
+) -> None:
+    with LeaseKeeper(worker.client, lease, directory) as keeper:
+        eventually(lambda: lease_deadline(directory.path) > time.time(), what="the deadline is written down")
+        time.sleep(2.5)
+        assert not keeper.lost
+        assert time.time() < lease_deadline(directory.path) < time.time() + 2
+        with farm.client() as client:
+            assert client.job(lease.job).job.state == "running"
+
+
+def test_it_is_lost_soon_after_the_job_is_cancelled(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
+) -> None:
+    with LeaseKeeper(worker.client, lease, directory) as keeper:
+        with farm.office.planning() as desk:
+            cancel(desk, lease.job, by="somebody")
+        eventually(lambda: keeper.lost, seconds=2, what="the worker knows")
+
+
+def test_it_is_lost_when_the_time_is_over_without_a_word(
+    worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
+) -> None:
+    keeper = LeaseKeeper(worker.client, lease, directory)  # as if its thread were stopped
+    assert not keeper.lost
+    time.sleep(1.6)
+    assert keeper.lost
+
+
+def test_a_farm_that_is_away_for_a_moment_costs_nothing(
+    tmp_path: Path, farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
+) -> None:
+    worker.client._client.base_url = "http://127.0.0.1:1"
+    with LeaseKeeper(worker.client, lease, directory) as keeper:
+        time.sleep(0.3)
+        worker.client._client.base_url = farm.url
+        time.sleep(2)
+        assert not keeper.lost
+    with farm.office.reading() as desk:
+        attempt = attempts.attempt(desk.session, lease.attempt)
+    assert attempt is not None
+    assert attempt.expires_at > attempt.claimed_at + timedelta(seconds=2)
