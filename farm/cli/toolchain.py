@@ -35,12 +35,17 @@ def lock(name: str, recipes: Path | None) -> None:
     Example:
       farm toolchain lock full
     """
+    from farm.building.recipe_directory import read_recipe_directory
     from farm.engine.apt import Apt
     from farm.engine.toolchain_lock import resolve_lock
+    from farm.recipe import load_tree
     from farm.trust.repository import replace_file
 
     settings = Settings.from_environment()
-    definition = _definition(read_tree(recipes), name)
+    files = read_recipe_directory(recipes or settings.recipes)
+    # What is there may be what has to be mended.
+    tree = load_tree({file: content for file, content in files.items() if file != f"toolchains/{name}.lock"})
+    definition = _definition(tree, name)
     apt = Apt.of_machine(settings.host / "toolchains" / "apt", definition.suite)
     apt.refresh(max_age=0)
     locked = resolve_lock(definition, apt)
@@ -104,17 +109,14 @@ def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, .
     """Return this host's toolchains (all without names), made where they are missing; relocking is said on stderr."""
     from farm.blobs import BlobStore
     from farm.engine.toolchain import ensure_toolchain_within_suite
-    from farm.errors import FarmError
 
     store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
     made = []
     for name in names or sorted(tree.toolchains):
         definition = _definition(tree, name)
-        if name not in tree.locks:
-            raise FarmError(f"the toolchain {name} has no lock", remedy=f"Run farm toolchain lock {name}.")
         made.append(
             ensure_toolchain_within_suite(
-                definition, tree.locks[name], store, cache, say=lambda text: click.echo(text, err=True)
+                definition, tree.lock_of(name), store, cache, say=lambda text: click.echo(text, err=True)
             )
         )
     return made

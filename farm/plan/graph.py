@@ -30,6 +30,14 @@ class MissingDependency:
     need: str
     nearest: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"{self.recipe} needs {self.need!r}, which no recipe makes"
+
+    @property
+    def hint(self) -> str:
+        """A question with the nearest names; empty when none is near."""
+        return f"Did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+
 
 class MissingDependencyError(FarmError):
     """Recipes name packages that no recipe makes; all of them are told at once."""
@@ -37,9 +45,12 @@ class MissingDependencyError(FarmError):
     code = "missing-dependency"
 
     def __init__(self, missing: tuple[MissingDependency, ...]) -> None:
-        super().__init__("; ".join(f"{each.recipe} needs {each.need!r}, which no recipe makes" for each in missing))
-        hints = {each.need: f"Did you mean {' or '.join(each.nearest)}?" for each in missing if each.nearest}
-        self.remedy = " ".join([*hints.values(), "Correct the name, or write a recipe for it."])
+        remedy = "Correct the name, or write a recipe for it."
+        if len(missing) == 1:
+            super().__init__(str(missing[0]), remedy=f"{missing[0].hint} {remedy}".lstrip())
+        else:
+            lines = "".join(f"\n  {f'{each}. {each.hint}'.rstrip(' .')}" for each in missing)
+            super().__init__(f"recipes need packages that no recipe makes:{lines}", remedy=remedy)
         self.missing = missing
 
 

@@ -17,7 +17,7 @@ from farm.recipe.recipe import (
     Test,
 )
 from farm.recipe.steps import StepDefinition, StepLibrary
-from farm.recipe.toolchain import InvalidLockError, LockedDeb, ToolchainDefinition, ToolchainLock
+from farm.recipe.toolchain import InvalidLockError, LockedDeb, MissingLockError, ToolchainDefinition, ToolchainLock
 from farm.recipe.tree import RecipeTree, files_beside, load_tree
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "InvalidLockError",
     "Limits",
     "LockedDeb",
+    "MissingLockError",
     "Origin",
     "Output",
     "Problem",

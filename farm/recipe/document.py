@@ -117,12 +117,18 @@ def _compose(text: bytes, document: Document) -> Node:
         raise _Refused from None
 
 
+_SYNTAX_REMEDIES = {
+    "cannot start any token": "Use spaces to indent.",
+    "maximum nesting depth": f"Nest at most {MAXIMUM_DEPTH} deep.",
+}
+
+
 def _report_syntax(error: yaml.YAMLError, document: Document) -> None:
     message = getattr(error, "problem", None) or getattr(error, "reason", None) or "this cannot be read"
     mark = getattr(error, "problem_mark", None)
     context = getattr(error, "context", None)
     sentence = f"not YAML: {message}" + (f" ({context})" if context else "")
-    remedy = "Use spaces to indent." if "cannot start any token" in message else ""
+    remedy = next((each for words, each in _SYNTAX_REMEDIES.items() if words in message), "")
     if mark is None:
         document.report(None, sentence, remedy)
     else:
@@ -150,7 +156,7 @@ class _Composer:
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         if depth > MAXIMUM_DEPTH:
-            self._refuse(event, f"values are nested more than {MAXIMUM_DEPTH} deep")
+            self._refuse(event, f"values are nested more than {MAXIMUM_DEPTH} deep", "Nest them less.")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             self._refuse(event, "anchors and aliases are not allowed", "Write the value out.")
         tag = getattr(event, "tag", None)

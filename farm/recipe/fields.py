@@ -20,6 +20,8 @@ _Value = TypeVar("_Value")
 # For versions and digests: what looks like a number counts as it is written (`1.10`, sixty-four digits).
 AS_WRITTEN: tuple[Kind, ...] = ("text", "number", "integer")
 
+_SHOWN = 40
+
 _ARTICLES: Mapping[Kind, str] = {
     "text": "text",
     "integer": "a whole number",
@@ -36,10 +38,22 @@ def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
     if node.kind in kinds:
         return True
     wanted = " or ".join(_ARTICLES[kind] for kind in kinds)
-    scalar = node.kind in ("integer", "number", "boolean")
-    remedy = "Put it in quotes." if scalar and kinds[0] == "text" else ""
-    document.report(node, f"{name} should be {wanted}, and is {_ARTICLES[node.kind]}", remedy)
+    document.report(node, f"{name} should be {wanted}, and is {_ARTICLES[node.kind]}", _conversion(node, kinds[0]))
     return False
+
+
+def _conversion(node: Node, wanted: Kind) -> str:
+    """Say how the value is to be written, where that is plain."""
+    scalar = node.kind in ("text", "integer", "number", "boolean")
+    if wanted == "text" and scalar:
+        return "Put it in quotes."
+    if wanted == "list" and scalar:
+        return (
+            f"Write [{node.text}]." if node.text.isprintable() and len(node.text) <= _SHOWN else "Write it as a list."
+        )
+    if wanted in ("integer", "boolean") and node.kind == "text":
+        return f"Write {_ARTICLES[wanted]}, without quotes."
+    return ""
 
 
 def read_text(document: Document, node: Node, name: str) -> str:

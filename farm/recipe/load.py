@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from farm.names import Digest, HostNeeds, Plugin, Version
 from farm.recipe import names
 from farm.recipe.document import parse
+from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.recipe.licence import licence
 from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe, Source
@@ -16,7 +17,7 @@ from farm.recipe.sources import read_sources
 from farm.recipe.template import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from farm.recipe.steps import StepLibrary
 
@@ -47,11 +48,18 @@ KEYS = (
 REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
 
 
-def load_recipe(text: bytes, *, file: str, steps: StepLibrary, patches: Mapping[str, bytes]) -> Recipe:
+def load_recipe(
+    text: bytes,
+    *,
+    file: str,
+    steps: StepLibrary,
+    patches: Mapping[str, bytes],
+    toolchains: Collection[str] | None = None,
+) -> Recipe:
     """Read one recipe.
 
     `file` is named in errors, `patches` are the files beside the recipe by name (patches and other local sources).
-    Raises `RecipeError` with all problems.
+    Its toolchain must be one of `toolchains`, where these are given. Raises `RecipeError` with all problems.
     """
     document, root = parse(text, file)
     fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
@@ -68,7 +76,7 @@ def load_recipe(text: bytes, *, file: str, steps: StepLibrary, patches: Mapping[
         license=fields.parsed("license", licence) or "",
         home=fields.parsed("home", names.url) or "",
         sources=sources,
-        toolchain=fields.parsed("toolchain", names.word) or "",
+        toolchain=_toolchain(fields, toolchains),
         build_needs=_build_needs(fields, name),
         requires=fields.unique("requires", names.needed_name),
         steps=with_automatic(read_steps(fields, steps, templates), sources, steps),
@@ -95,6 +103,13 @@ def _summary(fields: Fields) -> str:
     elif summary.endswith("."):
         fields.report("summary", "summary is a phrase and ends without a full stop")
     return summary
+
+
+def _toolchain(fields: Fields, known: Collection[str] | None) -> str:
+    name = fields.parsed("toolchain", names.word) or ""
+    if name and known is not None and name not in known:
+        fields.report("toolchain", f"there is no toolchain {quoted(name)}", suggestion(name, known))
+    return name
 
 
 def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:

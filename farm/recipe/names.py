@@ -118,9 +118,11 @@ def url(text: str) -> str:
     except ValueError as error:
         raise InvalidValueError(f"{quoted(text)} is not a URL: {error}") from error
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise InvalidValueError(f"{quoted(text)} is not an http or https URL")
+        raise InvalidValueError(f"{quoted(text)} is not an http or https URL", remedy="Write it as https://HOST/PATH.")
     if parts.username is not None or parts.password is not None:
-        raise InvalidValueError("a source's URL cannot hold a user name or password")
+        raise InvalidValueError(
+            "a source's URL cannot hold a user name or password", remedy="Name a place that asks for none."
+        )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidValueError(f"{quoted(text)} holds characters that a URL cannot", remedy="Percent-encode them.")
     return text
@@ -145,7 +147,7 @@ def variable(text: str) -> str:
     if not _VARIABLE.fullmatch(text):
         raise InvalidValueError(f"{quoted(text)} cannot name a variable", remedy="Use A-Z, 0-9 and _.")
     if text in _RESERVED or text.startswith("ARG_"):
-        raise InvalidValueError(f"{text} is set by the build environment and cannot be changed")
+        raise InvalidValueError(f"{text} is set by the build environment and cannot be changed", remedy="Remove it.")
     return text
 
 

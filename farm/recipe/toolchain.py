@@ -26,7 +26,18 @@ class InvalidLockError(FarmError):
     code = "invalid-toolchain-lock"
 
     def __init__(self, message: str, place: Place) -> None:
-        super().__init__(message, remedy="Write it again with farm toolchain lock.", place=place)
+        name = place.file.rpartition("/")[2].removesuffix(".lock")
+        super().__init__(message, remedy=f"Write it anew with `farm toolchain lock {name}`.", place=place)
+
+
+class MissingLockError(FarmError):
+    """A toolchain has a definition and no lock, so nobody knows which packages it is made of."""
+
+    code = "missing-toolchain-lock"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the toolchain {name} has no lock", remedy=f"Write one with `farm toolchain lock {name}`.")
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from farm.recipe.distribution import Distribution, read_distribution
 from farm.recipe.errors import Problem, RecipeError, quoted, suggestion
 from farm.recipe.load import load_recipe
 from farm.recipe.steps import StepLibrary
-from farm.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain
+from farm.recipe.toolchain import MissingLockError, ToolchainDefinition, ToolchainLock, read_toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +34,13 @@ class RecipeTree:
     locks: Mapping[str, ToolchainLock]
     channels: Mapping[str, ChannelPolicy]
     recipes: Mapping[str, Recipe]
+
+    def lock_of(self, toolchain: str) -> ToolchainLock:
+        """Return the lock of a toolchain; raises `MissingLockError`."""
+        lock = self.locks.get(toolchain)
+        if lock is None:
+            raise MissingLockError(toolchain)
+        return lock
 
     def runtime_of(self, recipes: Iterable[str]) -> tuple[str, ...]:
         """Return the packages that what these recipes build runs with beyond what they name: see the toolchains."""
@@ -70,8 +77,10 @@ class _TreeReader:
         channels = self._each("channels", ".yaml", read_channel)
         # Without the steps every recipe that names one would be reported as well.
         recipes = self._recipes(steps) if steps.definitions else {}
-        self._check_recipes(recipes, toolchains)
-        self._check_runtime(recipes, toolchains)
+        self._check_recipes(recipes)
+        # The tree of a farm that recipes are submitted to has none itself.
+        if recipes:
+            self._check_runtime(recipes, toolchains)
         self._check_channels(channels)
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
@@ -121,18 +130,20 @@ class _TreeReader:
         return recipes
 
     def _recipe(self, path: str, directory: str, steps: StepLibrary) -> Recipe:
-        return load_recipe(self._files[path], file=path, steps=steps, patches=files_beside(self._files, directory))
+        return load_recipe(
+            self._files[path],
+            file=path,
+            steps=steps,
+            patches=files_beside(self._files, directory),
+            toolchains=[name.removesuffix(".yaml").rpartition("/")[2] for name in self._below("toolchains", ".yaml")],
+        )
 
-    def _check_recipes(self, recipes: Mapping[str, Recipe], toolchains: Mapping[str, ToolchainDefinition]) -> None:
-        known = {path.removeprefix("toolchains/").removesuffix(".yaml") for path in self._below("toolchains", ".yaml")}
+    def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:
         outputs: defaultdict[str, list[str]] = defaultdict(list)
         for directory, recipe in recipes.items():
             path = f"packages/{directory}/recipe.yaml"
             if recipe.name != directory:
                 self._note(path, f"the recipe {recipe.name} lies in the directory {directory}", "Name both alike.")
-            if recipe.toolchain not in known | toolchains.keys():
-                found = suggestion(recipe.toolchain, known)
-                self._note(path, f"there is no toolchain {quoted(recipe.toolchain)}", found)
             for name in recipe.package_names:
                 outputs[name].append(path)
         for name, paths in outputs.items():
