@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from farm.database.records import Attempt
     from tests.servers import PrivateRedis
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.redis]
 
 # The machine's own /usr stands in for a toolchain, whose making takes longer than all of this.
 EMPTY = Manifest.of([])

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.control.small_farm import SmallFarm
     from tests.servers import PrivateRedis
 
+pytestmark = pytest.mark.redis
+
 
 def _jobs(woken: Path) -> list[int]:
     return [int(line) for line in woken.read_text().split()]
