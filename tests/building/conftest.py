@@ -113,7 +113,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
-    store = BlobStore(tmp_path / "blobs")
+    store, worker = BlobStore(tmp_path / "blobs"), f"tests-{secrets.token_hex(4)}"
     # As if the machine had nothing: its files are there to be run, and no path of its counts as the base's.
     tree = store.put_bytes(Manifest.of([]).to_json())
     root = tmp_path / "toolchain"
@@ -130,7 +130,7 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
         store=store,
         cache=PackageCache(tmp_path / "packages"),
         toolchains={tree: toolchain}.__getitem__,
-        sandbox=Sandbox(client, EmptyImage.of(AMD64).ensure(client), worker="tests"),
+        sandbox=Sandbox(client, EmptyImage.of(AMD64).ensure(client), worker=worker),
         fetcher=SourceFetcher(store, DownloadPolicy()),
         signer=create_key(tmp_path / "keys" / "worker.pem"),
         attempts=tmp_path / "attempts",
@@ -139,4 +139,4 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
     yield Bench(workshop, tree)
     # However a build ended: nothing is left of it on the host.
     assert list(workshop.attempts.iterdir()) == []
-    assert not client.containers(all=True, filters={"label": "farm=tests"})
+    assert not client.containers(all=True, filters={"label": f"farm={worker}"})

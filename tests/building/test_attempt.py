@@ -79,12 +79,27 @@ class TestAGoodBuild:
     def test_finds_its_dependencies_linked_and_cannot_write_to_them(self, bench: Bench) -> None:
         (tool,) = bench.build(INSTALL, name="tool")
         place = f"/packages/{tool.descriptor.store_path}/bin/x"
-        bench.build(
-            f"x; readlink /usr/bin/x; for f in {place} /usr/bin/x /usr/x /sources/x /run/farm/x; do"
-            f" ! touch $f 2>/dev/null; done; {INSTALL}",
-            needs=(tool,),
-        )
+        bench.build(f"x; readlink /usr/bin/x; {INSTALL}", needs=(tool,))
         assert bench.lines == ["hi", place]
+
+    # Threat 12.
+    def test_shares_nothing_writable_with_any_other(self, bench: Bench) -> None:
+        (tool,) = bench.build(INSTALL, name="tool")
+        show = "while read -r _ place _ options _; do echo $place ${options%%,*}; done </proc/mounts"
+        bench.build(f"{show}; {INSTALL}", needs=(tool,), sources=(bench.source("a", b"x"),))
+        modes = dict(line.split() for line in bench.lines)
+        shared = {
+            f"/packages/{tool.descriptor.store_path}",
+            "/sources/a",
+            "/usr",
+            "/etc",
+            "/run/farm",
+            "/run/init",
+            "/",
+        }
+        assert {modes[place] for place in shared} == {"ro"}
+        writable = {place for place, mode in modes.items() if mode == "rw" and not place.startswith(("/proc", "/sys"))}
+        assert writable - {"/dev", "/dev/pts", "/dev/mqueue", "/dev/shm"} == {"/build", "/tmp", "/out"}
 
     def test_is_split_into_its_outputs(self, bench: Bench) -> None:
         script = f"{INSTALL}; mkdir -p $DESTDIR/usr/include $DESTDIR/usr/share/man/man1; cd $DESTDIR/usr;"
@@ -244,7 +259,7 @@ class TestAHostileBuild:
     def test_cannot_reach_a_server_of_the_host(self, bench: Bench) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            bench.build(f"! (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; {INSTALL}")
+            bench.build(f"if (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; then exit 9; fi; {INSTALL}")
             server.settimeout(0.1)
             with pytest.raises(TimeoutError):
                 server.accept()

@@ -70,6 +70,13 @@ def test_only_scratch_space_can_be_written(box: Box) -> None:
     assert box.printed == "/build\n/tmp\n"
 
 
+def test_every_mount_of_the_hosts_is_read_only_for_any_user(box: Box) -> None:
+    box.run("while read -r device place type options rest; do echo $place ${options%%,*}; done </proc/mounts")
+    writable = {line.partition(" ")[0] for line in box.printed.splitlines() if line.endswith(" rw")}
+    kernels = {place for place in writable if place.startswith(("/dev", "/proc", "/sys"))}
+    assert writable - kernels == {"/build", "/tmp"}
+
+
 def test_scratch_space_can_hold_programs(box: Box) -> None:
     assert box.run("printf '#!/bin/sh\nexit 7' >/tmp/x; chmod +x /tmp/x; /tmp/x").exit_code == 7
 
