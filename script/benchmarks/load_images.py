@@ -1,0 +1,121 @@
+"""Row 11: an image of 5, 20 and 50 packages composed and loaded into the engine; then one with a package changed.
+
+All start from the same archives (`dockerTools`-like layering from the trees) and end with an image that the engine can
+run. The engine keeps images on its own disk, which is the same for all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from farm.blobs import BlobStore
+from farm.engine.sandbox import connect
+from script.benchmarks.engine_images import EngineImages
+from script.benchmarks.material import capture_package, write_packages
+from script.benchmarks.measurement import Measurement, interleave
+from script.benchmarks.table import Goal, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from script.benchmarks.ground import Ground
+    from script.benchmarks.material import SamplePackage
+
+NUMBER = 11
+TITLE = "compose and load an image"
+COUNTS = (5, 20, 50)
+FILES, BYTES = 600, 5_100_000
+_SMALL_CHANGE = 20_000
+
+_KIT, _LEGACY, _NAIVE = "docker build, BuildKit", "docker build, legacy builder", "one tar per layer, docker load"
+_SHARED_WORK = "nearly all of it is the engine's own unpacking, layer after layer, which every contender waits for"
+_ABOVE = "an engine with graph drivers unpacks, and must be sent, all layers above the changed one"
+
+
+def measure(ground: Ground, rounds: int) -> Iterator[Table]:
+    """Time cold loads of each size, then a second load with the middle one of the packages changed."""
+    store, most = BlobStore(ground.directory / "blobs"), max(COUNTS)
+    packages = write_packages(
+        ground.directory / "trees", store, ground.quarry(), count=most, files=FILES, total=most * BYTES
+    )
+    images = EngineImages(connect(ground.settings.docker), store, ground.directory)
+    try:
+        for count in COUNTS:
+            yield _cold(images, packages[:count], rounds)
+        changed = _with_change(packages, most // 2, store, ground)
+        yield from _second(images, packages, changed, rounds)
+    finally:
+        images.clear()
+
+
+def _cold(images: EngineImages, packages: Sequence[SamplePackage], rounds: int) -> Table:
+    measured = interleave(
+        _contenders(images, packages), rounds, before=lambda _: images.write_context(packages), after=images.clear
+    )
+    goals = tuple(Goal("farm", peer, 0.2, why=_SHARED_WORK) for peer in (_KIT, _LEGACY))
+    return Table(f"{NUMBER}. An image of {len(packages)} packages, cold", _KIT, tuple(measured), goals)
+
+
+def _second(
+    images: EngineImages, packages: Sequence[SamplePackage], changed: Sequence[SamplePackage], rounds: int
+) -> Iterator[Table]:
+    sent: dict[str, float] = {}
+
+    def first_load(name: str) -> None:
+        images.write_context(packages)
+        _contenders(images, packages)[name]()
+        images.write_context(changed)
+
+    def clear() -> None:
+        sent.update(images.sent)
+        images.clear()
+
+    measured = interleave(_contenders(images, changed), rounds, before=first_load, after=clear)
+    goals = tuple(Goal("farm", peer, 0.2, why=_ABOVE) for peer in (_KIT, _LEGACY))
+    title = f"One of {len(packages)} packages changed"
+    yield Table(f"{NUMBER}. {title}", _KIT, tuple(measured), goals)
+
+    counted = [Measurement(name, (count,), "B") for name, count in sent.items()]
+    yield Table(f"{NUMBER}. {title}: bytes sent to the engine", _KIT, tuple(counted))
+    yield _registry(title, images, packages, changed)
+
+
+def _registry(
+    title: str, images: EngineImages, packages: Sequence[SamplePackage], changed: Sequence[SamplePackage]
+) -> Table:
+    """Count what a registry that has the first image lacks of the second."""
+    before, after = ({*_blobs(images, each)} for each in (packages, changed))
+    new = sum(size for _, size in after - before)
+    own = {each.captured.archive for each in changed} - {each.captured.archive for each in packages}
+    allowed = sum(blob.size for blob in own) + _SMALL_CHANGE
+    peer = "the changed package's blob + 20 kB"
+    measured = (Measurement("farm", (new,), "B"), Measurement(peer, (allowed,), "B"))
+    why = "the layer of links, the configuration and the manifest are new too"
+    return Table(f"{NUMBER}. {title}: bytes new to a registry", peer, measured, (Goal("farm", peer, 1.0, why=why),))
+
+
+def _blobs(images: EngineImages, packages: Sequence[SamplePackage]) -> list[tuple[str, int]]:
+    image = images.compose(packages)
+    return [(blob.digest, blob.size) for blob in (image.config, image.manifest, *(each.blob for each in image.layers))]
+
+
+def _contenders(images: EngineImages, packages: Sequence[SamplePackage]) -> Mapping[str, Callable[[], object]]:
+    return {
+        "farm": lambda: images.farm(packages),
+        _KIT: lambda: images.docker_build(_KIT, kit=True),
+        _LEGACY: lambda: images.docker_build(_LEGACY, kit=False),
+        _NAIVE: lambda: images.one_tar_per_layer(_NAIVE, packages),
+    }
+
+
+def _with_change(
+    packages: Sequence[SamplePackage], index: int, store: BlobStore, ground: Ground
+) -> Sequence[SamplePackage]:
+    """Return the packages with one file of one of them longer by a line."""
+    name = packages[index].name
+    tree = ground.directory / "changed" / name
+    shutil.copytree(packages[index].tree, tree)
+    with (tree / "share" / "licenses" / name / "LICENSE").open("ab") as file:
+        file.write(b"One more line.\n")
+    return [*packages[:index], capture_package(tree, store), *packages[index + 1 :]]

@@ -1,0 +1,138 @@
+"""The trees that workloads are about, cut from the contents of a toolchain: real bytes, the same on every run."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.blobs import BlobStore, capture_tree, scan_tree
+from farm.names import Digest, PackageName, Platform, Version
+from farm.oci.package_archive import PackageArchive
+from farm.package import Descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from farm.blobs import Captured
+    from farm.fileset import Manifest
+
+_SEED = 2
+_NOTHING = Digest.of(b"")
+
+
+def write_small_files(directory: Path, quarry: bytes, *, count: int, total: int) -> None:
+    """Write `count` files of `total` bytes together, in directories of 100; sizes spread as those of real files."""
+    _write(directory, [f"d{number // 100:03}/f{number:05}" for number in range(count)], quarry, total=total)
+
+
+def write_large_files(directory: Path, quarry: bytes, *, count: int, total: int) -> None:
+    """Write `count` files of one size, of `total` bytes together."""
+    directory.mkdir(parents=True)
+    rest = _cut(quarry, [total // count] * count)
+    for number, piece in enumerate(rest):
+        (directory / f"f{number:02}").write_bytes(piece)
+
+
+@dataclass(frozen=True)
+class SamplePackage:
+    """A package as a build leaves it: its tree on disk, what was captured of it, and its descriptor."""
+
+    tree: Path
+    captured: Captured
+    descriptor: Descriptor
+
+    @property
+    def name(self) -> str:
+        """The short name."""
+        return self.descriptor.name.short
+
+    @property
+    def store(self) -> str:
+        """The store path."""
+        return self.descriptor.store_path
+
+    @property
+    def archive(self) -> PackageArchive:
+        """The archive as `farm.oci` takes it."""
+        size = sum(file.size for file in self.captured.manifest.files())
+        return PackageArchive(self.store, self.captured.diff_id, self.captured.archive, size)
+
+
+def write_packages(
+    directory: Path, store: BlobStore, quarry: bytes, *, count: int, files: int, total: int
+) -> list[SamplePackage]:
+    """Make `count` packages of `files` files each, of `total` bytes together, captured into a store.
+
+    Half of the bytes of a package are in its few programs and libraries, as is common.
+    """
+    packages = []
+    for number in range(count):
+        name = f"sample{number:02}"
+        start = number * (len(quarry) // count)
+        part = quarry[start:] + quarry[:start]
+        _write(directory / name, list(_package_paths(name, files)), part, total=total // count, seed=number)
+        packages.append(capture_package(directory / name, store))
+    return packages
+
+
+def capture_package(tree: Path, store: BlobStore) -> SamplePackage:
+    """Capture a tree as the package of the tree's name, version 1.0, as a build does."""
+
+    def prefix(manifest: Manifest) -> str:
+        return f"packages/{manifest.store_path(tree.name, '1.0')}"
+
+    captured = capture_tree(tree, scan_tree(tree), store, prefix=prefix)
+    descriptor = Descriptor(
+        name=PackageName.parse(f"bench.example.org/{tree.name}"),
+        version=Version("1.0"),
+        revision=1,
+        platform=Platform.parse("linux/amd64"),
+        tree=captured.tree,
+        diff_id=captured.diff_id,
+        facts=_NOTHING,
+        plan=_NOTHING,
+        licence="MIT",
+    )
+    return SamplePackage(tree, captured, descriptor)
+
+
+def _package_paths(name: str, count: int) -> Iterator[str]:
+    """Give the paths of a package as they usually lie; some directories are its own, some it shares with all."""
+    for number in range(4):
+        yield f"bin/{name}-{number}"
+        yield f"share/man/man1/{name}-{number}.1"
+    for number in range(6):
+        yield f"lib/lib{name}-{number}.so.1"
+    for number in range(10):
+        yield f"share/doc/{name}/chapter-{number}.txt"
+    yield f"lib/pkgconfig/{name}.pc"
+    yield f"share/licenses/{name}/LICENSE"
+    rest = count - 26
+    for number in range(rest):
+        home = ("include", "lib", "share", "share")[number % 4]
+        yield f"{home}/{name}/part-{number % 7}/file-{number:04}"
+
+
+def _write(directory: Path, paths: Sequence[str], quarry: bytes, *, total: int, seed: int = 0) -> None:
+    """Write files of `total` bytes together, whose sizes are spread log-normally."""
+    spread = random.Random(_SEED + seed)  # noqa: S311  # the same trees on every run
+    weights = [spread.lognormvariate(0, 1.5) for _ in paths]
+    scale = total / sum(weights)
+    for path, piece in zip(paths, _cut(quarry, [int(weight * scale) for weight in weights]), strict=True):
+        place = directory / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(piece)
+        if path.startswith("bin/"):
+            place.chmod(0o755)
+
+
+def _cut(quarry: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+    """Give pieces of these sizes one after the other, from the start again when the quarry ends."""
+    position = 0
+    for size in sizes:
+        if position + size > len(quarry):
+            position = 0
+        yield quarry[position : position + size]
+        position += size

@@ -1,0 +1,91 @@
+"""What a workload found, beside what it should have found; as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from script.benchmarks.measurement import Measurement
+
+TOLERANCE = 1.05
+"""A goal within 5 % of its ratio counts as met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`contender` is to take at most `ratio` times what `peer` takes.
+
+    `why` explains in a line what stands in the way, and is shown where the goal is missed.
+    """
+
+    contender: str
+    peer: str
+    ratio: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The contenders of one workload. `base` is the one that the column of ratios is relative to."""
+
+    title: str
+    base: str
+    measurements: tuple[Measurement, ...]
+    goals: tuple[Goal, ...] = ()
+    note: str = ""
+
+    def ratio(self, name: str, peer: str) -> float:
+        """How many times as much one contender takes as another; raises `KeyError`."""
+        by_name = {measurement.name: measurement for measurement in self.measurements}
+        return by_name[name].ratio_to(by_name[peer])
+
+    def met(self, goal: Goal) -> bool:
+        """Say whether a goal is reached."""
+        return self.ratio(goal.contender, goal.peer) <= goal.ratio * TOLERANCE
+
+    def to_markdown(self) -> str:
+        """Return the table with its goals, ending with a newline."""
+        lines = [f"### {self.title}", "", f"| contender | median | minimum | x {self.base} |", "|---|---:|---:|---:|"]
+        for each in self.measurements:
+            median, minimum = amount(each.median, each.unit), amount(each.minimum, each.unit)
+            lines.append(f"| {each.name} | {median} | {minimum} | {self.ratio(each.name, self.base):.2f} |")
+        if self.note:
+            lines += ["", self.note]
+        if self.goals:
+            lines += ["", *map(self._judged, self.goals)]
+        return "\n".join(lines) + "\n"
+
+    def _judged(self, goal: Goal) -> str:
+        met, ratio = self.met(goal), self.ratio(goal.contender, goal.peer)
+        verdict = "met" if met else "**missed**"
+        why = "" if met or not goal.why else f": {goal.why}"
+        return f"- {goal.contender} ≤ {goal.ratio:g} x {goal.peer}: {ratio:.2f}, {verdict}{why}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "title": self.title,
+            "note": self.note,
+            "measurements": [
+                {"name": each.name, "unit": each.unit, "figures": list(each.figures)} for each in self.measurements
+            ],
+            "goals": [
+                {
+                    "contender": goal.contender,
+                    "peer": goal.peer,
+                    "at-most": goal.ratio,
+                    "ratio": self.ratio(goal.contender, goal.peer),
+                    "met": self.met(goal),
+                    "why": goal.why,
+                }
+                for goal in self.goals
+            ],
+        }
+
+
+def amount(value: float, unit: str) -> str:
+    """Write a figure for people: seconds in s or ms, bytes in MB or kB."""
+    if unit == "B":
+        return f"{value / 1e6:.2f} MB" if value >= 1e6 else f"{value / 1e3:.1f} kB"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"
