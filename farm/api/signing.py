@@ -91,7 +91,7 @@ def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[S
             method=method,
             target=target,
             body=Digest(values[BODY_HEADER]),
-            time=int(values[TIME_HEADER]),
+            time=_whole_seconds(values[TIME_HEADER]),
             nonce=values[NONCE_HEADER],
             lease=headers.get(LEASE_HEADER, ""),
         )
@@ -102,3 +102,9 @@ def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[S
     except (InvalidDigestError, ValueError) as error:
         raise UnsignedRequestError(f"a header of the signature is malformed: {error}") from error
     return request, values[SIGNATURE_HEADER]
+
+
+def _whole_seconds(text: str) -> int:
+    if not text.isdecimal() or len(text) > 12:
+        raise ValueError(f"{text[:20]!r} is no time in whole seconds")
+    return int(text)

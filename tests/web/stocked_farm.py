@@ -1,0 +1,239 @@
+"""A farm with a history: packages that need each other, failed and running jobs, logs, releases, a refused candidate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.api.log_lines import encode_record
+from farm.compat import set_digest
+from farm.control.finishing import fail, finish_build, finish_test
+from farm.control.world import Terms
+from farm.database import jobs, packages, releases
+from farm.database.releases import REFUSED, RELEASED, Excuse
+from farm.database.states import JobKind, JobState
+from farm.fileset import File, Link, Manifest
+from farm.names import Digest, canonical_json
+from farm.package import Descriptor, PackageFacts
+from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage, TestOutcome
+from tests.control.small_farm import Clock, SmallFarm, accept_provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from farm.control.leases import Lease
+    from farm.database.records import Package
+    from farm.database.session import Database
+
+LIBC = ("soname:libc.so.6", "interpreter:/lib64/ld-linux-x86-64.so.2")
+SYMBOL = (
+    "jq 1.7.1-1: bin/jq imports the symbol onig_search_with_param, "
+    "which none of the libraries that it loads exports (oniguruma 6.9.9-2: lib/libonig.so.5)"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    name: str
+    version: str
+    summary: str
+    licence: str
+    needs: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    size: int = 100_000
+    revision: int = 1
+    flag: str = ""
+
+    def recipe(self) -> dict[str, bytes]:
+        text = f"""\
+name: {self.name}
+version: "{self.version}"
+revision: {self.revision}
+summary: {json.dumps(self.summary)}
+license: {self.licence}
+toolchain: c
+build-needs: [{", ".join(self.needs)}]
+source:
+  url: https://{self.name}.example.org/releases/{self.name}-{self.version}.tar.gz
+  sha256: {Digest.of(self.name.encode()).hex}
+steps:
+  - run: ./configure --prefix=/usr {self.flag}
+  - run: make
+  - run: make install DESTDIR=/out
+"""
+        return {"recipe.yaml": text.encode()}
+
+
+SAMPLES = (
+    Sample("glibc", "2.41", "The C library", "LGPL-2.1-or-later",
+           provides=(*LIBC, "soname:libm.so.6"), size=11_400_000),
+    Sample("zlib", "1.3.1", "Compression library of the deflate algorithm", "Zlib",
+           provides=("soname:libz.so.1", "pkgconfig:zlib"), requires=LIBC[:1], size=141_000),
+    Sample("ncurses", "6.5", "Terminal handling: terminfo, its database and the curses library", "MIT",
+           provides=("soname:libncursesw.so.6", "soname:libtinfo.so.6", "command:tput", "command:infocmp"),
+           requires=LIBC, size=3_900_000),
+    Sample("readline", "8.2", "Line editing with history", "GPL-3.0-or-later", needs=("ncurses",),
+           provides=("soname:libreadline.so.8", "soname:libhistory.so.8"),
+           requires=(LIBC[0], "soname:libtinfo.so.6"), size=612_000),
+    Sample("bash", "5.2.37", "The GNU Bourne-Again shell", "GPL-3.0-or-later", needs=("readline", "ncurses"),
+           provides=("command:bash", "command:sh", "interpreter:/usr/bin/bash", "interpreter:/usr/bin/sh"),
+           requires=(*LIBC, "soname:libreadline.so.8", "soname:libtinfo.so.6"), size=1_870_000),
+    Sample("oniguruma", "6.9.9", "Regular expressions library with many encodings", "BSD-2-Clause",
+           provides=("soname:libonig.so.5", "pkgconfig:oniguruma"), requires=LIBC[:1], size=702_000),
+    Sample("jq", "1.7.1", "Command-line JSON processor", "MIT", needs=("oniguruma",),
+           provides=("command:jq", "soname:libjq.so.1"),
+           requires=(*LIBC, "soname:libm.so.6", "soname:libonig.so.5"), size=418_000),
+    Sample("pcre2", "10.45", "Perl-compatible regular expressions", "BSD-3-Clause", needs=("zlib",),
+           provides=("soname:libpcre2-8.so.0", "command:pcre2grep"), requires=(*LIBC, "soname:libz.so.1"), size=905_000),
+    Sample("grep", "3.11", "Prints lines that match patterns", "GPL-3.0-or-later", needs=("pcre2",),
+           provides=("command:grep", "command:egrep"), requires=(*LIBC, "soname:libpcre2-8.so.0"), size=377_000),
+)  # fmt: skip
+
+
+def log_record(text: str, *, step: str = "build", stream: str = "stdout", severity: str = "", at: str = "") -> bytes:
+    severity = severity or ("warning" if stream == "stderr" else "info")
+    record = {"time": at or "2026-11-24T12:00:00.000000Z", "stream": stream, "severity": severity}
+    return encode_record({**record, "step": step, "text": text})
+
+
+@dataclass
+class StockedFarm:
+    small: SmallFarm
+
+    @classmethod
+    def open(cls, database: Database, directory: Path, *, real_time: bool = False) -> StockedFarm:
+        return cls(SmallFarm.open(database, directory, Terms(lease=timedelta(hours=1)), real_time=real_time))
+
+    @property
+    def clock(self) -> Clock:
+        return self.small.clock
+
+    def log(self, attempt_id: int, *records: bytes) -> None:
+        logs = self.small.office.logs
+        logs.append(attempt_id, logs.size(attempt_id), b"".join(records), limit=1 << 30)
+
+    def begin(self, sample: Sample, *, worker: str = "one") -> Lease:
+        """Submit a recipe and let a worker take its job."""
+        submitted = self.small.submit(sample.recipe())
+        return self.small.claim(worker, hint=submitted.accepted[0].job.id)
+
+    def build(self, sample: Sample, *, worker: str = "one", seconds: float = 42) -> Package:
+        """Submit, build and finish, with a short log."""
+        lease = self.begin(sample, worker=worker)
+        self.log(
+            lease.attempt.id,
+            log_record(f"fetching {sample.name}-{sample.version}.tar.gz", step="", stream="farm"),
+            log_record("checking for gcc... gcc", step="configure"),
+            log_record("  CC       main.o"),
+            log_record("main.c:12:5: warning: unused variable 'i'", stream="stderr"),
+        )
+        self.clock.passes(seconds)
+        finish_build(
+            self.small.office,
+            self.small.holder(lease),
+            self._outcome(lease, sample),
+            check_provenance=accept_provenance,
+        )
+        with self.small.office.reading() as desk:
+            return packages.builds_of(desk.session, sample.name, limit=1)[0]
+
+    def build_all(self, samples: Iterable[Sample] = SAMPLES) -> list[Package]:
+        return [self.build(each, worker=("one", "two")[index % 2]) for index, each in enumerate(samples)]
+
+    def fail(self, lease: Lease, message: str) -> None:
+        fail(self.small.office, self.small.holder(lease), code="build-failed", message=message)
+
+    def candidate(self, channel: str, members: Sequence[Package]) -> int:
+        with self.small.office.writing() as desk:
+            policy = canonical_json({"gates": [{"kind": "proof"}, {"kind": "tests"}]}).decode()
+            releases.ensure_channel(desk.session, channel, policy)
+            digest = set_digest(each.digest for each in members)
+            return releases.add_candidate(desk.session, channel, digest, members, trace="t", now=desk.now).id
+
+    def gate(self, candidate: int, gate: str, state: str, summary: str) -> None:
+        with self.small.office.writing() as desk:
+            releases.record_gate(desk.session, candidate, gate, state, json.dumps({"summary": summary}), now=desk.now)
+
+    def release(self, channel: str, members: Sequence[Package]) -> int:
+        candidate_id = self.candidate(channel, members)
+        self.gate(candidate_id, "proof", "passed", f"{len(members)} packages proven: no missing symbol, no conflict")
+        self.gate(candidate_id, "tests", "passed", "17 tests passed")
+        self.clock.passes(95)
+        with self.small.office.writing() as desk:
+            session = desk.session
+            previous = releases.newest_release(session, channel)
+            number = previous.number + 1 if previous else 1
+            candidate = releases.open_candidate(session, channel)
+            assert candidate is not None
+            record = releases.add_release(
+                session,
+                candidate,
+                number=number,
+                digest=Digest.of(f"{channel} {number}".encode()),
+                previous=previous.digest if previous else None,
+                members=members,
+                now=desk.now,
+            )
+            releases.mark_published(session, record.id, now=desk.now)
+            releases.decide(session, candidate, RELEASED, now=desk.now)
+        self.clock.passes(5)
+        return number
+
+    def refuse(self, channel: str, members: Sequence[Package], excuses: Sequence[Excuse]) -> int:
+        candidate_id = self.candidate(channel, members)
+        self.gate(candidate_id, "proof", "failed", f"{len(excuses)} problems")
+        with self.small.office.writing() as desk:
+            candidate = releases.open_candidate(desk.session, channel)
+            assert candidate is not None
+            releases.excuse(desk.session, candidate_id, excuses)
+            releases.decide(desk.session, candidate, REFUSED, now=desk.now)
+        return candidate_id
+
+    def test_job(self, package: Package, test: str, candidate: int | None = None) -> int:
+        """Wish for a test; nobody can lease it, as its order is a stand-in, but it can be looked at."""
+        with self.small.office.writing() as desk:
+            body = canonical_json({"test": test, "subject": package.digest}).decode()
+            digest = Digest.of(body.encode())
+            jobs.keep_test(desk.session, digest, subject=package.digest, test=test, body=body)
+            job = jobs.add_job(
+                desk.session, kind=JobKind.TEST, name=package.name, trace="t", now=desk.now, subject=digest
+            )
+            jobs.move(desk.session, job, JobState.CANCELLED, now=desk.now)
+            if candidate is not None:
+                releases.note_test(desk.session, candidate, job.id)
+            return job.id
+
+    def _outcome(self, lease: Lease, sample: Sample) -> BuildOutcome:
+        assert isinstance(lease.order, BuildOrder)
+        plan, store = lease.order.plan, self.small.office.blobs
+        content = Digest.of(plan.digest.encode())
+        manifest = Manifest.of([
+            File("bin/" + sample.name, sample.size * 2, content, executable=True),
+            File("share/licenses/COPYING", 18_092, Digest.of(b"licence")),
+            Link("bin/" + sample.name + "-link", sample.name),
+        ])  # fmt: skip
+        facts = PackageFacts().to_json()
+        descriptor = Descriptor(
+            name=plan.name,
+            version=plan.version,
+            revision=plan.revision,
+            platform=plan.platform,
+            tree=manifest.tree_digest,
+            diff_id=content,
+            facts=Digest.of(facts),
+            plan=plan.digest,
+            licence=plan.licence,
+            requires=sample.requires,
+            provides=sample.provides,
+        )
+        archive = bytes(sample.size // 100)  # a hundredth: the pages read its size alone
+        blobs = [BlobRef(store.put_bytes(each), len(each)) for each in (archive, manifest.to_json(), facts)]
+        built = BuiltPackage(descriptor, *blobs)
+        return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
+
+
+__all__ = ["SAMPLES", "SYMBOL", "Sample", "StockedFarm", "TestOutcome", "finish_test", "log_record"]

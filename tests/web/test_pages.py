@@ -1,0 +1,401 @@
+"""The pages, over a real database that was filled as the farm fills it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+
+from farm.database import packages
+from farm.database.releases import Excuse
+from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+
+    from farm.database.records import Package
+    from farm.database.session import Database
+
+CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
+HOSTILE = "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07x\x1b]8;;\x07 \u202etxt.exe"
+
+
+@pytest.fixture
+def stocked(database: Database, tmp_path: Path) -> StockedFarm:
+    return StockedFarm.open(database, tmp_path)
+
+
+@pytest.fixture
+def browser(stocked: StockedFarm) -> Iterator[TestClient]:
+    with TestClient(create_app(stocked.small.office), raise_server_exceptions=False) as client:
+        yield client
+
+
+def page(browser: TestClient, address: str, status: int = 200) -> str:
+    response = browser.get(address)
+    assert response.status_code == status, response.text[:500]
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    _check_markup(response)
+    return response.text
+
+
+def text_of(html: str) -> str:
+    reader = _Reader()
+    reader.feed(html)
+    return re.sub(r"\s+", " ", " ".join(reader.texts))
+
+
+class _Reader(HTMLParser):
+    """Reads a page as a browser would: its texts, links, ids, headings, and whether every tag is closed in turn."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "img"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.headings: list[int] = []
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            self.attributes.append((tag, name, value or ""))
+            if name in ("href", "src", "action") and value:
+                self.links.append(value)
+            if name == "id" and value:
+                self.ids.append(value)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def _check_markup(response: httpx.Response) -> None:
+    reader = _Reader()
+    reader.feed(response.text)
+    assert reader.open == []
+    assert len(set(reader.ids)) == len(reader.ids), "an id is there twice"
+    assert reader.headings[0] == 1
+    assert reader.headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(reader.headings, reader.headings[1:], strict=False))
+    for tag, name, _ in reader.attributes:
+        assert name != "style", "an inline style, which the policy forbids"
+        assert not name.startswith("on"), "an inline script, which the policy forbids"
+        assert not name.startswith("hx-on"), "an inline script, which the policy forbids"
+        assert tag != "style"
+    assert all(src for tag, name, src in reader.attributes if tag == "script" and name == "src")
+    assert response.text.count("<script") == response.text.count("<script src=")
+
+
+def history(stocked: StockedFarm) -> list[Package]:
+    """Releases 1 and 2 of edge, between them a refusal; returns what is current."""
+    stocked.release("edge", stocked.build_all(CHAIN))
+    stocked.build(replace(CHAIN[1], revision=2, flag="--disable-posix-api"))
+    stocked.refuse("edge", current(stocked), [Excuse("oniguruma", "proof", SYMBOL)])
+    stocked.build(replace(CHAIN[1], revision=3))
+    stocked.release("edge", current(stocked))
+    return current(stocked)
+
+
+def current(stocked: StockedFarm) -> list[Package]:
+    with stocked.small.office.reading() as desk:
+        return packages.current_packages(desk.session)
+
+
+def test_an_empty_farm_has_pages_too(browser: TestClient) -> None:
+    assert "Nothing has been built yet" in page(browser, "/")
+    assert "0 packages" in page(browser, "/packages")
+    assert "There is no such job" in page(browser, "/jobs")
+    assert "No channel has been set up yet" in page(browser, "/channels")
+
+
+def test_the_front_page_says_what_goes_on(stocked: StockedFarm, browser: TestClient) -> None:
+    history(stocked)
+    stocked.begin(SAMPLES[1])
+    front = text_of(page(browser, "/"))
+    assert "dist.example.org" in front
+    assert re.search(r"edge release 2 \w{12} 3", front)
+    assert re.search(r"#6 leased build zlib 1.3.1-1 one", front)
+    assert re.search(r"#5 succeeded oniguruma 6.9.9-3", front)
+
+
+def test_packages_are_searched_in_name_and_summary(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.build_all(CHAIN)
+    assert "jq" in text_of(page(browser, "/packages?q=JSON"))
+    assert "oniguruma" not in text_of(page(browser, "/packages?q=JSON"))
+    assert "No package matches “100%”" in text_of(page(browser, "/packages?q=100%25"))
+    assert "No package matches “_”" in text_of(page(browser, "/packages?q=_"))
+
+
+def test_packages_come_in_pages(stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    stocked.build_all(CHAIN)
+    monkeypatch.setattr("web.pages.packages._PAGE", 2)
+    first = page(browser, "/packages")
+    assert "/packages?after=jq" in first
+    assert "oniguruma" not in first
+    assert "oniguruma" in page(browser, "/packages?after=jq")
+
+
+def test_a_package_says_what_it_is_and_where_it_is_from(stocked: StockedFarm, browser: TestClient) -> None:
+    jq = {package.name: package for package in history(stocked)}["jq"]
+    html = page(browser, "/packages/jq")
+    told = text_of(html)
+    for expected in (
+        "jq 1.7.1-1", "Command-line JSON processor", "MIT", "farm install --root /srv/tools jq", jq.digest, jq.plan,
+        jq.recipe, jq.provenance.digest, "https://jq.example.org/releases/jq-1.7.1.tar.gz", "libonig.so.5 oniguruma",
+        "worker one", "2 files, 1 link",
+    ):  # fmt: skip
+        assert expected in told, expected
+    assert 'href="/jobs/3?attempt=1"' in html
+    assert 'href="/channels/edge/releases/2"' in html
+    assert re.search(r"Needed by in edge 2 jq", text_of(page(browser, "/packages/oniguruma")))
+
+
+def test_an_older_build_of_a_package_has_its_own_address(stocked: StockedFarm, browser: TestClient) -> None:
+    history(stocked)
+    with stocked.small.office.reading() as desk:
+        newest, *_, oldest = packages.builds_of(desk.session, "oniguruma")
+    assert newest.digest in page(browser, "/packages/oniguruma")
+    told = text_of(page(browser, f"/packages/oniguruma?build={oldest.digest}"))
+    assert "6.9.9-1" in told
+    assert "This is not the newest build" in told
+    page(browser, f"/packages/jq?build={oldest.digest}", 404)
+    page(browser, "/packages/jq?build=nonsense", 404)
+
+
+def test_jobs_are_filtered_and_come_in_pages(
+    stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocked.build_all(CHAIN)
+    stocked.fail(stocked.begin(SAMPLES[1]), "no")
+    assert "zlib" in page(browser, "/jobs?state=failed&kind=build")
+    assert "jq" not in page(browser, "/jobs?state=failed&kind=build&name=")
+    assert "jq" in page(browser, "/jobs?name=jq")
+    assert "There is no such job" in page(browser, "/jobs?kind=test")
+    page(browser, "/jobs?state=dreaming", 404)
+    monkeypatch.setattr("web.pages.jobs._PAGE", 2)
+    assert "/jobs?kind=build&amp;before=3" in page(browser, "/jobs?kind=build")
+    assert "Older" not in page(browser, "/jobs?kind=build&before=3")
+
+
+def test_a_job_page_shows_attempts_plan_and_what_was_put_out(stocked: StockedFarm, browser: TestClient) -> None:
+    jq = stocked.build_all(CHAIN)[2]
+    told = text_of(page(browser, "/jobs/3"))
+    for expected in (
+        "jq 1.7.1-1 succeeded",
+        "attempt 1",
+        "42 s",
+        jq.plan,
+        "oniguruma 6.9.9",
+        "checking for gcc... gcc",
+    ):
+        assert expected in told, expected
+
+
+def test_a_test_job_is_known_by_what_it_tests(stocked: StockedFarm, browser: TestClient) -> None:
+    jq = stocked.build_all(CHAIN)[2]
+    job = stocked.test_job(jq, "adds numbers")
+    assert "jq 1.7.1-1: adds numbers" in text_of(page(browser, f"/jobs/{job}"))
+    assert "jq 1.7.1-1: adds numbers" in text_of(page(browser, "/jobs?kind=test"))
+
+
+def test_a_job_that_nobody_has_taken_says_what_it_waits_for(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.small.submit(SAMPLES[2].recipe(), SAMPLES[3].recipe())
+    jobs = page(browser, "/jobs")
+    waiting = re.search(r'href="/jobs/(\d+)">readline', jobs)
+    assert waiting
+    assert "It waits until these are built: ncurses" in text_of(page(browser, f"/jobs/{waiting[1]}"))
+
+
+def test_the_first_error_of_a_failed_build_is_shown_and_linked(stocked: StockedFarm, browser: TestClient) -> None:
+    lease = stocked.begin(SAMPLES[1])
+    stocked.log(lease.attempt.id, *[log_record(f"line {number}") for number in range(1, 1501)])
+    stocked.log(lease.attempt.id, log_record("main.c:1: error: no <such> file", stream="stderr", severity="error"))
+    stocked.log(lease.attempt.id, log_record("make: *** [all] Error 2", stream="stderr"))
+    stocked.fail(lease, "the step build ended with status 2")
+    html = page(browser, "/jobs/1")
+    assert "First error, line 1501 : main.c:1: error: no <such> file" in text_of(html)
+    assert 'href="#L1501"' in html
+    assert "<li id=\"L1501\" class='err error'>" in html
+    assert '<li id="L1000"' not in html
+    first = page(browser, "/jobs/1?attempt=1&line=3")
+    assert '<li id="L3"' in first
+    assert 'href="/jobs/1?attempt=1&amp;line=1501#L1501"' in first
+    assert "Lines 1–1000 of 1502" in text_of(first)
+
+
+def test_a_hostile_log_is_inert(stocked: StockedFarm, browser: TestClient) -> None:
+    lease = stocked.begin(SAMPLES[1])
+    stocked.log(lease.attempt.id, log_record(HOSTILE, step="<script>"), log_record("y" * 60_000))
+    html = page(browser, "/jobs/1")
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert '<i class="red">red</i>' in html
+    assert not set("\x1b\x07\u202e") & set(html)
+    assert "58,000 more characters in the plain log" in html
+    plain = browser.get("/attempts/1/log.txt")
+    assert plain.headers["content-type"] == "text/plain; charset=utf-8"
+    assert plain.headers["x-content-type-options"] == "nosniff"
+    assert not set("\x1b\x07\u202e") & set(plain.text)
+    assert len(plain.text.splitlines()) == 2
+
+
+def test_hostile_words_of_a_recipe_and_of_an_error_are_inert(stocked: StockedFarm, browser: TestClient) -> None:
+    summary = "<img src=x onerror=alert(1)> \u202egpj.exe \u200bhidden"
+    evil = stocked.build(Sample("evil", "1.0", summary, "MIT"))
+    lease = stocked.begin(SAMPLES[1])
+    stocked.fail(lease, HOSTILE)
+    stocked.refuse("edge", [evil], [Excuse("evil", "proof", HOSTILE)])
+    for address in ("/packages", "/packages/evil", "/jobs/2", "/channels/edge"):
+        html = page(browser, address)
+        assert "<img" not in html
+        assert "<script>alert" not in html
+        assert not set("\x1b\x07\u202e\u200b") & set(html)
+
+
+def test_a_running_build_is_shown_from_its_end_and_can_be_followed(stocked: StockedFarm, browser: TestClient) -> None:
+    lease = stocked.begin(SAMPLES[1])
+    stocked.log(lease.attempt.id, *[log_record(f"line {number}") for number in range(1, 2101)])
+    html = page(browser, "/jobs/1")
+    follow = re.search(r'data-follow="(/attempts/1/log/follow\?offset=\d+)"', html)
+    assert follow
+    assert '<li id="L2001"' in html
+    assert '<li id="L2000"' not in html
+    assert "data-follow" not in page(browser, "/jobs/1?attempt=1&line=1")
+    stocked.log(lease.attempt.id, log_record("the last <b>line</b>"))
+    stocked.fail(lease, "no")
+    events = browser.get(follow[1])
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert '<li id="L2101"' in events.text
+    assert "the last &lt;b&gt;line&lt;/b&gt;" in events.text
+    assert "event: end\ndata: failed" in events.text
+
+
+def test_a_follower_that_comes_back_goes_on_where_he_was(stocked: StockedFarm, browser: TestClient) -> None:
+    lease = stocked.begin(SAMPLES[1])
+    first = log_record("one")
+    stocked.log(lease.attempt.id, first, log_record("two"))
+    stocked.fail(lease, "no")
+    again = browser.get("/attempts/1/log/follow", headers={"Last-Event-ID": str(len(first))})
+    assert "one" not in again.text
+    assert '<li id="L2"' in again.text
+    page(browser, "/attempts/1/log/follow?offset=3", 404)
+    page(browser, "/attempts/9/log/follow", 404)
+
+
+def test_a_channel_shows_gates_releases_and_excuses_in_sentences(stocked: StockedFarm, browser: TestClient) -> None:
+    members = history(stocked)
+    candidate = stocked.candidate("edge", members[:2])
+    stocked.gate(candidate, "proof", "passed", "2 packages proven")
+    told = text_of(page(browser, "/channels/edge"))
+    for expected in (
+        "Release 2 is the newest", "proof passed 2 packages proven", "tests – It has not been asked yet.",
+        "1 package would change against release 2", "release 1",
+        f"oniguruma is held back by the gate proof : {SYMBOL}.", "farm subscribe ADDRESS edge",
+    ):  # fmt: skip
+        assert expected in told, expected
+    assert "edge" in page(browser, "/channels")
+    page(browser, "/channels/nope", 404)
+
+
+def test_a_release_says_what_it_changed(stocked: StockedFarm, browser: TestClient) -> None:
+    history(stocked)
+    told = text_of(page(browser, "/channels/edge/releases/2"))
+    assert "oniguruma new version 6.9.9-1 6.9.9-3" in told
+    assert "3, " in told
+    first = text_of(page(browser, "/channels/edge/releases/1"))
+    assert "It is the first release of this channel." in first
+    assert "A newer release is release 2" in first
+    page(browser, "/channels/edge/releases/3", 404)
+
+
+def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) -> None:
+    stocked = StockedFarm.open(database, tmp_path)
+    stocked.candidate("edge", stocked.build_all(CHAIN[:1]))
+    (tmp_path / "public/metadata").mkdir(parents=True)
+    (tmp_path / "public/metadata/1.root.json").write_bytes(b"{}")
+    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
+        told = text_of(page(browser, "/channels/edge"))
+    assert "farm subscribe http://testserver/repository edge \\ --fingerprint sha256:44136fa355b3678a" in told
+
+
+@pytest.mark.parametrize(
+    "address", ["/nope", "/jobs/99", "/jobs/x", "/packages/nope", "/static/nope.css", "/jobs/1?attempt=2"]
+)
+def test_what_is_not_there_is_said_on_a_page(stocked: StockedFarm, browser: TestClient, address: str) -> None:
+    stocked.begin(SAMPLES[1])
+    assert "Not found" in page(browser, address, 404)
+
+
+def test_an_address_that_means_nothing_is_said_on_a_page(stocked: StockedFarm, browser: TestClient) -> None:
+    assert "“before”" in page(browser, "/jobs?before=x", 400)
+
+
+def test_what_goes_wrong_inside_is_not_told_to_visitors(
+    stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the secret path /srv/farm")
+
+    monkeypatch.setattr("farm.database.lookups.count_packages", broken)
+    html = page(browser, "/packages", 500)
+    assert "secret" not in html
+    assert "RuntimeError" not in html
+
+
+def test_the_api_keeps_its_own_errors(browser: TestClient) -> None:
+    response = browser.get("/api/v1/jobs/99")
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+    assert browser.get("/api/v1/nope").json()["code"] == "http"
+
+
+@pytest.mark.parametrize("address", ["/", "/nope", "/static/farm.js", "/api/v1/jobs"])
+def test_every_answer_bears_the_policy(browser: TestClient, address: str) -> None:
+    headers = browser.get(address).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_every_link_leads_somewhere(stocked: StockedFarm, browser: TestClient) -> None:
+    candidate = stocked.candidate("edge", history(stocked)[:2])
+    stocked.test_job(current(stocked)[0], "runs", candidate)
+    stocked.fail(stocked.begin(SAMPLES[1]), "no")
+    seen, ahead = set(), ["/"]
+    while ahead:
+        address = ahead.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        response = browser.get(address)
+        assert response.status_code == 200, address
+        if not response.headers["content-type"].startswith("text/html"):
+            continue
+        _check_markup(response)
+        reader = _Reader()
+        reader.feed(response.text)
+        for link in reader.links:
+            target = urljoin(address, link).partition("#")[0]
+            assert not urlsplit(link).netloc, f"{address} leads out of the farm, to {link}"
+            ahead.append(target)
+    assert len(seen) > 30
