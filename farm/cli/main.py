@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -48,6 +49,12 @@ class _Verbs(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs with their whole first sentences; Click would cut them."""
+        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.get_short_help_str(limit=200)) for name, verb in verbs if verb])
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -57,7 +64,7 @@ class _Verbs(click.Group):
             import difflib
 
             if near := difflib.get_close_matches(args[0], _VERBS, n=1):
-                raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from error
+                raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from error
             raise
 
 
@@ -77,7 +84,9 @@ def farm() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 130 interrupted."""
+    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 130 interrupted, 143 terminated."""
+    # As Ctrl-C does, so that containers and mounts go with the process.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False)
     except FarmError as error:
@@ -95,4 +104,14 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader went away (`farm log … | head`): that is its right, and no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"{click.style('error: ', fg='red', bold=True)}{where}{error.strerror or error}", err=True)
+        sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    # A second one, sent while the first is being obeyed, must not stop the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
