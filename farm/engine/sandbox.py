@@ -63,7 +63,8 @@ class Sandbox:
     """Runs commands in containers of one constant empty image; what is in them comes from read-only binds.
 
     `image` is the image's id, `worker` the name that the containers are labelled with, `runtime` an OCI runtime that
-    the engine knows (empty: its default; `runsc` for recipes from strangers).
+    the engine knows (empty: its default). For recipes from strangers gVisor's `runsc`, which the engine must know with
+    the arguments `--network=none --platform=systrap`.
     """
 
     def __init__(self, client: docker.APIClient, image: str, *, worker: str, runtime: str = "") -> None:
@@ -71,6 +72,11 @@ class Sandbox:
         self.image = image
         self._worker = worker
         self.runtime = runtime
+
+    def check(self) -> None:
+        """Raise `SandboxUnavailableError` when the engine does not answer."""
+        with _engine("answer"):
+            self._client.ping()
 
     def describe(self) -> dict[str, str]:
         """Return which engine and runtime run the containers, for the provenance. Raises `SandboxUnavailableError`."""

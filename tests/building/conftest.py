@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,7 @@ RECIPE = Digest.of(b"the recipe")
 
 @pytest.fixture(scope="session")
 def client() -> docker.APIClient:
-    return connect()
+    return connect(os.environ.get("DOCKER_HOST", ""))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ TOKEN = "a-lease-token"
 
 @pytest.fixture(scope="session")
 def client() -> docker.APIClient:
-    return connect()
+    return connect(os.environ.get("DOCKER_HOST", ""))
 
 
 @pytest.fixture(scope="session")
