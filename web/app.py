@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 import farm
 from farm.control.vouching import check_with_workers_key
-from web import problems
+from web import pages, problems
 from web.api import blobs, channels, jobs, logs, operators, packages, submissions, work
 from web.bodies import BodyBounds
 from web.settings import WebSettings
@@ -42,5 +42,6 @@ def create_app(
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
+    pages.install(app, repository)
     app.add_middleware(BodyBounds, settings=app.state.settings)
     return app

@@ -1,4 +1,4 @@
-"""A farm with a history: packages that need each other, failed and running jobs, logs, releases, a refused candidate."""
+"""A farm with a history: packages that need each other, jobs and their logs, releases, a refused candidate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.api.log_lines import encode_record
 from farm.compat import set_digest
-from farm.control.finishing import fail, finish_build, finish_test
+from farm.control.finishing import fail, finish_build
 from farm.control.world import Terms
 from farm.database import jobs, packages, releases
 from farm.database.releases import REFUSED, RELEASED, Excuse
@@ -17,7 +17,7 @@ from farm.database.states import JobKind, JobState
 from farm.fileset import File, Link, Manifest
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts
-from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage, TestOutcome
+from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from tests.control.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ SAMPLES = (
            provides=("command:jq", "soname:libjq.so.1"),
            requires=(*LIBC, "soname:libm.so.6", "soname:libonig.so.5"), size=418_000),
     Sample("pcre2", "10.45", "Perl-compatible regular expressions", "BSD-3-Clause", needs=("zlib",),
-           provides=("soname:libpcre2-8.so.0", "command:pcre2grep"), requires=(*LIBC, "soname:libz.so.1"), size=905_000),
+           provides=("soname:libpcre2-8.so.0", "command:pcre2grep"),
+           requires=(*LIBC, "soname:libz.so.1"), size=905_000),
     Sample("grep", "3.11", "Prints lines that match patterns", "GPL-3.0-or-later", needs=("pcre2",),
            provides=("command:grep", "command:egrep"), requires=(*LIBC, "soname:libpcre2-8.so.0"), size=377_000),
 )  # fmt: skip
@@ -234,6 +235,3 @@ class StockedFarm:
         blobs = [BlobRef(store.put_bytes(each), len(each)) for each in (archive, manifest.to_json(), facts)]
         built = BuiltPackage(descriptor, *blobs)
         return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
-
-
-__all__ = ["SAMPLES", "SYMBOL", "Sample", "StockedFarm", "TestOutcome", "finish_test", "log_record"]

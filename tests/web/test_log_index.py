@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -25,7 +26,7 @@ def test_in_pieces_or_at_once_is_the_same(lines: list[bytes], cuts: list[int]) -
     at_once, in_pieces = LogIndex(), LogIndex()
     at_once.add(b"".join(lines))
     bounds = [0, *sorted(cuts), len(lines)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         in_pieces.add(b"".join(lines[start:end]))
     assert in_pieces == at_once
     errors = [number for number, line in enumerate(lines, 1) if b'"severity":"error"' in line]

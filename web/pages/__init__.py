@@ -1,0 +1,40 @@
+"""The pages for people: HTML rendered here, out of what the database and the log store say. They change nothing.
+
+They work without scripts, except for following a log live; nothing that a stranger wrote reaches a page unescaped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.staticfiles import StaticFiles
+
+from web.pages import channels, errors, front, jobs, log, packages
+from web.pages.headers import PageHeaders
+from web.pages.rendering import Pages
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["install", "router"]
+
+STATIC = Path(__file__).parent.parent / "static"
+
+router = APIRouter(include_in_schema=False)
+for _part in (front, packages, jobs, log, channels):
+    router.include_router(_part.router)
+
+
+def install(app: FastAPI, repository: Path | None) -> None:
+    """Add the pages, the files that they need, their headers and their error pages.
+
+    `app.state.office` is there already, and so are the error handlers of the API, which go on answering for it.
+    `repository` is what the application publishes below `/repository`, if it does.
+    """
+    app.state.pages = Pages.open(app.state.office, STATIC, repository)
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(PageHeaders)
+    errors.install(app)

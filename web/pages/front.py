@@ -1,0 +1,36 @@
+"""The front page: what this farm is, where its channels stand, and what it is doing now."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from farm.database import lookups, releases
+from farm.database.states import ENDED, LEASED, PENDING, JobKind
+from web.auth import OfficeHere
+from web.pages.job_lines import job_lines
+from web.pages.rendering import PagesHere
+
+router = APIRouter()
+
+
+@router.get("/")
+def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLResponse:
+    """Show the farm at a glance."""
+    with office.reading() as desk:
+        session = desk.session
+        channels = [(name, releases.newest_release(session, name)) for name in releases.channels(session)]
+        counts = lookups.member_counts(session, [release.id for _, release in channels if release])
+        at_work = lookups.search_jobs(session, states=LEASED, limit=20)
+        next_up = lookups.search_jobs(session, states=PENDING, limit=10)
+        recent = lookups.search_jobs(session, states=ENDED, kind=JobKind.BUILD, limit=12)
+        return pages.page(
+            request,
+            "front.html",
+            channels=channels,
+            counts=counts,
+            packages=lookups.count_packages(session),
+            at_work=job_lines(session, at_work, now=desk.now),
+            next_up=job_lines(session, next_up, now=desk.now),
+            recent=job_lines(session, recent, now=desk.now),
+        )

@@ -1,0 +1,53 @@
+"""Jobs as lines of a table: a job with what its row alone does not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.database import lookups
+from farm.database.states import JobKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from sqlmodel import Session
+
+    from farm.database.records import Attempt, Job
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """A job with the name that people know it by, who is or was at it last, and how long that took or has taken."""
+
+    job: Job
+    title: str
+    worker: str
+    lasted: timedelta | None
+    attempts: int
+
+
+def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[JobLine]:
+    """Return the lines of these jobs, in their order."""
+    attempts = lookups.attempts_of_jobs(session, [job.id for job in jobs])
+    versions = lookups.versions_of_revisions(session, {job.revision_id for job in jobs if job.revision_id is not None})
+    tests = lookups.tests_of_digests(session, {job.subject for job in jobs if job.kind is JobKind.TEST and job.subject})
+    subjects = lookups.packages_by_digest(session, {test.subject for test in tests.values()})
+    lines = []
+    for job in jobs:
+        title = f"{job.name} {versions[job.revision_id]}" if job.revision_id in versions else job.name
+        test = tests.get(job.subject) if job.subject else None
+        if test is not None:
+            package = subjects.get(test.subject)
+            of = f"{package.name} {package.version}-{package.revision}" if package else job.name
+            title = f"{of}: {test.test}"
+        tries = attempts.get(job.id, [])
+        last = tries[-1] if tries else None
+        lines.append(JobLine(job, title, last.worker if last else "", time_of(last, now), len(tries)))
+    return lines
+
+
+def time_of(attempt: Attempt | None, now: datetime) -> timedelta | None:
+    """Return how long an attempt took, or has taken until now."""
+    return (attempt.finished_at or now) - attempt.claimed_at if attempt else None

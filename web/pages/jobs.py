@@ -1,0 +1,143 @@
+"""Pages of jobs: the list, and the build page with its attempts and the log of one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from farm.control.planning import plan_of
+from farm.control.requests import find_job
+from farm.database import attempts, jobs, lookups, packages
+from farm.database.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
+from web.auth import OfficeHere
+from web.pages.job_lines import JobLine, job_lines, time_of
+from web.pages.log_view import log_view
+from web.pages.rendering import PagesHere
+from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.control.desk import Desk
+    from farm.database.lookups import TestName
+    from farm.database.records import Attempt, Job, Package
+    from farm.plan import Plan
+
+router = APIRouter()
+
+_PAGE = 50
+
+
+@router.get("/jobs")
+def job_list(
+    *,
+    request: Request,
+    office: OfficeHere,
+    pages: PagesHere,
+    before: int | None = None,
+    state: Annotated[str, Query(max_length=20)] = "",
+    kind: Annotated[str, Query(max_length=20)] = "",
+    name: Annotated[str, Query(max_length=200)] = "",
+) -> HTMLResponse:
+    """List jobs, newest first; an empty filter lets everything through."""
+    name = name.strip()
+    states = [each for each in JobState if each == state]
+    kinds = [each for each in JobKind if each == kind]
+    if (state and not states) or (kind and not kinds):
+        raise NotFoundError("There is no such state or kind of job.")
+    with office.reading() as desk:
+        found = lookups.search_jobs(
+            desk.session, before=before, limit=_PAGE + 1, states=states, kind=kinds[0] if kinds else None, name=name
+        )
+        lines = job_lines(desk.session, found[:_PAGE], now=desk.now)
+        counts = jobs.count_jobs(desk.session)
+    chosen = {key: value for key, value in (("state", state), ("kind", kind), ("name", name)) if value}
+    older = urlencode({**chosen, "before": found[_PAGE - 1].id}) if len(found) > _PAGE else ""
+    return pages.page(
+        request,
+        "jobs.html",
+        lines=lines,
+        counts=counts,
+        states=list(JobState),
+        kinds=list(JobKind),
+        chosen={"state": state, "kind": kind, "name": name},
+        older=older,
+        newest=urlencode(chosen),
+        paged=before is not None,
+    )
+
+
+@router.get("/jobs/{job_id}")
+def job_page(
+    *,
+    request: Request,
+    office: OfficeHere,
+    pages: PagesHere,
+    job_id: int,
+    attempt: Annotated[int | None, Query(ge=1)] = None,
+    line: Annotated[int | None, Query(ge=1)] = None,
+) -> HTMLResponse:
+    """Show a job. `attempt` is the number of the try whose log is shown (else the last), `line` a line of it."""
+    with office.reading() as desk:
+        view = _look(desk, find_job(desk, job_id))
+    chosen = _chosen(view.attempts, attempt)
+    log = None
+    if chosen is not None:
+        log = log_view(office.logs, pages.logs, chosen, address=f"/jobs/{job_id}?attempt={chosen.number}&", line=line)
+    return pages.page(
+        request,
+        "job.html",
+        job=view.line.job,
+        view=view,
+        log=log,
+        chosen=chosen,
+        live=LIVE_ATTEMPT,
+        ended=view.line.job.state in ENDED,
+        time_of=lambda each: time_of(each, desk.now),
+        log_size=lambda each: office.logs.size(each.id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """Everything that is known of a job besides its log."""
+
+    line: JobLine
+    attempts: Sequence[Attempt]
+    plan: Plan | None
+    test: TestName | None
+    subject: Package | None
+    built: Sequence[Package]
+    waits_for: tuple[str, ...]
+
+
+def _look(desk: Desk, job: Job) -> JobView:
+    session = desk.session
+    plan = plan_of(desk, job.subject) if job.kind is JobKind.BUILD and job.subject else None
+    test = subject = None
+    if job.kind is JobKind.TEST and job.subject:
+        test = lookups.tests_of_digests(session, [job.subject]).get(job.subject)
+        subject = packages.package(session, test.subject) if test else None
+    has_built = plan is not None and job.state is JobState.SUCCEEDED
+    return JobView(
+        line=job_lines(session, [job], now=desk.now)[0],
+        attempts=attempts.attempts_of(session, job.id),
+        plan=plan,
+        test=test,
+        subject=subject,
+        built=packages.packages_of_plan(session, plan.digest) if plan and has_built else (),
+        waits_for=jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
+    )
+
+
+def _chosen(tries: Sequence[Attempt], number: int | None) -> Attempt | None:
+    if number is None:
+        return tries[-1] if tries else None
+    for each in tries:
+        if each.number == number:
+            return each
+    raise NotFoundError(f"This job has no attempt {number}.")

@@ -1,0 +1,96 @@
+"""Where the pages of a log begin, and its first error: found by looking at the bytes once, and remembered.
+
+A log only grows, so what was found stays true; only the new end is looked at again. Lines are not parsed here.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from farm.control.log_store import LogStore
+
+PAGE_LINES = 1000
+PAGE_BYTES = 512 * 1024
+_PIECE = 1 << 20
+_REMEMBERED = 256
+# Inside a record's text every quote is escaped, so these bytes are the field itself.
+_ERROR = b'"severity":"error"'
+
+
+class PageStart(NamedTuple):
+    """The first line of a page (from 1 on), and where in the file it begins."""
+
+    line: int
+    offset: int
+
+
+@dataclass
+class LogIndex:
+    """What is known of one log so far. `lines` and `size` count whole lines; `first_error` is a line, or 0."""
+
+    starts: list[PageStart] = field(default_factory=lambda: [PageStart(1, 0)])
+    lines: int = 0
+    size: int = 0
+    first_error: int = 0
+
+    def page_of(self, line: int) -> int:
+        """Return the number of the page (from 0 on) that holds a line; beyond the end it is the last one."""
+        return max(bisect_right(self.starts, line, key=lambda start: start.line) - 1, 0)
+
+    def extent(self, page: int) -> tuple[PageStart, int]:
+        """Return where a page begins, and the offset where it ends."""
+        following = page + 1
+        return self.starts[page], self.starts[following].offset if following < len(self.starts) else self.size
+
+    def add(self, piece: bytes) -> None:
+        """Take the next whole lines."""
+        end = 0
+        while newline := piece.find(b"\n", end) + 1:
+            start = self.starts[-1]
+            if self.lines + 1 - start.line >= PAGE_LINES or self.size + end - start.offset >= PAGE_BYTES:
+                self.starts.append(PageStart(self.lines + 1, self.size + end))
+            self.lines += 1
+            if not self.first_error and piece.find(_ERROR, end, newline) >= 0:
+                self.first_error = self.lines
+            end = newline
+        self.size += end
+
+
+class LogIndexes:
+    """The indexes of the logs that were looked at last."""
+
+    def __init__(self, logs: LogStore) -> None:
+        self._logs = logs
+        self._known: OrderedDict[int, LogIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, attempt_id: int) -> LogIndex:
+        """Return a copy of what is known of a log now, after a look at what has been added to it."""
+        with self._lock:
+            index = self._known.pop(attempt_id, None) or LogIndex()
+            self._known[attempt_id] = index
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+            while piece := self._logs.lines(attempt_id, index.size, most=_PIECE):
+                index.add(piece)
+            return LogIndex(list(index.starts), index.lines, index.size, index.first_error)
+
+    def line_at(self, attempt_id: int, offset: int) -> int | None:
+        """Return the number of the line that begins at an offset; None when none does, or will next."""
+        index = self.of(attempt_id)
+        if offset > index.size:
+            return None
+        page = bisect_right(index.starts, offset, key=lambda start: start.offset) - 1
+        line, position = index.starts[page]
+        while position < offset:
+            wanted = self._logs.lines(attempt_id, position, most=_PIECE)[: offset - position]
+            line += wanted.count(b"\n")
+            position += len(wanted)
+            if position == offset and not wanted.endswith(b"\n"):
+                return None
+        return line

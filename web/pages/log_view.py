@@ -1,0 +1,98 @@
+"""One page of a log as the build page shows it, and where the other pages are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.database.states import LIVE_ATTEMPT, AttemptState
+from web.pages.log_rows import line_markup, log_rows
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from farm.control.log_store import LogStore
+    from farm.database.records import Attempt
+    from web.pages.log_index import LogIndex, LogIndexes
+
+
+@dataclass(frozen=True, slots=True)
+class FirstError:
+    """The first line of a log that calls itself an error."""
+
+    line: int
+    address: str
+    markup: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """A page of a log: lines `first` to `last` of `lines`. Addresses are empty where there is nothing to go to.
+
+    `follow` is where what comes after this page can be followed, while the attempt runs and this is the last page.
+    """
+
+    rows: Markup
+    first: int
+    last: int
+    lines: int
+    page: int
+    pages: int
+    beginning: str
+    previous: str
+    following: str
+    end: str
+    follow: str
+    live: bool
+    first_error: FirstError | None
+
+
+def log_view(logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: str, line: int | None) -> LogView:
+    """Return the page that holds `line`; without one, where a reader wants to look first.
+
+    That is the end of a log that still grows, the first error of one that failed, and else the beginning.
+    `address` is that of the page, ready for `line=` to be added.
+    """
+    index = indexes.of(attempt.id)
+    live = attempt.state in LIVE_ATTEMPT
+    first_error = index.first_error if attempt.state is not AttemptState.SUCCEEDED else 0
+    last_page = len(index.starts) - 1
+    if line is not None:
+        page = index.page_of(line)
+    elif live or attempt.state is AttemptState.LOST:
+        page = last_page
+    elif attempt.state is AttemptState.FAILED:
+        page = index.page_of(first_error) if first_error else last_page
+    else:
+        page = 0
+    start, end = index.extent(page)
+    records = logs.page(attempt.id, start.offset, most=end - start.offset).records if end > start.offset else ()
+
+    def place(number: int) -> str:
+        target = index.starts[number].line
+        return f"{address}line={target}#L{target}"
+
+    return LogView(
+        rows=log_rows(records, first=start.line, page=address),
+        first=start.line,
+        last=start.line + len(records) - 1,
+        lines=index.lines,
+        page=page + 1,
+        pages=last_page + 1,
+        beginning=place(0) if page > 1 else "",
+        previous=place(page - 1) if page else "",
+        following=place(page + 1) if page < last_page else "",
+        end=place(last_page) if page < last_page - 1 else "",
+        follow=f"/attempts/{attempt.id}/log/follow?offset={end}" if live and page == last_page else "",
+        live=live,
+        first_error=_first_error(logs, attempt, index, address, page) if first_error else None,
+    )
+
+
+def _first_error(logs: LogStore, attempt: Attempt, index: LogIndex, address: str, shown: int) -> FirstError:
+    line = index.first_error
+    page = index.page_of(line)
+    start, end = index.extent(page)
+    record = logs.page(attempt.id, start.offset, most=end - start.offset).records[line - start.line]
+    anchor = f"#L{line}" if page == shown else f"{address}line={line}#L{line}"
+    return FirstError(line, anchor, line_markup(str(record["text"])[:300]))

@@ -1,0 +1,192 @@
+"""Pages of packages: the list that can be searched, and the page that says all that is known of one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from farm.control.planning import plan_of
+from farm.database import attempts, lookups, packages, recipes, releases
+from farm.names import Digest, InvalidDigestError
+from farm.package import Descriptor
+from farm.recipe.errors import RecipeError
+from web.auth import OfficeHere
+from web.pages.capabilities import grouped
+from web.pages.release_needs import NOTHING
+from web.pages.rendering import PagesHere
+from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.blobs.store import BlobStore
+    from farm.control.desk import Desk
+    from farm.database.lookups import Membership
+    from farm.database.records import Attempt, Package
+    from farm.database.releases import ReleaseRecord
+    from farm.plan import Plan
+    from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsShelf
+
+router = APIRouter()
+
+_PAGE = 100
+
+
+@router.get("/packages")
+def package_list(
+    request: Request,
+    office: OfficeHere,
+    pages: PagesHere,
+    q: Annotated[str, Query(max_length=200)] = "",
+    after: Annotated[str, Query(max_length=200)] = "",
+) -> HTMLResponse:
+    """List the current packages by name; `q` is looked for in names and summaries."""
+    text = q.strip()
+    with office.reading() as desk:
+        found = lookups.search_packages(desk.session, text, after=after, limit=_PAGE + 1)
+        total = lookups.count_packages(desk.session)
+    chosen = {"q": text} if text else {}
+    following = urlencode({**chosen, "after": found[_PAGE - 1].name}) if len(found) > _PAGE else ""
+    return pages.page(
+        request,
+        "packages.html",
+        packages=found[:_PAGE],
+        total=total,
+        q=text,
+        following=following,
+        beginning=urlencode(chosen),
+        paged=bool(after),
+    )
+
+
+@router.get("/packages/{name}")
+def package_page(
+    *,
+    request: Request,
+    office: OfficeHere,
+    pages: PagesHere,
+    name: str,
+    build: Annotated[str, Query(max_length=100)] = "",
+) -> HTMLResponse:
+    """Show a package as it was built last, or the one of its builds whose descriptor has the digest `build`."""
+    with office.reading() as desk:
+        package = _find(desk, name, build)
+        view = _look(desk, package, pages.needs)
+    return pages.page(
+        request,
+        "package.html",
+        package=package,
+        view=view,
+        files=_files(office.blobs, package),
+        provides=grouped(view.descriptor.provides),
+        requires=grouped(view.descriptor.requires),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A source of a build as its provenance names it; `address` is where the recipe says that it comes from."""
+
+    file: str
+    digest: Digest
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the manifest says of a package's files: how many, how many links, and their size in bytes unpacked."""
+
+    count: int
+    links: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageView:
+    """All that is known of a package besides its row. `release` is the one that `needs` was worked out of."""
+
+    descriptor: Descriptor
+    plan: Plan
+    attempt: Attempt | None
+    sources: Sequence[SourceLine]
+    toolchain: str
+    builds: Sequence[Package]
+    current: Package | None
+    memberships: Sequence[Membership]
+    release: ReleaseRecord | None
+    needs: ReleaseNeeds
+
+
+def _find(desk: Desk, name: str, build: str) -> Package:
+    if build:
+        try:
+            package = packages.package(desk.session, Digest(build))
+        except InvalidDigestError:
+            package = None
+        if package is None or package.name != name:
+            raise NotFoundError(f"The package {name[:100]} has no such build.")
+        return package
+    package = lookups.current_package(desk.session, name)
+    if package is None:
+        builds = packages.builds_of(desk.session, name, limit=1)
+        if not builds:
+            raise NotFoundError(f"No package {name[:100]} has been built here.")
+        return builds[0]
+    return package
+
+
+def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView:
+    session = desk.session
+    plan = plan_of(desk, package.plan)
+    release = _release_for_needs(desk, package)
+    toolchains = {each.tree: each.name for each in desk.world.toolchains.values()}
+    return PackageView(
+        descriptor=Descriptor.from_json(desk.blobs.read(package.digest)),
+        plan=plan,
+        attempt=attempts.attempt(session, package.attempt_id),
+        sources=_sources(desk, package, plan),
+        toolchain=toolchains.get(plan.toolchain, ""),
+        builds=packages.builds_of(session, package.name, limit=20),
+        current=lookups.current_package(session, package.name),
+        memberships=lookups.releases_with(session, package.digest),
+        release=release,
+        needs=shelf.of(desk, release) if release else NOTHING,
+    )
+
+
+def _release_for_needs(desk: Desk, package: Package) -> ReleaseRecord | None:
+    """Return the newest release of the first channel whose newest release has a package of this name."""
+    newest = [releases.newest_release(desk.session, channel) for channel in releases.channels(desk.session)]
+    found = [release for release in newest if release is not None]
+    holding = [release for release in found if lookups.has_member(desk.session, release.id, package.name)]
+    return next(iter([*holding, *found]), None)
+
+
+def _sources(desk: Desk, package: Package, plan: Plan) -> list[SourceLine]:
+    addresses = _addresses(desk, package)
+    return [SourceLine(each.file, each.digest, addresses.get(each.file, "")) for each in plan.sources]
+
+
+def _addresses(desk: Desk, package: Package) -> Mapping[str, str]:
+    revision = recipes.find_revision(desk.session, package.recipe)
+    if revision is None:
+        return {}
+    try:
+        recipe = desk.shelf.recipe(revision)
+    except RecipeError:  # an old recipe that today's steps no longer know: its addresses are lost, its digests are not
+        return {}
+    return {
+        source.file: source.url or (f"Debian package {source.debian_package}" if source.debian_package else "")
+        for source in recipe.sources
+    }
+
+
+def _files(blobs: BlobStore, package: Package) -> Files:
+    entries = json.loads(blobs.read(package.manifest.digest))["entries"]
+    sizes = [entry["size"] for entry in entries if entry["type"] == "file"]
+    return Files(len(sizes), sum(entry["type"] == "link" for entry in entries), sum(sizes))

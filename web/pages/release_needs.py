@@ -1,0 +1,70 @@
+"""Who provides what within a release, and which packages therefore need which: worked out once for each release."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.database import releases
+from farm.package import Descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.control.desk import Desk
+    from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
+
+_REMEMBERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseNeeds:
+    """`providers`: the packages that provide a capability. `users`: the packages that require something of one."""
+
+    providers: Mapping[str, tuple[str, ...]]
+    users: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, descriptors: Iterable[Descriptor]) -> ReleaseNeeds:
+        """Work both out; names are short and sorted."""
+        members = sorted(descriptors, key=lambda each: each.name)
+        providers: defaultdict[str, list[str]] = defaultdict(list)
+        for member in members:
+            for capability in (f"package:{member.name.short}", *member.provides):
+                providers[capability].append(member.name.short)
+        users: defaultdict[str, set[str]] = defaultdict(set)
+        for member in members:
+            for capability in member.requires:
+                for provider in providers.get(capability, ()):
+                    users[provider].add(member.name.short)
+        return cls(
+            {capability: tuple(names) for capability, names in providers.items()},
+            {name: tuple(sorted(found)) for name, found in users.items()},
+        )
+
+
+NOTHING = ReleaseNeeds({}, {})
+
+
+class ReleaseNeedsShelf:
+    """The needs of the releases that were asked about last. A release never changes."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Digest, ReleaseNeeds] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, desk: Desk, release: ReleaseRecord) -> ReleaseNeeds:
+        """Return the needs of a release. Raises `MissingBlobError`, `CorruptBlobError`."""
+        with self._lock:
+            known = self._known.get(release.digest)
+            if known is None:
+                members = releases.release_members(desk.session, release.id)
+                known = ReleaseNeeds.of(Descriptor.from_json(desk.blobs.read(member.digest)) for member in members)
+                self._known[release.digest] = known
+            self._known.move_to_end(release.digest)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+            return known

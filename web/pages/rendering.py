@@ -1,0 +1,127 @@
+"""Templates and what they may say: times, sizes and digests as people read them. All text is escaped and made inert."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+import farm
+from web.pages.log_index import LogIndexes
+from web.pages.release_needs import ReleaseNeedsShelf
+from web.pages.terminal_text import spelt_out
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.control.desk import Office
+
+_UNITS = ("kB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the pages of one application share."""
+
+    environment: Environment
+    logs: LogIndexes
+    needs: ReleaseNeedsShelf
+    repository: Path | None
+
+    @classmethod
+    def open(cls, office: Office, static: Path, repository: Path | None) -> Pages:
+        """Read the templates, which say where to find the files of `static`."""
+        environment = Environment(
+            loader=PackageLoader("web", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_inert,
+        )
+        environment.filters |= {"time": time_tag, "size": size, "short": short_digest, "lasted": lasted}
+        environment.globals |= {
+            "asset": _Assets(static).address,
+            "distribution": office.world.distribution,
+            "farm_version": farm.__version__,
+        }
+        return cls(environment, LogIndexes(office.logs), ReleaseNeedsShelf(), repository)
+
+    def page(self, request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+        """Return a page."""
+        section = request.url.path.split("/")[1]
+        html = self.environment.get_template(template).render(section=section, **values)
+        return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def pages_of(request: Request) -> Pages:
+    """Return what the pages of the application that serves this request share."""
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+PagesHere = Annotated[Pages, Depends(pages_of)]
+
+
+class _Assets:
+    """Addresses of static files that change with their content, so that no browser shows an old one."""
+
+    def __init__(self, static: Path) -> None:
+        self._static = static
+        self._digests: dict[str, str] = {}
+
+    def address(self, name: str) -> str:
+        if name not in self._digests:
+            self._digests[name] = hashlib.sha256((self._static / name).read_bytes()).hexdigest()[:12]
+        return f"/static/{name}?v={self._digests[name]}"
+
+
+def time_tag(moment: datetime | None) -> Markup:
+    """Return a `<time>` of a moment, to the second, UTC."""
+    if moment is None:
+        return Markup("&ndash;")
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"), utc.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def lasted(span: timedelta | None) -> str:
+    """Return a span of time in its two largest units: `2 h 05 min`, `3 min 12 s`, `4 s`."""
+    if span is None:
+        return "\u2013"
+    seconds = max(int(span.total_seconds()), 0)
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min {seconds % 60:02} s" if minutes else f"{seconds} s"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people read it, in powers of 1000: `4.2 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    amount, unit = float(count), ""
+    for unit in _UNITS:  # noqa: B007  (the unit at which it stopped)
+        amount /= 1000
+        if amount < 999.95:
+            break
+    return f"{amount:.1f} {unit}"
+
+
+def short_digest(digest: str) -> Markup:
+    """Return the first twelve digits of a digest; the whole of it shows when one points at it."""
+    return Markup('<code class="digest" title="{}">{}</code>').format(digest, digest.removeprefix("sha256:")[:12])
+
+
+def _inert(value: Any) -> Any:
+    """Make every text that a template prints inert, whoever wrote it; markup has been made so where it was built."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return escape(spelt_out(value))
