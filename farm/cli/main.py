@@ -105,8 +105,10 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
+        from farm.cli.rendering import render_error
+
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"{click.style('error: ', fg='red', bold=True)}{where}{error.strerror or error}", err=True)
+        click.echo(render_error(FarmError(f"{where}{error.strerror or error}")), err=True)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
 

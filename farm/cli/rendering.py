@@ -1,4 +1,7 @@
-"""How errors look to a person: what happened, where, and what to do; colours on a terminal only."""
+"""How errors look to a person: what happened, where, and what to do; colours on a terminal only.
+
+A message may hold what a stranger's build printed or a file is called: it is made inert here, line by line.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.inert import inert
 from farm.recipe import RecipeError
 
 if TYPE_CHECKING:
@@ -17,13 +21,17 @@ if TYPE_CHECKING:
 def render_error(error: FarmError) -> str:
     """Return the lines for standard error. Click strips the colours when that is no terminal."""
     if isinstance(error, RecipeError):
-        return str(error)
-    lines = [click.style("error: ", fg="red", bold=True) + error.message]
+        return _inert_lines(error.message)
+    lines = [click.style("error: ", fg="red", bold=True) + _inert_lines(error.message)]
     if error.place:
-        lines.append(click.style("   at: ", dim=True) + str(error.place))
+        lines.append(click.style("   at: ", dim=True) + inert(str(error.place)))
     if error.remedy:
-        lines.append(click.style(" help: ", fg="cyan") + error.remedy)
+        lines.append(click.style(" help: ", fg="cyan") + _inert_lines(error.remedy))
     return "\n".join(lines)
+
+
+def _inert_lines(text: str) -> str:
+    return "\n".join(inert(line) for line in text.split("\n"))
 
 
 def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> str:
