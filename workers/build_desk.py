@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.worker")
 _TRY_AGAIN_SECONDS = 1.0
+# After trouble of its own a worker leaves jobs to others, ever longer: one with a broken disk would fail them all.
+_FIRST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 300.0
 # What a maintainer has to mend; all else is this worker's own trouble, and the job is another's to try.
 _RECIPES_FAULT = (
     BuildFailedError,
@@ -53,6 +56,8 @@ class BuildDesk:
     toolchains: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    _pause: float = 0.0
+    _not_before: float = 0.0
 
     def work(self, hint: int | None = None) -> int:
         """Work until nothing is left to do, first at the hinted job; return how many jobs that were."""
@@ -74,7 +79,7 @@ class BuildDesk:
 
     def _until_idle(self, hint: int | None) -> int:
         done = 0
-        while not self.stopping.is_set():
+        while not self.stopping.is_set() and self._is_fit():
             try:
                 lease = self.client.claim(hint)
             except FarmError as error:
@@ -86,6 +91,17 @@ class BuildDesk:
             self._carry_out(lease)
             done += 1
         return done
+
+    def _is_fit(self) -> bool:
+        """Say whether this worker can take a job: its engine answers, and it is not pausing after trouble."""
+        if time.monotonic() < self._not_before:
+            return False
+        try:
+            self.workshop.sandbox.check()
+        except FarmError as error:
+            _LOG.warning("no work is taken: %s", error)
+            return False
+        return True
 
     def _carry_out(self, lease: HeldLease) -> None:
         _LOG.info("job %d, attempt %d: begun", lease.job, lease.attempt)
@@ -110,7 +126,7 @@ class BuildDesk:
         client = self.client
         with LogForwarder(client, lease, lambda: keeper.lost) as log:
             try:
-                return self._work_at(lease, directory, log, lambda: keeper.lost or self.stopping.is_set())
+                report = self._work_at(lease, directory, log, lambda: keeper.lost or self.stopping.is_set())
             except BuildCancelledError:
                 return lambda: client.release(lease)
             except _RECIPES_FAULT as error:
@@ -120,9 +136,13 @@ class BuildDesk:
                 return lambda: client.fail(lease, code=failed, message=message)
             except (FarmError, OSError) as error:
                 trouble = f"{type(error).__name__}: {error}"
+                self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2 or _FIRST_PAUSE_SECONDS)
+                self._not_before = time.monotonic() + self._pause
                 _LOG.exception("job %d: this worker is in trouble", lease.job)
                 _say(log, f"the worker cannot go on: {trouble}")
                 return lambda: client.release(lease, error=trouble)
+            self._pause = 0.0
+            return report
 
     def _work_at(
         self, lease: HeldLease, directory: AttemptDirectory, log: LogForwarder, cancelled: Callable[[], bool]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
+from farm.control.dependents import settle_all
 from farm.control.planning import build_order, recipe_of, test_order, toolchain_of
 from farm.database import attempts, jobs
 from farm.database.states import AttemptState, JobKind, JobState
@@ -105,7 +106,7 @@ def heartbeat(desk: Desk, holder: Holder) -> Attempt:
 
 
 def release(desk: Desk, holder: Holder, *, error: str = "") -> None:
-    """Take a lease back from a worker that cannot go on: the job is ready for another at once.
+    """Take a lease back from a worker that cannot go on: the job is ready for another at once. At a planning desk.
 
     With `error` it was the worker's own trouble (its disk, its Docker Engine) and counts like a lost lease.
     Raises `LeaseLostError`.
@@ -117,6 +118,7 @@ def release(desk: Desk, holder: Holder, *, error: str = "") -> None:
     lost = job.lost + bool(error)
     if lost >= desk.terms.most_lost:
         jobs.move(desk.session, job, JobState.FAILED, now=desk.now, lost=lost, error_code=code, error=error)
+        settle_all(desk, [job])
     else:
         jobs.move(desk.session, job, JobState.READY, now=desk.now, lost=lost)
 
