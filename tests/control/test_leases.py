@@ -112,6 +112,16 @@ def test_a_job_is_given_to_another_only_after_expiry_and_grace(farm: SmallFarm) 
     assert farm.claim("two").attempt.number == 2
 
 
+def test_one_expired_lease_does_not_shorten_the_grace_of_another(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"), recipe("b"))
+    farm.claim("one")
+    farm.clock.passes(15)
+    later = farm.claim("two")
+    farm.clock.passes(66)
+    assert take_back_expired(farm.office) == 1
+    assert farm.job(later.job.id).state is JobState.LEASED
+
+
 def test_of_two_holders_only_the_later_one_can_finish(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     lost = farm.claim()

@@ -1,0 +1,86 @@
+"""Jobs as rows: a step is taken from the state that was seen or not at all, and only where the state machine has it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from farm.database import attempts, identities, jobs, outbox
+from farm.database.records import Job, Worker
+from farm.database.states import JobKind, JobState
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from farm.database.session import Database
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+PLAN = Digest.of(b"plan")
+
+
+def _job(database: Database, *, subject: Digest | None = None) -> Job:
+    with database.write() as session:
+        return jobs.add_job(session, kind=JobKind.BUILD, name="a", trace="t", now=NOW, subject=subject)
+
+
+def test_a_step_from_a_state_that_was_left_meanwhile_is_not_taken(database: Database) -> None:
+    job = _job(database)
+    with database.write() as session:
+        assert jobs.move(session, job, JobState.READY, now=NOW)
+        assert not jobs.move(session, job, JobState.CANCELLED, now=NOW)
+        seen = jobs.job(session, job.id)
+    assert seen is not None
+    assert seen.state is JobState.READY
+
+
+def test_a_step_that_the_state_machine_lacks_is_a_mistake_of_the_program(database: Database) -> None:
+    job = _job(database)
+    with database.write() as session, pytest.raises(ValueError, match="from waiting to running"):
+        jobs.move(session, job, JobState.RUNNING, now=NOW)
+
+
+def test_ready_and_the_message_that_says_so_are_written_together(database: Database) -> None:
+    job = _job(database)
+
+    def fails_after_the_step() -> None:
+        with database.write() as session:
+            jobs.move(session, job, JobState.READY, now=NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_after_the_step()
+    with database.read() as session:
+        assert outbox.unsent(session, limit=10) == []
+    with database.write() as session:
+        jobs.move(session, job, JobState.READY, now=NOW)
+    with database.read() as session:
+        assert [ring.job_id for ring in outbox.unsent(session, limit=10)] == [job.id]
+
+
+def test_two_jobs_with_one_plan_cannot_both_be_ready(database: Database) -> None:
+    first, second = _job(database, subject=PLAN), _job(database, subject=PLAN)
+    with database.write() as session:
+        jobs.move(session, first, JobState.READY, now=NOW)
+    with pytest.raises(IntegrityError), database.write() as session:
+        jobs.move(session, second, JobState.READY, now=NOW)
+
+
+def test_a_job_cannot_have_two_live_attempts(database: Database) -> None:
+    job = _job(database)
+    worker = Worker(
+        name="one",
+        public_key="00" * 32,
+        builds=True,
+        tests=True,
+        enrolled_by="me",
+        enrolled_at=NOW,
+        revoked_at=None,
+        seen_at=None,
+    )
+    with database.write() as session:
+        identities.enrol_worker(session, worker)
+        attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="1", now=NOW, expires_at=NOW)
+    with pytest.raises(IntegrityError), database.write() as session:
+        attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="2", now=NOW, expires_at=NOW)
