@@ -82,8 +82,14 @@ class FarmHome:
         return Digest.of((self.public / "metadata" / "1.root.json").read_bytes())
 
 
-def found(home: FarmHome, tree: RecipeTree, recipes: Path, toolchains: Sequence[Toolchain], workers: int) -> None:
-    """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date."""
+def found(
+    home: FarmHome, tree: RecipeTree, recipes: Path, toolchains: Sequence[Toolchain], workers: int, *, vary: bool
+) -> None:
+    """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
+
+    With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
+    own, a clock 400 days ahead.
+    """
     for folder in (home.root, home.run, home.root / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (home.root / "blobs").mkdir(exist_ok=True)
@@ -104,7 +110,8 @@ def found(home: FarmHome, tree: RecipeTree, recipes: Path, toolchains: Sequence[
     for number in range(1, workers + 1):
         folder = home.worker(number)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(folder / "settings.json", _worker_settings(home, number, broker, suites[0] if suites else ""))
+        own = _worker_settings(home, number, broker, suites[0] if suites else "")
+        _write(folder / "settings.json", own | (_variation(number) if vary else {}))
     keys = _worker_keys(home, workers)
     if not (home.public / "metadata" / "timestamp.json").exists():
         from farm.trust.ceremony import found_repository
@@ -128,6 +135,11 @@ def _worker_settings(home: FarmHome, number: int, broker: str, suite: str) -> di
         "docker": os.environ.get("DOCKER_HOST", ""),
         "jobs": os.cpu_count() or 1,
     }
+
+
+def _variation(number: int) -> dict[str, Any]:
+    processor = (number - 1) % (os.cpu_count() or 1)
+    return {"hostname": f"elsewhere-{number}", "cpus": str(processor), "clock_offset": 400 * 86_400, "jobs": 1}
 
 
 def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:

@@ -29,8 +29,11 @@ _PORT = 8460
 @recipes_option
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="How many build workers.")
 @click.option("--port", default=_PORT, show_default=True, help="Where web pages and API answer, on the loopback.")
+@click.option(
+    "--vary", is_flag=True, help="Let builds see another host name, clock and processor: what must not matter."
+)
 @click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
-def up(recipes: Path | None, workers: int, port: int, database: str) -> None:
+def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str) -> None:
     """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C or SIGTERM.
 
     Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
@@ -48,7 +51,7 @@ def up(recipes: Path | None, workers: int, port: int, database: str) -> None:
     tree = read_tree(recipes)
     home = FarmHome(settings.state, settings.host, port, database)
     _refuse_taken(port)
-    found(home, tree, recipes or settings.recipes, prepare_toolchains(tree, settings), workers)
+    found(home, tree, recipes or settings.recipes, prepare_toolchains(tree, settings), workers, vary=vary)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,53 @@
+"""The distribution of this repository, built from empty stores by a real farm, once for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.cli.settings import Settings
+from tests.farm.running_farm import RECIPES, RunningFarm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ALL = tuple(sorted(path.name for path in (RECIPES / "packages").iterdir()))
+
+
+def empty_host(folder: Path) -> Path:
+    """Return a host's shared directory that has toolchains and Debian's files, and no package that was ever built."""
+    known = Settings.from_environment().host
+    host = folder / "host"
+    (host / "blobs").mkdir(parents=True)
+    if (known / "toolchains").is_dir():
+        (host / "toolchains").symlink_to(known / "toolchains")
+    return host
+
+
+@pytest.fixture(scope="session")
+def distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
+    """A farm that has built every recipe and released the set on edge."""
+    folder = tmp_path_factory.mktemp("distribution")
+    farm = RunningFarm(folder / "farm", empty_host(folder))
+    try:
+        farm.start()
+        farm.submit(*ALL).done()
+        yield farm
+    finally:
+        farm.stop()
+        if os.environ.get("FARM_KEEP_TESTS") is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def subscriber(distribution: RunningFarm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of a subscriber to edge."""
+    state = tmp_path_factory.mktemp("subscriber")
+    distribution.run(
+        "subscribe", f"{distribution.url}/repository", "edge", "--fingerprint", distribution.fingerprint, state=state
+    ).done()
+    return state

@@ -1,0 +1,136 @@
+"""From recipes to a program that runs, out of a signed channel: the whole line on real software."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.farm.conftest import ALL
+from tests.farm.running_farm import FARM, RunningFarm, revised
+
+pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
+
+PIPELINE = 'printf "%s\\n" apple banana cherry | grep an | jq -R -c "{fruit: .}"'
+DROP = Path(__file__).parents[2] / "script" / "demo.d" / "drop-a-function.patch"
+
+
+def test_every_recipe_is_built_tested_and_released(distribution: RunningFarm) -> None:
+    released = {each["name"] for each in distribution.newest()["packages"]}
+    assert set(ALL) <= released
+    gates = distribution.json("channel", "show", "edge")[0]["candidate"]["gates"]
+    assert [(each["gate"], each["state"]) for each in gates] == [("proof", "passed"), ("tests", "passed")]
+
+
+def test_tests_ran_in_containers_without_a_compiler(distribution: RunningFarm) -> None:
+    tests = [each for each in distribution.json("jobs", "--limit", "200")["jobs"] if each["kind"] == "test"]
+    assert len(tests) >= len(ALL)
+    assert {each["state"] for each in tests} == {"succeeded"}
+
+
+def test_an_installed_root_runs(distribution: RunningFarm, subscriber: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    distribution.run("install", "--root", str(root), "bash", "grep", "jq", state=subscriber).done()
+    ran = subprocess.run(["chroot", root, "/usr/bin/bash", "-c", PIPELINE], capture_output=True, text=True, check=True)
+    assert ran.stdout == '{"fruit":"banana"}\n'
+
+
+def test_a_late_bound_run_has_one_constant_image_and_a_read_only_mount_for_each_package(
+    distribution: RunningFarm, subscriber: Path
+) -> None:
+    ran = distribution.run("run", "bash", "grep", "jq", "--", "bash", "-c", PIPELINE, state=subscriber).done()
+    assert ran.output == '{"fruit":"banana"}\n'
+
+    script = "echo ready; read -r line"
+    with subprocess.Popen(
+        [str(FARM), "run", "bash", "jq", "--", "bash", "-c", script],
+        env=distribution.environment(FARM_STATE=str(subscriber)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        listed = subprocess.run(
+            ["docker", "ps", "-q", "--filter", "label=farm.set"], capture_output=True, text=True, check=True
+        )
+        inspected = json.loads(
+            subprocess.run(
+                ["docker", "inspect", *listed.stdout.split()], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        process.communicate("\n")
+    image = json.loads(
+        subprocess.run(["docker", "inspect", "farm/empty:1"], capture_output=True, text=True, check=True).stdout
+    )[0]
+    container = next(each for each in inspected if "jq" in json.dumps(each["Mounts"]))
+    assert container["Image"] == image["Id"]
+    packages = [mount for mount in container["Mounts"] if mount["Destination"].startswith("/packages/")]
+    names = {mount["Destination"].removeprefix("/packages/").split("-")[0] for mount in packages}
+    assert {"bash", "jq", "oniguruma", "readline", "ncurses", "glibc"} <= names
+    assert not any(mount["RW"] for mount in packages)
+
+
+def test_an_image_of_packages_runs_in_docker(distribution: RunningFarm, subscriber: Path) -> None:
+    made = distribution.run("image", "build", "jq", "--tag", "farm-test-jq:1", state=subscriber).done()
+    try:
+        command = ["docker", "run", "--rm", "--network", "none", "farm-test-jq:1", "jq", "-n", "1+1"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2\n"
+        again = distribution.run("image", "build", "jq", "--tag", "farm-test-jq:1", state=subscriber).done()
+        assert again.output.splitlines()[0] == made.output.splitlines()[0]
+        assert "0 of" in again.output
+    finally:
+        subprocess.run(["docker", "rmi", "-f", "farm-test-jq:1"], capture_output=True, check=False)
+
+
+def test_search_and_info_show_what_is_verified(distribution: RunningFarm, subscriber: Path) -> None:
+    found = distribution.run("search", "json", state=subscriber).done()
+    assert "jq" in found.output
+    info = distribution.run("info", "jq", state=subscriber).done()
+    assert "soname:libonig.so.5" in info.output
+
+
+def test_a_dropped_function_is_refused_by_name_and_a_harmless_revision_goes_through(
+    distribution: RunningFarm, subscriber: Path, tmp_path: Path
+) -> None:
+    before = distribution.newest()
+    broken = revised(tmp_path, "oniguruma", 2, ("  - file: search.c\n", f"  - file: search.c\n  - file: {DROP.name}\n"))
+    (broken / DROP.name).write_bytes(DROP.read_bytes())
+    refused = distribution.submit(broken)
+    assert refused.status == 1
+    assert "bin/jq imports onig_error_code_to_str" in refused.message
+    assert "oniguruma 6.9.9-2 does not export" in refused.message
+    assert distribution.newest() == before
+
+    jq_builds = len(distribution.jobs_of("jq"))
+    distribution.submit(revised(tmp_path, "oniguruma", 3)).done()
+    after = distribution.newest()
+    changed = {each["name"] for each in after["packages"] if each not in before["packages"]}
+    assert changed == {name for name in changed if name.startswith("oniguruma")}
+    assert changed >= {"oniguruma"}
+    assert len(distribution.jobs_of("jq")) == jq_builds
+    ran = distribution.run("run", "--verbose", "jq", "--", "jq", "-n", "1+1", state=subscriber).done()
+    assert ran.output == "2\n"
+    assert "oniguruma 6.9.9-3" in ran.message
+
+
+def test_changing_one_flag_rebuilds_that_package_and_nothing_else(distribution: RunningFarm, tmp_path: Path) -> None:
+    before = {each["id"] for each in distribution.json("jobs", "--limit", "500")["jobs"] if each["kind"] == "build"}
+    flag = ("configure: [--disable-static]", "configure: [--disable-static, --enable-posix-api=no]")
+    distribution.submit(revised(tmp_path, "oniguruma", 4, flag)).done()
+    after = distribution.json("jobs", "--limit", "500")["jobs"]
+    new = [each["name"] for each in after if each["kind"] == "build" and each["id"] not in before]
+    assert new == ["oniguruma"]
+
+
+def test_submitting_everything_again_builds_nothing(distribution: RunningFarm) -> None:
+    attempts = _attempts(distribution)
+    distribution.submit(*(name for name in ALL if name != "oniguruma")).done()
+    assert _attempts(distribution) == attempts
+
+
+def _attempts(farm: RunningFarm) -> int:
+    jobs = farm.json("jobs", "--limit", "500")["jobs"]
+    return sum(1 for each in jobs if each["kind"] == "build" and each["answered_by"] is None)

@@ -1,0 +1,48 @@
+"""Every package built a second time: another host name, other processors, a clock 400 days ahead, another order."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.farm.conftest import ALL, empty_host
+from tests.farm.running_farm import RunningFarm
+
+pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
+
+EXCEPTIONS: frozenset[str] = frozenset()
+"""Packages whose trees are known to differ, each with the reason beside it. There are none."""
+
+
+def test_a_second_build_under_other_circumstances_gives_the_same_trees(
+    distribution: RunningFarm, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("second")
+    second = RunningFarm(folder / "farm", empty_host(folder), options=("--vary",))
+    try:
+        second.start()
+        late = [name for name in ALL if name in ("xz", "zlib", "zstd", "pkgconf", "json-c", "pcre2", "grep")]
+        second.submit(*late).done()  # the order in which one farm builds first is that in which the other does last
+        second.submit(*ALL).done()
+        first_trees, second_trees = _trees(distribution), _trees(second)
+    finally:
+        second.stop()
+    assert second_trees.keys() >= set(ALL)
+    different = {
+        name for name, trees in second_trees.items() if not trees <= first_trees[name] and name not in EXCEPTIONS
+    }
+    assert different == set()
+
+
+def _trees(farm: RunningFarm) -> dict[str, set[str]]:
+    """Return all trees that a farm has built under each package name."""
+    trees: dict[str, set[str]] = {}
+    after = ""
+    while True:
+        page = httpx.get(f"{farm.url}/api/v1/packages", params={"after": after}).json()
+        for each in page["packages"]:
+            builds = httpx.get(f"{farm.url}/api/v1/packages/{each['name']}").json()["packages"]
+            trees[each["name"]] = {build["tree"] for build in builds}
+        if page["next_after"] is None:
+            return trees
+        after = page["next_after"]
