@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from farm.names import Digest
 
 
@@ -26,10 +28,10 @@ class CorruptBlobError(FarmError):
 
     code = "corrupt-blob"
 
-    def __init__(self, digest: Digest, actual: Digest, size: int) -> None:
+    def __init__(self, digest: Digest, actual: Digest, size: int, path: Path) -> None:
         super().__init__(
             f"the blob {digest} is corrupt: its {size} bytes have the digest {actual}",
-            remedy="Delete it from the store, then fetch it from another copy or rebuild what made it.",
+            remedy=f"Delete {path} and repeat: what is missing is fetched or built again.",
         )
         self.digest = digest
         self.actual = actual

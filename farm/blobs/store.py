@@ -77,7 +77,7 @@ class BlobStore:
             raw = self.path(digest).open("rb", buffering=0)
         except FileNotFoundError:
             raise MissingBlobError(digest) from None
-        return io.BufferedReader(_Verifying(raw, digest), _BUFFER)
+        return io.BufferedReader(_Verifying(raw, digest, self.path(digest)), _BUFFER)
 
     def read(self, digest: Digest) -> bytes:
         """Return the verified bytes of a blob; raises `MissingBlobError`, `CorruptBlobError`."""
@@ -87,7 +87,7 @@ class BlobStore:
             raise MissingBlobError(digest) from None
         actual = Digest.of(content)
         if actual != digest:
-            raise CorruptBlobError(digest, actual, len(content))
+            raise CorruptBlobError(digest, actual, len(content), self.path(digest))
         return content
 
     def verify(self, digest: Digest) -> None:
@@ -191,9 +191,10 @@ class BlobWriter:
 class _Verifying(io.RawIOBase):
     """Hashes what passes, and raises in place of the last bytes when the whole is not what it should be."""
 
-    def __init__(self, raw: io.FileIO, digest: Digest) -> None:
+    def __init__(self, raw: io.FileIO, digest: Digest, path: Path) -> None:
         self._raw = raw
         self._digest = digest
+        self._path = path
         self._hash = hashlib.sha256()
         self._seen = 0
         self._size = os.fstat(raw.fileno()).st_size
@@ -209,7 +210,7 @@ class _Verifying(io.RawIOBase):
         if self._seen >= self._size or (count == 0 and len(view)):
             actual = Digest.from_hex(self._hash.hexdigest())
             if actual != self._digest:
-                raise CorruptBlobError(self._digest, actual, self._seen)
+                raise CorruptBlobError(self._digest, actual, self._seen, self._path)
         return count
 
     def close(self) -> None:

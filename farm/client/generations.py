@@ -105,6 +105,7 @@ class Root:
 
         `packages` are the unpacked packages by store name. Raises `RootError`, `OSError`.
         """
+        self._check()
         with self._locked():
             self._prepare()
             for store, unpacked in packages.items():
@@ -125,16 +126,20 @@ class Root:
             temporary.replace(self._own / "current")
             return state
 
-    def _prepare(self) -> None:
+    def _check(self) -> None:
         for name, target in _ROOT_LINKS:
             link = self.path / name
-            if link.is_symlink() and str(link.readlink()) == target:
-                continue
-            if link.is_symlink() or link.exists():
+            ours = link.is_symlink() and str(link.readlink()) == target
+            if not ours and (link.is_symlink() or link.exists()):
                 raise RootError(
                     f"{link} is there already and is not farm's", remedy="Install into an empty directory of its own."
                 )
-            link.symlink_to(target)
+
+    def _prepare(self) -> None:
+        self._check()
+        for name, target in _ROOT_LINKS:
+            if not (self.path / name).is_symlink():
+                (self.path / name).symlink_to(target)
         for name in _EMPTY_DIRECTORIES:
             (self.path / name).mkdir(exist_ok=True)
         (self.path / "tmp").chmod(0o1777)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, PackageCache
+from farm.blobs import BlobStore, CorruptBlobError, PackageCache
 from farm.client.catalogue import Catalogue
 from farm.client.download import Downloads
 from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
 from farm.compat import compose
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import VerifiedPackage
     from farm.compat import Composition
+    from farm.names import Digest
     from farm.plan import BlobRef
 
 
@@ -45,11 +48,29 @@ class Host:
         missing = [each for each in packages if not self.cache.path(each.store).exists()]
         wanted = [(each.entry.archive, f"archive of {each.entry.name}") for each in missing]
         catalogue.downloads.ensure_all(wanted, progress)
-        return {each.store: self._unpacked(each) for each in packages}
+        return {each.store: self._unpacked(catalogue, each) for each in packages}
 
-    def _unpacked(self, package: VerifiedPackage) -> Path:
-        digest = package.entry.archive.digest
-        return self.cache.ensure(package.store, package.manifest.tree_digest, lambda: self.blobs.open(digest))
+    def _unpacked(self, catalogue: Catalogue, package: VerifiedPackage) -> Path:
+        archive = package.entry.archive
+        unpack = partial(
+            self.cache.ensure, package.store, package.manifest.tree_digest, lambda: self.blobs.open(archive.digest)
+        )
+        try:
+            return unpack()
+        except FarmError:
+            if self._is_whole(archive.digest):
+                raise
+        # The archive rotted here since it was fetched, perhaps long ago.
+        self.blobs.delete(archive.digest)
+        catalogue.downloads.ensure(archive, f"archive of {package.entry.name}")
+        return unpack()
+
+    def _is_whole(self, digest: Digest) -> bool:
+        try:
+            self.blobs.verify(digest)
+        except CorruptBlobError:
+            return False
+        return True
 
 
 def composition_of(packages: Sequence[VerifiedPackage]) -> Composition:

@@ -6,6 +6,7 @@ say what happened and what to do. It opens no connection itself: `read` brings t
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Protocol
 
 from tuf.api import exceptions as tuf_errors
@@ -44,10 +45,16 @@ class RepositoryReader(Protocol):
 class _Fetcher(FetcherInterface):
     def __init__(self, reader: RepositoryReader) -> None:
         self._reader = reader
+        self.last = ""
+        self.content = b""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
+        """Yield the file's content; of the last one, name and content (python-tuf bounds it) are kept for messages."""
+        self.last, self.content = url, b""
         try:
-            yield from self._reader.stream(url)
+            for chunk in self._reader.stream(url):
+                self.content += chunk
+                yield chunk
         except FileNotFoundError as error:
             raise tuf_errors.DownloadHTTPError(f"{url} is not there", 404) from error
         except OSError as error:
@@ -70,13 +77,14 @@ class ChannelMetadata:
         Raises `UntrustedMetadataError`, `InvalidReleaseError`, `InvalidBuildersError`.
         """
         (self._state / "targets").mkdir(parents=True, exist_ok=True)
+        fetcher = _Fetcher(self._reader)
         try:
             updater = Updater(
                 metadata_dir=str(self._state),
                 metadata_base_url=f"{METADATA}/",
                 target_dir=str(self._state / "targets"),
                 target_base_url=f"{TARGETS}/",
-                fetcher=_Fetcher(self._reader),
+                fetcher=fetcher,
                 config=UpdaterConfig(),
                 bootstrap=self._root,
             )
@@ -84,7 +92,7 @@ class ChannelMetadata:
             builders = self._target(updater, BUILDERS_TARGET)
             release = Release.from_json(self._target(updater, release_target(channel)))
         except tuf_errors.RepositoryError as error:
-            raise _refusal(channel, error) from error
+            raise _refusal(channel, fetcher, error) from error
         except tuf_errors.DownloadError as error:
             raise UntrustedMetadataError(
                 "network",
@@ -125,13 +133,13 @@ def check_fingerprint(root: bytes, fingerprint: Digest) -> None:
 _TELL_THE_OWNER = "Nothing was changed. Tell the owner of the channel; try another mirror."
 
 
-def _refusal(channel: str, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
-    what = f"the metadata of channel {channel} is refused: {error}"
+def _refusal(channel: str, fetcher: _Fetcher, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
+    what = f"the metadata of channel {channel} is refused at {fetcher.last}: {error}"
     match error:
         case tuf_errors.ExpiredMetadataError():
             return UntrustedMetadataError(
                 "expired",
-                what,
+                f"{what}{_since(fetcher.content, error)}",
                 "The mirror is stale, or this machine's clock is ahead. What is installed goes on working.",
             )
         case tuf_errors.UnsignedMetadataError():
@@ -140,3 +148,12 @@ def _refusal(channel: str, error: tuf_errors.RepositoryError) -> UntrustedMetada
             return UntrustedMetadataError("rollback", what, _TELL_THE_OWNER)
         case _:
             return UntrustedMetadataError("mismatch", what, _TELL_THE_OWNER)
+
+
+def _since(content: bytes, error: tuf_errors.ExpiredMetadataError) -> str:
+    """Say when the file expired, if it is the one that was fetched last; its signatures have been checked."""
+    try:
+        signed = json.loads(content)["signed"]
+        return f" since {signed['expires']}" if f"{signed['_type']}.json" in str(error) else ""
+    except (ValueError, LookupError, TypeError):
+        return ""
