@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -13,6 +14,9 @@ from fastapi.testclient import TestClient
 
 from farm.database import packages
 from farm.database.releases import Excuse
+from farm.database.schema import migrate
+from farm.database.session import Database
+from tests.database.databases import BOTH, new_postgres_schema
 from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
 from web.app import create_app
 
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     import httpx
 
     from farm.database.records import Package
-    from farm.database.session import Database
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 HOSTILE = "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07x\x1b]8;;\x07 \u202etxt.exe"
@@ -104,19 +107,49 @@ def _check_markup(response: httpx.Response) -> None:
     assert response.text.count("<script") == response.text.count("<script src=")
 
 
-def history(stocked: StockedFarm) -> list[Package]:
-    """Releases 1 and 2 of edge, between them a refusal; returns what is current."""
+def current(stocked: StockedFarm) -> list[Package]:
+    with stocked.small.office.reading() as desk:
+        return packages.current_packages(desk.session)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A farm that is only looked at: edge has releases 1 and 2, a refusal between them, and a candidate."""
+
+    browser: TestClient
+    current: dict[str, Package]
+    oldest: Package
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
+) -> Iterator[Told]:
+    directory = tmp_path_factory.mktemp("told")
+    if request.param == "postgres":
+        url = new_postgres_schema(request.getfixturevalue("postgres_socket"), "farm_told")
+    else:
+        shutil.copyfile(migrated_sqlite, directory / "farm.db")
+        url = f"sqlite:///{directory / 'farm.db'}"
+    database = Database(url)
+    migrate(database)
+    stocked = StockedFarm.open(database, directory)
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.build(replace(CHAIN[1], revision=2, flag="--disable-posix-api"))
     stocked.refuse("edge", current(stocked), [Excuse("oniguruma", "proof", SYMBOL)])
     stocked.build(replace(CHAIN[1], revision=3))
     stocked.release("edge", current(stocked))
-    return current(stocked)
-
-
-def current(stocked: StockedFarm) -> list[Package]:
+    members = current(stocked)
+    candidate = stocked.candidate("edge", members[:2])
+    stocked.gate(candidate, "proof", "passed", "2 packages proven")
+    stocked.test_job(members[0], "runs", candidate)
+    stocked.fail(stocked.begin(SAMPLES[2]), "no")
+    stocked.begin(SAMPLES[1])
     with stocked.small.office.reading() as desk:
-        return packages.current_packages(desk.session)
+        oldest = packages.builds_of(desk.session, "oniguruma")[-1]
+    with TestClient(create_app(stocked.small.office)) as client:
+        yield Told(client, {package.name: package for package in members}, oldest)
+    database.close()
 
 
 def test_an_empty_farm_has_pages_too(browser: TestClient) -> None:
@@ -126,13 +159,11 @@ def test_an_empty_farm_has_pages_too(browser: TestClient) -> None:
     assert "No channel has been set up yet" in page(browser, "/channels")
 
 
-def test_the_front_page_says_what_goes_on(stocked: StockedFarm, browser: TestClient) -> None:
-    history(stocked)
-    stocked.begin(SAMPLES[1])
-    front = text_of(page(browser, "/"))
+def test_the_front_page_says_what_goes_on(told: Told) -> None:
+    front = text_of(page(told.browser, "/"))
     assert "dist.example.org" in front
     assert re.search(r"edge release 2 \w{12} 3", front)
-    assert re.search(r"#6 leased build zlib 1.3.1-1 one", front)
+    assert re.search(r"#8 leased build zlib 1.3.1-1 one", front)
     assert re.search(r"#5 succeeded oniguruma 6.9.9-3", front)
 
 
@@ -153,31 +184,28 @@ def test_packages_come_in_pages(stocked: StockedFarm, browser: TestClient, monke
     assert "oniguruma" in page(browser, "/packages?after=jq")
 
 
-def test_a_package_says_what_it_is_and_where_it_is_from(stocked: StockedFarm, browser: TestClient) -> None:
-    jq = {package.name: package for package in history(stocked)}["jq"]
-    html = page(browser, "/packages/jq")
-    told = text_of(html)
+def test_a_package_says_what_it_is_and_where_it_is_from(told: Told) -> None:
+    jq = told.current["jq"]
+    html = page(told.browser, "/packages/jq")
+    text = text_of(html)
     for expected in (
         "jq 1.7.1-1", "Command-line JSON processor", "MIT", "farm install --root /srv/tools jq", jq.digest, jq.plan,
         jq.recipe, jq.provenance.digest, "https://jq.example.org/releases/jq-1.7.1.tar.gz", "libonig.so.5 oniguruma",
         "worker one", "2 files, 1 link",
     ):  # fmt: skip
-        assert expected in told, expected
+        assert expected in text, expected
     assert 'href="/jobs/3?attempt=1"' in html
     assert 'href="/channels/edge/releases/2"' in html
-    assert re.search(r"Needed by in edge 2 jq", text_of(page(browser, "/packages/oniguruma")))
+    assert "Needed by in edge 2 jq" in text_of(page(told.browser, "/packages/oniguruma"))
 
 
-def test_an_older_build_of_a_package_has_its_own_address(stocked: StockedFarm, browser: TestClient) -> None:
-    history(stocked)
-    with stocked.small.office.reading() as desk:
-        newest, *_, oldest = packages.builds_of(desk.session, "oniguruma")
-    assert newest.digest in page(browser, "/packages/oniguruma")
-    told = text_of(page(browser, f"/packages/oniguruma?build={oldest.digest}"))
-    assert "6.9.9-1" in told
-    assert "This is not the newest build" in told
-    page(browser, f"/packages/jq?build={oldest.digest}", 404)
-    page(browser, "/packages/jq?build=nonsense", 404)
+def test_an_older_build_of_a_package_has_its_own_address(told: Told) -> None:
+    assert told.current["oniguruma"].digest in page(told.browser, "/packages/oniguruma")
+    text = text_of(page(told.browser, f"/packages/oniguruma?build={told.oldest.digest}"))
+    assert "6.9.9-1" in text
+    assert "This is not the newest build" in text
+    page(told.browser, f"/packages/jq?build={told.oldest.digest}", 404)
+    page(told.browser, "/packages/jq?build=nonsense", 404)
 
 
 def test_jobs_are_filtered_and_come_in_pages(
@@ -300,30 +328,24 @@ def test_a_follower_that_comes_back_goes_on_where_he_was(stocked: StockedFarm, b
     page(browser, "/attempts/9/log/follow", 404)
 
 
-def test_a_channel_shows_gates_releases_and_excuses_in_sentences(stocked: StockedFarm, browser: TestClient) -> None:
-    members = history(stocked)
-    candidate = stocked.candidate("edge", members[:2])
-    stocked.gate(candidate, "proof", "passed", "2 packages proven")
-    told = text_of(page(browser, "/channels/edge"))
+def test_a_channel_shows_gates_releases_and_excuses_in_sentences(told: Told) -> None:
+    text = text_of(page(told.browser, "/channels/edge"))
     for expected in (
         "Release 2 is the newest", "proof passed 2 packages proven", "tests \u2013 It has not been asked yet.",
         "1 package would change against release 2", "release 1",
         f"oniguruma is held back by the gate proof : {SYMBOL}.", "farm subscribe ADDRESS edge",
     ):  # fmt: skip
-        assert expected in told, expected
-    assert "edge" in page(browser, "/channels")
-    page(browser, "/channels/nope", 404)
+        assert expected in text, expected
+    assert "edge" in page(told.browser, "/channels")
+    page(told.browser, "/channels/nope", 404)
 
 
-def test_a_release_says_what_it_changed(stocked: StockedFarm, browser: TestClient) -> None:
-    history(stocked)
-    told = text_of(page(browser, "/channels/edge/releases/2"))
-    assert "oniguruma new version 6.9.9-1 6.9.9-3" in told
-    assert "3, " in told
-    first = text_of(page(browser, "/channels/edge/releases/1"))
+def test_a_release_says_what_it_changed(told: Told) -> None:
+    assert "oniguruma new version 6.9.9-1 6.9.9-3" in text_of(page(told.browser, "/channels/edge/releases/2"))
+    first = text_of(page(told.browser, "/channels/edge/releases/1"))
     assert "It is the first release of this channel." in first
     assert "A newer release is release 2" in first
-    page(browser, "/channels/edge/releases/3", 404)
+    page(told.browser, "/channels/edge/releases/3", 404)
 
 
 def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) -> None:
@@ -377,17 +399,14 @@ def test_every_answer_bears_the_policy(browser: TestClient, address: str) -> Non
     assert headers["referrer-policy"] == "same-origin"
 
 
-def test_every_link_leads_somewhere(stocked: StockedFarm, browser: TestClient) -> None:
-    candidate = stocked.candidate("edge", history(stocked)[:2])
-    stocked.test_job(current(stocked)[0], "runs", candidate)
-    stocked.fail(stocked.begin(SAMPLES[1]), "no")
+def test_every_link_leads_somewhere(told: Told) -> None:
     seen, ahead = set(), ["/"]
     while ahead:
         address = ahead.pop()
         if address in seen:
             continue
         seen.add(address)
-        response = browser.get(address)
+        response = told.browser.get(address)
         assert response.status_code == 200, address
         if not response.headers["content-type"].startswith("text/html"):
             continue

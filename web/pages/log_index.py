@@ -47,6 +47,10 @@ class LogIndex:
         following = page + 1
         return self.starts[page], self.starts[following].offset if following < len(self.starts) else self.size
 
+    def copy(self) -> LogIndex:
+        """Return one that can be added to while others read this."""
+        return LogIndex(list(self.starts), self.lines, self.size, self.first_error)
+
     def add(self, piece: bytes) -> None:
         """Take the next whole lines."""
         end = 0
@@ -70,15 +74,19 @@ class LogIndexes:
         self._lock = threading.Lock()
 
     def of(self, attempt_id: int) -> LogIndex:
-        """Return a copy of what is known of a log now, after a look at what has been added to it."""
+        """Return what is known of a log now, after a look at what has been added to it."""
         with self._lock:
-            index = self._known.pop(attempt_id, None) or LogIndex()
+            known = self._known.get(attempt_id)
+        # Others may look at other logs, or at this one, meanwhile: what is remembered is never changed, only replaced.
+        index = known.copy() if known else LogIndex()
+        while piece := self._logs.lines(attempt_id, index.size, most=_PIECE):
+            index.add(piece)
+        with self._lock:
             self._known[attempt_id] = index
+            self._known.move_to_end(attempt_id)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-            while piece := self._logs.lines(attempt_id, index.size, most=_PIECE):
-                index.add(piece)
-            return LogIndex(list(index.starts), index.lines, index.size, index.first_error)
+        return index
 
     def line_at(self, attempt_id: int, offset: int) -> int | None:
         """Return the number of the line that begins at an offset; None when none does, or will next."""

@@ -57,7 +57,7 @@ class Pages:
         """Return a page."""
         section = request.url.path.split("/")[1]
         html = self.environment.get_template(template).render(section=section, **values)
-        return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
+        return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache"})
 
 
 def pages_of(request: Request) -> Pages:

@@ -1,0 +1,52 @@
+"""Following a log that still grows: the one loop behind the API's events and the build page's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+
+from farm.database import attempts
+from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from farm.control.desk import Office
+    from farm.control.log_store import LogPage
+    from farm.database.records import Attempt
+    from web.settings import WebSettings
+
+_ASK_EVERY = 4  # looks at the log between two questions to the database whether the attempt has ended
+
+
+def attempt_of(office: Office, attempt_id: int) -> Attempt:
+    """Return an attempt. Raises `NotFoundError`."""
+    with office.reading() as desk:
+        attempt = attempts.attempt(desk.session, attempt_id)
+    if attempt is None:
+        raise NotFoundError(f"there is no attempt {attempt_id}")
+    return attempt
+
+
+async def follow(
+    office: Office, settings: WebSettings, attempt: Attempt, offset: int
+) -> AsyncIterator[LogPage | Attempt]:
+    """Yield what the log has from `offset` on, as it comes; last, when no more can come, the attempt as it ended."""
+    looks = 0
+    while True:
+        page = None
+        if office.logs.size(attempt.id) > offset:  # nearly free, unlike a thread and a read for each follower
+            page = await run_in_threadpool(office.logs.page, attempt.id, offset)
+        if page is not None and page.records:
+            yield page
+            offset = page.next_offset
+        elif attempt.finished_at is not None:
+            yield attempt
+            return
+        else:
+            looks += 1
+            await asyncio.sleep(settings.follow_seconds)
+            if looks % _ASK_EVERY == 0:
+                attempt = await run_in_threadpool(attempt_of, office, attempt.id)
