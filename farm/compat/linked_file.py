@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from farm.package import matches
@@ -67,15 +68,14 @@ def linked_files(member: Member, pool: dict[Pair, Pair]) -> tuple[LinkedFile, ..
 def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair]) -> LinkedFile:
     path, facts = file
     bound: dict[str, list[Pair]] = {}
-    loose = []
-    for name, version, library, weak in facts.imports:
+    loose: list[str] = []
+    for library, version, weak, names in facts.imported:
         if weak:
             continue
         if version:
-            pair = (name, version)
-            bound.setdefault(library, []).append(pool.setdefault(pair, pair))
+            bound.setdefault(library, []).extend(pool.setdefault(pair, pair) for pair in zip(names, repeat(version)))
         else:
-            loose.append(name)
+            loose.extend(names)
     soname = facts.soname or posixpath.basename(path)
     plugins = member.descriptor.plugins
     return LinkedFile(
@@ -88,8 +88,8 @@ def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair]) -> LinkedFile
         search=frozenset(_in_package(entry, path) for entry in facts.rpath),
         bound=tuple((library, tuple(pairs)) for library, pairs in bound.items()),
         loose=tuple(loose),
-        exports=frozenset(facts.exports),
-        exported=frozenset(name for name, _ in facts.exports),
+        exports=frozenset(chain.from_iterable(zip(names, repeat(version)) for version, names in facts.exported)),
+        exported=frozenset(chain.from_iterable(names for _, names in facts.exported)),
         versions=frozenset(facts.version_definitions),
         demanded=tuple((need.library, need.version) for need in facts.version_needs if not need.weak),
         loaders=tuple(sorted({plugin.loader for plugin in plugins if matches(plugin.path, path)})),

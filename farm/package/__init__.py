@@ -5,7 +5,7 @@ from farm.package.capabilities import Capabilities, derive_capabilities
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf
-from farm.package.elf_facts import ElfFacts, ImportedSymbol, Symbol, VersionNeed
+from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, ImportGroup, Symbol, VersionNeed
 from farm.package.facts import ElfFile, InvalidFactsError, PackageFacts, PkgConfigModule, Script
 from farm.package.gather import gather_facts
 from farm.package.interpreter import interpreter_capability
@@ -19,7 +19,9 @@ __all__ = [
     "Descriptor",
     "ElfFacts",
     "ElfFile",
+    "ExportGroup",
     "HostNeeds",
+    "ImportGroup",
     "ImportedSymbol",
     "InvalidDescriptorError",
     "InvalidElfError",

@@ -51,14 +51,14 @@ def _facts(image: ElfImage) -> ElfFacts:
         return ElfFacts(interpreter=program, machine=image.machine)
     strings = ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
     versions = read_versions(image, tags, strings)
-    exports, imports = read_symbols(image, tags, strings, versions)
+    exported, imported = read_symbols(image, tags, strings, versions)
     search = tags.get(_DT_RUNPATH, tags.get(_DT_RPATH))
     return ElfFacts(
         soname=strings.at(tags[_DT_SONAME]) if _DT_SONAME in tags else "",
         needed=tuple(strings.all_at([value for tag, value in image.dynamic if tag == _DT_NEEDED])),
         interpreter=program,
-        exports=exports,
-        imports=imports,
+        exported=exported,
+        imported=imported,
         rpath=() if search is None else tuple(filter(None, strings.at(search).split(":"))),
         machine=image.machine,
         version_definitions=tuple(versions.defined.values()),

@@ -1,7 +1,7 @@
 """What the dynamic loader would learn from an ELF file, as values: the words of the symbol proof.
 
-Symbols are named tuples, not dataclasses: there are hundreds of thousands of them in a set, and sets of tuples
-compare and hash without running Python code.
+Symbols are kept by the version that they share, as names in a tuple: there are hundreds of thousands of them in a
+set, and a name in a group costs a pointer, where a value for each symbol costs an object that the collector visits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Symbol(NamedTuple):
@@ -33,6 +33,22 @@ class ImportedSymbol(NamedTuple):
     weak: bool = False
 
 
+class ExportGroup(NamedTuple):
+    """The exported symbols of one version."""
+
+    version: str
+    names: tuple[str, ...]
+
+
+class ImportGroup(NamedTuple):
+    """The imported symbols that are to come from one version of one library, weakly or not."""
+
+    library: str
+    version: str
+    weak: bool
+    names: tuple[str, ...]
+
+
 class VersionNeed(NamedTuple):
     """A version that the loader demands of a library at start, used by a symbol or not (`GLIBC_ABI_DT_RELR`)."""
 
@@ -46,47 +62,63 @@ class ElfFacts:
     """The dynamic facts of one executable or shared library; all empty for a static one.
 
     `machine` is as in `uname -m` (`x86_64`, `i686`), or `em-N` for one that the farm has no name for.
-    `rpath` has the entries of DT_RUNPATH, else of DT_RPATH, `$ORIGIN` unexpanded. `read_elf` gives symbols in the
-    order of the file; in the facts of a package they are sorted (`canonical`).
+    `rpath` has the entries of DT_RUNPATH, else of DT_RPATH, `$ORIGIN` unexpanded. No two groups of symbols are of
+    the same version, and none is empty. `read_elf` gives them in the order of the file; in the facts of a package
+    they are sorted (`canonical`).
     """
 
     soname: str = ""
     needed: tuple[str, ...] = ()
     interpreter: str = ""
-    exports: tuple[Symbol, ...] = ()
-    imports: tuple[ImportedSymbol, ...] = ()
+    exported: tuple[ExportGroup, ...] = ()
+    imported: tuple[ImportGroup, ...] = ()
     rpath: tuple[str, ...] = ()
     machine: str = "x86_64"
     version_definitions: tuple[str, ...] = ()
     version_needs: tuple[VersionNeed, ...] = ()
 
+    @property
+    def exports(self) -> tuple[Symbol, ...]:
+        """The exported symbols one by one."""
+        return tuple(Symbol(name, version) for version, names in self.exported for name in names)
+
+    @property
+    def imports(self) -> tuple[ImportedSymbol, ...]:
+        """The imported symbols one by one."""
+        return tuple(
+            ImportedSymbol(name, version, library, weak)
+            for library, version, weak, names in self.imported
+            for name in names
+        )
+
+    def with_symbols(self, exports: Iterable[Symbol] = (), imports: Iterable[ImportedSymbol] = ()) -> ElfFacts:
+        """Return the same facts with these symbols in place of their own."""
+        exported: dict[str, list[str]] = {}
+        for symbol in exports:
+            exported.setdefault(symbol.version, []).append(symbol.name)
+        imported: dict[tuple[str, str, bool], list[str]] = {}
+        for wanted in imports:
+            imported.setdefault((wanted.library, wanted.version, wanted.weak), []).append(wanted.name)
+        return replace(self, exported=export_groups(exported), imported=import_groups(imported))
+
     def canonical(self) -> ElfFacts:
         """Return the same facts with their symbols sorted, so that relinking in another order changes nothing."""
         return replace(
             self,
-            exports=tuple(sorted(set(self.exports), key=_by_version)),
-            imports=tuple(sorted(set(self.imports), key=_by_origin)),
+            exported=tuple(sorted(group._replace(names=_sorted(group.names)) for group in self.exported)),
+            imported=tuple(sorted(group._replace(names=_sorted(group.names)) for group in self.imported)),
             version_definitions=tuple(sorted(set(self.version_definitions))),
             version_needs=tuple(sorted(set(self.version_needs))),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts as plain values for canonical JSON: symbols are grouped by version and by origin."""
-        exports: dict[str, list[str]] = {}
-        for symbol in self.exports:
-            exports.setdefault(symbol.version, []).append(symbol.name)
-        imports: dict[tuple[str, str, bool], list[str]] = {}
-        for wanted in self.imports:
-            imports.setdefault((wanted.library, wanted.version, wanted.weak), []).append(wanted.name)
+        """Return the facts as plain values for canonical JSON."""
         return {
             "soname": self.soname,
             "needed": self.needed,
             "interpreter": self.interpreter,
-            "exports": [{"version": version, "names": names} for version, names in exports.items()],
-            "imports": [
-                {"library": library, "version": version, "weak": weak, "names": names}
-                for (library, version, weak), names in imports.items()
-            ],
+            "exports": [group._asdict() for group in self.exported],
+            "imports": [group._asdict() for group in self.imported],
             "rpath": self.rpath,
             "machine": self.machine,
             "version-definitions": self.version_definitions,
@@ -96,21 +128,18 @@ class ElfFacts:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> ElfFacts:
         """Read what `to_dict` wrote; `KeyError`, `TypeError` or `ValueError` when it is something else."""
+        exported = {text(group["version"]): texts(group["names"]) for group in value["exports"]}
+        imported = {
+            (text(group["library"]), text(group["version"]), bool(group["weak"])): texts(group["names"])
+            for group in value["imports"]
+        }
+        # What was given twice is lost here, and so is not encoded again to what it was.
         return cls(
             soname=text(value["soname"]),
             needed=texts(value["needed"]),
             interpreter=text(value["interpreter"]),
-            exports=tuple(
-                Symbol(name, version)
-                for group in value["exports"]
-                for version in [text(group["version"])]
-                for name in texts(group["names"])
-            ),
-            imports=tuple(
-                ImportedSymbol(name, text(group["version"]), text(group["library"]), bool(group["weak"]))
-                for group in value["imports"]
-                for name in texts(group["names"])
-            ),
+            exported=export_groups(exported),
+            imported=import_groups(imported),
             rpath=texts(value["rpath"]),
             machine=text(value["machine"]),
             version_definitions=texts(value["version-definitions"]),
@@ -119,6 +148,16 @@ class ElfFacts:
                 for library, version, weak in value["version-needs"]
             ),
         )
+
+
+def export_groups(names_by_version: Mapping[str, Sequence[str]]) -> tuple[ExportGroup, ...]:
+    """Return the groups of these names, without those that hold none."""
+    return tuple(ExportGroup(version, tuple(names)) for version, names in names_by_version.items() if names)
+
+
+def import_groups(names_by_origin: Mapping[tuple[str, str, bool], Sequence[str]]) -> tuple[ImportGroup, ...]:
+    """Return the groups of these names, by library, version and weakness, without those that hold none."""
+    return tuple(ImportGroup(*origin, tuple(names)) for origin, names in names_by_origin.items() if names)
 
 
 def text(value: Any) -> str:
@@ -136,9 +175,5 @@ def texts(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _by_version(symbol: Symbol) -> tuple[str, str]:
-    return symbol.version, symbol.name
-
-
-def _by_origin(symbol: ImportedSymbol) -> tuple[str, str, bool, str]:
-    return symbol.library, symbol.version, symbol.weak, symbol.name
+def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))

@@ -1,20 +1,21 @@
 """The dynamic symbol table of an ELF file, split into what the file exports and what it imports.
 
 Libraries have up to a hundred thousand symbols, so they are read by column and sorted out by `map` and `compress`,
-without Python code for each; what remains is the making of the names.
+without Python code for each; what remains is the making of the names and, where a file has many versions, their
+distribution over these.
 """
 
 from __future__ import annotations
 
-from itertools import compress, repeat
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, TypeVar
 
-from farm.package.elf_facts import ImportedSymbol, Symbol, VersionNeed
+from farm.package.elf_facts import ExportGroup, ImportGroup, VersionNeed, export_groups, import_groups
 from farm.package.elf_image import InvalidElfError
 from farm.package.elf_symbol_count import count_symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from farm.package.elf_image import ElfImage
     from farm.package.elf_strings import ElfStrings
@@ -24,17 +25,19 @@ _DT_SYMTAB, _DT_VERSYM = 6, 0x6FFFFFF0
 _SHN_UNDEF = 0
 _BINDINGS = _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _VISIBLE = _DEFAULT, _PROTECTED = 0, 3
+_Key = TypeVar("_Key")
+_Meaning = TypeVar("_Meaning")
+
 _IS_IMPORT, _IS_EXPORT, _IS_WEAK = 1, 2, 4
 _ROLES = bytes(range(8))
-_WEAKNESS = tuple(bool(role & _IS_WEAK) for role in _ROLES)
 _IMPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_IMPORT) for role in _ROLES))
 _EXPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_EXPORT) for role in _ROLES))
 
 
 def read_symbols(
     image: ElfImage, tags: dict[int, int], strings: ElfStrings, versions: SymbolVersions
-) -> tuple[tuple[Symbol, ...], tuple[ImportedSymbol, ...]]:
-    """Return exported and imported symbols in the order of the table, copy relocations last of the imports.
+) -> tuple[tuple[ExportGroup, ...], tuple[ImportGroup, ...]]:
+    """Return exported and imported symbols, each group in the order of the table, copy relocations last of the imports.
 
     Exported is what is defined, global, weak or unique, and visible outside; imported what is not defined. A symbol
     that is defined with a version of another library is the executable's copy of that library's variable: both.
@@ -57,13 +60,18 @@ def read_symbols(
     roles = bytes(map(role_of.__getitem__, attributes))
     exported, imported = roles.translate(_EXPORTS), roles.translate(_IMPORTS)
 
-    export_versions = list(compress(indices, exported))
-    exports = _exports(strings.all_at(list(compress(names, exported))), export_versions, versions)
+    export_names = strings.all_at(list(compress(names, exported)))
+    export_indices = list(compress(indices, exported))
+    version_of = {index: _origin(index, versions).version for index in set(export_indices)}
+    exports = _grouped(export_names, export_indices, version_of)
+
     import_names = strings.all_at(list(compress(names, imported)))
-    imports = _imports(import_names, list(compress(indices, imported)), compress(roles, imported), versions)
-    if any(index & 0x7FFF in versions.needed for index in set(export_versions)):
-        imports += _copies(exports, export_versions, compress(roles, exported), versions)
-    return exports, imports
+    wanted = list(zip(compress(indices, imported), compress(roles, imported), strict=True))
+    origin_of = {key: _import_origin(*key, versions) for key in set(wanted)}
+    imports = _grouped(import_names, wanted, origin_of)
+    if any(index & 0x7FFF in versions.needed for index in version_of):
+        _add_copies(imports, zip(export_names, export_indices, compress(roles, exported), strict=True), versions)
+    return export_groups(exports), import_groups(imports)
 
 
 def _role(attributes: int, *, big_endian: bool) -> int:
@@ -81,35 +89,30 @@ def _role(attributes: int, *, big_endian: bool) -> int:
     return _IS_EXPORT | weak if visibility in _VISIBLE else 0
 
 
-def _exports(names: Sequence[str], indices: Sequence[int], versions: SymbolVersions) -> tuple[Symbol, ...]:
-    version_of = {index: _origin(index, versions).version for index in set(indices)}
-    return tuple(map(tuple.__new__, repeat(Symbol), zip(names, map(version_of.__getitem__, indices), strict=True)))
+def _grouped(names: list[str], keys: Sequence[_Key], meanings: Mapping[_Key, _Meaning]) -> dict[_Meaning, list[str]]:
+    """Sort names out by what their keys mean; several keys may mean the same."""
+    if len(meanings) == 1:
+        return dict.fromkeys(meanings.values(), names)
+    groups: dict[_Meaning, list[str]] = {}
+    append = {key: groups.setdefault(meanings[key], []).append for key in dict.fromkeys(keys)}
+    for name, key in zip(names, keys, strict=True):
+        append[key](name)
+    return groups
 
 
-def _imports(
-    names: Sequence[str], indices: Sequence[int], roles: Iterable[int], versions: SymbolVersions
-) -> tuple[ImportedSymbol, ...]:
-    origins = {index: _origin(index, versions) for index in set(indices)}
-    version_of = {index: origin.version for index, origin in origins.items()}
-    library_of = {index: origin.library for index, origin in origins.items()}
-    columns = zip(
-        names,
-        map(version_of.__getitem__, indices),
-        map(library_of.__getitem__, indices),
-        map(_WEAKNESS.__getitem__, roles),
-        strict=True,
-    )
-    return tuple(map(tuple.__new__, repeat(ImportedSymbol), columns))
+def _add_copies(
+    imports: dict[tuple[str, str, bool], list[str]],
+    exported: Iterable[tuple[str, int, int]],
+    versions: SymbolVersions,
+) -> None:
+    for name, index, role in exported:
+        if index & 0x7FFF in versions.needed:
+            imports.setdefault(_import_origin(index, role, versions), []).append(name)
 
 
-def _copies(
-    exports: Sequence[Symbol], indices: Sequence[int], roles: Iterable[int], versions: SymbolVersions
-) -> tuple[ImportedSymbol, ...]:
-    return tuple(
-        ImportedSymbol(symbol.name, symbol.version, versions.needed[index & 0x7FFF].library, bool(role & _IS_WEAK))
-        for symbol, index, role in zip(exports, indices, roles, strict=True)
-        if index & 0x7FFF in versions.needed
-    )
+def _import_origin(index: int, role: int, versions: SymbolVersions) -> tuple[str, str, bool]:
+    library, version, _ = _origin(index, versions)
+    return library, version, bool(role & _IS_WEAK)
 
 
 def _origin(index: int, versions: SymbolVersions) -> VersionNeed:

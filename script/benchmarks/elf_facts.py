@@ -52,7 +52,7 @@ def read_all(paths: Sequence[Path]) -> int:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
             facts = read_elf(content)
         if facts is not None:
-            symbols += len(facts.exports) + len(facts.imports)
+            symbols += sum(len(group.names) for group in (*facts.exported, *facts.imported))
     return symbols
 
 

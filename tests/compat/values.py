@@ -13,13 +13,16 @@ def elf(*, soname="", needs=(), exports=(), imports=(), weak=(), defines=(), dem
     return ElfFacts(
         soname=soname,
         needed=tuple(needs),
-        exports=tuple(Symbol(*text.split("@")) for text in exports),
-        imports=tuple(ImportedSymbol(*text.split("@")) for text in imports)
-        + tuple(ImportedSymbol(name, weak=True) for name in weak),
         rpath=tuple(rpath),
         machine=machine,
         version_definitions=tuple(defines),
         version_needs=tuple(VersionNeed(*text.split("@")) for text in demands),
+    ).with_symbols(
+        exports=[Symbol(*text.split("@")) for text in exports],
+        imports=[
+            *(ImportedSymbol(*text.split("@")) for text in imports),
+            *(ImportedSymbol(name, weak=True) for name in weak),
+        ],
     )
 
 

@@ -33,17 +33,16 @@ def reference_facts(path: Path) -> ElfFacts | None:
         )
         defined, needed = _versions(elf)
         exports, imports = _symbols(elf, defined, needed)
-        return ElfFacts(
+        facts = ElfFacts(
             soname=one["DT_SONAME"].soname if "DT_SONAME" in one else "",
             needed=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),
             interpreter=interpreters[0] if interpreters else "",
-            exports=tuple(exports),
-            imports=tuple(imports),
             rpath=tuple(filter(None, search.split(":"))),
             machine={"x64": "x86_64", "x86": "i686"}.get(elf.get_machine_arch(), elf.get_machine_arch()),
             version_definitions=tuple(defined.values()),
             version_needs=tuple(needed.values()),
-        ).canonical()
+        )
+        return facts.with_symbols(exports, imports).canonical()
 
 
 def _versions(elf: ELFFile) -> tuple[dict[int, str], dict[int, VersionNeed]]:

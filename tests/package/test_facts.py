@@ -30,12 +30,15 @@ FACTS = PackageFacts(
             ElfFacts(
                 soname="libz.so.1",
                 needed=("libc.so.6",),
-                exports=(Symbol("plain"), Symbol("a", "V1"), Symbol("b", "V1")),
-                imports=(ImportedSymbol("w", weak=True), ImportedSymbol("m", "GLIBC_2.14", "libc.so.6")),
                 rpath=("$ORIGIN",),
                 version_definitions=("V1",),
                 version_needs=(VersionNeed("libc.so.6", "GLIBC_2.14"),),
-            ).canonical(),
+            )
+            .with_symbols(
+                exports=(Symbol("plain"), Symbol("a", "V1"), Symbol("b", "V1")),
+                imports=(ImportedSymbol("w", weak=True), ImportedSymbol("m", "GLIBC_2.14", "libc.so.6")),
+            )
+            .canonical(),
         ),
     ),
     commands=("jq",),
@@ -83,8 +86,12 @@ class TestGathering:
         assert caught.value.path == "lib/libbroken.so"
 
     def test_the_order_of_symbols_in_the_file_changes_nothing(self) -> None:
-        one = ElfFacts(exports=(Symbol("b"), Symbol("a")), imports=(ImportedSymbol("d"), ImportedSymbol("c")))
-        other = ElfFacts(exports=(Symbol("a"), Symbol("b")), imports=(ImportedSymbol("c"), ImportedSymbol("d")))
+        one = ElfFacts().with_symbols(
+            exports=(Symbol("b"), Symbol("a")), imports=(ImportedSymbol("d"), ImportedSymbol("c"))
+        )
+        other = ElfFacts().with_symbols(
+            exports=(Symbol("a"), Symbol("b")), imports=(ImportedSymbol("c"), ImportedSymbol("d"))
+        )
         assert one.canonical() == other.canonical()
 
 
@@ -108,6 +115,8 @@ class TestAsABlob:
             (lambda document: document.update(commands="jq"), "not facts"),
             (lambda document: document["elf"][0].update(soname=7), "not a text"),
             (lambda document: document["elf"][0]["imports"][0].update(weak="yes"), "canonical form"),
+            (lambda document: document["elf"][0]["imports"][0].update(names=[]), "canonical form"),
+            (lambda document: document["elf"][0]["exports"].append({"version": "V1", "names": ["c"]}), "canonical form"),
             (lambda document: document["elf"][0]["exports"].append(document["elf"][0]["exports"][0]), "canonical form"),
         ],
     )
