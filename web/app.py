@@ -12,6 +12,7 @@ from farm.control.vouching import check_with_workers_key
 from web import pages, problems
 from web.api import blobs, channels, jobs, logs, operators, packages, submissions, work
 from web.bodies import BodyBounds
+from web.refusals import RefusalBudget
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ def create_app(
     repository: Path | None = None,
 ) -> FastAPI:
     """Return the application that serves one farm, and its published repository below `/repository`."""
+    # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is there for tools.
     app = FastAPI(
-        title="farm", version=farm.__version__, docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json"
+        title="farm", version=farm.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     app.state.office = office
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
+    app.state.refusals = RefusalBudget()
     problems.install(app)
     for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
@@ -43,5 +46,5 @@ def create_app(
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     pages.install(app, repository)
-    app.add_middleware(BodyBounds, settings=app.state.settings)
+    app.add_middleware(BodyBounds, settings=app.state.settings, office=office, refusals=app.state.refusals)
     return app

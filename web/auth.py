@@ -17,6 +17,7 @@ from farm.database.states import JobKind, Role
 from farm.errors import FarmError
 from farm.names import Digest
 from web.problems import ForbiddenError, UnauthenticatedError
+from web.refusals import Refused, write_down
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -118,16 +119,10 @@ def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind
 
 
 def refuse(request: Request, office: Office, *, actor: str, error: FarmError) -> None:
-    """Write down that a request was refused."""
-    access.record(
-        office,
-        actor=actor,
-        action=f"{request.method} {request.url.path}",
-        subject=error.code,
-        allowed=False,
-        detail=error.message,
-        address=request.client.host if request.client else "",
-    )
+    """Write down that a request was refused, unless that was written too often for its address this minute."""
+    address = request.client.host if request.client else ""
+    refused = Refused(actor, address, request.method, request.url.path, error.code, error.message)
+    write_down(office, request.app.state.refusals, refused)
 
 
 def note(request: Request, office: Office, *, actor: str, subject: str, trace: str = "") -> None:

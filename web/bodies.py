@@ -1,4 +1,7 @@
-"""Bounds on request bodies, before any of the application sees them: too large is 413, too slow is 408."""
+"""Bounds on requests, before any of the application sees them.
+
+A body that is too large is 413, one that is too slow 408, a NUL in the address 400; each leaves an audit row.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,16 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
+
 from web.problems import error_response
+from web.refusals import Refused, write_down
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from farm.control.desk import Office
+    from web.refusals import RefusalBudget
     from web.settings import WebSettings
 
 # A blob is streamed by its own route, which bounds it by what the header promised.
@@ -29,12 +37,18 @@ class _BodyRefusedError(Exception):
 class BodyBounds:
     """ASGI middleware that reads a body whole, within its bounds, and hands it on in one piece."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, office: Office, refusals: RefusalBudget) -> None:
         self._app = app
         self._settings = settings
+        self._office = office
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            # No name here holds one, and PostgreSQL would refuse to look for it.
+            await self._refuse(_BodyRefusedError(400, "bad-address", "the address holds a NUL"), scope, receive, send)
+            return
         if scope["type"] != "http" or _STREAMED.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -46,11 +60,19 @@ class BodyBounds:
                 body = await _read(scope, receive, limit)
         except TimeoutError:
             refused = _BodyRefusedError(408, "body-too-slow", "the body of the request did not arrive in time")
-            await _refuse(refused, scope, receive, send)
+            await self._refuse(refused, scope, receive, send)
         except _BodyRefusedError as error:
-            await _refuse(error, scope, receive, send)
+            await self._refuse(error, scope, receive, send)
         else:
             await self._app(scope, _again(body, receive), send)
+
+    async def _refuse(self, error: _BodyRefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+        address = scope["client"][0] if scope.get("client") else ""
+        refused = Refused("", address, scope["method"], scope["path"], error.code, error.message)
+        await run_in_threadpool(write_down, self._office, self._refusals, refused)
+        response = error_response(error.status, error.code, error.message)
+        response.headers["Connection"] = "close"
+        await response(scope, receive, send)
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -84,9 +106,3 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
-
-
-async def _refuse(error: _BodyRefusedError, scope: Scope, receive: Receive, send: Send) -> None:
-    response = error_response(error.status, error.code, error.message)
-    response.headers["Connection"] = "close"
-    await response(scope, receive, send)

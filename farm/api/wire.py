@@ -193,7 +193,7 @@ class WorkerWire(Wire):
 class TokenRequest(Wire):
     """An admin asks for a token for somebody."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 @._-]{0,99}$")]
     role: Literal["maintainer", "curator", "admin"]
     days: Annotated[int, Field(ge=1, le=366)] = 90
 

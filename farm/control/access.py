@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from farm.control.leases import digest_of
+from farm.control.wording import kept
 from farm.database import identities
 from farm.database.records import AuditEvent, Worker
 from farm.errors import FarmError
@@ -82,11 +83,11 @@ def record(
             desk.session,
             AuditEvent(
                 at=desk.now,
-                actor=actor[:200],
-                action=action[:200],
-                subject=subject[:500],
+                actor=kept(actor, longest=200),
+                action=kept(action, longest=200),
+                subject=kept(subject, longest=500),
                 allowed=allowed,
-                detail=detail[:_LONGEST_DETAIL],
+                detail=kept(detail, longest=_LONGEST_DETAIL),
                 address=address,
                 trace=trace,
             ),

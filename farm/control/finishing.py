@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.control.dependents import record_built, settle_all
 from farm.control.leases import Holder, LeaseLostError, held
 from farm.control.planning import plan_of
+from farm.control.wording import kept
 from farm.database import attempts, jobs, packages, recipes
 from farm.database.records import Package
 from farm.database.states import AttemptState, JobKind, JobState
@@ -83,7 +84,7 @@ def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
             _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=report)
             jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
         else:
-            error = {"error_code": "test-failed", "error": outcome.message}
+            error = {"error_code": "test-failed", "error": kept(outcome.message)}
             _end(desk, attempt, AttemptState.FAILED, log, outcome=report, **error)
             jobs.move(desk.session, job, JobState.FAILED, now=desk.now, **error)
         return _job(desk, attempt, JobKind.TEST)
@@ -91,7 +92,7 @@ def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
 
 def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:
     """End an attempt and its job as failed; jobs that need the build are blocked. Raises `LeaseLostError`."""
-    log = office.logs.summary(holder.attempt_id)
+    log, message = office.logs.summary(holder.attempt_id), kept(message)
     with office.planning() as desk:
         attempt = held(desk, holder, lock=True)
         _end(desk, attempt, AttemptState.FAILED, log, error_code=code, error=message)

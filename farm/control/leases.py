@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from farm.control.dependents import settle_all
 from farm.control.planning import build_order, recipe_of, test_order, toolchain_of
+from farm.control.wording import kept
 from farm.database import attempts, jobs
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
@@ -112,7 +113,7 @@ def release(desk: Desk, holder: Holder, *, error: str = "") -> None:
     Raises `LeaseLostError`.
     """
     attempt = held(desk, holder, lock=True)
-    code = "worker-trouble" if error else ""
+    code, error = "worker-trouble" if error else "", kept(error)
     _change(desk, attempt, state=AttemptState.RELEASED, finished_at=desk.now, error_code=code, error=error)
     job = _job(desk, attempt)
     lost = job.lost + bool(error)

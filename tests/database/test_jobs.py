@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,8 +67,7 @@ def test_two_jobs_with_one_plan_cannot_both_be_ready(database: Database) -> None
         jobs.move(session, second, JobState.READY, now=NOW)
 
 
-def test_a_job_cannot_have_two_live_attempts(database: Database) -> None:
-    job = _job(database)
+def _enrolled(database: Database) -> None:
     worker = Worker(
         name="one",
         public_key="00" * 32,
@@ -81,6 +80,21 @@ def test_a_job_cannot_have_two_live_attempts(database: Database) -> None:
     )
     with database.write() as session:
         identities.enrol_worker(session, worker)
+
+
+def test_an_attempt_is_changed_only_before_its_lease_runs_out(database: Database) -> None:
+    job = _job(database)
+    _enrolled(database)
+    with database.write() as session:
+        attempt = attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="1", now=NOW, expires_at=NOW)
+        assert not attempts.change_live(session, attempt, now=NOW, log_size=1)
+        assert attempts.change_live(session, attempt, now=NOW - timedelta(seconds=1), log_size=1)
+
+
+def test_a_job_cannot_have_two_live_attempts(database: Database) -> None:
+    job = _job(database)
+    _enrolled(database)
+    with database.write() as session:
         attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="1", now=NOW, expires_at=NOW)
     with pytest.raises(IntegrityError), database.write() as session:
         attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="2", now=NOW, expires_at=NOW)

@@ -83,6 +83,13 @@ def test_a_failure_is_reported(farm: RunningFarm, worker: HandMadeWorker) -> Non
         assert client.jobs(state="blocked").jobs[0].name == "b"
 
 
+def test_words_that_no_database_takes_are_kept_all_the_same(farm: RunningFarm, worker: HandMadeWorker) -> None:
+    lease = worker.claim()
+    worker.client.fail(lease, code="build-failed", message="make:\0 Error \u202e 2")
+    with farm.client() as client:
+        assert client.job(lease.job).job.error == "make:\ufffd Error \u202e 2"
+
+
 def test_a_job_that_is_given_back_is_claimed_by_another(farm: RunningFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     worker.client.release(lease)
