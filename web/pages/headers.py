@@ -19,7 +19,6 @@ POLICY = "; ".join((
     "base-uri 'none'",
     "frame-ancestors 'none'",
 ))  # fmt: skip
-_API_DOCS = "/api/docs"  # a page of FastAPI's own, with scripts of its own
 
 
 class PageHeaders:
@@ -41,8 +40,7 @@ class PageHeaders:
                 headers.setdefault("Referrer-Policy", "same-origin")
                 headers.setdefault("X-Frame-Options", "DENY")
                 headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-                if scope["path"] != _API_DOCS:
-                    headers.setdefault("Content-Security-Policy", POLICY)
+                headers.setdefault("Content-Security-Policy", POLICY)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
