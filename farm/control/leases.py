@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from farm.control.dependents import settle_all
-from farm.control.planning import build_order, recipe_of, test_order, toolchain_of
+from farm.control.planning import build_order, plan_of, recipe_of, test_order, toolchain_of
 from farm.control.wording import kept
 from farm.database import attempts, jobs
 from farm.database.states import AttemptState, JobKind, JobState
@@ -60,19 +60,18 @@ class Lease:
 def claim(office: Office, worker: Worker, *, hint: int | None = None) -> Lease | None:
     """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do."""
     kinds = tuple(kind for kind, allowed in ((JobKind.BUILD, worker.builds), (JobKind.TEST, worker.tests)) if allowed)
-    if not kinds or not _any_ready(office, kinds):
-        return None
-    with office.writing() as desk:
-        job = jobs.next_ready(desk.session, kinds, hint=hint)
-        if job is None:
-            return None
-        token = secrets.token_hex(32)
-        attempt = _lease(desk, job, worker, token)
-        if attempt is None:
-            return None
-        if job.kind is JobKind.TEST:
-            return Lease(attempt, job, token, test_order(desk, job), None)
-        return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
+    while kinds and _any_ready(office, kinds):
+        with office.writing() as desk:
+            job = jobs.next_ready(desk.session, kinds, hint=hint)
+            if job is None:
+                return None
+            granted = _grant(desk, job, worker)
+        if granted is not None:
+            return granted
+        # It cannot be given to anybody as it stands. That must not keep the jobs behind it from being given.
+        with office.planning() as desk:
+            settle_all(desk, [job])
+    return None
 
 
 def digest_of(token: str) -> str:
@@ -130,9 +129,34 @@ def _any_ready(office: Office, kinds: tuple[JobKind, ...]) -> bool:
         return jobs.is_any_ready(desk.session, kinds)
 
 
-def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt | None:
-    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now):
+def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
+    """Lease a ready job to a worker; None when it had to be put aside instead: to be planned anew, or as failed."""
+    if job.kind is JobKind.BUILD and _is_outdated(desk, job):
+        jobs.move(desk.session, job, JobState.WAITING, now=desk.now)
         return None
+    token = secrets.token_hex(32)
+    attempt = _lease(desk, job, worker, token)
+    try:
+        if job.kind is JobKind.TEST:
+            return Lease(attempt, job, token, test_order(desk, job), None)
+        return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
+    except (FarmError, LookupError) as error:
+        reason = {"error_code": "cannot-be-ordered", "error": kept(f"no order can be made of it: {error}")}
+        attempts.end(desk.session, attempt, AttemptState.FAILED, now=desk.now, **reason)
+        jobs.move(desk.session, _job(desk, attempt), JobState.FAILED, now=desk.now, **reason)
+        return None
+
+
+def _is_outdated(desk: Desk, job: Job) -> bool:
+    if job.subject is None:
+        return True
+    toolchains = {toolchain.tree for toolchain in desk.world.toolchains.values()}
+    return plan_of(desk, job.subject).toolchain not in toolchains
+
+
+def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt:
+    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now):
+        raise LookupError(f"job {job.id} was taken although its row was held")
     try:
         return attempts.add_attempt(
             desk.session,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, func, or_, select
+from sqlmodel import case, col, func, or_, select
 
 from farm.database.attempts import attempt_of_row
 from farm.database.job_rows import AttemptRow, JobRow, PackageTestRow
@@ -14,8 +14,16 @@ from farm.database.jobs import job_of_row
 from farm.database.package_rows import PackageRow
 from farm.database.packages import package_of_row
 from farm.database.recipe_rows import RecipeRevisionRow, RecipeRow
-from farm.database.release_rows import CandidateRow, ChannelRow, ReleaseMemberRow, ReleaseRow
+from farm.database.release_rows import (
+    CandidateMemberRow,
+    CandidateRow,
+    CandidateTestRow,
+    ChannelRow,
+    ReleaseMemberRow,
+    ReleaseRow,
+)
 from farm.database.releases import REFUSED, candidate_of_row, release_of_row
+from farm.database.states import JobState
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 
     from farm.database.records import Attempt, Job, Package
     from farm.database.releases import Candidate, ReleaseRecord
-    from farm.database.states import JobKind, JobState
+    from farm.database.states import JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +126,13 @@ def tests_of_digests(session: Session, digests: Iterable[Digest]) -> dict[Digest
     return {Digest(digest): TestName(test, Digest(subject)) for digest, test, subject in session.exec(query)}
 
 
-def jobs_by_id(session: Session, job_ids: Iterable[int]) -> list[Job]:
-    """Return these jobs, oldest first."""
-    query = select(JobRow).where(col(JobRow.id).in_(sorted(job_ids))).order_by(col(JobRow.id))
-    return [job_of_row(row) for row in session.exec(query)]
+def tests_of_candidate(session: Session, candidate_id: int, *, limit: int) -> tuple[list[Job], int]:
+    """Return some of the tests that a candidate asked for, those not passed first, and how many it asked for."""
+    has = select(CandidateTestRow.job_id).where(CandidateTestRow.candidate_id == candidate_id)
+    passed = case((col(JobRow.state) == JobState.SUCCEEDED, 1), else_=0)
+    query = select(JobRow).where(col(JobRow.id).in_(has)).order_by(passed, col(JobRow.id)).limit(limit)
+    count = session.exec(select(func.count()).where(CandidateTestRow.candidate_id == candidate_id)).one()
+    return [job_of_row(row) for row in session.exec(query)], count
 
 
 def packages_by_digest(session: Session, digests: Iterable[Digest]) -> dict[Digest, Package]:
@@ -176,3 +187,36 @@ def release_at(session: Session, channel: str, moment: datetime) -> ReleaseRecor
     query = select(ReleaseRow).where(ReleaseRow.channel == channel, col(ReleaseRow.released_at) < moment)
     row = session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(1)).first()
     return release_of_row(row) if row else None
+
+
+def candidate_set(session: Session, candidate_id: int) -> dict[str, Digest]:
+    """Return the packages of a candidate: descriptor digests by name."""
+    columns = select(CandidateMemberRow.name, CandidateMemberRow.package)
+    found = session.exec(columns.where(CandidateMemberRow.candidate_id == candidate_id))
+    return {name: Digest(digest) for name, digest in found}
+
+
+def release_set(session: Session, release_id: int) -> dict[str, Digest]:
+    """Return the packages of a release: descriptor digests by name."""
+    columns = select(ReleaseMemberRow.name, ReleaseMemberRow.package)
+    found = session.exec(columns.where(ReleaseMemberRow.release_id == release_id))
+    return {name: Digest(digest) for name, digest in found}
+
+
+def release_page(session: Session, release_id: int, *, after: str = "", limit: int = 500) -> list[Package]:
+    """Return one page of the packages of a release, by name, those after the name `after`."""
+    query = (
+        select(PackageRow)
+        .join(ReleaseMemberRow, col(ReleaseMemberRow.package) == col(PackageRow.digest))
+        .where(ReleaseMemberRow.release_id == release_id, col(ReleaseMemberRow.name) > after)
+        .order_by(col(ReleaseMemberRow.name))
+        .limit(limit)
+    )
+    return [package_of_row(row) for row in session.exec(query)]
+
+
+def release_size(session: Session, release_id: int) -> int:
+    """Return how many bytes the archives of a release have together."""
+    joined = col(ReleaseMemberRow.package) == col(PackageRow.digest)
+    query = select(func.sum(PackageRow.archive_size)).join(ReleaseMemberRow, joined)
+    return int(session.exec(query.where(ReleaseMemberRow.release_id == release_id)).one() or 0)

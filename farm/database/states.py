@@ -49,7 +49,8 @@ _NEXT: dict[JobState, frozenset[JobState]] = {
         {JobState.BLOCKED, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),
     JobState.BLOCKED: frozenset({JobState.WAITING, JobState.CANCELLED}),
-    JobState.READY: frozenset({JobState.LEASED, JobState.CANCELLED}),
+    # Back to waiting: its plan names a toolchain that the farm has no more, so that it is pinned anew.
+    JobState.READY: frozenset({JobState.LEASED, JobState.WAITING, JobState.CANCELLED}),
     JobState.LEASED: frozenset(
         {JobState.RUNNING, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),

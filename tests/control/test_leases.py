@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,9 @@ from farm.control.requests import cancel
 from farm.control.upkeep import take_back_expired
 from farm.database import attempts
 from farm.database.states import AttemptState, JobState
+from farm.names import Digest
 from farm.plan import BuildOrder
-from tests.control.small_farm import TOOLCHAIN, SmallFarm, recipe
+from tests.control.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.control.leases import Lease
@@ -185,6 +187,28 @@ def test_a_cancelled_job_takes_no_report(farm: SmallFarm) -> None:
         attempt = attempts.attempt(desk.session, lease.attempt.id)
     assert attempt is not None
     assert attempt.state is AttemptState.CANCELLED
+
+
+def test_a_job_of_a_toolchain_that_is_no_more_is_planned_anew(farm: SmallFarm) -> None:
+    job = farm.submit(recipe("a")).accepted[0].job
+    newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
+    farm.office = replace(farm.office, world=replace(WORLD, toolchains={"c": newer}))
+    lease = farm.claim()
+    assert lease.job.id == job.id
+    assert isinstance(lease.order, BuildOrder)
+    assert lease.order.plan.toolchain == newer.tree
+    assert lease.toolchain == newer
+
+
+def test_a_job_that_no_order_can_be_made_of_fails_and_keeps_no_other_back(farm: SmallFarm) -> None:
+    bad, good = (each.job for each in farm.submit(recipe("a"), recipe("b")).accepted)
+    renamed = replace(WORLD, toolchains={"renamed": TOOLCHAIN})
+    whole, farm.office = farm.office, replace(farm.office, world=renamed)
+    assert claim(farm.office, farm.workers["one"]) is None
+    assert farm.job(bad.id).error_code == farm.job(good.id).error_code == "cannot-be-ordered"
+    farm.office = whole
+    farm.submit(recipe("a"))
+    assert farm.claim().job.name == "a"
 
 
 def test_the_token_itself_is_not_kept(farm: SmallFarm) -> None:
