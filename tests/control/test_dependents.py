@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.control.world import Terms
+from farm.database import jobs
 from farm.database.states import JobState
 from farm.plan import BuildOrder
 from tests.control.small_farm import SmallFarm, recipe
@@ -35,6 +36,14 @@ def test_a_build_gets_what_its_needs_require_and_no_more(farm: SmallFarm) -> Non
     farm.finish(farm.claim())
     farm.finish(farm.claim(), requires=("package:ncurses", "soname:libc.so.6"))
     assert _names(farm.claim().order) == [("ncurses", False), ("readline", True)]
+
+
+def test_a_job_that_waits_gets_what_its_need_has_come_to_need_meanwhile(farm: SmallFarm) -> None:
+    farm.submit(recipe("a", needs=("b",)), recipe("b"))
+    farm.submit(recipe("b", needs=("e",)), recipe("e"))
+    farm.finish(farm.claim())
+    farm.finish(farm.claim(), requires=("package:e",))
+    assert _names(farm.claim().order) == [("b", True), ("e", False)]
 
 
 @pytest.fixture
@@ -68,6 +77,8 @@ def test_a_rebuild_that_yields_the_same_tree_ends_the_chain(strict: SmallFarm) -
     strict.finish(lease, content=before.plan)
     assert strict.current()["b"].tree == before.tree
     assert strict.build_all() == []
+    with strict.office.reading() as desk:
+        assert len(jobs.list_jobs(desk.session, name="a")) == 1, "a job was made for what did not change"
     assert set(strict.states().values()) == {JobState.SUCCEEDED}
 
 
