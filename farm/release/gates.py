@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from farm.compat import prove
 from farm.database.releases import Excuse
+from farm.release.test_orders import Unrunnable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -59,17 +60,24 @@ def proof_gate(candidate: PackageSet, changed: Collection[str]) -> GateOutcome:
     return GateOutcome(FAILED, f"{len(proof.problems)} problems", excuses)
 
 
-def tests_gate(orders: Iterable[tuple[str, TestOrder]], verdicts: Verdicts) -> GateOutcome:
-    """Ask for every test (with the package that it is of); failed as soon as all have ended and one has failed."""
+def tests_gate(orders: Iterable[tuple[str, TestOrder | Unrunnable]], verdicts: Verdicts) -> GateOutcome:
+    """Ask for every test (with the package that it is of); failed once all have ended and one has failed.
+
+    A test whose needs the candidate does not hold has failed.
+    """
     total, waiting = 0, 0
     excuses: list[Excuse] = []
     for package, order in orders:
         total += 1
+        if isinstance(order, Unrunnable):
+            reason = f"test {order.test!r} of {package} cannot be run: {order.reason}"
+            excuses.append(Excuse(package, "tests", reason))
+            continue
         verdict = verdicts.of(order)
         if verdict.passed is None:
             waiting += 1
         elif not verdict.passed:
-            reason = f"test {order.test.name!r} failed in job {verdict.job}: {verdict.message}"
+            reason = f"test {order.test.name!r} of {package} failed in job {verdict.job}: {verdict.message}"
             excuses.append(Excuse(package, "tests", reason))
     if waiting:
         return GateOutcome(PENDING, f"{total - waiting} of {total} tests done")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from farm.plan import TestOrder
     from farm.recipe import ChannelPolicy, Gate
     from farm.release.publication import Signer
+    from farm.release.test_orders import Unrunnable
     from farm.trust.release_index import Release
 
 
@@ -193,7 +194,7 @@ def _ask(desk: Desk, gate: Gate, docket: _Docket) -> GateOutcome:
     return tests_gate(_orders(desk, docket, scope), verdicts)
 
 
-def _orders(desk: Desk, docket: _Docket, scope: set[str]) -> Iterator[tuple[str, TestOrder]]:
+def _orders(desk: Desk, docket: _Docket, scope: set[str]) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
     by_name = {package.name: package for package in docket.members}
     for package in docket.members:
         if package.name not in scope:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat import closure
+from farm.compat import OpenSetError, UnknownPackageError, closure
 from farm.plan import DependencyArchive, TestOrder
 
 if TYPE_CHECKING:
@@ -17,16 +18,30 @@ if TYPE_CHECKING:
 TESTS_OUTPUT = "tests"
 
 
-def order_tests(recipe: Recipe, packages: Mapping[str, Package], candidate: PackageSet) -> Iterator[TestOrder]:
+@dataclass(frozen=True, slots=True)
+class Unrunnable:
+    """A test that cannot be run in the candidate, and why: what it needs is not there."""
+
+    test: str
+    reason: str
+
+
+def order_tests(
+    recipe: Recipe, packages: Mapping[str, Package], candidate: PackageSet
+) -> Iterator[TestOrder | Unrunnable]:
     """Yield an order for each test of a recipe, over the packages of `candidate`.
 
     The closure of a test is that of the recipe's package, of its `tests` output where it has one, and of what the test
-    needs. Raises `UnknownPackageError`, `OpenSetError`.
+    needs.
     """
     own = [recipe.name, f"{recipe.name}-{TESTS_OUTPUT}"]
     roots = [name for name in own if name in candidate.members]
     for test in recipe.tests:
-        members = closure(candidate, [*roots, *test.needs])
+        try:
+            members = closure(candidate, [*roots, *test.needs])
+        except (UnknownPackageError, OpenSetError) as error:
+            yield Unrunnable(test.name, error.message)
+            continue
         archives = tuple(archive_of(packages[member.name], member.descriptor.store_path) for member in members)
         yield TestOrder(test, packages[recipe.name].digest, archives, recipe.limits)
 

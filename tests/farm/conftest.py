@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.blobs import BlobStore
+from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
+from farm.cli.toolchain import prepare_toolchains
 from tests.farm.running_farm import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
@@ -19,12 +22,15 @@ ALL = tuple(sorted(path.name for path in (RECIPES / "packages").iterdir()))
 
 
 def empty_host(folder: Path) -> Path:
-    """Return a host's shared directory that has toolchains and Debian's files, and no package that was ever built."""
-    known = Settings.from_environment().host
+    """Return a host's shared directory that has this host's toolchains, and no package that was ever built."""
+    known = Settings.from_environment()
+    made = prepare_toolchains(read_tree(RECIPES), known)
     host = folder / "host"
-    (host / "blobs").mkdir(parents=True)
-    if (known / "toolchains").is_dir():
-        (host / "toolchains").symlink_to(known / "toolchains")
+    store = BlobStore(host / "blobs")
+    for toolchain in made:
+        for digest in (toolchain.tree, toolchain.archive.digest, *toolchain.debs.values()):
+            store.share(toolchain.store, digest)
+    (host / "toolchains").symlink_to(known.host / "toolchains")
     return host
 
 
