@@ -261,7 +261,7 @@ def test_the_first_error_of_a_failed_build_is_shown_and_linked(stocked: StockedF
     html = page(browser, "/jobs/1")
     assert "First error, line 1501 : main.c:1: error: no <such> file" in text_of(html)
     assert 'href="#L1501"' in html
-    assert "<li id=\"L1501\" class='err error'>" in html
+    assert '<li id="L1501" class="err error">' in html
     assert '<li id="L1000"' not in html
     first = page(browser, "/jobs/1?attempt=1&line=3")
     assert '<li id="L3"' in first

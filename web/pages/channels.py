@@ -15,21 +15,26 @@ from web.auth import OfficeHere
 from web.pages.invitation import invitation
 from web.pages.job_lines import JobLine, job_lines
 from web.pages.rendering import PagesHere
-from web.pages.set_changes import SetChange, set_changes
+from web.pages.set_changes import SetChange, SetChanges, differences
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from sqlmodel import Session
 
     from farm.control.desk import Desk
     from farm.database.releases import Candidate, Excuse, ReleaseRecord
+    from farm.names import Digest
 
 router = APIRouter()
 
 _PAGE = 30
 _MEMBERS = 500
 _REFUSED = 5
+_CHANGES = 200
+_TESTS = 100
 
 
 @router.get("/channels")
@@ -93,11 +98,12 @@ def release_page(
         release = releases.release(desk.session, name, number)
         if release is None:
             raise NotFoundError(f"The channel {name[:100]} has no release {number}.")
-        members = releases.release_members(desk.session, release.id)
         before = releases.release(desk.session, name, number - 1)
-        changes = set_changes(releases.release_members(desk.session, before.id), members) if before else []
+        members = lookups.release_set(desk.session, release.id)
+        changes = _changes(desk.session, before, members) if before else None
+        shown = lookups.release_page(desk.session, release.id, after=after, limit=_MEMBERS + 1)
         newest = releases.newest_release(desk.session, name)
-    shown = [member for member in members if member.name > after][: _MEMBERS + 1]
+        total_size = lookups.release_size(desk.session, release.id)
     return pages.page(
         request,
         "release.html",
@@ -107,7 +113,7 @@ def release_page(
         newest=newest,
         changes=changes,
         count=len(members),
-        total_size=sum(member.archive.size for member in members),
+        total_size=total_size,
         members=shown[:_MEMBERS],
         following=shown[_MEMBERS - 1].name if len(shown) > _MEMBERS else "",
     )
@@ -134,13 +140,14 @@ class ExcuseLine:
 
 @dataclass(frozen=True, slots=True)
 class CandidateView:
-    """A candidate with its gates in the order of the policy, its tests, and what it would change."""
+    """A candidate with its gates in the order of the policy, some of its tests, and what it would change."""
 
     candidate: Candidate
     gates: Sequence[GateLine]
     excuses: Sequence[ExcuseLine]
     tests: Sequence[JobLine]
-    changes: Sequence[SetChange]
+    all_tests: int
+    changes: SetChanges
     base: ReleaseRecord | None
 
 
@@ -150,15 +157,30 @@ def _view(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> CandidateV
     said = {result.gate: GateLine(result.gate, result.state, summary_of(result), result.at) for result in status.gates}
     asked = [*policy, *(gate for gate in said if gate not in policy)]
     base = lookups.release_at(session, candidate.channel, candidate.created_at)
-    members = releases.candidate_members(session, candidate.id)
-    tests = lookups.jobs_by_id(session, releases.test_jobs(session, candidate.id))
+    members = lookups.candidate_set(session, candidate.id)
+    tests, all_tests = lookups.tests_of_candidate(session, candidate.id, limit=_TESTS)
     return CandidateView(
         candidate=candidate,
         gates=[said.get(gate) or GateLine(gate, "", "", None) for gate in asked],
         excuses=_by_reason(status.excuses),
         tests=job_lines(session, tests, now=desk.now),
-        changes=set_changes(releases.release_members(session, base.id) if base else (), members),
+        all_tests=all_tests,
+        changes=_changes(session, base, members),
         base=base,
+    )
+
+
+def _changes(session: Session, base: ReleaseRecord | None, after: Mapping[str, Digest]) -> SetChanges:
+    found = differences(lookups.release_set(session, base.id) if base else {}, after)
+    shown = found[:_CHANGES]
+    digests = {digest for each in shown for digest in (each.before, each.after) if digest is not None}
+    known = lookups.packages_by_digest(session, digests)
+    return SetChanges(
+        [
+            SetChange(each.name, known[each.before] if each.before else None, known[each.after] if each.after else None)
+            for each in shown
+        ],
+        len(found),
     )
 
 

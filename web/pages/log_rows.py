@@ -42,9 +42,10 @@ def _row(record: Mapping[str, Any], number: int, page: str) -> str:
     stream = str(record["stream"])
     mark = _STREAMS.get(stream, "")
     classes = " ".join(each for each in (mark, "error" if record["severity"] == "error" else "") if each)
+    marked = f' class="{classes}"' if classes else ""
     label = f'<b class="stream">{mark}</b>' if mark else ""
     return (
-        f'<li id="L{number}"{f" class={classes!r}" if classes else ""}>'
+        f'<li id="L{number}"{marked}>'
         f'<a href="{escape(page)}line={number}#L{number}" title="{escape(spelt_out(str(record["time"])[:40]))}">'
         f"{number}</a>{label}<span>{line_markup(str(record['text']))}</span></li>"
     )

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     from farm.database.records import Package
+    from farm.names import Digest
+
+
+class Difference(NamedTuple):
+    """A name that stands for one package before (by its descriptor's digest) and another, or none, after."""
+
+    name: str
+    before: Digest | None
+    after: Digest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +39,16 @@ class SetChange:
         return "rebuilt" if same else "version"
 
 
-def set_changes(before: Iterable[Package], after: Iterable[Package]) -> list[SetChange]:
-    """Return the changes by name."""
-    old = {package.name: package for package in before}
-    new = {package.name: package for package in after}
-    pairs = [SetChange(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
-    return [pair for pair in pairs if not pair.before or not pair.after or pair.before.digest != pair.after.digest]
+@dataclass(frozen=True, slots=True)
+class SetChanges:
+    """The changes by name: the first of them, and how many there are."""
+
+    shown: Sequence[SetChange]
+    count: int
+
+
+def differences(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> list[Difference]:
+    """Return where two sets (descriptors by name) differ, by name."""
+    names = sorted(before.keys() | after.keys())
+    pairs = [Difference(name, before.get(name), after.get(name)) for name in names]
+    return [pair for pair in pairs if pair.before != pair.after]
