@@ -340,12 +340,31 @@ def test_a_channel_shows_gates_releases_and_excuses_in_sentences(told: Told) -> 
     page(told.browser, "/channels/nope", 404)
 
 
+def test_a_first_candidate_would_change_everything_and_shows_some(
+    stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocked.candidate("edge", stocked.build_all(CHAIN))
+    monkeypatch.setattr("web.pages.channels._CHANGES", 1)
+    text = text_of(page(browser, "/channels/edge"))
+    assert "3 packages would change" in text
+    assert "And 2 more." in text
+
+
 def test_a_release_says_what_it_changed(told: Told) -> None:
     assert "oniguruma new version 6.9.9-1 6.9.9-3" in text_of(page(told.browser, "/channels/edge/releases/2"))
     first = text_of(page(told.browser, "/channels/edge/releases/1"))
     assert "It is the first release of this channel." in first
     assert "A newer release is release 2" in first
     page(told.browser, "/channels/edge/releases/3", 404)
+
+
+def test_a_large_release_comes_in_pages(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.pages.channels._MEMBERS", 2)
+    release = page(told.browser, "/channels/edge/releases/2")
+    assert "/channels/edge/releases/2?after=jq" in release
+    rest = page(told.browser, "/channels/edge/releases/2?after=jq")
+    assert "More packages" not in rest
+    assert "Regular expressions library" in rest
 
 
 def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) -> None:
