@@ -136,9 +136,11 @@ def _judge(order: BuildOrder, result: SandboxResult, steps: StepLog, keeper: Log
     ending = "log" if keeper.full else result.ending
     if ending == "cancelled":
         raise BuildCancelledError(package)
-    key = {"time": "minutes", "memory": "memory_mb", "log": "log_mb"}.get(ending)
-    if key:
-        raise LimitReachedError(package, key, limits[key], steps.step, keeper.last_lines)
+    limit = {"time": "minutes", "memory": "memory-mb", "log": "log-mb"}.get(ending)
+    if limit is None and result.exit_code and steps.forks_refused:
+        limit = "processes"
+    if limit:
+        raise LimitReachedError(package, limit, limits[limit.replace("-", "_")], steps.step, keeper.last_lines)
     # Before the status: a step that fails for want of room is told why, and one that ignores it is not believed.
     volume.check_not_full()
     if result.exit_code:

@@ -8,6 +8,7 @@ from farm.building.errors import InvalidOrderError
 from farm.compat import compose
 from farm.engine.environment import bind_packages, mount_links, render_links
 from farm.engine.sandbox_spec import Bind
+from farm.errors import FarmError, Place
 from farm.fileset import Manifest
 from farm.package import Descriptor
 from farm.recipe import SOURCES_DIRECTORY
@@ -30,9 +31,13 @@ def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource,
         if origin is None or not (origin.url or origin.origins):
             # A file beside the recipe or a package of the toolchain: a blob like any other.
             workshop.obtain(source.digest)
-        fetched.append(
-            workshop.fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
-        )
+        try:
+            fetched.append(
+                workshop.fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
+            )
+        except FarmError as error:
+            error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
+            raise
     return tuple(fetched)
 
 

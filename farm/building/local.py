@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from farm.blobs import MissingBlobError, PackageCache
 from farm.building.attempt import build, run_test
+from farm.building.errors import BuildFailedError
 from farm.building.workshop import Workshop
 from farm.compat import Member, PackageSet, build_closure, closure
 from farm.engine.apt import Apt
@@ -91,6 +92,7 @@ class LocalBuilds:
         platform: Platform,
         docker: str = "",
         runtime: str = "",
+        policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
     ) -> None:
         """Connect to Docker and clean up after attempts that were killed. Raises `SandboxUnavailableError`."""
@@ -110,7 +112,7 @@ class LocalBuilds:
             cache=PackageCache(state.packages),
             toolchains=self._toolchain_of_tree,
             sandbox=Sandbox(client, image, worker="local", runtime=runtime),
-            fetcher=SourceFetcher(state.store, DownloadPolicy(), apt=self._apt()),
+            fetcher=SourceFetcher(state.store, policy or DownloadPolicy(), apt=self._apt()),
             signer=load_or_create_key(state.key),
             attempts=state.attempts,
             obtain=self._obtain,
@@ -152,15 +154,16 @@ class LocalBuilds:
                 order = TestOrder(test, own[0].digest, packages, recipe.limits)
                 with self._attempt() as attempt:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
+                if not outcome.passed:
+                    log = self._state.write_log(f"{name}-test", outcome.log)
+                    outcome = replace(outcome, message=f"{outcome.message}; its log is {log}")
                 yield name, test.name, outcome
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
         """Build a recipe a second time under other circumstances and compare the trees; nothing of it is recorded."""
         recipe = self._tree.recipes[self._graph.recipe_of(name)]
         first = self.build([name])
-        workshop = replace(self._workshop, variation=variation)
-        with self._attempt() as attempt:
-            outcome = build(self._order(recipe), workshop, attempt=attempt, log=self._reports.log)
+        outcome = self._build(self._order(recipe), replace(self._workshop, variation=variation))
         second = {str(package.descriptor.name): package.descriptor.tree for package in outcome.packages}
         return tuple(
             Rebuilt(str(each.descriptor.name), each.descriptor.tree, second[str(each.descriptor.name)])
@@ -182,11 +185,19 @@ class LocalBuilds:
             return kept
         self._reports.progress(Progress(recipe.name, "building", number, total))
         started = time.monotonic()
-        with self._attempt() as attempt:
-            outcome = build(order, self._workshop, attempt=attempt, log=self._reports.log)
+        outcome = self._build(order, self._workshop)
         self._state.record(plan, outcome)
         self._reports.progress(Progress(recipe.name, "built", number, total, time.monotonic() - started))
         return outcome
+
+    def _build(self, order: BuildOrder, workshop: Workshop) -> BuildOutcome:
+        with self._attempt() as attempt:
+            try:
+                return build(order, workshop, attempt=attempt, log=self._reports.log)
+            except BuildFailedError as error:
+                if error.log:
+                    error.remedy += f" The whole log is {self._state.write_log(order.plan.name.short, error.log)}."
+                raise
 
     def _order(self, recipe: Recipe) -> BuildOrder:
         for content in files_beside(self._files, recipe.name).values():
@@ -253,7 +264,7 @@ class LocalBuilds:
         if name not in self._toolchains:
             self._toolchains[name] = ensure_toolchain_within_suite(
                 self._tree.toolchains[name],
-                self._tree.locks[name],
+                self._tree.lock_of(name),
                 self._workshop.store,
                 self._state.toolchains,
                 say=self._reports.say,

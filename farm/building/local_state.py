@@ -70,6 +70,16 @@ class LocalState:
             os.fsync(file.fileno())
         temporary.replace(path)
 
+    def write_log(self, name: str, log: Digest) -> Path:
+        """Write the log of an attempt as text for people, in place of an earlier one of that name; return its path."""
+        path = self.root / "logs" / f"{name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as file, self.store.open(log) as records:
+            for line in records:
+                record = json.loads(line)
+                file.write(f"{record['step'] or 'farm'} | {record['text']}\n")
+        return path
+
     def _record(self, plan: Digest) -> Path:
         return self.root / "builds" / f"{plan.hex}.json"
 

@@ -102,10 +102,10 @@ def _compares(test: Test) -> bool:
 
 def _failed_limit(order: TestOrder, result: SandboxResult, *, full: bool) -> str:
     if full or result.ending == "log":
-        return f"it reached the limit log_mb = {order.limits.log_mb}"
+        return f"it reached the limit log-mb = {order.limits.log_mb}"
     if result.ending == "time":
         return f"it reached its limit minutes = {order.test.minutes}"
-    return f"it reached the limit memory_mb = {order.limits.memory_mb}" if result.ending == "memory" else ""
+    return f"it reached the limit memory-mb = {order.limits.memory_mb}" if result.ending == "memory" else ""
 
 
 def _search(pattern: str, text: str) -> bool | None:

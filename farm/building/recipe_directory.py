@@ -33,7 +33,8 @@ def read_recipe_directory(root: Path) -> dict[str, bytes]:
                     raise UnreadableRecipesError(f"{root} holds more than {MOST_FILES} files")
     except OSError as error:
         raise UnreadableRecipesError(
-            f"cannot read the recipes in {root}: {error}", remedy="Name the directory with --recipes or FARM_RECIPES."
+            f"cannot read the recipes in {root}: {error.strerror or error}",
+            remedy="Name the directory with --recipes or FARM_RECIPES.",
         ) from error
     return files
 

@@ -12,7 +12,8 @@ class Settings:
     """Where things are. Environment variables of the same names (`FARM_STATE`, …; `DOCKER_HOST`) say otherwise.
 
     `host` is what all farms on this machine share because it is verified by digest: toolchains, sources, unpacked
-    packages. An empty `docker` is the machine's own engine.
+    packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
+    commas) are private networks that local builds may fetch sources from.
     """
 
     state: Path
@@ -21,6 +22,7 @@ class Settings:
     url: str
     token: str
     docker: str
+    allowed_networks: tuple[str, ...]
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -34,4 +36,7 @@ class Settings:
             url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
             token=os.environ.get("FARM_TOKEN", ""),
             docker=os.environ.get("DOCKER_HOST", ""),
+            allowed_networks=tuple(
+                filter(None, os.environ.get("FARM_ALLOWED_NETWORKS", "").replace(" ", "").split(","))
+            ),
         )

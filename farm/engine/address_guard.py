@@ -33,7 +33,7 @@ class ForbiddenAddressError(FarmError):
     def __init__(self, address: str, why: str) -> None:
         super().__init__(
             f"the source address {address} is refused: {why}",
-            remedy="Use a public http or https URL; an operator can list the private networks of sources.",
+            remedy="Use a public http or https URL; an operator can list private networks in FARM_ALLOWED_NETWORKS.",
         )
         self.address = address
         self.why = why

@@ -9,6 +9,15 @@ umask 022
 nonce=$1
 mkdir -p "$3"
 cd "$3"
+# The kernel counts the processes that it refused; nothing else tells that limit from other failures. No fork in here.
+forks_refused() {
+    for events in /sys/fs/cgroup/pids.events /sys/fs/cgroup/pids/pids.events; do
+        if [ -r "$events" ] && read -r _ count <"$events" && [ "$count" -gt 0 ]; then
+            return 0
+        fi
+    done
+    return 1
+}
 for step in "$2"/*; do
     number=${step##*/}
     mapfile -d '' -t arguments <"$step/arguments"
@@ -27,6 +36,9 @@ for step in "$2"/*; do
         exec /usr/bin/bash -eu "$step/script" "${arguments[@]}"
     ) || status=$?
     if [ "$status" -ne 0 ]; then
+        if forks_refused; then
+            printf '\036%s forks refused\n' "$nonce" >&2
+        fi
         exit "$status"
     fi
 done

@@ -76,12 +76,14 @@ class StepLog:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._names = names
-        self._marker = re.compile(re.escape(_MARK + nonce.encode()) + rb" begin ([0-9]{3,6})")
+        self._marker = re.compile(re.escape(_MARK + nonce.encode()) + rb" (?:begin ([0-9]{3,6})|forks refused)")
         self._sink = sink
         self._clock = clock
         self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
         self._cut: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._steps: dict[Stream, int] = {"stdout": 0, "stderr": 0}
+        self.forks_refused = False
+        """Whether the kernel refused new processes to the step that failed."""
 
     @property
     def step(self) -> str:
@@ -116,7 +118,10 @@ class StepLog:
             # A step that ended in the middle of a line: the marker follows its text.
             if marker.start():
                 self._record(stream, line[: marker.start()], 0)
-            self._steps[stream] = int(marker[1])
+            if marker[1]:
+                self._steps[stream] = int(marker[1])
+            else:
+                self.forks_refused = True
         else:
             self._record(stream, line, cut)
 

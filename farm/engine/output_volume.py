@@ -26,8 +26,8 @@ class OutputFullError(FarmError):
 
     def __init__(self, what: str, limit_mb: int) -> None:
         super().__init__(
-            f"the build filled its output volume: no {what} left of output_mb = {limit_mb}",
-            remedy="Install less, or raise limits.output_mb in the recipe.",
+            f"the build filled its output volume: no {what} left of output-mb = {limit_mb}",
+            remedy="Install less, or raise limits.output-mb in the recipe.",
         )
         self.limit_mb = limit_mb
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import docker.errors
 import requests
+from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.types import LogConfig, Mount, Ulimit
 
 from farm.engine.attached_output import AttachedOutput
@@ -46,7 +47,8 @@ class SandboxUnavailableError(FarmError):
 
     def __init__(self, doing: str, reason: object) -> None:
         super().__init__(
-            f"the Docker Engine failed to {doing}: {reason}", remedy="See that `docker info` works, then try again."
+            f"the Docker Engine failed to {doing}: {reason}",
+            remedy="See that `docker info` works, or name another engine with DOCKER_HOST.",
         )
 
 
@@ -249,7 +251,7 @@ class Sandbox:
 
 def connect(base_url: str = "") -> docker.APIClient:
     """Connect to a Docker Engine (empty: the default socket). Raises `SandboxUnavailableError`."""
-    with _engine("answer"):
+    with _engine(f"answer at {base_url or DEFAULT_UNIX_SOCKET.replace('http+unix', 'unix')}"):
         return docker.APIClient(base_url=base_url or None, version="auto", timeout=120)
 
 
@@ -258,7 +260,17 @@ def _engine(doing: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_FAILURES as error:
-        raise SandboxUnavailableError(doing, getattr(error, "explanation", None) or error) from error
+        raise SandboxUnavailableError(doing, getattr(error, "explanation", None) or _innermost(error)) from error
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what the system said, where that is what the libraries have wrapped; else their own words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__module__ == "builtins" and isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
 
 
 def _tmpfs_options(size: int, user: int, shared: bool) -> str:  # noqa: FBT001

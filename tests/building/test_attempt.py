@@ -146,18 +146,18 @@ class TestABuildThatFails:
     @pytest.mark.parametrize(
         ("script", "limit", "value"),
         [
-            ("python3 -c 'x = bytearray(1 << 30)'", "memory_mb", 64),
-            ("python3 -c 'x = bytearray(1 << 30)' || true; " + INSTALL, "memory_mb", 64),
-            ("yes", "log_mb", 1),
+            ("python3 -c 'x = bytearray(1 << 30)'", "memory-mb", 64),
+            ("python3 -c 'x = bytearray(1 << 30)' || true; " + INSTALL, "memory-mb", 64),
+            ("yes", "log-mb", 1),
             # Empty lines: few bytes, and a record each.
-            ("yes ''", "log_mb", 1),
+            ("yes ''", "log-mb", 1),
         ],
     )
     def test_at_a_limit_names_it(self, bench: Bench, script: str, limit: str, value: int) -> None:
         with pytest.raises(
             LimitReachedError, match=f"the step 'install' reached the limit {limit} = {value}"
         ) as caught:
-            bench.build(script, **{limit: value})
+            bench.build(script, **{limit.replace("-", "_"): value})
         assert caught.value.limit == limit
         assert f"limits.{limit}" in caught.value.remedy
 
@@ -171,7 +171,7 @@ class TestABuildThatFails:
     @pytest.mark.parametrize("ignored", ["", "|| true"])
     def test_for_want_of_room_names_the_limit_even_when_it_does_not_care(self, bench: Bench, ignored: str) -> None:
         script = f"{INSTALL}; dd if=/dev/zero of=$DESTDIR/usr/bin/big bs=1M count=64 {ignored}"
-        with pytest.raises(UnusableOutputError, match="output_mb = 16"):
+        with pytest.raises(UnusableOutputError, match="output-mb = 16"):
             bench.build(script)
 
 

@@ -82,6 +82,6 @@ class TestInItsClosure:
 
     def test_a_limit_is_named(self, bench: Bench, shell: BuiltPackage) -> None:
         test = Test("t", run="while :; do echo x; done")
-        assert bench.test(test, shell, log_mb=1).message == "it reached the limit log_mb = 1"
+        assert bench.test(test, shell, log_mb=1).message == "it reached the limit log-mb = 1"
         forever = Test("t", run="while :; do :; done", minutes=0.02)  # type: ignore[arg-type]
         assert bench.test(forever, shell).message == "it reached its limit minutes = 0.02"

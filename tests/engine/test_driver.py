@@ -117,6 +117,17 @@ def test_a_marker_without_the_nonce_is_a_line_like_any_other() -> None:
     assert [record.step for record in records] == ["one", "one"]
 
 
+def test_the_driver_tells_when_the_kernel_refused_processes() -> None:
+    records: list[LogRecord] = []
+    log = StepLog(["one", "two"], nonce=NONCE, sink=records.append)
+    log.feed("stderr", f"\x1e{NONCE} begin 001\n\x1eguess forks refused\n".encode())
+    assert not log.forks_refused
+    log.feed("stderr", f"\x1e{NONCE} forks refused\n".encode())
+    assert log.forks_refused
+    assert log.step == "two"
+    assert len(records) == 1
+
+
 @given(
     st.lists(st.text(st.characters(exclude_characters="\n\x1e", exclude_categories=("Cs",)), max_size=40)), st.data()
 )

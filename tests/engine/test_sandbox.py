@@ -235,7 +235,7 @@ class TestTheOutputVolume:
     def test_cannot_be_filled_beyond_its_size(self, building: Box, volume: OutputVolume) -> None:
         building.run("dd if=/dev/zero of=/out/x bs=1M count=100")
         assert "No space left" in building.complained
-        with pytest.raises(OutputFullError, match="no space left of output_mb = 8"):
+        with pytest.raises(OutputFullError, match="no space left of output-mb = 8"):
             volume.check_not_full()
 
     def test_cannot_be_filled_with_empty_files(self, building: Box, volume: OutputVolume) -> None:
