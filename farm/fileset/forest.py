@@ -15,7 +15,7 @@ from farm.fileset.archive_reader import STORE_ROOT
 from farm.fileset.manifest import Directory, Link, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 BASE = "the base"
 """What the toolchain or image beneath a forest is called where it is a party to a conflict."""
@@ -126,15 +126,20 @@ def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None
     link where the base has none there. Over a base, a package's command that the base has too is left out (unless it
     is in `wins_over_base`); its other files stand before the base's. Raises `ForestConflictError`.
     """
-    base = base or BaseTree(frozenset(), frozenset())
-    ground = _Ground(base)
+    ground = _Ground(base or BaseTree(frozenset(), frozenset()))
     for package in packages:
-        ground.add(package)
+        ground.add_directories(package)
+    ground.fold()
+    for package in packages:
+        ground.add_claims(package)
     return ground.grow()
 
 
 class _Ground:
-    """What the packages want, gathered: claims by path, and which packages want which directory."""
+    """What the packages want, gathered: which want which directory, then claims by path where that is not enough.
+
+    Nobody else can claim anything in a folded directory, so most files of a set are never looked at one by one.
+    """
 
     def __init__(self, base: BaseTree) -> None:
         self._base = base
@@ -142,27 +147,35 @@ class _Ground:
         self._directories: dict[str, set[str]] = {}
         # Directories that are more than the image of one package's directory, because an extra link lies in them.
         self._rigid: set[str] = set()
+        self._folded: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._replaces: dict[str, frozenset[str]] = {}
 
-    def add(self, package: ForestPackage) -> None:
+    def add_directories(self, package: ForestPackage) -> None:
         owner = package.owner
         self._names[owner] = package.name
         self._replaces[owner] = self._replaces.get(owner, frozenset()) | package.replaces
         for entry in package.manifest.entries:
-            top, _, _ = entry.path.partition("/")
-            home = _HOMES.get(top)
-            if home is None:
-                continue
-            link = home + entry.path[len(top) :]
-            if link == home and home != "etc":
+            if entry.path in _HOMES and entry.path != "etc":
                 self._directories.setdefault("usr", set()).add(owner)
-            if isinstance(entry, Directory):
+            if isinstance(entry, Directory) and (link := _place(entry.path)):
                 self._directories.setdefault(link, set()).add(owner)
-            else:
-                self._claim(package, link, entry.path)
         for link, path in package.extra_links:
             self._claim(package, self._extra(package, link, path), path)
+
+    def fold(self) -> None:
+        """Find the directories that become one link, once all directories are known."""
+        for path in self._directories:
+            if owner := self._only_owner(path):
+                self._folded[path] = f"/{STORE_ROOT}/{owner}/{path.removeprefix('usr/')}"
+
+    def add_claims(self, package: ForestPackage) -> None:
+        for entry in package.manifest.entries:
+            if isinstance(entry, Directory):
+                continue
+            link = _place(entry.path)
+            if link and rules.parent(link) not in self._folded:
+                self._claim(package, link, entry.path)
 
     def grow(self) -> Forest:
         links, conflicts = {}, []
@@ -180,7 +193,9 @@ class _Ground:
                 conflicts.append(Conflict(path, (*sorted(owners), BASE)))
         if conflicts:
             raise ForestConflictError(tuple(sorted(conflicts, key=lambda conflict: conflict.path)))
-        return self._fold(links)
+        links |= {path: target for path, target in self._folded.items() if rules.parent(path) not in self._folded}
+        directories = sorted(self._directories.keys() - self._folded.keys())
+        return Forest(tuple(directories), tuple(sorted(links.items())))
 
     def _claim(self, package: ForestPackage, link: str, path: str) -> None:
         if link in self._base.paths and link.startswith(_COMMANDS) and link not in package.wins_over_base:
@@ -218,21 +233,6 @@ class _Ground:
     def _beats(self, one: str, other: str) -> bool:
         return self._names[other] in self._replaces[one]
 
-    def _fold(self, links: Mapping[str, str]) -> Forest:
-        folded: set[str] = set()
-        directories: list[str] = []
-        result: dict[str, str] = {}
-        for path in sorted(self._directories):
-            if rules.parent(path) in folded:
-                folded.add(path)
-            elif owner := self._only_owner(path):
-                folded.add(path)
-                result[path] = f"/{STORE_ROOT}/{owner}/{path.removeprefix('usr/')}"
-            else:
-                directories.append(path)
-        result.update({path: target for path, target in links.items() if rules.parent(path) not in folded})
-        return Forest(tuple(directories), tuple(sorted(result.items())))
-
     def _only_owner(self, path: str) -> str | None:
         """Return the one package whose directory this is, where a link to that directory can stand for it."""
         owners = self._directories[path]
@@ -240,3 +240,10 @@ class _Ground:
         if len(owners) != 1 or not below_top or path in self._rigid or path in self._base.directories:
             return None
         return next(iter(owners))
+
+
+def _place(path: str) -> str:
+    """Return where a path of a package is linked; the empty string for what is not."""
+    top, slash, rest = path.partition("/")
+    home = _HOMES.get(top)
+    return f"{home}{slash}{rest}" if home else ""
