@@ -50,7 +50,7 @@ def _table(title: str, directory: Path, rounds: int) -> Table:
         _PLAIN: lambda: run(["bash", "-euc", plain], cwd=directory),
     }
     measured = interleave(contenders, rounds, before=lambda _: out.mkdir(), after=lambda: shutil.rmtree(out))
-    return Table(f"{NUMBER}. {title}", _PLAIN, tuple(measured), _GOALS)
+    return Table(f"{NUMBER}. {title}", _PLAIN, tuple(measured), _GOALS, processor=True)
 
 
 def _capture(tree: Path, out: Path) -> None:

@@ -60,7 +60,7 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:
     goals = (Goal(_UNPACK, _XARGS, 1.0), Goal(_LINKS, _FLOOR, 0.2))
     forest = bench.forest()
     note = f"{len(forest.links):,} links and {len(forest.directories)} directories stand for all files of the packages."
-    yield Table(f"{NUMBER}. {TITLE[0].upper()}{TITLE[1:]}", _FLOOR, tuple(measured), goals, note)
+    yield Table(f"{NUMBER}. {TITLE[0].upper()}{TITLE[1:]}", _FLOOR, tuple(measured), goals, note, processor=True)
 
 
 class _Bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import statistics
 import subprocess
 import time
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The figures of one contender: wall-clock seconds of each round, or bytes, which are counted once."""
+    """The figures of one contender: wall-clock seconds of each round, or bytes, which are counted once.
+
+    `processor` are the seconds of processor time that each round took, in this process and its children; not what a
+    service such as the Docker Engine did for them. Other load on the machine changes them far less than the others.
+    """
 
     name: str
     figures: tuple[float, ...]
     unit: str = "s"
+    processor: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
@@ -55,18 +61,25 @@ def interleave(
     does not burden the next.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    processor: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, contender in contenders.items():
             try:
                 if before is not None:
                     before(name)
                 gc.collect()
-                started = time.perf_counter()
+                started, used = time.perf_counter(), _processor_seconds()
                 contender()
-                elapsed = time.perf_counter() - started
+                elapsed, used = time.perf_counter() - started, _processor_seconds() - used
             finally:
                 if after is not None:
                     after()
             if turn:
                 seconds[name].append(elapsed)
-    return [Measurement(name, tuple(times)) for name, times in seconds.items()]
+                processor[name].append(used)
+    return [Measurement(name, tuple(seconds[name]), processor=tuple(processor[name])) for name in contenders]
+
+
+def _processor_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)

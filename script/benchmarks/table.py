@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from script.benchmarks.measurement import Measurement
 
 TOLERANCE = 1.05
@@ -34,6 +37,8 @@ class Table:
     measurements: tuple[Measurement, ...]
     goals: tuple[Goal, ...] = ()
     note: str = ""
+    processor: bool = False
+    """Whether to show processor time: where all the work is done by this process and its children."""
 
     def ratio(self, name: str, peer: str) -> float:
         """How many times as much one contender takes as another; raises `KeyError`."""
@@ -46,10 +51,14 @@ class Table:
 
     def to_markdown(self) -> str:
         """Return the table with its goals, ending with a newline."""
-        lines = [f"### {self.title}", "", f"| contender | median | minimum | x {self.base} |", "|---|---:|---:|---:|"]
+        columns = ["contender", "median", "minimum", f"x {self.base}", *(["processor"] if self.processor else [])]
+        lines = [f"### {self.title}", "", _row(columns), _row(["---", *["---:"] * (len(columns) - 1)])]
         for each in self.measurements:
-            median, minimum = amount(each.median, each.unit), amount(each.minimum, each.unit)
-            lines.append(f"| {each.name} | {median} | {minimum} | {self.ratio(each.name, self.base):.2f} |")
+            figures = [amount(each.median, each.unit), amount(each.minimum, each.unit)]
+            figures.append(f"{self.ratio(each.name, self.base):.2f}")
+            if self.processor:
+                figures.append(amount(statistics.median(each.processor), "s"))
+            lines.append(_row([each.name, *figures]))
         if self.note:
             lines += ["", self.note]
         if self.goals:
@@ -68,7 +77,13 @@ class Table:
             "title": self.title,
             "note": self.note,
             "measurements": [
-                {"name": each.name, "unit": each.unit, "figures": list(each.figures)} for each in self.measurements
+                {
+                    "name": each.name,
+                    "unit": each.unit,
+                    "figures": list(each.figures),
+                    "processor": list(each.processor),
+                }
+                for each in self.measurements
             ],
             "goals": [
                 {
@@ -82,6 +97,10 @@ class Table:
                 for goal in self.goals
             ],
         }
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def amount(value: float, unit: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from script.benchmarks.measurement import Measurement, interleave
@@ -8,9 +10,9 @@ from script.benchmarks.table import Goal, Table, amount
 
 
 def table(*goals: Goal) -> Table:
-    farm = Measurement("farm", (3.0, 1.0, 2.0))
-    peer = Measurement("peer", (0.004, 0.004), "s")
-    floor = Measurement("floor", (1.0, 1.0), "s")
+    farm = Measurement("farm", (3.0, 1.0, 2.0), processor=(0.5, 0.7, 0.6))
+    peer = Measurement("peer", (0.004, 0.004), processor=(0.001, 0.001))
+    floor = Measurement("floor", (1.0, 1.0), processor=(1.5, 1.5))
     return Table("8. A title", "floor", (farm, peer, floor), goals, "A note.")
 
 
@@ -34,13 +36,18 @@ class TestTables:
             "### 8. A title\n"
             "\n"
             "| contender | median | minimum | x floor |\n"
-            "|---|---:|---:|---:|\n"
+            "| --- | ---: | ---: | ---: |\n"
             "| farm | 2.00 s | 1.00 s | 2.00 |\n"
             "| peer | 4.0 ms | 4.0 ms | 0.00 |\n"
             "| floor | 1.00 s | 1.00 s | 1.00 |\n"
             "\n"
             "A note.\n"
         )
+
+    def test_processor_time_is_shown_where_all_work_is_the_contenders_own(self) -> None:
+        lines = replace(table(), processor=True).to_markdown().splitlines()
+        assert lines[2] == "| contender | median | minimum | x floor | processor |"
+        assert lines[4] == "| farm | 2.00 s | 1.00 s | 2.00 | 600.0 ms |"
 
     @pytest.mark.parametrize(("ratio", "met"), [(2.0, True), (1.91, True), (1.9, False)])
     def test_a_goal_within_five_percent_is_met(self, ratio: float, *, met: bool) -> None:
@@ -54,7 +61,8 @@ class TestTables:
 
     def test_a_table_is_plain_values_too(self) -> None:
         values = table(Goal("farm", "floor", 1.0, why="it snows")).to_dict()
-        assert values["measurements"][0] == {"name": "farm", "unit": "s", "figures": [3.0, 1.0, 2.0]}
+        farm = {"name": "farm", "unit": "s", "figures": [3.0, 1.0, 2.0], "processor": [0.5, 0.7, 0.6]}
+        assert values["measurements"][0] == farm
         assert values["goals"] == [
             {"contender": "farm", "peer": "floor", "at-most": 1.0, "ratio": 2.0, "met": False, "why": "it snows"}
         ]
