@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from farm.compat import prove
 from farm.database.releases import Excuse
-from farm.release.test_orders import Unrunnable
+from farm.release.ordered_tests import Unrunnable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -27,7 +27,7 @@ from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore, make_release
 from farm.release.signer_client import SignerRefusedError
 from farm.release.status import has_unfinished_builds
-from farm.release.test_orders import order_tests
+from farm.release.ordered_tests import order_tests
 from farm.release.verdicts import JobVerdicts
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from farm.plan import TestOrder
     from farm.recipe import ChannelPolicy, Gate
     from farm.release.publication import Signer
-    from farm.release.test_orders import Unrunnable
+    from farm.release.ordered_tests import Unrunnable
     from farm.trust.release_index import Release
 
 

@@ -119,7 +119,8 @@ class SmallFarm:
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.office.blobs
         text = (content or plan.digest).encode()
-        manifest = Manifest.of([Directory("share"), File("share/x", len(text), store.put_bytes(text))])
+        path = f"share/{plan.name.short}/x"
+        manifest = Manifest.of([Directory("share"), File(path, len(text), store.put_bytes(text))])
         facts = PackageFacts()
         descriptor = Descriptor(
             name=plan.name,
@@ -149,6 +150,16 @@ class SmallFarm:
         """Let a worker build until nothing is ready, and return what it built, in turn."""
         built = []
         while lease := claim(self.office, self.workers["one"]):
+            built.append(lease.job.name)
+            self.finish(lease)
+        return built
+
+    def build_all_but_tests(self) -> list[str]:
+        """Like `build_all`, by a worker that does not test, so that tests are left to be claimed."""
+        if "builder" not in self.workers:
+            self.enrol("builder", tests=False)
+        built = []
+        while lease := claim(self.office, self.workers["builder"]):
             built.append(lease.job.name)
             self.finish(lease)
         return built

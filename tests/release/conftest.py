@@ -1,0 +1,106 @@
+"""A small farm whose packages go through the pipeline of `edge`, to a repository signed with real keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.finishing import finish_test
+from farm.control.leases import claim
+from farm.database import releases
+from farm.plan import TestOrder, TestOutcome
+from farm.recipe.channel import ChannelPolicy, Gate
+from farm.release.pipeline import Pipeline
+from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.release.status import channel_status
+from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.repository import Repository
+from tests.control.small_farm import SmallFarm
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.names import Digest
+    from farm.release.status import ChannelStatus
+    from farm.trust.release_index import Release
+    from farm.trust.roles import Signers
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+EDGE = ChannelPolicy("edge", (Gate("proof"), Gate("tests")))
+
+
+@dataclass
+class Signer:
+    """Signs with real keys, without the signer's own checks; or is away, or refuses, as the test wants."""
+
+    repository: Repository
+    signers: Signers
+    away: bool = False
+    refuses: bool = False
+    signed: list[int] = field(default_factory=list)
+
+    def sign(self, release: Release) -> None:
+        if self.away:
+            raise SignerUnreachableError("the signer does not answer")
+        if self.refuses:
+            raise SignerRefusedError("the provenance of x does not vouch for it")
+        self.repository.publish(release, self.signers, datetime.now(UTC))
+        self.signed.append(release.number)
+
+
+@dataclass
+class ReleasingFarm:
+    farm: SmallFarm
+    pipeline: Pipeline
+    signer: Signer
+    test_runs: list[str] = field(default_factory=list)
+
+    def advance(self) -> str:
+        return self.pipeline.advance().state
+
+    def settle(self, *, failing: tuple[str, ...] = ()) -> ChannelStatus:
+        """Build and test until the channel has decided; tests whose names are in `failing` fail."""
+        for _ in range(20):
+            self.farm.build_all_but_tests()
+            self.pipeline.advance()
+            self.run_tests(failing)
+            status = self.status()
+            if status.settled:
+                return status
+        raise AssertionError("the channel does not settle")
+
+    def run_tests(self, failing: tuple[str, ...] = ()) -> None:
+        while lease := claim(self.farm.office, self.farm.workers["one"]):
+            assert isinstance(lease.order, TestOrder)
+            name = lease.order.test.name
+            self.test_runs.append(name)
+            passed = name not in failing
+            log = self.farm.office.blobs.put_bytes(b"log")
+            outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message="" if passed else "it broke", log=log)
+            finish_test(self.farm.office, self.farm.holder(lease), outcome)
+
+    def status(self) -> ChannelStatus:
+        with self.farm.office.reading() as desk:
+            return channel_status(desk.session, "edge")
+
+    def released(self) -> dict[str, Digest]:
+        with self.farm.office.reading() as desk:
+            newest = releases.newest_release(desk.session, "edge")
+            assert newest is not None
+            return {each.name: each.digest for each in releases.release_members(desk.session, newest.id)}
+
+
+@pytest.fixture
+def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
+    farm = SmallFarm.open(database, tmp_path)
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    with farm.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", "{}")
+    return ReleasingFarm(farm, Pipeline(farm.office, EDGE, tmp_path / "public", signer), signer)

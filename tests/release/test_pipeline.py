@@ -1,0 +1,146 @@
+"""The pipeline over real rows, blobs and keys: what is released, what is refused, and what a crash leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.database import jobs
+from farm.database.states import JobKind
+from farm.release.pipeline import Pipeline
+from farm.release.signer_client import SignerUnreachableError
+from tests.control.small_farm import recipe
+from tests.release.conftest import EDGE, ReleasingFarm
+
+if TYPE_CHECKING:
+    from farm.trust.release_index import Release
+
+WITH_TEST = "tests:\n  - name: {}\n    command: [/usr/bin/x]\n"
+
+
+def test_what_is_built_and_proven_is_released(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"), recipe("b", needs=("a",)))
+    status = releasing.settle()
+    assert status.newest is not None
+    assert status.newest.number == 1
+    assert set(releasing.released()) == {"a", "b"}
+    assert releasing.signer.signed == [1]
+
+
+def test_nothing_is_collected_while_builds_are_not_finished(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    assert releasing.advance() == "building"
+    assert releasing.status().latest is None
+
+
+def test_the_same_set_is_not_released_twice(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.settle()
+    assert releasing.advance() == "idle"
+    assert releasing.signer.signed == [1]
+
+
+def test_a_test_of_the_set_runs_once_and_its_verdict_is_kept(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a", more=WITH_TEST.format("of a")))
+    releasing.settle()
+    assert releasing.test_runs == ["of a"]
+    releasing.farm.submit(recipe("b", more=WITH_TEST.format("of b")))
+    releasing.settle()
+    assert releasing.test_runs == ["of a", "of b"]
+    assert releasing.signer.signed == [1, 2]
+
+
+def test_a_failing_test_refuses_the_set_with_an_excuse_and_leaves_the_channel(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.settle()
+    before = releasing.released()
+    releasing.farm.submit(recipe("b", more=WITH_TEST.format("of b")))
+    status = releasing.settle(failing=("of b",))
+    assert status.latest is not None
+    assert status.latest.candidate.state == "refused"
+    assert [(each.package, each.gate) for each in status.latest.excuses] == [("b", "tests")]
+    assert "it broke" in status.latest.excuses[0].reason
+    assert releasing.released() == before
+    assert releasing.advance() == "refused"
+
+
+def test_a_test_whose_needs_could_not_be_built_is_an_excuse(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("b"))
+    releasing.farm.fail(releasing.farm.claim())
+    releasing.farm.submit(recipe("a", more="tests:\n  - {name: t, command: [x], needs: [b]}\n"))
+    status = releasing.settle()
+    assert status.latest is not None
+    assert "'t' of a cannot be run: the set has no package 'b'" in status.latest.excuses[0].reason
+
+
+def test_an_unmet_requirement_refuses_the_set_by_name(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    lease = releasing.farm.claim()
+    releasing.farm.finish(lease, requires=("soname:libgone.so.1",))
+    status = releasing.settle()
+    assert status.latest is not None
+    assert [(each.package, each.gate) for each in status.latest.excuses] == [("a", "proof")]
+    assert "libgone.so.1" in status.latest.excuses[0].reason
+    assert status.newest is None
+
+
+def test_trouble_of_workers_is_no_verdict_until_it_has_come_three_times(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a", more=WITH_TEST.format("of a")))
+    releasing.farm.build_all_but_tests()
+    for _ in range(3):
+        assert releasing.advance() == "open"
+        releasing.farm.fail(releasing.farm.claim())  # code build-failed: not the test's own failure
+    assert releasing.advance() == "refused"
+    with releasing.farm.office.reading() as desk:
+        tests = [job for job in jobs.list_jobs(desk.session, limit=100) if job.kind is JobKind.TEST]
+    assert len(tests) == 3
+
+
+def test_a_signer_that_is_away_keeps_the_release_until_it_is_back(releasing: ReleasingFarm, tmp_path: object) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.farm.build_all_but_tests()
+    releasing.signer.away = True
+    with pytest.raises(SignerUnreachableError):
+        releasing.advance()
+    assert releasing.status().newest is None
+    # The process that knew of it is gone; another goes on from what the database says.
+    again = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
+    with pytest.raises(SignerUnreachableError):
+        again.advance()
+    releasing.signer.away = False
+    assert again.advance().state == "released"
+    assert releasing.signer.signed == [1]
+
+
+def test_a_release_that_was_signed_before_the_crash_is_not_made_twice(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.farm.build_all_but_tests()
+    sign = releasing.signer.sign
+
+    def sign_and_crash(release: Release) -> None:
+        sign(release)
+        raise KeyboardInterrupt
+
+    releasing.signer.sign = sign_and_crash  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        releasing.advance()
+    releasing.signer.sign = sign  # type: ignore[method-assign]
+    assert releasing.advance() == "released"
+    published = releasing.signer.repository.current("edge").release
+    assert published is not None
+    assert published.number == 1
+    assert releasing.advance() == "idle"
+
+
+def test_a_release_that_the_signer_refuses_is_taken_back_with_the_reason(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.signer.refuses = True
+    status = releasing.settle()
+    assert status.newest is None
+    assert status.latest is not None
+    assert status.latest.excuses[0].gate == "signer"
+    releasing.signer.refuses = False
+    releasing.farm.submit(recipe("a", flag="other"))
+    assert releasing.settle().newest is not None
+    assert releasing.signer.signed == [1]
