@@ -18,8 +18,8 @@ SETS = st.dictionaries(st.sampled_from(["bash", "grep", "jq", "zlib"]), st.sampl
 BLOB = BlobRef(ONE, 1)
 JQ = Package(
     digest=ONE, descriptor=BLOB, name="jq", version="1.7", revision=1, platform="linux/amd64", summary="",
-    licence="MIT", tree=ONE, archive=BLOB, manifest=BLOB, facts=BLOB, provenance=BLOB, plan=ONE, recipe=ONE, attempt_id=1,
-    built_by="one", built_at=datetime(2026, 1, 1, tzinfo=UTC),
+    licence="MIT", tree=ONE, archive=BLOB, manifest=BLOB, facts=BLOB, provenance=BLOB, plan=ONE, recipe=ONE,
+    attempt_id=1, built_by="one", built_at=datetime(2026, 1, 1, tzinfo=UTC),
 )  # fmt: skip
 
 
