@@ -25,7 +25,11 @@ TITLE = "tree to file digests, blob digest, canonical tar and zstd"
 MB = 1_000_000
 
 _PLAIN, _EQUAL = "tar, zstd -T0 -3", "equal work: sha256sum of all, tar, zstd -T0 -3, sha256sum"
-_GOALS = (Goal("farm", _EQUAL, 1.0), Goal("farm", _PLAIN, 1.2))
+_WHY = (
+    "the names in the archive hold the tree digest, so every file is hashed before the first is archived, and what"
+    " does not fit the memory for it is read and hashed again"
+)
+_GOALS = (Goal("farm", _EQUAL, 1.0, why=_WHY), Goal("farm", _PLAIN, 1.2, why=_WHY))
 _TAR = "tar --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner -cf - -C tree ."
 
 

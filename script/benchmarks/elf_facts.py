@@ -28,7 +28,7 @@ GOAL = Goal(
     "farm",
     "objdump -p -T",
     1.0,
-    why="each symbol becomes a Python value that lives on, where objdump prints a line and forgets it",
+    why="each name becomes a Python string that lives on, where objdump prints it and forgets it",
 )
 LIBRARIES = 500
 

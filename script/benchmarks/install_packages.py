@@ -30,6 +30,7 @@ TITLE = "install 50 packages of 30,000 files"
 PACKAGES, FILES, BYTES = 50, 600, 255_000_000
 
 _FLOOR, _XARGS = "tar -x of one plain tar (floor)", "tar -I zstd, xargs -P2"
+_WHY = "every header is read strictly, encoded again and compared, and every content hashed; tar believes what it reads"
 _UNPACK, _LINKS = "farm: verified unpacking", "farm: links, folded"
 
 
@@ -57,7 +58,7 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:
         before=lambda _: out.mkdir(),
         after=lambda: shutil.rmtree(out),
     )
-    goals = (Goal(_UNPACK, _XARGS, 1.0), Goal(_LINKS, _FLOOR, 0.2))
+    goals = (Goal(_UNPACK, _XARGS, 1.0, why=_WHY), Goal(_LINKS, _FLOOR, 0.2))
     forest = bench.forest()
     note = f"{len(forest.links):,} links and {len(forest.directories)} directories stand for all files of the packages."
     yield Table(f"{NUMBER}. {TITLE[0].upper()}{TITLE[1:]}", _FLOOR, tuple(measured), goals, note, processor=True)

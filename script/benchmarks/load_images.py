@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NUMBER = 11
 TITLE = "compose and load an image"
-COUNTS = (5, 20, 50)
+COUNTS, CHANGED_COUNT = (5, 20, 50), 20
 FILES, BYTES = 600, 5_100_000
 _SMALL_CHANGE = 20_000
 
@@ -43,8 +43,8 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:
     try:
         for count in COUNTS:
             yield _cold(images, packages[:count], rounds)
-        changed = _with_change(packages, most // 2, store, ground)
-        yield from _second(images, packages, changed, rounds)
+        before = packages[:CHANGED_COUNT]
+        yield from _second(images, before, _with_change(before, CHANGED_COUNT // 2, store, ground), rounds)
     finally:
         images.clear()
 

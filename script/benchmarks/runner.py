@@ -27,16 +27,11 @@ if TYPE_CHECKING:
 WORKLOADS = {1: "sandbox_start", 2: "capture_trees", 3: "install_packages", 8: "elf_facts", 11: "load_images"}
 """The modules by the number of their row in the list of workloads (docs/benchmarks.md)."""
 
-_VERSIONS = (
-    ("docker", "version", "--format", "Docker {{.Server.Version}}"),
-    ("bwrap", "--version"),
-    ("objdump", "--version"),
-    ("tar", "--version"),
-    ("zstd", "--version"),
-    ("dpkg-deb", "--version"),
-    ("pacman", "--version"),
-    ("ostree", "--version"),
+_PEERS = (
+    *("binutils", "bubblewrap", "coreutils", "docker-buildx", "docker.io", "dpkg", "ostree"),
+    *("pacman-package-manager", "tar", "zstd"),
 )
+"""The Debian packages whose versions are told."""
 
 
 class Workload(Protocol):
@@ -98,23 +93,20 @@ def _tables(row: int, rounds: int) -> Iterator[Table]:
 def conditions() -> str:
     """Say when and on what this ran: machine, load, and the versions of all that takes part."""
     cpus = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    commit = _first_line("git", "rev-parse", "--short", "HEAD")
+    commit = _output("git", "rev-parse", "--short", "HEAD")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"{len(cpus)} x {cpus[0] if cpus else platform.machine()}, {memory:.0f} GB, load {os.getloadavg()[0]:.1f}",
         f"Linux {platform.release()}, Python {platform.python_version()}, commit {commit}",
-        ", ".join(filter(None, (_first_line(*command) for command in _VERSIONS))),
+        _output("dpkg-query", "--show", "--showformat=${Package} ${Version}, ", *_PEERS).rstrip(", "),
     ]
     return "; ".join(lines)
 
 
-def _first_line(*command: str) -> str:
-    try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return ""
-    return next((line.strip(" .-*") for line in done.stdout.splitlines() if line.strip()), "")
+def _output(*command: str) -> str:
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout.strip()
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
