@@ -18,6 +18,7 @@ from farm.fileset import File, Link, Manifest
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.recipe import ChannelPolicy, Gate
 from tests.control.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ class StockedFarm:
 
     def candidate(self, channel: str, members: Sequence[Package]) -> int:
         with self.small.office.writing() as desk:
-            policy = canonical_json({"gates": [{"kind": "proof"}, {"kind": "tests"}]}).decode()
-            releases.ensure_channel(desk.session, channel, policy)
+            policy = ChannelPolicy(channel, (Gate("proof"), Gate("tests")))
+            releases.ensure_channel(desk.session, channel, canonical_json(policy.to_dict()).decode())
             digest = set_digest(each.digest for each in members)
             return releases.add_candidate(desk.session, channel, digest, members, trace="t", now=desk.now).id
 

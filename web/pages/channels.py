@@ -201,9 +201,9 @@ def _sentence(reason: str) -> str:
 
 
 def _policy(desk: Desk, name: str) -> list[str]:
-    """Return the gates of a channel's policy, in their order."""
+    """Return the gates of a channel's policy, as `ChannelPolicy.to_dict` spells it, in their order."""
     text = lookups.channel_policy(desk.session, name)
     if text is None:
         raise NotFoundError(f"There is no channel {name[:100]}.")
     gates = json.loads(text).get("gates", []) if text else []
-    return [str(gate["kind"]) if isinstance(gate, dict) else str(gate) for gate in gates]
+    return [str(gate["gate"]) for gate in gates]
