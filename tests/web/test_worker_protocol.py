@@ -141,6 +141,14 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused(
     assert not farm.office.blobs.has(digest)
 
 
+def test_a_blob_that_is_not_the_body_that_was_signed_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+    lease, digest = worker.claim(), Digest.of(b"content")
+    target = f"/api/v1/worker/attempts/{lease.attempt}/blobs/{digest}"
+    answer = httpx.put(farm.url + target, content=b"content", headers=_signed(worker, "PUT", target, b"other", lease))
+    assert answer.status_code == 401
+    assert not farm.office.blobs.has(digest)
+
+
 def test_a_blob_larger_than_allowed_is_refused(database: Database, tmp_path: Path) -> None:
     with running_farm(database, tmp_path, settings=WebSettings(blob_bytes=1000)) as farm:
         with farm.client() as client:
