@@ -55,8 +55,8 @@ class LoadableImage(Protocol):
 class ArchiveOf(Protocol):
     """Makes the archive of the image, leaving out the content of the layers `without`."""
 
-    def __call__(self, *, without: frozenset[Digest]) -> Iterable[bytes]:
-        """Give the archive in pieces."""
+    def __call__(self, *, without: frozenset[Digest], plain: bool) -> Iterable[bytes]:
+        """Give the archive in pieces; `plain` asks for uncompressed layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,15 @@ class ImageStore:
         if self._inspect(wanted):
             self._name(wanted, reference)
             return Loaded(wanted, 0)
+        # The zstd reader of Debian's engine (26.1.5) may still read a stream whose buffer was given to another, and
+        # panics then, and takes every container of the machine down. It gets nothing to decompress.
+        plain = not self._containerd
         known = frozenset() if self._containerd else present_layers(image.diff_ids, self._chains())
-        problem = self._send(archive(without=known))
+        problem = self._send(archive(without=known, plain=plain))
         if known and _MISSING_LAYER in problem:
             # An image was removed since its layers were looked up.
             known = frozenset()
-            problem = self._send(archive(without=known))
+            problem = self._send(archive(without=known, plain=plain))
         if problem:
             raise ImageLoadError(reference, problem)
         found = self._inspect(reference)

@@ -6,16 +6,19 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from farm.blobs import archive_chunks
 from farm.errors import FarmError
 from farm.fileset import ArchiveWriter, File
 from farm.names import Digest, canonical_json
 from farm.oci.image import MANIFEST, OciImage
+from farm.oci.layer import TAR_ZSTD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from farm.blobs import BlobStore
+    from farm.oci.layer import Layer
 
 _PIECE = 1 << 20
 _LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
@@ -38,31 +41,58 @@ class InvalidReferenceError(FarmError):
 
 
 def image_archive(
-    image: OciImage, store: BlobStore, *, reference: str = "", without: frozenset[Digest] = frozenset()
+    image: OciImage,
+    store: BlobStore,
+    *,
+    reference: str = "",
+    without: frozenset[Digest] = frozenset(),
+    plain: bool = False,
 ) -> Iterator[bytes]:
-    """Give a tar that is a docker-archive and, where nothing is left out, an OCI layout too.
+    """Give a tar that is a docker-archive and, where nothing is left out or unpacked, an OCI layout too.
 
     `reference` (`name:tag`) is what the image will be called. The layers whose diff_ids are in `without` are named
-    and not sent, for an engine that has them. Raises `InvalidReferenceError`, and what reading a blob raises.
+    and not sent, for an engine that has them. `plain` sends layers uncompressed, for an engine that had better not
+    decompress them itself. Raises `InvalidReferenceError`, and what reading a blob raises.
     """
     _check(reference)
-    sent = [layer.blob for layer in image.layers if layer.diff_id not in without]
-    documents = {"manifest.json": _docker_manifest(image, reference)}
-    blobs = [image.config, *dict.fromkeys(sent)]
-    if len(sent) == len(image.layers):
+    sent = [layer for layer in image.layers if layer.diff_id not in without]
+    documents = {"manifest.json": _docker_manifest(image, reference, plain=plain)}
+    if len(sent) == len(image.layers) and not plain:
         documents |= {"index.json": _index(image, reference), "oci-layout": _LAYOUT}
-        blobs.append(image.manifest)
+        sent_documents = [image.config, image.manifest]
+    else:
+        sent_documents = [image.config]
     writer = ArchiveWriter("")
     for name, document in documents.items():
         yield writer.header(File(name, len(document), Digest.of(document)))
         yield document + writer.padding(len(document))
-    for blob in blobs:
-        yield writer.header(File(_blob_path(blob.digest), blob.size, blob.digest))
-        with store.open(blob.digest) as stream:
-            while piece := stream.read(_PIECE):
-                yield piece
-        yield writer.padding(blob.size)
+    for blob in sent_documents:
+        yield from _member(writer, blob.digest, blob.size, _pieces(store, blob.digest))
+    for layer in {layer.diff_id: layer for layer in sent}.values():
+        if plain and layer.media_type == TAR_ZSTD:
+            # The size stands before the content: it is read twice rather than kept anywhere.
+            size = sum(len(piece) for piece in _plain_pieces(store, layer))
+            yield from _member(writer, layer.diff_id, size, _plain_pieces(store, layer))
+        else:
+            yield from _member(writer, layer.blob.digest, layer.blob.size, _pieces(store, layer.blob.digest))
     yield writer.trailer()
+
+
+def _member(writer: ArchiveWriter, digest: Digest, size: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield writer.header(File(_blob_path(digest), size, digest))
+    yield from pieces
+    yield writer.padding(size)
+
+
+def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
+    with store.open(digest) as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
+
+
+def _plain_pieces(store: BlobStore, layer: Layer) -> Iterator[bytes]:
+    with store.open(layer.blob.digest) as stream:
+        yield from archive_chunks(stream)
 
 
 def write_layout(image: OciImage, store: BlobStore, directory: Path, *, reference: str = "") -> None:
@@ -103,12 +133,15 @@ def _full_name(reference: str) -> str:
     return reference if "." in first or ":" in first or first == "localhost" else f"docker.io/{reference}"
 
 
-def _docker_manifest(image: OciImage, reference: str) -> bytes:
+def _docker_manifest(image: OciImage, reference: str, *, plain: bool) -> bytes:
+    def path(layer: Layer) -> str:
+        return _blob_path(layer.diff_id if plain and layer.media_type == TAR_ZSTD else layer.blob.digest)
+
     return canonical_json(
         [
             {
                 "Config": _blob_path(image.config.digest),
-                "Layers": [_blob_path(layer.blob.digest) for layer in image.layers],
+                "Layers": [path(layer) for layer in image.layers],
                 "RepoTags": [reference] if reference else None,
             }
         ]

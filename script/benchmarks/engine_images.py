@@ -66,8 +66,10 @@ class EngineImages:
         archive = partial(image_archive, image, self.store, reference=reference)
         ImageStore(self.client).load(image, partial(self._counted, archive), reference=reference)
 
-    def _counted(self, archive: partial[Iterator[bytes]], *, without: frozenset[Digest]) -> Iterable[bytes]:
-        for piece in archive(without=without):
+    def _counted(
+        self, archive: partial[Iterator[bytes]], *, without: frozenset[Digest], plain: bool
+    ) -> Iterable[bytes]:
+        for piece in archive(without=without, plain=plain):
             self.sent["farm"] += len(piece)
             yield piece
 

@@ -60,8 +60,8 @@ class Workbench:
         config = ImageConfig(Platform.parse("linux/amd64"), command=(command,))
         return image_from(composition(packages), [each.archive for each in packages], config, self.store)
 
-    def archive(self, image: OciImage, *, without: frozenset[Digest]) -> Iterable[bytes]:
-        data = b"".join(image_archive(image, self.store, reference=REFERENCE, without=without))
+    def archive(self, image: OciImage, *, without: frozenset[Digest], plain: bool) -> Iterable[bytes]:
+        data = b"".join(image_archive(image, self.store, reference=REFERENCE, without=without, plain=plain))
         self.sent.append(data)
         # In pieces, some of them empty.
         return (data[start : start + 10_000] for start in (0, len(data), *range(10_000, len(data), 10_000)))
@@ -139,8 +139,8 @@ def test_layers_that_vanish_meanwhile_are_sent_after_all(bench: Workbench, monke
 def test_an_error_in_the_body_of_a_good_answer_is_an_error(bench: Workbench) -> None:
     image = bench.image([bench.package("one")], "/usr/bin/one")
 
-    def broken(*, without: frozenset[Digest]) -> Iterable[bytes]:
-        del without
+    def broken(*, without: frozenset[Digest], plain: bool) -> Iterable[bytes]:
+        del without, plain
         data = b"".join(image_archive(image, bench.store, reference=REFERENCE))
         return [
             data.replace(b'"blobs/sha256/' + image.layers[0].blob.digest.hex.encode(), b'"blobs/sha256/' + b"0" * 64)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.blobs import BlobStore, CorruptBlobError
-from farm.names import Platform
+from farm.names import Digest, Platform
 from farm.oci.image import OciImage, image_from
 from farm.oci.image_archive import InvalidReferenceError, image_archive, write_layout
 from farm.oci.image_config import ImageConfig
@@ -121,3 +121,15 @@ def test_skopeo_reads_the_layout(image: OciImage, store: BlobStore, tmp_path: Pa
     command = ["skopeo", "inspect", "--raw", f"oci:{tmp_path}/layout:1"]
     manifest = subprocess.run(command, check=True, capture_output=True).stdout
     assert manifest == store.read(image.digest)
+
+
+def test_plain_layers_go_uncompressed_under_their_diff_ids(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+    packages = [package(store, "jq", {"bin/jq": b"jq"}), package(store, "bash", {"bin/bash": b"bash"})]
+    config = ImageConfig(Platform.parse("linux/amd64"))
+    image = image_from(composition(packages), [each.archive for each in packages], config, store)
+    found = members(b"".join(image_archive(image, store, plain=True)))
+    listed = json.loads(found["manifest.json"])[0]["Layers"]
+    assert listed == [f"blobs/sha256/{diff_id.hex}" for diff_id in image.diff_ids]
+    assert [Digest.of(found[path]) for path in listed] == list(image.diff_ids)
+    assert "index.json" not in found
