@@ -24,10 +24,10 @@ from farm.release.gates import (
     tests_gate,
 )
 from farm.release.members import MemberShelf
+from farm.release.ordered_tests import order_tests
 from farm.release.publication import PublicStore, make_release
 from farm.release.signer_client import SignerRefusedError
 from farm.release.status import has_unfinished_builds
-from farm.release.ordered_tests import order_tests
 from farm.release.verdicts import JobVerdicts
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from farm.database.releases import Candidate, ReleaseRecord
     from farm.plan import TestOrder
     from farm.recipe import ChannelPolicy, Gate
-    from farm.release.publication import Signer
     from farm.release.ordered_tests import Unrunnable
+    from farm.release.publication import Signer
     from farm.trust.release_index import Release
 
 
