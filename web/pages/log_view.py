@@ -50,7 +50,7 @@ class LogView:
 def log_view(logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: str, line: int | None) -> LogView:
     """Return the page that holds `line`; without one, where a reader wants to look first.
 
-    That is the end of a log that still grows, the first error of one that failed, and else the beginning.
+    That is the end of a log that still grows or broke off, the first error of one that failed, and else the beginning.
     `address` is that of the page, ready for `line=` to be added.
     """
     index = indexes.of(attempt.id)
@@ -59,7 +59,7 @@ def log_view(logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: 
     last_page = len(index.starts) - 1
     if line is not None:
         page = index.page_of(line)
-    elif live or attempt.state is AttemptState.LOST:
+    elif live or attempt.state in (AttemptState.LOST, AttemptState.RELEASED):
         page = last_page
     elif attempt.state is AttemptState.FAILED:
         page = index.page_of(first_error) if first_error else last_page
