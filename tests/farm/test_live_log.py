@@ -1,0 +1,64 @@
+"""In a real browser: a line of a real build's log is there while the step that printed it still sleeps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.web.test_browser import CHROMIUM, FLAGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.farm.running_farm import RunningFarm
+
+pytestmark = [pytest.mark.docker, pytest.mark.toolchain, pytest.mark.browser]
+
+SLEEPER = """\
+name: sleeper
+version: "1"
+summary: Says something, then sleeps
+license: 0BSD
+toolchain: c
+steps:
+  - run: |
+      echo "said before the sleep"
+      sleep 20
+      install -D --mode=0644 /dev/null "$DESTDIR/usr/share/sleeper/awake"
+"""
+
+
+def test_a_line_appears_while_its_step_still_sleeps(distribution: RunningFarm, tmp_path: Path) -> None:
+    (tmp_path / "sleeper").mkdir()
+    (tmp_path / "sleeper" / "recipe.yaml").write_text(SLEEPER)
+    submitted = distribution.run("submit", str(tmp_path / "sleeper"), "--json").done()
+    job = json.loads(submitted.output)["accepted"][0]["job"]["id"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = browser.new_page()
+            page.goto(f"{distribution.url}/jobs/{job}")
+            expect(page.get_by_text("said before the sleep").first).to_be_visible(timeout=120_000)
+            assert _containers(), "the build has ended before the page showed the line"
+            assert distribution.json("jobs", "--name", "sleeper")["jobs"][0]["state"] == "running"
+            deadline = time.monotonic() + 120
+            while distribution.json("jobs", "--name", "sleeper")["jobs"][0]["state"] == "running":
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+            # The container is gone; the log stays.
+            page.reload()
+            expect(page.get_by_text("said before the sleep").first).to_be_visible()
+        finally:
+            browser.close()
+
+
+def _containers() -> list[str]:
+    listed = subprocess.run(
+        ["docker", "ps", "-q", "--filter", "label=farm"], capture_output=True, text=True, check=True
+    )
+    return listed.stdout.split()
