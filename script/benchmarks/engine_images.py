@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = "farm-bench"
 _LABEL = "farm-bench"
+_CLEARING_SECONDS = 10
 _CONTEXT = re.compile(r"(?:transferring context:|Sending build context to Docker daemon) +([0-9.]+)([kMG]?B)")
 _UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
@@ -50,7 +52,7 @@ class EngineImages:
     _build_cache: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        self._build_cache = frozenset(self._build_records())
+        self._build_cache = self._build_records()
 
     def compose(self, packages: Sequence[SamplePackage]) -> OciImage:
         """Compose the packages to an image in the store."""
@@ -131,14 +133,20 @@ class EngineImages:
         # By the label, for an image that was replaced or a build that was interrupted has no name.
         for image in self.client.images(filters={"label": _LABEL}, quiet=True):
             self.client.remove_image(image, force=True)
-        for record in set(self._build_records()) - self._build_cache:
-            # One by one, for the engine takes no two ids at once; a record goes with the one it depends on.
-            self.client.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type]  # the stubs lack it
+        self._clear_build_cache()
         for name in ("layers", "context"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
 
-    def _build_records(self) -> list[str]:
-        return [record["ID"] for record in self.client.df()["BuildCache"] or ()]
+    def _clear_build_cache(self) -> None:
+        # Records of a build that was interrupted are in use until the engine has noticed.
+        end = time.monotonic() + _CLEARING_SECONDS
+        while (left := self._build_records() - self._build_cache) and time.monotonic() < end:
+            for record in left:
+                # One by one, for the engine takes no two ids at once; a record goes with the one it depends on.
+                self.client.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type]  # the stubs lack it
+
+    def _build_records(self) -> frozenset[str]:
+        return frozenset(record["ID"] for record in self.client.df()["BuildCache"] or ())
 
     def _work(self, name: str) -> Path:
         work = self.directory / name
