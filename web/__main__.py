@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         port=options.port,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
         server_header=False,
-        log_level="info",
+        log_level="warning",
     )
     return 0
 

@@ -6,6 +6,8 @@ events, no results. A message that comes twice, late or never changes nothing.
 
 from __future__ import annotations
 
+import logging
+
 from celery import Celery
 from kombu import Queue
 
@@ -58,5 +60,11 @@ def worker_arguments(name: str, queue: str, *, concurrency: int) -> list[str]:
         "--without-gossip",
         "--without-mingle",
         "--without-heartbeat",
-        "--loglevel=INFO",
+        "--loglevel=WARNING",
     ]
+
+
+def log_to_stderr() -> None:
+    """Let this process say on standard error what the farm does; of libraries only what goes wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("farm").setLevel(logging.INFO)

@@ -20,7 +20,7 @@ from farm.api.worker_client import WorkerClient
 from farm.engine.janitor import Janitor
 from farm.engine.sandbox import connect
 from farm.errors import FarmError
-from workers.broker import BUILD_QUEUE, celery_app, worker_arguments
+from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, worker_arguments
 from workers.build_desk import BuildDesk
 from workers.build_settings import BuildSettings
 from workers.workshop import load_worker_key, open_workshop
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.build", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="JSON file, see workers.build_settings")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     try:
         run(BuildSettings.read(options.settings))
     except FarmError as error:

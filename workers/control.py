@@ -24,7 +24,7 @@ from farm.names import canonical_json
 from farm.recipe import load_tree
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
-from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, worker_arguments
+from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, worker_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.control.settings")
     parser.add_argument("--name", default="control")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     try:
         settings = FarmSettings.read(options.settings)
         files = read_recipe_directory(settings.recipes)

@@ -226,7 +226,7 @@ class LocalBuilds:
     def _dependencies(self, recipe: Recipe) -> tuple[BuiltPackage, ...]:
         packages = {
             package.descriptor.name.short: package
-            for need in self._graph.needs[recipe.name]
+            for need in self._graph.needed_for(self._graph.needs[recipe.name])
             for package in self._outcomes[need].packages
         }
         members = [self._member(package) for package in packages.values()]

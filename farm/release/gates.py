@@ -51,13 +51,13 @@ def proof_gate(candidate: PackageSet, changed: Collection[str]) -> GateOutcome:
     """Prove the set. Each problem is laid at the door of the changed packages in it, or of all when none changed."""
     proof = prove(candidate)
     if proof.holds:
-        return GateOutcome(PASSED, f"{len(candidate)} packages proven: no missing symbol, no conflict")
+        return GateOutcome(PASSED, f"{_counted(len(candidate), 'package')} proven: no missing symbol, no conflict")
     excuses = tuple(
         Excuse(name, "proof", problem.message)
         for problem in proof.problems
         for name in _blamed(problem, candidate, changed)
     )
-    return GateOutcome(FAILED, f"{len(proof.problems)} problems", excuses)
+    return GateOutcome(FAILED, _counted(len(proof.problems), "problem"), excuses)
 
 
 def tests_gate(orders: Iterable[tuple[str, TestOrder | Unrunnable]], verdicts: Verdicts) -> GateOutcome:
@@ -80,10 +80,10 @@ def tests_gate(orders: Iterable[tuple[str, TestOrder | Unrunnable]], verdicts: V
             reason = f"test {order.test.name!r} of {package} failed in job {verdict.job}: {verdict.message}"
             excuses.append(Excuse(package, "tests", reason))
     if waiting:
-        return GateOutcome(PENDING, f"{total - waiting} of {total} tests done")
+        return GateOutcome(PENDING, f"{total - waiting} of {_counted(total, 'test')} done")
     if excuses:
-        return GateOutcome(FAILED, f"{len(excuses)} of {total} tests failed", tuple(excuses))
-    return GateOutcome(PASSED, f"{total} tests passed")
+        return GateOutcome(FAILED, f"{len(excuses)} of {_counted(total, 'test')} failed", tuple(excuses))
+    return GateOutcome(PASSED, f"{_counted(total, 'test')} passed")
 
 
 def changed_names(candidate: Mapping[str, Digest], base: Mapping[str, Digest]) -> set[str]:
@@ -111,3 +111,7 @@ def _blamed(problem: Problem, candidate: PackageSet, changed: Collection[str]) -
     labels = set(problem.labels)
     involved = [name for name, member in candidate.members.items() if member.label in labels]
     return [name for name in involved if name in changed] or involved
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
