@@ -1,0 +1,69 @@
+"""Farms for scenarios: one that can only read recipes, and one that can build."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.cli.settings import Settings
+from farm.engine.mounts import unmount_below
+from tests.scenarios.farm import Farm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Farm:
+    return Farm(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, toolchain: dict[str, Path]) -> Iterator[Farm]:
+    farm = Farm(tmp_path_factory.mktemp("farm"), toolchain=toolchain).recipe("good")
+    assert "built good" in farm.run("build", "good").done().message
+    yield farm
+    unmount_below(farm.root)  # after a test that failed: what removes the directory must not go through a mount
+
+
+@pytest.fixture
+def farm(built: Farm) -> Farm:
+    """A farm that has built the package `good`, and whose recipes are that one only."""
+    return built.reset().recipe("good")
+
+
+@pytest.fixture(scope="session")
+def toolchain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """This host's own toolchain `c`, made if it is missing: what a farm has to link to in order to share it."""
+    host = Settings.from_environment().host
+    preparing = Farm(tmp_path_factory.mktemp("toolchain")).setting(HOME=os.environ["HOME"], FARM_HOST=str(host))
+    tree = preparing.run("toolchain", "prepare", "c", seconds=600).done().output.split()[1]
+    records = [json.loads(path.read_bytes()) for path in (host / "toolchains").glob("c-*.json")]
+    record = next(each for each in records if each["tree"] == tree)
+    blobs = [Path("blobs", "sha256", digest[7:9], digest[9:]) for digest in (tree, record["archive"]["digest"])]
+    return {str(place): host / place for place in (Path("toolchains"), *blobs)}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server that has `x-1.tar.gz`."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "x-1.tar.gz").write_bytes(b"other bytes than the recipe names\n")
+    handler = partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass

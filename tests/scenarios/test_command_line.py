@@ -1,0 +1,77 @@
+"""The command itself: what it says to someone who does not know it, to a pipe, and to a program."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.scenarios.farm import Farm
+
+
+def test_without_arguments_it_shows_how_to_begin(tree: Farm) -> None:
+    said = tree.run().refused("no-arguments", status=2)
+    assert said.output == ""
+
+
+@pytest.mark.parametrize(
+    ("case", "arguments"),
+    [
+        ("misspelt-verb", ("biuld", "jq")),
+        ("misspelt-verb-of-a-group", ("image", "bild")),
+        ("misspelt-option", ("build", "jq", "--verbos")),
+        ("build-nothing", ("build",)),
+        ("build-all-and-one", ("build", "jq", "--all")),
+        ("install-without-a-root", ("install", "jq")),
+        ("unknown-toolchain-name", ("toolchain", "prepare", "cc")),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_is_right(tree: Farm, case: str, arguments: tuple[str, ...]) -> None:
+    tree.run(*arguments).refused(case, status=2)
+
+
+def test_a_fingerprint_that_is_none_is_refused(tree: Farm) -> None:
+    tree.run("subscribe", "/nowhere", "edge", "--fingerprint", "abc").refused("not-a-fingerprint")
+
+
+def test_every_verb_explains_itself_with_an_example(tree: Farm) -> None:
+    verbs = [line.split()[0] for line in commands(tree.run("--help").done().output)]
+    assert {"build", "install", "up"} < set(verbs)
+    for verb in verbs:
+        said = tree.run(verb, "--help").done().output
+        groups = [line.split()[0] for line in commands(said)]
+        for text in [tree.run(verb, each, "--help").done().output for each in groups] or [said]:
+            assert "Example" in text, text
+
+
+def test_toolchains_are_listed_for_programs(tree: Farm) -> None:
+    (listed,) = tree.json("toolchain", "list")
+    assert listed["name"] == "c"
+    assert listed["lock"].startswith("sha256:")
+
+
+@pytest.mark.docker
+@pytest.mark.toolchain
+def test_a_build_tells_programs_and_pipes_what_it_made(farm: Farm) -> None:
+    (built,) = farm.json("build", "good")
+    assert built["descriptor"]["name"] == "dist.example.org/good"
+    plan = json.loads(farm.run("plan", "good").done().output)
+    assert plan["name"] == "dist.example.org/good"
+    said = farm.run("build", "good", "--verbose").done()
+    assert said.output.split()[:4] == ["PACKAGE", "VERSION", "SIZE", "TREE"]
+    assert "\x1b" not in said.output + said.message
+
+
+@pytest.mark.docker
+@pytest.mark.toolchain
+def test_what_a_build_prints_cannot_move_the_terminal(farm: Farm) -> None:
+    said = farm.recipe("x", run=r"printf '\033]0;title\007\033[31mred\n'; exit 3").run("build", "x", "--verbose")
+    said.refused("escapes-in-a-log")
+
+
+def commands(text: str) -> list[str]:
+    """Return the lines of the help's list of commands that begin one."""
+    listed = text.partition("Commands:\n")[2].splitlines()
+    return [line for line in listed if line.startswith("  ") and line[2] != " "]
