@@ -44,7 +44,7 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:
         for count in COUNTS:
             yield _cold(images, packages[:count], rounds)
         before = packages[:CHANGED_COUNT]
-        yield from _second(images, before, _with_change(before, CHANGED_COUNT // 2, store, ground), rounds)
+        yield from _second(images, before, _with_change(before, store, ground), rounds)
     finally:
         images.clear()
 
@@ -109,10 +109,9 @@ def _contenders(images: EngineImages, packages: Sequence[SamplePackage]) -> Mapp
     }
 
 
-def _with_change(
-    packages: Sequence[SamplePackage], index: int, store: BlobStore, ground: Ground
-) -> Sequence[SamplePackage]:
-    """Return the packages with one file of one of them longer by a line."""
+def _with_change(packages: Sequence[SamplePackage], store: BlobStore, ground: Ground) -> Sequence[SamplePackage]:
+    """Return the packages with one file longer by a line in the one that is neither large nor small."""
+    index = packages.index(sorted(packages, key=lambda package: package.archive.content_bytes)[len(packages) // 2])
     name = packages[index].name
     tree = ground.directory / "changed" / name
     shutil.copytree(packages[index].tree, tree)

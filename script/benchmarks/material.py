@@ -63,16 +63,13 @@ class SamplePackage:
 def write_packages(
     directory: Path, store: BlobStore, quarry: bytes, *, count: int, files: int, total: int
 ) -> list[SamplePackage]:
-    """Make `count` packages of `files` files each, of `total` bytes together, captured into a store.
-
-    Half of the bytes of a package are in its few programs and libraries, as is common.
-    """
+    """Make `count` packages of `files` files each, of `total` bytes together, captured into a store; some are large."""
     packages = []
-    for number in range(count):
+    for number, size in enumerate(_spread(count, total, _SEED)):
         name = f"sample{number:02}"
         start = number * (len(quarry) // count)
         part = quarry[start:] + quarry[:start]
-        _write(directory / name, list(_package_paths(name, files)), part, total=total // count, seed=number)
+        _write(directory / name, list(_package_paths(name, files)), part, total=size, seed=number)
         packages.append(capture_package(directory / name, store))
     return packages
 
@@ -116,16 +113,21 @@ def _package_paths(name: str, count: int) -> Iterator[str]:
 
 
 def _write(directory: Path, paths: Sequence[str], quarry: bytes, *, total: int, seed: int = 0) -> None:
-    """Write files of `total` bytes together, whose sizes are spread log-normally."""
-    spread = random.Random(_SEED + seed)  # noqa: S311  # the same trees on every run
-    weights = [spread.lognormvariate(0, 1.5) for _ in paths]
-    scale = total / sum(weights)
-    for path, piece in zip(paths, _cut(quarry, [int(weight * scale) for weight in weights]), strict=True):
+    """Write files of `total` bytes together."""
+    for path, piece in zip(paths, _cut(quarry, _spread(len(paths), total, seed)), strict=True):
         place = directory / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(piece)
         if path.startswith("bin/"):
             place.chmod(0o755)
+
+
+def _spread(count: int, total: int, seed: int) -> list[int]:
+    """Divide `total` into sizes that are spread as those of real files: log-normally, the same for the same seed."""
+    numbers = random.Random(seed)  # noqa: S311  # the same on every run
+    weights = [numbers.lognormvariate(0, 1.5) for _ in range(count)]
+    scale = total / sum(weights)
+    return [int(weight * scale) for weight in weights]
 
 
 def _cut(quarry: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
