@@ -27,28 +27,13 @@ def install(packages: tuple[str, ...], root: Path, channel: str) -> None:
       chroot /srv/tools jq -n '1+1'
     """
     from farm.cli.progress import downloads
-    from farm.client.generations import Generation, Root, describe_packages
-    from farm.client.host import composition_of
+    from farm.client.generations import Root
+    from farm.client.installation import install as install_packages
 
-    host, place = open_host(Settings.from_environment()), Root(root.absolute())
+    host = open_host(Settings.from_environment())
     catalogue = host.catalogue(channel)
-    before = place.current()
-    asked = tuple(sorted({*packages, *(before.asked if before else ())}))
-    verified = catalogue.verified(asked)
-    composition = composition_of(verified)
-    with downloads(sum(each.entry.archive.size for each in verified)) as progress:
-        unpacked = host.unpack(catalogue, verified, progress)
-    release = catalogue.release
-    wanted = Generation(
-        number=0,
-        distribution=release.distribution,
-        channel=release.channel,
-        release=release.number,
-        package_set=release.package_set,
-        asked=asked,
-        packages=describe_packages([(each.descriptor.digest, each.store) for each in verified]),
-    )
-    state = place.install(wanted, composition.forest, unpacked)
+    with downloads(sum(each.archive.size for each in catalogue.closure(packages))) as progress:
+        state = install_packages(host, catalogue, Root(root.absolute()), packages, progress)
     click.echo(
         f"{root}: generation {state.number}, {len(state.packages)} packages from release {state.release} of "
         f"{state.distribution}/{state.channel}"

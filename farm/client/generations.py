@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from farm.errors import FarmError
 from farm.trust.repository import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from farm.fileset import Forest
 
@@ -111,15 +111,7 @@ class Root:
             for store, unpacked in packages.items():
                 self._bring(store, unpacked)
             number = self._next_number()
-            state = Generation(
-                number=number,
-                distribution=generation.distribution,
-                channel=generation.channel,
-                release=generation.release,
-                package_set=generation.package_set,
-                asked=generation.asked,
-                packages=generation.packages,
-            )
+            state = replace(generation, number=number)
             self._write_generation(state, forest)
             temporary = self._own / f".current.{secrets.token_hex(8)}"
             temporary.symlink_to(f"generations/{number}")
@@ -196,8 +188,3 @@ def _link_or_copy(source: str, destination: str) -> str:
     except OSError:
         shutil.copy2(source, destination, follow_symlinks=False)
     return destination
-
-
-def describe_packages(stores: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return descriptor digests with store names, in the order in which a generation lists them."""
-    return tuple(sorted(stores, key=lambda each: each[1]))
