@@ -149,13 +149,13 @@ class LocalBuilds:
             recipe = self._tree.recipes[name]
             own = [package.descriptor for package in self._outcomes[name].packages]
             roots = [each.name.short for each in own if each.name.short in (name, f"{name}-tests")]
-            for test in recipe.tests:
+            for place, test in enumerate(recipe.tests, 1):
                 packages = tuple(each.as_dependency() for each in self._closed([*roots, *test.needs]))
                 order = TestOrder(test, own[0].digest, packages, recipe.limits)
                 with self._attempt() as attempt:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
                 if not outcome.passed:
-                    log = self._state.write_log(f"{name}-test", outcome.log)
+                    log = self._state.write_log(f"{name}-test-{place}", outcome.log)
                     outcome = replace(outcome, message=f"{outcome.message}; its log is {log}")
                 yield name, test.name, outcome
 

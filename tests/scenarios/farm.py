@@ -118,7 +118,7 @@ class Farm:
         return self
 
     def numbering_digests(self) -> Farm:
-        """Write `sha256:1`, `sha256:2` … for the digests of a message: of what random keys sign, of compressed blobs."""
+        """Write `sha256:1`, `sha256:2` … for digests in messages: of what random keys sign, of compressed blobs."""
         self._numbers_digests = True
         return self
 

@@ -66,6 +66,32 @@ def test_a_build_tells_programs_and_pipes_what_it_made(farm: Farm) -> None:
 
 @pytest.mark.docker
 @pytest.mark.toolchain
+def test_a_failed_package_test_says_why_and_where_its_log_is(farm: Farm) -> None:
+    tests = "tests:\n  - {name: it runs, command: [/usr/bin/absent], prints: hello}\n"
+    said = farm.recipe("x", tests).run("test", "x")
+    assert said.status == 1
+    assert said.output == (
+        "FAILED x: it runs\n"
+        f"       it ended with status 127, not 0; its log is {farm.state}/logs/x-test-1.log\n"
+        "0 passed, 1 failed\n"
+    )
+    assert "/usr/bin/absent" in (farm.state / "logs" / "x-test-1.log").read_text()
+
+
+@pytest.mark.docker
+@pytest.mark.toolchain
+def test_a_state_that_cannot_be_written_is_named(farm: Farm) -> None:
+    farm.setting(FARM_STATE="/proc/farm").run("build", "good").refused("state-that-cannot-be-written")
+
+
+@pytest.mark.docker
+@pytest.mark.toolchain
+def test_a_network_that_is_none_is_refused(farm: Farm) -> None:
+    farm.setting(FARM_ALLOWED_NETWORKS="10.0.0.0/8, here").run("build", "good").refused("not-a-network", status=2)
+
+
+@pytest.mark.docker
+@pytest.mark.toolchain
 def test_what_a_build_prints_cannot_move_the_terminal(farm: Farm) -> None:
     said = farm.recipe("x", run=r"printf '\033]0;title\007\033[31mred\n'; exit 3").run("build", "x", "--verbose")
     said.refused("escapes-in-a-log")
