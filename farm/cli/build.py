@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.building.local import LocalBuilds
-    from farm.engine.address_guard import AddressGuard
     from farm.engine.log_record import LogRecord
 
 names_argument = click.argument("names", nargs=-1)
@@ -149,6 +148,7 @@ def local_builds(recipes: Path | None, *, verbose: bool = False) -> Iterator[tup
     from farm.building.local_state import LocalState
     from farm.building.recipe_directory import read_recipe_directory
     from farm.cli.progress import building
+    from farm.engine.address_guard import AddressGuard
     from farm.engine.source_download import DownloadPolicy
     from farm.names import Platform
     from farm.recipe import load_tree
@@ -168,7 +168,7 @@ def local_builds(recipes: Path | None, *, verbose: bool = False) -> Iterator[tup
             LocalState(settings.state, settings.host),
             platform=Platform("linux", "amd64"),
             docker=settings.docker,
-            policy=DownloadPolicy(guard=_guard(settings)),
+            policy=DownloadPolicy(guard=AddressGuard.of(settings.allowed_networks)),
             reports=reports,
         )
         yield builds, tuple(tree.recipes)
@@ -178,15 +178,6 @@ def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) ->
     if everything == bool(names):
         raise click.UsageError("Name packages, or say --all.")
     return every if everything else names
-
-
-def _guard(settings: Settings) -> AddressGuard:
-    from farm.engine.address_guard import AddressGuard
-
-    try:
-        return AddressGuard.of(settings.allowed_networks)
-    except ValueError as error:
-        raise click.UsageError(f"FARM_ALLOWED_NETWORKS: {error}. Write networks as 10.0.0.0/8.") from error
 
 
 def _print_line(record: LogRecord) -> None:

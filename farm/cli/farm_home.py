@@ -24,12 +24,17 @@ _TOKEN_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class FarmHome:
-    """Paths below the farm's directory `root`, and the address that it will answer at."""
+    """Paths below the farm's directory `root`, the address that it will answer at, and what its workers may reach.
+
+    An empty `docker` is the machine's own engine; `allowed_networks` are private networks of sources.
+    """
 
     root: Path
     host: Path
     port: int
     database_url: str = ""
+    docker: str = ""
+    allowed_networks: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -132,7 +137,8 @@ def _worker_settings(home: FarmHome, number: int, broker: str, suite: str) -> di
         "toolchains": str(home.host / "toolchains"),
         "attempts": str(home.host / "attempts"),
         "suite": suite,
-        "docker": os.environ.get("DOCKER_HOST", ""),
+        "docker": home.docker,
+        "allowed_networks": list(home.allowed_networks),
         "jobs": os.cpu_count() or 1,
     }
 

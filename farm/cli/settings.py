@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
+
+import click
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,7 @@ class Settings:
 
     `host` is what all farms on this machine share because it is verified by digest: toolchains, sources, unpacked
     packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
-    commas) are private networks that local builds may fetch sources from.
+    commas) are private networks that builds may fetch sources from.
     """
 
     state: Path
@@ -26,7 +29,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read the environment; defaults follow the XDG base directory specification."""
+        """Read the environment; defaults follow the XDG base directory specification. Wrong use when it is wrong."""
         xdg_state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         home = Path(xdg_state) / "farm"
         return cls(
@@ -36,7 +39,15 @@ class Settings:
             url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
             token=os.environ.get("FARM_TOKEN", ""),
             docker=os.environ.get("DOCKER_HOST", ""),
-            allowed_networks=tuple(
-                filter(None, os.environ.get("FARM_ALLOWED_NETWORKS", "").replace(" ", "").split(","))
-            ),
+            allowed_networks=_networks(os.environ.get("FARM_ALLOWED_NETWORKS", "")),
         )
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    networks = tuple(each.strip() for each in text.split(",") if each.strip())
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise click.UsageError(f"FARM_ALLOWED_NETWORKS: {error}. Write networks as 10.0.0.0/8.") from error
+    return networks

@@ -49,7 +49,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str)
 
     settings = Settings.from_environment()
     tree = read_tree(recipes)
-    home = FarmHome(settings.state, settings.host, port, database)
+    home = FarmHome(settings.state, settings.host, port, database, settings.docker, settings.allowed_networks)
     _refuse_taken(port)
     found(home, tree, recipes or settings.recipes, prepare_toolchains(tree, settings), workers, vary=vary)
     stop = threading.Event()

@@ -34,7 +34,10 @@ EXCESSIVE = {
         'mkdir -p "$DESTDIR/usr/share/x"; head -c 3000000 /dev/zero >"$DESTDIR/usr/share/x/big" || true',
     ),
     "log": ("limits: {log-mb: 1}", "yes 'a line that is said again and again'"),
-    "processes": ("limits: {processes: 16}", "for i in $(seq 100); do sleep 60 & done; wait"),
+    "processes": (
+        "limits: {processes: 16}",
+        r"printf 'all: %s\n%%:\n\t@sleep 2\n' \"$(echo job{1..50})\" >Makefile; make -j50",
+    ),
 }
 UNUSABLE = {
     "device": 'mkdir -p "$DESTDIR/usr/share/x"; mknod "$DESTDIR/usr/share/x/null" c 0 0',
