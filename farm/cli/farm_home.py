@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from securesystemslib.signer import Key
+
     from farm.engine.toolchain import Toolchain
     from farm.recipe import RecipeTree
 
@@ -118,11 +120,7 @@ def found(
         own = _worker_settings(home, number, broker, suites[0] if suites else "")
         _write(folder / "settings.json", own | (_variation(number) if vary else {}))
     keys = _worker_keys(home, workers)
-    if not (home.public / "metadata" / "timestamp.json").exists():
-        from farm.trust.ceremony import found_repository
-
-        builders = [key.public_key for key in keys.values()]
-        found_repository(home.public, home.root / "keys", sorted(tree.channels), builders, datetime.now(UTC))
+    _sign_builders(home, sorted(tree.channels), [key.public_key for key in keys.values()])
     _admit(home, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
 
 
@@ -152,6 +150,18 @@ def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
     from farm.trust.keys import load_or_create_key
 
     return {f"worker-{n}": load_or_create_key(home.worker(n) / "key") for n in range(1, workers + 1)}
+
+
+def _sign_builders(home: FarmHome, channels: Sequence[str], builders: Sequence[Key]) -> None:
+    """Hold the first ceremony, or bring the signed list of builders up to the workers that there are now."""
+    from farm.trust.ceremony import allow_more_builders, found_repository
+    from farm.trust.repository import Repository
+
+    repository, keys = Repository(home.public), home.root / "keys"
+    if repository.exists():
+        allow_more_builders(repository, keys, builders, datetime.now(UTC))
+    else:
+        found_repository(home.public, keys, channels, builders, datetime.now(UTC))
 
 
 def _admit(home: FarmHome, keys: dict[str, str]) -> None:

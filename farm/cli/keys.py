@@ -37,6 +37,29 @@ def init(repository: Path, folder: Path, channels: tuple[str, ...], builders: tu
     click.echo(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
 
 
+@keys.command("allow")
+@click.option("--repository", required=True, type=click.Path(path_type=Path), help="The published directory.")
+@click.option("--keys", "folder", required=True, type=click.Path(path_type=Path), help="Where all the keys are now.")
+@click.argument("builders", nargs=-1, required=True, type=click.Path(path_type=Path))
+def allow(repository: Path, folder: Path, builders: tuple[Path, ...]) -> None:
+    """Let clients accept what the workers with the keys BUILDERS (their .pub files) build, beside those of before.
+
+    Needs the offline key of targets in KEYS/offline, and the online keys.
+
+    \b
+    Example:
+      farm keys allow --repository public --keys keys worker-3/key.pub
+    """
+    from farm.trust.ceremony import allow_more_builders
+    from farm.trust.keys import load_public_key
+    from farm.trust.repository import Repository
+
+    added = allow_more_builders(
+        Repository(repository), folder, [load_public_key(path) for path in builders], datetime.now(UTC)
+    )
+    click.echo(f"{added} builders added")
+
+
 @keys.command("new")
 @click.argument("path", type=click.Path(path_type=Path))
 def new(path: Path) -> None:

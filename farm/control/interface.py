@@ -22,7 +22,6 @@ def _visible(desk: Desk, package: Package) -> dict[str, object]:
     facts = desk.packages.member(package).facts
     manifest = Manifest.from_json(desk.blobs.read(package.tree))
     copied = {*facts.headers, *facts.static_libraries}
-    [each for each in manifest.entries if isinstance(each, File) and each.path in copied]
     return {
         "package": package.name,
         "copied": {

@@ -77,6 +77,19 @@ def found_repository(
     return Founded(Digest.of(root_metadata), offline, online)
 
 
+def allow_more_builders(repository: Repository, keys: Path, builders: Sequence[Key], now: datetime) -> int:
+    """Add builders to the signed list; return how many were new. Needs the key of targets below `keys`/offline.
+
+    Raises `KeyFileError`, `RepositoryStateError`.
+    """
+    known = repository.builders()
+    new = [key for key in builders if key.keyid not in known]
+    if new:
+        signers = {"targets": load_key(keys / "offline" / "targets"), **online_signers(keys / "online")}
+        repository.allow_builders(builders_document([*known.values(), *new]), signers, now)
+    return len(new)
+
+
 def online_signers(folder: Path) -> roles.Signers:
     """Read the online keys of a signer process: every private key in `folder`, by role name."""
     return {path.name: load_key(path) for path in sorted(folder.iterdir()) if path.suffix != ".pub"}

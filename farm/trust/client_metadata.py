@@ -134,12 +134,14 @@ _TELL_THE_OWNER = "Nothing was changed. Tell the owner of the channel; try anoth
 
 
 def _refusal(channel: str, fetcher: _Fetcher, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
-    what = f"the metadata of channel {channel} is refused at {fetcher.last}: {error}"
+    refused = f"the metadata of channel {channel} is refused"
+    what = f"{refused} at {fetcher.last}: {error}"
     match error:
         case tuf_errors.ExpiredMetadataError():
+            # Noticed only when the next file has been fetched: the error names the right one itself.
             return UntrustedMetadataError(
                 "expired",
-                f"{what}{_since(fetcher.content, error)}",
+                f"{refused}: {error}{_since(fetcher.content, error)}",
                 "The mirror is stale, or this machine's clock is ahead. What is installed goes on working.",
             )
         case tuf_errors.UnsignedMetadataError():

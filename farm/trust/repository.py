@@ -1,4 +1,4 @@
-"""A published repository on disk, and the two acts of its publisher: a release, and a fresh timestamp.
+"""A published repository on disk, and the acts of its publisher: a release, a fresh timestamp, the list of builders.
 
 Metadata is written in the one order that never shows a client an inconsistent state: the channel's role, then
 snapshot, then timestamp, each to a temporary name, flushed, and renamed. What is current is read by the same chain
@@ -102,9 +102,8 @@ class Repository:
 
     def builders(self) -> dict[str, Key]:
         """Return the builders that the top-level targets role allows, by key id; raises `RepositoryStateError`."""
+        _, snapshot = self._chain()
         try:
-            timestamp = self._read("timestamp.json", Timestamp)
-            snapshot = self._read(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot)
             targets = self._read(f"{snapshot.meta['targets.json'].version}.targets.json", Targets)
             target = targets.targets[BUILDERS_TARGET]
             content = (self.root / TARGETS / f"{target.hashes['sha256']}.{BUILDERS_TARGET}").read_bytes()
@@ -136,17 +135,49 @@ class Repository:
             self._renew(published.timestamp, "timestamp", signers, now)
 
     def refresh_timestamp(self, signers: Signers, now: datetime) -> None:
-        """Sign the timestamp anew, and the snapshot too when it has lived half its time. Raises as `current`."""
+        """Sign the timestamp anew; and the channels and the snapshot too, when they have lived half their time.
+
+        Raises as `current`.
+        """
         with self._lock():
-            try:
-                timestamp = self._read("timestamp.json", Timestamp)
-                snapshot = self._read(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot)
-            except (OSError, RepositoryError, ValueError) as error:
-                raise RepositoryStateError(f"cannot read the repository in {self.root}: {error}") from error
-            if snapshot.expires - now < lifetime("snapshot") / 2:
+            timestamp, snapshot = self._chain()
+            renewed = False
+            for role in sorted(signers.keys() & {name.removesuffix(".json") for name in snapshot.meta}):
+                document = self._read(f"{snapshot.meta[f'{role}.json'].version}.{role}.json", Targets)
+                if document.expires - now < lifetime(role) / 2:
+                    self._renew(document, role, signers, now)
+                    snapshot.meta[f"{role}.json"] = MetaFile(document.version)
+                    renewed = True
+            if renewed or snapshot.expires - now < lifetime("snapshot") / 2:
                 self._renew(snapshot, "snapshot", signers, now)
                 timestamp.snapshot_meta = MetaFile(snapshot.version)
             self._renew(timestamp, "timestamp", signers, now)
+
+    def allow_builders(self, document: bytes, signers: Signers, now: datetime) -> bool:
+        """Make `document` the list of builders that clients accept; False when it is that already.
+
+        `signers` are those of targets (offline), snapshot and timestamp. Raises as `current`.
+        """
+        with self._lock():
+            timestamp, snapshot = self._chain()
+            targets = self._read(f"{snapshot.meta['targets.json'].version}.targets.json", Targets)
+            wanted = TargetFile.from_data(BUILDERS_TARGET, document, ["sha256"])
+            if targets.targets.get(BUILDERS_TARGET) == wanted:
+                return False
+            targets.targets[BUILDERS_TARGET] = self.write_target(BUILDERS_TARGET, document)
+            self._renew(targets, "targets", signers, now)
+            snapshot.meta["targets.json"] = MetaFile(targets.version)
+            self._renew(snapshot, "snapshot", signers, now)
+            timestamp.snapshot_meta = MetaFile(snapshot.version)
+            self._renew(timestamp, "timestamp", signers, now)
+            return True
+
+    def _chain(self) -> tuple[Timestamp, Snapshot]:
+        try:
+            timestamp = self._read("timestamp.json", Timestamp)
+            return timestamp, self._read(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot)
+        except (OSError, RepositoryError, ValueError) as error:
+            raise RepositoryStateError(f"cannot read the repository in {self.root}: {error}") from error
 
     def _renew(self, document: Targets | Snapshot | Timestamp, role: str, signers: Signers, now: datetime) -> None:
         document.version += 1

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from farm.names import Digest
+from farm.trust.builders import builders_document
 from farm.trust.ceremony import CeremonyError, found_repository, online_signers
 from farm.trust.client_metadata import UntrustedMetadataError, check_fingerprint
+from farm.trust.keys import load_key
 from farm.trust.repository import StaleReleaseError
 from tests.trust.conftest import Published, found
 
@@ -112,3 +115,26 @@ def test_a_root_with_another_fingerprint_is_refused(published: Published) -> Non
     check_fingerprint(root, published.founded.fingerprint)
     with pytest.raises(UntrustedMetadataError, match="fingerprint"):
         check_fingerprint(root + b" ", published.founded.fingerprint)
+
+
+def test_a_channel_without_releases_for_long_is_signed_anew_before_it_expires(tmp_path: Path) -> None:
+    past = datetime.now(UTC) - timedelta(days=85)
+    published = found(tmp_path, past)
+    release = published.publish(1, now=past)
+    published.repository.refresh_timestamp(online_signers(published.founded.online), datetime.now(UTC))
+    assert published.client(tmp_path / "client").newest("edge")[0] == release
+    assert published.repository.current("edge").channel.expires > datetime.now(UTC) + timedelta(days=80)
+
+
+def test_the_list_of_builders_grows_with_the_key_of_targets(published: Published, tmp_path: Path) -> None:
+    published.publish(1)
+    another = CryptoSigner.generate_ed25519().public_key
+    signers = {
+        "targets": load_key(published.founded.offline / "targets"),
+        **online_signers(published.founded.online),
+    }
+    document = builders_document([published.builder.public_key, another])
+    assert published.repository.allow_builders(document, signers, datetime.now(UTC))
+    assert not published.repository.allow_builders(document, signers, datetime.now(UTC))
+    _, builders = published.client(tmp_path / "client").newest("edge")
+    assert another.keyid in builders
