@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all scenarios: each starts the command many times, which is no part of the fast tests."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.scenario)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Farm:
     return Farm(tmp_path)
