@@ -43,7 +43,7 @@ _FLOOR, _BWRAP, _DOCKER = "posix_spawn (floor)", "bwrap --unshare-all", "docker 
 
 
 def measure(ground: Ground, rounds: int) -> Iterator[Table]:
-    """Time `true`, a compilation, and ten steps; ten times as many rounds as asked for, for they are short."""
+    """Time `true`, a compilation, and ten steps; the short ones in four times as many rounds as asked for."""
     bench = _Bench.make(ground)
     with bench.attempt("peers-of-the-sandbox") as attempt:
         binds = bench.binds(attempt)
