@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Queue
 
 BUILD_QUEUE = "farm-build"
@@ -68,3 +68,12 @@ def log_to_stderr() -> None:
     """Let this process say on standard error what the farm does; of libraries only what goes wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("farm").setLevel(logging.INFO)
+
+
+def say_when_ready(name: str) -> None:
+    """Let this process log when its worker takes messages."""
+
+    def say(**_: object) -> None:
+        logging.getLogger("farm.worker").info("%s is ready.", name)
+
+    signals.worker_ready.connect(say, weak=False)

@@ -20,7 +20,7 @@ from farm.api.worker_client import WorkerClient
 from farm.engine.janitor import Janitor
 from farm.engine.sandbox import connect
 from farm.errors import FarmError
-from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, worker_arguments
+from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.build_desk import BuildDesk
 from workers.build_settings import BuildSettings
 from workers.workshop import load_worker_key, open_workshop
@@ -96,6 +96,7 @@ def run(settings: BuildSettings) -> None:
         desk.stop()
 
     signals.worker_shutting_down.connect(stop, weak=False)
+    say_when_ready(settings.name)
     every(settings.sweep_seconds, desk.stopping, janitor.sweep, "janitor")
     every(settings.idle_seconds, desk.stopping, desk.work_if_idle, "idle timer")
     try:

@@ -24,7 +24,7 @@ from farm.names import canonical_json
 from farm.recipe import load_tree
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
-from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, worker_arguments
+from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,6 +119,7 @@ def run(app: Celery, name: str) -> None:
     # The clock is a thread: a process of its own would outlive a killed worker. Its memory needs no file.
     clock = Service(app, max_interval=1, scheduler_cls=Scheduler)
     threading.Thread(target=clock.start, name="clock", daemon=True).start()
+    say_when_ready(name)
     try:
         app.worker_main(worker_arguments(name, CONTROL_QUEUE, concurrency=2))
     finally:

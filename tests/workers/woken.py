@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from workers.broker import BUILD_QUEUE, worker_arguments
+from workers.broker import BUILD_QUEUE, log_to_stderr, say_when_ready, worker_arguments
 from workers.build import build_app
 
 
@@ -16,6 +16,8 @@ def main() -> None:
         with file.open("a") as lines:
             lines.write(f"{job_id}\n")
 
+    log_to_stderr()
+    say_when_ready("woken")
     build_app(broker, work).worker_main(worker_arguments("woken", BUILD_QUEUE, concurrency=1))
 
 
