@@ -95,47 +95,65 @@ class Root:
             return Generation.from_json(record.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise RootError(
                 f"cannot read the generation of {self.path}: {error}", remedy=f"Look at {record}."
             ) from error
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's.
+
+        Whoever installs holds it from reading the state to switching it, so that two installs at once both count.
+        """
+        self._check()
+        self._own.mkdir(parents=True, exist_ok=True)
+        with (self._own / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def install(self, generation: Generation, forest: Forest, packages: Mapping[str, Path]) -> Generation:
         """Make `generation` (its number is given here) the root's state. Until the last rename nothing has changed.
 
-        `packages` are the unpacked packages by store name. Raises `RootError`, `OSError`.
+        `packages` are the unpacked packages by store name. The caller holds `locked`. Raises `RootError`, `OSError`.
         """
-        self._check()
-        with self._locked():
-            self._prepare()
-            for store, unpacked in packages.items():
-                self._bring(store, unpacked)
-            number = self._next_number()
-            state = replace(generation, number=number)
-            self._write_generation(state, forest)
-            temporary = self._own / f".current.{secrets.token_hex(8)}"
-            temporary.symlink_to(f"generations/{number}")
-            temporary.replace(self._own / "current")
-            return state
+        self._prepare()
+        for store, unpacked in packages.items():
+            self._bring(store, unpacked)
+        number = self._next_number()
+        state = replace(generation, number=number)
+        self._write_generation(state, forest)
+        temporary = self._own / f".current.{secrets.token_hex(8)}"
+        temporary.symlink_to(f"generations/{number}")
+        temporary.replace(self._own / "current")
+        return state
 
     def _check(self) -> None:
+        """See that the root is farm's, or empty: what lies here is written to, as root, and no link leads elsewhere."""
+        if self.path.exists() and not self._own.exists() and any(self.path.iterdir()):
+            found = min(path.name for path in self.path.iterdir())
+            raise _not_ours(self.path / found)
         for name, target in _ROOT_LINKS:
             link = self.path / name
             ours = link.is_symlink() and str(link.readlink()) == target
             if not ours and (link.is_symlink() or link.exists()):
-                raise RootError(
-                    f"{link} is there already and is not farm's", remedy="Install into an empty directory of its own."
-                )
+                raise _not_ours(link)
+        for name in (".farm", "packages", *_EMPTY_DIRECTORIES):
+            directory = self.path / name
+            if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+                raise _not_ours(directory)
 
     def _prepare(self) -> None:
         self._check()
         for name, target in _ROOT_LINKS:
             if not (self.path / name).is_symlink():
                 (self.path / name).symlink_to(target)
-        for name in _EMPTY_DIRECTORIES:
-            (self.path / name).mkdir(exist_ok=True)
-        (self.path / "tmp").chmod(0o1777)
-        (self.path / "packages").mkdir(exist_ok=True)
+        for name in ("packages", *_EMPTY_DIRECTORIES):
+            directory = self.path / name
+            if not directory.exists():
+                directory.mkdir()
+                if name == "tmp":
+                    directory.chmod(0o1777)
 
     def _bring(self, store: str, unpacked: Path) -> None:
         place = self.path / "packages" / store
@@ -165,13 +183,6 @@ class Root:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._own.mkdir(parents=True, exist_ok=True)
-        with (self._own / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
 
 def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
     """Write a forest below `directory`, with relative links; `up` is how deep `directory` lies in the root."""
@@ -188,3 +199,7 @@ def _link_or_copy(source: str, destination: str) -> str:
     except OSError:
         shutil.copy2(source, destination, follow_symlinks=False)
     return destination
+
+
+def _not_ours(path: Path) -> RootError:
+    return RootError(f"{path} is there already and is not farm's", remedy="Install into an empty directory of its own.")

@@ -23,19 +23,22 @@ def install(
     Everything is fetched, verified and proven to hold together before the root changes, and that is one rename.
     `progress` is called with each archive that has arrived. Raises what verifying and fetching raise, `RootError`.
     """
-    before = root.current()
-    asked = tuple(sorted({*names, *(before.asked if before else ())}))
-    packages = catalogue.verified(asked)
-    composition = composition_of(packages)
-    unpacked = host.unpack(catalogue, packages, progress)
-    release = catalogue.release
-    wanted = Generation(
-        number=0,
-        distribution=release.distribution,
-        channel=release.channel,
-        release=release.number,
-        package_set=release.package_set,
-        asked=asked,
-        packages=tuple(sorted(((each.descriptor.digest, each.store) for each in packages), key=lambda each: each[1])),
-    )
-    return root.install(wanted, composition.forest, unpacked)
+    with root.locked():
+        before = root.current()
+        asked = tuple(sorted({*names, *(before.asked if before else ())}))
+        packages = catalogue.verified(asked)
+        composition = composition_of(packages)
+        unpacked = host.unpack(catalogue, packages, progress)
+        release = catalogue.release
+        wanted = Generation(
+            number=0,
+            distribution=release.distribution,
+            channel=release.channel,
+            release=release.number,
+            package_set=release.package_set,
+            asked=asked,
+            packages=tuple(
+                sorted(((each.descriptor.digest, each.store) for each in packages), key=lambda each: each[1])
+            ),
+        )
+        return root.install(wanted, composition.forest, unpacked)

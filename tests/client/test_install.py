@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +81,37 @@ def test_a_directory_that_holds_something_else_is_left_alone(
     subscribe(host, distribution)
     (tmp_path / "root" / "usr").mkdir(parents=True)
     with pytest.raises(RootError, match="is not farm's"):
+        install(host, tmp_path / "root", "alone")
+
+
+def test_two_installs_at_once_both_count(distribution: SmallDistribution, host: Host, tmp_path: Path) -> None:
+    subscribe(host, distribution)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: install(host, tmp_path / "root", name), ["alone", "greet"]))
+    assert (tmp_path / "root/usr/bin/greet").exists()
+    assert (tmp_path / "root/usr/share/alone").exists()
+
+
+@pytest.mark.parametrize("name", ["tmp", "packages", ".farm"])
+def test_no_link_in_a_root_leads_an_install_elsewhere(
+    distribution: SmallDistribution, host: Host, tmp_path: Path, name: str
+) -> None:
+    subscribe(host, distribution)
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RootError, match="is not farm's"):
+        install(host, tmp_path / "root", "alone")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_with_files_of_somebodys_is_no_root(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    (tmp_path / "root" / "home").mkdir(parents=True)
+    with pytest.raises(RootError, match="home is there already"):
         install(host, tmp_path / "root", "alone")
 
 
