@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +84,7 @@ def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threadi
 
 
 def main() -> None:
-    """Run the signer until it is told to stop."""
+    """Run the signer until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
     parser = argparse.ArgumentParser(prog="workers.signer", description=__doc__)
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
@@ -93,7 +94,11 @@ def main() -> None:
     os.umask(0o022)  # what is published is for everybody to read
     # uvicorn opens a Unix socket to everybody: the folder keeps others out.
     arguments.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    repository, signers = Repository(arguments.repository), online_signers(arguments.keys)
+    repository = Repository(arguments.repository)
+    try:
+        signers = online_signers(arguments.keys)
+    except FarmError as error:
+        sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()

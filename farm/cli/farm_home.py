@@ -46,7 +46,12 @@ class FarmHome:
     @property
     def database(self) -> str:
         """The database's URL: SQLite in this directory, unless another was named."""
-        return self.database_url or f"sqlite:///{self.root / 'farm.db'}"
+        return self.database_url or f"sqlite:///{self.sqlite}"
+
+    @property
+    def sqlite(self) -> Path:
+        """The file of the database, when that is SQLite."""
+        return self.root / "farm.db"
 
     @property
     def public(self) -> Path:
@@ -172,6 +177,10 @@ def _admit(home: FarmHome, keys: dict[str, str]) -> None:
     from farm.database.states import Role
     from farm.trust.repository import replace_file
 
+    if not home.database_url:
+        # SQLite would let everybody read what it makes; the files beside it get the mode of this one.
+        home.sqlite.touch(mode=0o600)
+        home.sqlite.chmod(0o600)
     settings = FarmSettings.read(home.settings)
     office = open_office(settings, read_recipe_directory(settings.recipes))
     with office.writing() as desk:

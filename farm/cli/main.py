@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from farm import __version__
+from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
 _VERBS = {
@@ -84,9 +85,10 @@ def farm() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 130 interrupted, 143 terminated."""
+    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 128 + N ended by signal N."""
     # As Ctrl-C does, so that containers and mounts go with the process.
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in ending_signals():
+        signal.signal(number, _terminate)
     try:
         result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False)
     except FarmError as error:
@@ -113,7 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _terminate(_number: int, _frame: object) -> None:
+def _terminate(number: int, _frame: object) -> None:
     # A second one, sent while the first is being obeyed, must not stop the cleaning up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(143)
+    for each in ending_signals():
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)

@@ -31,12 +31,12 @@ _STEADY_SECONDS = 120.0
 
 
 class ProgramError(FarmError):
-    """A program of the farm did not come up."""
+    """A program of the farm did not come up. `said` is the last line that it put out, if any."""
 
     code = "program"
 
-    def __init__(self, name: str, why: str, log: Path) -> None:
-        super().__init__(f"{name} did not start: {why}", remedy=f"See {log}.")
+    def __init__(self, name: str, why: str, log: Path, said: str = "") -> None:
+        super().__init__(f"{name} did not start: {why}{f': {said}' if said else ''}", remedy=f"See {log}.")
         self.name = name
 
 
@@ -91,6 +91,8 @@ class _Running:
         handler = logging.handlers.RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=2)
         self._logger.addHandler(handler)
         self._process: subprocess.Popen[bytes] | None = None
+        self._copier: threading.Thread | None = None
+        self._said = ""
         self._started = 0.0
         self._pause = 0.0
         self._not_before = 0.0
@@ -109,16 +111,23 @@ class _Running:
         except OSError as error:
             raise ProgramError(self._program.name, str(error), self._log) from error
         assert self._process.stdout is not None  # noqa: S101  # it was asked for just above
-        threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True).start()
+        self._said = ""
+        self._copier = threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
+        self._copier.start()
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         while not self._program.ready():
             if self._process is not None and self._process.poll() is not None:
-                raise ProgramError(self._program.name, f"it ended with status {self._process.returncode}", self._log)
+                raise self._failed(f"it ended with status {self._process.returncode}")
             if time.monotonic() > deadline:
-                raise ProgramError(self._program.name, f"it was not ready after {_READY_SECONDS:.0f} s", self._log)
+                raise self._failed(f"it was not ready after {_READY_SECONDS:.0f} s")
             time.sleep(0.05)
+
+    def _failed(self, why: str) -> ProgramError:
+        if self._copier is not None:
+            self._copier.join(1)  # for the last words of a program that has ended
+        return ProgramError(self._program.name, why, self._log, self._said)
 
     def restart_if_ended(self) -> None:
         now = time.monotonic()
@@ -148,4 +157,6 @@ class _Running:
 
     def _copy(self, output: IO[bytes]) -> None:
         for line in output:
-            self._logger.warning("%s", line[:10_000].decode("utf-8", "replace").rstrip())
+            text = line[:10_000].decode("utf-8", "replace").rstrip()
+            self._logger.warning("%s", text)
+            self._said = text or self._said

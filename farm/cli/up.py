@@ -15,6 +15,7 @@ import click
 
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
+from farm.cli.signals import ending_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ _PORT = 8460
 )
 @click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
 def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str) -> None:
-    """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C or SIGTERM.
+    """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
 
     Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
 
@@ -43,6 +44,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str)
       farm up --workers 2
       FARM_TOKEN=$(cat ~/.local/state/farm/keys/admin.token) farm submit recipes/packages/zlib --wait
     """
+    from farm.cli.farm_directory import check_directory, take_directory
     from farm.cli.farm_home import FarmHome, found
     from farm.cli.supervisor import Supervisor
     from farm.cli.toolchain import prepare_toolchains
@@ -50,10 +52,12 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str)
     settings = Settings.from_environment()
     tree = read_tree(recipes)
     home = FarmHome(settings.state, settings.host, port, database, settings.docker, settings.allowed_networks)
+    check_directory(home)
+    take_directory(home)
     _refuse_taken(port)
     found(home, tree, recipes or settings.recipes, prepare_toolchains(tree, settings), workers, vary=vary)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(home.root / "log")
     try:

@@ -79,7 +79,7 @@ def test_output_that_no_package_can_hold_is_refused_by_its_path(farm: Farm, case
     refused(farm, "", UNUSABLE[case], f"output-{case}")
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Signals, status: int) -> None:
     process = farm.recipe("x", run="echo begun; sleep 1000").start("build", "x")
     deadline = time.monotonic() + 60
