@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked")
 _POLL_SECONDS = 0.5
+_SIGNING_SECONDS = 10.0
+"""Signing takes less; after that the signer is probably away."""
 
 
 @click.command()
@@ -78,9 +80,15 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
 
 def _follow_channel(farm: FarmClient, channel: str) -> int:
     """Wait until the channel has decided about everything that is built, and say how."""
-    said = ""
+    said, since, told = "", time.monotonic(), False
     while not (status := farm.channel(channel))["settled"]:
-        said = _say_once(said, _gates(status))
+        now = _gates(status)
+        if now and now != said:
+            print(now, file=sys.stderr, flush=True)  # noqa: T201
+            said, since = now, time.monotonic()
+        if not told and waits_for_signer(status, time.monotonic() - since):
+            told = True
+            click.echo("the release waits for the signer; the farm's logs of signer and control say why", err=True)
         time.sleep(_POLL_SECONDS)
     newest, candidate = status["newest"], status["candidate"]
     if candidate and candidate["state"] == "refused":
@@ -102,7 +110,9 @@ def _gates(status: dict[str, Any]) -> str:
     return f"candidate {candidate['id']}: {gates or 'at the gates'}"
 
 
-def _say_once(said: str, now: str) -> str:
-    if now and now != said:
-        print(now, file=sys.stderr, flush=True)  # noqa: T201
-    return now or said
+def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
+    """Say whether the channel's candidate has passed all gates and nothing has come of it in `quiet` seconds."""
+    candidate = status["candidate"]
+    if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
+        return False
+    return bool(candidate["gates"]) and all(each["state"] == "passed" for each in candidate["gates"])
