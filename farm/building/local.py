@@ -126,10 +126,13 @@ class LocalBuilds:
         `UnknownRecipeError`, what pinning raises, and what `build` raises.
         """
         wanted = list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
-        order = self._graph.needed_for([*wanted, *(self._runtime(wanted) if runtime or tests else ())], tests=tests)
-        for number, name in enumerate(order, 1):
+        needed = self._graph.needed_for(wanted, tests=tests)
+        if runtime or tests:
+            # Not together with `wanted`: the C library's own tests are nobody's business here.
+            needed = self._graph.needed_for([*needed, *self._runtime(wanted)])
+        for number, name in enumerate(needed, 1):
             if name not in self._outcomes:
-                self._outcomes[name] = self._ensure(self._tree.recipes[name], number, len(order))
+                self._outcomes[name] = self._ensure(self._tree.recipes[name], number, len(needed))
         return tuple(package for name in wanted for package in self._outcomes[name].packages)
 
     def closure(self, names: Sequence[str]) -> tuple[BuiltPackage, ...]:

@@ -138,6 +138,18 @@ def test_tests_run_in_exactly_their_closure(local: Local) -> None:
     assert closure == ["glibc", "greet", "hello"]
 
 
+def test_the_tests_of_what_programs_run_with_ask_for_nothing(local: Local) -> None:
+    for recipe in ("glibc", "gcc-libs"):
+        local.files[f"packages/{recipe}/recipe.yaml"] += (
+            b"\ntests:\n  - name: it is used by a shell\n    command: [shell]\n    needs: [shell]\n"
+        )
+    shell = GREET.replace("name: greet", "name: shell").replace("greet.c", "shell.c")
+    local.files |= {"packages/shell/recipe.yaml": shell.encode(), "packages/shell/shell.c": b"no C"}
+    ((_, _, outcome),) = local.builds().test(["hello"])
+    assert outcome.passed
+    assert {recipe for recipe, _ in local.seen} == {"gcc-libs", "glibc", "greet", "hello"}
+
+
 def test_a_failing_build_leaves_what_was_built_before_it(local: Local) -> None:
     local.files["packages/hello/hello.c"] = b"int main(void) { return undeclared; }\n"
     with pytest.raises(StepFailedError, match="undeclared") as caught:
