@@ -90,7 +90,7 @@ class ChannelMetadata:
             )
             updater.refresh()
             builders = self._target(updater, BUILDERS_TARGET)
-            release = Release.from_json(self._target(updater, release_target(channel)))
+            release = Release.from_json(self._target(updater, release_target(channel), channel))
         except tuf_errors.RepositoryError as error:
             raise _refusal(channel, fetcher, error) from error
         except tuf_errors.DownloadError as error:
@@ -105,11 +105,17 @@ class ChannelMetadata:
             )
         return release, read_builders(builders)
 
-    def _target(self, updater: Updater, path: str) -> bytes:
+    def _target(self, updater: Updater, path: str, channel: str = "") -> bytes:
+        """Return a verified target; `channel` is whose release it would be, if it is one."""
         target = updater.get_targetinfo(path)
         if target is None:
+            unsigned = f"no role of this repository has signed {path}"
+            if not channel:
+                raise UntrustedMetadataError("missing", unsigned, _TELL_THE_OWNER)
             raise UntrustedMetadataError(
-                "missing", f"no role of this repository has signed {path}", "Ask the owner whether the channel exists."
+                "missing",
+                f"channel {channel} has no release yet, or does not exist: {unsigned}",
+                "Ask the owner for the channel's name, or try again after its first release.",
             )
         local = self._state / "targets" / Digest.from_hex(target.hashes["sha256"]).hex
         cached = updater.find_cached_target(target, str(local))

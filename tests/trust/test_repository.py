@@ -35,6 +35,7 @@ def test_before_the_first_release_the_client_says_that_there_is_none(published: 
     with pytest.raises(UntrustedMetadataError, match=re.escape("channels/edge/release.json")) as caught:
         published.client(tmp_path / "client").newest("edge")
     assert caught.value.reason == "missing"
+    assert caught.value.message.startswith("channel edge has no release yet, or does not exist: ")
 
 
 def test_a_release_that_is_not_the_successor_is_refused(published: Published) -> None:
