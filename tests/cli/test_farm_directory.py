@@ -55,7 +55,7 @@ def test_what_is_made_is_for_nobody_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["what?", "number#1", "100%"])
 def test_a_path_that_means_something_else_in_a_url_is_refused(name: str) -> None:
-    with pytest.raises(UnusableDirectoryError, match="must not have . in it, for URLs"):
+    with pytest.raises(UnusableDirectoryError, match=r"must not have . in it, for URLs"):
         check_directory(home(Path("/srv") / name / "farm"))
 
 
