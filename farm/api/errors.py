@@ -25,6 +25,29 @@ class FarmUnreachableError(FarmError):
         self.url = url
 
 
+class InvalidFarmUrlError(FarmError):
+    """A text is not the address of a farm."""
+
+    code = "invalid-farm-url"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"{url[:200]!r} is not the address of a farm: {why}", remedy="Set FARM_URL as http://HOST:PORT."
+        )
+        self.url = url
+
+
+class InvalidTokenError(FarmError):
+    """A text cannot be a token. It is not repeated: it may be a secret with a typing error."""
+
+    code = "invalid-token"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the token holds characters that no token has", remedy="Set FARM_TOKEN to the token as it was issued."
+        )
+
+
 class RefusedRequestError(FarmError):
     """The farm refused a request: `status` is HTTP's, `problems` are those of submitted recipes, `detail` is data."""
 

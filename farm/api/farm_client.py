@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from farm.api import wire
-from farm.api.errors import FarmUnreachableError, raise_for
+from farm.api.errors import FarmUnreachableError, InvalidFarmUrlError, InvalidTokenError, raise_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
 _Model = TypeVar("_Model", bound=wire.Wire)
+_TOKEN = re.compile(r"[!-~]*")
 
 
 class FarmClient:
     """A connection to a farm at `url`, in the name of the holder of `token` (empty: of nobody). A context manager.
 
-    Every method raises `FarmUnreachableError`, or `RefusedRequestError` with what the farm says.
+    Raises `InvalidFarmUrlError`, `InvalidTokenError`; every method raises `FarmUnreachableError`, or
+    `RefusedRequestError` with what the farm says.
     """
 
     def __init__(self, url: str, token: str = "", *, timeout: float = 60.0) -> None:
+        if not _TOKEN.fullmatch(token):
+            raise InvalidTokenError
         self._url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=self._url, headers=headers, timeout=timeout)
+        try:
+            self._client = httpx.Client(base_url=self._url, headers=headers, timeout=timeout)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise InvalidFarmUrlError(url, str(error)) from error
 
     def __enter__(self) -> FarmClient:
         return self
@@ -87,7 +96,18 @@ class FarmClient:
             offset = page.next_offset
 
     def follow(self, attempt_id: int, *, offset: int = 0) -> Iterator[dict[str, Any]]:
-        """Yield the records of an attempt's log from `offset` on, as they come, until the attempt has ended."""
+        """Yield the records of an attempt's log from `offset` on, as they come, until the attempt has ended.
+
+        What is there already comes in pages, which are cheaper than an event for each record.
+        """
+        while True:
+            page = self._get(f"/api/v1/attempts/{attempt_id}/log", wire.LogPageWire, offset=offset)
+            yield from page.records
+            offset = page.next_offset
+            if page.ended:
+                return
+            if not page.records:
+                break
         path = f"/api/v1/attempts/{attempt_id}/log/events"
         with self._reaching(), self._client.stream("GET", path, params={"offset": offset}, timeout=None) as response:
             if not response.is_success:
@@ -106,11 +126,11 @@ class FarmClient:
 
     def package(self, name: str) -> wire.PackagePage:
         """Return the builds of one package, the newest first."""
-        return self._get(f"/api/v1/packages/{name}", wire.PackagePage)
+        return self._get(f"/api/v1/packages/{_segment(name)}", wire.PackagePage)
 
     def channel(self, name: str) -> dict[str, Any]:
         """Return how a channel stands, as `farm.release.status` spells it."""
-        return self._get_json(f"/api/v1/channels/{name}")
+        return self._get_json(f"/api/v1/channels/{_segment(name)}")
 
     def channels(self) -> list[dict[str, Any]]:
         """Return how every channel stands."""
@@ -119,11 +139,11 @@ class FarmClient:
 
     def releases(self, channel: str, *, before: int | None = None, limit: int = 50) -> dict[str, Any]:
         """Return one page of a channel's releases, newest first."""
-        return self._get_json(f"/api/v1/channels/{channel}/releases", before=before, limit=limit)
+        return self._get_json(f"/api/v1/channels/{_segment(channel)}/releases", before=before, limit=limit)
 
     def release(self, channel: str, number: int) -> dict[str, Any]:
         """Return one release of a channel with its packages."""
-        return self._get_json(f"/api/v1/channels/{channel}/releases/{number}")
+        return self._get_json(f"/api/v1/channels/{_segment(channel)}/releases/{number}")
 
     def enrol(self, name: str, public_key: str, roles: tuple[wire.JobKindText, ...]) -> wire.WorkerWire:
         """Enrol a worker by its ed25519 key (hexadecimal)."""
@@ -143,9 +163,9 @@ class FarmClient:
 
     def _get_bytes(self, path: str, **query: object) -> bytes:
         with self._reaching():
-            response = self._client.get(
-                path, params={key: str(value) for key, value in query.items() if value is not None}
-            )
+            given = {key: value for key, value in query.items() if value is not None}
+            asked = urlencode(given, errors="surrogateescape")
+            response = self._client.get(f"{path}?{asked}" if asked else path)
         raise_for(response)
         return response.content
 
@@ -159,5 +179,10 @@ class FarmClient:
     def _reaching(self) -> Iterator[None]:
         try:
             yield
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error
+
+
+def _segment(name: str) -> str:
+    """Return a name as one segment of a path, whatever it holds."""
+    return quote(name, safe="", errors="surrogateescape")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from farm.compat import Member, PackageSet, prove
 from farm.errors import FarmError
 from farm.fileset import Manifest
+from farm.names import PackageName
 from farm.package import Descriptor, PackageFacts
 from farm.trust.provenance import verify_provenance
 from farm.trust.release_index import ReleaseEntry, read_shard
@@ -67,7 +68,11 @@ class Catalogue:
         self._shards: dict[str, dict[str, ReleaseEntry]] = {}
 
     def entry(self, name: str) -> ReleaseEntry:
-        """Return the entry of a package by short name. Raises `UnknownPackageError`, `DownloadError`."""
+        """Return the entry of a package by short name.
+
+        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`.
+        """
+        PackageName(self.release.distribution, name)  # refuses what is none, such as an argument that is not UTF-8
         found = self._shard(self.release.shards.index(self.release.shard_of(name))).get(name)
         if found is None:
             near = difflib.get_close_matches(name, [entry.name for entry in self.entries()], n=3)

@@ -12,7 +12,7 @@ from farm.client.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.generations import RootError
 from farm.client.host import Host
 from farm.errors import FarmError
-from farm.names import Digest
+from farm.names import Digest, InvalidPackageNameError
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.provenance import ProvenanceError
 from tests.client.distribution import SmallDistribution
@@ -120,6 +120,15 @@ def test_an_unknown_package_is_named_with_its_neighbours(distribution: SmallDist
     with pytest.raises(UnknownPackageError, match="no package gret") as caught:
         host.catalogue().verified(["gret"])
     assert "greet" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["\udcff", "é", "", "../greet", "a b"])
+def test_what_is_no_name_is_refused_before_it_is_looked_for(
+    distribution: SmallDistribution, host: Host, name: str
+) -> None:
+    subscribe(host, distribution)
+    with pytest.raises(InvalidPackageNameError):
+        host.catalogue().verified([name])
 
 
 def test_a_package_of_a_builder_that_is_not_allowed_is_refused(tmp_path: Path, host: Host) -> None:
