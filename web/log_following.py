@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from web.settings import WebSettings
 
 _ASK_EVERY = 4  # looks at the log between two questions to the database whether the attempt has ended
+_LONGEST_ID = 19  # digits
 
 
 def attempt_of(office: Office, attempt_id: int) -> Attempt:
@@ -28,6 +29,15 @@ def attempt_of(office: Office, attempt_id: int) -> Attempt:
     if attempt is None:
         raise NotFoundError(f"there is no attempt {attempt_id}")
     return attempt
+
+
+def resumed(office: Office, attempt: Attempt, last_event_id: str, offset: int) -> int:
+    """Return where a follower goes on: behind the last event that it had, or at `offset` when that is no place here."""
+    if last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) <= _LONGEST_ID:
+        behind = int(last_event_id)
+        if office.logs.begins_line(attempt.id, behind):
+            return behind
+    return offset
 
 
 async def follow(

@@ -14,7 +14,7 @@ from farm.api.signing import UnsignedRequestError
 from farm.api.wire import ErrorWire, ProblemWire
 from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
 from farm.control.leases import LeaseLostError
-from farm.control.log_store import LogOffsetError, LogTooLongError
+from farm.control.log_store import LogOffsetError, LogPlaceError, LogTooLongError
 from farm.control.requests import JobStateError, UnknownJobError
 from farm.errors import FarmError
 from farm.recipe.errors import RecipeError
@@ -57,6 +57,7 @@ class BodyTooSlowError(FarmError):
 
 # The first that fits counts; whatever else is a FarmError was said about what the request asked for: 422.
 _STATUS: tuple[tuple[type[FarmError], int], ...] = (
+    (LogPlaceError, 400),
     (UnauthenticatedError, 401),
     (UnsignedRequestError, 401),
     (ForbiddenError, 403),

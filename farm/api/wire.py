@@ -11,6 +11,11 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
 JobKindText = Literal["build", "test"]
+_LARGEST = 2**63 - 1  # of what SQLite and PostgreSQL take for an integer
+Number = Annotated[int, Field(ge=1, le=_LARGEST)]
+"""By which a job, an attempt, a submission, a token, a candidate or a release is known."""
+Offset = Annotated[int, Field(ge=0, le=_LARGEST)]
+"""A place in a log, in bytes."""
 
 
 class Wire(BaseModel):
@@ -211,7 +216,7 @@ class TokenWire(Wire):
 class ClaimRequest(Wire):
     """A worker asks for work, preferably the job that it was woken for."""
 
-    job: int | None = None
+    job: Number | None = None
 
 
 class ToolchainWire(Wire):

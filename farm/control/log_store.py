@@ -33,6 +33,19 @@ class LogOffsetError(FarmError):
         self.size = size
 
 
+class LogPlaceError(FarmError):
+    """A reader wants to begin where no line of a log does."""
+
+    code = "log-place"
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(
+            f"byte {offset} is not the beginning of a line of this log",
+            remedy="Begin at 0, or where a page before said that the next one begins.",
+        )
+        self.offset = offset
+
+
 class LogTooLongError(FarmError):
     """A log has come to its bound."""
 
@@ -107,8 +120,18 @@ class LogStore:
             offset += len(piece)
         return LogSummary(offset, Digest.from_hex(total.hexdigest()))
 
+    def begins_line(self, attempt_id: int, offset: int) -> bool:
+        """Return whether a line begins at `offset`, or will next."""
+        return offset == 0 or (offset <= self.size(attempt_id) and self._piece(attempt_id, offset - 1, 1) == b"\n")
+
+    def check_begins_line(self, attempt_id: int, offset: int) -> None:
+        """Raise `LogPlaceError` when no line begins at `offset`."""
+        if not self.begins_line(attempt_id, offset):
+            raise LogPlaceError(offset)
+
     def page(self, attempt_id: int, offset: int, *, most: int = 256 * 1024) -> LogPage:
-        """Return whole lines from `offset` (the beginning of one) on, about `most` bytes of them."""
+        """Return whole lines from `offset` on, about `most` bytes of them. Raises `LogPlaceError`."""
+        self.check_begins_line(attempt_id, offset)
         whole = self.lines(attempt_id, offset, most=most)
         return LogPage(offset, offset + len(whole), tuple(json.loads(line) for line in whole.splitlines()))
 

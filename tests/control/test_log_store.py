@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.api.log_lines import InvalidLogError, encode_record
-from farm.control.log_store import LogOffsetError, LogStore, LogTooLongError
+from farm.control.log_store import LogOffsetError, LogPlaceError, LogStore, LogTooLongError
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -84,6 +84,14 @@ def test_a_page_ends_with_a_whole_line_and_the_next_goes_on(logs: LogStore) -> N
         texts += [record["text"] for record in page.records]
         offset = page.next_offset
     assert len(texts) == 100
+
+
+def test_a_page_begins_where_a_line_does_or_will_next(logs: LogStore) -> None:
+    size = logs.append(1, 0, line("one"), limit=10_000)
+    assert logs.page(1, size).records == ()
+    for offset in (1, size - 1, size + 1, 2**63 - 1):
+        with pytest.raises(LogPlaceError, match="not the beginning of a line"):
+            logs.page(1, offset)
 
 
 def test_a_line_longer_than_a_page_is_one_page(logs: LogStore) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from farm.api.farm_client import FarmClient
 from farm.api.log_lines import encode_record
 from tests.control.small_farm import recipe
+from tests.web.running_farm import serving
+from web.app import create_app
+from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from farm.api.worker_client import HeldLease
@@ -85,6 +89,55 @@ def test_a_browser_that_reconnects_goes_on_where_it_was(
     assert ("one" in whole.text, "two" in whole.text) == (True, True)
     assert ("one" in rest.text, "two" in rest.text) == (False, True)
     assert 'event: end\ndata: {"state":"failed"}' in whole.text.replace('": "', '":"')
+
+
+@pytest.mark.parametrize("path", ["attempts/{attempt}/log", "attempts/{attempt}/log/events", "jobs/{job}/log"])
+def test_an_offset_that_is_no_beginning_of_a_line_is_refused(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, path: str
+) -> None:
+    worker.client.append_log(lease, 0, line("one"))
+    worker.client.fail(lease, code="x", message="x")
+    address = path.format(attempt=lease.attempt, job=lease.job)
+    for offset in (1, 100_000, 2**63 - 1):
+        answer = httpx.get(f"{farm.url}/api/v1/{address}", params={"offset": offset})
+        assert (answer.status_code, answer.json()["code"]) == (400, "log-place")
+        assert "not the beginning of a line" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/attempts/{}/log/events", "/attempts/{}/log/follow"])
+def test_a_last_event_that_never_was_is_ignored(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, path: str
+) -> None:
+    worker.client.append_log(lease, 0, line("one"))
+    worker.client.fail(lease, code="x", message="x")
+    for last in (b"1", b"100000", b"9" * 19, b"9" * 20, b"9" * 5000, b"\xb2", b"x", b"-1", b""):
+        answer = httpx.get(farm.url + path.format(lease.attempt), headers={b"Last-Event-ID": last})
+        assert answer.status_code == 200
+        assert "one" in answer.text
+
+
+def test_a_client_that_follows_reads_what_is_there_in_pages(
+    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+) -> None:
+    app, asked = create_app(farm.office, WebSettings(follow_seconds=0.05)), []
+
+    async def listening(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope.get("path", "").rpartition("/")[2])
+        await app(scope, receive, send)
+
+    size = worker.client.append_log(lease, 0, line("one") + line("two"))
+    with serving(listening) as url, FarmClient(url) as client:
+        records = client.follow(lease.attempt)
+        assert [next(records)["text"], next(records)["text"]] == ["one", "two"]
+        assert "events" not in asked
+        worker.client.append_log(lease, size, line("three"))
+        assert next(records)["text"] == "three"
+        threading.Timer(0.2, worker.client.fail, (lease,), {"code": "x", "message": "x"}).start()
+        assert list(records) == []
+        assert asked.count("events") == 1
+        asked.clear()
+        assert [record["text"] for record in client.follow(lease.attempt)] == ["one", "two", "three"]
+        assert "events" not in asked
 
 
 def test_a_log_is_read_in_pages_and_stays_after_the_end(

@@ -262,6 +262,25 @@ def test_a_follower_that_comes_back_goes_on_where_he_was(stocked: StockedFarm, b
     page(browser, "/attempts/9/log/follow", 404)
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/jobs/{}", 404),
+        ("/attempts/{}/log.txt", 404),
+        ("/attempts/{}/log/follow", 404),
+        ("/channels/edge/releases/{}", 404),
+        ("/jobs?before={}", 400),
+        ("/jobs/1?line={}", 400),
+        ("/jobs/1?attempt={}", 400),
+        ("/channels/edge?before={}", 400),
+        ("/channels/edge?refused_before={}", 400),
+        ("/attempts/1/log/follow?offset={}", 400),
+    ],
+)
+def test_a_number_that_nothing_can_have_is_told_as_a_page(told: Told, address: str, status: int) -> None:
+    page(told.browser, address.format(2**63), status)
+
+
 def test_a_channel_shows_gates_releases_and_excuses_in_sentences(told: Told) -> None:
     text = text_of(page(told.browser, "/channels/edge"))
     for expected in (

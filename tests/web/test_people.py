@@ -13,6 +13,7 @@ from farm.api.farm_client import FarmClient
 from farm.control import access
 from farm.database import identities
 from farm.database.states import Role
+from farm.errors import FarmError
 from tests.control.small_farm import recipe
 from tests.web.running_farm import running_farm
 from web.settings import WebSettings
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
     from farm.database.session import Database
     from tests.web.running_farm import RunningFarm
+
+
+@pytest.fixture
+def admin_headers(farm: RunningFarm) -> dict[str, str]:
+    return {"Authorization": f"Bearer {farm.token(Role.ADMIN)}"}
 
 
 def test_a_submission_is_planned_and_can_be_followed(farm: RunningFarm) -> None:
@@ -123,6 +129,56 @@ def test_a_job_is_cancelled_and_tried_again(farm: RunningFarm) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/jobs/4711", "/api/v1/submissions/4711", "/api/v1/attempts/4711/log"])
 def test_what_is_not_there_is_404(farm: RunningFarm, path: str) -> None:
     assert httpx.get(farm.url + path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "jobs/{}"),
+        ("GET", "jobs?before={}"),
+        ("GET", "jobs/{}/log"),
+        ("POST", "jobs/{}/cancel"),
+        ("POST", "jobs/{}/retry"),
+        ("GET", "submissions/{}"),
+        ("GET", "attempts/{}/log"),
+        ("GET", "attempts/{}/log/events"),
+        ("GET", "channels/edge/releases/{}"),
+        ("GET", "channels/edge/releases?before={}"),
+        ("GET", "channels/edge/candidates?before={}"),
+        ("DELETE", "tokens/{}"),
+    ],
+)
+def test_a_number_that_nothing_can_have_is_422(
+    farm: RunningFarm, admin_headers: dict[str, str], method: str, path: str
+) -> None:
+    for number in (2**63, 10**30, 0, -1):
+        answer = httpx.request(method, f"{farm.url}/api/v1/{path.format(number)}", headers=admin_headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+
+
+def test_the_largest_number_is_one_that_nothing_has(farm: RunningFarm, admin_headers: dict[str, str]) -> None:
+    for path in ("jobs/{}", "submissions/{}", "attempts/{}/log", "channels/edge/releases/{}"):
+        assert httpx.get(f"{farm.url}/api/v1/{path.format(2**63 - 1)}").status_code == 404
+    assert httpx.delete(f"{farm.url}/api/v1/tokens/{2**63 - 1}", headers=admin_headers).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["", "/releases", "/candidates", "/releases/1"])
+def test_an_unknown_channel_is_404(farm: RunningFarm, path: str) -> None:
+    answer = httpx.get(f"{farm.url}/api/v1/channels/nope{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("name", ["../jobs", "a?b", "a#b", "a/b", "\udcff", "x" * 70_000])
+def test_a_name_leads_nowhere_else(farm: RunningFarm, name: str) -> None:
+    with farm.client() as client:
+        for ask in (client.channel, client.package, client.releases, lambda text: client.release(text, 1)):
+            with pytest.raises(FarmError):
+                ask(name)
+
+
+def test_a_filter_that_is_no_text_finds_nothing(farm: RunningFarm) -> None:
+    with farm.client() as client:
+        assert client.jobs(name="\udcff").jobs == ()
 
 
 def test_nobody_may_submit_without_a_token(farm: RunningFarm) -> None:

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from farm.api.signing import UnsignedRequestError
+from farm.api.wire import Number  # noqa: TC001  (FastAPI reads the annotations of a route)
 from farm.control.leases import held
 from farm.names import Digest
 from web.auth import OfficeHere, WorkerCall, settings_of, signed_call, whole_call
@@ -47,7 +48,7 @@ def fetch(office: OfficeHere, call: WholeCall, digest: str) -> StreamingResponse
 
 
 @router.put("/attempts/{attempt_id}/blobs/{digest}", status_code=201)
-async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt_id: int, digest: str) -> None:
+async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt_id: Number, digest: str) -> None:
     """Take a blob from the holder of a live lease. Its digest is in the path, and is what the signature covers."""
     settings, name = settings_of(request), Digest(digest)
     if call.signed.body != name:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from farm.api.wire import Number
 from farm.database import releases
 from farm.release.status import candidate_status, channel_status, release_to_dict
 from web.auth import OfficeHere
 from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk
 
 router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 
@@ -25,24 +29,24 @@ def channels(office: OfficeHere) -> dict[str, Any]:
 def channel(office: OfficeHere, name: str) -> dict[str, Any]:
     """Return how a channel stands: its newest release, its newest candidate, and whether all is decided."""
     with office.reading() as desk:
-        if name not in releases.channels(desk.session):
-            raise NotFoundError(f"there is no channel {name[:100]!r}")
+        _check_known(desk, name)
         return channel_status(desk.session, name).to_dict()
 
 
 @router.get("/{name}/releases")
 def release_page(
-    office: OfficeHere, name: str, before: int | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    office: OfficeHere, name: str, before: Number | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
 ) -> dict[str, Any]:
     """Return releases of a channel, newest first."""
     with office.reading() as desk:
+        _check_known(desk, name)
         found = releases.releases(desk.session, name, before=before, limit=limit)
     following = found[-1].number if len(found) == limit else None
     return {"releases": [release_to_dict(each) for each in found], "next-before": following}
 
 
 @router.get("/{name}/releases/{number}")
-def release(office: OfficeHere, name: str, number: int) -> dict[str, Any]:
+def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
     """Return one release with its packages."""
     with office.reading() as desk:
         record = releases.release(desk.session, name, number)
@@ -58,10 +62,16 @@ def release(office: OfficeHere, name: str, number: int) -> dict[str, Any]:
 
 @router.get("/{name}/candidates")
 def candidate_page(
-    office: OfficeHere, name: str, before: int | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    office: OfficeHere, name: str, before: Number | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> dict[str, Any]:
     """Return candidates of a channel, newest first, with what the gates said and why packages were held back."""
     with office.reading() as desk:
+        _check_known(desk, name)
         found = releases.candidates(desk.session, name, before=before, limit=limit)
         shown = [candidate_status(desk.session, each).to_dict() for each in found]
     return {"candidates": shown, "next-before": found[-1].id if len(found) == limit else None}
+
+
+def _check_known(desk: Desk, name: str) -> None:
+    if name not in releases.channels(desk.session):
+        raise NotFoundError(f"there is no channel {name[:100]!r}")

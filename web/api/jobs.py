@@ -23,7 +23,7 @@ Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
 @router.get("/jobs")
 def page(
     office: OfficeHere,
-    before: int | None = None,
+    before: wire.Number | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     state: JobState | None = None,
     name: str | None = None,
@@ -36,7 +36,7 @@ def page(
 
 
 @router.get("/jobs/{job_id}")
-def detail(office: OfficeHere, job_id: int) -> wire.JobDetail:
+def detail(office: OfficeHere, job_id: wire.Number) -> wire.JobDetail:
     """Return a job, the attempts at it, and what it put out."""
     with office.reading() as desk:
         job = find_job(desk, job_id)
@@ -52,7 +52,7 @@ def detail(office: OfficeHere, job_id: int) -> wire.JobDetail:
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel_job(request: Request, office: OfficeHere, token: Maintainer, job_id: int) -> wire.JobWire:
+def cancel_job(request: Request, office: OfficeHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
     """Cancel a job; a worker that is at it stops within one heartbeat."""
     with office.planning() as desk:
         job = cancel(desk, job_id, by=token.name)
@@ -61,7 +61,7 @@ def cancel_job(request: Request, office: OfficeHere, token: Maintainer, job_id: 
 
 
 @router.post("/jobs/{job_id}/retry", status_code=201)
-def retry_job(request: Request, office: OfficeHere, token: Maintainer, job_id: int) -> wire.JobWire:
+def retry_job(request: Request, office: OfficeHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
     """Make a new job of one that failed or was cancelled."""
     with office.planning() as desk:
         job = retry(desk, job_id, trace=uuid.uuid4().hex)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 
 from farm.api import wire
 from farm.control.requests import find_job
 from farm.database import attempts
 from farm.database.records import Attempt
 from web.auth import OfficeHere, SettingsHere
-from web.log_following import attempt_of, follow
+from web.log_following import attempt_of, follow, resumed
 
 if TYPE_CHECKING:
     from farm.control.desk import Office
 
 router = APIRouter(prefix="/api/v1", tags=["logs"])
 
-Offset = Annotated[int, Query(ge=0)]
-
 
 @router.get("/jobs/{job_id}/log")
-def job_log(office: OfficeHere, job_id: int, offset: Offset = 0) -> wire.LogPageWire:
+def job_log(office: OfficeHere, job_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
     """Return a page of the log of a job's newest attempt; empty while nobody has begun."""
     with office.reading() as desk:
         find_job(desk, job_id)
@@ -36,27 +34,44 @@ def job_log(office: OfficeHere, job_id: int, offset: Offset = 0) -> wire.LogPage
 
 
 @router.get("/attempts/{attempt_id}/log")
-def attempt_log(office: OfficeHere, attempt_id: int, offset: Offset = 0) -> wire.LogPageWire:
+def attempt_log(office: OfficeHere, attempt_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
     """Return a page of the log of one attempt. `offset` is 0 or what a page before gave as `next_offset`."""
     return _page(office, attempt_of(office, attempt_id), offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a follower begins in the log of an attempt."""
+
+    attempt: Attempt
+    offset: int
+
+
+def mark(
+    office: OfficeHere,
+    attempt_id: wire.Number,
+    offset: wire.Offset = 0,
+    last_event_id: Annotated[str, Header()] = "",
+) -> Mark:
+    """A dependency: refuses before the first event what no event could tell any more."""
+    attempt = attempt_of(office, attempt_id)
+    offset = resumed(office, attempt, last_event_id, offset)
+    office.logs.check_begins_line(attempt.id, offset)
+    return Mark(attempt, offset)
 
 
 @router.get("/attempts/{attempt_id}/log/events", response_class=EventSourceResponse)
 async def events(
     office: OfficeHere,
     settings: SettingsHere,
-    attempt_id: int,
-    offset: Offset = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
+    at: Annotated[Mark, Depends(mark)],
 ) -> AsyncIterable[ServerSentEvent]:
     """Follow the log of an attempt: an event `log` for each record, and `end` with the state that it came to.
 
     The id of each event is the offset behind its record: a browser that reconnects goes on there.
     """
-    attempt = await run_in_threadpool(attempt_of, office, attempt_id)
-    if last_event_id is not None and last_event_id.isdecimal():
-        offset = int(last_event_id)
-    async for found in follow(office, settings, attempt, offset):
+    offset = at.offset
+    async for found in follow(office, settings, at.attempt, offset):
         if isinstance(found, Attempt):
             yield ServerSentEvent(data={"state": found.state}, event="end", id=str(offset))
             return

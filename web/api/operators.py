@@ -64,7 +64,7 @@ def issue(request: Request, office: OfficeHere, token: Admin, body: wire.TokenRe
 
 
 @router.delete("/tokens/{number}", status_code=204)
-def revoke_token(request: Request, office: OfficeHere, token: Admin, number: int) -> None:
+def revoke_token(request: Request, office: OfficeHere, token: Admin, number: wire.Number) -> None:
     """Make a token useless."""
     with office.writing() as desk:
         known = identities.revoke_token(desk.session, number, now=desk.now)

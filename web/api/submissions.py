@@ -54,7 +54,7 @@ def create(
 
 
 @router.get("/submissions/{number}")
-def progress(office: OfficeHere, number: int) -> wire.SubmissionProgress:
+def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress:
     """Return the jobs that a submission made."""
     with office.reading() as desk:
         found = jobs.list_jobs(desk.session, submission=number, limit=2000)

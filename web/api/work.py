@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from farm.api import wire
@@ -48,7 +48,7 @@ def create_claim(office: OfficeHere, call: Call, body: wire.ClaimRequest) -> wir
 
 
 @router.post("/attempts/{attempt_id}/heartbeat")
-def beat(office: OfficeHere, call: Call, attempt_id: int) -> wire.ExtendedWire:
+def beat(office: OfficeHere, call: Call, attempt_id: wire.Number) -> wire.ExtendedWire:
     """Extend the lease; 409 when it is lost."""
     with office.writing() as desk:
         heartbeat(desk, call.holder(attempt_id))
@@ -57,7 +57,7 @@ def beat(office: OfficeHere, call: Call, attempt_id: int) -> wire.ExtendedWire:
 
 @router.post("/attempts/{attempt_id}/log")
 async def append_log(
-    request: Request, office: OfficeHere, call: Call, attempt_id: int, offset: Annotated[int, Query(ge=0)]
+    request: Request, office: OfficeHere, call: Call, attempt_id: wire.Number, offset: wire.Offset
 ) -> wire.AppendedWire:
     """Append whole records at `offset`; 409 tells the right offset when that is another."""
     piece = await request.body()
@@ -65,7 +65,7 @@ async def append_log(
 
 
 @router.post("/attempts/{attempt_id}/finish", status_code=204)
-def finish(request: Request, office: OfficeHere, call: Call, attempt_id: int, body: wire.FinishRequest) -> None:
+def finish(request: Request, office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.FinishRequest) -> None:
     """Report a finished build or test."""
     holder, kind = call.holder(attempt_id), JobKind(body.kind)
     check_role(request, office, call, kind)
@@ -77,13 +77,13 @@ def finish(request: Request, office: OfficeHere, call: Call, attempt_id: int, bo
 
 
 @router.post("/attempts/{attempt_id}/fail", status_code=204)
-def report_failure(office: OfficeHere, call: Call, attempt_id: int, body: wire.FailRequest) -> None:
+def report_failure(office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.FailRequest) -> None:
     """Report that the build failed."""
     fail(office, call.holder(attempt_id), code=body.code, message=body.message)
 
 
 @router.post("/attempts/{attempt_id}/release", status_code=204)
-def release(office: OfficeHere, call: Call, attempt_id: int, body: wire.ReleaseRequest) -> None:
+def release(office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.ReleaseRequest) -> None:
     """Give the job back."""
     with office.planning() as desk:
         leases.release(desk, call.holder(attempt_id), error=body.error)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from farm.api.wire import Number
 from farm.database import lookups, releases
 from farm.release.status import candidate_status, channel_status, summary_of
 from web.auth import OfficeHere
@@ -54,8 +55,8 @@ def channel_page(
     office: OfficeHere,
     pages: PagesHere,
     name: str,
-    before: int | None = None,
-    refused_before: int | None = None,
+    before: Number | None = None,
+    refused_before: Number | None = None,
 ) -> HTMLResponse:
     """Show a channel; `before` pages through its releases, `refused_before` through refused candidates."""
     with office.reading() as desk:
@@ -90,7 +91,7 @@ def release_page(
     office: OfficeHere,
     pages: PagesHere,
     name: str,
-    number: int,
+    number: Number,
     after: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """Show a release: what changed against the one before it, and its packages."""

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from farm.api.wire import Number
 from farm.control.planning import plan_of
 from farm.control.requests import find_job
 from farm.database import attempts, jobs, lookups, packages
@@ -38,7 +39,7 @@ def job_list(
     request: Request,
     office: OfficeHere,
     pages: PagesHere,
-    before: int | None = None,
+    before: Number | None = None,
     state: Annotated[str, Query(max_length=20)] = "",
     kind: Annotated[str, Query(max_length=20)] = "",
     name: Annotated[str, Query(max_length=200)] = "",
@@ -77,9 +78,9 @@ def job_page(
     request: Request,
     office: OfficeHere,
     pages: PagesHere,
-    job_id: int,
-    attempt: Annotated[int | None, Query(ge=1)] = None,
-    line: Annotated[int | None, Query(ge=1)] = None,
+    job_id: Number,
+    attempt: Number | None = None,
+    line: Number | None = None,
 ) -> HTMLResponse:
     """Show a job. `attempt` is the number of the try whose log is shown (else the last), `line` a line of it."""
     with office.reading() as desk:

@@ -6,14 +6,15 @@ from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from farm.api.wire import Number, Offset
 from farm.database.records import Attempt
 from web.auth import OfficeHere, SettingsHere
-from web.log_following import attempt_of, follow
+from web.log_following import attempt_of, follow, resumed
 from web.pages.log_rows import log_rows
 from web.pages.rendering import PagesHere  # noqa: TC001  (FastAPI reads the annotations of a dependency)
 from web.pages.terminal_text import one_line
@@ -37,14 +38,13 @@ class Mark:
 def mark(
     office: OfficeHere,
     pages: PagesHere,
-    attempt_id: int,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+    attempt_id: Number,
+    offset: Offset = 0,
+    last_event_id: Annotated[str, Header()] = "",
 ) -> Mark:
     """A dependency: a browser that reconnects goes on behind the last event that it had."""
-    if last_event_id is not None and last_event_id.isdecimal():
-        offset = int(last_event_id)
     attempt = attempt_of(office, attempt_id)
+    offset = resumed(office, attempt, last_event_id, offset)
     line = pages.logs.line_at(attempt_id, offset)
     if line is None:
         raise NotFoundError(f"No line of this log begins at {offset}.")
@@ -68,7 +68,7 @@ async def events(
 
 
 @router.get("/attempts/{attempt_id}/log.txt")
-def plain(office: OfficeHere, attempt_id: int) -> StreamingResponse:
+def plain(office: OfficeHere, attempt_id: Number) -> StreamingResponse:
     """Send the whole log as it is now, one line of text a record, as inert in a terminal as on a page."""
     attempt = attempt_of(office, attempt_id)
     return StreamingResponse(_lines(office, attempt.id), media_type="text/plain; charset=utf-8")
