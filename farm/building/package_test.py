@@ -58,7 +58,6 @@ def run_test(
         environment=trial_environment(),
         scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
         workdir="/tmp",  # noqa: S108
-        variation=workshop.variation,
     )
     printed = bytearray()
     with LogKeeper(workshop.store, log, most_bytes=limits.log_mb * _MB * _RECORD_FACTOR) as keeper:

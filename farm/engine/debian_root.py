@@ -77,6 +77,8 @@ def make_root(
     repository = work / "repository"
     _make_repository(debs, repository)
     command = [
+        # Its mounts are seen by nobody else, and it dies as a whole: what is left of a killed one can be removed.
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--"),
         "mmdebstrap",
         "--quiet",
         "--mode=root",

@@ -194,6 +194,8 @@ class Sandbox:
                 "LD_PRELOAD": FAKETIME_PLACE,
                 "FAKETIME": f"{spec.variation.clock_offset:+d}",
                 "DONT_FAKE_MONOTONIC": "1",
+                # Shared memory wants semaphores, on which a program was seen to wait for ever.
+                "FAKETIME_DISABLE_SHM": "1",
             }
         mounts = [
             Mount(bind.target, str(bind.source), type="bind", read_only=not bind.writable, propagation="rprivate")
