@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from celery import signals
 
+from farm.api.wire import LARGEST_NUMBER
 from farm.api.worker_client import WorkerClient
 from farm.engine.janitor import Janitor
 from farm.engine.sandbox import connect
@@ -46,7 +47,7 @@ def build_app(broker: str, work: Callable[[int], object]) -> Celery:
 
     @app.task(name=WAKE)
     def wake(job_id: object) -> None:
-        if type(job_id) is not int or not 0 < job_id < 2**63:
+        if type(job_id) is not int or not 0 < job_id <= LARGEST_NUMBER:
             raise InvalidWakeError(f"{str(job_id)[:100]!r} is not the number of a job")
         work(job_id)
 

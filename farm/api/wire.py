@@ -11,10 +11,11 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
 JobKindText = Literal["build", "test"]
-_LARGEST = 2**63 - 1  # of what SQLite and PostgreSQL take for an integer
-Number = Annotated[int, Field(ge=1, le=_LARGEST)]
+LARGEST_NUMBER = 2**31 - 1
+"""What a numbered row's key can be at most: PostgreSQL keeps it in four bytes."""
+Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
 """By which a job, an attempt, a submission, a token, a candidate or a release is known."""
-Offset = Annotated[int, Field(ge=0, le=_LARGEST)]
+Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A place in a log, in bytes."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from farm.api.errors import RefusedRequestError
 from farm.api.farm_client import FarmClient
+from farm.api.wire import LARGEST_NUMBER
 from farm.control import access
 from farm.database import identities
 from farm.database.states import Role
@@ -151,15 +152,15 @@ def test_what_is_not_there_is_404(farm: RunningFarm, path: str) -> None:
 def test_a_number_that_nothing_can_have_is_422(
     farm: RunningFarm, admin_headers: dict[str, str], method: str, path: str
 ) -> None:
-    for number in (2**63, 10**30, 0, -1):
+    for number in (LARGEST_NUMBER + 1, 2**63, 10**30, 0, -1):
         answer = httpx.request(method, f"{farm.url}/api/v1/{path.format(number)}", headers=admin_headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
 
 def test_the_largest_number_is_one_that_nothing_has(farm: RunningFarm, admin_headers: dict[str, str]) -> None:
     for path in ("jobs/{}", "submissions/{}", "attempts/{}/log", "channels/edge/releases/{}"):
-        assert httpx.get(f"{farm.url}/api/v1/{path.format(2**63 - 1)}").status_code == 404
-    assert httpx.delete(f"{farm.url}/api/v1/tokens/{2**63 - 1}", headers=admin_headers).status_code == 404
+        assert httpx.get(f"{farm.url}/api/v1/{path.format(LARGEST_NUMBER)}").status_code == 404
+    assert httpx.delete(f"{farm.url}/api/v1/tokens/{LARGEST_NUMBER}", headers=admin_headers).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["", "/releases", "/candidates", "/releases/1"])
