@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from farm.oci.image import OciImage
     from script.benchmarks.material import SamplePackage
 
-REPOSITORY = "farm-bench"
-_LABEL = "farm-bench"
+REPOSITORY = "farm-measured"
+_LABEL = "farm-measured"
 _CLEARING_SECONDS = 10
 _CONTEXT = re.compile(r"(?:transferring context:|Sending build context to Docker daemon) +([0-9.]+)([kMG]?B)")
 _UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}

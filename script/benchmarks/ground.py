@@ -51,7 +51,7 @@ class Ground:
 @contextmanager
 def ground(settings: Settings) -> Iterator[Ground]:
     """Mount a tmpfs for one workload; unmount and remove it afterwards. Raises `MountError` for want of root."""
-    directory = Path(tempfile.mkdtemp(prefix="farm-bench-"))
+    directory = Path(tempfile.mkdtemp(prefix="farm-measured-"))
     try:
         mount_tmpfs(directory, size=TMPFS_BYTES, inodes=_INODES, owner=0)
         yield Ground(directory, settings)
