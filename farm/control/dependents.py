@@ -42,7 +42,7 @@ def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
     before = recipes.head(desk.session, job.name)
-    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=plan)
+    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=plan, now=desk.now)
     if before is None or before.current != job.revision_id or before.built_plan in (None, plan):
         return []
     return _rebuilds(desk, job, before.built_plan, plan)

@@ -65,6 +65,7 @@ class JobRow(Row, table=True):
     submission_id: int | None = Field(default=None, foreign_key="submission.id", index=True)
     subject: str | None = None  # digest of the plan (once it is pinned) or of the test
     state: str
+    rebuild: bool = False  # of a plan that is built already, to see whether it comes out the same
     priority: int = 0  # the lower number goes first
     lost: int = 0  # leases that ran out
     created_at: datetime = Field(sa_type=UtcDateTime)

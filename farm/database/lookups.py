@@ -14,26 +14,17 @@ from farm.database.jobs import job_of_row
 from farm.database.package_rows import PackageRow
 from farm.database.packages import package_of_row
 from farm.database.recipe_rows import RecipeRevisionRow, RecipeRow
-from farm.database.release_rows import (
-    CandidateMemberRow,
-    CandidateRow,
-    CandidateTestRow,
-    ChannelRow,
-    ReleaseMemberRow,
-    ReleaseRow,
-)
-from farm.database.releases import REFUSED, candidate_of_row, release_of_row
+from farm.database.release_rows import CandidateTestRow, ChannelRow, MembershipRow, ReleaseRow
+from farm.database.releases import held_in
 from farm.database.states import JobState
 from farm.names import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from sqlmodel import Session
 
     from farm.database.records import Attempt, Job, Package
-    from farm.database.releases import Candidate, ReleaseRecord
     from farm.database.states import JobKind
 
 
@@ -145,19 +136,17 @@ def releases_with(session: Session, package: Digest) -> list[Membership]:
     """Return, for each channel that has ever held a package, the newest published release that does."""
     query = (
         select(ReleaseRow.channel, func.max(ReleaseRow.number))
-        .join(ReleaseMemberRow, col(ReleaseMemberRow.release_id) == col(ReleaseRow.id))
-        .where(ReleaseMemberRow.package == package, col(ReleaseRow.published_at).is_not(None))
+        .join(MembershipRow, col(MembershipRow.channel) == col(ReleaseRow.channel))
+        .where(
+            MembershipRow.package == package,
+            col(MembershipRow.since) <= col(ReleaseRow.number),
+            or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > col(ReleaseRow.number)),
+            col(ReleaseRow.published_at).is_not(None),
+        )
         .group_by(ReleaseRow.channel)
         .order_by(ReleaseRow.channel)
     )
     return [Membership(channel, number) for channel, number in session.exec(query)]
-
-
-def member_counts(session: Session, release_ids: Iterable[int]) -> dict[int, int]:
-    """Return how many packages each of these releases has."""
-    columns = select(ReleaseMemberRow.release_id, func.count()).group_by(col(ReleaseMemberRow.release_id))
-    query = columns.where(col(ReleaseMemberRow.release_id).in_(sorted(release_ids)))
-    return dict(session.exec(query).all())
 
 
 def channel_policy(session: Session, name: str) -> str | None:
@@ -166,57 +155,20 @@ def channel_policy(session: Session, name: str) -> str | None:
     return row.policy if row else None
 
 
-def has_member(session: Session, release_id: int, name: str) -> bool:
-    """Say whether a release has a package of this name."""
-    return session.get(ReleaseMemberRow, (release_id, name)) is not None
-
-
-def refused_candidates(
-    session: Session, channel: str, *, before: int | None = None, limit: int = 10
-) -> list[Candidate]:
-    """Return the refused candidates of a channel, newest first, those older than the candidate `before`."""
-    query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == REFUSED)
-    if before is not None:
-        query = query.where(col(CandidateRow.id) < before)
-    query = query.order_by(col(CandidateRow.id).desc()).limit(limit)
-    return [candidate_of_row(row) for row in session.exec(query)]
-
-
-def release_at(session: Session, channel: str, moment: datetime) -> ReleaseRecord | None:
-    """Return the release of a channel that was the newest one at a moment."""
-    query = select(ReleaseRow).where(ReleaseRow.channel == channel, col(ReleaseRow.released_at) < moment)
-    row = session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(1)).first()
-    return release_of_row(row) if row else None
-
-
-def candidate_set(session: Session, candidate_id: int) -> dict[str, Digest]:
-    """Return the packages of a candidate: descriptor digests by name."""
-    columns = select(CandidateMemberRow.name, CandidateMemberRow.package)
-    found = session.exec(columns.where(CandidateMemberRow.candidate_id == candidate_id))
-    return {name: Digest(digest) for name, digest in found}
-
-
-def release_set(session: Session, release_id: int) -> dict[str, Digest]:
-    """Return the packages of a release: descriptor digests by name."""
-    columns = select(ReleaseMemberRow.name, ReleaseMemberRow.package)
-    found = session.exec(columns.where(ReleaseMemberRow.release_id == release_id))
-    return {name: Digest(digest) for name, digest in found}
-
-
-def release_page(session: Session, release_id: int, *, after: str = "", limit: int = 500) -> list[Package]:
+def release_page(session: Session, channel: str, number: int, *, after: str = "", limit: int = 500) -> list[Package]:
     """Return one page of the packages of a release, by name, those after the name `after`."""
     query = (
         select(PackageRow)
-        .join(ReleaseMemberRow, col(ReleaseMemberRow.package) == col(PackageRow.digest))
-        .where(ReleaseMemberRow.release_id == release_id, col(ReleaseMemberRow.name) > after)
-        .order_by(col(ReleaseMemberRow.name))
+        .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
+        .where(held_in(channel, number), col(MembershipRow.name) > after)
+        .order_by(col(MembershipRow.name))
         .limit(limit)
     )
     return [package_of_row(row) for row in session.exec(query)]
 
 
-def release_size(session: Session, release_id: int) -> int:
+def release_size(session: Session, channel: str, number: int) -> int:
     """Return how many bytes the archives of a release have together."""
-    joined = col(ReleaseMemberRow.package) == col(PackageRow.digest)
-    query = select(func.sum(PackageRow.archive_size)).join(ReleaseMemberRow, joined)
-    return int(session.exec(query.where(ReleaseMemberRow.release_id == release_id)).one() or 0)
+    joined = col(MembershipRow.package) == col(PackageRow.digest)
+    query = select(func.sum(PackageRow.archive_size)).join(MembershipRow, joined)
+    return int(session.exec(query.where(held_in(channel, number))).one() or 0)

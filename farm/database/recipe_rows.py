@@ -47,6 +47,7 @@ class RecipeRow(Row, table=True):
     current_id: int = Field(foreign_key="recipe_revision.id", index=True)
     built_id: int | None = Field(default=None, foreign_key="recipe_revision.id", index=True)
     built_plan: str | None = Field(default=None, foreign_key="plan.digest", index=True)
+    built_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)  # when the two above changed
 
 
 class RecipeOutputRow(Row, table=True):

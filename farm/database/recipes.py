@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, delete, func, select, update
 
 from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.database.records import RecipeHead, RecipeRevision
@@ -73,13 +73,18 @@ def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: I
     session.flush()
 
 
-def mark_built(session: Session, name: str, *, revision_id: int, plan: Digest) -> None:
+def mark_built(session: Session, name: str, *, revision_id: int, plan: Digest, now: datetime) -> None:
     """Record that this revision was built by this plan, unless another revision is current meanwhile."""
     session.exec(
         update(RecipeRow)
         .where(col(RecipeRow.name) == name, col(RecipeRow.current_id) == revision_id)
-        .values(built_id=revision_id, built_plan=plan)
+        .values(built_id=revision_id, built_plan=plan, built_at=now)
     )
+
+
+def last_built(session: Session) -> datetime | None:
+    """Return when anything was built last: as long as it stays, so does what `current_packages` returns."""
+    return session.exec(select(func.max(col(RecipeRow.built_at)))).one()
 
 
 def head(session: Session, name: str) -> RecipeHead | None:

@@ -1,4 +1,7 @@
-"""Rows of candidates, gates, excuses, releases and channels; `farm.release` reads and writes them."""
+"""Rows of channels, candidates, the runs of their sets, and releases; `farm.release` reads and writes them.
+
+A candidate keeps what it changes, and a release what it put in and took out: both cost what has changed, not the set.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ class ChannelRow(Row, table=True):
     name: str = Field(primary_key=True)
     policy: str = Field(default="", sa_type=Text)  # canonical JSON of the policy in force
     frozen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    frozen_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     frozen_why: str = ""
+    frozen_by: str = ""
 
 
 class CandidateRow(Row, table=True):
-    """A package set that wants to become a release of a channel."""
+    """Changes to a release of a channel that want to become the next one."""
 
     __tablename__ = "candidate"
     __table_args__ = (
@@ -33,21 +38,28 @@ class CandidateRow(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
-    set_digest: str
+    set_digest: str  # of the base and all changes that are wanted
+    base_number: int = 0  # the release that the changes are against; 0 when there is none yet
+    source: str = ""  # where the changes come from: `builds`, `edge release 12`, `rollback to release 7`
     state: str
+    reason: str = Field(default="", sa_type=Text)  # why it ended as it did, in a line
     created_at: datetime = Field(sa_type=UtcDateTime)
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     trace: str = Field(default="", index=True)
 
 
-class CandidateMemberRow(Row, table=True):
-    """One package of a candidate."""
+class CandidateChangeRow(Row, table=True):
+    """One package that a candidate puts in (`before` is empty when it is new) or takes out (`after` is empty)."""
 
-    __tablename__ = "candidate_member"
+    __tablename__ = "candidate_change"
+    __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
 
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
     name: str = Field(primary_key=True)
-    package: str = Field(foreign_key="package.digest", index=True)
+    before: str | None = Field(default=None, foreign_key="package.digest")
+    after: str | None = Field(default=None, foreign_key="package.digest", index=True)
+    atom: str = ""  # the first name of the group that it moves with
+    state: str = "wanted"
 
 
 class GateResultRow(Row, table=True):
@@ -76,16 +88,26 @@ class CandidateTestRow(Row, table=True):
     job_id: int = Field(primary_key=True, foreign_key="job.id", index=True)
 
 
-class ExcuseRow(Row, table=True):
-    """Why something of a candidate was held back."""
+class SetRunRow(Row, table=True):
+    """One set of a candidate's search that was looked at, by its combined digest, and what came of it."""
 
-    __tablename__ = "excuse"
+    __tablename__ = "set_run"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'green', 'red')", "state"),
+        CheckConstraint("purpose IN ('search', 'retry', 'evidence')", "purpose"),
+        UniqueConstraint("candidate_id", "set_digest"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    candidate_id: int = Field(foreign_key="candidate.id", index=True)
-    package: str = Field(index=True)  # short name
-    gate: str
-    reason: str = Field(sa_type=Text)
+    candidate_id: int = Field(foreign_key="candidate.id")
+    set_digest: str  # of the base and the changes in this set
+    purpose: str
+    atoms: int  # how many atoms of the candidate are in it
+    tests: int = 0  # how many test jobs it asked for that no earlier run had
+    state: str
+    detail: str = Field(default="", sa_type=Text)  # canonical JSON: why it is red
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ReleaseRow(Row, table=True):
@@ -98,19 +120,27 @@ class ReleaseRow(Row, table=True):
     channel: str = Field(foreign_key="channel.name")
     number: int
     candidate_id: int | None = Field(default=None, foreign_key="candidate.id", index=True)
-    set_digest: str
+    set_digest: str  # of the root of its index
     digest: str = Field(unique=True)  # of release.json
     previous: str = ""  # digest of the release before it, empty for the first
+    packages: int = 0  # how many it holds
     released_at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     trace: str = ""
 
 
-class ReleaseMemberRow(Row, table=True):
-    """One package of a release."""
+class MembershipRow(Row, table=True):
+    """That a package is in the releases of a channel from number `since` on, until `until` (that one without it)."""
 
-    __tablename__ = "release_member"
+    __tablename__ = "membership"
+    __table_args__ = (
+        Index("ix_membership_package", "package", "channel"),
+        Index("ix_membership_since", "channel", "since"),
+        Index("ix_membership_until", "channel", "until"),
+    )
 
-    release_id: int = Field(primary_key=True, foreign_key="release.id")
+    channel: str = Field(primary_key=True, foreign_key="channel.name")
     name: str = Field(primary_key=True)
-    package: str = Field(foreign_key="package.digest", index=True)
+    since: int = Field(primary_key=True)
+    until: int | None = None
+    package: str = Field(foreign_key="package.digest")

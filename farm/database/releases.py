@@ -1,66 +1,35 @@
-"""Channels, candidates, gate results, excuses and releases: written and read."""
+"""Channels and their releases: written and read. What a release holds is kept as what it put in and took out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import and_, col, delete, or_, select, update
 
 from farm.database.package_rows import PackageRow
 from farm.database.packages import package_of_row
-from farm.database.release_rows import (
-    CandidateMemberRow,
-    CandidateRow,
-    CandidateTestRow,
-    ChannelRow,
-    ExcuseRow,
-    GateResultRow,
-    ReleaseMemberRow,
-    ReleaseRow,
-)
+from farm.database.release_rows import ChannelRow, MembershipRow, ReleaseRow
 from farm.names import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
     from farm.database.records import Package
 
-OPEN, REFUSED, RELEASED, SUPERSEDED = "open", "refused", "released", "superseded"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A package set that wants to become a release."""
-
-    id: int
-    channel: str
-    set_digest: Digest
-    state: str
-    created_at: datetime
-    decided_at: datetime | None
-
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
-    """What one gate said: `state` is pending, passed or failed."""
+class Freeze:
+    """That a channel publishes nothing: since when, why, by whom, and until when, if that is known."""
 
-    gate: str
-    state: str
-    detail: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Excuse:
-    """Why a package was held back: the gate, and a reason that a person can act on."""
-
-    package: str
-    gate: str
-    reason: str
+    why: str
+    by: str
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +43,7 @@ class ReleaseRecord:
     set_digest: Digest
     digest: Digest
     previous: str
+    packages: int
     released_at: datetime
     published_at: datetime | None
 
@@ -93,107 +63,21 @@ def channels(session: Session) -> list[str]:
     return list(session.exec(select(ChannelRow.name).order_by(ChannelRow.name)))
 
 
-def open_candidate(session: Session, channel: str) -> Candidate | None:
-    """Return the candidate that is at the gates of a channel, if there is one."""
-    query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == OPEN)
-    row = session.exec(query.order_by(col(CandidateRow.id).desc())).first()
-    return candidate_of_row(row) if row else None
-
-
-def latest_candidate(session: Session, channel: str) -> Candidate | None:
-    """Return the newest candidate of a channel."""
-    query = select(CandidateRow).where(CandidateRow.channel == channel).order_by(col(CandidateRow.id).desc())
-    row = session.exec(query.limit(1)).first()
-    return candidate_of_row(row) if row else None
-
-
-def candidates(session: Session, channel: str, *, before: int | None = None, limit: int = 20) -> list[Candidate]:
-    """Return candidates of a channel, newest first, those older than the candidate `before`."""
-    query = select(CandidateRow).where(CandidateRow.channel == channel)
-    if before is not None:
-        query = query.where(col(CandidateRow.id) < before)
-    return [candidate_of_row(row) for row in session.exec(query.order_by(col(CandidateRow.id).desc()).limit(limit))]
-
-
-def add_candidate(
-    session: Session, channel: str, set_digest: Digest, members: Sequence[Package], *, trace: str, now: datetime
-) -> Candidate:
-    """Put a package set at the gates of a channel."""
-    row = CandidateRow(channel=channel, set_digest=set_digest, state=OPEN, created_at=now, trace=trace)
-    session.add(row)
-    session.flush()
-    candidate = candidate_of_row(row)
-    session.add_all(
-        CandidateMemberRow(candidate_id=candidate.id, name=each.name, package=each.digest) for each in members
-    )
-    session.flush()
-    return candidate
-
-
-def candidate_members(session: Session, candidate_id: int) -> list[Package]:
-    """Return the packages of a candidate, by name."""
-    query = (
-        select(PackageRow)
-        .join(CandidateMemberRow, col(CandidateMemberRow.package) == col(PackageRow.digest))
-        .where(CandidateMemberRow.candidate_id == candidate_id)
-        .order_by(PackageRow.name)
-    )
-    return [package_of_row(row) for row in session.exec(query)]
-
-
-def decide(session: Session, candidate: Candidate, state: str, *, now: datetime) -> bool:
-    """End a candidate that is still open; False when somebody else has."""
-    decided = session.exec(
-        update(CandidateRow)
-        .where(col(CandidateRow.id) == candidate.id, col(CandidateRow.state) == OPEN)
-        .values(state=state, decided_at=now)
-    )
-    return bool(decided.rowcount)
-
-
-def record_gate(session: Session, candidate_id: int, gate: str, state: str, detail: str, *, now: datetime) -> None:
-    """Write down what a gate says now, in place of what it said before."""
-    query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id, GateResultRow.gate == gate)
-    row = session.exec(query).first()
-    if row is None:
-        session.add(GateResultRow(candidate_id=candidate_id, gate=gate, state=state, detail=detail, at=now))
-    elif (row.state, row.detail) != (state, detail):
-        row.state, row.detail, row.at = state, detail, now
+def freeze(session: Session, channel: str, order: Freeze | None) -> None:
+    """Let a channel publish nothing from now on, or (with None) go on."""
+    row = session.get_one(ChannelRow, channel)
+    row.frozen_at = order.at if order else None
+    row.frozen_until = order.until if order else None
+    row.frozen_why, row.frozen_by = (order.why, order.by) if order else ("", "")
     session.flush()
 
 
-def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
-    """Return what the gates of a candidate have said, in the order in which they were asked."""
-    query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id).order_by(col(GateResultRow.id))
-    return [GateResult(row.gate, row.state, row.detail, row.at) for row in session.exec(query)]
-
-
-def note_test(session: Session, candidate_id: int, job_id: int) -> None:
-    """Record that a candidate waits for a test job."""
-    if session.get(CandidateTestRow, (candidate_id, job_id)) is None:
-        session.add(CandidateTestRow(candidate_id=candidate_id, job_id=job_id))
-        session.flush()
-
-
-def test_jobs(session: Session, candidate_id: int) -> list[int]:
-    """Return the test jobs that a candidate has asked for."""
-    query = select(CandidateTestRow.job_id).where(CandidateTestRow.candidate_id == candidate_id)
-    return sorted(session.exec(query))
-
-
-def excuse(session: Session, candidate_id: int, excuses: Iterable[Excuse]) -> None:
-    """Write down why a candidate, or packages of it, were held back."""
-    session.add_all(
-        ExcuseRow(candidate_id=candidate_id, package=each.package, gate=each.gate, reason=each.reason)
-        for each in excuses
-    )
-    session.flush()
-
-
-def excuses(session: Session, candidate_id: int) -> list[Excuse]:
-    """Return why a candidate was refused."""
-    query = select(ExcuseRow).where(ExcuseRow.candidate_id == candidate_id).order_by(col(ExcuseRow.id))
-    return [Excuse(row.package, row.gate, row.reason) for row in session.exec(query)]
+def frozen(session: Session, channel: str, *, now: datetime) -> Freeze | None:
+    """Return the freeze that is in force on a channel."""
+    row = session.get(ChannelRow, channel, populate_existing=True)
+    if row is None or row.frozen_at is None or (row.frozen_until is not None and row.frozen_until <= now):
+        return None
+    return Freeze(row.frozen_at, row.frozen_why, row.frozen_by, row.frozen_until)
 
 
 def newest_release(session: Session, channel: str, *, published: bool = True) -> ReleaseRecord | None:
@@ -220,43 +104,116 @@ def releases(session: Session, channel: str, *, before: int | None = None, limit
     return [release_of_row(row) for row in session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(limit))]
 
 
-def release_members(session: Session, release_id: int) -> list[Package]:
+def held_in(channel: str, number: int) -> ColumnElement[bool]:
+    """Return the condition under which a membership belongs to a release."""
+    return and_(
+        col(MembershipRow.channel) == channel,
+        col(MembershipRow.since) <= number,
+        or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > number),
+    )
+
+
+def release_members(session: Session, channel: str, number: int) -> list[Package]:
     """Return the packages of a release, by name."""
     query = (
         select(PackageRow)
-        .join(ReleaseMemberRow, col(ReleaseMemberRow.package) == col(PackageRow.digest))
-        .where(ReleaseMemberRow.release_id == release_id)
-        .order_by(PackageRow.name)
+        .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
+        .where(held_in(channel, number))
+        .order_by(col(MembershipRow.name))
     )
     return [package_of_row(row) for row in session.exec(query)]
 
 
+def release_set(session: Session, channel: str, number: int) -> dict[str, Digest]:
+    """Return the packages of a release: descriptor digests by name. Number 0 is the empty set before the first."""
+    query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
+    return {name: Digest(digest) for name, digest in session.exec(query)}
+
+
+def members_named(session: Session, channel: str, number: int, names: Iterable[str]) -> dict[str, Digest]:
+    """Return which of these names a release holds, and as what."""
+    query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
+    found = session.exec(query.where(col(MembershipRow.name).in_(sorted(names))))
+    return {name: Digest(digest) for name, digest in found}
+
+
+def release_difference(
+    session: Session, channel: str, old: int, new: int
+) -> dict[str, tuple[Digest | None, Digest | None]]:
+    """Return what differs between two releases of a channel: by name, the descriptor in `old` and that in `new`.
+
+    Costs what changed between the two, not what they hold.
+    """
+    low, high = sorted((old, new))
+    moved = or_(
+        and_(col(MembershipRow.since) > low, col(MembershipRow.since) <= high),
+        and_(col(MembershipRow.until) > low, col(MembershipRow.until) <= high),
+    )
+    names = set(session.exec(select(MembershipRow.name).where(MembershipRow.channel == channel, moved)))
+    before = members_named(session, channel, old, names)
+    after = members_named(session, channel, new, names)
+    return {name: (before.get(name), after.get(name)) for name in sorted(names) if before.get(name) != after.get(name)}
+
+
+def first_released(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, datetime]:
+    """Return since when the newest published release of a channel has held each of these packages without a break."""
+    query = (
+        select(MembershipRow.package, ReleaseRow.published_at)
+        .join(
+            ReleaseRow,
+            and_(col(ReleaseRow.channel) == col(MembershipRow.channel), col(ReleaseRow.number) == MembershipRow.since),
+        )
+        .where(
+            MembershipRow.channel == channel,
+            col(MembershipRow.until).is_(None),
+            col(MembershipRow.package).in_(sorted(packages)),
+            col(ReleaseRow.published_at).is_not(None),
+        )
+    )
+    return {Digest(package): at for package, at in session.exec(query) if at is not None}
+
+
 def add_release(
     session: Session,
-    candidate: Candidate,
     *,
+    channel: str,
     number: int,
+    candidate_id: int | None,
     digest: Digest,
+    set_digest: Digest,
     previous: Digest | None,
-    members: Sequence[Package],
+    packages: int,
+    changes: Mapping[str, Digest | None],
+    trace: str,
     now: datetime,
 ) -> ReleaseRecord:
-    """Record a release that is about to be signed."""
+    """Record a release that is about to be signed; `changes` are the packages that it puts in, or takes out (None)."""
     row = ReleaseRow(
-        channel=candidate.channel,
+        channel=channel,
         number=number,
-        candidate_id=candidate.id,
-        set_digest=candidate.set_digest,
+        candidate_id=candidate_id,
+        set_digest=set_digest,
         digest=digest,
         previous=previous or "",
+        packages=packages,
         released_at=now,
+        trace=trace,
     )
     session.add(row)
+    ended = (
+        update(MembershipRow)
+        .where(col(MembershipRow.channel) == channel, col(MembershipRow.until).is_(None))
+        .values(until=number)
+    )
+    for some in _in_parts(sorted(changes)):
+        session.exec(ended.where(col(MembershipRow.name).in_(some)))
+    session.add_all(
+        MembershipRow(channel=channel, name=name, since=number, package=package)
+        for name, package in sorted(changes.items())
+        if package is not None
+    )
     session.flush()
-    record = release_of_row(row)
-    session.add_all(ReleaseMemberRow(release_id=record.id, name=each.name, package=each.digest) for each in members)
-    session.flush()
-    return record
+    return release_of_row(row)
 
 
 def mark_published(session: Session, release_id: int, *, now: datetime) -> None:
@@ -268,28 +225,18 @@ def mark_published(session: Session, release_id: int, *, now: datetime) -> None:
     )
 
 
-def drop_release(session: Session, release_id: int) -> None:
+def drop_release(session: Session, record: ReleaseRecord) -> None:
     """Take back a release that the signer has refused: it never was one, and its number is free again."""
-    session.exec(delete(ReleaseMemberRow).where(col(ReleaseMemberRow.release_id) == release_id))
-    session.exec(delete(ReleaseRow).where(col(ReleaseRow.id) == release_id, col(ReleaseRow.published_at).is_(None)))
-
-
-def candidate_of_row(row: CandidateRow) -> Candidate:
-    """Return the value of a row."""
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return Candidate(
-        id=row.id,
-        channel=row.channel,
-        set_digest=Digest(row.set_digest),
-        state=row.state,
-        created_at=row.created_at,
-        decided_at=row.decided_at,
-    )
+    of_channel = col(MembershipRow.channel) == record.channel
+    session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) == record.number))
+    reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) == record.number)
+    session.exec(reopened.values(until=None))
+    session.exec(delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None)))
 
 
 def release_of_row(row: ReleaseRow) -> ReleaseRecord:
     """Return the value of a row."""
-    assert row.id is not None  # noqa: S101
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
     return ReleaseRecord(
         id=row.id,
         channel=row.channel,
@@ -298,6 +245,13 @@ def release_of_row(row: ReleaseRow) -> ReleaseRecord:
         set_digest=Digest(row.set_digest),
         digest=Digest(row.digest),
         previous=row.previous,
+        packages=row.packages,
         released_at=row.released_at,
         published_at=row.published_at,
     )
+
+
+def _in_parts(names: list[str], size: int = 500) -> Iterable[list[str]]:
+    # A statement takes some thousands of parameters at most.
+    for start in range(0, len(names), size):
+        yield names[start : start + size]

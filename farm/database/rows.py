@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 from farm.database.columns import Row
+from farm.database.curation_rows import (
+    AdvisoryPackageRow,
+    AdvisoryRow,
+    ApprovalRow,
+    ExcuseRow,
+    FlakyTestRow,
+    HoldRow,
+    OrderRow,
+    ReportRow,
+    VexRow,
+)
 from farm.database.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
 from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
-from farm.database.package_rows import PackageRow
+from farm.database.package_rows import AttestationRow, ConsumedRow, DifferenceRow, PackageRow
 from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.database.release_rows import (
-    CandidateMemberRow,
+    CandidateChangeRow,
     CandidateRow,
     CandidateTestRow,
     ChannelRow,
-    ExcuseRow,
     GateResultRow,
-    ReleaseMemberRow,
+    MembershipRow,
     ReleaseRow,
+    SetRunRow,
 )
 
 __all__ = [
+    "AdvisoryPackageRow",
+    "AdvisoryRow",
+    "ApprovalRow",
     "AttemptRow",
+    "AttestationRow",
     "AuditRow",
-    "CandidateMemberRow",
+    "CandidateChangeRow",
     "CandidateRow",
     "CandidateTestRow",
     "ChannelRow",
+    "ConsumedRow",
+    "DifferenceRow",
     "ExcuseRow",
+    "FlakyTestRow",
     "GateResultRow",
+    "HoldRow",
     "JobNeedRow",
     "JobRow",
+    "MembershipRow",
     "NonceRow",
+    "OrderRow",
     "OutboxRow",
     "PackageRow",
     "PackageTestRow",
@@ -38,10 +59,12 @@ __all__ = [
     "RecipeOutputRow",
     "RecipeRevisionRow",
     "RecipeRow",
-    "ReleaseMemberRow",
     "ReleaseRow",
+    "ReportRow",
     "Row",
+    "SetRunRow",
     "SubmissionRow",
     "TokenRow",
+    "VexRow",
     "WorkerRow",
 ]

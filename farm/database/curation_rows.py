@@ -1,0 +1,164 @@
+"""Rows of what curators decide and are told: excuses, flaky tests, approvals, reports, holds, orders, advisories."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+
+from sqlalchemy import CheckConstraint, Index, Text
+from sqlmodel import Field
+
+from farm.database.columns import Row, UtcDateTime
+
+
+class ExcuseRow(Row, table=True):
+    """Why a package is held back from a channel. It stays, with its `since`, while the same package is held there."""
+
+    __tablename__ = "excuse"
+    __table_args__ = (
+        Index("ix_excuse_open", "channel", "cleared_at"),
+        Index("ix_excuse_package", "package", "channel"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    candidate_id: int = Field(foreign_key="candidate.id", index=True)  # the last that held it
+    package: str  # short name
+    digest: str = ""  # of the descriptor that is held, empty for one that should have gone
+    version: str = ""
+    gate: str
+    root: str = ""  # the package whose own trouble this is; empty when it is the package's own
+    reason: str = Field(sa_type=Text)
+    owner: str = ""
+    job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
+    line: str = Field(default="", sa_type=Text)  # of the log, inert
+    partners: str = Field(default="[]", sa_type=Text)  # JSON: it fails only together with these packages
+    remedy: str = Field(default="", sa_type=Text)  # what would clear it
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the clock alone clears it
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cleared_by: str = ""  # `edge release 12`, `jq 1.7.2-1`
+
+
+class FlakyTestRow(Row, table=True):
+    """A test that failed and then passed on the very same files: quarantined, by test and version, until it expires."""
+
+    __tablename__ = "flaky_test"
+    __table_args__ = (Index("ix_flaky_test_name", "recipe", "test", "version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    recipe: str
+    test: str
+    version: str  # of the recipe, `1.7.1-1`
+    failed_job: int = Field(foreign_key="job.id")
+    passed_job: int = Field(foreign_key="job.id")
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ApprovalRow(Row, table=True):
+    """That a named curator lets a package into a channel; `envelope` is the signed statement."""
+
+    __tablename__ = "approval"
+
+    channel: str = Field(primary_key=True, foreign_key="channel.name")
+    package: str = Field(primary_key=True, foreign_key="package.digest")
+    curator: str = Field(primary_key=True)
+    envelope: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReportRow(Row, table=True):
+    """Trouble with a package of a channel that somebody reported: it does not soak while the report is open."""
+
+    __tablename__ = "report"
+    __table_args__ = (Index("ix_report_package", "package", "channel"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    package: str = Field(foreign_key="package.digest")
+    reason: str = Field(sa_type=Text)
+    reported_by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    resolved_by: str = ""
+
+
+class HoldRow(Row, table=True):
+    """That a curator keeps a package, whatever its version, where it is in a channel."""
+
+    __tablename__ = "hold"
+    __table_args__ = (Index("ix_hold_channel", "channel", "package"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    package: str  # short name
+    reason: str = Field(sa_type=Text)
+    held_by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lifted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lifted_by: str = ""
+
+
+class OrderRow(Row, table=True):
+    """What a curator asked the pipeline of a channel to do; it is done in turn."""
+
+    __tablename__ = "curator_order"
+    __table_args__ = (
+        CheckConstraint("kind IN ('promote', 'rollback', 'retry')", "kind"),
+        Index("ix_curator_order_open", "channel", "done_at", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    kind: str
+    detail: str = Field(default="{}", sa_type=Text)  # JSON: promote {from, number, packages}, rollback {number}
+    reason: str = Field(default="", sa_type=Text)
+    ordered_by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    candidate_id: int | None = Field(default=None, foreign_key="candidate.id")
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str = Field(default="", sa_type=Text)
+
+
+class AdvisoryRow(Row, table=True):
+    """A security advisory in OSV's form."""
+
+    __tablename__ = "advisory"
+
+    id: str = Field(primary_key=True)
+    body: str = Field(sa_type=Text)  # canonical JSON
+    severity: str  # none, low, medium, high, critical
+    modified_at: datetime = Field(sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    added_by: str
+    added_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class AdvisoryPackageRow(Row, table=True):
+    """A package that an advisory speaks of."""
+
+    __tablename__ = "advisory_package"
+
+    package: str = Field(primary_key=True)  # short name
+    advisory: str = Field(primary_key=True, foreign_key="advisory.id", index=True)
+
+
+class VexRow(Row, table=True):
+    """A statement (OpenVEX) of whether a vulnerability touches a package; the newest one counts."""
+
+    __tablename__ = "vex"
+    __table_args__ = (
+        CheckConstraint("status IN ('not_affected', 'affected', 'fixed', 'under_investigation')", "status"),
+        Index("ix_vex_package", "package", "vulnerability"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    vulnerability: str
+    package: str  # short name
+    version: str = ""  # `1.7.1-1`, empty for all
+    status: str
+    justification: str = ""
+    statement: str = Field(sa_type=Text)  # canonical JSON
+    stated_by: str
+    at: datetime = Field(sa_type=UtcDateTime)

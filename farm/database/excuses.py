@@ -1,0 +1,140 @@
+"""Excuses: why a package is held back from a channel, since when, and what cleared it; written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select, update
+
+from farm.database.curation_rows import ExcuseRow
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excuse:
+    """Why a package (`digest` is None where it should have gone) is held back, in words that a person can act on.
+
+    `root` is the package whose own trouble this is, empty when it is the package's own. `partners` are packages with
+    which alone it fails. `remedy` says what would clear it, `until` when the clock alone does.
+    """
+
+    package: str
+    gate: str
+    reason: str
+    digest: Digest | None = None
+    version: str = ""
+    root: str = ""
+    owner: str = ""
+    job: int | None = None
+    line: str = ""
+    partners: tuple[str, ...] = ()
+    remedy: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptExcuse:
+    """An excuse with its history: held `since`, last by `candidate`; `cleared_at` is None while it stands."""
+
+    id: int
+    channel: str
+    candidate: int
+    excuse: Excuse
+    since: datetime
+    cleared_at: datetime | None
+    cleared_by: str
+
+
+def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:
+    """Make these the excuses that stand on a channel. One that stood for the same package keeps its `since`.
+
+    What is no longer held is cleared, and says by what.
+    """
+    standing = {(row.package, row.digest, row.gate): row for row in _standing(session, channel)}
+    for excuse in excuses:
+        row = standing.pop((excuse.package, excuse.digest or "", excuse.gate), None)
+        if row is None:
+            row = ExcuseRow(
+                channel=channel,
+                candidate_id=candidate_id,
+                package=excuse.package,
+                digest=excuse.digest or "",
+                gate=excuse.gate,
+                reason="",
+                since=now,
+            )
+            session.add(row)
+        row.candidate_id, row.reason, row.version, row.root = candidate_id, excuse.reason, excuse.version, excuse.root
+        row.owner, row.job_id, row.line, row.remedy = excuse.owner, excuse.job, excuse.line, excuse.remedy
+        row.partners, row.until = json.dumps(list(excuse.partners)), excuse.until
+    for row in standing.values():
+        row.cleared_at, row.cleared_by = now, f"candidate {candidate_id}"
+    session.flush()
+
+
+def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:
+    """Clear what stands against these packages on a channel."""
+    session.exec(
+        update(ExcuseRow)
+        .where(
+            col(ExcuseRow.channel) == channel,
+            col(ExcuseRow.package).in_(sorted(packages)),
+            col(ExcuseRow.cleared_at).is_(None),
+        )
+        .values(cleared_at=now, cleared_by=by)
+    )
+
+
+def standing(session: Session, channel: str) -> list[KeptExcuse]:
+    """Return the excuses that stand on a channel, by package."""
+    return [_kept(row) for row in _standing(session, channel)]
+
+
+def of_candidate(session: Session, candidate_id: int) -> list[KeptExcuse]:
+    """Return the excuses that a candidate was the last to give, also those that were cleared afterwards."""
+    query = select(ExcuseRow).where(ExcuseRow.candidate_id == candidate_id).order_by(col(ExcuseRow.id))
+    return [_kept(row) for row in session.exec(query)]
+
+
+def of_package(session: Session, package: str, *, limit: int = 20) -> list[KeptExcuse]:
+    """Return the excuses that there ever were for a package, the newest first."""
+    query = select(ExcuseRow).where(ExcuseRow.package == package).order_by(col(ExcuseRow.id).desc()).limit(limit)
+    return [_kept(row) for row in session.exec(query)]
+
+
+def recent(session: Session, channel: str, *, limit: int = 50) -> list[KeptExcuse]:
+    """Return the excuses of a channel, standing or cleared, the newest first."""
+    query = select(ExcuseRow).where(ExcuseRow.channel == channel).order_by(col(ExcuseRow.id).desc()).limit(limit)
+    return [_kept(row) for row in session.exec(query)]
+
+
+def _standing(session: Session, channel: str) -> list[ExcuseRow]:
+    query = select(ExcuseRow).where(ExcuseRow.channel == channel, col(ExcuseRow.cleared_at).is_(None))
+    return list(session.exec(query.order_by(col(ExcuseRow.package), col(ExcuseRow.id))))
+
+
+def _kept(row: ExcuseRow) -> KeptExcuse:
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    excuse = Excuse(
+        package=row.package,
+        gate=row.gate,
+        reason=row.reason,
+        digest=Digest(row.digest) if row.digest else None,
+        version=row.version,
+        root=row.root,
+        owner=row.owner,
+        job=row.job_id,
+        line=row.line,
+        partners=tuple(json.loads(row.partners)),
+        remedy=row.remedy,
+        until=row.until,
+    )
+    return KeptExcuse(row.id, row.channel, row.candidate_id, excuse, row.since, row.cleared_at, row.cleared_by)
