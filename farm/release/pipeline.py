@@ -14,7 +14,7 @@ from farm.compat import PackageSet, resolve_needs, set_digest
 from farm.database import packages, recipes, releases
 from farm.database.releases import REFUSED, RELEASED, Excuse
 from farm.errors import FarmError
-from farm.release.gates import (
+from farm.release.set_gates import (
     FAILED,
     PENDING,
     GateOutcome,

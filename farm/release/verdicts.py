@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from farm.database import jobs, releases
 from farm.database.states import ENDED, PENDING, JobKind, JobState
 from farm.names import Digest, canonical_json
-from farm.release.gates import Verdict
+from farm.release.set_gates import Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,0 +1,1 @@
+"""Gates that look at packages one by one."""

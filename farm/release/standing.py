@@ -1,0 +1,40 @@
+"""What a gate of single packages says: each looks at packages that want in, one by one, and holds back those it must."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a package stands at a gate: `waiting` comes to pass by itself or by somebody's signature, `failed` not.
+
+    `reason` is a sentence for people without its full stop, `remedy` what would clear it; `until` is when the clock
+    alone does, and `job` where the log is.
+    """
+
+    state: Literal["passed", "waiting", "failed"]
+    reason: str = ""
+    remedy: str = ""
+    until: datetime | None = None
+    job: int | None = None
+
+
+PASSED = Standing("passed")
+
+
+class PackageGate(Protocol):
+    """A gate that decides about single packages, from rows; it may write wishes (a rebuild), and nothing else."""
+
+    kind: str
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+        """Return the standing of each package that a candidate puts in, by short name; missing ones have passed."""
