@@ -1,6 +1,16 @@
 """Recipes: text with marks → checked values. Pure: reading a directory of recipes is a face's job."""
 
-from farm.recipe.channel import ChannelPolicy, Gate
+from farm.recipe.channel import ChannelPolicy, Transition
+from farm.recipe.channel_gates import (
+    AdvisoriesGate,
+    ApprovalsGate,
+    Gate,
+    LicencesGate,
+    ProofGate,
+    ReproducedGate,
+    SoakGate,
+    TestsGate,
+)
 from farm.recipe.distribution import Distribution
 from farm.recipe.errors import Problem, RecipeError
 from farm.recipe.load import load_recipe
@@ -24,26 +34,34 @@ __all__ = [
     "DEFAULT_SOURCE_EPOCH",
     "SOURCES_DIRECTORY",
     "SOURCE_DIRECTORY",
+    "AdvisoriesGate",
+    "ApprovalsGate",
     "ChannelPolicy",
     "Distribution",
     "Gate",
     "InvalidLockError",
+    "LicencesGate",
     "Limits",
     "LockedDeb",
     "MissingLockError",
     "Origin",
     "Output",
     "Problem",
+    "ProofGate",
     "Recipe",
     "RecipeError",
     "RecipeTree",
+    "ReproducedGate",
+    "SoakGate",
     "Source",
     "Step",
     "StepDefinition",
     "StepLibrary",
     "Test",
+    "TestsGate",
     "ToolchainDefinition",
     "ToolchainLock",
+    "Transition",
     "files_beside",
     "load_recipe",
     "load_tree",

@@ -1,77 +1,61 @@
-"""A channel's policy: where it takes packages from, which gates a candidate must pass, what is rebuilt."""
+"""A channel's policy: where it takes packages from, which gates a candidate must pass, what is rebuilt, and when."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from farm.recipe import names
-from farm.recipe.document import Document, Node, parse
-from farm.recipe.errors import quoted, suggestion
-from farm.recipe.fields import Fields
+from farm.recipe.duration import duration_text
 
-GateKind: TypeAlias = Literal["proof", "tests"]
-TestScope: TypeAlias = Literal["changed", "changed-and-dependents", "all"]
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from farm.recipe.channel_gates import Gate
+
 Rebuild: TypeAlias = Literal["static-consumers", "interface-changed", "always"]
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """One check that a candidate must pass; `of` says which packages' tests run, and only `tests` reads it."""
+class Transition:
+    """Packages that a curator declared to move together: all of them reach a channel in one release, or none."""
 
-    kind: GateKind
-    of: TestScope = "changed-and-dependents"
+    name: str
+    packages: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the transition as plain values."""
+        return {"name": self.name, "packages": list(self.packages)}
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy:
     """`recipes/channels/<name>.yaml`. `from_channel` is empty when the channel takes fresh builds.
 
-    `rebuild` says which dependents of a changed package are built again.
+    `rebuild` says which dependents of a changed package are built again. `role` is the TUF role that signs its
+    releases, empty when it is named like the channel. With a `cadence` it makes at most one release in that time.
     """
 
     name: str
     gates: tuple[Gate, ...]
     from_channel: str = ""
     rebuild: Rebuild = "static-consumers"
+    role: str = ""
+    cadence: timedelta | None = None
+    transitions: tuple[Transition, ...] = ()
+
+    @property
+    def signing_role(self) -> str:
+        """The name of the TUF role that signs the channel's releases."""
+        return self.role or self.name
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain values, for keeping which one was in force."""
-        gates = [
-            {"gate": gate.kind, "of": gate.of} if gate.kind == "tests" else {"gate": gate.kind} for gate in self.gates
-        ]
-        return {"from": self.from_channel, "gates": gates, "name": self.name, "rebuild": self.rebuild}
-
-
-def read_channel(text: bytes, file: str) -> ChannelPolicy:
-    """Read a channel's policy; it is named for its file. Raises `RecipeError`."""
-    document, root = parse(text, file)
-    fields = Fields(document, root, "a channel", known=("from", "gates", "rebuild"), required=("gates",))
-    name = names.word(file.rpartition("/")[2].removesuffix(".yaml"))
-    gates = tuple(gate for node in fields.items("gates") if (gate := _read_gate(document, node)))
-    for kind in get_args(GateKind):
-        if sum(gate.kind == kind for gate in gates) > 1:
-            fields.report("gates", f"the gate {kind} is named twice", "Keep one of them.")
-    policy = ChannelPolicy(
-        name,
-        gates,
-        fields.parsed("from", names.word) or "",
-        cast("Rebuild", fields.choice("rebuild", "static-consumers", get_args(Rebuild))),
-    )
-    document.finish()
-    return policy
-
-
-def _read_gate(document: Document, node: Node) -> Gate | None:
-    # A gate is a word (`proof`) or one key with its settings (`tests: {of: all}`).
-    key, settings = (node, None) if node.kind != "mapping" or len(node.pairs) != 1 else node.pairs[0]
-    kinds = get_args(GateKind)
-    if key.text not in kinds:
-        document.report(key, f"there is no gate {quoted(key.text)}", suggestion(key.text, kinds))
-        return None
-    if settings is None:
-        return Gate(cast("GateKind", key.text))
-    known = ("of",) if key.text == "tests" else ()
-    fields = Fields(document, settings, f"the gate {key.text}", known=known)
-    scope = fields.choice("of", "changed-and-dependents", get_args(TestScope))
-    return Gate(cast("GateKind", key.text), cast("TestScope", scope))
+        return {
+            "cadence": duration_text(self.cadence) if self.cadence else "",
+            "from": self.from_channel,
+            "gates": [gate.to_dict() for gate in self.gates],
+            "name": self.name,
+            "rebuild": self.rebuild,
+            "role": self.role,
+            "transitions": [transition.to_dict() for transition in self.transitions],
+        }

@@ -38,3 +38,10 @@ def licence(text: str) -> str:
     if str(expression) != text:
         raise InvalidValueError(f"{quoted(text)} is not the canonical spelling", remedy=f"Write {expression}.")
     return text
+
+
+def licence_identifier(text: str) -> str:
+    """Check one SPDX licence, with an exception perhaps (`WITH`), and no choice or sum of licences."""
+    if _spdx().parse(licence(text)).args:
+        raise InvalidValueError(f"{quoted(text)} is more than one licence", remedy="Name each by itself.")
+    return text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from farm.errors import FarmError, Place
-from farm.recipe.channel import ChannelPolicy, read_channel
+from farm.recipe.channel_reading import read_channels
+from farm.recipe.curators import CURATORS, read_curators
 from farm.recipe.distribution import Distribution, read_distribution
-from farm.recipe.errors import Problem, RecipeError, quoted, suggestion
+from farm.recipe.errors import Problem, RecipeError, suggestion
 from farm.recipe.load import load_recipe
 from farm.recipe.steps import StepLibrary
 from farm.recipe.toolchain import MissingLockError, ToolchainDefinition, ToolchainLock, read_toolchain
@@ -17,6 +18,7 @@ from farm.recipe.toolchain import MissingLockError, ToolchainDefinition, Toolcha
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from farm.recipe.channel import ChannelPolicy
     from farm.recipe.recipe import Recipe
 
 _Value = TypeVar("_Value")
@@ -26,7 +28,10 @@ DISTRIBUTION = "distribution.yaml"
 
 @dataclass(frozen=True, slots=True)
 class RecipeTree:
-    """Everything that a directory of recipes says. Mappings go from name to value, in sorted order."""
+    """Everything that a directory of recipes says. Mappings go from name to value, in sorted order.
+
+    `curators` are the public keys (hexadecimal) of named people, by group.
+    """
 
     distribution: Distribution
     steps: StepLibrary
@@ -34,6 +39,7 @@ class RecipeTree:
     locks: Mapping[str, ToolchainLock]
     channels: Mapping[str, ChannelPolicy]
     recipes: Mapping[str, Recipe]
+    curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
         """Return the lock of a toolchain; raises `MissingLockError`."""
@@ -51,7 +57,7 @@ class RecipeTree:
 def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
     """Read a tree from content by path, relative to the tree's root with `/` between names.
 
-    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml` and
+    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml` and
     `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for all files.
     """
     return _TreeReader(files).read()
@@ -74,17 +80,18 @@ class _TreeReader:
         steps = self._attempt(lambda: StepLibrary.from_files(self._below("steps", ".yaml"))) or StepLibrary({})
         toolchains = self._each("toolchains", ".yaml", read_toolchain)
         locks = self._each("toolchains", ".lock", _read_lock)
-        channels = self._each("channels", ".yaml", read_channel)
+        curators = self._curators()
         # Without the steps every recipe that names one would be reported as well.
         recipes = self._recipes(steps) if steps.definitions else {}
         self._check_recipes(recipes)
         # The tree of a farm that recipes are submitted to has none itself.
-        if recipes:
-            self._check_runtime(recipes, toolchains)
-        self._check_channels(channels)
+        made = self._made(recipes) if recipes else None
+        if made is not None:
+            self._check_runtime(made, toolchains)
+        channels = self._channels(curators, made)
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
-        return RecipeTree(distribution, steps, toolchains, locks, channels, recipes)
+        return RecipeTree(distribution, steps, toolchains, locks, channels, recipes, curators or {})
 
     def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
         try:
@@ -118,6 +125,16 @@ class _TreeReader:
             return None
         return self._attempt(lambda: read_distribution(text, DISTRIBUTION))
 
+    def _curators(self) -> Mapping[str, Mapping[str, str]] | None:
+        text = self._files.get(CURATORS)
+        return {} if text is None else self._attempt(lambda: read_curators(text, CURATORS))
+
+    def _channels(
+        self, curators: Mapping[str, Mapping[str, str]] | None, made: set[str] | None
+    ) -> Mapping[str, ChannelPolicy]:
+        files = self._below("channels", ".yaml")
+        return self._attempt(lambda: read_channels(files, curators=curators, packages=made)) or {}
+
     def _recipes(self, steps: StepLibrary) -> Mapping[str, Recipe]:
         recipes = {}
         for path in sorted(self._files):
@@ -150,24 +167,17 @@ class _TreeReader:
             if len(paths) > 1:
                 self._note(paths[1], f"the package {name} is made by {paths[0]} too", "Rename the output or recipe.")
 
-    def _check_runtime(self, recipes: Mapping[str, Recipe], toolchains: Mapping[str, ToolchainDefinition]) -> None:
-        made = {name for recipe in recipes.values() for name in recipe.package_names} | self._recipe_directories()
+    def _check_runtime(self, made: set[str], toolchains: Mapping[str, ToolchainDefinition]) -> None:
         for name, toolchain in toolchains.items():
             for package in toolchain.runtime:
                 if package not in made:
                     message = f"the runtime of {name} names {package}, which no recipe makes"
                     self._note(f"toolchains/{name}.yaml", message, suggestion(package, made))
 
-    def _recipe_directories(self) -> set[str]:
+    def _made(self, recipes: Mapping[str, Recipe]) -> set[str]:
         # A recipe with problems of its own is there all the same.
-        return {path.split("/")[1] for path in self._files if path.startswith("packages/") and path.count("/") == 2}
-
-    def _check_channels(self, channels: Mapping[str, ChannelPolicy]) -> None:
-        for name, policy in channels.items():
-            if policy.from_channel and (policy.from_channel not in channels or policy.from_channel == name):
-                others = channels.keys() - {name}
-                message = f"the channel {name} cannot take from {quoted(policy.from_channel)}"
-                self._note(f"channels/{name}.yaml", message, suggestion(policy.from_channel, others))
+        directories = {path.split("/")[1] for path in self._files if path.startswith("packages/")}
+        return {name for recipe in recipes.values() for name in recipe.package_names} | directories
 
     def _note(self, file: str, message: str, remedy: str) -> None:
         self._problems.append(Problem(Place(file), message, remedy))

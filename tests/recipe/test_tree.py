@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from farm.names import Digest
-from farm.recipe import ChannelPolicy, Gate, LockedDeb, RecipeError, ToolchainDefinition, load_tree
+from farm.recipe import (
+    ChannelPolicy,
+    LockedDeb,
+    ProofGate,
+    RecipeError,
+    TestsGate,
+    ToolchainDefinition,
+    load_tree,
+)
 from tests.recipe.examples import AUTOTOOLS, FINISH, PREPARE, RECIPE
 
 LOCK = f"libc6 2.41-12 amd64 {'0' * 64} 2861960 pool/main/g/glibc/libc6_2.41-12_amd64.deb\n".encode()
@@ -46,7 +54,7 @@ def test_a_tree_is_read_whole() -> None:
         2861960,
         "pool/main/g/glibc/libc6_2.41-12_amd64.deb",
     )
-    assert tree.channels["edge"] == ChannelPolicy("edge", (Gate("proof"), Gate("tests", "all")), "", "always")
+    assert tree.channels["edge"] == ChannelPolicy("edge", (ProofGate(), TestsGate("all")), "", "always")
     assert tree.channels["stable"].from_channel == "edge"
     assert list(tree.recipes) == ["jq"]
 

@@ -12,7 +12,7 @@ from farm.control.finishing import finish_test
 from farm.control.leases import claim
 from farm.database import releases
 from farm.plan import TestOrder, TestOutcome
-from farm.recipe.channel import ChannelPolicy, Gate
+from farm.recipe import ChannelPolicy, ProofGate, TestsGate
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.release.status import channel_status
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
-EDGE = ChannelPolicy("edge", (Gate("proof"), Gate("tests")))
+EDGE = ChannelPolicy("edge", (ProofGate(), TestsGate()))
 
 
 @dataclass
@@ -87,7 +87,7 @@ class ReleasingFarm:
 
     def status(self) -> ChannelStatus:
         with self.farm.office.reading() as desk:
-            return channel_status(desk.session, "edge")
+            return channel_status(desk.session, "edge", now=desk.now)
 
     def released(self) -> dict[str, Digest]:
         with self.farm.office.reading() as desk:

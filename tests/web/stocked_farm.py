@@ -11,14 +11,12 @@ from farm.api.log_lines import encode_record
 from farm.compat import set_digest
 from farm.control.finishing import fail, finish_build
 from farm.control.world import Terms
-from farm.database import jobs, packages, releases
-from farm.database.releases import REFUSED, RELEASED, Excuse
+from farm.database import candidates, excuses, jobs, packages, releases
 from farm.database.states import JobKind, JobState
 from farm.fileset import File, Link, Manifest
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
-from farm.recipe import ChannelPolicy, Gate
 from tests.control.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.control.leases import Lease
+    from farm.database.excuses import Excuse
     from farm.database.records import Package
     from farm.database.session import Database
 
@@ -149,19 +148,41 @@ class StockedFarm:
     def fail(self, lease: Lease, message: str) -> None:
         fail(self.small.office, self.small.holder(lease), code="build-failed", message=message)
 
-    def candidate(self, channel: str, members: Sequence[Package]) -> int:
+    def channel(self, name: str, gates: Sequence[str] = ("proof", "tests"), *, origin: str = "") -> None:
+        policy = {"from": origin, "gates": [{"gate": gate} for gate in gates], "name": name, "rebuild": "always"}
         with self.small.office.writing() as desk:
-            policy = ChannelPolicy(channel, (Gate("proof"), Gate("tests")))
-            releases.ensure_channel(desk.session, channel, canonical_json(policy.to_dict()).decode())
-            digest = set_digest(each.digest for each in members)
-            return releases.add_candidate(desk.session, channel, digest, members, trace="t", now=desk.now).id
+            releases.ensure_channel(desk.session, name, canonical_json(policy).decode())
 
-    def gate(self, candidate: int, gate: str, state: str, summary: str) -> None:
+    def candidate(self, channel: str, members: Sequence[Package], *, source: str = "builds") -> int:
+        """Put the change from the newest release to these packages at the gates."""
+        if channel not in self.channels():
+            self.channel(channel)
         with self.small.office.writing() as desk:
-            releases.record_gate(desk.session, candidate, gate, state, json.dumps({"summary": summary}), now=desk.now)
+            newest = releases.newest_release(desk.session, channel)
+            number = newest.number if newest else 0
+            before = releases.release_set(desk.session, channel, number)
+            after = {each.name: each.digest for each in members}
+            changes = {
+                name: (before.get(name), after.get(name))
+                for name in before.keys() | after.keys()
+                if before.get(name) != after.get(name)
+            }
+            added = candidates.add_candidate(
+                desk.session, channel, changes, base_number=number, source=source, now=desk.now
+            )
+            return added.id
 
-    def release(self, channel: str, members: Sequence[Package]) -> int:
-        candidate_id = self.candidate(channel, members)
+    def channels(self) -> list[str]:
+        with self.small.office.reading() as desk:
+            return releases.channels(desk.session)
+
+    def gate(self, candidate: int, gate: str, state: str, summary: str, **detail: object) -> None:
+        with self.small.office.writing() as desk:
+            told = json.dumps({"summary": summary, **detail})
+            candidates.record_gate(desk.session, candidate, gate, state, told, now=desk.now)
+
+    def release(self, channel: str, members: Sequence[Package], *, source: str = "builds") -> int:
+        candidate_id = self.candidate(channel, members, source=source)
         self.gate(candidate_id, "proof", "passed", f"{len(members)} packages proven: no missing symbol, no conflict")
         self.gate(candidate_id, "tests", "passed", "17 tests passed")
         self.clock.passes(95)
@@ -169,30 +190,41 @@ class StockedFarm:
             session = desk.session
             previous = releases.newest_release(session, channel)
             number = previous.number + 1 if previous else 1
-            candidate = releases.open_candidate(session, channel)
-            assert candidate is not None
+            changes = {each.name: each.after for each in candidates.changes_of(session, candidate_id)}
             record = releases.add_release(
                 session,
-                candidate,
+                channel=channel,
                 number=number,
+                candidate_id=candidate_id,
                 digest=Digest.of(f"{channel} {number}".encode()),
+                set_digest=set_digest(each.digest for each in members),
                 previous=previous.digest if previous else None,
-                members=members,
+                packages=len(members),
+                changes=changes,
+                trace="t",
                 now=desk.now,
             )
             releases.mark_published(session, record.id, now=desk.now)
-            releases.decide(session, candidate, RELEASED, now=desk.now)
+            candidates.decide(session, candidate_id, candidates.RELEASED, reason=f"release {number}", now=desk.now)
+            excuses.clear(session, channel, changes, by=f"{channel} release {number}", now=desk.now)
         self.clock.passes(5)
         return number
 
-    def refuse(self, channel: str, members: Sequence[Package], excuses: Sequence[Excuse]) -> int:
-        candidate_id = self.candidate(channel, members)
-        self.gate(candidate_id, "proof", "failed", f"{len(excuses)} problems")
+    def hold_back(self, candidate_id: int, *held: Excuse) -> None:
+        """Let a candidate give these excuses."""
         with self.small.office.writing() as desk:
-            candidate = releases.open_candidate(desk.session, channel)
+            candidate = candidates.candidate(desk.session, candidate_id)
             assert candidate is not None
-            releases.excuse(desk.session, candidate_id, excuses)
-            releases.decide(desk.session, candidate, REFUSED, now=desk.now)
+            excuses.hold_back(desk.session, candidate.channel, candidate_id, held, now=desk.now)
+
+    def refuse(self, channel: str, members: Sequence[Package], held: Sequence[Excuse]) -> int:
+        candidate_id = self.candidate(channel, members)
+        self.gate(candidate_id, "proof", "failed", f"{len(held)} problems")
+        self.hold_back(candidate_id, *held)
+        with self.small.office.writing() as desk:
+            candidates.decide(
+                desk.session, candidate_id, candidates.REFUSED, reason="nothing of it passed", now=desk.now
+            )
         return candidate_id
 
     def test_job(self, package: Package, test: str, candidate: int | None = None) -> int:
@@ -206,7 +238,7 @@ class StockedFarm:
             )
             jobs.move(desk.session, job, JobState.CANCELLED, now=desk.now)
             if candidate is not None:
-                releases.note_test(desk.session, candidate, job.id)
+                candidates.note_test(desk.session, candidate, job.id)
             return job.id
 
     def _outcome(self, lease: Lease, sample: Sample) -> BuildOutcome:

@@ -1,0 +1,159 @@
+"""Channel policies: what is read, and every message about one that cannot be. `UPDATE_GOLDEN=1` writes those anew."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from farm.recipe import (
+    AdvisoriesGate,
+    ApprovalsGate,
+    ChannelPolicy,
+    LicencesGate,
+    ProofGate,
+    RecipeError,
+    ReproducedGate,
+    SoakGate,
+    TestsGate,
+    Transition,
+)
+from farm.recipe.channel_reading import KEYS, read_channels
+from farm.recipe.gate_reading import GATES
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden" / "channels"
+CASES = sorted(path.stem for path in GOLDEN.glob("*.yaml"))
+CURATORS = {"curators": {"alice": "0" * 64, "bob": "1" * 64}}
+PACKAGES = ("curl", "jq", "oniguruma", "openssl")
+OTHERS = {
+    "channels/edge.yaml": b"gates: [proof]\n",
+    "channels/ring-2.yaml": b"from: ring\ngates: [proof]\n",
+}
+
+STABLE = b"""\
+from: edge
+gates:
+  - proof
+  - tests: {of: all}
+  - reproduced: {agree: 3}
+  - soak: 24h
+  - approvals: {of: curators, count: 2}
+  - licences: {deny: [AGPL-3.0-only, GPL-3.0-only WITH GCC-exception-3.1]}
+  - advisories: {block: critical}
+rebuild: always
+role: stable-releases
+cadence: 1h
+transitions:
+  - {name: openssl-4, packages: [openssl, curl]}
+"""
+
+
+def read(text: bytes, name: str = "stable") -> ChannelPolicy:
+    files = {"channels/edge.yaml": OTHERS["channels/edge.yaml"], f"channels/{name}.yaml": text}
+    return read_channels(files, curators=CURATORS, packages=PACKAGES)[name]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_impossible_policy_is_refused_with_these_words(case: str) -> None:
+    others = OTHERS if case == "ring" else {"channels/edge.yaml": OTHERS["channels/edge.yaml"]}
+    files = {**others, f"channels/{case}.yaml": (GOLDEN / f"{case}.yaml").read_bytes()}
+    with pytest.raises(RecipeError) as caught:
+        read_channels(files, curators=CURATORS, packages=PACKAGES)
+
+    message, expected = f"{caught.value}\n", GOLDEN / f"{case}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        expected.write_text(message)
+    assert message == expected.read_text()
+    assert all(problem.place.line for problem in caught.value.problems)
+
+
+def test_a_policy_with_everything_is_read() -> None:
+    assert read(STABLE) == ChannelPolicy(
+        "stable",
+        (
+            ProofGate(),
+            TestsGate("all"),
+            ReproducedGate(3),
+            SoakGate(timedelta(days=1)),
+            ApprovalsGate("curators", 2),
+            LicencesGate(deny=("AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1")),
+            AdvisoriesGate("critical"),
+        ),
+        "edge",
+        "always",
+        "stable-releases",
+        timedelta(hours=1),
+        (Transition("openssl-4", ("openssl", "curl")),),
+    )
+
+
+def test_gates_without_settings_have_usual_ones() -> None:
+    policy = read(b"from: edge\ngates: [proof, tests, reproduced, approvals, advisories]\n")
+
+    assert policy.gates[1:] == (
+        TestsGate("changed-and-dependents"),
+        ReproducedGate(2),
+        ApprovalsGate("curators", 1),
+        AdvisoriesGate("high"),
+    )
+    assert policy.signing_role == "stable"
+
+
+def test_a_policy_in_force_is_kept_as_plain_values() -> None:
+    assert read(STABLE).to_dict() == {
+        "cadence": "1h",
+        "from": "edge",
+        "gates": [
+            {"gate": "proof"},
+            {"gate": "tests", "of": "all"},
+            {"agree": 3, "gate": "reproduced"},
+            {"duration": "1d", "gate": "soak"},
+            {"count": 2, "gate": "approvals", "of": "curators"},
+            {"allow": [], "deny": ["AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1"], "gate": "licences"},
+            {"block": "critical", "gate": "advisories"},
+        ],
+        "name": "stable",
+        "rebuild": "always",
+        "role": "stable-releases",
+        "transitions": [{"name": "openssl-4", "packages": ["openssl", "curl"]}],
+    }
+
+
+def test_what_is_not_known_is_not_compared() -> None:
+    text = b"gates: [proof, approvals: {of: nobody}]\ntransitions: [{name: x, packages: [one, two]}]\n"
+    policy = read_channels({"channels/edge.yaml": text})["edge"]
+
+    assert policy.gates[1] == ApprovalsGate("nobody")
+
+
+def test_a_ring_of_channels_is_reported_once() -> None:
+    files = {
+        f"channels/{name}.yaml": f"from: {source}\ngates: [proof]\n".encode() for name, source in ("ab", "bc", "ca")
+    }
+    with pytest.raises(RecipeError) as caught:
+        read_channels(files)
+
+    (problem,) = caught.value.problems
+    assert "in a ring: a from b from c from a" in problem.message
+
+
+def test_two_channels_may_not_sign_with_one_role() -> None:
+    files = dict.fromkeys(("channels/a.yaml", "channels/b.yaml"), b"gates: [proof]\nrole: releases\n")
+    with pytest.raises(RecipeError, match="the role releases is that of the channel b"):
+        read_channels(files)
+
+
+def test_every_gate_has_a_value_of_its_kind() -> None:
+    settings = {"soak": "soak: 1h", "licences": "licences: {allow: [MIT]}"}
+    for gate in GATES:
+        text = f"from: edge\ngates: [proof, {settings.get(gate, gate)}]\n" if gate != "proof" else "gates: [proof]\n"
+        assert read(text.encode()).gates[-1].kind == gate
+
+
+def test_every_golden_file_has_its_policy() -> None:
+    assert len(CASES) > 10
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(CASES)
+    assert len(KEYS) == 6
