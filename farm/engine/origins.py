@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
 
 _ORIG = re.compile(r"\.orig(?:-[A-Za-z0-9-]+)?\.tar\.(?:gz|bz2|xz|zst)$")
+_NATIVE = re.compile(r"\.tar\.(?:gz|bz2|xz|zst)$")
 _PYPI = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.+!_-]*)")
 _PIP_SECONDS = 600
 _PASSED_TO_PIP = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_", "ALL_")
@@ -73,16 +74,21 @@ def _explanation(packages: Sequence[SourcePackage], version: str) -> OriginFaile
 
 
 def superseded_tarballs(packages: Sequence[SourcePackage], version: str, digest: Digest) -> Iterator[PoolFile]:
-    """Guess where in the pool the upstream tarball of a version lies that no index names any more: it stays a while."""
+    """Guess where in the pool the tarball of a version lies that no index names any more: it stays a while.
+
+    A native package (a version without a revision of Debian's) has one tarball, which is upstream's too.
+    """
     if not version or any(package.version == version for package in packages):
         return
-    upstream = version.partition(":")[2] or version
-    upstream = upstream.rpartition("-")[0] or upstream
+    whole = version.partition(":")[2] or version
+    upstream = whole.rpartition("-")[0] or whole
     seen = set()
     for package in packages:
         for file in package.files:
             if ending := _ORIG.search(file.path):
                 seen.add(f"{package.directory}/{package.name}_{upstream}{ending[0]}")
+            elif "-" not in package.version and (ending := _NATIVE.search(file.path)):
+                seen.add(f"{package.directory}/{package.name}_{whole}{ending[0]}")
     for path in sorted(seen):
         yield PoolFile(path, digest)
 

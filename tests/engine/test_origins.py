@@ -31,6 +31,12 @@ def test_epoch_and_debian_revision_are_no_part_of_the_tarball_s_name(version: st
     assert file == PoolFile(f"pool/main/o/openssl/openssl_{upstream}.orig.tar.gz", WANTED)
 
 
+def test_the_only_tarball_of_a_native_package_is_looked_for_too() -> None:
+    native = package("20250419+deb13u1", "pool/main/o/openssl", "openssl_20250419+deb13u1.tar.xz", "openssl.dsc")
+    (file,) = superseded_tarballs([native], "20250419", WANTED)
+    assert file == PoolFile("pool/main/o/openssl/openssl_20250419.tar.xz", WANTED)
+
+
 @pytest.mark.parametrize("version", ["", "3.5.9-1"])
 def test_there_is_nothing_to_guess_for_a_version_that_the_index_has(version: str) -> None:
     assert list(superseded_tarballs([MAIN, SECURITY], version, WANTED)) == []
