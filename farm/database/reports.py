@@ -1,0 +1,109 @@
+"""Reports of trouble with a package of a channel, which break its soak while they are open; written and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select, update
+
+from farm.database.curation_rows import ReportRow
+from farm.database.package_rows import PackageRow
+from farm.database.parts import in_parts
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Trouble that somebody had with a package; `package` is its descriptor, `name` and `version` are for reading."""
+
+    id: int
+    channel: str
+    package: Digest
+    name: str
+    version: str
+    reason: str
+    reported_by: str
+    at: datetime
+    resolved_at: datetime | None
+    resolved_by: str
+
+
+def add_report(
+    session: Session, channel: str, package: Digest, *, reason: str, reported_by: str, now: datetime
+) -> Report:
+    """Write down trouble with a package, which must be known."""
+    row = ReportRow(channel=channel, package=package, reason=reason, reported_by=reported_by, at=now)
+    session.add(row)
+    session.flush()
+    return _report(row, session.get_one(PackageRow, package))
+
+
+def resolve_report(session: Session, report_id: int, *, resolved_by: str, now: datetime) -> bool:
+    """Close a report; False when there is none of this number, or it is closed."""
+    changed = session.exec(
+        update(ReportRow)
+        .where(col(ReportRow.id) == report_id, col(ReportRow.resolved_at).is_(None))
+        .values(resolved_at=now, resolved_by=resolved_by)
+    )
+    return bool(changed.rowcount)
+
+
+def report(session: Session, report_id: int) -> Report | None:
+    """Return a report by its number."""
+    row = session.get(ReportRow, report_id, populate_existing=True)
+    return _report(row, session.get_one(PackageRow, row.package)) if row else None
+
+
+def open_reports(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Report]]:
+    """Return the reports that are open on these packages of a channel, the oldest first."""
+    found: dict[Digest, list[Report]] = {}
+    for some in in_parts(packages):
+        query = (
+            select(ReportRow, PackageRow)
+            .join(PackageRow, col(PackageRow.digest) == col(ReportRow.package))
+            .where(ReportRow.channel == channel, col(ReportRow.package).in_(some), col(ReportRow.resolved_at).is_(None))
+            .order_by(col(ReportRow.id))
+        )
+        for row, package in session.exec(query):
+            found.setdefault(Digest(row.package), []).append(_report(row, package))
+    return found
+
+
+def recent_reports(
+    session: Session, channel: str, *, only_open: bool = False, before: int | None = None, limit: int = 50
+) -> list[Report]:
+    """Return the reports of a channel, the newest first, those with a lower number than `before`."""
+    query = (
+        select(ReportRow, PackageRow)
+        .join(PackageRow, col(PackageRow.digest) == col(ReportRow.package))
+        .where(ReportRow.channel == channel)
+    )
+    if only_open:
+        query = query.where(col(ReportRow.resolved_at).is_(None))
+    if before is not None:
+        query = query.where(col(ReportRow.id) < before)
+    rows = session.exec(query.order_by(col(ReportRow.id).desc()).limit(limit))
+    return [_report(row, package) for row, package in rows]
+
+
+def _report(row: ReportRow, package: PackageRow) -> Report:
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    return Report(
+        id=row.id,
+        channel=row.channel,
+        package=Digest(row.package),
+        name=package.name,
+        version=f"{package.version}-{package.revision}",
+        reason=row.reason,
+        reported_by=row.reported_by,
+        at=row.at,
+        resolved_at=row.resolved_at,
+        resolved_by=row.resolved_by,
+    )
