@@ -1,4 +1,4 @@
-"""How a channel stands, for people and pages: its newest release, what is at its gates, and what was held back."""
+"""How a channel stands, for people and pages: its newest release, what is at its gates, and what is held back."""
 
 from __future__ import annotations
 
@@ -6,51 +6,67 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.compat import set_digest
-from farm.database import jobs, packages, releases
+from farm.database import candidates, excuses, jobs, lookups, orders, packages, recipes, releases
 from farm.database.states import JobKind, JobState
+from farm.release.forms import excuse_to_dict, order_to_dict, release_to_dict, run_to_dict, time_text
+from farm.release.set_changes import with_packages
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlmodel import Session
 
-    from farm.database.releases import Candidate, Excuse, GateResult, ReleaseRecord
+    from farm.database.candidates import Candidate, GateResult, SetRun
+    from farm.database.excuses import KeptExcuse
+    from farm.database.orders import Order
+    from farm.database.releases import Freeze, ReleaseRecord
 
 UNFINISHED = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
+UNDECIDED = (candidates.OPEN, "passed")
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateStatus:
-    """A candidate with what its gates have said and why packages were held back."""
+    """A candidate with what its gates have said, which of its sets were looked at, and what it held back."""
 
     candidate: Candidate
     gates: tuple[GateResult, ...]
-    excuses: tuple[Excuse, ...]
+    runs: tuple[SetRun, ...]
+    excuses: tuple[KeptExcuse, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
         return {
             "id": self.candidate.id,
             "state": self.candidate.state,
-            "created-at": _time(self.candidate.created_at),
-            "decided-at": _time(self.candidate.decided_at),
+            "source": self.candidate.source,
+            "base": self.candidate.base_number or None,
+            "reason": self.candidate.reason,
+            "created-at": time_text(self.candidate.created_at),
+            "decided-at": time_text(self.candidate.decided_at),
             "package-set": self.candidate.set_digest,
             "gates": [
-                {"gate": each.gate, "state": each.state, "summary": summary_of(each), "at": _time(each.at)}
+                {"gate": each.gate, "state": each.state, "summary": summary_of(each), "at": time_text(each.at)}
                 for each in self.gates
             ],
-            "excuses": [{"package": each.package, "gate": each.gate, "reason": each.reason} for each in self.excuses],
+            "runs": [run_to_dict(each) for each in self.runs],
+            "excuses": [excuse_to_dict(each) for each in self.excuses],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """How a channel stands. `settled`: everything that is built has been released or refused, and no build runs."""
+    """How a channel stands. `settled`: everything that is built has been released or refused, and no build runs.
+
+    `latest` is the newest candidate, `standing` what is held back now, `orders` those that are not done.
+    """
 
     channel: str
     newest: ReleaseRecord | None
     latest: CandidateStatus | None
+    frozen: Freeze | None
+    standing: tuple[KeptExcuse, ...]
+    orders: tuple[Order, ...]
     settled: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,28 +75,58 @@ class ChannelStatus:
             "channel": self.channel,
             "newest": release_to_dict(self.newest) if self.newest else None,
             "candidate": self.latest.to_dict() if self.latest else None,
+            "frozen": freeze_to_dict(self.frozen) if self.frozen else None,
+            "excuses": [excuse_to_dict(each) for each in self.standing],
+            "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
         }
 
 
-def channel_status(session: Session, channel: str) -> ChannelStatus:
+def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelStatus:
     """Return how a channel stands now."""
     newest = releases.newest_release(session, channel)
-    candidate = releases.latest_candidate(session, channel)
-    latest = candidate_status(session, candidate) if candidate else None
-    built = packages.current_digests(session)
-    decided = {newest.set_digest} if newest else set()
-    if candidate and candidate.state == releases.REFUSED:
-        decided.add(candidate.set_digest)
-    at_the_gates = candidate is not None and candidate.state == releases.OPEN
-    settled = not at_the_gates and not has_unfinished_builds(session) and (not built or set_digest(built) in decided)
-    return ChannelStatus(channel, newest, latest, settled)
+    candidate = candidates.latest_candidate(session, channel)
+    waiting = tuple(orders.open_orders(session, channel))
+    standing = tuple(excuses.standing(session, channel))
+    at_the_gates = candidate is not None and candidate.state in UNDECIDED
+    settled = (
+        not at_the_gates
+        and not waiting
+        and not has_unfinished_builds(session)
+        and _nothing_new(session, channel, newest, candidate, standing)
+    )
+    return ChannelStatus(
+        channel=channel,
+        newest=newest,
+        latest=candidate_status(session, candidate) if candidate else None,
+        frozen=releases.frozen(session, channel, now=now),
+        standing=standing,
+        orders=waiting,
+        settled=settled,
+    )
 
 
 def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:
-    """Return a candidate with its gates and excuses."""
-    gates = tuple(releases.gate_results(session, candidate.id))
-    return CandidateStatus(candidate, gates, tuple(releases.excuses(session, candidate.id)))
+    """Return a candidate with its gates, the runs of its sets, and its excuses."""
+    return CandidateStatus(
+        candidate,
+        tuple(candidates.gate_results(session, candidate.id)),
+        tuple(candidates.set_runs(session, candidate.id)),
+        tuple(excuses.of_candidate(session, candidate.id)),
+    )
+
+
+def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
+    """Return all about a candidate as JSON values: also what it changes, atom by atom, and all that its gates said."""
+    known = candidate_status(session, candidate)
+    details = {each.gate: detail_of(each) for each in known.gates}
+    changes = with_packages(session, candidates.changes_of(session, candidate.id))
+    form = known.to_dict()
+    return form | {
+        "gates": [each | {"detail": details[each["gate"]]} for each in form["gates"]],
+        "changes": [each.to_dict() for each in changes.shown],
+        "tests": candidates.test_jobs(session, candidate.id),
+    }
 
 
 def has_unfinished_builds(session: Session) -> bool:
@@ -88,23 +134,46 @@ def has_unfinished_builds(session: Session) -> bool:
     return jobs.any_in_state(session, JobKind.BUILD, UNFINISHED)
 
 
-def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
-    """Return a release as JSON values."""
-    return {
-        "channel": record.channel,
-        "number": record.number,
-        "digest": record.digest,
-        "previous": record.previous or None,
-        "package-set": record.set_digest,
-        "released-at": _time(record.released_at),
-        "published-at": _time(record.published_at),
-    }
+def freeze_to_dict(order: Freeze) -> dict[str, Any]:
+    """Return a freeze as JSON values."""
+    return {"why": order.why, "by": order.by, "at": time_text(order.at), "until": time_text(order.until)}
+
+
+def detail_of(result: GateResult) -> dict[str, Any]:
+    """Return what a gate wrote down for people and pages."""
+    detail = json.loads(result.detail) if result.detail else {}
+    return detail if isinstance(detail, dict) else {}
 
 
 def summary_of(result: GateResult) -> str:
     """Return a gate's own line for people."""
-    return str(json.loads(result.detail).get("summary", "")) if result.detail else ""
+    return str(detail_of(result).get("summary", ""))
 
 
-def _time(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
+def _nothing_new(
+    session: Session,
+    channel: str,
+    newest: ReleaseRecord | None,
+    latest: Candidate | None,
+    standing: tuple[KeptExcuse, ...],
+) -> bool:
+    """Say whether no candidate would be made now: what there is to take has been decided about."""
+    policy = json.loads(lookups.channel_policy(session, channel) or "{}")
+    if origin := policy.get("from"):
+        offered = releases.newest_release(session, origin)
+        return offered is None or (latest is not None and latest.source == f"{origin} release {offered.number}")
+    built_at = recipes.last_built(session)
+    if built_at is None or (latest is not None and latest.decided_at is not None and latest.decided_at >= built_at):
+        return True
+    return _all_known(session, newest, standing)
+
+
+def _all_known(session: Session, newest: ReleaseRecord | None, standing: tuple[KeptExcuse, ...]) -> bool:
+    """Say whether all that is built is released or held back: a build may come to what was there before."""
+    built = set(packages.current_digests(session))
+    released = releases.release_set(session, newest.channel, newest.number) if newest else {}
+    held = {each.excuse.digest for each in standing}
+    held_names = {each.excuse.package for each in standing}
+    arriving = built - set(released.values())
+    leaving = {name for name, digest in released.items() if digest not in built}
+    return arriving <= held and leaving <= held_names

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.release.status import ChannelStatus
     from farm.trust.release_index import Release
-    from farm.trust.roles import Signers
+    from farm.trust.signers import Signers
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from farm.database import packages
-from farm.database.releases import Excuse
+from farm.database.excuses import Excuse
 from farm.database.schema import migrate
 from farm.database.session import Database
 from tests.database.databases import BOTH, new_postgres_schema
@@ -70,7 +70,7 @@ def told(
     stocked = StockedFarm.open(database, directory)
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.build(replace(CHAIN[1], revision=2, flag="--disable-posix-api"))
-    stocked.refuse("edge", current(stocked), [Excuse("oniguruma", "proof", SYMBOL)])
+    stocked.refuse("edge", current(stocked), [Excuse(package="oniguruma", gate="proof", reason=SYMBOL)])
     stocked.build(replace(CHAIN[1], revision=3))
     stocked.release("edge", current(stocked))
     members = current(stocked)
@@ -224,7 +224,7 @@ def test_hostile_words_of_a_recipe_and_of_an_error_are_inert(stocked: StockedFar
     evil = stocked.build(Sample("evil", "1.0", summary, "MIT"))
     lease = stocked.begin(SAMPLES[1])
     stocked.fail(lease, HOSTILE)
-    stocked.refuse("edge", [evil], [Excuse("evil", "proof", HOSTILE)])
+    stocked.refuse("edge", [evil], [Excuse(package="evil", gate="proof", reason=HOSTILE)])
     for address in ("/packages", "/packages/evil", "/jobs/2", "/channels/edge"):
         html = page(browser, address)
         assert "<img" not in html
@@ -297,7 +297,7 @@ def test_a_first_candidate_would_change_everything_and_shows_some(
     stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stocked.candidate("edge", stocked.build_all(CHAIN))
-    monkeypatch.setattr("web.pages.channels._CHANGES", 1)
+    monkeypatch.setattr("web.pages.candidate_view.CHANGES", 1)
     text = text_of(page(browser, "/channels/edge"))
     assert "3 packages would change" in text
     assert "And 2 more." in text
@@ -312,7 +312,7 @@ def test_a_release_says_what_it_changed(told: Told) -> None:
 
 
 def test_a_large_release_comes_in_pages(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.pages.channels._MEMBERS", 2)
+    monkeypatch.setattr("web.pages.releases._MEMBERS", 2)
     release = page(told.browser, "/channels/edge/releases/2")
     assert "/channels/edge/releases/2?after=jq" in release
     rest = page(told.browser, "/channels/edge/releases/2?after=jq")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query
 
 from farm.api.wire import Number
-from farm.database import releases
-from farm.release.status import candidate_status, channel_status, release_to_dict
+from farm.database import candidates, releases
+from farm.release.forms import release_to_dict
+from farm.release.status import candidate_status, channel_status
 from web.auth import OfficeHere
 from web.problems import NotFoundError
 
@@ -22,7 +23,9 @@ router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 def channels(office: OfficeHere) -> dict[str, Any]:
     """Return how every channel stands."""
     with office.reading() as desk:
-        return {"channels": [channel_status(desk.session, name).to_dict() for name in releases.channels(desk.session)]}
+        session = desk.session
+        known = [channel_status(session, name, now=desk.now) for name in releases.channels(session)]
+    return {"channels": [each.to_dict() for each in known]}
 
 
 @router.get("/{name}")
@@ -30,7 +33,7 @@ def channel(office: OfficeHere, name: str) -> dict[str, Any]:
     """Return how a channel stands: its newest release, its newest candidate, and whether all is decided."""
     with office.reading() as desk:
         _check_known(desk, name)
-        return channel_status(desk.session, name).to_dict()
+        return channel_status(desk.session, name, now=desk.now).to_dict()
 
 
 @router.get("/{name}/releases")
@@ -52,7 +55,7 @@ def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
         record = releases.release(desk.session, name, number)
         if record is None:
             raise NotFoundError(f"channel {name[:100]!r} has no release {number}")
-        members = releases.release_members(desk.session, record.id)
+        members = releases.release_members(desk.session, name, number)
     packages = [
         {"name": each.name, "version": each.version, "revision": each.revision, "package": each.digest}
         for each in members
@@ -67,7 +70,7 @@ def candidate_page(
     """Return candidates of a channel, newest first, with what the gates said and why packages were held back."""
     with office.reading() as desk:
         _check_known(desk, name)
-        found = releases.candidates(desk.session, name, before=before, limit=limit)
+        found = candidates.candidates(desk.session, name, before=before, limit=limit)
         shown = [candidate_status(desk.session, each).to_dict() for each in found]
     return {"candidates": shown, "next-before": found[-1].id if len(found) == limit else None}
 

@@ -20,7 +20,6 @@ def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLRespons
     with office.reading() as desk:
         session = desk.session
         channels = [(name, releases.newest_release(session, name)) for name in releases.channels(session)]
-        counts = lookups.member_counts(session, [release.id for _, release in channels if release])
         at_work = lookups.search_jobs(session, states=LEASED, limit=20)
         next_up = lookups.search_jobs(session, states=PENDING, limit=10)
         recent = lookups.search_jobs(session, states=ENDED, kind=JobKind.BUILD, limit=12)
@@ -28,7 +27,6 @@ def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLRespons
             request,
             "front.html",
             channels=channels,
-            counts=counts,
             packages=lookups.count_packages(session),
             at_work=job_lines(session, at_work, now=desk.now),
             next_up=job_lines(session, next_up, now=desk.now),

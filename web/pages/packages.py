@@ -163,7 +163,9 @@ def _release_for_needs(desk: Desk, package: Package) -> ReleaseRecord | None:
     """Return the newest release of the first channel whose newest release has a package of this name."""
     newest = [releases.newest_release(desk.session, channel) for channel in releases.channels(desk.session)]
     found = [release for release in newest if release is not None]
-    holding = [release for release in found if lookups.has_member(desk.session, release.id, package.name)]
+    holding = [
+        each for each in found if releases.members_named(desk.session, each.channel, each.number, [package.name])
+    ]
     return next(iter([*holding, *found]), None)
 
 

@@ -61,7 +61,7 @@ class ReleaseNeedsShelf:
         with self._lock:
             known = self._known.get(release.digest)
             if known is None:
-                members = releases.release_members(desk.session, release.id)
+                members = releases.release_members(desk.session, release.channel, release.number)
                 known = ReleaseNeeds.of(Descriptor.from_json(desk.blobs.read(member.digest)) for member in members)
                 self._known[release.digest] = known
             self._known.move_to_end(release.digest)

@@ -1,0 +1,100 @@
+"""Releases, runs of sets, excuses and orders as JSON values, as the API and `--json` tell them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.database.candidates import SetRun
+    from farm.database.excuses import KeptExcuse
+    from farm.database.orders import Order
+    from farm.database.records import Package
+    from farm.database.releases import ReleaseRecord
+
+
+def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
+    """Return a release."""
+    return {
+        "channel": record.channel,
+        "number": record.number,
+        "digest": record.digest,
+        "previous": record.previous or None,
+        "package-set": record.set_digest,
+        "packages": record.packages,
+        "released-at": time_text(record.released_at),
+        "published-at": time_text(record.published_at),
+    }
+
+
+def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
+    """Return an excuse. `retry` is the command that has it looked at again, empty when time alone helps."""
+    excuse = kept.excuse
+    return {
+        "id": kept.id,
+        "channel": kept.channel,
+        "candidate": kept.candidate,
+        "package": excuse.package,
+        "version": excuse.version,
+        "descriptor": excuse.digest,
+        "gate": excuse.gate,
+        "reason": excuse.reason,
+        "root": excuse.root or excuse.package,
+        "owner": excuse.owner,
+        "job": excuse.job,
+        "line": excuse.line,
+        "partners": list(excuse.partners),
+        "remedy": excuse.remedy,
+        "retry": retry_command(kept),
+        "since": time_text(kept.since),
+        "until": time_text(excuse.until),
+        "cleared-at": time_text(kept.cleared_at),
+        "cleared-by": kept.cleared_by,
+    }
+
+
+def retry_command(kept: KeptExcuse) -> str:
+    """Return the command that has what an excuse says looked at again; empty when there is nothing to look at."""
+    if kept.cleared_at is not None or kept.excuse.until is not None:
+        return ""
+    return f"farm candidate retry {kept.channel}"
+
+
+def order_to_dict(order: Order) -> dict[str, Any]:
+    """Return an order."""
+    return {
+        "id": order.id,
+        "channel": order.channel,
+        "kind": order.kind,
+        "detail": dict(order.detail),
+        "why": order.reason,
+        "ordered-by": order.ordered_by,
+        "at": time_text(order.at),
+        "candidate": order.candidate_id,
+        "done-at": time_text(order.done_at),
+        "outcome": order.outcome,
+    }
+
+
+def run_to_dict(run: SetRun) -> dict[str, Any]:
+    """Return the run of one set."""
+    return {
+        "package-set": run.set_digest,
+        "purpose": run.purpose,
+        "atoms": run.atoms,
+        "tests": run.tests,
+        "state": run.state,
+        "started-at": time_text(run.started_at),
+        "ended-at": time_text(run.ended_at),
+    }
+
+
+def version_text(package: Package) -> str:
+    """Return version and revision: `1.7.1-1`."""
+    return f"{package.version}-{package.revision}"
+
+
+def time_text(at: datetime | None) -> str | None:
+    """Return a time as RFC 3339."""
+    return at.isoformat() if at else None

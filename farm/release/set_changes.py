@@ -1,0 +1,80 @@
+"""What changed from one package set to another, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from farm.database import lookups, releases
+from farm.database.candidates import Change
+from farm.release.forms import version_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlmodel import Session
+
+    from farm.database.records import Package
+    from farm.names import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class SetChange:
+    """A package that is in one of two sets only, or in both as another build. `before` or `after` is None then.
+
+    `atom` and `state` are those that a candidate's change has.
+    """
+
+    name: str
+    before: Package | None
+    after: Package | None
+    atom: str = ""
+    state: str = ""
+
+    @property
+    def kind(self) -> Literal["new", "gone", "version", "rebuilt"]:
+        """`version` when version or revision differ, `rebuilt` when neither does and the files, or facts, do."""
+        if self.before is None:
+            return "new"
+        if self.after is None:
+            return "gone"
+        same = (self.before.version, self.before.revision) == (self.after.version, self.after.revision)
+        return "rebuilt" if same else "version"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        form = {"package": self.name, "change": self.kind, "before": _build(self.before), "after": _build(self.after)}
+        return form | ({"atom": self.atom, "state": self.state} if self.state else {})
+
+
+@dataclass(frozen=True, slots=True)
+class SetChanges:
+    """The changes by name: the first of them, and how many there are."""
+
+    shown: Sequence[SetChange]
+    count: int
+
+
+def with_packages(session: Session, changes: Iterable[Change], *, limit: int | None = None) -> SetChanges:
+    """Return changes by name with their packages, `limit` of them at most."""
+    found = sorted(changes, key=lambda each: each.name)
+    some = found[:limit]
+    known = lookups.packages_by_digest(
+        session, {digest for each in some for digest in (each.before, each.after) if digest}
+    )
+
+    def package(digest: Digest | None) -> Package | None:
+        return known[digest] if digest else None
+
+    shown = [SetChange(each.name, package(each.before), package(each.after), each.atom, each.state) for each in some]
+    return SetChanges(shown, len(found))
+
+
+def between(session: Session, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
+    """Return what differs between two releases of a channel; costs what differs, not what they hold."""
+    found = releases.release_difference(session, channel, old, new)
+    return with_packages(session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
+
+
+def _build(package: Package | None) -> dict[str, Any] | None:
+    return {"version": version_text(package), "package": package.digest} if package else None

@@ -1,0 +1,45 @@
+"""Excuses as people read them: one card for each reason, with all the packages that it holds back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.release.forms import retry_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.database.excuses import KeptExcuse
+
+
+@dataclass(frozen=True, slots=True)
+class ExcuseCard:
+    """A reason that holds for one or more packages; `first` is the excuse that says it, `reason` a sentence."""
+
+    packages: Sequence[KeptExcuse]
+    first: KeptExcuse
+    reason: str
+    retry: str
+
+
+def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
+    """Return cards of these excuses, in their order."""
+    found: dict[tuple[object, ...], list[KeptExcuse]] = {}
+    for each in excuses:
+        said = each.excuse
+        key = (said.gate, said.reason, said.root, said.job, said.partners, each.cleared_at is None)
+        found.setdefault(key, []).append(each)
+    return [
+        ExcuseCard(same, same[0], sentence(same[0].excuse.reason), retry_command(same[0])) for same in found.values()
+    ]
+
+
+def sentence(reason: str) -> str:
+    """Return a reason as a sentence of its own. Names of packages keep their small letters."""
+    reason = reason.strip()
+    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
+
+
+def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
+    return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), retry_command(same[0]))

@@ -1,0 +1,60 @@
+"""The page of a release: what changed against an earlier one, and its packages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from farm.api.wire import Number
+from farm.database import lookups, releases
+from farm.release.set_changes import between
+from web.auth import OfficeHere
+from web.pages.rendering import PagesHere
+from web.problems import NotFoundError
+
+router = APIRouter()
+
+_MEMBERS = 500
+_CHANGES = 200
+_EARLIER = 50
+
+
+@router.get("/channels/{name}/releases/{number}")
+def release_page(
+    *,
+    request: Request,
+    office: OfficeHere,
+    pages: PagesHere,
+    name: str,
+    number: Number,
+    after: Annotated[str, Query(max_length=200)] = "",
+    against: Number | None = None,
+) -> HTMLResponse:
+    """Show a release: what changed against the release `against`, or the one before it, and its packages."""
+    with office.reading() as desk:
+        release = releases.release(desk.session, name, number)
+        if release is None:
+            raise NotFoundError(f"The channel {name[:100]} has no release {number}.")
+        base = releases.release(desk.session, name, against or number - 1) if number > 1 or against else None
+        if against and base is None:
+            raise NotFoundError(f"The channel {name[:100]} has no release {against}.")
+        changes = between(desk.session, name, base.number, number, limit=_CHANGES) if base else None
+        shown = lookups.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
+        newest = releases.newest_release(desk.session, name)
+        total_size = lookups.release_size(desk.session, name, number)
+        earlier = releases.releases(desk.session, name, before=number, limit=_EARLIER)
+    return pages.page(
+        request,
+        "release.html",
+        channel=name,
+        release=release,
+        base=base,
+        earlier=[each.number for each in earlier],
+        newest=newest,
+        changes=changes,
+        total_size=total_size,
+        members=shown[:_MEMBERS],
+        following=shown[_MEMBERS - 1].name if len(shown) > _MEMBERS else "",
+    )
