@@ -1,7 +1,8 @@
 """The signer: the one process that holds online keys, and nothing else: no database, no Docker, no network.
 
 It listens on a Unix socket. A release is checked by itself before it is signed, and the timestamp is signed anew by
-the clock. Run it with `python -m workers.signer --repository DIR --keys DIR --socket PATH`.
+the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
+`python -m workers.signer --repository DIR --keys DIR --socket PATH`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,13 @@ from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
 if TYPE_CHECKING:
-    from farm.trust.roles import Signers
+    from farm.trust.signers import Signers
 
 _LOG = logging.getLogger("farm.signer")
 TIMESTAMP_PERIOD = 6 * 3600.0
 """Seconds between fresh timestamps: a quarter of their life, so that three may fail before a client notices."""
+RETRY_PERIOD = 300.0
+EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
 
 
@@ -57,7 +60,7 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
 
     @app.get("/health")
     def health() -> dict[str, object]:
-        return {"roles": sorted(signers), "repository": repository.exists()}
+        return {"keys": sorted(signers.by_keyid), "repository": repository.exists()}
 
     return app
 
@@ -73,14 +76,26 @@ def sign(repository: Repository, signers: Signers, release: Release) -> dict[str
 
 
 def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threading.Event) -> None:
-    """Sign the timestamp anew, now and every six hours, until `stop` is set."""
+    """Sign the timestamp anew, now and every six hours, until `stop` is set; sooner again when it fails."""
     while True:
+        period = TIMESTAMP_PERIOD
         try:
-            repository.refresh_timestamp(signers, datetime.now(UTC))
+            now = datetime.now(UTC)
+            repository.refresh_timestamp(signers, now)
+            warn_of_expiry(repository, now)
         except (FarmError, OSError) as error:
             _LOG.error("the timestamp could not be signed: %s", error)  # the message says it all
-        if stop.wait(TIMESTAMP_PERIOD):
+            period = RETRY_PERIOD
+        if stop.wait(period):
             return
+
+
+def warn_of_expiry(repository: Repository, now: datetime) -> None:
+    """Log when root or targets end soon: only people with offline keys can renew them."""
+    head = repository.head()
+    for role, expires in (("root", head.root.expires), ("targets", head.targets.expires)):
+        if expires - now < EXPIRY_NOTICE:
+            _LOG.warning("%s ends at %s: renew it with `farm keys draft %s`", role, expires.isoformat(), role)
 
 
 def main() -> None:

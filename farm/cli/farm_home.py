@@ -158,13 +158,14 @@ def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
 
 
 def _sign_builders(home: FarmHome, channels: Sequence[str], builders: Sequence[Key]) -> None:
-    """Hold the first ceremony, or bring the signed list of builders up to the workers that there are now."""
-    from farm.trust.ceremony import allow_more_builders, found_repository
+    """Hold the first ceremony, or bring builders and channels up to the workers and recipes that there are now."""
+    from farm.trust.ceremony import allow_more_builders, found_channels, found_repository
     from farm.trust.repository import Repository
 
     repository, keys = Repository(home.public), home.root / "keys"
     if repository.exists():
         allow_more_builders(repository, keys, builders, datetime.now(UTC))
+        found_channels(repository, keys, channels, datetime.now(UTC))
     else:
         found_repository(home.public, keys, channels, builders, datetime.now(UTC))
 

@@ -78,6 +78,8 @@ def _programs(home: FarmHome, workers: int) -> list[Program]:
 
     # Each program gets a bare environment: what it needs to know stands in its settings file.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
+    # Where an HSM's library is, is for the signer alone to know.
+    token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
     settings = ("--settings", str(home.settings))
     home.signer.parent.mkdir(mode=0o700, exist_ok=True)
@@ -93,7 +95,7 @@ def _programs(home: FarmHome, workers: int) -> list[Program]:
                 *("--keys", str(home.root / "keys" / "online")),
                 *("--socket", str(home.signer)),
             ),
-            environment,
+            environment | token,
             ready=lambda: _accepts(home.signer),
         ),
         Program(

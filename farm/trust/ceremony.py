@@ -1,7 +1,7 @@
-"""The first ceremony: the keys of a distribution, and the first version of all its metadata.
+"""Founding a distribution, and what `farm up` does for one whose offline keys still lie beside it.
 
-Offline keys (root, targets) and online keys (snapshot, timestamp, one for each channel) go to folders of their own;
-the offline folder is meant to be carried away once this is done.
+Offline keys (root, targets) and online keys (snapshot, timestamp, advisories, one for each channel) go to folders of
+their own; the offline folder is meant to be carried away, or its keys are other people's and were never here.
 """
 
 from __future__ import annotations
@@ -9,26 +9,46 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuf.api.metadata import Metadata
+
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust import roles
 from farm.trust.builders import builders_document
-from farm.trust.keys import create_key, load_key
-from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.delegation import OFFLINE_ROLES, ONLINE_ROLES, channels_of, check_channel_names, delegated_roles
+from farm.trust.draft import Draft
+from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.durable_file import replace_file
+from farm.trust.keys import load_or_create_key, load_public_key
+from farm.trust.layout import ADVISORIES
+from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
+from farm.trust.roles import RoleKeys, new_root, new_targets
+from farm.trust.signers import Signers, read_signers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from securesystemslib.signer import Key, Signer
+    from securesystemslib.signer import Key
 
 
 class CeremonyError(FarmError):
     """Keys or metadata are there already, or what the ceremony needs is not."""
 
     code = "ceremony"
+
+
+class KeysAwayError(CeremonyError):
+    """What is wanted needs the keys of targets, and they are not here: as it should be."""
+
+    def __init__(self, repository: Repository, keys: Path, options: str) -> None:
+        super().__init__(
+            f"this has to be signed with the keys of targets, and not enough of them are in {keys / 'offline'}",
+            remedy=f"Run `farm keys draft targets --repository {repository.root} {options} --out targets.draft`, have "
+            f"it signed where the keys are with `farm keys sign targets.draft --key KEY`, and bring it back: "
+            f"`farm keys publish targets.draft --repository {repository.root} --online {keys / 'online'}`.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +65,137 @@ def found_repository(
 ) -> Founded:
     """Make all keys below `keys`, and version 1 of all metadata below `root`; `builders` are the workers' keys.
 
-    Raises `CeremonyError` when either is there already: nothing is ever overwritten.
+    Raises `CeremonyError` when either is there already: nothing is ever overwritten. A ceremony that was cut off goes
+    on with the keys it had made.
     """
-    repository = Repository(root)
-    if repository.exists():
-        raise CeremonyError(
-            f"{root} holds a published repository already", remedy="Name another directory, or keep the keys you have."
-        )
-    if not channels or set(channels) & {*roles.OFFLINE_ROLES, *roles.ONLINE_ROLES}:
-        raise CeremonyError("a repository needs at least one channel, and none may have the name of a TUF role")
+    _refuse_published(root)
+    _check_channels(channels)
     offline, online = keys / "offline", keys / "online"
-    signers: dict[str, Signer] = {}
-    for folder, names in ((offline, roles.OFFLINE_ROLES), (online, (*roles.ONLINE_ROLES, *channels))):
-        for role in names:
-            path = folder / role
-            # A ceremony that was cut off goes on with the keys it had made.
-            signers[role] = load_key(path) if path.exists() else create_key(path)
-    now = now.replace(microsecond=0)
-    allowed = builders_document(builders)
-    public = {role: signer.public_key for role, signer in signers.items()}
-    root_metadata = roles.signed(roles.new_root(public, now), signers["root"])
-    targets = roles.new_targets({channel: public[channel] for channel in channels}, allowed, now)
-    repository.write_target(BUILDERS_TARGET, allowed)
-    repository.write_metadata("1.root.json", root_metadata)
-    repository.write_metadata("1.targets.json", roles.signed(targets, signers["targets"]))
-    for channel in channels:
-        repository.write_metadata(f"1.{channel}.json", roles.signed(roles.new_channel(now), signers[channel]))
-    snapshot = roles.new_snapshot(["targets", *channels], now)
-    repository.write_metadata("1.snapshot.json", roles.signed(snapshot, signers["snapshot"]))
-    repository.write_metadata("timestamp.json", roles.signed(roles.new_timestamp(now), signers["timestamp"]))
-    return Founded(Digest.of(root_metadata), offline, online)
+    held = {role: RoleKeys((load_or_create_key(offline / role).public_key,)) for role in OFFLINE_ROLES}
+    first_root, first_targets = found_drafts(root, online, channels, builders, offline=held, now=now)
+    signers = read_signers(offline)
+    for draft in (first_root, first_targets):
+        publish_draft(Repository(root), _signed_by_all(draft, signers), read_signers(online), now)
+    return Founded(Digest.of(Repository(root).read_metadata("1.root.json")), offline, online)
+
+
+def found_drafts(
+    root: Path,
+    online: Path,
+    channels: Sequence[str],
+    builders: Sequence[Key],
+    *,
+    offline: Mapping[str, RoleKeys],
+    now: datetime,
+) -> tuple[Draft, Draft]:
+    """Make the online keys, and return drafts of the first root and targets; `offline` has the keys of these two.
+
+    Raises `CeremonyError`, `DelegationError`, `KeyFileError`.
+    """
+    _refuse_published(root)
+    _check_channels(channels)
+    held = {name: online_keys(online, name) for name in (*ONLINE_ROLES, ADVISORIES, *channels)}
+    document = builders_document(builders)
+    targets = new_targets({name: held[name] for name in (ADVISORIES, *channels)}, document, now)
+    published = Repository(root)
+    if published.newest_root():
+        # The root of a ceremony that was cut off stays: people may have its fingerprint.
+        first = Draft(metadata=Metadata.from_bytes(published.read_metadata("1.root.json")))
+    else:
+        first = Draft(metadata=Metadata(new_root({**offline, **{name: held[name] for name in ONLINE_ROLES}}, now)))
+    second = Draft(metadata=Metadata(targets), root=first.metadata, builders=document.decode())
+    for draft in (first, second):
+        draft.check()
+    return first, second
+
+
+def write_drafts(folder: Path, drafts: Sequence[Draft]) -> list[Path]:
+    """Write drafts into a folder, each named for its role; nothing is overwritten. Raises `CeremonyError`."""
+    paths = [folder / f"{draft.role}.draft" for draft in drafts]
+    if there := [str(path) for path in paths if path.exists()]:
+        raise CeremonyError(
+            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already",
+            remedy="Name another folder with --drafts, or go on with these drafts.",
+        )
+    for path, draft in zip(paths, drafts, strict=True):
+        replace_file(path, draft.to_json())
+    return paths
 
 
 def allow_more_builders(repository: Repository, keys: Path, builders: Sequence[Key], now: datetime) -> int:
-    """Add builders to the signed list; return how many were new. Needs the key of targets below `keys`/offline.
+    """Add builders to the signed list; return how many were new. Needs the keys of targets below `keys`/offline.
 
-    Raises `KeyFileError`, `RepositoryStateError`.
+    Raises `CeremonyError` when they are not there, `KeyFileError`, `RepositoryStateError`.
     """
     known = repository.builders()
-    new = [key for key in builders if key.keyid not in known]
+    new = tuple(key for key in builders if key.keyid not in known)
     if new:
-        signers = {"targets": load_key(keys / "offline" / "targets"), **online_signers(keys / "online")}
-        repository.allow_builders(builders_document([*known.values(), *new]), signers, now)
+        draft = draft_targets(repository, TargetsEdit(allow_builders=new), now)
+        _publish_here(repository, draft, keys, now, "--allow-builder KEY.pub")
     return len(new)
 
 
-def online_signers(folder: Path) -> roles.Signers:
-    """Read the online keys of a signer process: every private key in `folder`, by role name."""
-    return {path.name: load_key(path) for path in sorted(folder.iterdir()) if path.suffix != ".pub"}
+def found_channels(repository: Repository, keys: Path, channels: Sequence[str], now: datetime) -> tuple[str, ...]:
+    """Delegate the channels that the repository does not have yet; return their names. Makes their online keys.
+
+    Raises `CeremonyError` when the keys of targets are not below `keys`/offline, `DelegationError`, `KeyFileError`.
+    """
+    targets = repository.head().targets
+    new = tuple(sorted(set(channels) - set(channels_of(targets))))
+    # A repository of an earlier farm has no role for advisories: it gets one when it can, and is fine without.
+    late = () if ADVISORIES in delegated_roles(targets) else (ADVISORIES,)
+    if not new and not (late and _offline_keys(keys).by_keyid):
+        return ()
+    check_channel_names((*channels_of(targets), *new))
+    added = tuple((name, online_keys(keys / "online", name)) for name in (*new, *late))
+    draft = draft_targets(repository, TargetsEdit(add_roles=added), now)
+    options = " ".join(f"--add-channel {name} --key {keys / 'online' / name}.pub" for name in new)
+    _publish_here(repository, draft, keys, now, options)
+    return new
+
+
+def online_signers(folder: Path) -> Signers:
+    """Read the online keys of a signer process: every private key in `folder`. Raises `KeyFileError`."""
+    return read_signers(folder)
+
+
+def online_keys(folder: Path, name: str) -> RoleKeys:
+    """Return the public key of a role from the folder of online keys; it is made on first use."""
+    link = folder / f"{name}.uri"
+    if link.exists():
+        return RoleKeys((load_public_key(folder / f"{name}.pub"),))
+    return RoleKeys((load_or_create_key(folder / name).public_key,))
+
+
+def _publish_here(repository: Repository, draft: Draft, keys: Path, now: datetime, options: str) -> None:
+    draft = _signed_by_all(draft, _offline_keys(keys))
+    if any(each.missing for each in draft.quorums()):
+        raise KeysAwayError(repository, keys, options)
+    publish_draft(repository, draft, online_signers(keys / "online"), now)
+
+
+def _offline_keys(keys: Path) -> Signers:
+    folder = keys / "offline"
+    return read_signers(folder) if folder.is_dir() else Signers()
+
+
+def _signed_by_all(draft: Draft, signers: Signers) -> Draft:
+    wanted = {key.keyid for each in draft.quorums() for key in each.unsigned}
+    for signer in signers:
+        if signer.public_key.keyid in wanted:
+            draft = draft.signed_by(signer)
+    return draft
+
+
+def _refuse_published(root: Path) -> None:
+    if Repository(root).exists():
+        raise CeremonyError(
+            f"{root} holds a published repository already",
+            remedy="Name another directory, or change this one with `farm keys draft`.",
+        )
+
+
+def _check_channels(channels: Sequence[str]) -> None:
+    if not channels:
+        raise CeremonyError("a repository needs at least one channel")
+    check_channel_names(channels)

@@ -6,27 +6,47 @@ say what happened and what to do. It opens no connection itself: `read` brings t
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tuf.api import exceptions as tuf_errors
+from tuf.api.metadata import Metadata, Root, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.builders import read_builders
-from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, release_target
-from farm.trust.release_index import Release
+from farm.trust.delegation import (
+    DelegationError,
+    check_delegated,
+    check_root,
+    check_targets,
+    delegated_roles,
+    role_of,
+)
+from farm.trust.layout import ADVISORIES, BUILDERS_TARGET, METADATA, TARGETS, release_target
+from farm.trust.release_index import NotASuccessorError, Release
+from farm.trust.release_time import ClockBehindError
+from farm.trust.seen_releases import SeenReleases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from securesystemslib.signer import Key
+    from farm.trust.builders import AllowedBuilders
+
+
+_Document = TypeVar("_Document", Root, Targets)
 
 
 class UntrustedMetadataError(FarmError):
-    """Metadata of a channel does not hold: `reason` is expired, signature, rollback, mismatch, missing or network."""
+    """Metadata of a channel does not hold.
+
+    `reason` is expired, signature, rollback, mismatch, delegation, clock, missing or network.
+    """
 
     code = "untrusted-metadata"
 
@@ -64,66 +84,138 @@ class _Fetcher(FetcherInterface):
 class ChannelMetadata:
     """The verified metadata of one repository, kept in `state` between runs; its root was pinned on subscribing."""
 
-    def __init__(self, state: Path, root: bytes, reader: RepositoryReader) -> None:
-        """`root` is the pinned root metadata: the first that this client trusts, wherever the repository is now."""
+    def __init__(
+        self,
+        state: Path,
+        root: bytes,
+        reader: RepositoryReader,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`root` is the pinned root metadata: the first that this client trusts, wherever the repository is now.
+
+        `clock` is what releases are compared with; expiry is measured by the machine's own clock.
+        """
         self._state = state
         self._root = root
         self._reader = reader
+        self._clock = clock
 
-    def newest(self, channel: str) -> tuple[Release, dict[str, Key]]:
+    def newest(self, channel: str) -> tuple[Release, AllowedBuilders]:
         """Fetch and verify all metadata; return the newest release and the builders' keys by key id.
 
-        What is kept is only ever replaced by newer, verified metadata.
+        What is kept is only ever replaced by newer, verified metadata: a release that is older than one seen before is
+        refused, and so is one that this machine's clock says is yet to be made.
         Raises `UntrustedMetadataError`, `InvalidReleaseError`, `InvalidBuildersError`.
         """
+        with self._session(f"channel {channel}") as session:
+            builders = session.target(BUILDERS_TARGET, "targets")
+            found = session.target(release_target(channel), channel)
+            if builders is None:
+                raise UntrustedMetadataError("missing", f"targets signs no {BUILDERS_TARGET}", _TELL_THE_OWNER)
+            if found is None:
+                raise UntrustedMetadataError(
+                    "missing",
+                    f"channel {channel} has no release yet, or does not exist: no role of this repository has signed "
+                    f"{release_target(channel)}",
+                    "Ask the owner for the channel's name, or try again after its first release.",
+                )
+            release = Release.from_json(found)
+            if release.channel != channel:
+                raise UntrustedMetadataError(
+                    "mismatch", f"the release of channel {channel} says it is of {release.channel}", _TELL_THE_OWNER
+                )
+            SeenReleases(self._state / "seen").take(release, session.keyids(channel), self._clock())
+            return release, read_builders(builders)
+
+    def advisories(self) -> dict[str, bytes]:
+        """Fetch and verify all metadata; return the advisories by name, none where nobody may sign any.
+
+        Raises `UntrustedMetadataError`.
+        """
+        with self._session("the advisories") as session:
+            documents: dict[str, bytes] = {}
+            for path in session.paths(ADVISORIES):
+                content = session.target(path, ADVISORIES)
+                if content is not None:
+                    documents[path.removeprefix(f"{ADVISORIES}/")] = content
+            return documents
+
+    @contextlib.contextmanager
+    def _session(self, what: str) -> Iterator[_Session]:
         (self._state / "targets").mkdir(parents=True, exist_ok=True)
         fetcher = _Fetcher(self._reader)
-        try:
-            updater = Updater(
-                metadata_dir=str(self._state),
-                metadata_base_url=f"{METADATA}/",
-                target_dir=str(self._state / "targets"),
-                target_base_url=f"{TARGETS}/",
-                fetcher=fetcher,
-                config=UpdaterConfig(),
-                bootstrap=self._root,
-            )
-            updater.refresh()
-            builders = self._target(updater, BUILDERS_TARGET)
-            release = Release.from_json(self._target(updater, release_target(channel), channel))
-        except tuf_errors.RepositoryError as error:
-            raise _refusal(channel, fetcher, error) from error
-        except tuf_errors.DownloadError as error:
-            raise UntrustedMetadataError(
-                "network",
-                f"cannot reach the repository of channel {channel}: {error}",
-                "Check the address and the network; what is installed goes on working.",
-            ) from error
-        if release.channel != channel:
-            raise UntrustedMetadataError(
-                "mismatch", f"the release of channel {channel} says it is of {release.channel}", _TELL_THE_OWNER
-            )
-        return release, read_builders(builders)
+        with (self._state / ".lock").open("w") as lock:
+            # Two commands at once would take each other's files away.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield _Session(self._state, self._root, fetcher)
+            except tuf_errors.RepositoryError as error:
+                raise _refusal(what, self._state, fetcher, error) from error
+            except DelegationError as error:
+                raise UntrustedMetadataError(
+                    "delegation", f"the metadata of {what} is refused: {error.message}", _TELL_THE_OWNER
+                ) from error
+            except (NotASuccessorError, ClockBehindError) as error:
+                reason = "clock" if isinstance(error, ClockBehindError) else "rollback"
+                raise UntrustedMetadataError(reason, error.message, error.remedy) from error
+            except tuf_errors.DownloadError as error:
+                raise UntrustedMetadataError(
+                    "network",
+                    f"cannot reach the repository of {what}: {error}",
+                    "Check the address and the network; what is installed goes on working.",
+                ) from error
 
-    def _target(self, updater: Updater, path: str, channel: str = "") -> bytes:
-        """Return a verified target; `channel` is whose release it would be, if it is one."""
-        target = updater.get_targetinfo(path)
-        if target is None:
-            unsigned = f"no role of this repository has signed {path}"
-            if not channel:
-                raise UntrustedMetadataError("missing", unsigned, _TELL_THE_OWNER)
-            raise UntrustedMetadataError(
-                "missing",
-                f"channel {channel} has no release yet, or does not exist: {unsigned}",
-                "Ask the owner for the channel's name, or try again after its first release.",
-            )
-        local = self._state / "targets" / Digest.from_hex(target.hashes["sha256"]).hex
-        cached = updater.find_cached_target(target, str(local))
-        if cached is None:
-            updater.download_target(target, str(local))
+
+class _Session:
+    """One look at a repository: root, timestamp, snapshot and targets have been brought up to date and checked."""
+
+    def __init__(self, state: Path, root: bytes, fetcher: _Fetcher) -> None:
+        self._state = state
+        self._updater = Updater(
+            metadata_dir=str(state),
+            metadata_base_url=f"{METADATA}/",
+            target_dir=str(state / "targets"),
+            target_base_url=f"{TARGETS}/",
+            fetcher=fetcher,
+            config=UpdaterConfig(),
+            bootstrap=root,
+        )
+        self._updater.refresh()
+        newest, self._targets = self._document("root", Root), self._document("targets", Targets)
+        check_root(newest)
+        check_targets(self._targets, newest)
+
+    def target(self, path: str, role: str) -> bytes | None:
+        """Return a target that `role` has signed, verified; None when nobody has."""
+        found = self._updater.get_targetinfo(path)
+        if role in delegated_roles(self._targets):
+            check_delegated(role, self._document(role, Targets))
+        if found is None:
+            return None
+        local = self._state / "targets" / Digest.from_hex(found.hashes["sha256"]).hex
+        if self._updater.find_cached_target(found, str(local)) is None:
+            self._updater.download_target(found, str(local))
         content = local.read_bytes()
-        target.verify_length_and_hashes(content)
+        found.verify_length_and_hashes(content)
         return content
+
+    def paths(self, role: str) -> list[str]:
+        """Return what a delegated role has signed."""
+        if role not in delegated_roles(self._targets):
+            return []
+        self._updater.get_targetinfo(f"{role}/")  # fetches the role's metadata on its way to nothing
+        return sorted(self._document(role, Targets).targets)
+
+    def keyids(self, role: str) -> tuple[str, ...]:
+        """Return the ids of a delegated role's keys."""
+        return tuple(sorted(role_of(self._targets, role).keyids))
+
+    def _document(self, role: str, kind: type[_Document]) -> _Document:
+        # python-tuf has verified what it keeps, and gives it out in no other way.
+        metadata: Metadata[Any] = Metadata.from_file(str(self._state / f"{role}.json"))
+        if not isinstance(metadata.signed, kind):
+            raise DelegationError(f"{role} is {metadata.signed.type} metadata")
+        return metadata.signed
 
 
 def check_fingerprint(root: bytes, fingerprint: Digest) -> None:
@@ -139,29 +231,44 @@ def check_fingerprint(root: bytes, fingerprint: Digest) -> None:
 _TELL_THE_OWNER = "Nothing was changed. Tell the owner of the channel; try another mirror."
 
 
-def _refusal(channel: str, fetcher: _Fetcher, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
-    refused = f"the metadata of channel {channel} is refused"
-    what = f"{refused} at {fetcher.last}: {error}"
+def _refusal(what: str, state: Path, fetcher: _Fetcher, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
+    refused = f"the metadata of {what} is refused"
+    where = f"{refused} at {fetcher.last}: {error}"
     match error:
         case tuf_errors.ExpiredMetadataError():
             # Noticed only when the next file has been fetched: the error names the right one itself.
             return UntrustedMetadataError(
                 "expired",
-                f"{refused}: {error}{_since(fetcher.content, error)}",
+                f"{refused}: {error}{_since(state, fetcher.content, error)}",
                 "The mirror is stale, or this machine's clock is ahead. What is installed goes on working.",
             )
         case tuf_errors.UnsignedMetadataError():
-            return UntrustedMetadataError("signature", what, _TELL_THE_OWNER)
+            return UntrustedMetadataError("signature", where, _TELL_THE_OWNER)
         case tuf_errors.BadVersionNumberError() | tuf_errors.EqualVersionNumberError():
-            return UntrustedMetadataError("rollback", what, _TELL_THE_OWNER)
+            return UntrustedMetadataError("rollback", where, _TELL_THE_OWNER)
         case _:
-            return UntrustedMetadataError("mismatch", what, _TELL_THE_OWNER)
+            return UntrustedMetadataError("mismatch", where, _TELL_THE_OWNER)
 
 
-def _since(content: bytes, error: tuf_errors.ExpiredMetadataError) -> str:
-    """Say when the file expired, if it is the one that was fetched last; its signatures have been checked."""
+def _since(state: Path, fetched: bytes, error: tuf_errors.ExpiredMetadataError) -> str:
+    """Say when the document expired: the one fetched last or, if it is another, the one that is kept."""
+    role = next((word.removesuffix(".json") for word in str(error).split() if word not in ("Final", "New")), "")
+    kept = state / f"{role}.json"
+    for content in (kept.read_bytes() if role == "root" and kept.exists() else fetched, _read_or_nothing(kept)):
+        try:
+            signed = json.loads(content)["signed"]
+            if signed["_type"] == role or (role not in _TUF_ROLES and signed["_type"] == "targets"):
+                return f" since {signed['expires']}"
+        except (ValueError, LookupError, TypeError):
+            continue
+    return ""
+
+
+def _read_or_nothing(path: Path) -> bytes:
     try:
-        signed = json.loads(content)["signed"]
-        return f" since {signed['expires']}" if f"{signed['_type']}.json" in str(error) else ""
-    except (ValueError, LookupError, TypeError):
-        return ""
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+_TUF_ROLES = ("root", "timestamp", "snapshot", "targets")

@@ -1,15 +1,23 @@
-"""ed25519 keys in files: a private key as PKCS #8 PEM that only its owner can read, a public key as TUF's JSON."""
+"""Keys in files: a private key as PKCS #8 PEM that only its owner can read, a public key as TUF's JSON or as PEM."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from securesystemslib.signer import CryptoSigner, Key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from farm.errors import FarmError
+from farm.trust.durable_file import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +28,8 @@ class KeyFileError(FarmError):
 
     code = "key-file"
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"cannot use the key file {path}: {why}", remedy="Make keys with `farm keys init`.")
+    def __init__(self, path: Path, why: str, remedy: str = "Make keys with `farm keys init`.") -> None:
+        super().__init__(f"cannot use the key file {path}: {why}", remedy=remedy)
         self.path = path
 
 
@@ -31,17 +39,22 @@ def create_key(path: Path) -> CryptoSigner:
     Raises `KeyFileError` when the file is there already: a key is never overwritten.
     """
     signer = CryptoSigner.generate_ed25519()
-    pem = signer.private_bytes
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(signer.private_bytes)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link fails where a file is already, and shows the key whole or not at all.
+        path.hardlink_to(temporary)
     except FileExistsError as error:
-        raise KeyFileError(path, "it exists already") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    path.with_name(path.name + ".pub").write_text(json.dumps(key_to_dict(signer.public_key), indent=1) + "\n")
+        raise KeyFileError(path, "it exists already", "Name another file: a key is never overwritten.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    write_public_key(public_path(path), signer.public_key)
     return signer
 
 
@@ -57,16 +70,46 @@ def load_key(path: Path) -> CryptoSigner:
 
 
 def load_or_create_key(path: Path) -> CryptoSigner:
-    """Read the key at `path`, or make it on first use."""
-    return load_key(path) if path.exists() else create_key(path)
+    """Read the key at `path`, or make it on first use. Its public half is written again if it is not there."""
+    if not path.exists():
+        return create_key(path)
+    signer = load_key(path)
+    if not public_path(path).exists():
+        write_public_key(public_path(path), signer.public_key)
+    return signer
+
+
+def public_path(path: Path) -> Path:
+    """Return where the public half of the key at `path` lies."""
+    return path.with_name(path.name + ".pub")
+
+
+def write_public_key(path: Path, key: Key) -> None:
+    """Write a public key as TUF's JSON."""
+    replace_file(path, (json.dumps(key_to_dict(key), indent=1) + "\n").encode())
 
 
 def load_public_key(path: Path) -> Key:
-    """Read a public key file as `create_key` writes it; raises `KeyFileError`."""
+    """Read a public key, as `create_key` writes it or as PEM; raises `KeyFileError`."""
     try:
-        return key_from_dict(json.loads(path.read_text()))
+        content = path.read_bytes()
+        if content.lstrip().startswith(b"-----BEGIN PUBLIC KEY"):
+            return SSlibKey.from_crypto(load_pem_public_key(content))
+        return key_from_dict(json.loads(content))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KeyFileError(path, str(error)) from error
+        why = str(error) or type(error).__name__
+        raise KeyFileError(
+            path, f"it is no public key ({why})" if not isinstance(error, OSError) else why, "Name a .pub file."
+        ) from error
+
+
+def public_pem(key: Key) -> bytes:
+    """Return a public key as PEM, as cosign and openssl read it. Raises `ValueError` for a kind that has none."""
+    public = str(key.keyval["public"])
+    if key.keytype == "ed25519":
+        raw = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
+        return raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return load_pem_public_key(public.encode()).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def key_to_dict(key: Key) -> dict[str, Any]:

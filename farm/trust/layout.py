@@ -12,11 +12,25 @@ TARGETS = "targets"
 BLOBS = "blobs"
 BUILDERS_TARGET = "builders.json"
 """The public keys whose provenance clients accept; signed by the top-level targets role."""
+ADVISORIES = "advisories"
+"""The delegated role that signs what is known to be wrong with packages."""
+ADVISORIES_PATTERN = "advisories/*"
 
 
 def release_target(channel: str) -> str:
     """Return the TUF target path of a channel's newest release."""
     return f"channels/{channel}/release.json"
+
+
+def advisory_target(name: str) -> str:
+    """Return the TUF target path of one document of advisories."""
+    return f"{ADVISORIES}/{name}"
+
+
+def hashed_path(path: str, sha256: str) -> str:
+    """Return where a target lies below `targets/`: its hash goes before its name (consistent snapshots)."""
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{sha256}.{name}"
 
 
 def blob_path(digest: Digest) -> str:

@@ -1,36 +1,50 @@
-"""A published repository on disk, and the acts of its publisher: a release, a fresh timestamp, the list of builders.
+"""A published repository on disk, and the acts of its signer: a release, advisories, a fresh timestamp.
 
-Metadata is written in the one order that never shows a client an inconsistent state: the channel's role, then
-snapshot, then timestamp, each to a temporary name, flushed, and renamed. What is current is read by the same chain
-from the other end, so a publisher that was killed anywhere leaves files that nothing points at, and no harm.
+What is current is read from the timestamp down, every document verified against who delegates it; so a publisher that
+was killed anywhere leaves files that nothing points at, and no harm. `farm.trust.revision` has the order of writing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from farm.errors import FarmError
 from farm.trust.builders import read_builders
-from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, release_target
-from farm.trust.release_index import Release
-from farm.trust.roles import Signers, lifetime, signed
+from farm.trust.delegation import delegated_roles, role_of
+from farm.trust.durable_file import replace_file
+from farm.trust.head import Head
+from farm.trust.layout import (
+    ADVISORIES,
+    BUILDERS_TARGET,
+    METADATA,
+    TARGETS,
+    advisory_target,
+    hashed_path,
+    release_target,
+)
+from farm.trust.release_index import Release, check_successor
+from farm.trust.release_time import check_clock
+from farm.trust.revision import Revision
+from farm.trust.roles import lifetime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from securesystemslib.signer import Key
-
     from farm.names import Digest
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.signers import Signers
+
+__all__ = ["Head", "Published", "Repository", "RepositoryStateError", "StaleReleaseError", "replace_file"]
+
+_Document = TypeVar("_Document", Root, Timestamp, Snapshot, Targets)
 
 
 class RepositoryStateError(FarmError):
@@ -54,10 +68,9 @@ class StaleReleaseError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the timestamp points at now: the documents, and of one channel its newest release."""
+    """Of one channel: its metadata that is in force, and its newest release."""
 
-    timestamp: Timestamp
-    snapshot: Snapshot
+    head: Head
     channel: Targets
     release: Release | None
 
@@ -79,46 +92,84 @@ class Repository:
     def write_target(self, path: str, content: bytes) -> TargetFile:
         """Put a target in place under its hash-prefixed name (consistent snapshots) and return its TUF entry."""
         target = TargetFile.from_data(path, content, ["sha256"])
-        folder, _, name = path.rpartition("/")
-        replace_file(self.root / TARGETS / folder / f"{target.hashes['sha256']}.{name}", content)
+        replace_file(self.root / TARGETS / hashed_path(path, target.hashes["sha256"]), content)
         return target
 
-    def current(self, channel: str) -> Published:
-        """Read what is published, from the timestamp down; raises `RepositoryStateError`."""
+    def read_target(self, target: TargetFile) -> bytes:
+        """Return a target's content, checked; raises `RepositoryStateError`."""
         try:
-            timestamp = self._read("timestamp.json", Timestamp)
-            snapshot = self._read(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot)
-            meta = snapshot.meta.get(f"{channel}.json")
-            if meta is None:
-                raise RepositoryStateError(
-                    f"the repository has no channel {channel}", remedy="Channels are delegated by `farm keys init`."
-                )
-            targets = self._read(f"{meta.version}.{channel}.json", Targets)
-            return Published(timestamp, snapshot, targets, self._release(channel, targets))
-        except (OSError, RepositoryError, ValueError) as error:
+            content = (self.root / TARGETS / hashed_path(target.path, target.hashes["sha256"])).read_bytes()
+            target.verify_length_and_hashes(content)
+        except (OSError, RepositoryError, KeyError) as error:
+            raise RepositoryStateError(f"cannot read the target {target.path} in {self.root}: {error}") from error
+        return content
+
+    def read_metadata(self, name: str) -> bytes:
+        """Return one metadata file; raises `RepositoryStateError`."""
+        try:
+            return (self.root / METADATA / name).read_bytes()
+        except OSError as error:
             raise RepositoryStateError(
                 f"cannot read the repository in {self.root}: {error}", remedy="Make keys with `farm keys init`."
             ) from error
 
-    def builders(self) -> dict[str, Key]:
+    def newest_root(self) -> int:
+        """Return the version of the newest root; 0 when there is none."""
+        found = (path.name.split(".") for path in (self.root / METADATA).glob("*.root.json"))
+        return max((int(number) for number, *_ in found if number.isdigit()), default=0)
+
+    def head(self, coming: Root | None = None) -> Head:
+        """Read what is in force, from the timestamp down. Raises `RepositoryStateError`.
+
+        Snapshot and timestamp may be signed for the root before, while keys change, or for a `coming` one.
+        """
+        newest = self.newest_root()
+        root = self._verified(f"{newest}.root.json", Root, "root")
+        older = self._verified(f"{newest - 1}.root.json", Root, "root") if newest > 1 else None
+        if older:
+            self._verified(f"{newest}.root.json", Root, "root", older)
+        roots = [each for each in (root, older, coming) if each]
+        timestamp = self._verified("timestamp.json", Timestamp, "timestamp", *roots)
+        snapshot = self._verified(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot, "snapshot", *roots)
+        targets = self._verified(f"{self._version(snapshot, 'targets')}.targets.json", Targets, "targets", root)
+        return Head(root, older, timestamp, snapshot, targets)
+
+    def current(self, channel: str) -> Published:
+        """Read what is published on a channel, from the timestamp down; raises `RepositoryStateError`."""
+        head = self.head()
+        document = self.delegated(head, channel)
+        target = document.targets.get(release_target(channel))
+        return Published(head, document, Release.from_json(self.read_target(target)) if target else None)
+
+    def delegated(self, head: Head, name: str) -> Targets:
+        """Return the metadata in force of a channel or of advisories; raises `RepositoryStateError`."""
+        if name not in delegated_roles(head.targets) or f"{name}.json" not in head.snapshot.meta:
+            what = "role" if name == ADVISORIES else "channel"
+            raise RepositoryStateError(
+                f"the repository has no {what} {name}",
+                remedy=f"Delegate it: `farm keys draft targets --add-channel {name}`, then sign and publish the draft.",
+            )
+        return self._verified(f"{self._version(head.snapshot, name)}.{name}.json", Targets, name, head.targets)
+
+    def builders(self) -> AllowedBuilders:
         """Return the builders that the top-level targets role allows, by key id; raises `RepositoryStateError`."""
-        _, snapshot = self._chain()
-        try:
-            targets = self._read(f"{snapshot.meta['targets.json'].version}.targets.json", Targets)
-            target = targets.targets[BUILDERS_TARGET]
-            content = (self.root / TARGETS / f"{target.hashes['sha256']}.{BUILDERS_TARGET}").read_bytes()
-            target.verify_length_and_hashes(content)
-        except (OSError, RepositoryError, ValueError, KeyError) as error:
-            raise RepositoryStateError(f"cannot read the allowed builders in {self.root}: {error}") from error
-        return read_builders(content)
+        return read_builders(self.builders_document(self.head()))
+
+    def builders_document(self, head: Head) -> bytes:
+        """Return the list of builders that is in force; raises `RepositoryStateError`."""
+        target = head.targets.targets.get(BUILDERS_TARGET)
+        if target is None:
+            raise RepositoryStateError(f"targets in {self.root} signs no list of builders")
+        return self.read_target(target)
 
     def publish(self, release: Release, signers: Signers, now: datetime) -> None:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).
 
         Publishing what is published already changes nothing. All blobs must be in place before.
-        Raises `StaleReleaseError`, `RepositoryStateError`.
+        Raises `StaleReleaseError`, `NotASuccessorError`, `ClockBehindError`, `MissingSignerError`, `SigningError`,
+        `RepositoryStateError`.
         """
-        with self._lock():
+        with self.lock():
             published = self.current(release.channel)
             newest = published.release
             if newest == release:
@@ -126,101 +177,86 @@ class Repository:
             number, digest = (newest.number, newest.digest) if newest else (0, None)
             if release.previous != digest or release.number != number + 1:
                 raise StaleReleaseError(release, number, digest)
+            check_clock(release, now)
+            if newest:
+                check_successor(newest, release)
+            revision = Revision(self, published.head, signers, now)
             path = release_target(release.channel)
             published.channel.targets = {path: self.write_target(path, release.to_json())}
-            self._renew(published.channel, release.channel, signers, now)
-            published.snapshot.meta[f"{release.channel}.json"] = MetaFile(published.channel.version)
-            self._renew(published.snapshot, "snapshot", signers, now)
-            published.timestamp.snapshot_meta = MetaFile(published.snapshot.version)
-            self._renew(published.timestamp, "timestamp", signers, now)
+            revision.delegated(role_of(published.head.targets, release.channel), published.channel)
+            revision.finish()
 
-    def refresh_timestamp(self, signers: Signers, now: datetime) -> None:
-        """Sign the timestamp anew; and the channels and the snapshot too, when they have lived half their time.
-
-        Raises as `current`.
-        """
-        with self._lock():
-            timestamp, snapshot = self._chain()
-            renewed = False
-            for role in sorted(signers.keys() & {name.removesuffix(".json") for name in snapshot.meta}):
-                document = self._read(f"{snapshot.meta[f'{role}.json'].version}.{role}.json", Targets)
-                if document.expires - now < lifetime(role) / 2:
-                    self._renew(document, role, signers, now)
-                    snapshot.meta[f"{role}.json"] = MetaFile(document.version)
-                    renewed = True
-            if renewed or snapshot.expires - now < lifetime("snapshot") / 2:
-                self._renew(snapshot, "snapshot", signers, now)
-                timestamp.snapshot_meta = MetaFile(snapshot.version)
-            self._renew(timestamp, "timestamp", signers, now)
-
-    def allow_builders(self, document: bytes, signers: Signers, now: datetime) -> bool:
-        """Make `document` the list of builders that clients accept; False when it is that already.
-
-        `signers` are those of targets (offline), snapshot and timestamp. Raises as `current`.
-        """
-        with self._lock():
-            timestamp, snapshot = self._chain()
-            targets = self._read(f"{snapshot.meta['targets.json'].version}.targets.json", Targets)
-            wanted = TargetFile.from_data(BUILDERS_TARGET, document, ["sha256"])
-            if targets.targets.get(BUILDERS_TARGET) == wanted:
+    def publish_advisories(self, documents: Mapping[str, bytes], signers: Signers, now: datetime) -> bool:
+        """Make these the advisories that clients see, by name; False when they are it already. Raises as `publish`."""
+        with self.lock():
+            head = self.head()
+            current = self.delegated(head, ADVISORIES)
+            wanted = {
+                path: TargetFile.from_data(path, content, ["sha256"])
+                for path, content in ((advisory_target(name), content) for name, content in sorted(documents.items()))
+            }
+            if current.targets == wanted:
                 return False
-            targets.targets[BUILDERS_TARGET] = self.write_target(BUILDERS_TARGET, document)
-            self._renew(targets, "targets", signers, now)
-            snapshot.meta["targets.json"] = MetaFile(targets.version)
-            self._renew(snapshot, "snapshot", signers, now)
-            timestamp.snapshot_meta = MetaFile(snapshot.version)
-            self._renew(timestamp, "timestamp", signers, now)
+            revision = Revision(self, head, signers, now)
+            for name, content in documents.items():
+                self.write_target(advisory_target(name), content)
+            current.targets = wanted
+            revision.delegated(role_of(head.targets, ADVISORIES), current)
+            revision.finish()
             return True
 
-    def _chain(self) -> tuple[Timestamp, Snapshot]:
-        try:
-            timestamp = self._read("timestamp.json", Timestamp)
-            return timestamp, self._read(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot)
-        except (OSError, RepositoryError, ValueError) as error:
-            raise RepositoryStateError(f"cannot read the repository in {self.root}: {error}") from error
+    def refresh_timestamp(self, signers: Signers, now: datetime) -> None:
+        """Sign the timestamp anew; and delegated roles and the snapshot too, when they have lived half their time.
 
-    def _renew(self, document: Targets | Snapshot | Timestamp, role: str, signers: Signers, now: datetime) -> None:
-        document.version += 1
-        document.expires = (now + lifetime(role)).replace(microsecond=0)
-        name = f"{role}.json" if role == "timestamp" else f"{document.version}.{role}.json"
-        self.write_metadata(name, signed(document, signers[role]))
-
-    def _read(self, name: str, kind: type[Any]) -> Any:
-        metadata: Metadata[Any] = Metadata.from_bytes((self.root / METADATA / name).read_bytes())
-        if not isinstance(metadata.signed, kind):
-            raise RepositoryStateError(f"{name} in {self.root} is {metadata.signed.type} metadata")
-        return metadata.signed
-
-    def _release(self, channel: str, targets: Targets) -> Release | None:
-        target = targets.targets.get(release_target(channel))
-        if target is None:
-            return None
-        folder, _, name = target.path.rpartition("/")
-        content = (self.root / TARGETS / folder / f"{target.hashes['sha256']}.{name}").read_bytes()
-        target.verify_length_and_hashes(content)
-        return Release.from_json(content)
+        Raises `ClockBehindError` when `now` is before a release that is published, and as `publish`.
+        """
+        with self.lock():
+            head = self.head()
+            documents = {name: self.delegated(head, name) for name in delegated_roles(head.targets)}
+            for name, document in documents.items():
+                if target := document.targets.get(release_target(name)):
+                    check_clock(Release.from_json(self.read_target(target)), now)
+            revision = Revision(self, head, signers, now)
+            for name, document in documents.items():
+                role = role_of(head.targets, name)
+                if document.expires - now < lifetime(name) / 2 and signers.holds(role):
+                    revision.delegated(role, document)
+            revision.finish()
 
     @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
+        """Keep other publishers out meanwhile."""
+        self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".publish.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def _verified(self, name: str, kind: type[_Document], role: str, *delegators: Root | Targets) -> _Document:
+        """Read a document that one of `delegators` bears out; without any, a root that bears itself out."""
+        content = self.read_metadata(name)
+        try:
+            metadata: Metadata[Any] = Metadata.from_bytes(content)
+            document = metadata.signed
+            if not isinstance(document, kind):
+                raise RepositoryStateError(f"{name} in {self.root} is {document.type} metadata")
+            failures: list[str] = []
+            for delegator in delegators or (document,):
+                try:
+                    if isinstance(delegator, Root | Targets):
+                        delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+                except RepositoryError as error:
+                    failures.append(str(error))
+                else:
+                    return document
+        except (RepositoryError, ValueError) as error:
+            raise RepositoryStateError(f"cannot read {name} in {self.root}: {error}") from error
+        raise RepositoryStateError(
+            f"{name} in {self.root} is not what its keys have signed: {failures[0]}",
+            remedy="Somebody has changed it, or keys were changed by hand. Bring the repository back from a backup.",
+        )
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that at every instant its old or its new content is there whole, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    def _version(self, snapshot: Snapshot, role: str) -> int:
+        meta = snapshot.meta.get(f"{role}.json")
+        if meta is None:
+            raise RepositoryStateError(f"the snapshot in {self.root} names no {role}")
+        return meta.version

@@ -1,35 +1,20 @@
-"""The roles of a repository and how long their metadata lives: TUF's four, and one delegated role per channel."""
+"""The roles of a repository and how long their metadata lives: TUF's four, one for each channel, and advisories."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from securesystemslib.signer import Signer
-from tuf.api.metadata import (
-    DelegatedRole,
-    Delegations,
-    Metadata,
-    MetaFile,
-    Root,
-    Snapshot,
-    TargetFile,
-    Targets,
-    Timestamp,
-)
+from tuf.api.metadata import DelegatedRole, Delegations, Role, Root, TargetFile, Targets
 
-from farm.trust.layout import BUILDERS_TARGET, release_target
+from farm.trust.delegation import OFFLINE_ROLES, ONLINE_ROLES, TOP_ROLES
+from farm.trust.layout import ADVISORIES, ADVISORIES_PATTERN, BUILDERS_TARGET, release_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from securesystemslib.signer import Key
-
-Signers = dict[str, Signer]
-"""Role name → who signs for it."""
-
-OFFLINE_ROLES = ("root", "targets")
-ONLINE_ROLES = ("snapshot", "timestamp")
 
 LIFETIMES = {
     "root": timedelta(days=365),
@@ -37,56 +22,68 @@ LIFETIMES = {
     "snapshot": timedelta(days=7),
     "timestamp": timedelta(hours=24),
 }
-CHANNEL_LIFETIME = timedelta(days=90)
+DELEGATED_LIFETIME = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKeys:
+    """The public keys of a role, and how many of them must sign."""
+
+    keys: tuple[Key, ...]
+    threshold: int = 1
 
 
 def lifetime(role: str) -> timedelta:
-    """Return how long metadata of this role is valid; a role that is none of TUF's own is a channel."""
-    return LIFETIMES.get(role, CHANNEL_LIFETIME)
+    """Return how long metadata of this role is valid; a role that is none of TUF's own is a delegated one."""
+    return LIFETIMES.get(role, DELEGATED_LIFETIME)
 
 
-def new_root(keys: Mapping[str, Key], now: datetime) -> Root:
-    """Return version 1 of the root metadata, with one key for each of TUF's roles (threshold 1)."""
-    root = Root(expires=now + lifetime("root"), consistent_snapshot=True)
-    for role in (*OFFLINE_ROLES, *ONLINE_ROLES):
-        root.add_key(keys[role], role)
-    return root
+def expiry(role: str, now: datetime) -> datetime:
+    """Return when metadata of this role ends that is signed now."""
+    return (now + lifetime(role)).replace(microsecond=0)
 
 
-def new_targets(channels: Mapping[str, Key], builders: bytes, now: datetime) -> Targets:
-    """Return version 1 of the targets metadata: the builders that clients accept, and a role for each channel.
-
-    A channel's role may sign the targets below `channels/<channel>/` and nothing else; delegations terminate.
-    """
-    roles: dict[str, DelegatedRole] = {}
-    for channel, key in sorted(channels.items()):
-        pattern = release_target(channel)
-        roles[channel] = DelegatedRole(channel, [key.keyid], threshold=1, terminating=True, paths=[pattern])
-    keys = {key.keyid: key for key in channels.values()}
-    return Targets(
-        expires=now + lifetime("targets"),
-        targets={BUILDERS_TARGET: TargetFile.from_data(BUILDERS_TARGET, builders, ["sha256"])},
-        delegations=Delegations(keys, roles),
+def new_root(keys: Mapping[str, RoleKeys], now: datetime) -> Root:
+    """Return version 1 of the root metadata."""
+    return Root(
+        expires=expiry("root", now),
+        keys={key.keyid: key for each in keys.values() for key in each.keys},
+        roles={role: Role([key.keyid for key in keys[role].keys], keys[role].threshold) for role in TOP_ROLES},
+        consistent_snapshot=True,
     )
 
 
-def new_channel(now: datetime) -> Targets:
-    """Return version 1 of a channel's metadata: no release yet."""
-    return Targets(expires=now + CHANNEL_LIFETIME)
+def new_targets(delegated: Mapping[str, RoleKeys], builders: bytes, now: datetime) -> Targets:
+    """Return version 1 of the targets metadata: the builders that clients accept, and the delegated roles."""
+    return Targets(
+        expires=expiry("targets", now),
+        targets={BUILDERS_TARGET: TargetFile.from_data(BUILDERS_TARGET, builders, ["sha256"])},
+        delegations=Delegations(
+            {key.keyid: key for each in delegated.values() for key in each.keys},
+            {name: delegated_role(name, keys) for name, keys in sorted(delegated.items())},
+        ),
+    )
 
 
-def new_snapshot(roles: Sequence[str], now: datetime) -> Snapshot:
-    """Return version 1 of the snapshot, over version 1 of targets and of each channel."""
-    return Snapshot(expires=now + lifetime("snapshot"), meta={f"{role}.json": MetaFile(1) for role in roles})
+def delegated_role(name: str, keys: RoleKeys) -> DelegatedRole:
+    """Return the delegation to a channel, or to advisories: its own targets and nothing else, and no further search."""
+    pattern = ADVISORIES_PATTERN if name == ADVISORIES else release_target(name)
+    return DelegatedRole(name, [key.keyid for key in keys.keys], keys.threshold, terminating=True, paths=[pattern])
 
 
-def new_timestamp(now: datetime) -> Timestamp:
-    """Return version 1 of the timestamp, over version 1 of the snapshot."""
-    return Timestamp(expires=now + lifetime("timestamp"), snapshot_meta=MetaFile(1))
+def new_delegated(now: datetime) -> Targets:
+    """Return version 1 of a delegated role's metadata: nothing signed yet."""
+    return Targets(expires=expiry("", now))
 
 
-def signed(document: Any, signer: Signer) -> bytes:
-    """Return the bytes of a metadata document with this one signature on it."""
-    metadata: Metadata[Any] = Metadata(document)
-    metadata.sign(signer)
-    return metadata.to_bytes()
+__all__ = [
+    "OFFLINE_ROLES",
+    "ONLINE_ROLES",
+    "RoleKeys",
+    "delegated_role",
+    "expiry",
+    "lifetime",
+    "new_delegated",
+    "new_root",
+    "new_targets",
+]

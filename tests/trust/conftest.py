@@ -10,6 +10,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.names import Digest
+from farm.plan import BlobRef
 from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.release_index import Release
@@ -56,9 +57,9 @@ class Published:
             channel="edge",
             number=number,
             previous=previous.digest if previous else None,
-            released_at="2026-01-01T00:00:00Z",
-            package_set=package_set or Digest.of(b"set %d" % number),
-            shards=(),
+            released_at=(now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            index=BlobRef(package_set or Digest.of(b"set %d" % number), 7),
+            packages=1,
         )
         self.repository.publish(release, online_signers(self.founded.online), now or datetime.now(UTC))
         return release

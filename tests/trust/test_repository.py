@@ -10,10 +10,8 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.names import Digest
-from farm.trust.builders import builders_document
-from farm.trust.ceremony import CeremonyError, found_repository, online_signers
+from farm.trust.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
 from farm.trust.client_metadata import UntrustedMetadataError, check_fingerprint
-from farm.trust.keys import load_key
 from farm.trust.repository import StaleReleaseError
 from tests.trust.conftest import Published, found
 
@@ -130,12 +128,8 @@ def test_a_channel_without_releases_for_long_is_signed_anew_before_it_expires(tm
 def test_the_list_of_builders_grows_with_the_key_of_targets(published: Published, tmp_path: Path) -> None:
     published.publish(1)
     another = CryptoSigner.generate_ed25519().public_key
-    signers = {
-        "targets": load_key(published.founded.offline / "targets"),
-        **online_signers(published.founded.online),
-    }
-    document = builders_document([published.builder.public_key, another])
-    assert published.repository.allow_builders(document, signers, datetime.now(UTC))
-    assert not published.repository.allow_builders(document, signers, datetime.now(UTC))
+    repository, keys, now = published.repository, published.keys, datetime.now(UTC)
+    assert allow_more_builders(repository, keys, [published.builder.public_key, another], now) == 1
+    assert allow_more_builders(repository, keys, [another], now) == 0
     _, builders = published.client(tmp_path / "client").newest("edge")
     assert another.keyid in builders

@@ -1,0 +1,213 @@
+"""A draft: the next version of root or targets, on its way from key holder to key holder until enough have signed.
+
+It is one file that can be carried on a stick, and holds all that a machine without the repository needs to say what
+would change and who must sign: the version before, the root that names the signers, the list of builders.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Targets
+
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.delegation import check_root, check_targets
+from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.signers import SigningError
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key, Signer
+
+DraftRole: TypeAlias = Literal["root", "targets"]
+FORMAT = 1
+LARGEST_DRAFT = 4 * 1024 * 1024
+
+
+class DraftError(FarmError):
+    """A file is no draft, or one that cannot become the next version."""
+
+    code = "draft"
+
+
+class UnfinishedDraftError(FarmError):
+    """A draft lacks signatures."""
+
+    code = "unfinished-draft"
+
+    def __init__(self, draft: Draft, missing: list[Quorum]) -> None:
+        what = "; ".join(
+            f"{each.name} needs {each.threshold} and has {len(each.signed)} (not yet: {_short(each.unsigned)})"
+            for each in missing
+        )
+        super().__init__(
+            f"version {draft.version} of {draft.role} lacks signatures: {what}",
+            remedy="Carry the draft to the holders of these keys: `farm keys sign DRAFT --key KEY`.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Keys of which `threshold` must sign; who has, and who has not yet."""
+
+    name: str
+    threshold: int
+    signed: tuple[Key, ...]
+    unsigned: tuple[Key, ...]
+
+    @property
+    def missing(self) -> int:
+        """How many more signatures are needed."""
+        return max(0, self.threshold - len(self.signed))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The next version of root or targets. `root` says who signs targets; `coming` is a root that is about to.
+
+    `builders` and `builders_before` are the lists that targets and its predecessor name, as text.
+    """
+
+    metadata: Metadata[Any]
+    previous: Metadata[Any] | None = None
+    root: Metadata[Root] | None = None
+    coming: Metadata[Root] | None = None
+    builders: str = ""
+    builders_before: str = ""
+
+    @property
+    def role(self) -> DraftRole:
+        """Whose metadata this is."""
+        return cast("DraftRole", self.metadata.signed.type)
+
+    @property
+    def version(self) -> int:
+        """The version that it would be."""
+        return int(self.metadata.signed.version)
+
+    def quorums(self) -> list[Quorum]:
+        """Return who must sign: for root the keys of its predecessor and its own, for targets those that root names."""
+        if self.role == "root":
+            roots = [each.signed for each in (self.previous, self.metadata) if each]
+            return [self._quorum(f"root version {root.version}", root, "root") for root in roots]
+        roots = [each.signed for each in (self.root, self.coming) if each]
+        return [self._quorum(f"targets, by root version {root.version}", root, "targets") for root in roots]
+
+    def require_complete(self) -> None:
+        """Raise `UnfinishedDraftError` when signatures are missing."""
+        if missing := [each for each in self.quorums() if each.missing]:
+            raise UnfinishedDraftError(self, missing)
+
+    def check(self) -> None:
+        """Refuse what can never be published, whoever signs it. Raises `DraftError`, `DelegationError`."""
+        before = self.previous.signed if self.previous else None
+        if before and before.type != self.role:
+            raise DraftError(f"the draft of {self.role} follows on metadata of {before.type}")
+        expected = before.version + 1 if before else 1
+        if self.version != expected:
+            raise DraftError(f"the draft is version {self.version} of {self.role}; it must be {expected}")
+        if self.role == "root":
+            check_root(self.metadata.signed)
+            if self.previous:
+                _verify(self.previous.signed, "root", self.previous)
+            return
+        if self.root is None:
+            raise DraftError("the draft of targets does not say which root names its signers")
+        check_targets(self.metadata.signed, self.root.signed)
+        if self.previous:
+            _verify(self.root.signed, "targets", self.previous)
+        target = self.metadata.signed.targets.get(BUILDERS_TARGET)
+        if target is None or target.hashes.get("sha256") != Digest.of(self.builders.encode()).hex:
+            raise DraftError("the list of builders in the draft is not the one that its metadata names")
+
+    def signed_by(self, signer: Signer) -> Draft:
+        """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
+        keyid = signer.public_key.keyid
+        quorums = self.quorums()
+        if any(keyid == key.keyid for each in quorums for key in each.signed):
+            raise DraftError(f"the key {keyid} has signed this draft already", remedy="Carry it on to the next holder.")
+        if not any(keyid == key.keyid for each in quorums for key in each.unsigned):
+            names = " and ".join(each.name for each in quorums)
+            raise DraftError(
+                f"the key {keyid} is none of {names}",
+                remedy="See `farm keys show DRAFT` for the keys that count, and sign with one of these.",
+            )
+        copy: Metadata[Any] = Metadata.from_dict(self.metadata.to_dict())
+        try:
+            copy.sign(signer, append=True)
+        except RepositoryError as error:
+            raise SigningError(f"the key {keyid} did not sign: {error.__cause__ or error}") from error
+        return replace(self, metadata=copy)
+
+    def joined(self, other: Draft) -> Draft:
+        """Return the draft with the signatures of another copy of it too. Raises `DraftError` when it is no copy."""
+        if other.metadata.signed_bytes != self.metadata.signed_bytes:
+            raise DraftError(
+                f"two different drafts of version {self.version} of {self.role}: they do not say the same",
+                remedy="Give copies of one draft.",
+            )
+        copy: Metadata[Any] = Metadata.from_dict(self.metadata.to_dict())
+        copy.signatures.update(other.metadata.signatures)
+        return replace(self, metadata=copy)
+
+    def to_json(self) -> bytes:
+        """Return the draft as its file has it."""
+        form: dict[str, Any] = {"farm-draft": FORMAT, "metadata": self.metadata.to_dict()}
+        for name, metadata in (("previous", self.previous), ("root", self.root), ("coming", self.coming)):
+            if metadata:
+                form[name] = metadata.to_dict()
+        if self.role == "targets":
+            form |= {"builders": self.builders, "builders-before": self.builders_before}
+        return (json.dumps(form, indent=1, sort_keys=True) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Draft:
+        """Read a draft; raises `DraftError`."""
+        try:
+            if len(content) > LARGEST_DRAFT:
+                raise DraftError(f"a draft has at most {LARGEST_DRAFT} bytes")
+            form = json.loads(content)
+            if form["farm-draft"] != FORMAT:
+                raise DraftError(f"this is a draft of format {form['farm-draft']}", remedy="Upgrade the farm.")
+            draft = cls(
+                metadata=Metadata.from_dict(form["metadata"]),
+                previous=_optional(form.get("previous")),
+                root=_optional(form.get("root")),
+                coming=_optional(form.get("coming")),
+                builders=str(form.get("builders", "")),
+                builders_before=str(form.get("builders-before", "")),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RepositoryError) as error:
+            raise DraftError(
+                f"this is no draft: {error or type(error).__name__}",
+                remedy="Name a file that `farm keys draft` or `farm keys init` has written.",
+            ) from error
+        for each, kind in ((draft.metadata, (Root, Targets)), (draft.root, (Root,)), (draft.coming, (Root,))):
+            if each and not isinstance(each.signed, kind):
+                raise DraftError(f"the draft holds metadata of {each.signed.type} where it does not belong")
+        return draft
+
+    def _quorum(self, name: str, delegator: Root, role: str) -> Quorum:
+        result = delegator.get_verification_result(role, self.metadata.signed_bytes, self.metadata.signatures)
+        return Quorum(name, result.threshold, tuple(result.signed.values()), tuple(result.unsigned.values()))
+
+
+def _optional(form: Any) -> Metadata[Any] | None:
+    return Metadata.from_dict(form) if form is not None else None
+
+
+def _verify(delegator: Root, role: str, metadata: Metadata[Any]) -> None:
+    try:
+        delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+    except (RepositoryError, ValueError) as error:
+        raise DraftError(
+            f"the version before, which the draft carries with it, was never signed: {error}",
+            remedy="Do not sign. Ask whoever gave you the draft to make it anew with `farm keys draft`.",
+        ) from error
+
+
+def _short(keys: tuple[Key, ...]) -> str:
+    return ", ".join(key.keyid[:16] for key in keys) or "none"

@@ -1,0 +1,206 @@
+"""From what is published to the next version of root or targets: nothing asked for means a renewal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, TargetFile, Targets
+
+from farm.trust.builders import builders_document, read_builders
+from farm.trust.delegation import TOP_ROLES, check_root, check_targets, delegated_roles
+from farm.trust.draft import Draft, DraftError
+from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.roles import RoleKeys, delegated_role, expiry
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from securesystemslib.signer import Key
+
+    from farm.trust.repository import Repository
+
+LONGEST_LIFE = timedelta(days=3 * 365)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleEdit:
+    """What changes in the keys of one role. `remove` has key ids, or beginnings of them that name one key."""
+
+    role: str = ""
+    add: tuple[Key, ...] = ()
+    remove: tuple[str, ...] = ()
+    threshold: int | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything is to change."""
+        return bool(self.add or self.remove or self.threshold is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsEdit:
+    """What changes in targets: delegated roles, the keys of one of them, builders, how many must agree on a channel."""
+
+    keys: RoleEdit = RoleEdit()
+    add_roles: tuple[tuple[str, RoleKeys], ...] = ()
+    remove_channels: tuple[str, ...] = ()
+    allow_builders: tuple[Key, ...] = ()
+    remove_builders: tuple[str, ...] = ()
+    rebuilds: tuple[tuple[str, int], ...] = ()
+
+
+def draft_root(
+    repository: Repository, edit: RoleEdit, now: datetime, *, days: int | None = None, start: Draft | None = None
+) -> Draft:
+    """Return the next root, with the keys of one role changed; on top of an unsigned draft, if `start` is one.
+
+    Raises `DraftError`, `DelegationError`, `RepositoryStateError`.
+    """
+    current: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{repository.newest_root()}.root.json"))
+    root: Root = _copy(_base(start, "root", current))
+    role = edit.role or "root"
+    if role not in TOP_ROLES:
+        raise DraftError(
+            f"root has no role {role}",
+            remedy=f"Name one of {', '.join(TOP_ROLES)}; keys of channels are in targets: `farm keys draft targets`.",
+        )
+    _edit(root.roles[role], root.keys, edit, role)
+    used = {keyid for each in root.roles.values() for keyid in each.keyids}
+    root.keys = {keyid: key for keyid, key in root.keys.items() if keyid in used}
+    root.version = current.signed.version + 1
+    root.expires = _expires("root", now, days)
+    check_root(root)
+    return Draft(metadata=Metadata(root), previous=current)
+
+
+def draft_targets(
+    repository: Repository,
+    edit: TargetsEdit,
+    now: datetime,
+    *,
+    days: int | None = None,
+    start: Draft | None = None,
+    coming: Draft | None = None,
+) -> Draft:
+    """Return the next targets; `coming` is a draft of root whose keys of targets are to sign too.
+
+    Raises `DraftError`, `DelegationError`, `RepositoryStateError`.
+    """
+    head = repository.head()
+    version = head.targets.version
+    current: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{version}.targets.json"))
+    root: Metadata[Root] = Metadata.from_bytes(repository.read_metadata(f"{head.root.version}.root.json"))
+    before = repository.builders_document(head).decode()
+    targets: Targets = _copy(_base(start, "targets", current))
+    _edit_roles(targets, edit)
+    builders = _edit_builders(start.builders if start else before, edit)
+    targets.targets[BUILDERS_TARGET] = TargetFile.from_data(BUILDERS_TARGET, builders.encode(), ["sha256"])
+    targets.version = version + 1
+    targets.expires = _expires("targets", now, days)
+    check_targets(targets, root.signed)
+    if coming:
+        check_targets(targets, coming.metadata.signed)
+    return Draft(
+        metadata=Metadata(targets),
+        previous=current,
+        root=root,
+        coming=coming.metadata if coming else None,
+        builders=builders,
+        builders_before=before,
+    )
+
+
+def _base(start: Draft | None, role: str, current: Metadata[Any]) -> Any:
+    if start is None:
+        return current.signed
+    if start.role != role or start.version != current.signed.version + 1:
+        raise DraftError(
+            f"the draft that is there is version {start.version} of {start.role}, not {current.signed.version + 1} of "
+            f"{role}",
+            remedy="Name another file with --out, or remove that one.",
+        )
+    if start.metadata.signatures:
+        raise DraftError(
+            f"the draft of version {start.version} of {role} has been signed already: it can no longer be changed",
+            remedy="Publish it first, or draft into another file with --out.",
+        )
+    return start.metadata.signed
+
+
+def _copy(document: Any) -> Any:
+    return Metadata.from_dict(Metadata(document).to_dict()).signed
+
+
+def _expires(role: str, now: datetime, days: int | None) -> datetime:
+    if days is None:
+        return expiry(role, now)
+    if not 1 <= days <= LONGEST_LIFE.days:
+        raise DraftError(f"metadata cannot be valid for {days} days", remedy=f"Name 1 to {LONGEST_LIFE.days} days.")
+    return (now + timedelta(days=days)).replace(microsecond=0)
+
+
+def _edit(role: Role, keys: dict[str, Key], edit: RoleEdit, name: str) -> None:
+    for wanted in edit.remove:
+        role.keyids.remove(_find(wanted, role.keyids, f"key of {name}"))
+    for key in edit.add:
+        if key.keyid in role.keyids:
+            raise DraftError(f"the key {key.keyid} is of {name} already")
+        keys[key.keyid] = key
+        role.keyids.append(key.keyid)
+    threshold = role.threshold if edit.threshold is None else edit.threshold
+    if threshold < 1:
+        raise DraftError(f"{name} cannot need {threshold} signatures", remedy="Name a threshold of 1 or more.")
+    if threshold > len(role.keyids):
+        raise DraftError(
+            f"{name} would need {threshold} signatures and have {len(role.keyids)} keys: nobody could sign it",
+            remedy="Add keys in the same draft, or lower the --threshold.",
+        )
+    role.threshold = threshold
+
+
+def _edit_roles(targets: Targets, edit: TargetsEdit) -> None:
+    delegations = targets.delegations or Delegations({}, {})
+    roles: dict[str, DelegatedRole] = dict(delegations.roles or {})
+    for name in edit.remove_channels:
+        if name not in roles:
+            raise DraftError(f"there is no channel {name}", remedy=f"There are {', '.join(delegated_roles(targets))}.")
+        del roles[name]
+    for name, keys in edit.add_roles:
+        if name in roles:
+            raise DraftError(
+                f"the channel {name} is there already", remedy=f"Change its keys with --role {name} --add-key PUB."
+            )
+        roles[name] = delegated_role(name, keys)
+        delegations.keys.update({key.keyid: key for key in keys.keys})
+    if edit.keys.asks:
+        if edit.keys.role not in roles:
+            what = f"there is no channel {edit.keys.role}" if edit.keys.role else "it is not said whose keys change"
+            raise DraftError(
+                what, remedy=f"Name one with --role: {', '.join(roles)}; keys of targets itself are in root."
+            )
+        _edit(roles[edit.keys.role], delegations.keys, edit.keys, edit.keys.role)
+    used = {keyid for role in roles.values() for keyid in role.keyids}
+    keys_in_use = {keyid: key for keyid, key in delegations.keys.items() if keyid in used}
+    targets.delegations = Delegations(keys_in_use, dict(sorted(roles.items())))
+
+
+def _edit_builders(document: str, edit: TargetsEdit) -> str:
+    listed = read_builders(document.encode())
+    gone = {_find(wanted, list(listed), "allowed builder") for wanted in edit.remove_builders}
+    kept = {keyid: key for keyid, key in listed.items() if keyid not in gone}
+    kept |= {key.keyid: key for key in edit.allow_builders}
+    rebuilds = {channel: count for channel, count in {**listed.rebuilds, **dict(edit.rebuilds)}.items() if count > 1}
+    return builders_document(list(kept.values()), rebuilds).decode()
+
+
+def _find(wanted: str, keyids: list[str], what: str) -> str:
+    found = [keyid for keyid in keyids if wanted and keyid.startswith(wanted)]
+    if len(found) != 1:
+        listed = ", ".join(keyid[:16] for keyid in keyids) or "none"
+        raise DraftError(
+            f"{wanted or 'nothing'} is {'no' if not found else 'more than one'} {what}",
+            remedy=f"Name one by its .pub file or its key id: {listed}.",
+        )
+    return found[0]

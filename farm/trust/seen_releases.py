@@ -1,0 +1,49 @@
+"""The newest release that a host has seen of each channel, so that nobody can show it an older one.
+
+TUF keeps versions of metadata from going back; this keeps the release itself from it, whatever the channel's key signs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.trust.durable_file import replace_file
+from farm.trust.release_index import InvalidReleaseError, Release, check_successor
+from farm.trust.release_time import check_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+
+class SeenReleases:
+    """One file for each channel in `folder`: the release, and the keys that its channel had then."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def take(self, release: Release, keyids: Sequence[str], now: datetime) -> None:
+        """Remember a release that was verified. Raises `NotASuccessorError`, `ClockBehindError`.
+
+        When the owner has given the channel other keys, what its old keys signed counts no more: that is how one gets
+        away from a thief who has numbered a release so high that none can follow (as TUF 5.3.11 does for metadata).
+        """
+        check_clock(release, now)
+        path = self._folder / f"{release.channel}.json"
+        before = self._read(path, keyids)
+        if before == release:
+            return
+        if before:
+            check_successor(before, release)
+        form = {"keys": list(keyids), "release": release.to_json().decode()}
+        replace_file(path, (json.dumps(form, indent=1) + "\n").encode())
+
+    def _read(self, path: Path, keyids: Sequence[str]) -> Release | None:
+        try:
+            form = json.loads(path.read_bytes())
+            return Release.from_json(form["release"].encode()) if form["keys"] == list(keyids) else None
+        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, InvalidReleaseError):
+            # Of another version of farm, or damaged: TUF's own memory still holds.
+            return None
