@@ -84,6 +84,7 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
         platform=Platform.parse(settings.platform),
         toolchains={toolchain.name: toolchain for toolchain in toolchains},
         steps=tree.steps,
+        curators=tree.curators,
     )
     policy = tree.channels.get(settings.channel)
     terms = Terms(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +51,16 @@ class ToolchainRef:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What plans are pinned with. `distribution` is its DNS name."""
+    """What plans are pinned with. `distribution` is its DNS name.
+
+    `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group.
+    """
 
     distribution: str
     platform: Platform
     toolchains: Mapping[str, ToolchainRef]
     steps: StepLibrary
+    curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""Approvals: a curator's signed word that one package may go into one channel, made with the curator's own key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from securesystemslib.signer import SSlibKey
+
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.dsse import open_envelope
+from farm.trust.provenance import STATEMENT_TYPE, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from securesystemslib.signer import Key
+
+    from farm.package import Descriptor
+
+PREDICATE_TYPE = "urn:farm:approval:1"
+
+
+class ApprovalError(FarmError):
+    """A signed statement is no approval of that curator."""
+
+    code = "approval"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this is no approval: {why}", remedy="Sign again with `farm approve`.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedApproval:
+    """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called."""
+
+    channel: str
+    curator: str
+    package: Digest
+    label: str
+
+
+def approval_statement(descriptor: Descriptor, *, channel: str, curator: str) -> dict[str, Any]:
+    """Return the in-toto statement by which a curator lets a package into a channel."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": describe(descriptor), "digest": {"sha256": descriptor.digest.hex}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {"channel": channel, "curator": curator},
+    }
+
+
+def curator_key(public: str) -> Key:
+    """Return the ed25519 key of a curator, given as 64 hexadecimal digits. Raises `ApprovalError`."""
+    try:
+        return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ApprovalError(f"the curator's key is none ({error})") from error
+
+
+def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApproval:
+    """Return what an envelope says; `curators` are public keys (64 hexadecimal digits) by name.
+
+    The key that signed must be that of the curator whom the statement names: nobody signs for somebody else.
+    Raises `ApprovalError`, or `InvalidEnvelopeError` when no key of a curator has signed.
+    """
+    keys = {name: curator_key(public) for name, public in curators.items()}
+    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()})
+    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise ApprovalError("the statement says something else")
+    try:
+        (subject,) = statement["subject"]
+        package = Digest(f"sha256:{subject['digest']['sha256']}")
+        label, channel, curator = subject["name"], statement["predicate"]["channel"], statement["predicate"]["curator"]
+    except (KeyError, TypeError, ValueError, FarmError) as error:
+        raise ApprovalError(f"the statement lacks what it is about: {error}") from error
+    if not all(isinstance(text, str) for text in (label, channel, curator)):
+        raise ApprovalError("the statement holds something else than names")
+    if curator not in keys or keys[curator].keyid != key.keyid:
+        raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed")
+    return SignedApproval(channel, curator, package, label)

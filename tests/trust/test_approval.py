@@ -1,0 +1,73 @@
+"""An approval is a curator's own word about one package and one channel, and nothing else passes for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.errors import FarmError
+from farm.names import Digest, PackageName, Platform, Version
+from farm.package import Descriptor
+from farm.trust.approval import PREDICATE_TYPE, ApprovalError, SignedApproval, approval_statement, read_approval
+from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+
+ONE = Digest.of(b"1")
+JQ = Descriptor(
+    name=PackageName.parse("dist.example.org/jq"), version=Version("1.7.1"), revision=1,
+    platform=Platform.parse("linux/amd64"), tree=ONE, diff_id=ONE, facts=ONE, plan=ONE, licence="MIT",
+)  # fmt: skip
+ALICE, BOB = CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519()
+KEYS = {"alice": ALICE.public_key.keyval["public"], "bob": BOB.public_key.keyval["public"]}
+
+
+def statement(**changed: Any) -> dict[str, Any]:
+    return approval_statement(JQ, channel="stable", curator="alice") | changed
+
+
+def test_what_was_signed_is_what_is_read() -> None:
+    read = read_approval(sign_statement(statement(), ALICE), KEYS)
+    assert read == SignedApproval("stable", "alice", JQ.digest, "dist.example.org/jq 1.7.1-1")
+    other = replace(JQ, revision=2)
+    signed = sign_statement(approval_statement(other, channel="stable", curator="alice"), ALICE)
+    assert read_approval(signed, KEYS).package == other.digest != JQ.digest
+
+
+def test_nobody_signs_for_somebody_else() -> None:
+    with pytest.raises(ApprovalError, match="'alice' is not whose key has signed"):
+        read_approval(sign_statement(statement(), BOB), KEYS)
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
+        read_approval(sign_statement(statement(), CryptoSigner.generate_ed25519()), KEYS)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"predicateType": "https://slsa.dev/provenance/v1"},
+        {"_type": "x"},
+        {"subject": []},
+        {"subject": [{"name": "a", "digest": {"sha256": "0" * 64}}] * 2},
+        {"subject": [{"name": "a", "digest": {"sha256": "x"}}]},
+        {"subject": [{"name": 1, "digest": {"sha256": "0" * 64}}]},
+        {"predicate": {"channel": "stable"}},
+        {"predicate": {"channel": ["stable"], "curator": "alice"}},
+        {"predicate": {"channel": "stable", "curator": ["alice"]}},
+        {"predicate": None},
+        {"subject": None},
+    ],
+)
+def test_another_statement_is_no_approval(changed: dict[str, Any]) -> None:
+    with pytest.raises(ApprovalError):
+        read_approval(sign_statement(statement(**changed), ALICE), KEYS)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"payload": 1}'])
+def test_what_is_no_envelope_is_refused(content: bytes) -> None:
+    with pytest.raises(FarmError):
+        read_approval(content, KEYS)
+
+
+def test_the_type_of_the_statement_stays() -> None:
+    assert PREDICATE_TYPE == "urn:farm:approval:1"
