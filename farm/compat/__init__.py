@@ -1,6 +1,15 @@
 """What is true of packages together: closure, conflicts, sonames, symbols, composition. Pure; opens no archive."""
 
-from farm.compat.closure import OpenSetError, UnknownPackageError, build_closure, closure, resolve_needs
+from farm.compat.atoms import Atom, find_atoms
+from farm.compat.closure import (
+    MemberSet,
+    OpenSetError,
+    UnknownPackageError,
+    build_closure,
+    closure,
+    needs_of,
+    resolve_needs,
+)
 from farm.compat.compose import TwoBuildsError, compose
 from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.host import joint_needs
@@ -17,13 +26,16 @@ from farm.compat.problem import (
     UnmetRequirement,
 )
 from farm.compat.proof import Proof, Prover, prove, prove_change
+from farm.compat.trial import TrialSet
 
 __all__ = [
     "AmbiguousProvider",
+    "Atom",
     "ComposedPackage",
     "Composition",
     "DuplicateMemberError",
     "Member",
+    "MemberSet",
     "MissingInterpreter",
     "MissingSoname",
     "MissingSymbol",
@@ -35,13 +47,16 @@ __all__ = [
     "Problem",
     "Proof",
     "Prover",
+    "TrialSet",
     "TwoBuildsError",
     "UnknownPackageError",
     "UnmetRequirement",
     "build_closure",
     "closure",
     "compose",
+    "find_atoms",
     "joint_needs",
+    "needs_of",
     "prove",
     "prove_change",
     "resolve_needs",

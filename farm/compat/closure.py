@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from farm.compat.problem import AmbiguousProvider, Problem, UnmetRequirement
 from farm.errors import FarmError
@@ -11,8 +11,8 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
-    from farm.compat.package_set import PackageSet
 
 
 class UnknownPackageError(FarmError):
@@ -42,7 +42,19 @@ class OpenSetError(FarmError):
         self.problems = problems
 
 
-def closure(package_set: PackageSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
+class MemberSet(Protocol):
+    """What a closure is worked out over: a `PackageSet`, or a set under change."""
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The members by short name."""
+
+    @property
+    def capabilities(self) -> CapabilityIndex:
+        """Who provides what among them."""
+
+
+def closure(package_set: MemberSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
     """Return the members that `roots` (short names) need at run time, themselves too, sorted by name.
 
     `given` are capabilities that something beneath provides (a toolchain), and that are not followed therefore.
@@ -51,7 +63,7 @@ def closure(package_set: PackageSet, roots: Iterable[str], *, given: Collection[
     return _closure(package_set, roots, lambda member: _needs(package_set, member, given))
 
 
-def build_closure(package_set: PackageSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
+def build_closure(package_set: MemberSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
     """Return what has to be there to build against `roots`: their closure, and the pkg-config modules that theirs name.
 
     `Requires.private` counts: without those modules pkg-config refuses even to print flags. A module that no member
@@ -74,15 +86,20 @@ def build_closure(package_set: PackageSet, roots: Iterable[str], *, given: Colle
     return _closure(package_set, roots, needs)
 
 
-def resolve_needs(package_set: PackageSet) -> Mapping[str, tuple[str, ...]]:
+def resolve_needs(package_set: MemberSet) -> Mapping[str, tuple[str, ...]]:
     """Return for each member the members that it requires directly, both by short name, sorted.
 
     Raises `OpenSetError`, as the proof of such a set would fail.
     """
+    return needs_of(package_set, package_set.members)
+
+
+def needs_of(package_set: MemberSet, names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return for each of these members what `resolve_needs` does for all. Raises `OpenSetError`."""
     resolved: dict[str, tuple[str, ...]] = {}
     problems: list[Problem] = []
-    for name, member in package_set.members.items():
-        needs, found = _needs(package_set, member, ())
+    for name in names:
+        needs, found = _needs(package_set, package_set.members[name], ())
         resolved[name] = tuple(sorted(set(needs)))
         problems += found
     if problems:
@@ -91,7 +108,7 @@ def resolve_needs(package_set: PackageSet) -> Mapping[str, tuple[str, ...]]:
 
 
 def _closure(
-    package_set: PackageSet, roots: Iterable[str], needs: Callable[[Member], tuple[list[str], list[Problem]]]
+    package_set: MemberSet, roots: Iterable[str], needs: Callable[[Member], tuple[list[str], list[Problem]]]
 ) -> tuple[Member, ...]:
     members = package_set.members
     reached = dict.fromkeys(roots)
@@ -112,7 +129,7 @@ def _closure(
     return tuple(members[name] for name in sorted(reached))
 
 
-def _needs(package_set: PackageSet, member: Member, given: Collection[str]) -> tuple[list[str], list[Problem]]:
+def _needs(package_set: MemberSet, member: Member, given: Collection[str]) -> tuple[list[str], list[Problem]]:
     names: list[str] = []
     problems: list[Problem] = []
     own = member.provides

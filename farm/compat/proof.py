@@ -6,6 +6,7 @@ Both ways run the same checks on the same indexes, so they come to the same resu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat.capability_index import CapabilityIndex, provided, required_files
@@ -23,7 +24,7 @@ from farm.compat.problem import (
 from farm.compat.symbols import prove_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
     from farm.compat.linked_file import Pair
@@ -79,6 +80,16 @@ class Prover:
     def names(self) -> AbstractSet[str]:
         """The short names of the members, as a live view."""
         return self._members.keys()
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The members by short name, as a live view."""
+        return MappingProxyType(self._members)
+
+    @property
+    def capabilities(self) -> CapabilityIndex:
+        """Who provides and requires what among the members now."""
+        return self._capabilities
 
     @property
     def proof(self) -> Proof:

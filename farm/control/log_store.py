@@ -135,6 +135,13 @@ class LogStore:
         whole = self.lines(attempt_id, offset, most=most)
         return LogPage(offset, offset + len(whole), tuple(json.loads(line) for line in whole.splitlines()))
 
+    def tail(self, attempt_id: int, *, most: int) -> tuple[dict[str, Any], ...]:
+        """Return the last whole lines of a log, about `most` bytes of them."""
+        begin = max(0, self.size(attempt_id) - most)
+        piece = self._piece(attempt_id, begin, most)
+        whole = piece if begin == 0 else piece[piece.find(b"\n") + 1 :]
+        return tuple(json.loads(line) for line in whole[: whole.rfind(b"\n") + 1].splitlines())
+
     def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:
         """Return the bytes of whole lines, about `most` of them; empty at the end of what is there."""
         piece = self._piece(attempt_id, offset, most)

@@ -64,10 +64,21 @@ def open_order(session: Session, channel: str) -> Order | None:
     return _order(row) if row else None
 
 
+def order_of(session: Session, candidate_id: int) -> Order | None:
+    """Return the order that a candidate was opened for, if any."""
+    row = session.exec(select(OrderRow).where(OrderRow.candidate_id == candidate_id)).first()
+    return _order(row) if row else None
+
+
 def open_orders(session: Session, channel: str) -> list[Order]:
     """Return the orders of a channel that are not done, in the order in which they will be."""
     query = select(OrderRow).where(OrderRow.channel == channel, col(OrderRow.done_at).is_(None))
     return [_order(row) for row in session.exec(query.order_by(col(OrderRow.id)))]
+
+
+def take_order(session: Session, order_id: int, *, candidate_id: int) -> None:
+    """Write down which candidate was opened for an order; it is done when that candidate is decided."""
+    session.exec(update(OrderRow).where(col(OrderRow.id) == order_id).values(candidate_id=candidate_id))
 
 
 def finish_order(session: Session, order_id: int, *, candidate_id: int | None, outcome: str, now: datetime) -> None:

@@ -44,6 +44,8 @@ def add_package(session: Session, package: Package) -> None:
         attempt_id=package.attempt_id,
         built_by=package.built_by,
         built_at=package.built_at,
+        sbom=package.sbom.digest if package.sbom else "",
+        sbom_size=package.sbom.size if package.sbom else 0,
     )
     session.add(row)
     session.flush()
@@ -125,4 +127,5 @@ def package_of_row(row: PackageRow) -> Package:
         attempt_id=row.attempt_id,
         built_by=row.built_by,
         built_at=row.built_at,
+        sbom=BlobRef(Digest(row.sbom), row.sbom_size) if row.sbom else None,
     )

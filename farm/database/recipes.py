@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, func, select, update
+from sqlmodel import col, delete, func, or_, select, update
 
 from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.database.records import RecipeHead, RecipeRevision
@@ -99,6 +99,18 @@ def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, Rec
     if names is not None:
         query = query.where(col(RecipeRow.name).in_(sorted(names)))
     return {row.name: _head(row) for row in session.exec(query)}
+
+
+def unbuilt(session: Session, *, limit: int = 1000) -> list[RecipeHead]:
+    """Return recipes whose current revision is not built, by name."""
+    open_ends = or_(col(RecipeRow.built_id).is_(None), col(RecipeRow.built_id) != col(RecipeRow.current_id))
+    query = select(RecipeRow).where(open_ends).order_by(RecipeRow.name).limit(limit)
+    return [_head(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def submitter(session: Session, submission: int) -> str:
+    """Return who sent a submission."""
+    return session.get_one(SubmissionRow, submission).submitted_by
 
 
 def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:

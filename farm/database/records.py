@@ -46,7 +46,10 @@ class RecipeHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The wish to have a plan built or a test run. `subject` is the plan's or the test's digest, once it is known."""
+    """The wish to have a plan built or a test run. `subject` is the plan's or the test's digest, once it is known.
+
+    A `rebuild` carries out a plan that is built already, to see whether it comes out the same.
+    """
 
     id: int
     kind: JobKind
@@ -55,6 +58,7 @@ class Job:
     submission: int | None
     subject: Digest | None
     state: JobState
+    rebuild: bool
     priority: int
     lost: int
     created_at: datetime
@@ -108,6 +112,7 @@ class Package:
     attempt_id: int
     built_by: str
     built_at: datetime
+    sbom: BlobRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

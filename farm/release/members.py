@@ -1,40 +1,83 @@
-"""Packages as members of a set, read from their three small blobs once and remembered."""
+"""Packages and their recipes as the pipeline asks for them, again and again: read once and remembered."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from farm.compat import Member
+from farm.database import packages, recipes
+from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 
 if TYPE_CHECKING:
     from farm.blobs import BlobStore
-    from farm.database.records import Package
+    from farm.control.desk import Desk
+    from farm.database.records import Package, RecipeRevision
     from farm.names import Digest
+    from farm.recipe import Recipe
 
-_REMEMBERED = 100_000
+_Value = TypeVar("_Value")
+_REMEMBERED = 200_000
 
 
 class MemberShelf:
-    """Members by the digest of their descriptor, which never means anything else. For one thread."""
+    """Members and records by the digest of their descriptor, which never means anything else. For one thread."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._read: OrderedDict[Digest, Member] = OrderedDict()
+        self._members: _Newest[Member] = _Newest()
+        self._records: _Newest[Package] = _Newest()
+
+    def record(self, desk: Desk, digest: Digest) -> Package:
+        """Return the record of a package, which must exist."""
+        known = self._records.get(digest)
+        if known is None:
+            known = packages.package(desk.session, digest)
+            if known is None:
+                raise FarmError(f"the package {digest} is not in the database")
+            self._records.put(digest, known)
+        return known
 
     def member(self, package: Package) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""
-        known = self._read.get(package.digest)
+        known = self._members.get(package.digest)
         if known is None:
             known = Member.of(
                 Descriptor.from_json(self._blobs.read(package.digest)),
                 PackageFacts.from_json(self._blobs.read(package.facts.digest)),
                 Manifest.from_json(self._blobs.read(package.manifest.digest)),
             )
-            self._read[package.digest] = known
-            while len(self._read) > _REMEMBERED:
-                self._read.popitem(last=False)
-        self._read.move_to_end(package.digest)
+            self._members.put(package.digest, known)
+            self._records.put(package.digest, package)
         return known
+
+    def revision(self, desk: Desk, package: Package) -> RecipeRevision:
+        """Return the recipe revision that a package was built from."""
+        revision = recipes.find_revision(desk.session, package.recipe)
+        if revision is None:
+            raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
+        return revision
+
+    def recipe(self, desk: Desk, package: Package) -> Recipe:
+        """Return the recipe that a package was built from."""
+        return desk.shelf.recipe(self.revision(desk, package))
+
+
+class _Newest(Generic[_Value]):
+    """Values by digest, of which those that were asked for last are kept."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[Digest, _Value] = OrderedDict()
+
+    def get(self, digest: Digest) -> _Value | None:
+        found = self._values.get(digest)
+        if found is not None:
+            self._values.move_to_end(digest)
+        return found
+
+    def put(self, digest: Digest, value: _Value) -> None:
+        self._values[digest] = value
+        while len(self._values) > _REMEMBERED:
+            self._values.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Which tests a candidate has to pass, each as the order that a worker gets: its own closure and nothing else."""
+"""Which tests a set has to pass, each as the order that a worker gets: its own closure and nothing else."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from farm.compat import OpenSetError, UnknownPackageError, closure
 from farm.plan import DependencyArchive, TestOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from farm.compat import PackageSet
+    from farm.compat import MemberSet
     from farm.database.records import Package
+    from farm.names import Digest
     from farm.recipe import Recipe
 
 TESTS_OUTPUT = "tests"
@@ -20,30 +21,31 @@ TESTS_OUTPUT = "tests"
 
 @dataclass(frozen=True, slots=True)
 class Unrunnable:
-    """A test that cannot be run in the candidate, and why: what it needs is not there."""
+    """A test that cannot be run in the set, and why: what it needs is not there."""
 
     test: str
     reason: str
 
 
 def order_tests(
-    recipe: Recipe, packages: Mapping[str, Package], candidate: PackageSet
-) -> Iterator[TestOrder | Unrunnable]:
-    """Yield an order for each test of a recipe, over the packages of `candidate`.
+    recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package]
+) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
+    """Yield the name of each test of a recipe with an order over the packages of the set.
 
     The closure of a test is that of the recipe's package, of its `tests` output where it has one, and of what the test
-    needs.
+    needs. `package` gives the record of a member by its descriptor.
     """
     own = [recipe.name, f"{recipe.name}-{TESTS_OUTPUT}"]
-    roots = [name for name in own if name in candidate.members]
+    roots = [name for name in own if name in members.members]
     for test in recipe.tests:
         try:
-            members = closure(candidate, [*roots, *test.needs])
+            found = closure(members, [*roots, *test.needs])
         except (UnknownPackageError, OpenSetError) as error:
-            yield Unrunnable(test.name, error.message)
+            yield test.name, Unrunnable(test.name, error.message)
             continue
-        archives = tuple(archive_of(packages[member.name], member.descriptor.store_path) for member in members)
-        yield TestOrder(test, packages[recipe.name].digest, archives, recipe.limits)
+        archives = tuple(archive_of(package(each.descriptor.digest), each.descriptor.store_path) for each in found)
+        subject = members.members[recipe.name].descriptor.digest
+        yield test.name, TestOrder(test, subject, archives, recipe.limits)
 
 
 def archive_of(package: Package, store: str) -> DependencyArchive:

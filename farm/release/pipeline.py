@@ -1,4 +1,4 @@
-"""The pipeline of one channel: collect a candidate, take it through the gates, publish it.
+"""The pipeline of one channel: collect a candidate, take it through the gates, publish what passes of it.
 
 `advance` does the next step that can be done now and returns; it is called on a timer and after each job. Everything
 it knows lies in the database, so a pipeline that is killed goes on where it was.
@@ -10,43 +10,46 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat import PackageSet, resolve_needs, set_digest
-from farm.database import packages, recipes, releases
-from farm.database.releases import REFUSED, RELEASED, Excuse
-from farm.errors import FarmError
-from farm.release.set_gates import (
-    FAILED,
-    PENDING,
-    GateOutcome,
-    changed_names,
-    dependents_of,
-    proof_gate,
-    tests_gate,
-)
+from farm.database import candidates, excuses, orders, releases
+from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
+from farm.database.excuses import Excuse
+from farm.recipe.channel_gates import TestsGate
+from farm.release.channel_state import ChannelState
+from farm.release.collecting import NothingToDo, Proposal, propose
+from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
+from farm.release.explaining import Explainer
 from farm.release.members import MemberShelf
-from farm.release.ordered_tests import order_tests
-from farm.release.publication import PublicStore, make_release
+from farm.release.publication import PublicStore
+from farm.release.publishing import record_release
+from farm.release.search import Found, search
 from farm.release.signer_client import SignerRefusedError
-from farm.release.status import has_unfinished_builds
-from farm.release.verdicts import JobVerdicts
+from farm.release.standing import Standing
+from farm.release.withholding import Withheld, atoms_withheld, withheld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from farm.compat import Atom, Member, TrialSet
     from farm.control.desk import Desk, Office
+    from farm.database.candidates import Candidate, Change
+    from farm.database.orders import Order
     from farm.database.records import Package
-    from farm.database.releases import Candidate, ReleaseRecord
-    from farm.plan import TestOrder
-    from farm.recipe import ChannelPolicy, Gate
-    from farm.release.ordered_tests import Unrunnable
+    from farm.database.releases import ReleaseRecord
+    from farm.recipe import ChannelPolicy
     from farm.release.publication import Signer
+    from farm.release.standing import PackageGate
     from farm.trust.release_index import Release
+
+WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
+_IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
+_SKIPPED = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
+_SEARCH_GATES = ("proof", "tests", "build", "signer")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What `advance` did: `state` is idle, building, open, refused or released; `message` says it in a line."""
+    """What `advance` did: `state` is idle, building, waiting, open, refused or released; `message` says it."""
 
     channel: str
     state: str
@@ -56,10 +59,20 @@ class Step:
 class Pipeline:
     """The way of one channel, from what is built to what is signed. For one thread in the whole farm."""
 
-    def __init__(self, office: Office, policy: ChannelPolicy, repository: Path, signer: Signer) -> None:
+    def __init__(
+        self,
+        office: Office,
+        policy: ChannelPolicy,
+        repository: Path,
+        signer: Signer,
+        *,
+        gates: Sequence[PackageGate] = (),
+    ) -> None:
         self._office = office
         self._policy = policy
+        self._gates = gates
         self._shelf = MemberShelf(office.blobs)
+        self._state = ChannelState(policy.name, policy.transitions, self._shelf)
         self._public = PublicStore(repository, office.blobs)
         self._signer = signer
 
@@ -70,80 +83,222 @@ class Pipeline:
         if unsigned is not None:
             return self._publish(unsigned)
         with self._office.planning() as desk:
-            candidate = releases.open_candidate(desk.session, channel) or self._collect(desk)
-            if isinstance(candidate, Step):
-                return candidate
-            step = self._through_the_gates(desk, self._docket(desk, candidate))
+            newest = releases.newest_release(desk.session, channel)
+            candidate = candidates.open_candidate(desk.session, channel)
+            if candidate is not None and candidate.base_number != (newest.number if newest else 0):
+                reason = (
+                    f"release {newest.number if newest else 0} came meanwhile: what was tested is not what would be"
+                )
+                candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
+                candidate = None
+            opened = candidate or self._collect(desk, newest)
+            if isinstance(opened, Step):
+                return opened
+            step = self._through_the_gates(desk, self._docket(desk, opened, newest))
         return self._publish(step) if isinstance(step, _Unsigned) else step
 
-    def _collect(self, desk: Desk) -> Candidate | Step:
+    def _collect(self, desk: Desk, newest: ReleaseRecord | None) -> Candidate | Step:
+        """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
         channel = self._policy.name
-        if has_unfinished_builds(desk.session):
-            return Step(channel, "building", "builds are not finished")
-        members = packages.current_packages(desk.session)
-        if not members:
-            return Step(channel, "idle", "nothing is built yet")
-        wanted = set_digest(package.digest for package in members)
-        newest = releases.newest_release(desk.session, channel)
-        if newest and newest.set_digest == wanted:
-            return Step(channel, "idle", f"release {newest.number} holds everything that is built")
-        latest = releases.latest_candidate(desk.session, channel)
-        if latest and latest.state == REFUSED and latest.set_digest == wanted:
-            return Step(channel, "refused", f"candidate {latest.id} was refused; nothing has changed since")
-        trace = f"candidate-{channel}-{wanted.hex[:12]}"
-        return releases.add_candidate(desk.session, channel, wanted, members, trace=trace, now=desk.now)
+        proposal = propose(desk, self._policy, newest)
+        if isinstance(proposal, NothingToDo):
+            return Step(channel, proposal.state, proposal.message)
+        held = self._withheld(desk, proposal)
+        latest = candidates.latest_candidate(desk.session, channel)
+        if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
+            self._renew_excuses(desk, latest, held)
+            return Step(channel, "refused", f"candidate {latest.id} was {latest.state}; nothing has changed since")
+        number = newest.number if newest else 0
+        opened = candidates.add_candidate(
+            desk.session, channel, proposal.changes, base_number=number, source=proposal.source, now=desk.now
+        )
+        candidates.place_changes(desk.session, opened.id, held, state=WAITING)
+        if proposal.order is not None:
+            orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id)
+        return opened
 
-    def _docket(self, desk: Desk, candidate: Candidate) -> _Docket:
-        members = releases.candidate_members(desk.session, candidate.id)
-        base = releases.newest_release(desk.session, candidate.channel)
-        old = {each.name: each.digest for each in releases.release_members(desk.session, base.id)} if base else {}
-        changed = changed_names({each.name: each.digest for each in members}, old)
-        package_set = PackageSet.of(self._shelf.member(package) for package in members)
-        return _Docket(candidate, members, package_set, base, changed)
+    def _withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
+        """Ask the gates of single packages; a curator who promotes does not wait for the clock."""
+        if proposal.is_rollback:
+            return {}
+        gates = self._gates_for(proposal.order)
+        arrivals = [self._shelf.record(desk, after) for _, after in proposal.changes.values() if after is not None]
+        return withheld(desk, self._policy.name, gates, arrivals)
+
+    def _was_decided(
+        self,
+        desk: Desk,
+        latest: Candidate,
+        newest: ReleaseRecord | None,
+        proposal: Proposal,
+        held: Mapping[str, Withheld],
+    ) -> bool:
+        """Say whether the newest candidate has decided about exactly what would be proposed now."""
+        decided = candidates.changes_of(desk.session, latest.id)
+        if latest.state == REFUSED and latest.base_number == (newest.number if newest else 0):
+            left = decided
+        elif latest.state == RELEASED and newest and newest.candidate_id == latest.id:
+            left = [each for each in decided if each.state != ACCEPTED]
+        else:
+            return False
+        before = {(each.name, each.after, each.state == WAITING) for each in left}
+        now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
+        return before == now
+
+    def _renew_excuses(self, desk: Desk, latest: Candidate, held: Mapping[str, Withheld]) -> None:
+        """Let the excuses say what the gates say now, when they have come to say something else."""
+        standing = excuses.standing(desk.session, latest.channel)
+        kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES]
+        said = {(each.excuse.package, each.excuse.gate) for each in standing} - {(e.package, e.gate) for e in kept}
+        if {(each.package, each.gate) for each in held.values()} <= said:
+            return
+        docket = self._docket(desk, latest, releases.newest_release(desk.session, latest.channel))
+        excuses.hold_back(
+            desk.session, latest.channel, latest.id, [*kept, *_excuses_of_gates(docket, held)], now=desk.now
+        )
+
+    def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> _Docket:
+        changes = candidates.changes_of(desk.session, candidate.id)
+        trial = self._state.trial(desk, base.number if base else 0)
+        members = {each.name: self._state.member(desk, each.after) for each in changes}
+        atoms = self._state.atoms(desk, candidate.id, trial, members)
+        if any(not each.atom for each in changes):
+            for atom in atoms:
+                candidates.place_changes(desk.session, candidate.id, atom.names, atom=atom.key)
+        packages = {each.name: self._shelf.record(desk, each.after) for each in changes if each.after is not None}
+        explainer = Explainer(desk, self._office.logs, self._shelf, packages, {atom.key: atom for atom in atoms})
+        return _Docket(candidate, base, changes, members, packages, trial, atoms, explainer)
 
     def _through_the_gates(self, desk: Desk, docket: _Docket) -> Step | _Unsigned:
         candidate = docket.candidate
-        for gate in self._policy.gates:
-            outcome = _ask(desk, gate, docket)
-            detail = json.dumps({"summary": outcome.summary})
-            releases.record_gate(desk.session, candidate.id, gate.kind, outcome.state, detail, now=desk.now)
-            if outcome.state == PENDING:
-                return Step(candidate.channel, "open", f"candidate {candidate.id}: {outcome.summary}")
-            if outcome.state == FAILED:
-                return _refuse(desk, candidate, outcome.excuses)
-        return self._release(desk, docket)
-
-    def _release(self, desk: Desk, docket: _Docket) -> _Unsigned:
-        candidate = docket.candidate
-        release, shards = make_release(
-            docket.package_set,
-            docket.members,
-            distribution=desk.world.distribution,
-            channel=candidate.channel,
-            previous=docket.base,
-            now=desk.now,
-        )
-        # What was in the release before is public already.
-        self._public.bring([each for each in docket.members if each.name in docket.changed], shards, release)
-        record = releases.add_release(
-            desk.session,
+        rollback = candidate.source.startswith("rollback")
+        held = {} if rollback else self._held_now(desk, docket)
+        if held is None:
+            reason = "a gate has come to hold something back that it let pass: it is collected again"
+            candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
+            return Step(candidate.channel, "open", f"candidate {candidate.id} is superseded: {reason}")
+        blamed = atoms_withheld(docket.atoms, held)
+        left = [atom for atom in docket.atoms if atom.key not in blamed]
+        evaluation = Evaluation(
+            desk,
             candidate,
-            number=release.number,
-            digest=release.digest,
-            previous=release.previous,
-            members=docket.members,
+            trial=docket.trial,
+            shelf=self._shelf,
+            changes=docket.members,
+            atoms=left,
+            scope="" if rollback else self._scope(),
+        )
+        try:
+            found = search(left, evaluation)
+        except NotKnownYetError as waiting:
+            return self._wait(desk, docket, waiting.summary)
+        return self._decide(desk, docket, found, evaluation, held)
+
+    def _held_now(self, desk: Desk, docket: _Docket) -> dict[str, Withheld] | None:
+        """Ask the gates again; None when one of them holds back what it had let pass."""
+        let_pass = {each.name for each in docket.changes if each.state != WAITING}
+        gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
+        held = withheld(desk, self._policy.name, gates, list(docket.packages.values()))
+        if held.keys() & let_pass:
+            return None
+        waiting = {each.name for each in docket.changes if each.state == WAITING}
+        # What has come to pass since then is for the next candidate.
+        return {name: each for name, each in held.items() if name in waiting} | {
+            name: Withheld(name, "next", _IN_THE_NEXT) for name in waiting - held.keys()
+        }
+
+    def _gates_for(self, order: Order | None) -> list[PackageGate]:
+        """Return the gates that are asked; a curator's order goes past the clock and past an earlier rollback."""
+        skipped = (
+            {"promote": {"soak", "rolled-back"}, "retry": {"rolled-back"}}.get(order.kind, set()) if order else set()
+        )
+        return [gate for gate in self._gates if gate.kind not in skipped]
+
+    def _scope(self) -> Scope:
+        for gate in self._policy.gates:
+            if isinstance(gate, TestsGate):
+                return gate.of
+        return ""
+
+    def _wait(self, desk: Desk, docket: _Docket, summary: str) -> Step:
+        candidate = docket.candidate
+        runs = candidates.set_runs(desk.session, candidate.id)
+        sets = sum(run.tests > 0 for run in runs)
+        told = f"{summary} (set {sets})" if sets > 1 else summary
+        if runs and runs[-1].state == candidates.RUNNING:
+            _say(desk, candidate, "proof", "passed", _proven(docket.trial))
+        _say(desk, candidate, "tests", "pending", told)
+        return Step(candidate.channel, "open", f"candidate {candidate.id}: {told}")
+
+    def _decide(
+        self, desk: Desk, docket: _Docket, found: Found, evaluation: Evaluation, held: Mapping[str, Withheld]
+    ) -> Step | _Unsigned:
+        candidate = docket.candidate
+        accepted = evaluation.changes_of(found.accepted)
+        self._say_verdicts(desk, docket, found, evaluation)
+        told = [
+            *(excuse for hold in found.held.values() for excuse in docket.explainer.held(hold)),
+            *_excuses_of_gates(docket, held),
+            *(docket.explainer.unbuilt() if not self._policy.from_channel else ()),
+        ]
+        for names, state in ((accepted.keys(), ACCEPTED), (_names(docket.atoms, found.held), HELD)):
+            candidates.place_changes(desk.session, candidate.id, names, state=state)
+        if not accepted:
+            return _refuse(desk, candidate, told)
+        if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
+            until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
+            message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
+            _say(desk, candidate, "freeze", "pending", message)
+            return Step(candidate.channel, "open", message)
+        docket.trial.place(accepted)
+        record, release = record_release(
+            desk,
+            candidate,
+            docket.base,
+            trial=docket.trial,
+            changes=accepted,
+            shelf=self._shelf,
+            public=self._public,
+        )
+        excuses.clear(
+            desk.session,
+            candidate.channel,
+            accepted,
+            by=f"release {record.number} of {candidate.channel}",
             now=desk.now,
         )
+        excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
         return _Unsigned(candidate, record, release)
+
+    def _say_verdicts(self, desk: Desk, docket: _Docket, found: Found, evaluation: Evaluation) -> None:
+        candidate = docket.candidate
+        if found.accepted:
+            detail = evaluation(found.accepted, "search").detail
+            docket.trial.place(evaluation.changes_of(found.accepted))
+            _say(desk, candidate, "proof", "passed", _proven(docket.trial))
+            count = json.loads(detail)["count"] if detail else 0
+            _say(
+                desk,
+                candidate,
+                "tests",
+                "passed",
+                f"{counted(count, 'test')} passed",
+                **{"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")},
+            )
+            return
+        failed = {excuse.gate for hold in found.held.values() for excuse in docket.explainer.held(hold)}
+        for gate in ("proof", "tests"):
+            if gate in failed:
+                _say(desk, candidate, gate, "failed", f"{counted(len(found.held), 'group')} held back")
 
     def _unsigned(self) -> _Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""
         with self._office.reading() as desk:
             record = releases.newest_release(desk.session, self._policy.name, published=False)
-            if record is None or record.published_at is not None:
+            if record is None or record.published_at is not None or record.candidate_id is None:
                 return None
-            candidate = releases.open_candidate(desk.session, self._policy.name)
-            if candidate is None or candidate.id != record.candidate_id:
+            candidate = candidates.candidate(desk.session, record.candidate_id)
+            if candidate is None or candidate.state != OPEN:
                 return None
             return _Unsigned(candidate, record, self._public.release(record.digest))
 
@@ -153,23 +308,27 @@ class Pipeline:
             self._signer.sign(unsigned.release)
         except SignerRefusedError as error:
             with self._office.planning() as desk:
-                releases.drop_release(desk.session, record.id)
-                return _refuse(desk, candidate, (Excuse("", "signer", str(error)),))
+                releases.drop_release(desk.session, record)
+                return _refuse(desk, candidate, (Excuse(package="", gate="signer", reason=str(error)),))
+        message = f"release {record.number} of {record.channel} is published"
         with self._office.planning() as desk:
             releases.mark_published(desk.session, record.id, now=desk.now)
-            releases.decide(desk.session, candidate, RELEASED, now=desk.now)
-        return Step(record.channel, "released", f"release {record.number} of {record.channel} is published")
+            _end(desk, candidate, RELEASED, message)
+        return Step(record.channel, "released", message)
 
 
 @dataclass(frozen=True, slots=True)
 class _Docket:
-    """A candidate with all that its gates look at; `changed` are the names that differ from the base release."""
+    """A candidate with all that its gates look at. `packages` are those that it puts in, by name."""
 
     candidate: Candidate
-    members: Sequence[Package]
-    package_set: PackageSet
     base: ReleaseRecord | None
-    changed: set[str]
+    changes: Sequence[Change]
+    members: Mapping[str, Member | None]
+    packages: Mapping[str, Package]
+    trial: TrialSet
+    atoms: Sequence[Atom]
+    explainer: Explainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,37 +338,37 @@ class _Unsigned:
     release: Release
 
 
-def _ask(desk: Desk, gate: Gate, docket: _Docket) -> GateOutcome:
-    if gate.kind == "proof":
-        return proof_gate(docket.package_set, docket.changed)
-    here = docket.changed & docket.package_set.members.keys()
-    match gate.of:
-        case "all":
-            scope = set(docket.package_set.members)
-        case "changed":
-            scope = here
-        case "changed-and-dependents":
-            scope = dependents_of(here, resolve_needs(docket.package_set))
-    verdicts = JobVerdicts(desk.session, docket.candidate.id, f"candidate-{docket.candidate.id}", desk.now)
-    return tests_gate(_orders(desk, docket, scope), verdicts)
+def _excuses_of_gates(docket: _Docket, held: Mapping[str, Withheld]) -> list[Excuse]:
+    blamed = atoms_withheld(docket.atoms, held)
+    by_key = {atom.key: atom for atom in docket.atoms}
+    return [
+        excuse for key, name in blamed.items() for excuse in docket.explainer.withheld(held[name], by_key[key], name)
+    ]
 
 
-def _orders(desk: Desk, docket: _Docket, scope: set[str]) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
-    by_name = {package.name: package for package in docket.members}
-    for package in docket.members:
-        if package.name not in scope:
-            continue
-        revision = recipes.find_revision(desk.session, package.recipe)
-        if revision is None:
-            raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
-        recipe = desk.shelf.recipe(revision)
-        if recipe.name == package.name:
-            for order in order_tests(recipe, by_name, docket.package_set):
-                yield package.name, order
+def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
+    return [name for atom in atoms if atom.key in keys for name in atom.names]
 
 
-def _refuse(desk: Desk, candidate: Candidate, excuses: Sequence[Excuse]) -> Step:
-    releases.excuse(desk.session, candidate.id, excuses)
-    releases.decide(desk.session, candidate, REFUSED, now=desk.now)
-    reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in excuses))
+def _proven(trial: TrialSet) -> str:
+    return f"{counted(len(trial.members), 'package')} proven: no missing symbol, no conflict"
+
+
+def _say(desk: Desk, candidate: Candidate, gate: str, state: str, summary: str, **more: object) -> None:
+    detail = json.dumps({"summary": summary, **more})
+    candidates.record_gate(desk.session, candidate.id, gate, state, detail, now=desk.now)
+
+
+def _end(desk: Desk, candidate: Candidate, state: str, reason: str) -> None:
+    """Decide about a candidate, and with it about the order that it was opened for."""
+    candidates.decide(desk.session, candidate.id, state, reason=reason, now=desk.now)
+    if order := orders.order_of(desk.session, candidate.id):
+        outcome = f"{state}: {reason}" if reason else state
+        orders.finish_order(desk.session, order.id, candidate_id=candidate.id, outcome=outcome, now=desk.now)
+
+
+def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
+    excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
+    reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
+    _end(desk, candidate, REFUSED, reasons)
     return Step(candidate.channel, "refused", f"candidate {candidate.id} is refused: {reasons}")

@@ -6,20 +6,19 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
 from farm.blobs import BlobStore
-from farm.compat import resolve_needs
-from farm.names import Digest
-from farm.plan import BlobRef
+from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS
-from farm.trust.release_index import Release, ReleaseEntry, index_shards
+from farm.trust.release_index import Release, ReleaseEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
-    from farm.compat import PackageSet
     from farm.database.records import Package
-    from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
+    from farm.plan import BlobRef
+    from farm.trust.index_tree import Read
 
 
 class Signer(Protocol):
@@ -30,53 +29,40 @@ class Signer(Protocol):
 
 
 def make_release(
-    candidate: PackageSet,
-    packages: Sequence[Package],
+    previous: Release | None,
+    put: Iterable[ReleaseEntry],
+    remove: Iterable[str],
     *,
     distribution: str,
     channel: str,
-    previous: ReleaseRecord | None,
     now: datetime,
+    read: Read,
 ) -> tuple[Release, tuple[bytes, ...]]:
-    """Return the release of a proven candidate, and the shards that it names. Raises `OpenSetError`."""
-    needs = resolve_needs(candidate)
-    shards = index_shards(_entry(package, needs[package.name]) for package in packages)
+    """Return the release that follows `previous`, and the blobs of its index that were not there before.
+
+    `put` are the packages that changed, or whose needs did; `remove` the names that are taken out. `read` brings what
+    the index of `previous` consists of. Costs what changed, whatever the size of the channel.
+    """
+    index = extend(read, previous.index if previous else None, put, remove)
     release = Release(
         distribution=distribution,
         channel=channel,
         number=previous.number + 1 if previous else 1,
         previous=previous.digest if previous else None,
         released_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        package_set=candidate.digest,
-        shards=tuple(BlobRef(Digest.of(shard), len(shard)) for shard in shards),
+        index=index.root,
+        packages=index.packages,
     )
-    return release, shards
+    return release, index.blobs
 
 
-class PublicStore:
-    """The blobs of a published repository: what is there is for everybody to fetch, and never changes."""
+def entry_of(
+    package: Package, needs: tuple[str, ...], *, rebuilds: Iterable[BlobRef] = (), sbom: BlobRef | None = None
+) -> ReleaseEntry:
+    """Return the entry of a package; `needs` are the short names of the packages that meet its requirements.
 
-    def __init__(self, repository: Path, blobs: BlobStore) -> None:
-        self._public = BlobStore(repository / BLOBS)
-        self._blobs = blobs
-
-    def bring(self, packages: Iterable[Package], shards: Iterable[bytes], release: Release) -> None:
-        """Put everything that a release names in place, before anybody signs it. What is there stays."""
-        for package in packages:
-            for blob in (package.descriptor, package.archive, package.manifest, package.facts, package.provenance):
-                if not self._public.has(blob.digest):
-                    self._public.share(self._blobs, blob.digest)
-        for shard in shards:
-            self._public.put_bytes(shard)
-        # Every release stays readable by its digest, which its successor names.
-        self._public.put_bytes(release.to_json())
-
-    def release(self, digest: Digest) -> Release:
-        """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
-        return Release.from_json(self._public.read(digest))
-
-
-def _entry(package: Package, needs: tuple[str, ...]) -> ReleaseEntry:
+    `rebuilds` are the provenances of other builders who came to the same package.
+    """
     return ReleaseEntry(
         name=package.name,
         version=package.version,
@@ -89,4 +75,36 @@ def _entry(package: Package, needs: tuple[str, ...]) -> ReleaseEntry:
         provenance=package.provenance,
         recipe=package.recipe,
         needs=needs,
+        rebuilds=tuple(sorted(set(rebuilds), key=lambda blob: blob.digest)),
+        sbom=sbom,
     )
+
+
+class PublicStore:
+    """The blobs of a published repository: what is there is for everybody to fetch, and never changes."""
+
+    def __init__(self, repository: Path, blobs: BlobStore) -> None:
+        self._public = BlobStore(repository / BLOBS)
+        self._blobs = blobs
+
+    def read(self, blob: BlobRef) -> bytes:
+        """Return the verified bytes of a small blob; raises `MissingBlobError`, `CorruptBlobError`."""
+        return self._public.read(blob.digest)
+
+    def bring(self, put: Iterable[ReleaseEntry], index: Iterable[bytes], release: Release) -> None:
+        """Put what is new in a release in place, before anybody signs it: what `make_release` was given and gave.
+
+        What is there stays, so it does no harm to name more.
+        """
+        for entry in put:
+            for blob in entry.blobs:
+                if not self._public.has(blob.digest):
+                    self._public.share(self._blobs, blob.digest)
+        for content in index:
+            self._public.put_bytes(content)
+        # Every release stays readable by its digest, which its successor names.
+        self._public.put_bytes(release.to_json())
+
+    def release(self, digest: Digest) -> Release:
+        """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
+        return Release.from_json(self._public.read(digest))

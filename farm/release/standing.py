@@ -1,4 +1,4 @@
-"""What a gate of single packages says: each looks at packages that want in, one by one, and holds back those it must."""
+"""What a gate of single packages says: it looks at packages that want in, one by one, and holds back some."""
 
 from __future__ import annotations
 

@@ -1,63 +1,131 @@
 """The verdicts of tests, kept by the digest of the whole order: a test whose closure has not changed never runs again.
 
-Infrastructure trouble is no verdict: the wish is made anew, a bounded number of times.
+A failure counts once it has come several times in a row on the same files; one that passes in between is flaky, and
+passes. Trouble of the infrastructure is never a verdict: the test is wished for again, later and later.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
 
-from farm.database import jobs, releases
+from farm.database import candidates, flaky_tests, jobs
+from farm.database.flaky_tests import FlakyTest
 from farm.database.states import ENDED, PENDING, JobKind, JobState
 from farm.names import Digest, canonical_json
-from farm.release.set_gates import Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlmodel import Session
 
+    from farm.database.records import Job
     from farm.plan import TestOrder
 
 TEST_FAILED = "test-failed"
 """The error code with which a worker reports that a test ran and failed; any other is trouble of the infrastructure."""
-_MOST_TRIES = 3
+FAILURES_IN_A_ROW = 3
+"""So many make a verdict: a test that fails one time in three by chance does so three times running in 27 of 1,000."""
+FAILURES_IN_QUARANTINE = 7
+QUARANTINE = timedelta(days=14)
+_FIRST_PAUSE = timedelta(seconds=20)
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a test went, or that this is not decided yet. `job` is where its log is.
+
+    `flaky`: it passed, after it had failed on the same files. `trouble` says why it cannot be run at present.
+    """
+
+    state: Literal["green", "red", "pending"]
+    job: int
+    message: str = ""
+    flaky: bool = False
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestOf:
+    """Which test of which recipe in which version (`1.7.1-1`) an order is of: what a quarantine is kept by."""
+
+    __test__ = False  # pytest would collect it for its name
+
+    recipe: str
+    test: str
+    version: str
 
 
 class JobVerdicts:
-    """Asks and answers through test jobs, inside one writing transaction, for one candidate."""
+    """Asks and answers through test jobs, inside one writing transaction, for one candidate.
 
-    def __init__(self, session: Session, candidate_id: int, trace: str, now: datetime) -> None:
+    `asked` counts the jobs that this candidate had not asked for before.
+    """
+
+    def __init__(self, session: Session, candidate_id: int, now: datetime) -> None:
         self._session = session
         self._candidate_id = candidate_id
-        self._trace = trace
         self._now = now
+        self.asked = 0
 
-    def of(self, order: TestOrder) -> Verdict:
-        """Return the verdict of a test; wishes for it when nobody has. Trouble three times over counts as failed."""
+    def of(self, order: TestOrder, test: TestOf) -> Verdict:
+        """Return the verdict of a test; wishes for it (again) where more has to be known."""
         body = canonical_json(order.to_dict())
         digest = Digest.of(body)
         ended = jobs.with_subject(self._session, digest, list(ENDED))
-        for job in ended:
-            if job.state is JobState.SUCCEEDED:
-                return Verdict(passed=True, job=job.id)
-            if job.error_code == TEST_FAILED:
-                return Verdict(passed=False, job=job.id, message=job.error)
+        passed = [job for job in ended if job.state is JobState.SUCCEEDED]
+        failed = [job for job in ended if job.error_code == TEST_FAILED]
+        if passed and failed:
+            self._quarantine(test, failed[0], passed[-1])
+            return Verdict("green", passed[-1].id, failed[0].error, flaky=True)
+        if passed:
+            return Verdict("green", passed[-1].id)
+        if failed and len(failed) >= self._failures_wanted(test):
+            return Verdict("red", failed[-1].id, failed[-1].error)
         active = jobs.with_subject(self._session, digest, [*PENDING, JobState.LEASED, JobState.RUNNING])
         if active:
-            releases.note_test(self._session, self._candidate_id, active[0].id)
-            return Verdict(passed=None, job=active[0].id)
-        if len(ended) >= _MOST_TRIES:
-            last = ended[-1]
-            return Verdict(passed=False, job=last.id, message=f"it could not be run {_MOST_TRIES} times: {last.error}")
-        return Verdict(passed=None, job=self._wish(order, digest, body.decode()))
+            self._note(active[0].id)
+            return Verdict("pending", active[0].id)
+        trouble = [job for job in ended if job.error_code != TEST_FAILED]
+        if trouble and (wait := self._pause(trouble)):
+            return Verdict("pending", trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
+        return Verdict("pending", self._wish(order, digest, body.decode()))
+
+    def _failures_wanted(self, test: TestOf) -> int:
+        known = flaky_tests.is_quarantined(self._session, test.recipe, test.test, test.version, now=self._now)
+        return FAILURES_IN_QUARANTINE if known else FAILURES_IN_A_ROW
+
+    def _quarantine(self, test: TestOf, failed: Job, passed: Job) -> None:
+        seen = passed.finished_at or self._now
+        flaky_tests.record_flaky(
+            self._session,
+            FlakyTest(
+                recipe=test.recipe,
+                test=test.test,
+                version=test.version,
+                failed_job=failed.id,
+                passed_job=passed.id,
+                seen_at=seen,
+                expires_at=seen + QUARANTINE,
+            ),
+        )
+
+    def _pause(self, trouble: list[Job]) -> str:
+        """Say when a test that could not be run is tried again; empty when that is now."""
+        last = trouble[-1].finished_at or self._now
+        pause = min(_FIRST_PAUSE * 2 ** min(len(trouble) - 1, 16), _LONGEST_PAUSE)
+        return f"at {last + pause:%Y-%m-%d %H:%M:%S} UTC" if last + pause > self._now else ""
 
     def _wish(self, order: TestOrder, digest: Digest, body: str) -> int:
         name = next(each.store for each in order.closure if each.descriptor == order.subject)
         jobs.keep_test(self._session, digest, subject=order.subject, test=order.test.name, body=body)
-        job = jobs.add_job(
-            self._session, kind=JobKind.TEST, name=name, trace=self._trace, now=self._now, subject=digest
-        )
+        trace = f"candidate-{self._candidate_id}"
+        job = jobs.add_job(self._session, kind=JobKind.TEST, name=name, trace=trace, now=self._now, subject=digest)
         jobs.move(self._session, job, JobState.READY, now=self._now)
-        releases.note_test(self._session, self._candidate_id, job.id)
+        self._note(job.id)
         return job.id
+
+    def _note(self, job_id: int) -> None:
+        self.asked += candidates.note_test(self._session, self._candidate_id, job_id)

@@ -93,7 +93,7 @@ class ReleasingFarm:
         with self.farm.office.reading() as desk:
             newest = releases.newest_release(desk.session, "edge")
             assert newest is not None
-            return {each.name: each.digest for each in releases.release_members(desk.session, newest.id)}
+            return {each.name: each.digest for each in releases.release_members(desk.session, "edge", newest.number)}
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def _renew_excuses(connection: sa.Connection) -> None:
         "LEFT JOIN candidate_change m ON m.candidate_id = c.id AND m.name = e.package ORDER BY e.id"
     )
     kept = connection.execute(query).all()
-    newest = {
+    newest = {  # noqa: C416
         channel: last
         for channel, last in connection.execute(
             sa.text("SELECT channel, max(id) FROM candidate WHERE state <> 'open' GROUP BY channel")

@@ -1,0 +1,202 @@
+"""Reading advisories in OSV's form (https://ossf.github.io/osv-schema/), checked. What it says is farm.compat.advisories'.
+
+Only entries of one distribution count: those whose `ecosystem` is its DNS name. Ranges are of type ECOSYSTEM, in the
+order of versions that packages have here (`1.7.1-2`: version and revision).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime  # noqa: TC003  (pydantic reads the annotations at run time)
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from farm.compat.advisories import Advisory, Affected, Bound, Event
+from farm.compat.severity import InvalidSeverityError, Severity, severity_of_vector, severity_of_word, worst
+from farm.errors import FarmError, Place
+from farm.names import InvalidPackageNameError, InvalidVersionError, PackageName
+
+LARGEST_ADVISORY = 256 * 1024
+
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$")]
+_Line = Annotated[str, Field(max_length=1000)]
+
+
+class InvalidAdvisoryError(FarmError):
+    """A document is no advisory that this distribution can use."""
+
+    code = "invalid-advisory"
+
+    def __init__(self, message: str, file: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy, place=Place(file) if file else None)
+
+
+class _Part(BaseModel):
+    # OSV's documents carry more than is read here; it is kept as it is.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Score(_Part):
+    type: Literal["CVSS_V2", "CVSS_V3", "CVSS_V4"]
+    score: Annotated[str, Field(max_length=500)]
+
+
+class _Event(_Part):
+    introduced: _Line | None = None
+    fixed: _Line | None = None
+    last_affected: _Line | None = None
+    limit: _Line | None = None
+
+
+class _Range(_Part):
+    type: str
+    events: Annotated[tuple[_Event, ...], Field(min_length=1, max_length=200)]
+
+
+class _Package(_Part):
+    ecosystem: _Line
+    name: _Line
+
+
+class _Words(_Part):
+    severity: _Line = ""
+
+
+class _Affected(_Part):
+    package: _Package
+    severity: tuple[_Score, ...] = ()
+    ranges: Annotated[tuple[_Range, ...], Field(max_length=100)] = ()
+    versions: Annotated[tuple[_Line, ...], Field(max_length=1000)] = ()
+    database_specific: _Words = _Words()
+
+
+class _Document(_Part):
+    id: _Id
+    modified: AwareDatetime
+    published: AwareDatetime | None = None
+    withdrawn: AwareDatetime | None = None
+    aliases: Annotated[tuple[_Id, ...], Field(max_length=100)] = ()
+    summary: _Line = ""
+    severity: tuple[_Score, ...] = ()
+    affected: Annotated[tuple[_Affected, ...], Field(max_length=1000)] = ()
+    database_specific: _Words = _Words()
+
+
+def read_json_object(content: bytes, what: str, file: str) -> dict[str, Any]:
+    """Return a document as plain values; raises `InvalidAdvisoryError` for one that is too large or no JSON object."""
+    if len(content) > LARGEST_ADVISORY:
+        raise InvalidAdvisoryError(f"{what} has {len(content)} bytes, and {LARGEST_ADVISORY} is the most", file)
+    try:
+        form = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InvalidAdvisoryError(f"{what} is no JSON: {error}", file) from error
+    if not isinstance(form, dict):
+        raise InvalidAdvisoryError(f"{what} is no JSON object", file)
+    return form
+
+
+def problems_of(error: ValidationError) -> str:
+    """Return what pydantic found, in one line for each place."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found[:20])
+
+
+def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
+    """Read an advisory about packages of `distribution`; `file` is named in errors. Raises `InvalidAdvisoryError`."""
+    try:
+        document = _Document.model_validate(read_json_object(content, "the advisory", file))
+    except ValidationError as error:
+        raise InvalidAdvisoryError(f"this is no advisory in OSV's form: {problems_of(error)}", file) from error
+    ours = [each for each in document.affected if each.package.ecosystem == distribution]
+    if not ours:
+        named = ", ".join(sorted({each.package.ecosystem[:60] for each in document.affected})) or "nothing"
+        raise InvalidAdvisoryError(
+            f"{document.id} affects no package of {distribution}; it speaks of {named}",
+            file,
+            f'Write "package": {{"ecosystem": "{distribution}", "name": NAME}}.',
+        )
+    try:
+        affected = tuple(_affected(document, each, distribution) for each in ours)
+    except (InvalidVersionError, InvalidPackageNameError, InvalidSeverityError) as error:
+        raise InvalidAdvisoryError(f"{document.id}: {error.message}", file, error.remedy) from error
+    except _NotUsableError as error:
+        raise InvalidAdvisoryError(f"{document.id}: {error}", file, error.remedy) from error
+    return Advisory(
+        document.id,
+        document.aliases,
+        _plain(document.summary),
+        document.published or document.modified,
+        document.modified,
+        document.withdrawn,
+        affected,
+    )
+
+
+class _NotUsableError(Exception):
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def _affected(document: _Document, each: _Affected, distribution: str) -> Affected:
+    name = PackageName.parse(each.package.name, within=distribution)
+    if name.distribution != distribution:
+        raise _NotUsableError(f"{name} is not of {distribution}", "Name the package by its short name.")
+    if not each.ranges and not each.versions:
+        raise _NotUsableError(f"it names no versions of {name.short}", "Add ranges or versions.")
+    ranges = tuple(_events(name.short, found) for found in each.ranges)
+    versions = tuple(Bound.parse(text) for text in each.versions)
+    return Affected(name.short, ranges, versions, _severity(document, each))
+
+
+def _events(package: str, found: _Range) -> tuple[Event, ...]:
+    if found.type != "ECOSYSTEM":
+        raise _NotUsableError(
+            f"the range of {package} is of type {found.type[:40]!r}", "Use ECOSYSTEM and versions as they are here."
+        )
+    events: list[Event] = []
+    for each in found.events:
+        said = [
+            Event(kind, Bound.parse(text))
+            for kind, text in (
+                ("introduced", each.introduced),
+                ("fixed", each.fixed),
+                ("last_affected", each.last_affected),
+            )
+            if text is not None
+        ]
+        if len(said) != 1 or each.limit is not None:
+            raise _NotUsableError(
+                f"an event of {package} should be one of introduced, fixed and last_affected", "Write one an event."
+            )
+        events += said
+    if all(event.kind != "introduced" for event in events):
+        raise _NotUsableError(f"the range of {package} has no event introduced", 'Begin with {"introduced": "0"}.')
+    return tuple(events)
+
+
+def _severity(document: _Document, each: _Affected) -> Severity:
+    """Return the worst of the vectors that are nearest to the package; else what the database says in a word."""
+    for scores, word in (
+        (each.severity, each.database_specific.severity),
+        (document.severity, document.database_specific.severity),
+    ):
+        if scores:
+            return worst(tuple(severity_of_vector(score.type, score.score) for score in scores))
+        if word:
+            return severity_of_word(word)
+    raise _NotUsableError(
+        "it does not say how severe it is",
+        'Add a CVSS vector to severity, or "database_specific": {"severity": "HIGH"}.',
+    )
+
+
+def _plain(text: str) -> str:
+    # It goes into terminals and pages in many places.
+    return "".join(character if character.isprintable() else " " for character in text).strip()
+
+
+def moment(text: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, to the second."""
+    return text.strftime("%Y-%m-%dT%H:%M:%SZ")

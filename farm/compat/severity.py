@@ -1,0 +1,56 @@
+"""How bad a vulnerability is: the four words of CVSS, and their order."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from cvss import CVSS2, CVSS3, CVSS4
+from cvss.exceptions import CVSSError
+
+from farm.errors import FarmError
+
+Severity: TypeAlias = Literal["none", "low", "medium", "high", "critical"]
+
+SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
+_KINDS = {"CVSS_V2": CVSS2, "CVSS_V3": CVSS3, "CVSS_V4": CVSS4}
+_LONGEST_VECTOR = 500
+
+
+class InvalidSeverityError(FarmError):
+    """A CVSS vector, or a word for a severity, is none."""
+
+    code = "invalid-severity"
+
+
+def at_least(severity: Severity, least: Severity) -> bool:
+    """Return whether a severity is as bad as another, or worse."""
+    return SEVERITIES.index(severity) >= SEVERITIES.index(least)
+
+
+def worst(severities: tuple[Severity, ...]) -> Severity:
+    """Return the worst of these; `none` of nothing."""
+    return max(severities, key=SEVERITIES.index, default="none")
+
+
+def severity_of_vector(kind: str, vector: str) -> Severity:
+    """Return the base severity of a CVSS vector; `kind` is OSV's CVSS_V2, CVSS_V3 or CVSS_V4.
+
+    Raises `InvalidSeverityError`.
+    """
+    read = _KINDS.get(kind)
+    if read is None:
+        raise InvalidSeverityError(f"{kind[:40]!r} is not a kind of score here", remedy=f"Use {', '.join(_KINDS)}.")
+    try:
+        word = str(read(vector[:_LONGEST_VECTOR]).severities()[0])
+    except CVSSError as error:
+        raise InvalidSeverityError(f"{vector[:80]!r} is no vector of {kind}: {error}") from error
+    return severity_of_word(word)
+
+
+def severity_of_word(word: str) -> Severity:
+    """Return the severity that a word means, in any case; `moderate` is medium. Raises `InvalidSeverityError`."""
+    plain = {"moderate": "medium"}.get(word.lower(), word.lower())
+    for severity in SEVERITIES:
+        if plain == severity:
+            return severity
+    raise InvalidSeverityError(f"{word[:40]!r} is no severity", remedy=f"Use one of {', '.join(SEVERITIES)}.")

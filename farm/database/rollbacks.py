@@ -1,0 +1,79 @@
+"""Which packages a rollback took out of a channel, and whether a curator has ordered them back since."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import and_, col, select
+
+from farm.database.curation_rows import OrderRow
+from farm.database.release_rows import MembershipRow, ReleaseRow
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """That `release` of a channel, a rollback for `reason`, took a package out. `since` are later orders to let it in.
+
+    Each of these is the names that it speaks of; an empty one speaks of all.
+    """
+
+    release: int
+    reason: str
+    since: tuple[frozenset[str], ...]
+
+    def allows(self, name: str) -> bool:
+        """Say whether a curator has ordered the package of this name back in."""
+        return any(not names or name in names for names in self.since)
+
+
+def taken_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, TakenOut]:
+    """Return for those of these packages that a rollback took out of the channel what did, the last time."""
+    wanted = sorted(set(packages))
+    found: dict[Digest, tuple[int, OrderRow]] = {}
+    for start in range(0, len(wanted), 500):
+        query = (
+            select(MembershipRow.package, ReleaseRow.number, OrderRow)
+            .join(
+                ReleaseRow,
+                and_(
+                    col(ReleaseRow.channel) == col(MembershipRow.channel),
+                    col(ReleaseRow.number) == col(MembershipRow.until),
+                ),
+            )
+            .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
+            .where(
+                MembershipRow.channel == channel,
+                col(MembershipRow.package).in_(wanted[start : start + 500]),
+                OrderRow.kind == "rollback",
+            )
+            .order_by(col(ReleaseRow.number))
+        )
+        found |= {Digest(package): (number, order) for package, number, order in session.exec(query)}
+    if not found:
+        return {}
+    first = min(order.id or 0 for _, order in found.values())
+    later = session.exec(
+        select(OrderRow).where(
+            OrderRow.channel == channel, col(OrderRow.kind).in_(["retry", "promote"]), col(OrderRow.id) > first
+        )
+    ).all()
+    return {
+        package: TakenOut(
+            number,
+            order.reason,
+            tuple(
+                frozenset(json.loads(each.detail).get("packages", []))
+                for each in later
+                if (each.id or 0) > (order.id or 0)
+            ),
+        )
+        for package, (number, order) in found.items()
+    }

@@ -1,0 +1,74 @@
+"""The newest release of a channel in memory, kept so that each further candidate costs what it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat import Atom, TrialSet, find_atoms
+from farm.database import releases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.compat import Member
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.names import Digest
+    from farm.recipe.channel import Transition
+    from farm.release.members import MemberShelf
+
+
+class ChannelState:
+    """The base of a channel's candidates as a set on which changes are tried. For one thread."""
+
+    def __init__(self, channel: str, transitions: Sequence[Transition], shelf: MemberShelf) -> None:
+        self._channel = channel
+        self._transitions = transitions
+        self._shelf = shelf
+        self._number: int | None = None
+        self._trial = TrialSet(())
+        self._atoms: tuple[int, tuple[Atom, ...]] | None = None
+
+    def trial(self, desk: Desk, number: int) -> TrialSet:
+        """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
+        if self._number is None:
+            members = releases.release_members(desk.session, self._channel, number) if number else []
+            self._trial = TrialSet(self._shelf.member(package) for package in members)
+        elif self._number != number:
+            moved = releases.release_difference(desk.session, self._channel, self._number, number)
+            self._trial.place({name: self.member(desk, after) for name, (_, after) in moved.items()})
+            self._trial.accept()
+        self._number = number
+        return self._trial
+
+    def member(self, desk: Desk, digest: Digest | None) -> Member | None:
+        """Return the member of a descriptor, None for none."""
+        return None if digest is None else self._shelf.member(self._shelf.record(desk, digest))
+
+    def atoms(
+        self, desk: Desk, candidate: int, trial: TrialSet, changes: Mapping[str, Member | None]
+    ) -> tuple[Atom, ...]:
+        """Return the atoms of a candidate, worked out once for it."""
+        if self._atoms is None or self._atoms[0] != candidate:
+            groups, needs = self._declared(desk, trial, changes)
+            self._atoms = candidate, find_atoms(trial, changes, together=groups, needs=needs)
+        return self._atoms[1]
+
+    def _declared(
+        self, desk: Desk, trial: TrialSet, changes: Mapping[str, Member | None]
+    ) -> tuple[list[Sequence[str]], dict[str, tuple[str, ...]]]:
+        """Return what moves together by declaration or because one build put it out, and what tests need besides."""
+        builds: dict[str, list[str]] = {}
+        needs: dict[str, tuple[str, ...]] = {}
+        for name, member in changes.items():
+            present = member or trial.base.get(name)
+            if present is None:
+                continue
+            package: Package = self._shelf.record(desk, present.descriptor.digest)
+            recipe = self._shelf.recipe(desk, package)
+            builds.setdefault(recipe.name, []).append(name)
+            if recipe.name == name and member is not None:
+                # What the base has can serve a test as well: then nothing has to come first.
+                wanted = {need for test in recipe.tests for need in test.needs if need not in trial.base}
+                needs[name] = tuple(sorted(wanted))
+        return [*builds.values(), *(transition.packages for transition in self._transitions)], needs

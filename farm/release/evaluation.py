@@ -1,0 +1,234 @@
+"""Looking at one set of a candidate: first the proof, then the tests. What was found is kept by the set's digest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from farm.database import candidates
+from farm.names import canonical_json
+from farm.release.ordered_tests import Unrunnable, order_tests
+from farm.release.search import Answer
+from farm.release.verdicts import JobVerdicts, TestOf, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from farm.compat import Atom, Member, Problem, TrialSet
+    from farm.control.desk import Desk
+    from farm.database.candidates import Candidate
+    from farm.database.records import Package
+    from farm.names import Digest
+    from farm.plan import TestOrder
+    from farm.recipe import Recipe
+    from farm.release.members import MemberShelf
+    from farm.release.search import Purpose
+
+Scope = Literal["", "changed", "changed-and-dependents", "all"]
+"""Whose tests run; empty for none."""
+
+
+class NotKnownYetError(Exception):
+    """Tests of a set are under way; `summary` says how far they are."""
+
+    def __init__(self, summary: str) -> None:
+        super().__init__(summary)
+        self.summary = summary
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What came of the tests of one set: how many there are, what waits, and those that have something to tell."""
+
+    count: int = 0
+    waiting: int = 0
+    trouble: str = ""
+    regressions: list[dict[str, Any]] = field(default_factory=list)
+    already_red: list[dict[str, Any]] = field(default_factory=list)
+    flaky: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        tests = f"{self.count - self.waiting} of {counted(self.count, 'test')} done"
+        return f"{tests}; {self.trouble}" if self.trouble else tests
+
+    def detail(self) -> dict[str, Any]:
+        return {
+            "already-red": self.already_red,
+            "count": self.count,
+            "flaky": self.flaky,
+            "tests": self.regressions,
+        }
+
+
+class Evaluation:
+    """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        candidate: Candidate,
+        *,
+        trial: TrialSet,
+        shelf: MemberShelf,
+        changes: Mapping[str, Member | None],
+        atoms: Collection[Atom],
+        scope: Scope,
+    ) -> None:
+        self._desk = desk
+        self._candidate = candidate
+        self._trial = trial
+        self._shelf = shelf
+        self._changes = changes
+        self._scope = scope
+        self._atoms = {atom.key: atom for atom in atoms}
+        self._known = {
+            run.set_digest: Answer(run.state == candidates.GREEN, run.detail)
+            for run in candidates.set_runs(desk.session, candidate.id)
+            if run.state != candidates.RUNNING
+        }
+
+    def changes_of(self, atoms: Collection[str]) -> dict[str, Member | None]:
+        """Return what these atoms change."""
+        return {name: self._changes[name] for atom in atoms for name in self._atoms[atom].names}
+
+    def __call__(self, atoms: Collection[str], purpose: Purpose) -> Answer:
+        """Return whether the base with these atoms passes. Raises `NotKnownYetError` while tests are under way."""
+        changes = self.changes_of(atoms)
+        digest = candidates.changes_digest(
+            self._candidate.base_number,
+            {name: member.descriptor.digest if member else None for name, member in changes.items()},
+        )
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        problems = self._trial.problems_of(changes)
+        if problems:
+            return self._record(digest, atoms, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
+        verdicts = JobVerdicts(self._desk.session, self._candidate.id, self._desk.now)
+        tally = self._test(changes, verdicts)
+        # The whole set is tested to its end: what it tells of each test is asked for again by the search.
+        decided = not tally.waiting or (tally.regressions and len(atoms) < len(self._atoms))
+        if not decided:
+            self._record(digest, atoms, purpose, verdicts.asked, None)
+            raise NotKnownYetError(tally.summary)
+        detail = canonical_json(tally.detail()).decode()
+        return self._record(digest, atoms, purpose, verdicts.asked, Answer(not tally.regressions, detail))
+
+    def _record(
+        self, digest: Digest, atoms: Collection[str], purpose: Purpose, tests: int, answer: Answer | None
+    ) -> Answer:
+        state = candidates.RUNNING if answer is None else candidates.GREEN if answer.green else candidates.RED
+        candidates.record_run(
+            self._desk.session,
+            self._candidate.id,
+            digest,
+            purpose=purpose,
+            atoms=len(atoms),
+            tests=tests,
+            state=state,
+            detail=answer.detail if answer else "",
+            now=self._desk.now,
+        )
+        if answer is None:
+            return Answer(green=False)
+        self._known[digest] = answer
+        return answer
+
+    def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
+        tally = _Tally()
+        red: list[tuple[str, str, str, int | None]] = []
+        for recipe, version in self._tested(changes):
+            for test, order in order_tests(recipe, self._trial, self._record_of):
+                tally.count += 1
+                if isinstance(order, Unrunnable):
+                    reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
+                    red.append((recipe.name, test, reason, None))
+                    continue
+                verdict = verdicts.of(order, TestOf(recipe.name, test, version))
+                if verdict.state == "pending":
+                    tally.waiting += 1
+                    tally.trouble = verdict.trouble or tally.trouble
+                elif verdict.state == "red":
+                    red.append((recipe.name, test, verdict.message, verdict.job))
+                elif verdict.flaky:
+                    tally.flaky.append(_told(recipe.name, test, verdict.message, verdict.job))
+        if red:
+            self._trial.place({})
+            for package, test, message, job in red:
+                self._judge(tally, verdicts, _told(package, test, message, job))
+            self._trial.place(changes)
+        return tally
+
+    def _judge(self, tally: _Tally, verdicts: JobVerdicts, failure: dict[str, Any]) -> None:
+        """Say whether a red test was green on the base, which is placed now: a test that was red blocks nobody."""
+        before = self._on_base(failure["package"], failure["test"], verdicts)
+        if before is None or (isinstance(before, Verdict) and before.state == "green"):
+            tally.regressions.append(failure)
+        elif isinstance(before, Verdict) and before.state == "pending":
+            tally.waiting += 1
+        else:
+            message = before.message if isinstance(before, Verdict) else before.reason
+            tally.already_red.append(failure | {"changed": message != failure["message"]})
+
+    def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | Unrunnable | None:
+        member = self._trial.base.get(recipe_name)
+        if member is None:
+            return None
+        package = self._record_of(member.descriptor.digest)
+        recipe = self._shelf.recipe(self._desk, package)
+        orders: dict[str, TestOrder | Unrunnable] = dict(order_tests(recipe, self._trial, self._record_of))
+        order = orders.get(test)
+        if order is None or isinstance(order, Unrunnable):
+            return order
+        return verdicts.of(order, TestOf(recipe.name, test, f"{package.version}-{package.revision}"))
+
+    def _tested(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[Recipe, str]]:
+        """Yield the recipes whose tests the set has to pass, each with the version of its package."""
+        match self._scope:
+            case "":
+                return
+            case "all":
+                names = set(self._trial.members)
+            case "changed":
+                names = {name for name in changes if name in self._trial.members}
+            case "changed-and-dependents":
+                names = self._trial.dependents(changes)
+        seen: set[str] = set()
+        for name in sorted(names):
+            package = self._record_of(self._trial.members[name].descriptor.digest)
+            revision = self._shelf.revision(self._desk, package)
+            if revision.name not in seen and revision.name in self._trial.members:
+                seen.add(revision.name)
+                main = self._record_of(self._trial.members[revision.name].descriptor.digest)
+                yield self._shelf.recipe(self._desk, main), f"{main.version}-{main.revision}"
+
+    def _record_of(self, digest: Digest) -> Package:
+        return self._shelf.record(self._desk, digest)
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 test`, `3 tests`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def problems_in(detail: str) -> list[dict[str, Any]]:
+    """Return what an answer's detail says of the proof: `message` and `packages` of each problem."""
+    found: list[dict[str, Any]] = json.loads(detail).get("problems", []) if detail else []
+    return found
+
+
+def results_in(detail: str, kind: Literal["tests", "already-red", "flaky"]) -> list[dict[str, Any]]:
+    """Return what an answer's detail says of tests: package, test, message and job of each."""
+    found: list[dict[str, Any]] = json.loads(detail).get(kind, []) if detail else []
+    return found
+
+
+def _proof_detail(problems: Collection[Problem]) -> str:
+    told = [{"message": each.message, "packages": list(each.packages)} for each in problems]
+    return canonical_json({"problems": told}).decode()
+
+
+def _told(package: str, test: str, message: str, job: int | None) -> dict[str, Any]:
+    return {"job": job, "message": message, "package": package, "test": test}

@@ -1,0 +1,225 @@
+"""Excuses: from what the search and the gates found to what a person reads, one for each recipe that is held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat.problem import listed
+from farm.database import attempts, jobs, recipes
+from farm.database.excuses import Excuse
+from farm.database.states import JobState
+from farm.release.evaluation import problems_in, results_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.compat import Atom
+    from farm.control.desk import Desk
+    from farm.control.log_store import LogStore
+    from farm.database.records import Job, Package
+    from farm.release.members import MemberShelf
+    from farm.release.search import Hold
+    from farm.release.withholding import Withheld
+
+_SENTENCES = 3
+_LOG_TAIL = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Writes the excuses of one candidate. `packages` are those that it would put in, by name."""
+
+    desk: Desk
+    logs: LogStore
+    shelf: MemberShelf
+    packages: Mapping[str, Package]
+    atoms: Mapping[str, Atom]
+
+    def held(self, hold: Hold) -> list[Excuse]:
+        """Return the excuses for an atom that the search has held back."""
+        if hold.root != hold.atom:
+            root = self._mains(hold.root)[0]
+            reason = f"it needs {self._label(root)}, which is held back"
+            return [
+                self._excuse(name, "proof", reason, root=root, remedy=f"It goes in by itself once {root} does.")
+                for name in self._mains(hold.atom)
+            ]
+        problems, tests = problems_in(hold.detail), results_in(hold.detail, "tests")
+        if not problems and tests:
+            return [self._of_tests(name, hold, tests) for name in self._mains(hold.atom)]
+        return self._of_problems(hold, problems)
+
+    def withheld(self, found: Withheld, atom: Atom, blamed: str) -> list[Excuse]:
+        """Return the excuses for an atom that a gate of single packages keeps back because of the package `blamed`."""
+        excuses = []
+        for name in self._mains(atom.key):
+            own = name == blamed or blamed in atom.names
+            root = "" if own and name == self._main(blamed) else self._main(blamed)
+            reason = (
+                found.standing.reason if own else f"it needs {self._label(root)}, which waits: {found.standing.reason}"
+            )
+            excuses.append(
+                self._excuse(
+                    name,
+                    found.gate,
+                    reason,
+                    root=root,
+                    remedy=found.standing.remedy,
+                    job=found.standing.job,
+                    until=found.standing.until,
+                )
+            )
+        return excuses
+
+    def unbuilt(self) -> list[Excuse]:
+        """Return the excuses for recipes whose current revision could not be built."""
+        excuses = []
+        for head in recipes.unbuilt(self.desk.session):
+            job = jobs.latest_of_revision(self.desk.session, head.current)
+            if job is None or job.state not in (JobState.FAILED, JobState.BLOCKED):
+                continue
+            revision = recipes.revision(self.desk.session, head.current)
+            culprit = self._failed_build(job, {head.name})
+            root = culprit.name if culprit.name != head.name else ""
+            excuses.append(
+                Excuse(
+                    package=head.name,
+                    gate="build",
+                    reason=f"its build failed: {job.error}" if not root else f"{root} could not be built",
+                    version=f"{revision.version}-{revision.revision}",
+                    root=root,
+                    owner=recipes.submitter(self.desk.session, revision.submission),
+                    job=culprit.id,
+                    line=self._last_line(culprit),
+                    remedy=f"Mend the recipe of {culprit.name} and submit it, or try job {culprit.id} again.",
+                )
+            )
+        return excuses
+
+    def _of_tests(self, name: str, hold: Hold, tests: list[dict[str, object]]) -> Excuse:
+        first = tests[0]
+        number = first["job"]
+        job = jobs.job(self.desk.session, number) if isinstance(number, int) else None
+        sentences = [_test_sentence(test) for test in tests[:_SENTENCES]]
+        return self._excuse(
+            name,
+            "tests",
+            "; ".join(sentences) + self._only_with(hold),
+            job=job.id if job else None,
+            line=self._last_line(job) if job else "",
+            partners=self._labels_of(hold.partners),
+            remedy=f"Mend {listed(sorted({name, str(first['package'])}))}; a new version is tried by itself.",
+        )
+
+    def _of_problems(self, hold: Hold, problems: list[dict[str, object]]) -> list[Excuse]:
+        reason = "; ".join(str(each["message"]) for each in problems[:_SENTENCES])
+        if len(problems) > _SENTENCES:
+            reason += f"; and {len(problems) - _SENTENCES} more"
+        root, job = self._unbuilt_party(problems)
+        mains = self._mains(hold.atom)
+        if root:
+            reason += f"; the new {root} could not be built"
+        remedy = (
+            f"Mend the recipe of {root} and submit it: what waits for it goes in with it."
+            if root
+            else f"Mend {mains[0]}, or submit what fits it; a new version is tried by itself."
+        )
+        return [
+            self._excuse(
+                name,
+                "proof",
+                reason + self._only_with(hold),
+                root=root,
+                job=job.id if job else None,
+                line=self._last_line(job) if job else "",
+                partners=self._labels_of(hold.partners),
+                remedy=remedy,
+            )
+            for name in mains
+        ]
+
+    def _unbuilt_party(self, problems: Iterable[dict[str, object]]) -> tuple[str, Job | None]:
+        """Return the recipe, with its job, whose failed build keeps a party to these problems at its old version."""
+        parties = {str(name) for each in problems for name in _names(each) if name not in self.packages}
+        for recipe in sorted(set(recipes.recipes_of(self.desk.session, parties).values())):
+            head = recipes.head(self.desk.session, recipe)
+            job = jobs.latest_of_revision(self.desk.session, head.current) if head and not head.is_built else None
+            if job is not None and job.state in (JobState.FAILED, JobState.BLOCKED):
+                culprit = self._failed_build(job, {recipe})
+                return culprit.name, culprit
+        return "", None
+
+    def _failed_build(self, job: Job, seen: set[str]) -> Job:
+        """Follow a blocked build to the one that failed."""
+        if job.state is not JobState.BLOCKED:
+            return job
+        needs = jobs.needs_of(self.desk.session, job.id)
+        for name, head in recipes.heads(self.desk.session, needs).items():
+            below = jobs.latest_of_revision(self.desk.session, head.current)
+            if name not in seen and not head.is_built and below is not None:
+                return self._failed_build(below, seen | {name})
+        return job
+
+    def _excuse(  # what an excuse is made of
+        self,
+        name: str,
+        gate: str,
+        reason: str,
+        *,
+        root: str = "",
+        **more: object,
+    ) -> Excuse:
+        package = self.packages.get(name)
+        revision = self.shelf.revision(self.desk, package) if package else None
+        return Excuse(
+            package=name,
+            gate=gate,
+            reason=reason,
+            digest=package.digest if package else None,
+            version=f"{package.version}-{package.revision}" if package else "",
+            root=root,
+            owner=recipes.submitter(self.desk.session, revision.submission) if revision else "",
+            **more,  # type: ignore[arg-type]  # the fields of an excuse, by name
+        )
+
+    def _mains(self, atom: str) -> list[str]:
+        """Return the packages of an atom that are named for their recipe, or else all of them."""
+        names = self.atoms[atom].names
+        found = [name for name in names if self._main(name) == name]
+        return found or list(names)
+
+    def _main(self, name: str) -> str:
+        package = self.packages.get(name)
+        main = self.shelf.revision(self.desk, package).name if package else name
+        return main if main in self.packages else name
+
+    def _label(self, name: str) -> str:
+        package = self.packages.get(name)
+        return f"{name} {package.version}-{package.revision}" if package else name
+
+    def _labels_of(self, atoms: Iterable[str]) -> tuple[str, ...]:
+        return tuple(self._label(self._mains(atom)[0]) for atom in atoms)
+
+    def _only_with(self, hold: Hold) -> str:
+        partners = self._labels_of(hold.partners)
+        return f"; {self._label(self._mains(hold.atom)[0])} breaks only with {listed(partners)}" if partners else ""
+
+    def _last_line(self, job: Job) -> str:
+        tried = attempts.attempts_of(self.desk.session, job.id)
+        if not tried:
+            return ""
+        records = self.logs.tail(tried[-1].id, most=_LOG_TAIL)
+        told = [str(record["text"]) for record in records if str(record.get("text", "")).strip()]
+        return told[-1][:500] if told else ""
+
+
+def _test_sentence(test: Mapping[str, object]) -> str:
+    if test["job"] is None:
+        return str(test["message"])
+    return f"test {test['test']!r} of {test['package']} failed in job {test['job']}: {test['message']}"
+
+
+def _names(problem: Mapping[str, object]) -> list[str]:
+    names = problem["packages"]
+    return [str(name) for name in names] if isinstance(names, list) else []

@@ -1,0 +1,84 @@
+"""From what passed to a recorded release whose blobs all lie in the public store: the signer's turn comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat import needs_of
+from farm.database import attestations, releases
+from farm.names import Digest
+from farm.release.publication import entry_of, make_release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.compat import Member, TrialSet
+    from farm.control.desk import Desk
+    from farm.database.candidates import Candidate
+    from farm.database.releases import ReleaseRecord
+    from farm.release.members import MemberShelf
+    from farm.release.publication import PublicStore
+    from farm.trust.release_index import Release
+
+
+def record_release(
+    desk: Desk,
+    candidate: Candidate,
+    base: ReleaseRecord | None,
+    *,
+    trial: TrialSet,
+    changes: Mapping[str, Member | None],
+    shelf: MemberShelf,
+    public: PublicStore,
+) -> tuple[ReleaseRecord, Release]:
+    """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
+
+    Costs what changed. Raises `OpenSetError`, as the proof of such a set would have failed.
+    """
+    needs = needs_of(trial, _to_be_written(trial, changes))
+    records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
+    rebuilt = attestations.attestations_of(desk.session, [each.digest for each in records.values()])
+    put = [
+        entry_of(
+            record,
+            needs[name],
+            rebuilds=[each.provenance for each in rebuilt.get(record.digest, ())],
+            sbom=record.sbom,
+        )
+        for name, record in sorted(records.items())
+    ]
+    release, index = make_release(
+        public.release(base.digest) if base else None,
+        put,
+        [name for name, member in changes.items() if member is None],
+        distribution=desk.world.distribution,
+        channel=candidate.channel,
+        now=desk.now,
+        read=public.read,
+    )
+    public.bring(put, index, release)
+    record = releases.add_release(
+        desk.session,
+        channel=candidate.channel,
+        number=release.number,
+        candidate_id=candidate.id,
+        digest=release.digest,
+        set_digest=Digest(release.index.digest),
+        previous=release.previous,
+        packages=release.packages,
+        changes={name: member.descriptor.digest if member else None for name, member in changes.items()},
+        trace=candidate.trace,
+        now=desk.now,
+    )
+    return record, release
+
+
+def _to_be_written(trial: TrialSet, changes: Mapping[str, Member | None]) -> set[str]:
+    """Return the members whose entry may be another one now: what changed, and who required what moved with it."""
+    names = {name for name, member in changes.items() if member is not None}
+    for name, member in changes.items():
+        old = trial.base.get(name)
+        before, after = set(old.provides if old else ()), set(member.provides if member else ())
+        for capability in before ^ after:
+            names |= {user for user in trial.capabilities.requirers(capability) if user in trial.members}
+    return names

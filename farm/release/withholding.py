@@ -1,0 +1,56 @@
+"""What the gates of single packages hold back from a candidate before it is proven and tested as a set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.release.standing import PASSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.compat import Atom
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.release.standing import PackageGate, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A package that a gate does not let in (yet), and what the gate says."""
+
+    package: str
+    gate: str
+    standing: Standing
+
+
+def withheld(
+    desk: Desk, channel: str, gates: Sequence[PackageGate], arrivals: Sequence[Package]
+) -> dict[str, Withheld]:
+    """Return the packages that a gate holds back, by name, each with the first such gate of the policy."""
+    found: dict[str, Withheld] = {}
+    for gate in gates:
+        left = [each for each in arrivals if each.name not in found]
+        standings = gate.standings(desk, channel, left) if left else {}
+        for name, standing in standings.items():
+            if standing.state != PASSED.state:
+                found[name] = Withheld(name, gate.kind, standing)
+    return found
+
+
+def atoms_withheld(atoms: Sequence[Atom], held: Iterable[str]) -> Mapping[str, str]:
+    """Return the keys of the atoms that stay back when these packages do, each with the package that is to blame.
+
+    An atom stays back with any of its packages, and with any atom that it needs. `atoms` stand in their order.
+    """
+    blamed: dict[str, str] = {}
+    names = set(held)
+    for atom in atoms:
+        own = [name for name in atom.names if name in names]
+        needed = sorted(need for need in atom.needs if need in blamed)
+        if own:
+            blamed[atom.key] = own[0]
+        elif needed:
+            blamed[atom.key] = blamed[needed[0]]
+    return blamed
