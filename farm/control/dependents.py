@@ -30,7 +30,8 @@ def settle_all(desk: Desk, start: Iterable[Job]) -> None:
     open_ends = deque(job.id for job in start)
     while open_ends:
         job = jobs.job(desk.session, open_ends.popleft())
-        if job is None or job.kind is not JobKind.BUILD:
+        # Nothing depends on how a rebuild ends: what it is of is built.
+        if job is None or job.kind is not JobKind.BUILD or job.rebuild:
             continue
         if job.state in _UNSETTLED and not _settle(desk, job):
             continue

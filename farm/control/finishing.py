@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.control.dependents import record_built, settle_all
 from farm.control.leases import Holder, LeaseLostError, held
 from farm.control.planning import plan_of
+from farm.control.rebuilding import NOT_REPRODUCED, compare, record
 from farm.control.wording import kept
 from farm.database import attempts, jobs, packages, recipes
 from farm.database.records import Package
@@ -47,6 +48,7 @@ class ProvenanceCheck(Protocol):
 def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check_provenance: ProvenanceCheck) -> Job:
     """Take the packages of a build, end its job, and pin what waited for it, in one transaction.
 
+    Of a rebuild no package is taken: it is kept whether they are those that the farm has.
     Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
     """
     # The slow checks first, with no lock held: what they look at never changes. The lease is asked again below.
@@ -60,16 +62,37 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
     for built in outcome.packages:
         check_provenance(envelope, holder.worker, built.descriptor, revision.digest)
         office.blobs.put_bytes(built.descriptor.to_json())
+    provenance = BlobRef(outcome.provenance, len(envelope))
+    if job.rebuild:
+        return _finish_rebuild(office, holder, outcome, provenance)
     log = office.logs.summary(holder.attempt_id)
     with office.planning() as desk:
         attempt = held(desk, holder, lock=True)
         job = _job(desk, attempt, JobKind.BUILD)
         _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
         jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
-        provenance = BlobRef(outcome.provenance, len(envelope))
         for built in outcome.packages:
             packages.add_package(desk.session, _package(desk, built, revision, attempt, provenance))
         settle_all(desk, [job, *record_built(desk, job, plan.digest)])
+        return _job(desk, attempt, JobKind.BUILD)
+
+
+def _finish_rebuild(office: Office, holder: Holder, outcome: BuildOutcome, provenance: BlobRef) -> Job:
+    log = office.logs.summary(holder.attempt_id)
+    # What is recorded of a plan never changes, so that it can be compared with no lock held.
+    with office.reading() as desk:
+        plan = _subject(_job(desk, held(desk, holder), JobKind.BUILD))
+        differences = compare(desk, plan, outcome)
+    with office.writing() as desk:
+        attempt = held(desk, holder, lock=True)
+        job = _job(desk, attempt, JobKind.BUILD)
+        _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
+        differs = record(desk, plan, attempt, provenance, differences)
+        if differs:
+            error = {"error_code": NOT_REPRODUCED, "error": kept(differs)}
+            jobs.move(desk.session, job, JobState.FAILED, now=desk.now, **error)
+        else:
+            jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
         return _job(desk, attempt, JobKind.BUILD)
 
 

@@ -60,9 +60,9 @@ class Lease:
 def claim(office: Office, worker: Worker, *, hint: int | None = None) -> Lease | None:
     """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do."""
     kinds = tuple(kind for kind, allowed in ((JobKind.BUILD, worker.builds), (JobKind.TEST, worker.tests)) if allowed)
-    while kinds and _any_ready(office, kinds):
+    while kinds and _any_ready(office, kinds, worker):
         with office.writing() as desk:
-            job = jobs.next_ready(desk.session, kinds, hint=hint)
+            job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint)
             if job is None:
                 return None
             granted = _grant(desk, job, worker)
@@ -123,15 +123,15 @@ def release(desk: Desk, holder: Holder, *, error: str = "") -> None:
         jobs.move(desk.session, job, JobState.READY, now=desk.now, lost=lost)
 
 
-def _any_ready(office: Office, kinds: tuple[JobKind, ...]) -> bool:
+def _any_ready(office: Office, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
     # Idle workers ask often: they must not stand in the writers' queue for nothing.
     with office.reading() as desk:
-        return jobs.is_any_ready(desk.session, kinds)
+        return jobs.is_any_ready(desk.session, kinds, worker=worker.name)
 
 
 def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
     """Lease a ready job to a worker; None when it had to be put aside instead: to be planned anew, or as failed."""
-    if job.kind is JobKind.BUILD and _is_outdated(desk, job):
+    if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(desk, job):
         jobs.move(desk.session, job, JobState.WAITING, now=desk.now)
         return None
     token = secrets.token_hex(32)
@@ -139,6 +139,8 @@ def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
     try:
         if job.kind is JobKind.TEST:
             return Lease(attempt, job, token, test_order(desk, job), None)
+        if job.rebuild and _is_outdated(desk, job):
+            raise FarmError("the toolchain that it was built with is no more on this farm")
         return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
     except (FarmError, LookupError) as error:
         reason = {"error_code": "cannot-be-ordered", "error": kept(f"no order can be made of it: {error}")}

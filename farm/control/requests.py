@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.dependents import settle_all
+from farm.control.rebuilding import request_rebuild
 from farm.database import attempts, jobs, recipes
 from farm.database.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 from farm.errors import FarmError
@@ -81,6 +82,8 @@ def retry(desk: Desk, job_id: int, *, trace: str) -> Job:
         raise JobStateError(f"job {job_id} is {job.state}; only what failed or was cancelled can be tried again")
     if job.kind is JobKind.TEST:
         return _retry_test(desk, job, trace)
+    if job.rebuild:
+        return _retry_rebuild(desk, job, trace)
     return _retry_build(desk, job, trace)
 
 
@@ -98,6 +101,12 @@ def _retry_test(desk: Desk, job: Job, trace: str) -> Job:
     new = jobs.add_job(desk.session, kind=JobKind.TEST, name=job.name, subject=job.subject, trace=trace, now=desk.now)
     jobs.move(desk.session, new, JobState.READY, now=desk.now)
     return find_job(desk, new.id)
+
+
+def _retry_rebuild(desk: Desk, job: Job, trace: str) -> Job:
+    if job.subject is None or job.revision_id is None or jobs.has_active(desk.session, job.subject):
+        raise JobStateError(f"the plan of job {job.id} is being built again already")
+    return request_rebuild(desk, job.subject, revision_id=job.revision_id, name=job.name, trace=trace)
 
 
 def _retry_build(desk: Desk, job: Job, trace: str) -> Job:

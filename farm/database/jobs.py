@@ -1,25 +1,33 @@
-"""Jobs, plans and tests: written, moved from state to state, and read. A step that is not allowed raises."""
+"""Jobs, plans and tests: written, moved from state to state, and read. A step that is not allowed raises.
+
+A *rebuild* is a build job of a plan that is built already (`farm.database.rebuilds`): it is claimed like any other, and
+nothing here that asks for the builds of a recipe takes it for one of them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, delete, func, select, update
+from sqlalchemy.orm import aliased
+from sqlmodel import and_, col, delete, exists, func, not_, select, update
 
-from farm.database.job_rows import JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
+from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
 from farm.database.records import Job
-from farm.database.states import ACTIVE, ENDED, PENDING, JobKind, JobState, may_become
+from farm.database.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
 from farm.names import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
     from farm.plan import Plan
 
 BUILD_WAKE = "farm.build.wake"
+REBUILD_PRIORITY = 1
+"""What is wanted for the first time goes before what is built once more."""
 
 
 def add_job(
@@ -33,8 +41,12 @@ def add_job(
     submission: int | None = None,
     subject: Digest | None = None,
     needs: Iterable[str] = (),
+    rebuild: bool = False,
 ) -> Job:
-    """Record a new wish, in state waiting; a build waits for the recipes in `needs`."""
+    """Record a new wish, in state waiting; a build waits for the recipes in `needs`.
+
+    With `rebuild` the plan `subject` is carried out once more, to see whether it comes out the same.
+    """
     row = JobRow(
         kind=kind,
         name=name,
@@ -42,6 +54,8 @@ def add_job(
         submission_id=submission,
         subject=subject,
         state=JobState.WAITING,
+        rebuild=rebuild,
+        priority=REBUILD_PRIORITY if rebuild else 0,
         created_at=now,
         changed_at=now,
         trace=trace,
@@ -126,10 +140,10 @@ def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
 
 
 def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
-    """Return the jobs in one of `states` with this plan or test, oldest first."""
+    """Return the jobs in one of `states` with this plan or test, oldest first. Rebuilds of the plan are none."""
     query = (
         select(JobRow)
-        .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states))
+        .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
         .order_by(col(JobRow.id))
         .execution_options(populate_existing=True)
     )
@@ -137,10 +151,10 @@ def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) 
 
 
 def latest_of_revision(session: Session, revision_id: int) -> Job | None:
-    """Return the newest build job of a recipe revision."""
+    """Return the newest build job of a recipe revision, rebuilds left out."""
     query = (
         select(JobRow)
-        .where(JobRow.revision_id == revision_id, JobRow.kind == JobKind.BUILD)
+        .where(JobRow.revision_id == revision_id, JobRow.kind == JobKind.BUILD, not_(col(JobRow.rebuild)))
         .order_by(col(JobRow.id).desc())
         .limit(1)
         .execution_options(populate_existing=True)
@@ -150,8 +164,9 @@ def latest_of_revision(session: Session, revision_id: int) -> Job | None:
 
 
 def pending_of_recipe(session: Session, name: str) -> list[Job]:
-    """Return the build jobs of a recipe that nobody works at yet."""
+    """Return the build jobs of a recipe that nobody works at yet, rebuilds left out."""
     query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
+    query = query.where(not_(col(JobRow.rebuild)))
     return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
@@ -162,17 +177,18 @@ def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
 
 
 def any_in_state(session: Session, kind: JobKind, states: Sequence[JobState]) -> bool:
-    """Say whether there is a job of this kind in one of `states`."""
-    query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states)).limit(1)
+    """Say whether there is a job of this kind in one of `states`, rebuilds left out."""
+    query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
+    query = query.limit(1)
     return session.exec(query).first() is not None
 
 
-def next_ready(session: Session, kinds: Sequence[JobKind], *, hint: int | None) -> Job | None:
+def next_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None) -> Job | None:
     """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
 
-    The hinted job is preferred; it decides nothing.
+    A rebuild is not for whoever has built its plan before. The hinted job is preferred; it decides nothing.
     """
-    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds))
+    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker))
     ready = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
     if hint is not None:
         row = session.exec(ready.where(JobRow.id == hint)).first()
@@ -182,10 +198,23 @@ def next_ready(session: Session, kinds: Sequence[JobKind], *, hint: int | None) 
     return job_of_row(row) if row else None
 
 
-def is_any_ready(session: Session, kinds: Sequence[JobKind]) -> bool:
-    """Say whether there is something to claim."""
-    query = select(JobRow.id).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds)).limit(1)
-    return session.exec(query).first() is not None
+def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str) -> bool:
+    """Say whether there is something that this worker can claim."""
+    query = select(JobRow.id).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker))
+    # In the order of the claim, so that it stops at the first first build and does not look at rebuilds before it.
+    return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
+
+
+def _is_open_to(worker: str) -> ColumnElement[bool]:
+    """Return the condition that a job is no rebuild of what this worker has built itself."""
+    earlier = aliased(JobRow)
+    done = exists().where(
+        col(earlier.subject) == col(JobRow.subject),
+        col(AttemptRow.job_id) == col(earlier.id),
+        col(AttemptRow.worker) == worker,
+        col(AttemptRow.state) == AttemptState.SUCCEEDED,
+    )
+    return not_(and_(col(JobRow.rebuild), done))
 
 
 def overdue_rings(session: Session, *, before: datetime, limit: int) -> list[Job]:
@@ -274,6 +303,7 @@ def job_of_row(row: JobRow) -> Job:
         submission=row.submission_id,
         subject=Digest(row.subject) if row.subject else None,
         state=JobState(row.state),
+        rebuild=row.rebuild,
         priority=row.priority,
         lost=row.lost,
         created_at=row.created_at,

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import Session, select
 
-from farm.database import attempts, identities, jobs, outbox, packages
+from farm.database import attempts, identities, jobs, outbox, packages, rebuilds
 from farm.database.identity_rows import AuditRow
 from farm.database.records import AuditEvent
 from farm.database.states import JobKind, JobState
@@ -117,7 +117,9 @@ def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (lambda session: jobs.next_ready(session, tuple(JobKind), hint=7), "ix_job_claim"),
+        (lambda session: jobs.next_ready(session, tuple(JobKind), worker="w", hint=7), "ix_job_claim"),
+        (lambda session: jobs.is_any_ready(session, tuple(JobKind), worker="w"), "ix_job_claim"),
+        (lambda session: rebuilds.rebuilds_of(session, [Digest.of(b"")]), "ix_job_subject"),
         (lambda session: jobs.waiting_for(session, "zlib", [JobState.WAITING]), "SEARCH job_need"),
         (lambda session: attempts.expired(session, before=NOW, limit=10), "ix_attempt_expiry"),
         (lambda session: outbox.unsent(session, limit=10), "sent"),
