@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from farm.compat.severity import worst
+from farm.compat.severity import SEVERITIES, worst
 from farm.names import Version
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Bound:
             return cls(Version(version), int(revision))
         return cls(Version(text))
 
-    def is_before(self, version: Version, revision: int) -> bool:
+    def is_reached_by(self, version: Version, revision: int) -> bool:
         """Return whether a package of this version comes after the bound, or stands on it."""
         if self.version is None or self.version < version:
             return True
@@ -85,8 +85,8 @@ class Affected:
     def fixed_for(self, version: Version, revision: int) -> str:
         """Return the first version after this one that is not affected any more; empty when none is known."""
         for events in self.ranges:
-            for event in _in_order(events):
-                if event.kind == "fixed" and not event.bound.is_before(version, revision):
+            for event in _in_order(events) if _is_inside(events, version, revision) else ():
+                if event.kind == "fixed" and not event.bound.is_reached_by(version, revision):
                     return str(event.bound)
         return ""
 
@@ -173,8 +173,7 @@ def find(
     for advisory in advisories:
         if advisory.withdrawn is None:
             found += [each for name in advisory.packages if (each := _finding(advisory, statements, name, by_name))]
-    rank = {"critical": 0, "high": 1, "medium": 2, "low": 3, "none": 4}
-    return sorted(found, key=lambda each: (rank[each.severity], each.package, each.advisory.id))
+    return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), each.package, each.advisory.id))
 
 
 def _finding(
@@ -197,12 +196,9 @@ def _is_inside(events: tuple[Event, ...], version: Version, revision: int) -> bo
     # The algorithm of the OSV schema, section "Evaluation".
     inside = False
     for event in _in_order(events):
-        if event.kind == "introduced" and event.bound.is_before(version, revision):
-            inside = True
-        elif event.kind == "fixed" and event.bound.is_before(version, revision):
-            inside = False
-        elif event.kind == "last_affected" and event.bound.is_passed_by(version, revision):
-            inside = False
+        reached = event.bound.is_passed_by if event.kind == "last_affected" else event.bound.is_reached_by
+        if reached(version, revision):
+            inside = event.kind == "introduced"
     return inside
 
 

@@ -85,7 +85,7 @@ def read_openvex(content: bytes, distribution: str, *, file: str = "") -> tuple[
                     version,
                     each.status,
                     each.justification or each.impact_statement,
-                    (each.timestamp or document.timestamp).astimezone(UTC),
+                    (each.timestamp or document.timestamp).astimezone(UTC).replace(microsecond=0),
                 )
             )
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Reading advisories in OSV's form (https://ossf.github.io/osv-schema/), checked. What it says is farm.compat.advisories'.
+"""Reading advisories in OSV's form (https://ossf.github.io/osv-schema/), checked.
 
 Only entries of one distribution count: those whose `ecosystem` is its DNS name. Ranges are of type ECOSYSTEM, in the
 order of versions that packages have here (`1.7.1-2`: version and revision).
@@ -7,12 +7,11 @@ order of versions that packages have here (`1.7.1-2`: version and revision).
 from __future__ import annotations
 
 import json
-from datetime import datetime  # noqa: TC003  (pydantic reads the annotations at run time)
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from farm.compat.advisories import Advisory, Affected, Bound, Event
+from farm.compat.advisories import Advisory, Affected, Bound, Event, EventKind
 from farm.compat.severity import InvalidSeverityError, Severity, severity_of_vector, severity_of_word, worst
 from farm.errors import FarmError, Place
 from farm.names import InvalidPackageNameError, InvalidVersionError, PackageName
@@ -157,15 +156,12 @@ def _events(package: str, found: _Range) -> tuple[Event, ...]:
         )
     events: list[Event] = []
     for each in found.events:
-        said = [
-            Event(kind, Bound.parse(text))
-            for kind, text in (
-                ("introduced", each.introduced),
-                ("fixed", each.fixed),
-                ("last_affected", each.last_affected),
-            )
-            if text is not None
-        ]
+        texts: dict[EventKind, str | None] = {
+            "introduced": each.introduced,
+            "fixed": each.fixed,
+            "last_affected": each.last_affected,
+        }
+        said = [Event(kind, Bound.parse(text)) for kind, text in texts.items() if text is not None]
         if len(said) != 1 or each.limit is not None:
             raise _NotUsableError(
                 f"an event of {package} should be one of introduced, fixed and last_affected", "Write one an event."
@@ -195,8 +191,3 @@ def _severity(document: _Document, each: _Affected) -> Severity:
 def _plain(text: str) -> str:
     # It goes into terminals and pages in many places.
     return "".join(character if character.isprintable() else " " for character in text).strip()
-
-
-def moment(text: datetime) -> str:
-    """Return a moment as RFC 3339 in UTC, to the second."""
-    return text.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,141 @@
+"""Reading advisories and statements from people and the network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from farm.compat.advisories import Bound, Statement
+from farm.compat.openvex import read_openvex, write_openvex
+from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_osv
+from farm.names import Version
+from tests.compat.osv_documents import CRITICAL, DISTRIBUTION, openvex, osv
+
+
+def entry(**members: Any) -> dict[str, Any]:
+    return {"package": {"ecosystem": DISTRIBUTION, "name": "jq"}, "versions": ["1.7"]} | members
+
+
+def test_an_advisory_is_read() -> None:
+    found = read_osv(osv(), DISTRIBUTION)
+
+    assert (found.id, found.aliases, found.packages, found.severity) == (
+        "EXAMPLE-2026-1",
+        ("CVE-2026-1",),
+        ("jq",),
+        "critical",
+    )
+    assert found.modified == datetime(2026, 11, 20, 10, tzinfo=UTC)
+    assert found.published == datetime(2026, 11, 19, 10, tzinfo=UTC)
+    assert found.withdrawn is None
+    assert found.affected[0].holds_for(Version("1.7.1"), 1)
+    assert not found.affected[0].holds_for(Version("1.7.1"), 2)
+
+
+def test_entries_of_other_ecosystems_are_others_affair() -> None:
+    others = [{"package": {"ecosystem": "Debian:12", "name": "libjq"}, "ranges": [{"type": "GIT", "events": [{}]}]}]
+    assert read_osv(osv(affected=[*others, entry()]), DISTRIBUTION).packages == ("jq",)
+
+
+def test_the_severity_nearest_to_the_package_counts() -> None:
+    low = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"}]
+    assert read_osv(osv(affected=[entry(severity=low)]), DISTRIBUTION).severity == "low"
+    word = {"severity": "MODERATE"}
+    assert read_osv(osv(severity=None, database_specific=word), DISTRIBUTION).severity == "medium"
+    several = [*low, {"type": "CVSS_V3", "score": CRITICAL}]
+    assert read_osv(osv(severity=several), DISTRIBUTION).severity == "critical"
+
+
+def test_what_could_move_a_terminal_is_inert() -> None:
+    assert read_osv(osv(summary="a\u001b[2Jb\u202ec\n"), DISTRIBUTION).summary == "a [2Jb c"
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"id": None}, "id: Field required"),
+        ({"id": "../evil"}, "id: String should match"),
+        ({"modified": "yesterday"}, "modified: Input should be a valid datetime"),
+        ({"modified": "2026-11-20T10:00:00"}, "modified: Input should have timezone info"),
+        ({"affected": []}, "affects no package of dist.example.org"),
+        ({"affected": [{"package": {"ecosystem": "Debian", "name": "jq"}, "versions": ["1"]}]}, "it speaks of Debian"),
+        ({"affected": [entry(versions=[])]}, "it names no versions of jq"),
+        ({"affected": [entry(versions=["one"])]}, "'one' is not a version"),
+        ({"affected": [entry(versions=["1:7.2-1"])]}, "is not a version"),
+        ({"affected": [entry(ranges=[{"type": "SEMVER", "events": [{"introduced": "0"}]}])]}, "is of type 'SEMVER'"),
+        ({"affected": [entry(ranges=[{"type": "ECOSYSTEM", "events": [{"fixed": "1"}]}])]}, "no event introduced"),
+        (
+            {"affected": [entry(ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": "0", "fixed": "1"}]}])]},
+            "should be one of introduced, fixed and last_affected",
+        ),
+        ({"affected": [entry(ranges=[{"type": "ECOSYSTEM", "events": []}])]}, "at least 1 item"),
+        ({"affected": [entry(package={"ecosystem": DISTRIBUTION, "name": "J Q"})]}, "is not a package name"),
+        ({"affected": [entry(package={"ecosystem": DISTRIBUTION, "name": "other.org/jq"})]}, "is not of dist.example"),
+        ({"severity": None}, "does not say how severe it is"),
+        ({"severity": [{"type": "CVSS_V3", "score": "very"}]}, "'very' is no vector of CVSS_V3"),
+        ({"severity": None, "database_specific": {"severity": "TERRIBLE"}}, "'TERRIBLE' is no severity"),
+        ({"summary": "x" * LARGEST_ADVISORY}, "is the most"),
+    ],
+)
+def test_what_is_no_advisory_is_refused_with_the_reason(members: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidAdvisoryError) as caught:
+        read_osv(osv(**members), DISTRIBUTION, file="a.json")
+    assert words in str(caught.value)
+    assert caught.value.place is not None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"id": '])
+def test_what_is_no_json_object_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidAdvisoryError):
+        read_osv(content, DISTRIBUTION)
+    with pytest.raises(InvalidAdvisoryError):
+        read_openvex(content, DISTRIBUTION)
+
+
+@pytest.mark.parametrize(
+    ("product", "version"),
+    [
+        ("dist.example.org/jq", None),
+        ("dist.example.org/jq@1.7.1-1", Bound(Version("1.7.1"), 1)),
+        ("pkg:generic/dist.example.org/jq@1.7.1-1", Bound(Version("1.7.1"), 1)),
+        ("pkg:generic/dist.example.org/jq@1.7.1?arch=amd64", Bound(Version("1.7.1"))),
+        ("jq", None),
+    ],
+)
+def test_products_are_named_in_full_or_by_package_url(product: str, version: Bound | None) -> None:
+    (found,) = read_openvex(openvex(product=product), DISTRIBUTION)
+
+    assert (found.package, found.version, found.status) == ("jq", version, "not_affected")
+    assert found.justification == "vulnerable_code_not_in_execute_path"
+    assert found.at == datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+
+def test_statements_are_written_as_they_are_read() -> None:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    statements = (
+        *read_openvex(openvex(), DISTRIBUTION),
+        Statement("CVE-1", ("CVE-2",), "jq", Bound.parse("1.7-2"), "fixed", "", at),
+        Statement("CVE-3", (), "bash", None, "not_affected", "built without it", at),
+    )
+    assert read_openvex(write_openvex(statements, DISTRIBUTION, at=at), DISTRIBUTION) == statements
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (openvex(justification=None), "does not say why"),
+        (openvex(justification="because"), "justification: Input should be"),
+        (openvex("fixed"), "names no version that is fixed"),
+        (openvex("safe"), "status: Input should be"),
+        (openvex(product="other.example/jq"), "is not of dist.example.org"),
+        (openvex(product="pkg:deb/debian/jq@1"), "is not a package name"),
+        (openvex(products=[]), "at least 1 item"),
+        (openvex().replace(b"openvex.dev", b"example.org"), "@context"),
+    ],
+)
+def test_what_states_nothing_here_is_refused(document: bytes, words: str) -> None:
+    with pytest.raises(InvalidAdvisoryError) as caught:
+        read_openvex(document, DISTRIBUTION)
+    assert words in str(caught.value)
