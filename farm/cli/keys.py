@@ -1,50 +1,106 @@
-"""`farm keys`: the keys of a distribution and its first metadata."""
+"""`farm keys`: the keys of a distribution, its first metadata, and every later version of root and targets."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from farm.cli.key_drafts import draft, publish, sign
+from farm.cli.key_sheet import show
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.group()
 def keys() -> None:
-    """Make and look at the keys of a distribution."""
+    """Make the keys of a distribution, and change by many hands who may sign what.
+
+    \b
+    Adding a channel, when two of three people must sign:
+      farm keys new keys/online/stable
+      farm keys draft targets --repository public --add-channel stable --key keys/online/stable.pub
+      farm keys sign targets.draft --key ann.key      (at Ann's; then at Ben's)
+      farm keys publish targets.draft --repository public --online keys/online
+    """
 
 
 @keys.command("init")
-@click.option("--repository", required=True, type=click.Path(path_type=Path), help="The directory to be published.")
-@click.option("--keys", "folder", required=True, type=click.Path(path_type=Path), help="Where the keys go.")
+@click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
+@click.option("--keys", "folder", required=True, type=_FILE, help="Where the keys go.")
 @click.option("--channel", "channels", multiple=True, default=["edge"], show_default=True, help="A channel to found.")
-@click.option("--builder", "builders", multiple=True, type=click.Path(path_type=Path), help="A worker's .pub file.")
-def init(repository: Path, folder: Path, channels: tuple[str, ...], builders: tuple[Path, ...]) -> None:
-    """Make all keys, and version 1 of all metadata. Overwrites nothing.
+@click.option("--builder", "builders", multiple=True, type=_FILE, help="A worker's .pub file.")
+@click.option("--root-key", "root_keys", multiple=True, type=_FILE, help="A .pub file of who signs root.")
+@click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
+@click.option("--targets-key", "targets_keys", multiple=True, type=_FILE, help="A .pub file of who signs targets.")
+@click.option("--targets-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
+@click.option("--drafts", type=_FILE, default=Path(), help="Where the drafts go that these people sign.")
+def init(
+    repository: Path,
+    folder: Path,
+    channels: tuple[str, ...],
+    builders: tuple[Path, ...],
+    root_keys: tuple[Path, ...],
+    root_threshold: int,
+    targets_keys: tuple[Path, ...],
+    targets_threshold: int,
+    drafts: Path,
+) -> None:
+    """Make keys, and version 1 of all metadata. Overwrites nothing.
 
-    Afterwards carry KEYS/offline away: it is needed only to renew or change the root and the builders.
+    With --root-key and --targets-key the offline keys are other people's: their public keys are enough. Then root and
+    targets come as drafts, which they sign and you publish. Without, the offline keys are made too: carry KEYS/offline
+    away afterwards.
 
     \b
-    Example:
+    Examples:
       farm keys init --repository public --keys keys --builder worker-1/key.pub
+      farm keys init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 \\
+        --targets-key ann-targets.pub --targets-key ben-targets.pub --targets-threshold 2
     """
-    from farm.trust.ceremony import found_repository
+    from farm.trust.ceremony import found_drafts, found_repository, write_drafts
     from farm.trust.keys import load_public_key
+    from farm.trust.roles import RoleKeys
 
     allowed = [load_public_key(path) for path in builders]
-    founded = found_repository(repository, folder, channels, allowed, datetime.now(UTC))
-    click.echo(f"offline keys  {founded.offline}  (root, targets: carry them away)")
-    click.echo(f"online keys   {founded.online}  (for the signer)")
-    click.echo(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
+    now = datetime.now(UTC)
+    if not root_keys and not targets_keys:
+        if (root_threshold, targets_threshold) != (1, 1):
+            raise click.UsageError("A threshold needs --root-key and --targets-key: without, one key of each is made.")
+        founded = found_repository(repository, folder, channels, allowed, now)
+        click.echo(f"offline keys  {founded.offline}  (root, targets: carry them away)")
+        click.echo(f"online keys   {founded.online}  (for the signer)")
+        click.echo(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
+        return
+    if not root_keys or not targets_keys:
+        raise click.UsageError("Name both --root-key and --targets-key: no key may be of two roles.")
+    offline = {
+        "root": RoleKeys(tuple(load_public_key(path) for path in root_keys), root_threshold),
+        "targets": RoleKeys(tuple(load_public_key(path) for path in targets_keys), targets_threshold),
+    }
+    made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now)
+    paths = write_drafts(drafts, made)
+    click.echo(f"online keys   {folder / 'online'}  (for the signer)")
+    for path, each in zip(paths, made, strict=True):
+        (quorum,) = each.quorums()
+        click.echo(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys of {each.role})")
+    click.echo(f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}.")
 
 
 @keys.command("allow")
-@click.option("--repository", required=True, type=click.Path(path_type=Path), help="The published directory.")
-@click.option("--keys", "folder", required=True, type=click.Path(path_type=Path), help="Where all the keys are now.")
-@click.argument("builders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--repository", required=True, type=_FILE, help="The published directory.")
+@click.option("--keys", "folder", required=True, type=_FILE, help="Where all the keys are now.")
+@click.argument("builders", nargs=-1, required=True, type=_FILE)
 def allow(repository: Path, folder: Path, builders: tuple[Path, ...]) -> None:
     """Let clients accept what the workers with the keys BUILDERS (their .pub files) build, beside those of before.
 
-    Needs the offline key of targets in KEYS/offline, and the online keys.
+    Needs the offline keys of targets in KEYS/offline, and the online keys. Where they are with several people, use
+    `farm keys draft targets --allow-builder`.
 
     \b
     Example:
@@ -61,15 +117,53 @@ def allow(repository: Path, folder: Path, builders: tuple[Path, ...]) -> None:
 
 
 @keys.command("new")
-@click.argument("path", type=click.Path(path_type=Path))
-def new(path: Path) -> None:
-    """Make one ed25519 key at PATH, with its public half at PATH.pub, as a worker needs it.
+@click.argument("path", type=_FILE)
+@click.option("--uri", help="Where the key lies, if in an HSM or a key service: hsm:2?label=farm.")
+@click.option("--public", type=_FILE, help="Its public key, where it cannot be read from there.")
+def new(path: Path, uri: str | None, public: Path | None) -> None:
+    """Make one ed25519 key at PATH, with its public half at PATH.pub; or note at PATH.uri where a key is.
+
+    \b
+    Examples:
+      farm keys new worker-3/key
+      farm keys new keys/online/timestamp --uri 'hsm:2?label=farm'
+    """
+    from farm.trust.keys import create_key, load_public_key
+    from farm.trust.signers import link_key
+
+    if uri is None:
+        if public is not None:
+            raise click.UsageError("--public goes with --uri.")
+        key: Key = create_key(path).public_key
+    else:
+        known = load_public_key(public) if public else None
+        key = link_key(path, uri, known, lambda name: str(click.prompt(name, hide_input=True, err=True)))
+    click.echo(f"{key.keyid}  {path}.pub")
+
+
+@keys.command("export")
+@click.argument("public", type=_FILE)
+@click.option("--pem", is_flag=True, help="As PEM, which cosign and openssl read.")
+def export(public: Path, pem: bool) -> None:
+    """Print a public key (a .pub file): as PEM, or as TUF's JSON.
 
     \b
     Example:
-      farm keys new worker-3/key
+      farm keys export worker-1/key.pub --pem > worker-1.pem
     """
-    from farm.trust.keys import create_key
+    import json
 
-    signer = create_key(path)
-    click.echo(f"{signer.public_key.keyid}  {path}.pub")
+    from farm.trust.keys import KeyFileError, key_to_dict, load_public_key, public_pem
+
+    key = load_public_key(public)
+    if not pem:
+        click.echo(json.dumps(key_to_dict(key), indent=1))
+        return
+    try:
+        click.echo(public_pem(key).decode(), nl=False)
+    except ValueError as error:
+        raise KeyFileError(public, f"a key of kind {key.keytype} has no PEM: {error}", "Export it as JSON.") from error
+
+
+for _verb in (draft, sign, show, publish):
+    keys.add_command(_verb)

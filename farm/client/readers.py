@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import threading
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
+import httpcore
 import httpx
 
+from farm.client.pace import Pace
+from farm.engine.deadline_stream import DeadlineStream
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from farm.client.pace import Transfer
     from farm.trust.client_metadata import RepositoryReader
 
 _CHUNK = 256 * 1024
@@ -47,24 +55,71 @@ class DirectoryReader:
 class HttpReader:
     """Reads the repository from any static host over HTTP. One connection pool, safe to use from several threads."""
 
-    def __init__(self, address: str) -> None:
-        timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
-        self._base = address.rstrip("/")
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False)
+    def __init__(self, address: str, pace: Pace | None = None) -> None:
+        """`pace` is how slow the host may be. Raises `InvalidAddressError`."""
+        try:
+            self._base = httpx.URL(address.rstrip("/"))
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise InvalidAddressError(address) from error
+        self._pace = pace or Pace()
+        self._now = threading.local()
+        self._http = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context() if self._base.scheme == "https" else None,
+            proxy=_proxy_for(self._base),
+            network_backend=_DeadlineBackend(self._remaining),
+        )
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield the file's content as it arrives; raises `FileNotFoundError`, `OSError`."""
-        url = f"{self._base}/{path}"
+        """Yield the file's content as it arrives; raises `FileNotFoundError`, and `OSError`, also when it is slow."""
+        url = self._base.copy_with(path=f"{self._base.path.rstrip('/')}/{path}", username=None, password=None)
+        # Compressed transfer would make the number of bytes on the wire unknown; blobs are compressed already.
+        headers = [(b"host", self._base.netloc), (b"accept-encoding", b"identity"), *_authorization(self._base)]
+        timeout = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
+        transfer = self._now.transfer = self._pace.begin()
         try:
-            # Compressed transfer would make the number of bytes on the wire unknown; blobs are compressed already.
-            with self._http.stream("GET", url, headers={"accept-encoding": "identity"}) as response:
-                if response.status_code in (403, 404):
-                    raise FileNotFoundError(url)
-                if response.status_code != 200:
-                    raise OSError(f"{url} answered with status {response.status_code}")
-                yield from response.iter_raw(_CHUNK)
-        except httpx.HTTPError as error:
+            with self._http.stream("GET", str(url), headers=headers, extensions={"timeout": timeout}) as response:
+                if response.status in (403, 404):
+                    raise FileNotFoundError(str(url))
+                if response.status != 200:
+                    raise OSError(f"{url} answered with status {response.status}")
+                yield from self._chunks(response, transfer)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise OSError(f"{url}: {error or type(error).__name__}") from error
+
+    def _chunks(self, response: httpcore.Response, transfer: Transfer) -> Iterator[bytes]:
+        gathered = bytearray()
+        for part in response.iter_stream():
+            transfer.received += len(part)
+            gathered += part
+            if len(gathered) >= _CHUNK:
+                yield bytes(gathered)
+                gathered.clear()
+                # Somebody else may have read in this thread meanwhile.
+                self._now.transfer = transfer
+        if gathered:
+            yield bytes(gathered)
+
+    def _remaining(self) -> float:
+        transfer: Transfer = self._now.transfer
+        return transfer.remaining()
+
+
+class _DeadlineBackend(httpcore.SyncBackend):
+    """Opens connections on which the transfer that is under way in this thread has its deadline."""
+
+    def __init__(self, remaining: Callable[[], float]) -> None:
+        self._remaining = remaining
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return DeadlineStream(stream, self._remaining)
 
 
 def open_reader(address: str) -> RepositoryReader:
@@ -75,3 +130,20 @@ def open_reader(address: str) -> RepositoryReader:
     if path.is_dir():
         return DirectoryReader(path.absolute())
     raise InvalidAddressError(address)
+
+
+def _authorization(url: httpx.URL) -> list[tuple[bytes, bytes]]:
+    if not url.userinfo:
+        return []
+    name, _, password = url.userinfo.decode().partition(":")
+    token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode())
+    return [(b"authorization", b"Basic " + token)]
+
+
+def _proxy_for(url: httpx.URL) -> httpcore.Proxy | None:
+    """The proxy that the environment names for this address, as other programs take it."""
+    proxies = urllib.request.getproxies()
+    address = proxies.get(url.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass(url.host):
+        return None
+    return httpcore.Proxy(address if "://" in address else f"http://{address}")

@@ -135,7 +135,7 @@ class Draft:
                 f"the key {keyid} is none of {names}",
                 remedy="See `farm keys show DRAFT` for the keys that count, and sign with one of these.",
             )
-        copy: Metadata[Any] = Metadata.from_dict(self.metadata.to_dict())
+        copy: Metadata[Any] = Metadata.from_bytes(self.metadata.to_bytes())
         try:
             copy.sign(signer, append=True)
         except RepositoryError as error:
@@ -149,7 +149,7 @@ class Draft:
                 f"two different drafts of version {self.version} of {self.role}: they do not say the same",
                 remedy="Give copies of one draft.",
             )
-        copy: Metadata[Any] = Metadata.from_dict(self.metadata.to_dict())
+        copy: Metadata[Any] = Metadata.from_bytes(self.metadata.to_bytes())
         copy.signatures.update(other.metadata.signatures)
         return replace(self, metadata=copy)
 

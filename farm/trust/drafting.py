@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, TargetFile, Targets
 
 from farm.trust.builders import builders_document, read_builders
-from farm.trust.delegation import TOP_ROLES, check_root, check_targets, delegated_roles
+from farm.trust.delegation import TOP_ROLES, check_channel_names, check_root, check_targets, delegated_roles
 from farm.trust.draft import Draft, DraftError
-from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.roles import RoleKeys, delegated_role, expiry
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def draft_root(
 
     Raises `DraftError`, `DelegationError`, `RepositoryStateError`.
     """
-    current: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{repository.newest_root()}.root.json"))
+    newest = repository.head().root.version
+    current: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{newest}.root.json"))
     root: Root = _copy(_base(start, "root", current))
     role = edit.role or "root"
     if role not in TOP_ROLES:
@@ -130,7 +131,8 @@ def _base(start: Draft | None, role: str, current: Metadata[Any]) -> Any:
 
 
 def _copy(document: Any) -> Any:
-    return Metadata.from_dict(Metadata(document).to_dict()).signed
+    # By way of its bytes: the dictionaries of python-tuf share lists with the document.
+    return Metadata.from_bytes(Metadata(document).to_bytes()).signed
 
 
 def _expires(role: str, now: datetime, days: int | None) -> datetime:
@@ -181,6 +183,7 @@ def _edit_roles(targets: Targets, edit: TargetsEdit) -> None:
                 what, remedy=f"Name one with --role: {', '.join(roles)}; keys of targets itself are in root."
             )
         _edit(roles[edit.keys.role], delegations.keys, edit.keys, edit.keys.role)
+    check_channel_names(name for name in roles if name != ADVISORIES)
     used = {keyid for role in roles.values() for keyid in role.keyids}
     keys_in_use = {keyid: key for keyid, key in delegations.keys.items() if keyid in used}
     targets.delegations = Delegations(keys_in_use, dict(sorted(roles.items())))

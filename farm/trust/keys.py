@@ -61,6 +61,8 @@ def create_key(path: Path) -> CryptoSigner:
 def load_key(path: Path) -> CryptoSigner:
     """Read a private key; raises `KeyFileError`, also when others than the owner may read the file."""
     try:
+        if path.suffix == ".pub":
+            raise KeyFileError(path, "it is a public key", f"Name the private one: {path.with_suffix('')}.")
         if path.stat().st_mode & 0o077:
             raise KeyFileError(path, "others can read it; run chmod 600 on it")
         private = load_pem_private_key(path.read_bytes(), password=None)

@@ -124,6 +124,10 @@ class Repository:
         Snapshot and timestamp may be signed for the root before, while keys change, or for a `coming` one.
         """
         newest = self.newest_root()
+        if not newest:
+            raise RepositoryStateError(
+                f"there is no repository in {self.root}", remedy="Name another directory, or make one: `farm keys init`."
+            )
         root = self._verified(f"{newest}.root.json", Root, "root")
         older = self._verified(f"{newest - 1}.root.json", Root, "root") if newest > 1 else None
         if older:

@@ -1,0 +1,247 @@
+"""`farm keys draft`, `sign` and `publish`: how root and targets change by the hands of several people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from securesystemslib.signer import Key
+
+    from farm.trust.draft import Draft
+    from farm.trust.drafting import TargetsEdit
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group("draft")
+def draft() -> None:
+    """Write the next version of root or targets into a file, for its key holders to sign.
+
+    Without further options it is a renewal. A draft that nobody has signed yet is changed by drafting again.
+    """
+
+
+def _edits(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--expires-days", "days", type=int, help="How long it is valid; a year if not said."),
+        click.option("--threshold", type=int, help="How many of its keys must sign for the role."),
+        click.option("--remove-key", "removed", multiple=True, help="A key that goes: a .pub file, or its id."),
+        click.option("--add-key", "added", multiple=True, type=_FILE, help="A .pub file of a key that comes."),
+        click.option("--repository", required=True, type=_FILE, help="The published directory."),
+    ):
+        function = option(function)
+    return function
+
+
+@draft.command("root")
+@_edits
+@click.option(
+    "--role", default="root", show_default=True, help="Whose keys change: root, targets, snapshot, timestamp."
+)
+@click.option("--out", type=_FILE, default=Path("root.draft"), show_default=True, help="The draft's file.")
+def draft_root(
+    repository: Path,
+    added: tuple[Path, ...],
+    removed: tuple[str, ...],
+    threshold: int | None,
+    days: int | None,
+    role: str,
+    out: Path,
+) -> None:
+    """Draft the next root: a renewal, or with other keys for one of the four roles that root names.
+
+    \b
+    Example, when the key of the timestamp is lost:
+      farm keys draft root --repository public --role timestamp --remove-key 1f2e3d --add-key new.pub
+    """
+    from farm.trust.drafting import RoleEdit
+    from farm.trust.drafting import draft_root as next_root
+    from farm.trust.repository import Repository
+
+    edit = RoleEdit(role, _public_keys(added), _key_ids(removed), threshold)
+    _write(out, next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out)))
+
+
+@draft.command("targets")
+@_edits
+@click.option("--role", default="", help="The channel whose keys change with --add-key, --remove-key, --threshold.")
+@click.option("--add-channel", "channels", multiple=True, help="A channel that comes, with its --key.")
+@click.option("--key", "keys", multiple=True, type=_FILE, help="A .pub file for --add-channel.")
+@click.option("--remove-channel", "dropped", multiple=True, help="A channel that goes.")
+@click.option("--allow-builder", "allowed", multiple=True, type=_FILE, help="A worker's .pub file to accept.")
+@click.option("--remove-builder", "refused", multiple=True, help="A builder to accept no more: .pub file or key id.")
+@click.option("--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a channel.")
+@click.option("--for-root", type=_FILE, help="A draft of root whose new keys of targets sign this too.")
+@click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
+def draft_targets(repository: Path, days: int | None, for_root: Path | None, out: Path, **asked: object) -> None:
+    """Draft the next targets: a renewal, or with other channels, keys of channels, or builders.
+
+    \b
+    Examples:
+      farm keys draft targets --repository public --add-channel stable --key keys/online/stable.pub
+      farm keys draft targets --repository public --role edge --remove-key 1f2e3d --add-key new.pub
+      farm keys draft targets --repository public --remove-builder worker-2/key.pub
+    """
+    from farm.trust.drafting import draft_targets as next_targets
+    from farm.trust.repository import Repository
+
+    made = next_targets(
+        Repository(repository),
+        _targets_edit(**asked),  # type: ignore[arg-type]  # click's own values, by the names above
+        datetime.now(UTC),
+        days=days,
+        start=_unsigned(out),
+        coming=read_draft(for_root) if for_root else None,
+    )
+    _write(out, made)
+
+
+def _targets_edit(
+    *,
+    added: tuple[Path, ...],
+    removed: tuple[str, ...],
+    threshold: int | None,
+    role: str,
+    channels: tuple[str, ...],
+    keys: tuple[Path, ...],
+    dropped: tuple[str, ...],
+    allowed: tuple[Path, ...],
+    refused: tuple[str, ...],
+    rebuilds: tuple[str, ...],
+) -> TargetsEdit:
+    from farm.trust.drafting import RoleEdit, TargetsEdit
+    from farm.trust.roles import RoleKeys
+
+    if len(channels) > 1 and len(keys) != len(channels):
+        raise click.UsageError("Several channels at once need one --key each; add a channel of several keys by itself.")
+    if bool(channels) != bool(keys):
+        raise click.UsageError("--add-channel and --key go together: NAME, and the .pub file of its online key.")
+    public = _public_keys(keys)
+    own = threshold if threshold is not None and not role else 1
+    groups = [public] if len(channels) == 1 else [(key,) for key in public]
+    return TargetsEdit(
+        keys=RoleEdit(role, _public_keys(added), _key_ids(removed), threshold if role or not channels else None),
+        add_roles=tuple((name, RoleKeys(group, own)) for name, group in zip(channels, groups, strict=True)),
+        remove_channels=dropped,
+        allow_builders=_public_keys(allowed),
+        remove_builders=_key_ids(refused),
+        rebuilds=tuple(_count(each) for each in rebuilds),
+    )
+
+
+@click.command("sign")
+@click.argument("path", metavar="DRAFT", type=_FILE)
+@click.option("--key", required=True, type=_FILE, help="Your private key: a file, or a .uri file.")
+@click.option("--yes", is_flag=True, help="Sign without being asked.")
+def sign(path: Path, key: Path, yes: bool) -> None:
+    """Show what DRAFT changes, ask, and add your signature to it. Needs neither network nor repository.
+
+    \b
+    Example:
+      farm keys sign targets.draft --key ann.key
+    """
+    from farm.cli.key_sheet import draft_lines
+    from farm.trust.draft import DraftError
+    from farm.trust.durable_file import replace_file
+    from farm.trust.signers import load_signer
+
+    found = read_draft(path)
+    found.check()
+    signer = load_signer(key, lambda name: str(click.prompt(name, hide_input=True, err=True)))
+    click.echo("\n".join(draft_lines(found)))
+    if not yes:
+        try:
+            agreed = click.confirm(f"Sign with the key {signer.public_key.keyid[:16]}…?", err=True)
+        except click.Abort:
+            agreed = False
+        if not agreed:
+            raise DraftError(f"{path} was not signed", remedy="Run it again, and answer y; or say --yes.")
+    signed = found.signed_by(signer)
+    replace_file(path, signed.to_json())
+    missing = [f"{each.missing} more for {each.name}" for each in signed.quorums() if each.missing]
+    click.echo(f"signed: {path} needs {', '.join(missing)}" if missing else f"signed: {path} can be published")
+
+
+@click.command("publish")
+@click.argument("paths", metavar="DRAFT...", nargs=-1, required=True, type=_FILE)
+@click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
+@click.option("--online", required=True, type=_FILE, help="The folder of online keys.")
+def publish(paths: tuple[Path, ...], repository: Path, online: Path) -> None:
+    """Put a draft in force that enough people have signed. Copies that were signed apart are joined.
+
+    It may be run again after it was cut off: what is done is left as it is.
+
+    \b
+    Example:
+      farm keys publish targets.draft --repository public --online keys/online
+    """
+    from farm.names import Digest
+    from farm.trust.keys import KeyFileError
+    from farm.trust.promotion import publish_draft
+    from farm.trust.repository import Repository
+    from farm.trust.signers import read_signers
+
+    found = read_draft(paths[0])
+    for path in paths[1:]:
+        found = found.joined(read_draft(path))
+    if not online.is_dir():
+        raise KeyFileError(online, "it is no folder", "Name the folder of online keys: KEYS/online.")
+    place = Repository(repository)
+    done = publish_draft(place, found, read_signers(online), datetime.now(UTC))
+    click.echo(f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}")
+    for role in done.gap:
+        click.echo(
+            f"the old keys of {role} were not all here: a client in the middle of its check is told to try again"
+        )
+    if found.role == "root":
+        print_of = Digest.of(place.read_metadata(f"{found.version}.root.json"))
+        click.echo(f"fingerprint   {print_of}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
+
+
+def read_draft(path: Path) -> Draft:
+    """Read a draft's file; raises `DraftError`."""
+    from farm.trust.draft import Draft, DraftError
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DraftError(f"cannot read {path}: {error.strerror}", remedy="Name the file of a draft.") from error
+    return Draft.from_json(content)
+
+
+def _unsigned(path: Path) -> Draft | None:
+    return read_draft(path) if path.exists() else None
+
+
+def _write(path: Path, made: Draft) -> None:
+    from farm.cli.key_sheet import draft_lines
+    from farm.trust.durable_file import replace_file
+
+    replace_file(path, made.to_json())
+    click.echo("\n".join(draft_lines(made)))
+    click.echo(f"written to {path}; have it signed with `farm keys sign {path} --key KEY`")
+
+
+def _public_keys(paths: tuple[Path, ...]) -> tuple[Key, ...]:
+    from farm.trust.keys import load_public_key
+
+    return tuple(load_public_key(path) for path in paths)
+
+
+def _key_ids(named: tuple[str, ...]) -> tuple[str, ...]:
+    from farm.trust.keys import load_public_key
+
+    return tuple(load_public_key(Path(each)).keyid if Path(each).is_file() else each for each in named)
+
+
+def _count(text: str) -> tuple[str, int]:
+    channel, equals, count = text.partition("=")
+    if not equals or not channel or not count.isdigit() or int(count) < 1:
+        raise click.UsageError(f"--rebuilds takes CHANNEL=N, not {text!r}.")
+    return channel, int(count)

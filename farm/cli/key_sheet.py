@@ -1,0 +1,167 @@
+"""`farm keys show`: what a draft, a metadata file, a key or a whole repository says, in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.packages import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from securesystemslib.signer import Key
+    from tuf.api.metadata import Role
+
+    from farm.trust.draft import Draft
+
+
+@click.command("show")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@json_option
+def show(path: Path, as_json: bool) -> None:
+    """Say what FILE is: a draft with who has signed and who has not, a metadata file, a key, a repository's directory.
+
+    \b
+    Examples:
+      farm keys show targets.draft
+      farm keys show public
+    """
+    sheet, lines = _look(path)
+    click.echo(json.dumps(sheet, indent=1) if as_json else "\n".join(lines))
+
+
+def draft_lines(draft: Draft) -> list[str]:
+    """Return what a draft changes and who has signed it, for people."""
+    from farm.trust.changes import changes_of
+
+    lines = [f"draft of {draft.role}, version {draft.version}"]
+    lines += [f"  {line}" for line in changes_of(draft)]
+    for quorum in draft.quorums():
+        missing = f"{quorum.missing} missing" if quorum.missing else "enough"
+        lines.append(f"signatures of {quorum.name}: {len(quorum.signed)} of {quorum.threshold} needed, {missing}")
+        lines += [f"  signed   {key.keyid}" for key in quorum.signed]
+        lines += [f"  not yet  {key.keyid}" for key in quorum.unsigned]
+    return lines
+
+
+def _look(path: Path) -> tuple[Any, list[str]]:
+    from farm.trust.draft import Draft, DraftError
+
+    if path.is_dir():
+        roles = list(_repository(path))
+        return roles, [line for sheet in roles for line in _role_lines(sheet)]
+    try:
+        content = path.read_bytes()
+        form = json.loads(content)
+    except (OSError, ValueError) as error:
+        raise DraftError(
+            f"cannot read {path}: {error}", remedy="Name a draft, a metadata file, a .pub file or a repository."
+        ) from error
+    if isinstance(form, dict) and "farm-draft" in form:
+        draft = Draft.from_json(content)
+        return _draft_sheet(draft), draft_lines(draft)
+    if isinstance(form, dict) and "signed" in form:
+        sheet = _metadata_sheet(path.name, content)
+        return sheet, list(_metadata_lines(sheet))
+    from farm.trust.keys import key_to_dict, load_public_key
+
+    key = load_public_key(path)
+    return key_to_dict(key), [f"public key {key.keyid} ({key.scheme})"]
+
+
+def _draft_sheet(draft: Draft) -> dict[str, Any]:
+    from farm.trust.changes import changes_of
+
+    return {
+        "kind": "draft",
+        "role": draft.role,
+        "version": draft.version,
+        "expires": draft.metadata.signed.expires.isoformat(),
+        "changes": changes_of(draft),
+        "signatures": [
+            {
+                "of": quorum.name,
+                "needed": quorum.threshold,
+                "missing": quorum.missing,
+                "signed": [key.keyid for key in quorum.signed],
+                "unsigned": [key.keyid for key in quorum.unsigned],
+            }
+            for quorum in draft.quorums()
+        ],
+    }
+
+
+def _metadata_sheet(name: str, content: bytes) -> dict[str, Any]:
+    from tuf.api.exceptions import RepositoryError
+    from tuf.api.metadata import Metadata, Root, Targets
+
+    from farm.names import Digest
+    from farm.trust.draft import DraftError
+
+    try:
+        metadata: Metadata[Any] = Metadata.from_bytes(content)
+    except RepositoryError as error:
+        raise DraftError(f"{name} is no metadata: {error}") from error
+    signed = metadata.signed
+    roles: list[dict[str, Any]] = []
+    if isinstance(signed, Root):
+        roles = [_role_sheet(role, each, signed.keys) for role, each in sorted(signed.roles.items())]
+    elif isinstance(signed, Targets) and signed.delegations:
+        delegated = signed.delegations.roles or {}
+        roles = [_role_sheet(role, each, signed.delegations.keys) for role, each in sorted(delegated.items())]
+    return {
+        "kind": signed.type,
+        "version": signed.version,
+        "expires": signed.expires.isoformat(),
+        "fingerprint": Digest.of(content),
+        "signed-by": sorted(metadata.signatures),
+        "roles": roles,
+        "targets": sorted(signed.targets) if isinstance(signed, Targets) else [],
+    }
+
+
+def _metadata_lines(sheet: dict[str, Any]) -> Iterator[str]:
+    yield f"{sheet['kind']} metadata, version {sheet['version']}, valid until {sheet['expires']}"
+    yield f"  fingerprint {sheet['fingerprint']}"
+    yield from (f"  signed by {keyid}" for keyid in sheet["signed-by"])
+    yield from (f"  signs {path}" for path in sheet["targets"])
+    for role in sheet["roles"]:
+        yield from (f"  {line}" for line in _role_lines(role))
+
+
+def _repository(root: Path) -> Iterator[dict[str, Any]]:
+    """Yield a sheet for every role in force, with version and expiry."""
+    from farm.trust.delegation import TOP_ROLES, delegated_roles, role_of
+    from farm.trust.repository import Repository
+
+    repository = Repository(root)
+    head = repository.head()
+    for name in TOP_ROLES:
+        document = getattr(head, name)
+        yield _role_sheet(name, head.root.roles[name], head.root.keys) | _state(document)
+    keys = head.targets.delegations.keys if head.targets.delegations else {}
+    for name in delegated_roles(head.targets):
+        yield _role_sheet(name, role_of(head.targets, name), keys) | _state(repository.delegated(head, name))
+
+
+def _state(document: Any) -> dict[str, Any]:
+    return {"version": document.version, "expires": document.expires.isoformat()}
+
+
+def _role_sheet(name: str, role: Role, keys: dict[str, Key]) -> dict[str, Any]:
+    known = [keys[keyid] for keyid in role.keyids if keyid in keys]
+    return {
+        "role": name,
+        "threshold": role.threshold,
+        "keys": [{"keyid": key.keyid, "scheme": key.scheme} for key in known],
+    }
+
+
+def _role_lines(sheet: dict[str, Any]) -> Iterator[str]:
+    state = f"version {sheet['version']}, valid until {sheet['expires']}, " if "version" in sheet else ""
+    yield f"{sheet['role']}: {state}{sheet['threshold']} of {len(sheet['keys'])} keys must sign"
+    yield from (f"  {key['keyid']} ({key['scheme']})" for key in sheet["keys"])
