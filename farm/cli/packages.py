@@ -33,13 +33,13 @@ def search(text: str, channel: str, as_json: bool) -> None:
     catalogue = open_host(Settings.from_environment()).catalogue(channel)
     wanted = text.lower()
     found = sorted(
-        (each for each in catalogue.entries() if wanted in each.name or wanted in each.summary.lower()),
+        (each for each in catalogue.listings() if wanted in each.name or wanted in each.summary.lower()),
         key=lambda each: each.name,
     )
     if as_json:
-        click.echo(json.dumps([each.to_dict() for each in found], indent=1))
+        click.echo(json.dumps([catalogue.entry(each.name).to_dict() for each in found], indent=1))
         return
-    rows = [(e.name, f"{e.version}-{e.revision}", human_size(e.archive.size), e.summary) for e in found]
+    rows = [(e.name, f"{e.version}-{e.revision}", human_size(e.archive_size), e.summary) for e in found]
     click.echo(table(rows, ("NAME", "VERSION", "SIZE", "SUMMARY")) if rows else "nothing found")
 
 

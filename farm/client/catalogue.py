@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import difflib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.client.download import PARALLEL
 from farm.compat import Member, PackageSet, prove
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import PackageName
 from farm.package import Descriptor, PackageFacts
-from farm.trust.provenance import verify_provenance
-from farm.trust.release_index import ReleaseEntry, read_shard
+from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.index_tree import IndexTree, listings, read_entry
+from farm.trust.rebuilds import check_agreement, verified_builder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from securesystemslib.signer import Key
+    from collections.abc import Iterable, Iterator, Sequence
 
     from farm.client.download import Downloads
-    from farm.trust.release_index import Release
+    from farm.plan import BlobRef
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.index_node import Listing
+    from farm.trust.release_index import Release, ReleaseEntry
 
 
 class UnknownPackageError(FarmError):
@@ -59,40 +64,45 @@ class VerifiedPackage:
 
 
 class Catalogue:
-    """One release of a channel. Fetches only the shards and packages that are asked for."""
+    """One release of a channel. Fetches only the parts of its index, and the packages, that are asked for."""
 
-    def __init__(self, release: Release, builders: Mapping[str, Key], downloads: Downloads) -> None:
+    def __init__(self, release: Release, builders: AllowedBuilders, downloads: Downloads) -> None:
         self.release = release
         self.downloads = downloads
         self._builders = builders
-        self._shards: dict[str, dict[str, ReleaseEntry]] = {}
+        self._index = IndexTree(self._read, release.index)
+        self._what = f"index of release {release.number} of {release.channel}"
 
     def entry(self, name: str) -> ReleaseEntry:
-        """Return the entry of a package by short name.
+        """Return the entry of a package by short name; fetches what of its path this host does not have.
 
-        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`.
+        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`, `InvalidReleaseError`.
         """
         PackageName(self.release.distribution, name)  # refuses what is none, such as an argument that is not UTF-8
-        found = self._shard(self.release.shards.index(self.release.shard_of(name))).get(name)
+        found = self._index.entry(name)
         if found is None:
-            near = difflib.get_close_matches(name, [entry.name for entry in self.entries()], n=3)
+            near = difflib.get_close_matches(name, [listing.name for listing in self.listings()], n=3)
             raise UnknownPackageError(name, self.release, near)
         return found
 
+    def listings(self) -> Iterator[Listing]:
+        """Yield the lines of all packages, in no order; fetches what of the index this host does not have."""
+        return listings(self._read, self.release.index, self._prefetch)
+
     def entries(self) -> Iterator[ReleaseEntry]:
-        """Yield all entries; fetches every shard that this host does not have."""
-        for number in range(len(self.release.shards)):
-            yield from self._shard(number).values()
+        """Yield all entries. Each is a blob of its own: for names and summaries `listings` fetches far less."""
+        for listing in self.listings():
+            yield read_entry(self._read, listing)
 
     def closure(self, names: Iterable[str]) -> tuple[ReleaseEntry, ...]:
         """Return the entries of these packages and of all that they need at run time, sorted by name."""
         found: dict[str, ReleaseEntry] = {}
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found[name] = self.entry(name)
-                waiting.extend(found[name].needs)
+        waiting = set(names)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            while waiting:
+                for entry in pool.map(self.entry, sorted(waiting)):
+                    found[entry.name] = entry
+                waiting = {need for name in waiting for need in found[name].needs} - found.keys()
         return tuple(found[name] for name in sorted(found))
 
     def verified(self, names: Iterable[str]) -> tuple[VerifiedPackage, ...]:
@@ -109,12 +119,13 @@ class Catalogue:
             )
         return packages
 
-    def _shard(self, number: int) -> dict[str, ReleaseEntry]:
-        blob = self.release.shards[number]
-        if blob.digest not in self._shards:
-            what = f"shard {number} of release {self.release.number} of {self.release.channel}"
-            self._shards[blob.digest] = read_shard(self.downloads.read(blob, what))
-        return self._shards[blob.digest]
+    def _read(self, blob: BlobRef) -> bytes:
+        return self.downloads.read(blob, self._what)
+
+    def _prefetch(self, blobs: Sequence[BlobRef]) -> None:
+        missing = [(blob, self._what) for blob in blobs if not self.downloads.store.has(blob.digest)]
+        if missing:
+            self.downloads.ensure_all(missing, lambda _blob: None)
 
     def _verify(self, entry: ReleaseEntry) -> VerifiedPackage:
         descriptor = Descriptor.from_json(self.downloads.read(entry.descriptor, f"descriptor of {entry.name}"))
@@ -123,8 +134,23 @@ class Catalogue:
             raise BrokenReleaseError(f"the entry {entry.name} {entry.version}-{entry.revision} describes {named}")
         if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
             raise BrokenReleaseError(f"the manifest or facts of {entry.name} are not those that its descriptor names")
-        provenance = self.downloads.read(entry.provenance, f"provenance of {entry.name}")
-        verify_provenance(provenance, self._builders, descriptor, entry.recipe)
+        self._check_builders(entry, descriptor)
         manifest = Manifest.from_json(self.downloads.read(entry.manifest, f"manifest of {entry.name}"))
         facts = PackageFacts.from_json(self.downloads.read(entry.facts, f"facts of {entry.name}"))
         return VerifiedPackage(entry, descriptor, manifest, facts)
+
+    def _check_builders(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
+        """See that the package was built by an allowed builder, and by as many others as the channel asks for."""
+
+        def builder(blob: BlobRef) -> str:
+            content = self.downloads.read(blob, f"provenance of {entry.name}")
+            return verified_builder(content, self._builders, descriptor, entry.recipe)
+
+        found = {builder(entry.provenance)}
+        needed = self._builders.needed(self.release.channel)
+        for blob in entry.rebuilds:
+            if len(found) >= needed:
+                break
+            with suppress(InvalidEnvelopeError):  # by a builder who is not allowed any more: the others may do
+                found.add(builder(blob))
+        check_agreement(found, needed, descriptor, self.release.channel)

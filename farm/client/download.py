@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef
     from farm.trust.client_metadata import RepositoryReader
 
-_PARALLEL = 4
+PARALLEL = 4
+"""How many blobs are fetched at a time."""
 
 
 class DownloadError(FarmError):
@@ -51,7 +52,7 @@ class Downloads:
 
     def ensure_all(self, blobs: Iterable[tuple[BlobRef, str]], done: Callable[[BlobRef], None]) -> None:
         """Bring blobs, four at a time, calling `done` after each. Raises the first `DownloadError`."""
-        with ThreadPoolExecutor(_PARALLEL) as pool:
+        with ThreadPoolExecutor(PARALLEL) as pool:
             futures = [(blob, pool.submit(self.ensure, blob, what)) for blob, what in blobs]
             try:
                 for blob, future in futures:

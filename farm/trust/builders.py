@@ -1,4 +1,4 @@
-"""The signed list of builders whose provenance a distribution accepts: written by the owner, read by everybody."""
+"""The signed list of builders whose provenance a distribution accepts, and how many of them a channel asks for."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from farm.errors import FarmError
 from farm.trust.keys import key_from_dict, key_to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from securesystemslib.signer import Key
+from securesystemslib.signer import Key
 
 
 class InvalidBuildersError(FarmError):
@@ -20,16 +20,39 @@ class InvalidBuildersError(FarmError):
     code = "invalid-builders"
 
 
-def builders_document(builders: Sequence[Key]) -> bytes:
-    """Return the content of the target that names the builders whose provenance clients accept."""
+class AllowedBuilders(dict[str, Key]):
+    """The builders that a distribution allows, by key id.
+
+    `rebuilds` says for a channel how many builders, each by itself, must have come to the same package.
+    """
+
+    def __init__(self, keys: Iterable[Key], rebuilds: Mapping[str, int]) -> None:
+        super().__init__((key.keyid, key) for key in keys)
+        self.rebuilds = dict(rebuilds)
+
+    def needed(self, channel: str) -> int:
+        """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
+        return self.rebuilds.get(channel, 1)
+
+
+def builders_document(builders: Sequence[Key], rebuilds: Mapping[str, int] | None = None) -> bytes:
+    """Return the content of the target that names the builders whose provenance clients accept.
+
+    `rebuilds` says for channels how many builders must agree (see `AllowedBuilders`).
+    """
     listed = sorted((key_to_dict(key) for key in builders), key=lambda form: str(form["keyid"]))
-    return (json.dumps({"builders": listed}, indent=1, sort_keys=True) + "\n").encode()
+    document = {"builders": listed, "rebuilds": dict(rebuilds)} if rebuilds else {"builders": listed}
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
 
 
-def read_builders(document: bytes) -> dict[str, Key]:
-    """Read the signed list of allowed builders into keys by key id; raises `InvalidBuildersError`."""
+def read_builders(document: bytes) -> AllowedBuilders:
+    """Read the signed list of allowed builders; raises `InvalidBuildersError`."""
     try:
-        keys = [key_from_dict(form) for form in json.loads(document)["builders"]]
+        form = json.loads(document)
+        rebuilds = form.get("rebuilds", {})
+        for channel, count in rebuilds.items():
+            if type(count) is not int or count < 1:
+                raise ValueError(f"{count!r:.40} builders are to agree on packages of {channel}")
+        return AllowedBuilders([key_from_dict(each) for each in form["builders"]], rebuilds)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error
-    return {key.keyid: key for key in keys}

@@ -1,39 +1,47 @@
-"""The index of a release: one small document → shards by digest → descriptors. Pure values and their digests.
+"""The head of a release, which is signed, and the entries of its packages. Pure values and their digests.
 
-A package's entry lies in the shard that the digest of its name picks, so a release that changes one package
-changes one shard, and a client that looks for one package fetches one shard.
+The head names the root of a tree of nodes (`index_node`), whose leaves name the entries: so a release that changes one
+package adds one entry and the nodes on its path, and a client that looks for one package fetches no more than those.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import defaultdict
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.plan import BlobRef, InvalidRecordError
 from farm.plan.record import Record
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-FORMAT = 1
-ENTRIES_PER_SHARD = 64
-"""What the number of shards aims at: a shard of 64 entries has some 50 kB, and 100,000 packages make 2,048 of them."""
+FORMAT = 2
+LARGEST_NODE = 256 * 1024
+LARGEST_ENTRY = 1024 * 1024
+"""Bytes that a node, or the entry of a package, may have as blobs: what names a larger one is refused."""
+_MOMENT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
 class InvalidReleaseError(FarmError):
-    """Bytes that should be a release or a shard of one are not, or contradict what points at them."""
+    """Bytes that should be a release, or a part of its index, are not, or contradict what points at them."""
 
     code = "invalid-release"
 
 
+class NotASuccessorError(FarmError):
+    """A release is older than one that was seen before, by its number or by its time."""
+
+    code = "not-a-successor"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEntry:
-    """One package of a release. `needs` are the packages (short names) that meet its run-time requirements."""
+    """One package of a release. `needs` are the packages (short names) that meet its run-time requirements.
+
+    `provenance` is that of the build whose archive is published, `rebuilds` are those of other builders who came to the
+    same package, sorted by digest; `sbom` is an SPDX document.
+    """
 
     name: str
     version: str
@@ -46,9 +54,33 @@ class ReleaseEntry:
     provenance: BlobRef
     recipe: Digest
     needs: tuple[str, ...]
+    rebuilds: tuple[BlobRef, ...] = ()
+    sbom: BlobRef | None = None
+
+    @property
+    def blobs(self) -> tuple[BlobRef, ...]:
+        """Every blob that the entry names."""
+        own = (self.descriptor, self.archive, self.manifest, self.facts, self.provenance, *self.rebuilds)
+        return (*own, self.sbom) if self.sbom else own
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON, which is a blob that the index names."""
+        return canonical_json({"format": FORMAT, **self.to_dict()})
+
+    @classmethod
+    def from_json(cls, content: bytes) -> ReleaseEntry:
+        """Read canonical JSON; raises `InvalidReleaseError`."""
+        try:
+            form = json.loads(content)
+            entry = cls.from_dict({key: value for key, value in form.items() if key != "format"})
+        except (ValueError, AttributeError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
+            raise InvalidReleaseError(f"this is not the entry of a package: {error}") from error
+        if entry.to_json() != content:
+            raise InvalidReleaseError(f"the entry of {entry.name} is not in canonical form")
+        return entry
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry as the shard's canonical JSON spells it."""
+        """Return the entry as JSON values."""
         return {
             "archive": self.archive.to_dict(),
             "descriptor": self.descriptor.to_dict(),
@@ -57,8 +89,10 @@ class ReleaseEntry:
             "name": self.name,
             "needs": list(self.needs),
             "provenance": self.provenance.to_dict(),
+            "rebuilds": [rebuild.to_dict() for rebuild in self.rebuilds],
             "recipe": self.recipe,
             "revision": self.revision,
+            "sbom": self.sbom.to_dict() if self.sbom else None,
             "summary": self.summary,
             "version": self.version,
         }
@@ -79,16 +113,20 @@ class ReleaseEntry:
             provenance=BlobRef.from_dict(record.value("provenance")),
             recipe=record.digest("recipe"),
             needs=record.texts("needs"),
+            rebuilds=record.each("rebuilds", BlobRef.from_dict),
+            sbom=record.read("sbom", lambda form: None if form is None else BlobRef.from_dict(form)),
         )
         record.end()
+        if list(entry.rebuilds) != sorted(set(entry.rebuilds), key=lambda blob: blob.digest):
+            raise InvalidRecordError("entry of a release", "rebuilds", "is not sorted by digest, or names one twice")
         return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """The signed head of a release: its number, the digest of its predecessor, and its shards in order.
+    """The signed head of a release: its number, the digest of its predecessor, and the root of its index.
 
-    `released_at` is RFC 3339 in UTC to the second, `package_set` what `farm.compat.set_digest` says.
+    `released_at` is RFC 3339 in UTC to the second, `packages` how many there are.
     """
 
     distribution: str
@@ -96,8 +134,8 @@ class Release:
     number: int
     previous: Digest | None
     released_at: str
-    package_set: Digest
-    shards: tuple[BlobRef, ...]
+    index: BlobRef
+    packages: int
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is what is signed as a TUF target."""
@@ -106,11 +144,11 @@ class Release:
                 "channel": self.channel,
                 "distribution": self.distribution,
                 "format": FORMAT,
+                "index": self.index.to_dict(),
                 "number": self.number,
-                "package-set": self.package_set,
+                "packages": self.packages,
                 "previous": self.previous,
                 "released-at": self.released_at,
-                "shards": [shard.to_dict() for shard in self.shards],
             }
         )
 
@@ -119,15 +157,17 @@ class Release:
         """The digest of the canonical JSON: the name of this release for ever."""
         return Digest.of(self.to_json())
 
+    @property
+    def package_set(self) -> Digest:
+        """The name of the set of packages, whichever releases hold it: the digest of the index's root."""
+        return self.index.digest
+
     @classmethod
     def from_json(cls, content: bytes) -> Release:
         """Read canonical JSON; raises `InvalidReleaseError`."""
         try:
             record = Record(json.loads(content), "release")
-            if (number := record.number("format")) != FORMAT:
-                raise InvalidReleaseError(
-                    f"the release has format {number}, this farm reads {FORMAT}", remedy="Upgrade the farm."
-                )
+            _check_format(record.number("format"))
             previous = record.value("previous")
             release = cls(
                 distribution=record.text("distribution"),
@@ -135,52 +175,50 @@ class Release:
                 number=record.number("number", minimum=1),
                 previous=None if previous is None else Digest(previous),
                 released_at=record.text("released-at"),
-                package_set=record.digest("package-set"),
-                shards=record.each("shards", BlobRef.from_dict),
+                index=record.read("index", BlobRef.from_dict),
+                packages=record.number("packages"),
             )
             record.end()
-        except (ValueError, InvalidRecordError, InvalidDigestError) as error:
+        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
             raise InvalidReleaseError(f"this is not a release: {error}") from error
         if release.to_json() != content:
             raise InvalidReleaseError("the release is not in canonical form")
+        if not _MOMENT.fullmatch(release.released_at):
+            raise InvalidReleaseError(f"the release has {release.released_at!r:.40} for its time, not one in UTC")
+        if release.index.size > LARGEST_NODE:
+            raise InvalidReleaseError(f"the root of the release's index has more than {LARGEST_NODE} bytes")
         return release
 
-    def shard_of(self, name: str) -> BlobRef:
-        """Return the shard in which the package of this short name stands, if it is there at all."""
-        return self.shards[shard_number(name, len(self.shards))]
+
+def check_successor(previous: Release, new: Release) -> None:
+    """Refuse a release that is older than one that was seen: its number and its time may not go back.
+
+    The same release again is no older. Raises `NotASuccessorError`.
+    """
+    name = f"release {new.number} of {new.channel}"
+    if new.number < previous.number:
+        raise NotASuccessorError(
+            f"{name} is older than release {previous.number}, which was seen before", remedy=_KEPT_BACK
+        )
+    if new.number == previous.number and new != previous:
+        raise NotASuccessorError(f"{name} is another than the one that was seen before", remedy=_KEPT_BACK)
+    if new.released_at < previous.released_at:
+        raise NotASuccessorError(
+            f"{name} is of {new.released_at}, and release {previous.number} before it of {previous.released_at}",
+            remedy="Nothing was changed. Tell the owner of the channel: the clock of the publisher went back.",
+        )
 
 
-def shard_number(name: str, count: int) -> int:
-    """Return which of `count` shards (a power of two) holds the package: the leading bits of the name's digest."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") * count >> 32
+_KEPT_BACK = "Nothing was changed. Tell the owner of the channel; try another mirror."
 
 
-def shard_count(packages: int) -> int:
-    """Return the number of shards for so many packages: a power of two, so that growing splits shards in half."""
-    return 1 << max(0, (packages // ENTRIES_PER_SHARD).bit_length())
-
-
-def index_shards(entries: Iterable[ReleaseEntry]) -> tuple[bytes, ...]:
-    """Return the shards of these packages, in order: canonical JSON that depends on nothing but the entries."""
-    ordered = sorted(entries, key=lambda entry: entry.name)
-    count = shard_count(len(ordered))
-    by_shard: Mapping[int, list[dict[str, Any]]] = defaultdict(list)
-    for entry in ordered:
-        by_shard[shard_number(entry.name, count)].append(entry.to_dict())
-    return tuple(canonical_json({"entries": by_shard[n], "format": FORMAT}) for n in range(count))
-
-
-def read_shard(content: bytes) -> dict[str, ReleaseEntry]:
-    """Read a shard into its entries by short name; raises `InvalidReleaseError`."""
-    try:
-        record = Record(json.loads(content), "shard of a release")
-        if record.number("format") != FORMAT:
-            raise InvalidReleaseError("the shard has another format than this farm reads", remedy="Upgrade the farm.")
-        entries = record.each("entries", ReleaseEntry.from_dict)
-        record.end()
-    except (ValueError, InvalidRecordError, InvalidDigestError) as error:
-        raise InvalidReleaseError(f"this is not a shard of a release: {error}") from error
-    by_name = {entry.name: entry for entry in entries}
-    if len(by_name) != len(entries):
-        raise InvalidReleaseError("the shard names a package twice")
-    return by_name
+def _check_format(number: int) -> None:
+    if number < FORMAT:
+        raise InvalidReleaseError(
+            f"the release has format {number}, which nothing reads any more; this farm reads {FORMAT}",
+            remedy="Its owner makes a new repository with `farm keys init`, and a release of what is built.",
+        )
+    if number > FORMAT:
+        raise InvalidReleaseError(
+            f"the release has format {number}, this farm reads {FORMAT}", remedy="Upgrade the farm."
+        )

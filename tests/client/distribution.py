@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import BlobStore, capture_tree, scan_tree
-from farm.compat import Member, PackageSet, resolve_needs, set_digest
+from farm.compat import Member, PackageSet, resolve_needs
 from farm.names import Digest, HostNeeds, PackageName, Platform, Version
 from farm.package import describe, gather_facts
 from farm.plan import BlobRef, Plan
+from farm.release.publication import make_release
 from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.dsse import sign_statement
+from farm.trust.index_tree import entries
 from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.release_index import Release, ReleaseEntry, index_shards
+from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
 from workers.signer import sign
 
@@ -95,6 +97,9 @@ class SmallDistribution:
         )
         self.entries[name] = (entry, Member.of(descriptor, facts, captured.manifest))
 
+    def read(self, blob: BlobRef) -> bytes:
+        return self.blobs.read(blob.digest)
+
     def keep(self, content: bytes) -> BlobRef:
         return BlobRef(self.blobs.put_bytes(content), len(content))
 
@@ -105,19 +110,20 @@ class SmallDistribution:
                 self.public, self.folder / "keys", ["edge"], [self.builder.public_key], datetime.now(UTC)
             )
         needs = resolve_needs(PackageSet.of(member for _, member in self.entries.values()))
-        shards = index_shards(
-            ReleaseEntry(**{**{name: getattr(entry, name) for name in entry.__slots__}, "needs": needs[entry.name]})
-            for entry, _ in self.entries.values()
-        )
-        release = Release(
+        put = [replace(entry, needs=needs[entry.name]) for entry, _ in self.entries.values()]
+        before = self.released
+        gone = {each.name for each in entries(self.read, before.index)} - needs.keys() if before else set()
+        release, index = make_release(
+            before,
+            put,
+            gone,
             distribution=DISTRIBUTION,
             channel="edge",
-            number=self.released.number + 1 if self.released else 1,
-            previous=self.released.digest if self.released else None,
-            released_at="2026-01-01T00:00:00Z",
-            package_set=set_digest(entry.descriptor.digest for entry, _ in self.entries.values()),
-            shards=tuple(self.keep(shard) for shard in shards),
+            now=datetime(2026, 1, 1, tzinfo=UTC),
+            read=self.read,
         )
+        for blob in index:
+            self.keep(blob)
         repository, signers = Repository(self.public), online_signers(self.founded.online)
         if checked:
             sign(repository, signers, release)

@@ -14,6 +14,7 @@ from farm.client.host import Host
 from farm.errors import FarmError
 from farm.names import Digest, InvalidPackageNameError
 from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.index_tree import IndexTree
 from farm.trust.provenance import ProvenanceError
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
@@ -171,7 +172,11 @@ def fetched_files(distribution: SmallDistribution) -> list[Path]:
         entry = distribution.entries[name][0]
         blobs += [entry.descriptor, entry.archive, entry.manifest, entry.facts, entry.provenance]
     assert distribution.released is not None
-    blobs.append(distribution.released.shard_of("greet"))
+    blobs.append(distribution.released.index)
+    for name in ("greet", "say"):
+        listing = IndexTree(distribution.read, distribution.released.index).listing(name)
+        assert listing is not None
+        blobs.append(listing.entry)
     metadata = [
         max((public / "metadata").glob(f"*{role}.json")) for role in ("timestamp", "snapshot", "targets", "edge")
     ]
@@ -183,7 +188,7 @@ def test_one_byte_altered_in_any_file_that_an_install_fetches_stops_it(
     distribution: SmallDistribution, tmp_path: Path
 ) -> None:
     files = fetched_files(distribution)
-    assert len(files) >= 4 + 2 + 11
+    assert len(files) >= 4 + 2 + 13
     for number, path in enumerate(files):
         host = Host(tmp_path / f"state{number}", tmp_path / f"shared{number}")
         subscribe(host, distribution)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.trust.ceremony import online_signers
+from farm.trust.index_tree import IndexTree
 from farm.trust.repository import Repository
 from tests.client.distribution import SmallDistribution
 
@@ -67,12 +68,19 @@ def blob(part: str) -> Callable[[SmallDistribution], Path]:
     return find
 
 
-def shard(distribution: SmallDistribution) -> Path:
+def node(distribution: SmallDistribution) -> Path:
     assert distribution.released is not None
-    return distribution.blobs.path(distribution.released.shard_of("greet").digest)
+    return distribution.blobs.path(distribution.released.index.digest)
 
 
-def index(distribution: SmallDistribution) -> Path:
+def entry(distribution: SmallDistribution) -> Path:
+    assert distribution.released is not None
+    listing = IndexTree(distribution.read, distribution.released.index).listing("greet")
+    assert listing is not None
+    return distribution.blobs.path(listing.entry.digest)
+
+
+def release(distribution: SmallDistribution) -> Path:
     assert distribution.released is not None
     name = f"{distribution.released.digest.hex}.release.json"
     return distribution.public / "targets" / "channels" / "edge" / name
@@ -88,8 +96,9 @@ PARTS = {
     "manifest": blob("manifest"),
     "facts": blob("facts"),
     "provenance": blob("provenance"),
-    "shard": shard,
-    "index": index,
+    "node": node,
+    "entry": entry,
+    "release": release,
     "channel-role": metadata("edge"),
     "snapshot": metadata("snapshot"),
     "timestamp": metadata("timestamp"),

@@ -1,101 +1,107 @@
-"""The release index: shards by name, independent of order, strict when read."""
+"""The head of a release and the entries of its packages: what reads back, and what is refused."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.release_index import (
+    LARGEST_NODE,
     InvalidReleaseError,
+    NotASuccessorError,
     Release,
     ReleaseEntry,
-    index_shards,
-    read_shard,
-    shard_count,
-    shard_number,
+    check_successor,
 )
+from tests.trust.index_entries import entry
 
-
-def entry(name: str, version: str = "1.0") -> ReleaseEntry:
-    blob = BlobRef(Digest.of(f"{name} {version}".encode()), 7)
-    return ReleaseEntry(
-        name=name,
-        version=version,
-        revision=1,
-        summary=f"The {name}",
-        descriptor=blob,
-        archive=blob,
-        manifest=blob,
-        facts=blob,
-        provenance=blob,
-        recipe=Digest.of(b"recipe"),
-        needs=(),
-    )
-
-
-def release_of(shards: tuple[bytes, ...]) -> Release:
-    return Release(
-        distribution="dist.example.org",
-        channel="edge",
-        number=1,
-        previous=None,
-        released_at="2026-01-01T00:00:00Z",
-        package_set=Digest.of(b"set"),
-        shards=tuple(BlobRef(Digest.of(shard), len(shard)) for shard in shards),
-    )
-
-
-names = st.lists(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), unique=True, max_size=300)
-
-
-@given(names, st.randoms())
-def test_shards_do_not_depend_on_the_order_of_packages(listed: list[str], random: object) -> None:
-    entries = [entry(name) for name in listed]
-    shuffled = entries[:]
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert index_shards(entries) == index_shards(shuffled)
-
-
-@given(names)
-def test_each_package_is_found_in_the_shard_that_its_name_picks(listed: list[str]) -> None:
-    shards = index_shards(entry(name) for name in listed)
-    release = release_of(shards)
-    by_digest = {Digest.of(shard): read_shard(shard) for shard in shards}
-    for name in listed:
-        assert by_digest[release.shard_of(name).digest][name] == entry(name)
-
-
-def test_one_changed_package_changes_one_shard() -> None:
-    before = index_shards(entry(f"package{n}") for n in range(1000))
-    after = index_shards(entry(f"package{n}", "2.0" if n == 500 else "1.0") for n in range(1000))
-    assert len(before) == 16
-    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
-
-
-def test_growing_splits_shards_in_half() -> None:
-    assert [shard_count(n) for n in (0, 63, 64, 128, 100_000)] == [1, 1, 2, 4, 2048]
-    assert all(shard_number(f"p{n}", 32) // 2 == shard_number(f"p{n}", 16) for n in range(200))
+ROOT = BlobRef(Digest.of(b"root"), 4)
+FIRST = Release(
+    distribution="dist.example.org",
+    channel="edge",
+    number=1,
+    previous=None,
+    released_at="2026-01-01T00:00:00Z",
+    index=ROOT,
+    packages=1,
+)
+SECOND = replace(FIRST, number=2, previous=FIRST.digest, released_at="2026-01-02T00:00:00Z")
 
 
 def test_a_release_reads_back_and_nothing_else_does() -> None:
-    release = release_of(index_shards([entry("jq")]))
-    assert Release.from_json(release.to_json()) == release
-    for broken in (
-        b"{}",
-        b"[]",
-        b"nonsense",
-        release.to_json() + b" ",
-        release.to_json().replace(b'"format":1', b'"format":2'),
-    ):
+    assert Release.from_json(SECOND.to_json()) == SECOND
+    for broken in (b"{}", b"[]", b"nonsense", b"[" * 100_000, SECOND.to_json() + b" "):
         with pytest.raises(InvalidReleaseError):
             Release.from_json(broken)
 
 
-def test_a_shard_that_names_a_package_twice_is_refused() -> None:
-    shard = index_shards([entry("jq")])[0]
-    one = shard[shard.index(b"[{") + 1 : shard.rindex(b"]")]
-    with pytest.raises(InvalidReleaseError, match="twice"):
-        read_shard(shard.replace(one, one + b"," + one))
+@pytest.mark.parametrize(("number", "remedy"), [(1, "farm keys init"), (3, "Upgrade the farm")])
+def test_a_release_of_another_format_says_what_to_do(number: int, remedy: str) -> None:
+    other = FIRST.to_json().replace(b'"format":2', b'"format":%d' % number)
+    with pytest.raises(InvalidReleaseError, match=f"has format {number}") as caught:
+        Release.from_json(other)
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        replace(FIRST, released_at="2026-01-01T00:00:00+00:00"),
+        replace(FIRST, released_at="2026-1-01T00:00:00Z"),
+        replace(FIRST, index=BlobRef(ROOT.digest, LARGEST_NODE + 1)),
+        replace(FIRST, number=0),
+    ],
+)
+def test_a_release_with_a_time_or_a_size_that_cannot_be_is_refused(broken: Release) -> None:
+    with pytest.raises(InvalidReleaseError):
+        Release.from_json(broken.to_json())
+
+
+def test_the_set_of_a_release_has_the_name_of_its_root_whichever_release_holds_it() -> None:
+    assert FIRST.package_set == SECOND.package_set == ROOT.digest
+
+
+class TestSuccessors:
+    def test_a_later_release_and_the_same_again_are_none_the_older(self) -> None:
+        check_successor(FIRST, SECOND)
+        check_successor(FIRST, FIRST)
+        check_successor(FIRST, replace(SECOND, number=7, released_at=FIRST.released_at))
+
+    def test_a_number_that_goes_back_is_refused(self) -> None:
+        with pytest.raises(NotASuccessorError, match="release 1 of edge is older than release 2"):
+            check_successor(SECOND, replace(FIRST, released_at="2026-01-03T00:00:00Z"))
+
+    def test_two_releases_of_one_number_are_not_both_right(self) -> None:
+        with pytest.raises(NotASuccessorError, match="another than the one that was seen"):
+            check_successor(SECOND, replace(SECOND, packages=2))
+
+    def test_a_time_that_goes_back_is_refused(self) -> None:
+        with pytest.raises(NotASuccessorError, match="is of 2025-12-31T23:59:59Z") as caught:
+            check_successor(FIRST, replace(SECOND, released_at="2025-12-31T23:59:59Z"))
+        assert "clock of the publisher" in caught.value.remedy
+
+
+class TestEntries:
+    def test_an_entry_reads_back_with_its_rebuilds_and_its_sbom(self) -> None:
+        full = replace(entry("jq"), rebuilds=(BlobRef(Digest.from_hex("a" * 64), 7), ROOT), sbom=ROOT)
+        full = replace(full, rebuilds=tuple(sorted(full.rebuilds, key=lambda blob: blob.digest)))
+        assert ReleaseEntry.from_json(full.to_json()) == full
+        assert ReleaseEntry.from_json(entry("jq").to_json()) == entry("jq")
+        assert {*full.rebuilds, ROOT, full.archive} <= set(full.blobs)
+
+    @pytest.mark.parametrize("rebuilds", [(ROOT, ROOT), tuple(BlobRef(Digest.from_hex(c * 64), 1) for c in "ba")])
+    def test_rebuilds_that_are_not_sorted_or_named_twice_are_refused(self, rebuilds: tuple[BlobRef, ...]) -> None:
+        with pytest.raises(InvalidReleaseError, match="rebuilds"):
+            ReleaseEntry.from_json(replace(entry("jq"), rebuilds=rebuilds).to_json())
+
+    @pytest.mark.parametrize("broken", [b"[]", b"{}", b"x", entry("jq").to_json() + b"\n", b"[" * 100_000])
+    def test_what_is_no_entry_is_refused(self, broken: bytes) -> None:
+        with pytest.raises(InvalidReleaseError):
+            ReleaseEntry.from_json(broken)
+
+    def test_an_entry_of_another_format_is_refused(self) -> None:
+        with pytest.raises(InvalidReleaseError, match="canonical"):
+            ReleaseEntry.from_json(entry("jq").to_json().replace(b'"format":2', b'"format":3'))

@@ -1,0 +1,57 @@
+"""Entries of packages that are nowhere but in an index, and a store of blobs that counts what is read from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from farm.names import Digest
+from farm.plan import BlobRef
+from farm.trust.index_edit import extend
+from farm.trust.release_index import ReleaseEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.trust.index_edit import Extension
+
+
+def entry(name: str, version: str = "1.0", needs: tuple[str, ...] = ()) -> ReleaseEntry:
+    blob = BlobRef(Digest.of(f"{name} {version}".encode()), 7)
+    return ReleaseEntry(
+        name=name,
+        version=version,
+        revision=1,
+        summary=f"The {name}",
+        descriptor=blob,
+        archive=blob,
+        manifest=blob,
+        facts=blob,
+        provenance=blob,
+        recipe=Digest.of(b"recipe"),
+        needs=needs,
+    )
+
+
+class CountingStore:
+    """Blobs in memory; `read` counts how often each was asked for."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[Digest, bytes] = {}
+        self.reads: Counter[Digest] = Counter()
+
+    def read(self, blob: BlobRef) -> bytes:
+        self.reads[blob.digest] += 1
+        assert len(self.blobs[blob.digest]) == blob.size
+        return self.blobs[blob.digest]
+
+    def extend(self, root: BlobRef | None, put: Iterable[ReleaseEntry] = (), remove: Iterable[str] = ()) -> Extension:
+        """Change an index, and keep its new blobs."""
+        change = extend(self.read, root, put, remove)
+        for content in change.blobs:
+            self.blobs[Digest.of(content)] = content
+        return change
+
+    def index(self, *names: str) -> BlobRef:
+        """Return the root of an index of these packages, which are kept here."""
+        return self.extend(None, map(entry, names)).root
