@@ -54,12 +54,16 @@ class SubmissionRequest(Wire):
 
 
 class JobWire(Wire):
-    """A job. `subject` is the digest of its plan or test, once there is one."""
+    """A job. `subject` is the digest of its plan or test, once there is one.
+
+    A `rebuild` carries out a plan that is built already, to see whether it comes out the same.
+    """
 
     id: int
     kind: JobKindText
     name: str
     state: str
+    rebuild: bool = False
     subject: Digest | None
     submission: int | None
     answered_by: int | None

@@ -38,7 +38,7 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
     rows = [
         (
             str(job.id),
-            job.kind,
+            "rebuild" if job.rebuild else job.kind,
             job.name,
             job.state,
             f"{job.changed_at:%Y-%m-%d %H:%M:%S}",

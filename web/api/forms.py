@@ -19,6 +19,7 @@ def job_form(job: Job) -> wire.JobWire:
         kind=job.kind.value,
         name=job.name,
         state=job.state,
+        rebuild=job.rebuild,
         subject=job.subject,
         submission=job.submission,
         answered_by=job.answered_by,

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.control.planning import plan_of
 from farm.control.requests import find_job
-from farm.database import attempts, jobs, lookups, packages
+from farm.database import attempts, attestations, jobs, lookups, packages
 from farm.database.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import OfficeHere
 from web.pages.job_lines import JobLine, job_lines, time_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.control.desk import Desk
+    from farm.database.attestations import Difference
     from farm.database.lookups import TestName
     from farm.database.records import Attempt, Job, Package
     from farm.plan import Plan
@@ -105,7 +106,10 @@ def job_page(
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """Everything that is known of a job besides its log."""
+    """Everything that is known of a job besides its log.
+
+    Of a rebuild, `first` is a package that the first build of the plan put out, and `difference` how this one differs.
+    """
 
     line: JobLine
     attempts: Sequence[Attempt]
@@ -114,6 +118,8 @@ class JobView:
     subject: Package | None
     built: Sequence[Package]
     waits_for: tuple[str, ...]
+    first: Package | None = None
+    difference: Difference | None = None
 
 
 def _look(desk: Desk, job: Job) -> JobView:
@@ -123,16 +129,27 @@ def _look(desk: Desk, job: Job) -> JobView:
     if job.kind is JobKind.TEST and job.subject:
         test = lookups.tests_of_digests(session, [job.subject]).get(job.subject)
         subject = packages.package(session, test.subject) if test else None
+    recorded = packages.packages_of_plan(session, plan.digest) if plan else []
+    tries = attempts.attempts_of(session, job.id)
     has_built = plan is not None and job.state is JobState.SUCCEEDED
     return JobView(
         line=job_lines(session, [job], now=desk.now)[0],
-        attempts=attempts.attempts_of(session, job.id),
+        attempts=tries,
         plan=plan,
         test=test,
         subject=subject,
-        built=packages.packages_of_plan(session, plan.digest) if plan and has_built else (),
+        built=recorded if has_built else (),
         waits_for=jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
+        first=recorded[0] if job.rebuild and recorded else None,
+        difference=_difference(desk, plan, tries) if job.rebuild and plan else None,
     )
+
+
+def _difference(desk: Desk, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:
+    """Return what one of these attempts came to that the first build had not."""
+    numbers = {each.id for each in tries}
+    found = attestations.differences_of(desk.session, [plan.digest]).get(plan.digest, ())
+    return next((each for each in found if each.attempt_id in numbers), None)
 
 
 def _chosen(tries: Sequence[Attempt], number: int | None) -> Attempt | None:

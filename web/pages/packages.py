@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.control.planning import plan_of
-from farm.database import attempts, lookups, packages, recipes, releases
+from farm.database import attempts, attestations, lookups, packages, recipes, releases
 from farm.names import Digest, InvalidDigestError
 from farm.package import Descriptor
 from farm.recipe.errors import RecipeError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from farm.blobs.store import BlobStore
     from farm.control.desk import Desk
+    from farm.database.attestations import Attestation, Difference
     from farm.database.lookups import Membership
     from farm.database.records import Attempt, Package
     from farm.database.releases import ReleaseRecord
@@ -113,6 +114,8 @@ class PackageView:
     descriptor: Descriptor
     plan: Plan
     attempt: Attempt | None
+    attestations: Sequence[Attestation]
+    differences: Sequence[Difference]
     sources: Sequence[SourceLine]
     toolchain: str
     builds: Sequence[Package]
@@ -149,6 +152,8 @@ def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView
         descriptor=Descriptor.from_json(desk.blobs.read(package.digest)),
         plan=plan,
         attempt=attempts.attempt(session, package.attempt_id),
+        attestations=attestations.attestations_of(session, [package.digest]).get(package.digest, ()),
+        differences=attestations.differences_of(session, [package.plan]).get(package.plan, ()),
         sources=_sources(desk, package, plan),
         toolchain=toolchains.get(plan.toolchain, ""),
         builds=packages.builds_of(session, package.name, limit=20),
