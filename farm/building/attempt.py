@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import TreeChangedError, UnfitTreeError
 from farm.building.constant_environment import OUTPUT, build_environment
+from farm.building.copying import CopyWatch
 from farm.building.errors import (
     BuildCancelledError,
     BuildFailedError,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from farm.engine.attempt_directory import AttemptDirectory
     from farm.engine.sandbox_spec import SandboxResult
     from farm.names import Digest
-    from farm.plan import BuildOrder, BuiltPackage
+    from farm.plan import BuildOrder, BuiltPackage, Consumption
 
 __all__ = ["build", "run_test"]
 
@@ -75,7 +76,7 @@ def build(
     most_bytes = order.limits.log_mb * MB * _RECORD_FACTOR
     with LogKeeper(workshop.store, log, most_bytes=most_bytes) as keeper:
         try:
-            packages = _carry_out(order, workshop, attempt, keeper, cancelled)
+            packages, consumed = _carry_out(order, workshop, attempt, keeper, cancelled)
         except BuildFailedError as error:
             keeper.say(f"{error.code}: {error.message.splitlines()[0]}")
             error.log = keeper.commit()
@@ -90,6 +91,7 @@ def build(
         finished=_now(),
         log=log_digest,
         runtime=_runtime(workshop),
+        consumed=consumed,
     )
     return BuildOutcome(packages, _sign(order, workshop, packages, run), log_digest)
 
@@ -100,12 +102,12 @@ def _carry_out(
     attempt: AttemptDirectory,
     keeper: LogKeeper,
     cancelled: Callable[[], bool],
-) -> tuple[BuiltPackage, ...]:
+) -> tuple[tuple[BuiltPackage, ...], tuple[Consumption, ...]]:
     plan, limits = order.plan, order.limits
     fetched = fetch_sources(order, workshop)
     for source, blob in zip(plan.sources, fetched, strict=True):
         keeper.say(f"source {source.file} {source.digest} from {blob.origin}")
-    root = build_root(order, workshop, attempt.subdirectory("root"))
+    root, offers = build_root(order, workshop, attempt.subdirectory("root"))
     volume = OutputVolume.mount(attempt.subdirectory("out"), limit_mb=limits.output_mb, owner=BUILD_USER)
     nonce = secrets.token_hex(16)
     driver = write_driver(attempt.subdirectory("driver"), plan.steps, nonce=nonce, workdir=SOURCE_DIRECTORY)
@@ -121,11 +123,13 @@ def _carry_out(
         variation=workshop.variation,
     )
     steps = StepLog([step.name for step in plan.steps], nonce=nonce, sink=keeper)
-    result = workshop.sandbox.run(spec, on_output=steps.feed, cancelled=lambda: keeper.full or cancelled())
+    with CopyWatch(offers) as watch:
+        result = workshop.sandbox.run(spec, on_output=steps.feed, cancelled=lambda: keeper.full or cancelled())
+        consumed = watch.end()
     steps.close()
     try:
         _judge(order, result, steps, keeper, volume)
-        return harvest(plan, volume.path, workshop.store, output_mb=limits.output_mb)
+        return harvest(plan, volume.path, workshop.store, output_mb=limits.output_mb), consumed
     except _UNUSABLE as error:
         raise UnusableOutputError(str(plan.name), error) from error
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from farm.building.copying import Offer, offer_of
 from farm.building.errors import InvalidOrderError
 from farm.compat import compose
-from farm.engine.environment import bind_packages, mount_links, render_links
+from farm.engine.environment import bind_packages, mount_alone, mount_links, render_links
 from farm.engine.sandbox_spec import Bind
 from farm.errors import FarmError, Place
 from farm.fileset import Manifest
@@ -51,8 +53,10 @@ def bind_sources(order: BuildOrder, fetched: Sequence[FetchedSource]) -> tuple[B
     return tuple(binds)
 
 
-def build_root(order: BuildOrder, workshop: Workshop, directory: Path) -> tuple[Bind, ...]:
+def build_root(order: BuildOrder, workshop: Workshop, directory: Path) -> tuple[tuple[Bind, ...], tuple[Offer, ...]]:
     """Put together the root of a build: toolchain, dependencies, links. Makes mounts below `directory`.
+
+    Returns its binds, and of each dependency what there is to copy, in the order of the plan.
 
     Raises `InvalidOrderError`, and what the stores and `compose` raise.
     """
@@ -62,7 +66,16 @@ def build_root(order: BuildOrder, workshop: Workshop, directory: Path) -> tuple[
     toolchain = workshop.toolchains(plan.toolchain)
     packages, described = _unpack(order.archives, workshop)
     composition = compose(described, toolchain.base, shadows=plan.shadows)
-    return (*mount_links(directory, composition.forest, toolchain.root), *bind_packages(packages))
+    manifests = {descriptor.store_path: manifest for descriptor, manifest in described}
+    offers = []
+    for each in plan.dependencies:
+        offer = offer_of(each, manifests[each.store], packages[each.store])
+        if offer.files:
+            packages[each.store] = mount_alone(directory / "alone" / each.store, packages[each.store])
+            offer = replace(offer, place=packages[each.store])
+        offers.append(offer)
+    binds = (*mount_links(directory, composition.forest, toolchain.root), *bind_packages(packages))
+    return binds, tuple(offers)
 
 
 def trial_root(closure: Sequence[DependencyArchive], workshop: Workshop, directory: Path) -> tuple[Bind, ...]:

@@ -58,6 +58,20 @@ def bind_packages(packages: Mapping[str, Path]) -> tuple[Bind, ...]:
     return tuple(Bind(path, f"/packages/{store}") for store, path in sorted(packages.items()))
 
 
+def mount_alone(directory: Path, package: Path) -> Path:
+    """Mount a package of the host's cache once more, read-only, and return where: nothing else on the host uses that.
+
+    What is opened there was opened through this mount, so that a watch on it hears of no other build. Makes mounts
+    below the empty `directory`, which its owner unmounts. Raises `MountError`, `OSError`.
+    """
+    nothing, target = directory / "nothing", directory / "package"
+    for path in (nothing, target):
+        path.mkdir(parents=True)
+    # Bound a second time it would be the same inodes. An overlay has its own; one of a single layer is refused.
+    mount_overlay(target, (nothing, package))
+    return target
+
+
 def _write(directory: Path, forest: Forest, files: Mapping[str, str]) -> None:
     for name in (*_TOPS, *forest.directories):
         (directory / name).mkdir(parents=True, exist_ok=True)

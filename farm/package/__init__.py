@@ -2,6 +2,7 @@
 
 from farm.names import HostNeeds, Plugin
 from farm.package.capabilities import Capabilities, derive_capabilities
+from farm.package.copyable import is_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf
@@ -42,6 +43,8 @@ __all__ = [
     "describe",
     "gather_facts",
     "interpreter_capability",
+    "is_header",
+    "is_static_code",
     "lay_out",
     "matches",
     "package_name",

@@ -1,5 +1,6 @@
 """Pinning of recipes to plans, the graph of what is built from what, and the orders that workers get. Pure."""
 
+from farm.plan.consumption import MOST_PATHS, ConsumedKind, Consumption, OpenedFiles
 from farm.plan.graph import (
     BuildGraph,
     DependencyCycleError,
@@ -24,12 +25,15 @@ from farm.plan.record import InvalidRecordError
 
 __all__ = [
     "FORMAT",
+    "MOST_PATHS",
     "PROTOCOL",
     "BlobRef",
     "BuildGraph",
     "BuildOrder",
     "BuildOutcome",
     "BuiltPackage",
+    "ConsumedKind",
+    "Consumption",
     "DependencyArchive",
     "DependencyCycleError",
     "DuplicatePackageError",
@@ -37,6 +41,7 @@ __all__ = [
     "InvalidRecordError",
     "MissingDependency",
     "MissingDependencyError",
+    "OpenedFiles",
     "Plan",
     "PlannedDependency",
     "PlannedSource",

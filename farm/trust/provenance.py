@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
-from farm.plan import Plan
+from farm.plan import Consumption, Plan
 from farm.trust.dsse import open_envelope
 
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from farm.names import Digest
     from farm.package import Descriptor
-    from farm.plan import SourceOrigin
+    from farm.plan import PlannedDependency, SourceOrigin
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:farm:build:1"
+_OPENED = "opened"
+"""The annotation of a dependency that says which of its files were opened that code can be copied from."""
 
 
 class ProvenanceError(FarmError):
@@ -41,7 +43,10 @@ class ProvenanceError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class BuildRun:
-    """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations."""
+    """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations.
+
+    `consumed` is what was opened of each dependency; of one that is not in it, nothing is said and so nothing known.
+    """
 
     builder: str
     attempt: str
@@ -49,6 +54,7 @@ class BuildRun:
     finished: str
     log: Digest
     runtime: Mapping[str, str]
+    consumed: tuple[Consumption, ...] = ()
 
 
 def build_statement(
@@ -78,7 +84,7 @@ def build_statement(
                 "buildType": BUILD_TYPE,
                 "externalParameters": {"package": str(plan.name), "recipe": {"digest": {"sha256": recipe.hex}}},
                 "internalParameters": {"plan": plan.to_dict()},
-                "resolvedDependencies": _dependencies(plan, origins),
+                "resolvedDependencies": _dependencies(plan, origins, run.consumed),
             },
             "runDetails": {
                 "builder": {"id": f"urn:farm:builder:{run.builder}", "version": dict(run.runtime)},
@@ -127,7 +133,32 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
     return plan
 
 
-def _dependencies(plan: Plan, origins: Sequence[SourceOrigin]) -> list[dict[str, Any]]:
+def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumption, ...]:
+    """Return what a build says it opened of each dependency of its plan, in the plan's order.
+
+    Of what it does not speak, nothing is known. Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed
+    key signed; whether it vouches for a package is another question (`verify_provenance`).
+    """
+    statement, _ = open_envelope(content, allowed)
+    try:
+        definition = statement["predicate"]["buildDefinition"]
+        plan = Plan.from_dict(definition["internalParameters"]["plan"])
+        said = {
+            (each.get("name"), each["digest"]["sha256"]): each.get("annotations", {}).get(_OPENED)
+            for each in definition["resolvedDependencies"]
+        }
+        return tuple(
+            Consumption.from_json_value(each.name, each.tree, said.get((_named(each), each.tree.hex)) or "unknown")
+            for each in plan.dependencies
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ProvenanceError("a build", f"its list of dependencies lacks {error}") from error
+    except FarmError as error:
+        raise ProvenanceError("a build", f"what it opened cannot be read: {error}") from error
+
+
+def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterable[Consumption]) -> list[dict[str, Any]]:
+    opened = {(each.library, each.tree): each.to_json_value() for each in consumed}
     by_digest = {origin.digest: origin for origin in origins}
     resolved: list[dict[str, Any]] = []
     for source in plan.sources:
@@ -139,7 +170,13 @@ def _dependencies(plan: Plan, origins: Sequence[SourceOrigin]) -> list[dict[str,
             entry["annotations"] = {"from-toolchain": origin.debian_package}
         resolved.append(entry)
     resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
-    resolved.extend(
-        {"name": f"{each.name} {each.version}", "digest": {"sha256": each.tree.hex}} for each in plan.dependencies
-    )
+    for each in plan.dependencies:
+        entry = {"name": _named(each), "digest": {"sha256": each.tree.hex}}
+        if (each.name, each.tree) in opened:
+            entry["annotations"] = {_OPENED: opened[each.name, each.tree]}
+        resolved.append(entry)
     return resolved
+
+
+def _named(dependency: PlannedDependency) -> str:
+    return f"{dependency.name} {dependency.version}"

@@ -1,0 +1,15 @@
+"""Which files of a package another build can copy code out of, by their paths: static libraries, objects, headers."""
+
+from __future__ import annotations
+
+_STATIC = (".a", ".o")
+
+
+def is_static_code(path: str) -> bool:
+    """Say whether a package path is of machine code that a linker copies into what it makes."""
+    return path.startswith("lib/") and path.endswith(_STATIC)
+
+
+def is_header(path: str) -> bool:
+    """Say whether a package path is of text that a compiler copies into what it makes."""
+    return path.startswith("include/")

@@ -1,0 +1,69 @@
+"""What a signed provenance says of the code that a build may have copied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farm.names import Digest
+from farm.plan import Consumption, OpenedFiles
+from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.keys import create_key
+from farm.trust.provenance import BuildRun, ProvenanceError, build_statement, read_consumed
+from tests.plan.values import dependency, planned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from securesystemslib.signer import CryptoSigner
+
+DEPENDENCIES = (dependency("oniguruma"), dependency("zlib"))
+ONIGURUMA, ZLIB = (
+    Consumption(each.name, each.tree, static=OpenedFiles.of(static))
+    for each, static in zip(DEPENDENCIES, ([], ["lib/libz.a"]), strict=True)
+)
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> CryptoSigner:
+    return create_key(tmp_path / "worker.pem")
+
+
+def statement(signer: CryptoSigner, *consumed: Consumption) -> dict[str, Any]:
+    plan = planned(dependencies=DEPENDENCIES)
+    run = BuildRun(signer.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {}, consumed)
+    return build_statement(plan, Digest.of(b"recipe"), (), (), run)
+
+
+def read(signer: CryptoSigner, said: dict[str, Any]) -> tuple[Consumption, ...]:
+    return read_consumed(sign_statement(said, signer), {signer.public_key.keyid: signer.public_key})
+
+
+def test_what_was_opened_of_each_dependency_is_read_back(signer: CryptoSigner) -> None:
+    assert read(signer, statement(signer, ZLIB, ONIGURUMA)) == (ONIGURUMA, ZLIB)
+
+
+def test_of_a_dependency_that_is_not_spoken_of_nothing_is_known(signer: CryptoSigner) -> None:
+    assert read(signer, statement(signer, ZLIB)) == (replace(ONIGURUMA, is_known=False), ZLIB)
+
+
+def test_what_is_said_of_another_tree_is_not_taken_for_this_one(signer: CryptoSigner) -> None:
+    said = statement(signer, ZLIB, ONIGURUMA)
+    said["predicate"]["buildDefinition"]["resolvedDependencies"][-1]["digest"]["sha256"] = "0" * 64
+    assert read(signer, said) == (ONIGURUMA, Consumption(ZLIB.library, ZLIB.tree, is_known=False))
+
+
+@pytest.mark.parametrize("annotation", [["lib/libz.a"], {"static": 1}, "all"])
+def test_what_cannot_be_read_is_refused(signer: CryptoSigner, annotation: Any) -> None:
+    said = statement(signer, ZLIB, ONIGURUMA)
+    said["predicate"]["buildDefinition"]["resolvedDependencies"][-1]["annotations"]["opened"] = annotation
+    with pytest.raises(ProvenanceError):
+        read(signer, said)
+
+
+def test_what_another_key_signed_is_not_read(signer: CryptoSigner, tmp_path: Path) -> None:
+    other = create_key(tmp_path / "other.pem").public_key
+    with pytest.raises(InvalidEnvelopeError):
+        read_consumed(sign_statement(statement(signer, ZLIB), signer), {other.keyid: other})
