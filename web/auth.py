@@ -59,16 +59,16 @@ class WorkerCall:
         return Holder(self.worker, attempt_id, self.signed.lease)
 
 
-def require(role: Role) -> Callable[[Request, OfficeHere], Token]:
-    """Return a dependency that lets only tokens with this role pass."""
+def require(*roles: Role) -> Callable[[Request, OfficeHere], Token]:
+    """Return a dependency that lets only tokens with one of these roles pass."""
 
     def check(request: Request, office: OfficeHere) -> Token:
         actor = ""
         try:
             token = _token(request, office)
             actor = f"token:{token.name}"
-            if not token.role.allows(role):
-                raise ForbiddenError(f"this needs the role {role}, and the token has {token.role}")
+            if not any(token.role.allows(role) for role in roles):
+                raise ForbiddenError(f"this needs the role {' or '.join(roles)}, and the token has {token.role}")
         except FarmError as error:
             refuse(request, office, actor=actor, error=error)
             raise
@@ -123,6 +123,11 @@ def refuse(request: Request, office: Office, *, actor: str, error: FarmError) ->
     address = request.client.host if request.client else ""
     refused = Refused(actor, address, request.method, request.url.path, error.code, error.message)
     write_down(office, request.app.state.refusals, refused)
+
+
+def actor_of(request: Request, token: Token) -> access.Actor:
+    """Return the holder of a token as the audit trail names him."""
+    return access.Actor(f"token:{token.name}", request.client.host if request.client else "")
 
 
 def note(request: Request, office: Office, *, actor: str, subject: str, trace: str = "") -> None:

@@ -13,6 +13,7 @@ from farm.api.log_lines import InvalidLogError
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import ErrorWire, ProblemWire
 from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
+from farm.control.channel_checks import AlreadyError, UnknownChannelError
 from farm.control.leases import LeaseLostError
 from farm.control.log_store import LogOffsetError, LogPlaceError, LogTooLongError
 from farm.control.requests import JobStateError, UnknownJobError
@@ -62,9 +63,11 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (UnsignedRequestError, 401),
     (ForbiddenError, 403),
     (NotFoundError, 404),
+    (UnknownChannelError, 404),
     (UnknownJobError, 404),
     (MissingBlobError, 404),
     (BodyTooSlowError, 408),
+    (AlreadyError, 409),
     (LeaseLostError, 409),
     (JobStateError, 409),
     (LogOffsetError, 409),

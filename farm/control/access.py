@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.control.leases import digest_of
@@ -66,6 +67,19 @@ def enrol(desk: Desk, *, name: str, public_key: str, builds: bool, tests: bool, 
     return worker
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, from where: `token:alice`, and the address that the request came from."""
+
+    name: str
+    address: str = ""
+
+
+def audit(desk: Desk, actor: Actor, action: str, subject: str, detail: str = "") -> None:
+    """Write down, in the transaction in which it happens, that somebody did something."""
+    _add(desk, actor=actor.name, action=action, subject=subject, allowed=True, detail=detail, address=actor.address)
+
+
 def record(
     office: Office,
     *,
@@ -79,16 +93,37 @@ def record(
 ) -> None:
     """Write a line of the audit trail, in a transaction of its own: a refusal has no other."""
     with office.writing() as desk:
-        identities.add_audit(
-            desk.session,
-            AuditEvent(
-                at=desk.now,
-                actor=kept(actor, longest=200),
-                action=kept(action, longest=200),
-                subject=kept(subject, longest=500),
-                allowed=allowed,
-                detail=kept(detail, longest=_LONGEST_DETAIL),
-                address=address,
-                trace=trace,
-            ),
+        _add(
+            desk,
+            actor=actor,
+            action=action,
+            subject=subject,
+            allowed=allowed,
+            detail=detail,
+            address=address,
+            trace=trace,
         )
+
+
+def _add(
+    desk: Desk,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    allowed: bool,
+    detail: str,
+    address: str,
+    trace: str = "",
+) -> None:
+    event = AuditEvent(
+        at=desk.now,
+        actor=kept(actor, longest=200),
+        action=kept(action, longest=200),
+        subject=kept(subject, longest=500),
+        allowed=allowed,
+        detail=kept(detail, longest=_LONGEST_DETAIL),
+        address=address,
+        trace=trace,
+    )
+    identities.add_audit(desk.session, event)

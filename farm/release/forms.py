@@ -1,4 +1,4 @@
-"""Releases, runs of sets, excuses and orders as JSON values, as the API and `--json` tell them."""
+"""Releases, runs of sets, excuses and what curators decided as JSON values, as the API and `--json` tell them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ if TYPE_CHECKING:
 
     from farm.database.candidates import SetRun
     from farm.database.excuses import KeptExcuse
+    from farm.database.holds import Hold
     from farm.database.orders import Order
     from farm.database.records import Package
-    from farm.database.releases import ReleaseRecord
+    from farm.database.releases import Freeze, ReleaseRecord
+    from farm.database.reports import Report
 
 
 def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
@@ -74,6 +76,39 @@ def order_to_dict(order: Order) -> dict[str, Any]:
         "candidate": order.candidate_id,
         "done-at": time_text(order.done_at),
         "outcome": order.outcome,
+    }
+
+
+def freeze_to_dict(freeze: Freeze) -> dict[str, Any]:
+    """Return a freeze."""
+    return {"why": freeze.why, "by": freeze.by, "at": time_text(freeze.at), "until": time_text(freeze.until)}
+
+
+def hold_to_dict(hold: Hold) -> dict[str, Any]:
+    """Return a hold of a curator."""
+    return {
+        "channel": hold.channel,
+        "package": hold.package,
+        "why": hold.reason,
+        "by": hold.held_by,
+        "at": time_text(hold.at),
+        "until": time_text(hold.until),
+    }
+
+
+def report_to_dict(report: Report) -> dict[str, Any]:
+    """Return a report of trouble."""
+    return {
+        "id": report.id,
+        "channel": report.channel,
+        "package": report.name,
+        "version": report.version,
+        "descriptor": report.package,
+        "why": report.reason,
+        "by": report.reported_by,
+        "at": time_text(report.at),
+        "resolved-at": time_text(report.resolved_at),
+        "resolved-by": report.resolved_by,
     }
 
 

@@ -6,9 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.database import candidates, excuses, jobs, lookups, orders, packages, recipes, releases
+from farm.database import candidates, excuses, holds, jobs, lookups, orders, packages, recipes, releases
 from farm.database.states import JobKind, JobState
-from farm.release.forms import excuse_to_dict, order_to_dict, release_to_dict, run_to_dict, time_text
+from farm.release.forms import (
+    excuse_to_dict,
+    freeze_to_dict,
+    hold_to_dict,
+    order_to_dict,
+    release_to_dict,
+    run_to_dict,
+    time_text,
+)
 from farm.release.set_changes import with_packages
 
 if TYPE_CHECKING:
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 
     from farm.database.candidates import Candidate, GateResult, SetRun
     from farm.database.excuses import KeptExcuse
+    from farm.database.holds import Hold
     from farm.database.orders import Order
     from farm.database.releases import Freeze, ReleaseRecord
 
@@ -58,13 +67,15 @@ class CandidateStatus:
 class ChannelStatus:
     """How a channel stands. `settled`: everything that is built has been released or refused, and no build runs.
 
-    `latest` is the newest candidate, `standing` what is held back now, `orders` those that are not done.
+    `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
+    `orders` those that are not done.
     """
 
     channel: str
     newest: ReleaseRecord | None
     latest: CandidateStatus | None
     frozen: Freeze | None
+    held: tuple[Hold, ...]
     standing: tuple[KeptExcuse, ...]
     orders: tuple[Order, ...]
     settled: bool
@@ -76,6 +87,7 @@ class ChannelStatus:
             "newest": release_to_dict(self.newest) if self.newest else None,
             "candidate": self.latest.to_dict() if self.latest else None,
             "frozen": freeze_to_dict(self.frozen) if self.frozen else None,
+            "held": [hold_to_dict(each) for each in self.held],
             "excuses": [excuse_to_dict(each) for each in self.standing],
             "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
@@ -100,6 +112,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         newest=newest,
         latest=candidate_status(session, candidate) if candidate else None,
         frozen=releases.frozen(session, channel, now=now),
+        held=tuple(holds.open_holds(session, channel, now=now)),
         standing=standing,
         orders=waiting,
         settled=settled,
@@ -129,14 +142,15 @@ def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
     }
 
 
+def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
+    """Return the excuses that stand on a channel as JSON values; with `cleared` the newest ones, standing or not."""
+    found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)
+    return {"channel": channel, "excuses": [excuse_to_dict(each) for each in found]}
+
+
 def has_unfinished_builds(session: Session) -> bool:
     """Say whether any build may still put something out by itself (a blocked one waits for a person)."""
     return jobs.any_in_state(session, JobKind.BUILD, UNFINISHED)
-
-
-def freeze_to_dict(order: Freeze) -> dict[str, Any]:
-    """Return a freeze as JSON values."""
-    return {"why": order.why, "by": order.by, "at": time_text(order.at), "until": time_text(order.until)}
 
 
 def detail_of(result: GateResult) -> dict[str, Any]:

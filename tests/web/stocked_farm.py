@@ -20,7 +20,7 @@ from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from tests.control.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from farm.control.leases import Lease
@@ -148,8 +148,11 @@ class StockedFarm:
     def fail(self, lease: Lease, message: str) -> None:
         fail(self.small.office, self.small.holder(lease), code="build-failed", message=message)
 
-    def channel(self, name: str, gates: Sequence[str] = ("proof", "tests"), *, origin: str = "") -> None:
-        policy = {"from": origin, "gates": [{"gate": gate} for gate in gates], "name": name, "rebuild": "always"}
+    def channel(
+        self, name: str, gates: Sequence[str | Mapping[str, object]] = ("proof", "tests"), *, origin: str = ""
+    ) -> None:
+        spelt = [{"gate": gate} if isinstance(gate, str) else gate for gate in gates]
+        policy = {"from": origin, "gates": spelt, "name": name, "rebuild": "static-consumers"}
         with self.small.office.writing() as desk:
             releases.ensure_channel(desk.session, name, canonical_json(policy).decode())
 

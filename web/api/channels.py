@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from farm.api.wire import Number
+from farm.control.channel_checks import policy_of
 from farm.database import candidates, releases
 from farm.release.forms import release_to_dict
-from farm.release.status import candidate_status, channel_status
+from farm.release.set_changes import between
+from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel
 from web.auth import OfficeHere
 from web.problems import NotFoundError
-
-if TYPE_CHECKING:
-    from farm.control.desk import Desk
 
 router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 
@@ -32,7 +31,7 @@ def channels(office: OfficeHere) -> dict[str, Any]:
 def channel(office: OfficeHere, name: str) -> dict[str, Any]:
     """Return how a channel stands: its newest release, its newest candidate, and whether all is decided."""
     with office.reading() as desk:
-        _check_known(desk, name)
+        policy_of(desk, name)
         return channel_status(desk.session, name, now=desk.now).to_dict()
 
 
@@ -42,7 +41,7 @@ def release_page(
 ) -> dict[str, Any]:
     """Return releases of a channel, newest first."""
     with office.reading() as desk:
-        _check_known(desk, name)
+        policy_of(desk, name)
         found = releases.releases(desk.session, name, before=before, limit=limit)
     following = found[-1].number if len(found) == limit else None
     return {"releases": [release_to_dict(each) for each in found], "next-before": following}
@@ -69,12 +68,38 @@ def candidate_page(
 ) -> dict[str, Any]:
     """Return candidates of a channel, newest first, with what the gates said and why packages were held back."""
     with office.reading() as desk:
-        _check_known(desk, name)
+        policy_of(desk, name)
         found = candidates.candidates(desk.session, name, before=before, limit=limit)
         shown = [candidate_status(desk.session, each).to_dict() for each in found]
     return {"candidates": shown, "next-before": found[-1].id if len(found) == limit else None}
 
 
-def _check_known(desk: Desk, name: str) -> None:
-    if name not in releases.channels(desk.session):
-        raise NotFoundError(f"there is no channel {name[:100]!r}")
+@router.get("/{name}/candidates/{number}")
+def candidate(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
+    """Return one candidate: also what it changes, atom by atom, and all that its gates said."""
+    with office.reading() as desk:
+        found = candidates.candidate(desk.session, number)
+        if found is None or found.channel != name:
+            raise NotFoundError(f"channel {name[:100]!r} has no candidate {number}")
+        return candidate_detail(desk.session, found)
+
+
+@router.get("/{name}/releases/{number}/changes")
+def changes(office: OfficeHere, name: str, number: Number, against: Number) -> dict[str, Any]:
+    """Return what differs between release `against` and release `number` of a channel, by package."""
+    with office.reading() as desk:
+        for each in (against, number):
+            if releases.release(desk.session, name, each) is None:
+                raise NotFoundError(f"channel {name[:100]!r} has no release {each}")
+        found = between(desk.session, name, against, number)
+    return {"channel": name, "from": against, "to": number, "changes": [each.to_dict() for each in found.shown]}
+
+
+@router.get("/{name}/excuses")
+def excuse_page(
+    office: OfficeHere, name: str, *, cleared: bool = False, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> dict[str, Any]:
+    """Return the excuses that stand on a channel; with `cleared` also those that were cleared, newest first."""
+    with office.reading() as desk:
+        policy_of(desk, name)
+        return excuses_of_channel(desk.session, name, cleared=cleared, limit=limit)

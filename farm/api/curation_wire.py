@@ -1,0 +1,73 @@
+"""The JSON by which curators decide about channels, as pydantic models."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (pydantic reads the annotations at run time)
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from farm.api.wire import Number, Wire
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Why = Annotated[str, StringConstraints(max_length=2000)]
+MOST_PACKAGES = 1000
+MOST_ENVELOPES = 1000
+
+
+class FreezeRequest(Wire):
+    """A curator lets a channel publish nothing, until a time or until it is thawed."""
+
+    why: Why
+    until: datetime | None = None
+
+
+class HoldRequest(Wire):
+    """A curator keeps a package where it is, until a time or until the hold is lifted."""
+
+    package: Name
+    why: Why
+    until: datetime | None = None
+
+
+class ReportRequest(Wire):
+    """Somebody reports trouble with a package."""
+
+    package: Name
+    why: Why
+
+
+class ApprovalsRequest(Wire):
+    """DSSE envelopes (JSON) with approvals, each signed by a curator; all are taken or none."""
+
+    envelopes: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_ENVELOPES)
+
+
+class PromoteRequest(Wire):
+    """A curator wants what the newest release of another channel holds, or some packages of it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    kind: Literal["promote"] = "promote"
+    origin: Name = Field(alias="from")
+    packages: tuple[Name, ...] = Field(default=(), max_length=MOST_PACKAGES)
+    why: Why = ""
+
+
+class RollbackRequest(Wire):
+    """A curator wants a new release with the packages of an older one."""
+
+    kind: Literal["rollback"] = "rollback"
+    number: Number
+    why: Why
+
+
+class RetryRequest(Wire):
+    """A curator wants what is held back, or some packages of it, looked at again."""
+
+    kind: Literal["retry"] = "retry"
+    packages: tuple[Name, ...] = Field(default=(), max_length=MOST_PACKAGES)
+    why: Why = ""
+
+
+OrderRequest = Annotated[PromoteRequest | RollbackRequest | RetryRequest, Field(discriminator="kind")]

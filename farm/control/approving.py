@@ -1,0 +1,101 @@
+"""Approvals of curators: what waits for one on a channel, and the signed statements that are taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.control.access import audit
+from farm.control.channel_checks import CurationError, NotInQuestionError, policy_of
+from farm.database import approvals, candidates, excuses, lookups, packages, releases
+from farm.database.approvals import Approval
+from farm.trust.approval import read_approval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.control.access import Actor
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.names import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the policy of a channel asks for: so many of a group, with their keys by name."""
+
+    group: str
+    count: int
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InQuestion:
+    """A package that wants into a channel and who has approved it, by name; `enough` when no more are needed."""
+
+    package: Package
+    approved_by: tuple[str, ...]
+    enough: bool
+
+
+def asked(desk: Desk, channel: str) -> Asked:
+    """Return what approvals a channel asks for. Raises `CurationError` when it asks for none."""
+    for gate in policy_of(desk, channel).get("gates", []):
+        if gate["gate"] == "approvals":
+            return Asked(gate["of"], gate["count"], desk.world.curators.get(gate["of"], {}))
+    raise CurationError(f"{channel} asks for no approvals", remedy="Its policy has no gate `approvals`.")
+
+
+def in_question(desk: Desk, channel: str) -> list[InQuestion]:
+    """Return the packages that want into a channel, by name, and who has approved them."""
+    wanted = asked(desk, channel)
+    arriving = _arriving(desk, channel)
+    found = lookups.packages_by_digest(desk.session, arriving)
+    given = approvals.approvals_of(desk.session, channel, arriving)
+    listed = []
+    for package in sorted(found.values(), key=lambda each: (each.name, each.built_at)):
+        # Only people who are in the group now count.
+        names = tuple(each.curator for each in given.get(package.digest, ()) if each.curator in wanted.keys)
+        listed.append(InQuestion(package, names, len(names) >= wanted.count))
+    return listed
+
+
+def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) -> list[Approval]:
+    """Take signed approvals: all of them or none. Raises `ApprovalError`, `InvalidEnvelopeError`, `CurationError`."""
+    wanted = asked(desk, channel)
+    if not wanted.keys:
+        raise CurationError(
+            f"nobody is in the group {wanted.group}, which {channel} asks", remedy="Name its people in curators.yaml."
+        )
+    arriving = _arriving(desk, channel)
+    taken = []
+    for envelope in envelopes:
+        said = read_approval(envelope, wanted.keys)
+        if said.channel != channel:
+            raise NotInQuestionError(f"{said.curator} signed for {said.channel[:100]}, not for {channel}")
+        if said.package not in arriving:
+            raise NotInQuestionError(f"{said.label[:200]} ({said.package}) does not want into {channel}")
+        approval = Approval(
+            channel=channel, package=said.package, curator=said.curator, envelope=envelope.decode(), at=desk.now
+        )
+        approvals.add_approval(desk.session, approval)
+        audit(desk, actor, "approve", f"{said.label} on {channel}", f"signed by {said.curator}; {said.package}")
+        taken.append(approval)
+    return taken
+
+
+def _arriving(desk: Desk, channel: str) -> set[Digest]:
+    """Return the packages that want into a channel: offered by its source, at its gates, or held back from it."""
+    session = desk.session
+    newest = releases.newest_release(session, channel)
+    here = set(releases.release_set(session, channel, newest.number).values()) if newest else set()
+    if origin := policy_of(desk, channel).get("from"):
+        offering = releases.newest_release(session, origin)
+        offered = set(releases.release_set(session, origin, offering.number).values()) if offering else set()
+    else:
+        offered = set(packages.current_digests(session))
+    candidate = candidates.open_candidate(session, channel)
+    changes = candidates.changes_of(session, candidate.id) if candidate else []
+    at_the_gates = {each.after for each in changes if each.after is not None}
+    held = {each.excuse.digest for each in excuses.standing(session, channel) if each.excuse.digest is not None}
+    return (offered | at_the_gates | held) - here

@@ -1,0 +1,92 @@
+"""What has to be true before somebody decides about a channel: it exists, a reason is given, times lie ahead."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from farm.control.wording import kept
+from farm.database import lookups, releases
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from farm.control.desk import Desk
+    from farm.database.releases import ReleaseRecord
+
+LONGEST_REASON = 2000
+
+
+class CurationError(FarmError):
+    """What a curator asks for cannot be."""
+
+    code = "curation"
+
+
+class UnknownChannelError(CurationError):
+    """There is no channel of this name."""
+
+    code = "unknown-channel"
+
+
+class NotInQuestionError(CurationError):
+    """A package has no part in what is asked."""
+
+    code = "not-in-question"
+
+
+class AlreadyError(CurationError):
+    """It is so already."""
+
+    code = "already"
+
+
+def policy_of(desk: Desk, channel: str) -> dict[str, Any]:
+    """Return the policy in force on a channel as plain values. Raises `UnknownChannelError`."""
+    text = lookups.channel_policy(desk.session, channel)
+    if text is None:
+        known = releases.channels(desk.session)
+        raise UnknownChannelError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known))
+    policy: dict[str, Any] = json.loads(text) if text else {}
+    return policy
+
+
+def newest_of(desk: Desk, channel: str) -> ReleaseRecord:
+    """Return the newest release of a channel. Raises `CurationError` when there is none."""
+    newest = releases.newest_release(desk.session, channel)
+    if newest is None:
+        raise CurationError(f"{channel} has no release yet")
+    return newest
+
+
+def reason_of(text: str) -> str:
+    """Return a reason as it is kept. Raises `CurationError` when there is none."""
+    reason = kept(text.strip(), longest=LONGEST_REASON)
+    if not reason:
+        raise CurationError("no reason is given", remedy="Say why with --why: others will read it.")
+    return reason
+
+
+def ahead(desk: Desk, until: datetime | None) -> datetime | None:
+    """Return a time that lies ahead, or none. Raises `CurationError`."""
+    if until is None:
+        return None
+    if until.tzinfo is None:
+        raise CurationError(f"{until.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
+    if until <= desk.now:
+        raise CurationError(f"{until:%Y-%m-%d %H:%M} {until.tzname()} is over", remedy="Name a time that lies ahead.")
+    return until
+
+
+def neighbours(name: str, known: Iterable[str]) -> str:
+    """Return what to do about a name that nothing has: the nearest ones, or all when there are few."""
+    names = sorted(known)
+    near = get_close_matches(name[:100], names, n=3)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    if names and len(names) <= 10:
+        return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
+    return ""

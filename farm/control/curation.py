@@ -1,0 +1,115 @@
+"""What curators decide about a channel: freeze it, hold a package, report trouble. Each act with its audit row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.control.access import audit
+from farm.control.channel_checks import (
+    AlreadyError,
+    CurationError,
+    NotInQuestionError,
+    ahead,
+    neighbours,
+    newest_of,
+    policy_of,
+    reason_of,
+)
+from farm.database import candidates, holds, recipes, releases, reports
+from farm.database.releases import Freeze
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.control.access import Actor
+    from farm.control.desk import Desk
+    from farm.database.holds import Hold
+    from farm.database.reports import Report
+
+
+def freeze(desk: Desk, actor: Actor, channel: str, *, why: str, until: datetime | None = None) -> Freeze:
+    """Let a channel publish nothing, until a time or until it is thawed. The newest reason and time count."""
+    policy_of(desk, channel)
+    order = Freeze(desk.now, reason_of(why), actor.name, ahead(desk, until))
+    releases.freeze(desk.session, channel, order)
+    audit(desk, actor, "freeze", f"channel {channel}", _told(order.why, until))
+    return order
+
+
+def thaw(desk: Desk, actor: Actor, channel: str) -> None:
+    """Let a frozen channel go on. Raises `AlreadyError` when it is not frozen."""
+    policy_of(desk, channel)
+    if releases.frozen(desk.session, channel, now=desk.now) is None:
+        raise AlreadyError(f"{channel} is not frozen")
+    releases.freeze(desk.session, channel, None)
+    audit(desk, actor, "thaw", f"channel {channel}")
+
+
+def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, until: datetime | None = None) -> Hold:
+    """Keep a package where it is in a channel, until a time or until it is lifted."""
+    policy_of(desk, channel)
+    _check_known(desk, channel, package)
+    reason = reason_of(why)
+    held = holds.add_hold(
+        desk.session, channel, package, reason=reason, held_by=actor.name, now=desk.now, until=ahead(desk, until)
+    )
+    audit(desk, actor, "hold", f"{package} on {channel}", _told(reason, until))
+    return held
+
+
+def lift(desk: Desk, actor: Actor, channel: str, package: str) -> None:
+    """Let a held package go on. Raises `NotInQuestionError` when nobody holds it."""
+    policy_of(desk, channel)
+    if not holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now):
+        held = [each.package for each in holds.open_holds(desk.session, channel, now=desk.now)]
+        raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
+    audit(desk, actor, "lift", f"{package} on {channel}")
+
+
+def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) -> Report:
+    """Write down trouble with a package of a channel's newest release: it goes no further while that is open."""
+    policy_of(desk, channel)
+    newest = newest_of(desk, channel)
+    found = releases.members_named(desk.session, channel, newest.number, [package])
+    if package not in found:
+        members = releases.release_set(desk.session, channel, newest.number)
+        raise NotInQuestionError(
+            f"{channel} release {newest.number} holds no package {package[:100]!r}", remedy=neighbours(package, members)
+        )
+    reason = reason_of(why)
+    made = reports.add_report(
+        desk.session, channel, found[package], reason=reason, reported_by=actor.name, now=desk.now
+    )
+    audit(desk, actor, "report", f"{package} {made.version} on {channel}", reason)
+    return made
+
+
+def resolve(desk: Desk, actor: Actor, report_id: int) -> Report:
+    """Close a report. Raises `CurationError` when there is none, `AlreadyError` when it is closed."""
+    known = reports.report(desk.session, report_id)
+    if known is None:
+        raise CurationError(f"there is no report {report_id}", remedy="See `farm report CHANNEL`.")
+    if not reports.resolve_report(desk.session, report_id, resolved_by=actor.name, now=desk.now):
+        raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}")
+    audit(desk, actor, "resolve", f"report {report_id}: {known.name} {known.version} on {known.channel}")
+    resolved = reports.report(desk.session, report_id)
+    assert resolved is not None  # noqa: S101  (it was there a moment ago)
+    return resolved
+
+
+def _check_known(desk: Desk, channel: str, package: str) -> None:
+    """Raise `NotInQuestionError` unless a recipe makes this package, or the channel or its candidate holds it."""
+    if recipes.recipes_of(desk.session, [package]):
+        return
+    newest = releases.newest_release(desk.session, channel)
+    if newest and releases.members_named(desk.session, channel, newest.number, [package]):
+        return
+    candidate = candidates.open_candidate(desk.session, channel)
+    if candidate and any(each.name == package for each in candidates.changes_of(desk.session, candidate.id)):
+        return
+    known = recipes.all_packages(desk.session)
+    raise NotInQuestionError(f"no recipe makes a package {package[:100]!r}", remedy=neighbours(package, known))
+
+
+def _told(reason: str, until: datetime | None) -> str:
+    return f"{reason} (until {until.isoformat()})" if until else reason

@@ -1,0 +1,107 @@
+"""What curators order the pipeline of a channel to do: promote, go back, look again. Each order with its audit row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farm.control.access import audit
+from farm.control.channel_checks import (
+    AlreadyError,
+    CurationError,
+    NotInQuestionError,
+    neighbours,
+    newest_of,
+    policy_of,
+    reason_of,
+)
+from farm.control.wording import kept
+from farm.database import excuses, orders, releases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.control.access import Actor
+    from farm.control.desk import Desk
+    from farm.database.orders import Order, OrderKind
+
+
+def promote(
+    desk: Desk, actor: Actor, channel: str, *, origin: str, packages: Sequence[str] = (), why: str = ""
+) -> Order:
+    """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
+    policy = policy_of(desk, channel)
+    policy_of(desk, origin)
+    source = policy.get("from", "")
+    if source != origin:
+        takes = f"packages from {source}" if source else "fresh builds"
+        other = f"Promote from {source}." if source else f"Write `from: {origin}` into {channel}.yaml."
+        raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
+    newest = newest_of(desk, origin)
+    names = sorted(set(packages))
+    offered = releases.release_set(desk.session, origin, newest.number)
+    for name in names:
+        if name not in offered:
+            raise NotInQuestionError(
+                f"{origin} release {newest.number} holds no package {name[:100]!r}", remedy=neighbours(name, offered)
+            )
+    target = releases.newest_release(desk.session, channel)
+    there = releases.release_set(desk.session, channel, target.number) if target else {}
+    same = all(there.get(name) == offered[name] for name in names) if names else there == offered
+    if target and same:
+        what, older = ", ".join(names) or "everything", f"{origin} release {newest.number}"
+        raise AlreadyError(f"{channel} release {target.number} holds {what} of {older} already")
+    detail = {"from": origin, "number": newest.number, "packages": names}
+    return _order(desk, actor, channel, kind="promote", detail=detail, reason=kept(why.strip()))
+
+
+def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:
+    """Order a new release of a channel with the packages of an older one."""
+    policy_of(desk, channel)
+    newest = newest_of(desk, channel)
+    reason = reason_of(why)
+    if number == newest.number:
+        raise AlreadyError(f"release {number} is the newest of {channel}", remedy="Name an earlier one.")
+    old = releases.release(desk.session, channel, number)
+    if old is None or old.published_at is None:
+        raise CurationError(
+            f"{channel} has no release {number}" if old is None else f"{channel} release {number} is not signed yet",
+            remedy=f"See `farm release list {channel}`.",
+        )
+    if not releases.release_difference(desk.session, channel, number, newest.number):
+        raise AlreadyError(f"release {newest.number}, the newest of {channel}, holds what release {number} does")
+    return _order(desk, actor, channel, kind="rollback", detail={"number": number}, reason=reason)
+
+
+def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (), why: str = "") -> Order:
+    """Order what is held back on a channel, or some packages of it, to its gates again: failed tests run anew."""
+    policy_of(desk, channel)
+    held = {each.excuse.package for each in excuses.standing(desk.session, channel)}
+    if not held:
+        raise NotInQuestionError(f"nothing is held back on {channel}")
+    names = sorted(set(packages))
+    for name in names:
+        if name not in held:
+            raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=neighbours(name, held))
+    return _order(desk, actor, channel, kind="retry", detail={"packages": names}, reason=kept(why.strip()))
+
+
+def describe_order(order: Order) -> str:
+    """Return what an order wants, in a few words: `promote jq from edge release 12`."""
+    names: Iterable[str] = order.detail.get("packages", ())
+    if order.kind == "rollback":
+        return f"go back to release {order.detail['number']}"
+    what = ", ".join(names) or "everything"
+    if order.kind == "promote":
+        return f"promote {what} from {order.detail['from']} release {order.detail['number']}"
+    return f"look again at {what} that is held back" if not order.detail.get("packages") else f"look again at {what}"
+
+
+def _order(desk: Desk, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str) -> Order:
+    for waiting in orders.open_orders(desk.session, channel):
+        if waiting.kind == kind and dict(waiting.detail) == detail:
+            raise AlreadyError(f"order {waiting.id} of {waiting.ordered_by} asks for the same and is not done yet")
+    order = orders.add_order(
+        desk.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=desk.now
+    )
+    audit(desk, actor, kind, f"channel {channel}, order {order.id}", f"{describe_order(order)}: {reason}".rstrip(": "))
+    return order

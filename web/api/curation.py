@@ -1,0 +1,154 @@
+"""Routes by which curators decide about channels: freeze, hold, approve, report, and order the pipeline."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from farm.api.curation_wire import (
+    ApprovalsRequest,
+    FreezeRequest,
+    HoldRequest,
+    OrderRequest,
+    PromoteRequest,
+    ReportRequest,
+    RollbackRequest,
+)
+from farm.api.wire import Number
+from farm.control import approving, curation, ordering
+from farm.control.channel_checks import policy_of
+from farm.database import holds, orders, reports
+from farm.database.records import Token
+from farm.database.states import Role
+from farm.release.forms import freeze_to_dict, hold_to_dict, order_to_dict, report_to_dict, version_text
+from web.auth import OfficeHere, actor_of, require
+
+router = APIRouter(prefix="/api/v1", tags=["curation"])
+
+Curator = Annotated[Token, Depends(require(Role.CURATOR))]
+Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.put("/channels/{name}/freeze")
+def freeze(request: Request, office: OfficeHere, token: Curator, name: str, body: FreezeRequest) -> dict[str, Any]:
+    """Let a channel publish nothing, until a time or until it is thawed."""
+    with office.writing() as desk:
+        order = curation.freeze(desk, actor_of(request, token), name, why=body.why, until=body.until)
+    return {"channel": name, "frozen": freeze_to_dict(order)}
+
+
+@router.delete("/channels/{name}/freeze")
+def thaw(request: Request, office: OfficeHere, token: Curator, name: str) -> dict[str, Any]:
+    """Let a frozen channel go on."""
+    with office.writing() as desk:
+        curation.thaw(desk, actor_of(request, token), name)
+    return {"channel": name, "frozen": None}
+
+
+@router.get("/channels/{name}/holds")
+def held(office: OfficeHere, name: str) -> dict[str, Any]:
+    """Return the holds that are in force on a channel."""
+    with office.reading() as desk:
+        policy_of(desk, name)
+        return {"holds": [hold_to_dict(each) for each in holds.open_holds(desk.session, name, now=desk.now)]}
+
+
+@router.post("/channels/{name}/holds", status_code=201)
+def hold(request: Request, office: OfficeHere, token: Curator, name: str, body: HoldRequest) -> dict[str, Any]:
+    """Keep a package where it is in a channel."""
+    with office.writing() as desk:
+        made = curation.hold(desk, actor_of(request, token), name, body.package, why=body.why, until=body.until)
+    return hold_to_dict(made)
+
+
+@router.delete("/channels/{name}/holds/{package}")
+def lift(request: Request, office: OfficeHere, token: Curator, name: str, package: str) -> dict[str, Any]:
+    """Let a held package go on."""
+    with office.writing() as desk:
+        curation.lift(desk, actor_of(request, token), name, package)
+    return {"channel": name, "package": package}
+
+
+@router.get("/channels/{name}/approvals")
+def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
+    """Return what wants into a channel that asks for approvals: each with its descriptor, which is what is signed."""
+    with office.reading() as desk:
+        wanted = approving.asked(desk, name)
+        listed = approving.in_question(desk, name)
+        descriptors = {each.package.digest: desk.blobs.read(each.package.digest).decode() for each in listed}
+    return {
+        "channel": name,
+        "of": wanted.group,
+        "count": wanted.count,
+        "packages": [
+            {
+                "package": each.package.name,
+                "version": version_text(each.package),
+                "digest": each.package.digest,
+                "descriptor": descriptors[each.package.digest],
+                "approved-by": list(each.approved_by),
+                "enough": each.enough,
+            }
+            for each in listed
+        ],
+    }
+
+
+@router.post("/channels/{name}/approvals", status_code=201)
+def approve(request: Request, office: OfficeHere, token: Curator, name: str, body: ApprovalsRequest) -> dict[str, Any]:
+    """Take signed approvals: all or none."""
+    envelopes = [json.dumps(each).encode() for each in body.envelopes]
+    with office.writing() as desk:
+        taken = approving.approve(desk, actor_of(request, token), name, envelopes)
+    return {"approvals": [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]}
+
+
+@router.get("/channels/{name}/reports")
+def reported(
+    office: OfficeHere, name: str, *, closed: bool = False, before: Number | None = None, limit: Limit = 50
+) -> dict[str, Any]:
+    """Return the open reports of a channel, newest first; with `closed` all."""
+    with office.reading() as desk:
+        policy_of(desk, name)
+        found = reports.recent_reports(desk.session, name, only_open=not closed, before=before, limit=limit)
+    following = found[-1].id if len(found) == limit else None
+    return {"reports": [report_to_dict(each) for each in found], "next-before": following}
+
+
+@router.post("/channels/{name}/reports", status_code=201)
+def report(request: Request, office: OfficeHere, token: Anybody, name: str, body: ReportRequest) -> dict[str, Any]:
+    """Report trouble with a package of a channel's newest release."""
+    with office.writing() as desk:
+        return report_to_dict(curation.report(desk, actor_of(request, token), name, body.package, why=body.why))
+
+
+@router.post("/reports/{number}/resolve")
+def resolve(request: Request, office: OfficeHere, token: Curator, number: Number) -> dict[str, Any]:
+    """Close a report."""
+    with office.writing() as desk:
+        return report_to_dict(curation.resolve(desk, actor_of(request, token), number))
+
+
+@router.get("/channels/{name}/orders")
+def ordered(office: OfficeHere, name: str, limit: Limit = 20) -> dict[str, Any]:
+    """Return the orders to the pipeline of a channel, newest first."""
+    with office.reading() as desk:
+        policy_of(desk, name)
+        return {"orders": [order_to_dict(each) for each in orders.orders(desk.session, name, limit)]}
+
+
+@router.post("/channels/{name}/orders", status_code=202)
+def order(request: Request, office: OfficeHere, token: Curator, name: str, body: OrderRequest) -> dict[str, Any]:
+    """Order the pipeline of a channel to promote, to go back, or to look again; it does so in turn."""
+    actor = actor_of(request, token)
+    with office.writing() as desk:
+        if isinstance(body, PromoteRequest):
+            made = ordering.promote(desk, actor, name, origin=body.origin, packages=body.packages, why=body.why)
+        elif isinstance(body, RollbackRequest):
+            made = ordering.rollback(desk, actor, name, body.number, why=body.why)
+        else:
+            made = ordering.retry(desk, actor, name, packages=body.packages, why=body.why)
+    return order_to_dict(made)
