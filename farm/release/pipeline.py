@@ -18,6 +18,7 @@ from farm.release.channel_state import ChannelState
 from farm.release.collecting import NothingToDo, Proposal, propose
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
+from farm.release.gates.rolled_back import RolledBack
 from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
@@ -70,7 +71,7 @@ class Pipeline:
     ) -> None:
         self._office = office
         self._policy = policy
-        self._gates = gates
+        self._gates = (RolledBack(), *gates)
         self._shelf = MemberShelf(office.blobs)
         self._state = ChannelState(policy.name, policy.transitions, self._shelf)
         self._public = PublicStore(repository, office.blobs)
@@ -149,8 +150,9 @@ class Pipeline:
         """Let the excuses say what the gates say now, when they have come to say something else."""
         standing = excuses.standing(desk.session, latest.channel)
         kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES]
-        said = {(each.excuse.package, each.excuse.gate) for each in standing} - {(e.package, e.gate) for e in kept}
-        if {(each.package, each.gate) for each in held.values()} <= said:
+        # Which packages are held is as it was (`_was_decided`); what is said of them may be more by now.
+        said = {(each.excuse.gate, each.excuse.reason) for each in standing}
+        if {(each.gate, each.standing.reason) for each in held.values()} <= said:
             return
         docket = self._docket(desk, latest, releases.newest_release(desk.session, latest.channel))
         excuses.hold_back(

@@ -1,0 +1,208 @@
+"""Threat 16, a worker that lies about what it built: where a channel asks for k builders, k - 1 liars get nothing in.
+
+Workers with real keys, provenance that they really sign, and the pipeline of a channel with the gate `reproduced`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.blobs import BlobStore
+from farm.control import access
+from farm.control.finishing import RefusedOutcomeError, finish_build
+from farm.control.leases import Holder, LeaseLostError, claim
+from farm.control.requests import retry
+from farm.control.vouching import check_with_workers_key
+from farm.database import attestations, excuses, releases
+from farm.database.states import JobState
+from farm.names import Digest
+from farm.package import Descriptor
+from farm.plan import BuildOrder
+from farm.recipe import ChannelPolicy, ProofGate
+from farm.recipe.channel_gates import ReproducedGate
+from farm.release.gates.reproduced import Reproduced
+from farm.release.pipeline import Pipeline
+from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.index_tree import entries
+from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.rebuilds import verified_builder
+from farm.trust.release_index import Release
+from farm.trust.repository import Repository
+from tests.control.small_farm import SmallFarm, recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.control.leases import Lease
+    from farm.database.excuses import Excuse
+    from farm.database.records import Job
+    from farm.database.session import Database
+    from farm.plan import BuildOutcome
+    from farm.trust.signers import Signers
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+EDGE = ChannelPolicy("edge", (ReproducedGate(2), ProofGate()))
+
+
+@dataclass
+class _Signer:
+    repository: Repository
+    signers: Signers
+
+    def sign(self, release: Release) -> None:
+        self.repository.publish(release, self.signers, datetime.now(UTC))
+
+
+@dataclass
+class KeyedFarm:
+    """A farm whose workers sign with keys of their own, and whose channel wants two of them to agree."""
+
+    small: SmallFarm
+    keys: dict[str, CryptoSigner]
+    pipeline: Pipeline
+    public: BlobStore
+
+    def enrol(self, name: str) -> None:
+        key = CryptoSigner.generate_ed25519()
+        with self.small.office.writing() as desk:
+            public = key.public_key.keyval["public"]
+            self.small.workers[name] = access.enrol(
+                desk, name=name, public_key=public, builds=True, tests=False, by="operator"
+            )
+        self.keys[name] = key
+
+    def signed(self, lease: Lease, outcome: BuildOutcome, by: str) -> BuildOutcome:
+        """The outcome with a provenance of it that `by` has signed."""
+        assert isinstance(lease.order, BuildOrder)
+        run = BuildRun(self.keys[by].public_key.keyid, "attempt", "then", "now", outcome.log, {})
+        packages = [(built.descriptor, built.archive.digest) for built in outcome.packages]
+        statement = build_statement(lease.order.plan, lease.order.recipe_digest, packages, (), run)
+        envelope = sign_statement(statement, self.keys[by])
+        return replace(outcome, provenance=self.small.office.blobs.put_bytes(envelope))
+
+    def report(self, lease: Lease, *, content: str = "", by: str = "", as_holder: Holder | None = None) -> Job:
+        by = by or lease.attempt.worker
+        outcome = self.signed(lease, self.small.outcome(lease, content=content), by)
+        holder = as_holder or self.small.holder(lease)
+        return finish_build(self.small.office, holder, outcome, check_provenance=check_with_workers_key)
+
+    def released(self) -> int:
+        with self.small.office.reading() as desk:
+            newest = releases.newest_release(desk.session, "edge")
+            return newest.number if newest else 0
+
+    def published_builders(self) -> set[str]:
+        """The workers whose provenance of the package `a` lies in the public store, each checked."""
+        with self.small.office.reading() as desk:
+            newest = releases.newest_release(desk.session, "edge")
+        assert newest is not None
+        release = Release.from_json(self.public.read(newest.digest))
+        (entry,) = entries(lambda blob: self.public.read(blob.digest), release.index)
+        descriptor = Descriptor.from_json(self.public.read(entry.descriptor.digest))
+        named = {key.public_key.keyid: name for name, key in self.keys.items()}
+        allowed = {key.public_key.keyid: key.public_key for key in self.keys.values()}
+        envelopes = [self.public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
+        return {named[verified_builder(each, allowed, descriptor, entry.recipe)] for each in envelopes}
+
+    def excuse(self) -> Excuse:
+        with self.small.office.reading() as desk:
+            (standing,) = excuses.standing(desk.session, "edge")
+        return standing.excuse
+
+
+@pytest.fixture
+def farm(database: Database, tmp_path: Path) -> KeyedFarm:
+    small = SmallFarm.open(database, tmp_path)
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    signer = _Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    with small.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", "{}")
+    pipeline = Pipeline(small.office, EDGE, tmp_path / "public", signer, gates=[Reproduced(2)])
+    farm = KeyedFarm(small, {}, pipeline, BlobStore(tmp_path / "public" / "blobs"))
+    for name in ("one", "two", "three"):
+        farm.enrol(name)
+    small.submit(recipe("a"))
+    return farm
+
+
+def test_two_honest_workers_let_a_package_in(farm: KeyedFarm) -> None:
+    farm.report(farm.small.claim("one"))
+    farm.pipeline.advance()
+    assert farm.excuse().reason == f"1 of 2 builders agree; job {farm.excuse().job} builds it again"
+    farm.report(farm.small.claim("two"))
+    farm.pipeline.advance()
+    assert farm.released() == 1
+    assert farm.published_builders() == {"one", "two"}
+
+
+@pytest.mark.parametrize(("liar", "honest"), [("one", "two"), ("two", "one")])
+def test_a_worker_that_puts_in_other_bytes_keeps_the_package_out_and_both_are_named(
+    farm: KeyedFarm, liar: str, honest: str
+) -> None:
+    backdoored = {liar: "the bytes of an attacker", honest: ""}
+    farm.report(farm.small.claim("one"), content=backdoored["one"])
+    farm.pipeline.advance()
+    ended = farm.report(farm.small.claim("two"), content=backdoored["two"])
+    assert ended.state is JobState.FAILED
+    for _ in range(3):
+        farm.pipeline.advance()
+    assert farm.released() == 0
+    excuse = farm.excuse()
+    assert (excuse.package, excuse.gate, excuse.job) == ("a", "reproduced", ended.id)
+    assert excuse.reason == "two built it again and came to something else than one: share/a/x differs in a"
+    assert "one and two" in excuse.remedy
+
+
+def test_a_liar_that_differs_from_an_honest_build_can_be_outvoted_by_a_third(farm: KeyedFarm) -> None:
+    farm.report(farm.small.claim("one"))
+    farm.pipeline.advance()
+    ended = farm.report(farm.small.claim("two"), content="the bytes of an attacker")
+    with farm.small.office.planning() as desk:
+        retry(desk, ended.id, trace="t")
+    farm.report(farm.small.claim("three"))
+    farm.pipeline.advance()
+    assert farm.released() == 1
+
+
+def test_the_first_builder_cannot_agree_with_itself(farm: KeyedFarm) -> None:
+    farm.report(farm.small.claim("one"))
+    farm.pipeline.advance()
+    assert claim(farm.small.office, farm.small.workers["one"], hint=farm.excuse().job) is None
+    assert farm.released() == 0
+
+
+def test_nobody_can_agree_in_the_name_of_another(farm: KeyedFarm) -> None:
+    farm.report(farm.small.claim("one"))
+    farm.pipeline.advance()
+    lease = farm.small.claim("two")
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
+        farm.report(lease, by="one")
+    with pytest.raises(LeaseLostError, match="never"):
+        farm.report(lease, by="three", as_holder=Holder(farm.small.workers["three"], lease.attempt.id, lease.token))
+    farm.small.clock.passes(100)
+    with pytest.raises(LeaseLostError):
+        farm.report(lease)
+    farm.pipeline.advance()
+    package = farm.small.current()["a"]
+    with farm.small.office.reading() as desk:
+        assert attestations.attestations_of(desk.session, [package.digest]) == {}
+    assert farm.released() == 0
+
+
+def test_the_result_of_another_plan_is_no_agreement(farm: KeyedFarm) -> None:
+    farm.report(farm.small.claim("one"))
+    farm.pipeline.advance()
+    lease = farm.small.claim("two")
+    outcome = farm.small.outcome(lease)
+    other = replace(outcome.packages[0], descriptor=replace(outcome.packages[0].descriptor, plan=Digest.of(b"another")))
+    lie = farm.signed(lease, replace(outcome, packages=(other,)), "two")
+    with pytest.raises(RefusedOutcomeError, match="plan"):
+        finish_build(farm.small.office, farm.small.holder(lease), lie, check_provenance=check_with_workers_key)
