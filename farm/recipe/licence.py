@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from license_expression import (  # type: ignore[import-untyped]
+    AND,
+    OR,
     ExpressionError,
     Licensing,
     get_spdx_licensing,
@@ -13,6 +16,9 @@ from license_expression import (  # type: ignore[import-untyped]
 
 from farm.recipe.errors import quoted
 from farm.recipe.names import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 @cache
@@ -45,3 +51,27 @@ def licence_identifier(text: str) -> str:
     if _spdx().parse(licence(text)).args:
         raise InvalidValueError(f"{quoted(text)} is more than one licence", remedy="Name each by itself.")
     return text
+
+
+def licences_in_the_way(text: str, *, allow: Collection[str] = (), deny: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the licences of an SPDX expression that keep it from being used; none when it can be.
+
+    With `allow` only those licences may be used, else all but those of `deny`. Of alternatives (OR) one is enough, of
+    licences that hold together (AND) each must be allowed. A licence with an exception (WITH) is allowed or denied with
+    what it is based on too: an exception only permits more.
+    Raises `InvalidValueError`.
+    """
+
+    def blocked(expression: Any) -> tuple[str, ...]:
+        parts = [blocked(part) for part in getattr(expression, "args", ())]
+        if isinstance(expression, OR):
+            # The alternative with the fewest obstacles is what a person would go for.
+            return min(parts, key=len)
+        if isinstance(expression, AND):
+            return tuple(dict.fromkeys(each for part in parts for each in part))
+        name = str(expression)
+        names = {name, name.partition(" WITH ")[0]}
+        usable = bool(names & set(allow)) if allow else not names & set(deny)
+        return () if usable else (name,)
+
+    return blocked(_spdx().parse(licence(text)))

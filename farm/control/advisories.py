@@ -1,0 +1,167 @@
+"""Advisories of the distribution and what is stated about them: taken from curators, each with its audit row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from farm.compat.advisories import Bound, Statement, find
+from farm.compat.openvex import read_openvex, statement_form
+from farm.compat.osv import read_json_object, read_osv
+from farm.control.access import audit
+from farm.database import advisories as rows
+from farm.database import packages, releases
+from farm.errors import FarmError
+from farm.names import Digest, Version, canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.compat.advisories import Advisory
+    from farm.control.access import Actor
+    from farm.control.desk import Desk
+    from farm.database.advisories import KeptStatement
+
+Outcome: TypeAlias = Literal["added", "updated", "withdrawn", "unchanged"]
+
+# Clocks of those who write advisories are not this one; but what lies days ahead would outrank every correction.
+_AHEAD = timedelta(days=1)
+
+
+class StaleAdvisoryError(FarmError):
+    """What is kept about an advisory is newer than what was given."""
+
+    code = "stale-advisory"
+
+
+class FutureStatementError(FarmError):
+    """An advisory or a statement says that it was made at a time that is yet to come."""
+
+    code = "future-statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """That the newest release of a channel holds a package (short name) which an advisory holds for."""
+
+    channel: str
+    package: str
+    version: str
+
+
+def add_advisory(desk: Desk, actor: Actor, content: bytes) -> tuple[Advisory, Outcome]:
+    """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
+
+    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`.
+    """
+    advisory = read_osv(content, desk.world.distribution)
+    body = canonical_json(read_json_object(content, "the advisory", "")).decode()
+    if advisory.modified > desk.now + _AHEAD:
+        raise FutureStatementError(f"{advisory.id} says that it was modified at {advisory.modified}, which is to come")
+    before = rows.advisory(desk.session, advisory.id)
+    if before is not None:
+        if before.body == body:
+            return advisory, "unchanged"
+        if advisory.modified <= before.modified_at:
+            same = "not newer than" if advisory.modified == before.modified_at else "older than"
+            raise StaleAdvisoryError(
+                f"{advisory.id} of {advisory.modified:%Y-%m-%dT%H:%M:%SZ} is {same} what is kept, "
+                f"of {before.modified_at:%Y-%m-%dT%H:%M:%SZ}",
+                remedy="Set `modified` to when it was changed.",
+            )
+    kept = rows.KeptAdvisory(
+        id=advisory.id,
+        body=body,
+        severity=advisory.severity,
+        modified_at=advisory.modified,
+        withdrawn_at=advisory.withdrawn,
+        added_by=actor.name,
+        added_at=desk.now,
+    )
+    rows.keep_advisory(desk.session, kept, advisory.packages)
+    outcome: Outcome = "withdrawn" if advisory.withdrawn else "updated" if before else "added"
+    audit(desk, actor, "advisory", advisory.id, f"{outcome}: {advisory.severity}, {', '.join(advisory.packages)}")
+    return advisory, outcome
+
+
+def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Statement, ...], int]:
+    """Keep what an OpenVEX document states; returns that, and how much of it is new.
+
+    Raises `InvalidAdvisoryError`, `FutureStatementError`.
+    """
+    distribution = desk.world.distribution
+    found = read_openvex(content, distribution)
+    for each in found:
+        if each.at > desk.now + _AHEAD:
+            raise FutureStatementError(f"a statement about {each.vulnerability} is of {each.at}, which is to come")
+    kept = [
+        rows.KeptStatement(
+            vulnerability=each.vulnerability,
+            package=each.package,
+            version=str(each.version or ""),
+            status=each.status,
+            justification=each.justification,
+            statement=canonical_json(statement_form(each, distribution)).decode(),
+            stated_by=actor.name,
+            at=each.at,
+        )
+        for each in found
+    ]
+    new = rows.add_statements(desk.session, kept)
+    if new:
+        told = [f"{each.vulnerability} {each.status} in {each.package} {each.version or ''}".strip() for each in found]
+        audit(desk, actor, "vex", f"{new} statements", "; ".join(told))
+    return found, new
+
+
+def known_about(desk: Desk, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
+    """Return the advisories that speak of packages (short names) and are not withdrawn, and what is stated of them."""
+    asked = set(names)
+    distribution = desk.world.distribution
+    advisories = [read_osv(each.body.encode(), distribution) for each in rows.advisories_on(desk.session, asked)]
+    statements = [_statement(each) for each in rows.statements_on(desk.session, asked)] if advisories else []
+    return advisories, statements
+
+
+def statements_in_force(desk: Desk) -> tuple[Statement, ...]:
+    """Return the newest statement about each vulnerability in each package and version, sorted by these."""
+    newest: dict[tuple[str, str, str], Statement] = {}
+    for each in rows.statements(desk.session):
+        newest.setdefault((each.vulnerability, each.package, each.version), _statement(each))
+    return tuple(newest[key] for key in sorted(newest))
+
+
+def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
+    """Return what the newest releases of all channels hold of the packages that an advisory holds for."""
+    if advisory.withdrawn:
+        return []
+    found = []
+    statements = [_statement(each) for each in rows.statements_on(desk.session, advisory.packages)]
+    for channel in releases.channels(desk.session):
+        newest = releases.newest_release(desk.session, channel)
+        held = releases.members_named(desk.session, channel, newest.number, advisory.packages) if newest else {}
+        members = [_package(desk, digest) for digest in held.values()]
+        findings = find([advisory], statements, members)
+        found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
+    return found
+
+
+def _package(desk: Desk, digest: Digest) -> tuple[str, Version, int]:
+    package = packages.package(desk.session, digest)
+    if package is None:
+        raise LookupError(f"the package {digest} of a release is not in the database")
+    return package.name, Version(package.version), package.revision
+
+
+def _statement(kept: KeptStatement) -> Statement:
+    return Statement(
+        kept.vulnerability,
+        tuple(json.loads(kept.statement)["vulnerability"]["aliases"]),
+        kept.package,
+        Bound.parse(kept.version) if kept.version else None,
+        kept.status,  # type: ignore[arg-type]  # the row's check constraint has the same words
+        kept.justification,
+        kept.at,
+    )

@@ -1,0 +1,50 @@
+"""The gate `advisories`: nothing bad enough is known about a package. What is released already stays where it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat.advisories import find
+from farm.compat.severity import at_least
+from farm.control.advisories import known_about
+from farm.names import Version
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.compat.advisories import Finding
+    from farm.compat.severity import Severity
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+
+
+class Advisories:
+    """No advisory of this severity or worse holds for the package, but those that are stated to do no harm."""
+
+    kind = "advisories"
+
+    def __init__(self, block: Severity) -> None:
+        self.block = block
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return the standing of those that something is known about."""
+        advisories, statements = known_about(desk, (package.name for package in arrivals))
+        versions = ((package.name, Version(package.version), package.revision) for package in arrivals)
+        standing: dict[str, list[Finding]] = {}
+        for each in find(advisories, statements, versions):
+            if each.stands and at_least(each.severity, self.block):
+                standing.setdefault(each.package, []).append(each)
+        return {name: _failed(findings) for name, findings in standing.items()}
+
+
+def _failed(findings: list[Finding]) -> Standing:
+    told = [f"{each.advisory.id} ({each.severity}): {each.advisory.summary}" for each in findings]
+    package = findings[0].package
+    fixed = next((each.fixed for each in findings if each.fixed), "")
+    mend = f"Submit {package} {fixed} or newer" if fixed else f"Submit a version of {package} that is fixed"
+    return Standing(
+        "failed",
+        "; ".join(told),
+        f"{mend}; or state why it does no harm here, with `farm advisory vex FILE`.",
+    )

@@ -1,0 +1,55 @@
+"""The gate `approvals`: enough people of a group have signed for this very package on this channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.database import approvals
+from farm.errors import FarmError
+from farm.release.standing import Standing
+from farm.trust.approval import read_approval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.control.desk import Desk
+    from farm.database.approvals import Approval
+    from farm.database.records import Package
+
+
+class Approvals:
+    """`count` different people of `group` have signed, each with the key that the group gives them now."""
+
+    kind = "approvals"
+
+    def __init__(self, group: str, count: int, keys: Mapping[str, str]) -> None:
+        """`keys` are the group's public keys (64 hexadecimal digits) by name."""
+        self.group = group
+        self.count = count
+        self.keys = dict(keys)
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+        """Return the standing of those that wait for signatures. A key that has changed makes old ones worthless."""
+        signed = approvals.approvals_of(desk.session, channel, (package.digest for package in arrivals))
+        found = {}
+        for package in arrivals:
+            valid = {each.curator for each in signed.get(package.digest, ()) if self._is_valid(each)}
+            if len(valid) < self.count:
+                found[package.name] = self._waiting(channel, package, valid)
+        return found
+
+    def _is_valid(self, approval: Approval) -> bool:
+        key = self.keys.get(approval.curator)
+        if key is None:
+            return False
+        try:
+            said = read_approval(approval.envelope.encode(), {approval.curator: key})
+        except FarmError:
+            return False
+        return (said.channel, said.package, said.curator) == (approval.channel, approval.package, approval.curator)
+
+    def _waiting(self, channel: str, package: Package, valid: set[str]) -> Standing:
+        others = sorted(self.keys.keys() - valid)
+        so_far = f"{len(valid)} of {self.count} have approved it" + (f" ({', '.join(sorted(valid))})" if valid else "")
+        who = f"one of {', '.join(others)}" if len(others) > 1 else "".join(others) or f"somebody in {self.group}"
+        return Standing("waiting", so_far, f"Let {who} sign: `farm approve {channel} {package.name}`.")

@@ -1,0 +1,33 @@
+"""The gate `hold`: what a curator keeps where it is. In force on every channel, whatever its policy says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.database import holds
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+
+
+class Holds:
+    """No curator holds the package on this channel."""
+
+    kind = "hold"
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+        """Return the standing of those that are held; they wait when the hold ends by itself."""
+        held = holds.holds_on(desk.session, channel, (package.name for package in arrivals), now=desk.now)
+        return {
+            name: Standing(
+                "waiting" if hold.until else "failed",
+                f"{hold.held_by} holds it on {channel}: {hold.reason}",
+                f"Ask {hold.held_by}; `farm hold {channel} {name} --lift` lets it go on.",
+                hold.until,
+            )
+            for name, hold in held.items()
+        }

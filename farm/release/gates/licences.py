@@ -1,0 +1,38 @@
+"""The gate `licences`: what a package is licensed under may be in this channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.recipe.licence import licences_in_the_way
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+
+
+class Licences:
+    """Each licence of a package is allowed, or at least one alternative where it offers a choice."""
+
+    kind = "licences"
+
+    def __init__(self, *, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> None:
+        self.allow = tuple(allow)
+        self.deny = tuple(deny)
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return the standing of those that may not enter."""
+        found = {}
+        for package in arrivals:
+            refused = licences_in_the_way(package.licence, allow=self.allow, deny=self.deny)
+            if refused:
+                rule = f"allows only {', '.join(self.allow)}" if self.allow else f"denies {', '.join(self.deny)}"
+                found[package.name] = Standing(
+                    "failed",
+                    f"it is licensed {package.licence}, and {channel} {rule}",
+                    f"Leave it out of {channel}, or let the channel's policy allow {' and '.join(refused)}.",
+                )
+        return found

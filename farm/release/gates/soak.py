@@ -1,0 +1,65 @@
+"""The gate `soak`: the channel that packages come from has held them long enough, and nobody reported trouble."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.database import releases, reports
+from farm.recipe.duration import duration_text
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.database.reports import Report
+
+
+class Soak:
+    """`from_channel` has published the package `duration` ago and held it since, and no report on it is open there."""
+
+    kind = "soak"
+
+    def __init__(self, duration: timedelta, from_channel: str) -> None:
+        self.duration = duration
+        self.from_channel = from_channel
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return the standing of those that are not there yet: they wait for the clock, or for an open report."""
+        digests = [package.digest for package in arrivals]
+        since = releases.first_released(desk.session, self.from_channel, digests)
+        trouble = reports.open_reports(desk.session, self.from_channel, digests)
+        found = {}
+        for package in arrivals:
+            standing = self._standing(since.get(package.digest), trouble.get(package.digest, []), desk.now)
+            if standing is not None:
+                found[package.name] = standing
+        return found
+
+    def _standing(self, since: datetime | None, trouble: list[Report], now: datetime) -> Standing | None:
+        if trouble:
+            first = trouble[0]
+            more = f" (and {len(trouble) - 1} more)" if len(trouble) > 1 else ""
+            return Standing(
+                "failed",
+                f"{first.reported_by} reported trouble with it on {self.from_channel}: {first.reason}{more}",
+                f"Submit a recipe that mends it; or, if there is nothing to mend, resolve report {first.id}.",
+            )
+        if since is None:
+            return Standing(
+                "failed",
+                f"the newest release of {self.from_channel} does not hold it",
+                f"Release it on {self.from_channel} first.",
+            )
+        end = since + self.duration
+        if now >= end:
+            return None
+        return Standing(
+            "waiting",
+            f"it has been on {self.from_channel} since {since:%Y-%m-%d %H:%M} UTC, and soaks for "
+            f"{duration_text(self.duration)}",
+            f"Wait until {end:%Y-%m-%d %H:%M} UTC.",
+            end,
+        )
