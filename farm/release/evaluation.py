@@ -73,7 +73,6 @@ class Evaluation:
         trial: TrialSet,
         shelf: MemberShelf,
         changes: Mapping[str, Member | None],
-        atoms: Collection[Atom],
         scope: Scope,
     ) -> None:
         self._desk = desk
@@ -82,12 +81,17 @@ class Evaluation:
         self._shelf = shelf
         self._changes = changes
         self._scope = scope
-        self._atoms = {atom.key: atom for atom in atoms}
+        self._atoms: dict[str, Atom] = {}
         self._known = {
             run.set_digest: Answer(run.state == candidates.GREEN, run.detail)
             for run in candidates.set_runs(desk.session, candidate.id)
             if run.state != candidates.RUNNING
         }
+
+    def over(self, atoms: Collection[Atom]) -> Evaluation:
+        """Say which atoms there are to be asked about, and return this very evaluation."""
+        self._atoms = {atom.key: atom for atom in atoms}
+        return self
 
     def changes_of(self, atoms: Collection[str]) -> dict[str, Member | None]:
         """Return what these atoms change."""
@@ -95,7 +99,13 @@ class Evaluation:
 
     def __call__(self, atoms: Collection[str], purpose: Purpose) -> Answer:
         """Return whether the base with these atoms passes. Raises `NotKnownYetError` while tests are under way."""
-        changes = self.changes_of(atoms)
+        return self._look(self.changes_of(atoms), len(atoms), purpose)
+
+    def whole(self) -> Answer:
+        """Return whether the base with all changes passes: before anybody asks what its atoms are. Raises likewise."""
+        return self._look(self._changes, len(self._changes), "search")
+
+    def _look(self, changes: Mapping[str, Member | None], size: int, purpose: Purpose) -> Answer:
         digest = candidates.changes_digest(
             self._candidate.base_number,
             {name: member.descriptor.digest if member else None for name, member in changes.items()},
@@ -105,27 +115,25 @@ class Evaluation:
             return known
         problems = self._trial.problems_of(changes)
         if problems:
-            return self._record(digest, atoms, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
+            return self._record(digest, size, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
         verdicts = JobVerdicts(self._desk.session, self._candidate.id, self._desk.now)
         tally = self._test(changes, verdicts)
         # The whole set is tested to its end: what it tells of each test is asked for again by the search.
-        decided = not tally.waiting or (tally.regressions and len(atoms) < len(self._atoms))
+        decided = not tally.waiting or (tally.regressions and len(changes) < len(self._changes))
         if not decided:
-            self._record(digest, atoms, purpose, verdicts.asked, None)
+            self._record(digest, size, purpose, verdicts.asked, None)
             raise NotKnownYetError(tally.summary)
         detail = canonical_json(tally.detail()).decode()
-        return self._record(digest, atoms, purpose, verdicts.asked, Answer(not tally.regressions, detail))
+        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, detail))
 
-    def _record(
-        self, digest: Digest, atoms: Collection[str], purpose: Purpose, tests: int, answer: Answer | None
-    ) -> Answer:
+    def _record(self, digest: Digest, size: int, purpose: Purpose, tests: int, answer: Answer | None) -> Answer:
         state = candidates.RUNNING if answer is None else candidates.GREEN if answer.green else candidates.RED
         candidates.record_run(
             self._desk.session,
             self._candidate.id,
             digest,
             purpose=purpose,
-            atoms=len(atoms),
+            atoms=size,
             tests=tests,
             state=state,
             detail=answer.detail if answer else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.compat.problem import listed
@@ -34,7 +34,7 @@ class Explainer:
     logs: LogStore
     shelf: MemberShelf
     packages: Mapping[str, Package]
-    atoms: Mapping[str, Atom]
+    atoms: Mapping[str, Atom] = field(default_factory=dict)
 
     def held(self, hold: Hold) -> list[Excuse]:
         """Return the excuses for an atom that the search has held back."""

@@ -22,7 +22,7 @@ from farm.release.gates.rolled_back import RolledBack
 from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
-from farm.release.search import Found, search
+from farm.release.search import search
 from farm.release.signer_client import SignerRefusedError
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, atoms_withheld, withheld
@@ -155,21 +155,28 @@ class Pipeline:
         if {(each.gate, each.standing.reason) for each in held.values()} <= said:
             return
         docket = self._docket(desk, latest, releases.newest_release(desk.session, latest.channel))
-        excuses.hold_back(
-            desk.session, latest.channel, latest.id, [*kept, *_excuses_of_gates(docket, held)], now=desk.now
-        )
+        atoms = self._atoms(desk, docket)
+        told = _excuses_of_gates(self._explainer(desk, docket, atoms), atoms, held)
+        excuses.hold_back(desk.session, latest.channel, latest.id, [*kept, *told], now=desk.now)
 
     def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> _Docket:
         changes = candidates.changes_of(desk.session, candidate.id)
         trial = self._state.trial(desk, base.number if base else 0)
         members = {each.name: self._state.member(desk, each.after) for each in changes}
-        atoms = self._state.atoms(desk, candidate.id, trial, members)
-        if any(not each.atom for each in changes):
-            for atom in atoms:
-                candidates.place_changes(desk.session, candidate.id, atom.names, atom=atom.key)
         packages = {each.name: self._shelf.record(desk, each.after) for each in changes if each.after is not None}
-        explainer = Explainer(desk, self._office.logs, self._shelf, packages, {atom.key: atom for atom in atoms})
-        return _Docket(candidate, base, changes, members, packages, trial, atoms, explainer)
+        return _Docket(candidate, base, changes, members, packages, trial)
+
+    def _atoms(self, desk: Desk, docket: _Docket) -> tuple[Atom, ...]:
+        """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
+        atoms = self._state.atoms(desk, docket.candidate.id, docket.trial, docket.members)
+        if any(not each.atom for each in docket.changes):
+            for atom in atoms:
+                candidates.place_changes(desk.session, docket.candidate.id, atom.names, atom=atom.key)
+        return atoms
+
+    def _explainer(self, desk: Desk, docket: _Docket, atoms: Sequence[Atom]) -> Explainer:
+        by_key = {atom.key: atom for atom in atoms}
+        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key)
 
     def _through_the_gates(self, desk: Desk, docket: _Docket) -> Step | _Unsigned:
         candidate = docket.candidate
@@ -179,22 +186,27 @@ class Pipeline:
             reason = "a gate has come to hold something back that it let pass: it is collected again"
             candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
             return Step(candidate.channel, "open", f"candidate {candidate.id} is superseded: {reason}")
-        blamed = atoms_withheld(docket.atoms, held)
-        left = [atom for atom in docket.atoms if atom.key not in blamed]
+        scope = "" if rollback else self._scope()
         evaluation = Evaluation(
-            desk,
-            candidate,
-            trial=docket.trial,
-            shelf=self._shelf,
-            changes=docket.members,
-            atoms=left,
-            scope="" if rollback else self._scope(),
+            desk, candidate, trial=docket.trial, shelf=self._shelf, changes=docket.members, scope=scope
         )
         try:
-            found = search(left, evaluation)
+            if not held and (whole := evaluation.whole()).green:
+                return self._decide(desk, docket, _Verdict(docket.members, whole.detail), [])
+            atoms = self._atoms(desk, docket)
+            blamed = atoms_withheld(atoms, held)
+            found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
         except NotKnownYetError as waiting:
             return self._wait(desk, docket, waiting.summary)
-        return self._decide(desk, docket, found, evaluation, held)
+        explainer = self._explainer(desk, docket, atoms)
+        told = [
+            *(excuse for hold in found.held.values() for excuse in explainer.held(hold)),
+            *_excuses_of_gates(explainer, atoms, held),
+        ]
+        candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=HELD)
+        accepted = evaluation.changes_of(found.accepted)
+        detail = evaluation(found.accepted, "search").detail if accepted else ""
+        return self._decide(desk, docket, _Verdict(accepted, detail), told)
 
     def _held_now(self, desk: Desk, docket: _Docket) -> dict[str, Withheld] | None:
         """Ask the gates again; None when one of them holds back what it had let pass."""
@@ -232,66 +244,44 @@ class Pipeline:
         _say(desk, candidate, "tests", "pending", told)
         return Step(candidate.channel, "open", f"candidate {candidate.id}: {told}")
 
-    def _decide(
-        self, desk: Desk, docket: _Docket, found: Found, evaluation: Evaluation, held: Mapping[str, Withheld]
-    ) -> Step | _Unsigned:
+    def _decide(self, desk: Desk, docket: _Docket, verdict: _Verdict, told: list[Excuse]) -> Step | _Unsigned:
         candidate = docket.candidate
-        accepted = evaluation.changes_of(found.accepted)
-        self._say_verdicts(desk, docket, found, evaluation)
-        told = [
-            *(excuse for hold in found.held.values() for excuse in docket.explainer.held(hold)),
-            *_excuses_of_gates(docket, held),
-            *(docket.explainer.unbuilt() if not self._policy.from_channel else ()),
-        ]
-        for names, state in ((accepted.keys(), ACCEPTED), (_names(docket.atoms, found.held), HELD)):
-            candidates.place_changes(desk.session, candidate.id, names, state=state)
-        if not accepted:
+        if not self._policy.from_channel:
+            told += self._explainer(desk, docket, ()).unbuilt()
+        candidates.place_changes(desk.session, candidate.id, verdict.accepted, state=ACCEPTED)
+        if not verdict.accepted:
+            for gate in ("proof", "tests"):
+                held = sum(excuse.gate == gate for excuse in told)
+                if held:
+                    _say(desk, candidate, gate, "failed", f"{counted(held, 'package')} held back")
             return _refuse(desk, candidate, told)
+        docket.trial.place(verdict.accepted)
+        _say(desk, candidate, "proof", "passed", _proven(docket.trial))
+        self._say_tests(desk, candidate, verdict.detail)
         if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
             until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
             message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
             _say(desk, candidate, "freeze", "pending", message)
             return Step(candidate.channel, "open", message)
-        docket.trial.place(accepted)
         record, release = record_release(
             desk,
             candidate,
             docket.base,
             trial=docket.trial,
-            changes=accepted,
+            changes=verdict.accepted,
             shelf=self._shelf,
             public=self._public,
         )
-        excuses.clear(
-            desk.session,
-            candidate.channel,
-            accepted,
-            by=f"release {record.number} of {candidate.channel}",
-            now=desk.now,
-        )
+        by = f"release {record.number} of {candidate.channel}"
+        excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)
         excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
         return _Unsigned(candidate, record, release)
 
-    def _say_verdicts(self, desk: Desk, docket: _Docket, found: Found, evaluation: Evaluation) -> None:
-        candidate = docket.candidate
-        if found.accepted:
-            detail = evaluation(found.accepted, "search").detail
-            docket.trial.place(evaluation.changes_of(found.accepted))
-            _say(desk, candidate, "proof", "passed", _proven(docket.trial))
+    def _say_tests(self, desk: Desk, candidate: Candidate, detail: str) -> None:
+        if self._scope():
             count = json.loads(detail)["count"] if detail else 0
-            _say(
-                desk,
-                candidate,
-                "tests",
-                "passed",
-                f"{counted(count, 'test')} passed",
-                **{"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")},
-            )
-            return
-        failed = {excuse.gate for hold in found.held.values() for excuse in docket.explainer.held(hold)}
-        for gate in ("proof", "tests"):
-            if gate in failed:
-                _say(desk, candidate, gate, "failed", f"{counted(len(found.held), 'group')} held back")
+            shown = {"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")}
+            _say(desk, candidate, "tests", "passed", f"{counted(count, 'test')} passed", **shown)
 
     def _unsigned(self) -> _Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""
@@ -329,8 +319,14 @@ class _Docket:
     members: Mapping[str, Member | None]
     packages: Mapping[str, Package]
     trial: TrialSet
-    atoms: Sequence[Atom]
-    explainer: Explainer
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What may go into the channel, by name, and what the evaluation told of exactly that set."""
+
+    accepted: Mapping[str, Member | None]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,11 +336,13 @@ class _Unsigned:
     release: Release
 
 
-def _excuses_of_gates(docket: _Docket, held: Mapping[str, Withheld]) -> list[Excuse]:
-    blamed = atoms_withheld(docket.atoms, held)
-    by_key = {atom.key: atom for atom in docket.atoms}
+def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping[str, Withheld]) -> list[Excuse]:
+    blamed = atoms_withheld(atoms, held)
     return [
-        excuse for key, name in blamed.items() for excuse in docket.explainer.withheld(held[name], by_key[key], name)
+        excuse
+        for atom in atoms
+        if atom.key in blamed
+        for excuse in explainer.withheld(held[blamed[atom.key]], atom, blamed[atom.key])
     ]
 
 

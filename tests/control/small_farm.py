@@ -17,16 +17,20 @@ from farm.control.world import Terms, ToolchainRef, World
 from farm.database import jobs, packages
 from farm.fileset import Directory, File, Manifest
 from farm.names import Digest, Platform
-from farm.package import Descriptor, PackageFacts
+from farm.package import Descriptor, ElfFile, PackageFacts
+from farm.package.capabilities import derive_capabilities
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.recipe.steps import StepLibrary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.database.records import Job, Package, Worker
     from farm.database.session import Database
     from farm.database.states import JobState
+    from farm.package import ElfFacts
+    from farm.plan import Consumption
 
 TOOLCHAIN = ToolchainRef(
     name="c",
@@ -51,12 +55,18 @@ class Clock:
 
 
 def recipe(
-    name: str, *, needs: tuple[str, ...] = (), flag: str = "", more: str = "", revision: int = 1
+    name: str,
+    *,
+    needs: tuple[str, ...] = (),
+    flag: str = "",
+    more: str = "",
+    version: str = "1.0",
+    revision: int = 1,
 ) -> dict[str, bytes]:
     """The files of a small recipe; another `flag` is another build."""
     text = f"""\
 name: {name}
-version: "1.0"
+version: "{version}"
 revision: {revision}
 summary: The {name} package
 license: MIT
@@ -68,8 +78,11 @@ steps:
     return {"recipe.yaml": text.encode()}
 
 
-def accept_provenance(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> None:
+def accept_provenance(
+    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+) -> tuple[Consumption, ...]:
     assert envelope
+    return ()
 
 
 @dataclass
@@ -77,6 +90,7 @@ class SmallFarm:
     office: Office
     clock: Clock
     workers: dict[str, Worker] = field(default_factory=dict)
+    shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -114,14 +128,33 @@ class SmallFarm:
     def holder(self, lease: Lease) -> Holder:
         return Holder(self.workers[lease.attempt.worker], lease.attempt.id, lease.token)
 
-    def outcome(self, lease: Lease, *, content: str = "", requires: tuple[str, ...] = ()) -> BuildOutcome:
-        """What an honest worker reports; the package has one file that says what plan it was built by."""
+    def shape(self, name: str, version: str, elf: Mapping[str, ElfFacts], *, requires: tuple[str, ...] = ()) -> None:
+        """Let the builds of this version of a recipe have these ELF files."""
+        self.shapes[name, version] = elf, requires
+
+    def outcome(
+        self,
+        lease: Lease,
+        *,
+        content: str = "",
+        requires: tuple[str, ...] = (),
+        files: Mapping[str, str] | None = None,
+    ) -> BuildOutcome:
+        """What an honest worker reports; the package has one file that says what plan it was built by, and `files`."""
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.office.blobs
         text = (content or plan.digest).encode()
         path = f"share/{plan.name.short}/x"
-        manifest = Manifest.of([Directory("share"), File(path, len(text), store.put_bytes(text))])
-        facts = PackageFacts()
+        elf, more = self.shapes.get((plan.name.short, str(plan.version)), ({}, ()))
+        contents = {path: text} | {each: inside.encode() for each, inside in (files or {}).items()}
+        plain = [File(each, len(inside), store.put_bytes(inside)) for each, inside in contents.items()]
+        programs = [File(each, len(each), store.put_bytes(each.encode()), executable=True) for each in elf]
+        manifest = Manifest.of([Directory("share"), *plain, *programs])
+        facts = PackageFacts(
+            elf=tuple(sorted(ElfFile(each, value) for each, value in elf.items())),
+            headers=tuple(sorted(each for each in contents if each.startswith("include/"))),
+        )
+        found = derive_capabilities(manifest, facts, links=(), plugins=(), requires=(*requires, *more))
         descriptor = Descriptor(
             name=plan.name,
             version=plan.version,
@@ -132,7 +165,8 @@ class SmallFarm:
             facts=Digest.of(facts.to_json()),
             plan=plan.digest,
             licence=plan.licence,
-            requires=requires,
+            requires=found.requires,
+            provides=found.provides,
         )
         built = BuiltPackage(
             descriptor, self._blob(b"archive " + text), self._blob(manifest.to_json()), self._blob(facts.to_json())

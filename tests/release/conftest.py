@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from farm.control.finishing import finish_test
 from farm.control.leases import claim
-from farm.database import releases
+from farm.database import candidates, excuses, releases
 from farm.plan import TestOrder, TestOutcome
 from farm.recipe import ChannelPolicy, ProofGate, TestsGate
 from farm.release.pipeline import Pipeline
@@ -24,6 +25,7 @@ from tests.database.databases import database, database_url, migrated_sqlite, po
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.database.excuses import Excuse
     from farm.database.session import Database
     from farm.names import Digest
     from farm.release.status import ChannelStatus
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 EDGE = ChannelPolicy("edge", (ProofGate(), TestsGate()))
+
+
+Judge = Callable[[str, dict[str, str]], bool]
+"""Whether a test passes, by its name and the packages that are there with it: versions by name."""
+
+
+def present(order: TestOrder) -> dict[str, str]:
+    return dict(each.store.rsplit("-", 2)[:2] for each in order.closure)
 
 
 @dataclass
@@ -64,26 +74,67 @@ class ReleasingFarm:
     def advance(self) -> str:
         return self.pipeline.advance().state
 
-    def settle(self, *, failing: tuple[str, ...] = ()) -> ChannelStatus:
-        """Build and test until the channel has decided; tests whose names are in `failing` fail."""
-        for _ in range(20):
+    def settle(
+        self,
+        *,
+        failing: tuple[str, ...] = (),
+        judge: Judge | None = None,
+        message: Callable[[dict[str, str]], str] = lambda _there: "it broke",
+    ) -> ChannelStatus:
+        """Build and test until the channel has decided.
+
+        Tests whose names are in `failing` fail, and those that `judge` does not let pass, by what is there with them.
+        """
+        for _ in range(200):
             self.farm.build_all_but_tests()
             self.pipeline.advance()
-            self.run_tests(failing)
+            self.run_tests(failing, judge, message)
             status = self.status()
             if status.settled:
                 return status
         raise AssertionError("the channel does not settle")
 
-    def run_tests(self, failing: tuple[str, ...] = ()) -> None:
+    def run_tests(
+        self,
+        failing: tuple[str, ...] = (),
+        judge: Judge | None = None,
+        message: Callable[[dict[str, str]], str] = lambda _there: "it broke",
+    ) -> int:
+        """Run all tests that are asked for, as a worker would; return how many there were."""
+        count = 0
         while lease := claim(self.farm.office, self.farm.workers["one"]):
             assert isinstance(lease.order, TestOrder)
+            count += 1
             name = lease.order.test.name
             self.test_runs.append(name)
-            passed = name not in failing
+            there = present(lease.order)
+            passed = name not in failing and (judge is None or judge(name, there))
             log = self.farm.office.blobs.put_bytes(b"log")
-            outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message="" if passed else "it broke", log=log)
+            told = "" if passed else message(there)
+            outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message=told, log=log)
             finish_test(self.farm.office, self.farm.holder(lease), outcome)
+        return count
+
+    def releases(self) -> int:
+        with self.farm.office.reading() as desk:
+            newest = releases.newest_release(desk.session, "edge")
+            return newest.number if newest else 0
+
+    def versions(self) -> dict[str, str]:
+        """What the newest release holds: versions by name."""
+        with self.farm.office.reading() as desk:
+            return {each.name: each.version for each in releases.release_members(desk.session, "edge", self.releases())}
+
+    def excuses(self) -> dict[str, Excuse]:
+        with self.farm.office.reading() as desk:
+            return {each.excuse.package: each.excuse for each in excuses.standing(desk.session, "edge")}
+
+    def runs(self) -> dict[str, int]:
+        """How many sets of the latest candidate had to be tested, by purpose."""
+        with self.farm.office.reading() as desk:
+            latest = candidates.latest_candidate(desk.session, "edge")
+            assert latest is not None
+            return candidates.count_runs(desk.session, latest.id)
 
     def status(self) -> ChannelStatus:
         with self.farm.office.reading() as desk:
