@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from farm.control.copies import holders_of_old_code, holds_old_code
 from farm.control.interface import interface_of
 from farm.control.planning import plan_for, recipe_of
 from farm.database import jobs, packages, recipes
@@ -44,9 +45,13 @@ def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
         raise LookupError(f"job {job.id} has no recipe")
     before = recipes.head(desk.session, job.name)
     recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=plan, now=desk.now)
-    if before is None or before.current != job.revision_id or before.built_plan in (None, plan):
+    if before is None or before.current != job.revision_id or before.built_plan == plan:
         return []
-    return _rebuilds(desk, job, before.built_plan, plan)
+    # What it has copied from may have been built anew while it was at work.
+    names = {job.name} if holds_old_code(desk, job.name) else set()
+    if before.built_plan is not None:
+        names |= _to_rebuild(desk, job, before.built_plan, plan)
+    return [_rebuild(desk, name, job) for name in sorted(names) if _rests(desk, name)]
 
 
 def _followers(desk: Desk, job: Job) -> list[Job]:
@@ -105,20 +110,23 @@ def _answer(desk: Desk, job: Job, plan: Plan) -> bool:
     return moved
 
 
-def _rebuilds(desk: Desk, job: Job, before: Digest, after: Digest) -> list[Job]:
-    """Make jobs for what the policy builds again because this recipe's packages are other ones now."""
-    # static-consumers: no package records yet that it holds code of another, so that there are none.
-    if desk.terms.rebuild == "static-consumers" or _bytes(desk, before) == _bytes(desk, after):
-        return []
-    if desk.terms.rebuild == "interface-changed" and interface_of(desk, before) == interface_of(desk, after):
-        return []
-    return [
-        _rebuild(desk, name, job) for name in recipes.recipes_that_need(desk.session, job.name) if _rests(desk, name)
-    ]
+def _to_rebuild(desk: Desk, job: Job, before: Digest, after: Digest) -> set[str]:
+    """Return the recipes that the policy builds again because this recipe's packages are other ones now."""
+    changed = _bytes(desk, before) ^ _bytes(desk, after)
+    if not changed:
+        return set()
+    # Under every policy: a copy is not replaced by replacing what it was copied from.
+    names = holders_of_old_code(desk, {name for name, _ in changed})
+    policy = desk.terms.rebuild
+    if policy == "always" or (
+        policy == "interface-changed" and interface_of(desk, before) != interface_of(desk, after)
+    ):
+        names.update(recipes.recipes_that_need(desk.session, job.name))
+    return names
 
 
-def _bytes(desk: Desk, plan: Digest) -> list[tuple[str, Digest]]:
-    return [(package.name, package.tree) for package in packages.packages_of_plan(desk.session, plan)]
+def _bytes(desk: Desk, plan: Digest) -> set[tuple[str, Digest]]:
+    return {(package.name, package.tree) for package in packages.packages_of_plan(desk.session, plan)}
 
 
 def _rests(desk: Desk, name: str) -> bool:

@@ -10,6 +10,7 @@ from farm.control.planning import plan_of
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
 from farm.control.wording import kept
 from farm.database import attempts, jobs, packages, recipes
+from farm.database.consumed import add_consumed
 from farm.database.records import Package
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from farm.database.records import Attempt, Job, RecipeRevision, Worker
     from farm.names import Digest
     from farm.package import Descriptor
-    from farm.plan import BuildOutcome, BuiltPackage, Plan, TestOutcome
+    from farm.plan import BuildOutcome, BuiltPackage, Consumption, Plan, TestOutcome
 
 
 LARGEST_DOCUMENT = 128 << 20
@@ -41,8 +42,10 @@ class RefusedOutcomeError(FarmError):
 class ProvenanceCheck(Protocol):
     """Checks the signed provenance of one package; raises a `FarmError` when it does not vouch for it."""
 
-    def __call__(self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> None:
-        """Check the envelope of `worker` for a package made from `recipe`."""
+    def __call__(
+        self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+    ) -> tuple[Consumption, ...]:
+        """Check the envelope of `worker` for a package made from `recipe`; return what the build says it opened."""
 
 
 def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check_provenance: ProvenanceCheck) -> Job:
@@ -59,8 +62,9 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         revision = _revision(desk, job)
     _check_packages(office, plan, outcome)
     envelope = office.blobs.read(outcome.provenance)
+    consumed: tuple[Consumption, ...] = ()
     for built in outcome.packages:
-        check_provenance(envelope, holder.worker, built.descriptor, revision.digest)
+        consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest)
         office.blobs.put_bytes(built.descriptor.to_json())
     provenance = BlobRef(outcome.provenance, len(envelope))
     if job.rebuild:
@@ -73,6 +77,7 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
         for built in outcome.packages:
             packages.add_package(desk.session, _package(desk, built, revision, attempt, provenance))
+            add_consumed(desk.session, built.descriptor.digest, consumed)
         settle_all(desk, [job, *record_built(desk, job, plan.digest)])
         return _job(desk, attempt, JobKind.BUILD)
 

@@ -1,11 +1,14 @@
-"""What other builds can see of a recipe's packages: headers, sonames, exported symbols, pkg-config modules."""
+"""What other builds can see of a recipe's packages: headers, sonames, exported symbols, pkg-config modules.
+
+Static libraries are no part of it: who has copied from them is known (`farm.control.copies`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from farm.database import packages
-from farm.fileset import File, Manifest
+from farm.fileset import Manifest
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -21,12 +24,10 @@ def interface_of(desk: Desk, plan: Digest) -> Digest:
 def _visible(desk: Desk, package: Package) -> dict[str, object]:
     facts = desk.packages.member(package).facts
     manifest = Manifest.from_json(desk.blobs.read(package.tree))
-    copied = {*facts.headers, *facts.static_libraries}
+    headers = set(facts.headers)
     return {
         "package": package.name,
-        "copied": {
-            each.path: each.digest for each in manifest.entries if isinstance(each, File) and each.path in copied
-        },
+        "headers": {each.path: each.digest for each in manifest.files() if each.path in headers},
         "libraries": [
             [elf.facts.soname, sorted([symbol.name, symbol.version] for symbol in elf.facts.exports)]
             for elf in facts.elf

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from farm.database.records import Worker
     from farm.package import Descriptor
+    from farm.plan import Consumption
 
 NOWHERE = BlobRef(Digest.of(b"nowhere"), 7)
 
@@ -79,7 +80,7 @@ def test_the_outcome_of_another_build_is_refused(farm: SmallFarm) -> None:
 
 
 def test_a_provenance_that_does_not_vouch_is_refused(farm: SmallFarm) -> None:
-    def refuse(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> None:
+    def refuse(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> tuple[Consumption, ...]:
         raise ProvenanceError(descriptor.name.short, "nobody signed it")
 
     farm.submit(recipe("a"))
