@@ -13,6 +13,7 @@ from farm.api.log_lines import InvalidLogError
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import ErrorWire, ProblemWire
 from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
+from farm.control.advisories import StaleAdvisoryError
 from farm.control.channel_checks import AlreadyError, UnknownChannelError
 from farm.control.leases import LeaseLostError
 from farm.control.log_store import LogOffsetError, LogPlaceError, LogTooLongError
@@ -71,6 +72,7 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (LeaseLostError, 409),
     (JobStateError, 409),
     (LogOffsetError, 409),
+    (StaleAdvisoryError, 409),
     (BodyTooLargeError, 413),
     (LogTooLongError, 413),
     (BlobMismatchError, 422),

@@ -22,6 +22,7 @@ from farm.database import releases
 from farm.errors import FarmError
 from farm.names import canonical_json
 from farm.recipe import load_tree
+from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
@@ -82,6 +83,23 @@ def release_duties(office: Office, settings: FarmSettings, policies: Sequence[Ch
     return (Duty("farm.control.advance", 1.0, advance),)
 
 
+def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
+    """Return what lets clients see advisories, where the farm has a repository to publish and a signer to sign."""
+    if settings.repository is None or settings.signer is None:
+        return ()
+    publication = AdvisoryPublication(office, settings.repository, SignerClient(settings.signer))
+    turn = threading.Lock()
+
+    def advance() -> None:
+        if turn.acquire(blocking=False):
+            try:
+                publication.advance()
+            finally:
+                turn.release()
+
+    return (Duty("farm.control.advisories", 5.0, advance),)
+
+
 def _advance(pipeline: Pipeline) -> None:
     try:
         step = pipeline.advance()
@@ -138,11 +156,11 @@ def main(arguments: list[str] | None = None) -> int:
         files = read_recipe_directory(settings.recipes)
         office = open_office(settings, files)
         policies = tuple(load_tree(without_packages(files)).channels.values())
-        pipeline = release_duties(office, settings, policies)
+        publishing = (*release_duties(office, settings, policies), *advisory_duties(office, settings))
     except FarmError as error:
         sys.stderr.write(f"{error.place or 'control'}: {error.message}\n{error.remedy}\n")
         return error.exit_status
-    run(control_app(settings.broker, lambda app: (*duties(office, sender(app)), *pipeline)), options.name)
+    run(control_app(settings.broker, lambda app: (*duties(office, sender(app)), *publishing)), options.name)
     return 0
 
 

@@ -22,9 +22,10 @@ from fastapi.responses import JSONResponse
 
 from farm.blobs import BlobStore
 from farm.errors import FarmError
+from farm.trust.advisory_index import LARGEST_INDEX, NAME, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
 from farm.trust.countersign import check_release
-from farm.trust.layout import BLOBS
+from farm.trust.layout import ADVISORIES, BLOBS, advisory_target
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
@@ -40,7 +41,10 @@ _LARGEST_RELEASE = 4 * 1024 * 1024
 
 
 def signer_app(repository: Repository, signers: Signers) -> FastAPI:
-    """Return the signer's HTTP application: `POST /releases` with a release's canonical JSON; `GET /health`."""
+    """Return the signer's HTTP application.
+
+    `POST /releases` with a release's canonical JSON, `POST /advisories` with that of a list of them; `GET /health`.
+    """
     app = FastAPI(title="farm signer", openapi_url=None)
 
     @app.exception_handler(FarmError)
@@ -51,12 +55,12 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
 
     @app.post("/releases")
     async def sign_release(request: Request) -> dict[str, object]:
-        content = b""
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > _LARGEST_RELEASE:
-                raise FarmError(f"a release has at most {_LARGEST_RELEASE} bytes")
-        return sign(repository, signers, Release.from_json(content))
+        return sign(repository, signers, Release.from_json(await _body(request, _LARGEST_RELEASE)))
+
+    @app.post("/advisories")
+    async def sign_advisories(request: Request) -> dict[str, object]:
+        index = AdvisoryIndex.from_json(await _body(request, LARGEST_INDEX))
+        return {"published": publish_advisories(repository, signers, index)}
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -73,6 +77,30 @@ def sign(repository: Repository, signers: Signers, release: Release) -> dict[str
     repository.publish(release, signers, datetime.now(UTC))
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
     return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
+
+
+def publish_advisories(repository: Repository, signers: Signers, index: AdvisoryIndex) -> bool:
+    """Check and publish the list of advisories; False when it is published already.
+
+    Raises the errors of `check_index` and of `Repository.publish_advisories`.
+    """
+    published = repository.delegated(repository.head(), ADVISORIES).targets.get(advisory_target(NAME))
+    before = AdvisoryIndex.from_json(repository.read_target(published)) if published else None
+    blobs = BlobStore(repository.root / BLOBS)
+    check_index(index, before, lambda blob: blobs.read(blob.digest))
+    changed = repository.publish_advisories({NAME: index.to_json()}, signers, datetime.now(UTC))
+    if changed:
+        _LOG.info("signed the list of %d advisories", len(index.advisories))
+    return changed
+
+
+async def _body(request: Request, largest: int) -> bytes:
+    content = b""
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > largest:
+            raise FarmError(f"what is to be signed has at most {largest} bytes")
+    return content
 
 
 def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threading.Event) -> None:

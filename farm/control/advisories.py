@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.compat.advisories import Advisory
     from farm.control.access import Actor
     from farm.control.desk import Desk
-    from farm.database.advisories import KeptStatement
+    from farm.database.advisories import KeptAdvisory, KeptStatement
 
 Outcome: TypeAlias = Literal["added", "updated", "withdrawn", "unchanged"]
 
@@ -119,10 +119,14 @@ def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Stat
 def known_about(desk: Desk, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
     """Return the advisories that speak of packages (short names) and are not withdrawn, and what is stated of them."""
     asked = set(names)
-    distribution = desk.world.distribution
-    advisories = [read_osv(each.body.encode(), distribution) for each in rows.advisories_on(desk.session, asked)]
+    advisories = [read_kept(desk, each) for each in rows.advisories_on(desk.session, asked)]
     statements = [_statement(each) for each in rows.statements_on(desk.session, asked)] if advisories else []
     return advisories, statements
+
+
+def read_kept(desk: Desk, kept: KeptAdvisory) -> Advisory:
+    """Return what a kept advisory says."""
+    return read_osv(kept.body.encode(), desk.world.distribution)
 
 
 def statements_in_force(desk: Desk) -> tuple[Statement, ...]:

@@ -11,13 +11,14 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.trust.advisory_index import AdvisoryIndex
     from farm.trust.release_index import Release
 
 _SECONDS = 120.0
 
 
 class SignerRefusedError(FarmError):
-    """The signer looked at a release and did not sign it."""
+    """The signer looked at a release, or at a list of advisories, and did not sign it."""
 
     code = "signer-refused"
 
@@ -38,8 +39,15 @@ class SignerClient:
 
     def sign(self, release: Release) -> None:
         """Ask for a release to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._post("/releases", release.to_json())
+
+    def publish_advisories(self, index: AdvisoryIndex) -> None:
+        """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._post("/advisories", index.to_json())
+
+    def _post(self, path: str, content: bytes) -> None:
         try:
-            answer = self._http.post("/releases", content=release.to_json())
+            answer = self._http.post(path, content=content)
         except httpx.HTTPError as error:
             raise SignerUnreachableError(f"the signer does not answer: {error or type(error).__name__}") from error
         if answer.status_code == 409:

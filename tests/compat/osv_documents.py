@@ -15,8 +15,8 @@ def osv(*, package: str = "jq", fixed: str = "1.7.1-2", **members: Any) -> bytes
     document: dict[str, Any] = {
         "schema_version": "1.7.0",
         "id": "EXAMPLE-2026-1",
-        "modified": "2026-11-20T10:00:00Z",
-        "published": "2026-11-19T10:00:00Z",
+        "modified": "2024-11-20T10:00:00Z",
+        "published": "2024-11-19T10:00:00Z",
         "aliases": ["CVE-2026-1"],
         "summary": "A crafted document overflows the stack",
         "severity": [{"type": "CVSS_V3", "score": CRITICAL}],
@@ -46,7 +46,7 @@ def openvex(
         "@context": "https://openvex.dev/ns/v0.2.0",
         "@id": "https://dist.example.org/vex/1",
         "author": "alice",
-        "timestamp": "2026-11-21T10:00:00Z",
+        "timestamp": "2024-11-21T10:00:00Z",
         "version": 1,
         "statements": [{key: value for key, value in statement.items() if value is not None}],
     }

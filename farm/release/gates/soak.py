@@ -45,7 +45,7 @@ class Soak:
             return Standing(
                 "failed",
                 f"{first.reported_by} reported trouble with it on {self.from_channel}: {first.reason}{more}",
-                f"Submit a recipe that mends it; or, if there is nothing to mend, resolve report {first.id}.",
+                f"Submit a recipe that mends it; or, if there is nothing to mend, `farm report --resolve {first.id}`.",
             )
         if since is None:
             return Standing(

@@ -48,15 +48,15 @@ def test_a_statement_that_it_does_no_harm_lets_it_pass_until_a_newer_one(entranc
     state(entrance, openvex(product=f"{DISTRIBUTION}/a"))
     assert entrance.ask(Advisories("low")) == {}
 
-    state(entrance, openvex("affected", product=f"{DISTRIBUTION}/a", timestamp="2026-11-22T10:00:00Z"))
+    state(entrance, openvex("affected", product=f"{DISTRIBUTION}/a", timestamp="2024-11-22T10:00:00Z"))
     assert entrance.ask(Advisories("low")).keys() == {"a"}
 
-    state(entrance, openvex("fixed", product=f"{DISTRIBUTION}/a@1.0-1", timestamp="2026-11-23T10:00:00Z"))
+    state(entrance, openvex("fixed", product=f"{DISTRIBUTION}/a@1.0-1", timestamp="2024-11-23T10:00:00Z"))
     assert entrance.ask(Advisories("low")) == {}
 
 
 def test_a_withdrawn_advisory_holds_for_nothing(entrance: Entrance) -> None:
     add(entrance, osv(package="a", fixed=""))
-    add(entrance, osv(package="a", fixed="", modified="2026-11-21T10:00:00Z", withdrawn="2026-11-21T10:00:00Z"))
+    add(entrance, osv(package="a", fixed="", modified="2024-11-21T10:00:00Z", withdrawn="2024-11-21T10:00:00Z"))
 
     assert entrance.ask(Advisories("low")) == {}

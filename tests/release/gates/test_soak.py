@@ -58,7 +58,7 @@ def test_an_open_report_breaks_it_until_it_is_resolved(entrance: Entrance) -> No
     assert standing.keys() == {"a"}
     assert (standing["a"].state, standing["a"].until) == ("failed", None)
     assert standing["a"].reason == "carol reported trouble with it on edge: it hangs"
-    assert f"resolve report {made.id}" in standing["a"].remedy
+    assert f"farm report --resolve {made.id}" in standing["a"].remedy
 
     with entrance.farm.office.writing() as desk:
         reports.resolve_report(desk.session, made.id, resolved_by="alice", now=desk.now)

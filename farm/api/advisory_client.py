@@ -1,0 +1,41 @@
+"""The API for security advisories."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from farm.api.farm_client import FarmClient, segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class AdvisoryClient(FarmClient):
+    """A connection to a farm, to look at advisories, and (in the name of a curator) to add them."""
+
+    def add_advisory(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an advisory in OSV's form, or a newer state of one; returns what came of it, and what is hit."""
+        return self._answer("/api/v1/advisories", document)
+
+    def state(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Add what an OpenVEX document states; returns how much of it is new."""
+        return self._answer("/api/v1/vex", document)
+
+    def advisory(self, number: str) -> dict[str, Any]:
+        """Return one advisory, and which newest releases it hits."""
+        return self._get_json(f"/api/v1/advisories/{segment(number)}")
+
+    def advisories(self, package: str = "") -> Iterator[dict[str, Any]]:
+        """Yield all advisories by id, or those that speak of one package."""
+        after: str | None = None
+        while True:
+            page = self._get_json("/api/v1/advisories", package=package or None, after=after)
+            yield from page["advisories"]
+            after = page["next-after"]
+            if after is None:
+                return
+
+    def _answer(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._send("POST", path, dict(document)))
+        return answer

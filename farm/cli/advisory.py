@@ -1,0 +1,124 @@
+"""`farm advisory`: security advisories of the distribution, for curators."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def advisory() -> None:
+    """Look at and add security advisories of the farm at FARM_URL."""
+
+
+@advisory.command("add")
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+def add(files: tuple[Path, ...]) -> None:
+    """Add advisories from FILES, each one JSON document in OSV's form. Needs a token with the role curator.
+
+    Files that were added before change nothing; a newer `modified` changes what is kept, `withdrawn` takes it back.
+
+    \b
+    Example:
+      farm advisory add EXAMPLE-2026-1.json
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.compat.osv import read_json_object
+
+    # All are read before the first is sent, so that a broken one leaves nothing half done.
+    documents = [read_json_object(path.read_bytes(), "the advisory", str(path)) for path in files]
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        for document in documents:
+            answer = farm.add_advisory(document)
+            click.echo(f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}")
+            for hit in answer["released"]:
+                click.echo(f"  {hit['channel']} holds {hit['package']} {hit['version']}, which it holds for")
+
+
+@advisory.command("vex")
+@click.argument("file", type=_FILE)
+def vex(file: Path) -> None:
+    """State with FILE, an OpenVEX document, whether advisories do harm here. Needs a token with the role curator.
+
+    The newest statement about a vulnerability in a package counts. `not_affected`, and `fixed` for the version that it
+    names, let the gate `advisories` and `farm audit` pass the package.
+
+    \b
+    Example:
+      farm advisory vex not-affected.json
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.compat.osv import read_json_object
+
+    document = read_json_object(file.read_bytes(), "the document", str(file))
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        answer = farm.state(document)
+    for each in answer["statements"]:
+        version = f" {each['version']}" if each["version"] else ""
+        click.echo(f"{each['vulnerability']}: {each['status']} in {each['package']}{version}")
+    click.echo(f"{answer['new']} new statements")
+
+
+@advisory.command("list")
+@click.option("--package", default="", help="Only those that speak of this package.")
+@json_option
+def list_advisories(package: str, as_json: bool) -> None:
+    """List advisories by id.
+
+    \b
+    Example:
+      farm advisory list --package jq
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.cli.rendering import table
+
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        found = list(farm.advisories(package))
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    rows = [
+        (
+            each["id"],
+            "withdrawn" if each["withdrawn"] else each["severity"],
+            " ".join(each["packages"]),
+            each["summary"],
+        )
+        for each in found
+    ]
+    click.echo(table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY")) if rows else "no advisories")
+
+
+@advisory.command("show")
+@click.argument("number", metavar="ID")
+@json_option
+def show(number: str, as_json: bool) -> None:
+    """Show the advisory ID, and which newest releases hold a package that it holds for.
+
+    \b
+    Example:
+      farm advisory show EXAMPLE-2026-1
+    """
+    from farm.api.advisory_client import AdvisoryClient
+
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        found = farm.advisory(number)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    state = f"withdrawn {found['withdrawn']}" if found["withdrawn"] else found["severity"]
+    click.echo(f"{click.style(found['id'], bold=True)} ({state}): {found['summary']}")
+    click.echo(f"  packages: {', '.join(found['packages'])}")
+    for hit in found["released"]:
+        click.echo(f"  {hit['channel']} holds {hit['package']} {hit['version']}, which it holds for")

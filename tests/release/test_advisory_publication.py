@@ -1,0 +1,117 @@
+"""From rows to what a client verifies: published when they change, by the signer's own check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.blobs import BlobStore
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory, add_statements
+from farm.release.advisory_publication import AdvisoryPublication
+from farm.release.signer_client import SignerUnreachableError
+from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
+from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.layout import ADVISORIES, advisory_target
+from farm.trust.repository import Repository
+from tests.compat.osv_documents import openvex, osv
+from tests.control.small_farm import SmallFarm
+from workers.signer import publish_advisories
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.trust.signers import Signers
+
+ALICE = Actor("token:alice")
+
+
+@dataclass
+class Signer:
+    """The signer's own code on real keys; or it is away."""
+
+    repository: Repository
+    signers: Signers
+    away: bool = False
+    asked: list[bool] = field(default_factory=list)
+
+    def publish_advisories(self, index: AdvisoryIndex) -> None:
+        if self.away:
+            raise SignerUnreachableError("the signer does not answer")
+        self.asked.append(publish_advisories(self.repository, self.signers, index))
+
+
+@dataclass
+class Newsroom:
+    farm: SmallFarm
+    publication: AdvisoryPublication
+    signer: Signer
+
+    def add(self, document: bytes) -> None:
+        with self.farm.office.writing() as desk:
+            add_advisory(desk, ALICE, document)
+
+    def published(self) -> AdvisoryIndex:
+        repository = self.signer.repository
+        target = repository.delegated(repository.head(), ADVISORIES).targets[advisory_target(NAME)]
+        return AdvisoryIndex.from_json(repository.read_target(target))
+
+
+@pytest.fixture
+def newsroom(database: Database, tmp_path: Path) -> Newsroom:
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    farm = SmallFarm.open(database, tmp_path)
+    signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    return Newsroom(farm, AdvisoryPublication(farm.office, tmp_path / "public", signer), signer)
+
+
+def test_an_empty_list_is_published_first_and_then_whatever_changes(newsroom: Newsroom) -> None:
+    assert newsroom.publication.advance()
+    assert newsroom.published().advisories == ()
+    assert not newsroom.publication.advance()
+
+    newsroom.add(osv())
+    assert newsroom.publication.advance()
+    (listed,) = newsroom.published().advisories
+    public = BlobStore(newsroom.signer.repository.root / "blobs")
+    advisory = open_advisory(listed, "dist.example.org", lambda blob: public.read(blob.digest))
+    assert (advisory.id, advisory.severity) == ("EXAMPLE-2026-1", "critical")
+
+    with newsroom.farm.office.writing() as desk:
+        add_statements(desk, ALICE, openvex())
+    assert newsroom.publication.advance()
+    assert newsroom.published().statements is not None
+    assert not newsroom.publication.advance()
+    assert newsroom.signer.asked == [True, True, True]
+
+
+def test_a_publisher_that_begins_anew_publishes_nothing_twice(newsroom: Newsroom) -> None:
+    newsroom.add(osv())
+    newsroom.publication.advance()
+    again = AdvisoryPublication(newsroom.farm.office, newsroom.signer.repository.root, newsroom.signer)
+
+    assert again.advance()
+    assert newsroom.signer.asked == [True, False]
+
+
+def test_what_could_not_be_published_is_tried_again(newsroom: Newsroom) -> None:
+    newsroom.signer.away = True
+    assert newsroom.publication.advance()
+    assert newsroom.publication.advance()
+    newsroom.signer.away = False
+    newsroom.publication.advance()
+
+    assert newsroom.signer.asked == [True]
+
+
+def test_the_signer_takes_nobodys_word_that_an_advisory_is_gone(newsroom: Newsroom) -> None:
+    newsroom.add(osv())
+    newsroom.publication.advance()
+
+    with pytest.raises(InvalidAdvisoryIndexError, match="leaves out EXAMPLE-2026-1"):
+        publish_advisories(newsroom.signer.repository, newsroom.signer.signers, AdvisoryIndex("dist.example.org", ()))
+    assert len(newsroom.published().advisories) == 1

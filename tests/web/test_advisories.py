@@ -1,0 +1,162 @@
+"""Advisories through the API: who may add them, what is taken, and what is told about it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farm.api.advisory_client import AdvisoryClient
+from farm.api.errors import RefusedRequestError
+from farm.database import identities, releases
+from farm.database.states import Role
+from farm.names import Digest
+from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
+from tests.control.small_farm import recipe
+
+if TYPE_CHECKING:
+    from tests.web.running_farm import RunningFarm
+
+
+def document(content: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+def client(farm: RunningFarm, role: Role = Role.CURATOR) -> AdvisoryClient:
+    return AdvisoryClient(farm.url, farm.token(role))
+
+
+def acts(farm: RunningFarm) -> list[tuple[str, str, str, str]]:
+    with farm.office.reading() as desk:
+        trail = [event for _, event in identities.audit_trail(desk.session)]
+    return [
+        (each.actor, each.action, each.subject, each.detail) for each in trail if each.action in ("advisory", "vex")
+    ]
+
+
+def test_an_advisory_is_added_once_changed_by_a_newer_one_and_withdrawn(farm: RunningFarm) -> None:
+    with client(farm) as curator:
+        assert curator.add_advisory(document(osv())) == {
+            "id": "EXAMPLE-2026-1",
+            "outcome": "added",
+            "severity": "critical",
+            "packages": ["jq"],
+            "released": [],
+        }
+        assert curator.add_advisory(document(osv()))["outcome"] == "unchanged"
+        assert curator.add_advisory(document(osv(modified="2024-11-21T10:00:00Z")))["outcome"] == "updated"
+        later = "2024-11-22T10:00:00Z"
+        assert curator.add_advisory(document(osv(modified=later, withdrawn=later)))["outcome"] == "withdrawn"
+
+        (listed,) = curator.advisories()
+        assert (listed["id"], listed["packages"], listed["withdrawn"]) == ("EXAMPLE-2026-1", ["jq"], later)
+        assert list(curator.advisories("jq")) == []
+        assert curator.advisory("EXAMPLE-2026-1")["document"] == document(osv(modified=later, withdrawn=later))
+    assert [(actor, detail) for actor, _, _, detail in reversed(acts(farm))] == [
+        ("token:some-curator", "added: critical, jq"),
+        ("token:some-curator", "updated: critical, jq"),
+        ("token:some-curator", "withdrawn: critical, jq"),
+    ]
+
+
+@pytest.mark.parametrize("members", [{"modified": "2024-11-19T10:00:00Z"}, {"summary": "another"}])
+def test_what_is_not_newer_is_refused(farm: RunningFarm, members: dict[str, Any]) -> None:
+    with client(farm) as curator:
+        curator.add_advisory(document(osv()))
+        with pytest.raises(RefusedRequestError) as caught:
+            curator.add_advisory(document(osv(**members)))
+        assert (caught.value.status, caught.value.code) == (409, "stale-advisory")
+        assert curator.advisory("EXAMPLE-2026-1")["document"] == document(osv())
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"affected": []}, "invalid-advisory"),
+        ({"id": "a b"}, "invalid-advisory"),
+        ({"modified": "9999-01-01T00:00:00Z"}, "future-statement"),
+        ({"database_specific": {"score": 9.8}}, "not-canonicalizable"),
+    ],
+)
+def test_what_is_none_is_refused_with_the_reason(farm: RunningFarm, members: dict[str, Any], code: str) -> None:
+    with client(farm) as curator:
+        with pytest.raises(RefusedRequestError) as caught:
+            curator.add_advisory(document(osv(**members)))
+        assert (caught.value.status, caught.value.code) == (422, code)
+        assert list(curator.advisories()) == []
+    assert acts(farm) == []
+
+
+@pytest.mark.parametrize("role", [Role.MAINTAINER, None])
+def test_only_curators_add_advisories_and_statements(farm: RunningFarm, role: Role | None) -> None:
+    with AdvisoryClient(farm.url, farm.token(role) if role else "") as stranger:
+        for act, content in ((stranger.add_advisory, osv()), (stranger.state, openvex())):
+            with pytest.raises(RefusedRequestError) as caught:
+                act(document(content))
+            assert caught.value.status == (403 if role else 401)
+        assert list(stranger.advisories()) == []
+
+
+def test_statements_are_taken_once(farm: RunningFarm) -> None:
+    with client(farm) as curator:
+        answer = curator.state(document(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1")))
+        assert answer["new"] == 1
+        assert answer["statements"] == [
+            {
+                "vulnerability": "EXAMPLE-2026-1",
+                "package": "jq",
+                "version": "1.7.1-1",
+                "status": "not_affected",
+                "justification": "vulnerable_code_not_in_execute_path",
+            }
+        ]
+        assert curator.state(document(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1")))["new"] == 0
+        with pytest.raises(RefusedRequestError, match="does not say why"):
+            curator.state(document(openvex(justification=None)))
+    assert acts(farm) == [
+        ("token:some-curator", "vex", "1 statements", "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"),
+    ]
+
+
+def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) -> None:
+    with farm.client() as maintainer:
+        maintainer.submit({"jq": recipe("jq")})
+    farm.worker().build()
+    with farm.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", "{}")
+        (package,) = desk.session.connection().exec_driver_sql("SELECT digest FROM package").scalars()
+        record = releases.add_release(
+            desk.session,
+            channel="edge",
+            number=1,
+            candidate_id=None,
+            digest=Digest.of(b"release"),
+            set_digest=Digest.of(b"set"),
+            previous=None,
+            packages=1,
+            changes={"jq": Digest(package)},
+            trace="trace",
+            now=desk.now,
+        )
+        releases.mark_published(desk.session, record.id, now=desk.now)
+    hit = {"channel": "edge", "package": "jq", "version": "1.0-1"}
+    with client(farm) as curator:
+        assert curator.add_advisory(document(osv(fixed="1.0-2")))["released"] == [hit]
+        assert curator.add_advisory(document(osv(id="EXAMPLE-2026-2", fixed="1.0-1")))["released"] == []
+        assert curator.advisory("EXAMPLE-2026-1")["released"] == [hit]
+        curator.state(document(openvex()))
+        assert curator.advisory("EXAMPLE-2026-1")["released"] == []
+    with farm.office.reading() as desk:
+        assert releases.release_set(desk.session, "edge", 1) == {"jq": package}
+
+
+def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> None:
+    with client(farm) as curator:
+        for number in range(105):
+            curator.add_advisory(document(osv(id=f"EXAMPLE-{number:03}")))
+        assert [each["id"] for each in curator.advisories()] == [f"EXAMPLE-{number:03}" for number in range(105)]
+        with pytest.raises(RefusedRequestError) as caught:
+            curator.advisory("../tokens")
+        assert caught.value.status == 404

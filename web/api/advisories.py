@@ -1,0 +1,104 @@
+"""Routes about security advisories: curators add them and state what does no harm; everybody may look."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+
+from farm.control import advisories as control
+from farm.database import advisories as rows
+from farm.database.records import Token
+from farm.database.states import Role
+from web.auth import OfficeHere, actor_of, require
+from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from farm.database.advisories import KeptAdvisory
+
+router = APIRouter(prefix="/api/v1", tags=["advisories"])
+
+Curator = Annotated[Token, Depends(require(Role.CURATOR))]
+Document = Annotated[dict[str, Any], Body()]
+Name = Annotated[str, Query(max_length=128)]
+
+
+@router.get("/advisories")
+def advisories(
+    office: OfficeHere, package: Name = "", after: Name = "", limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> dict[str, Any]:
+    """Return advisories by id; with `package` those that speak of it and are not withdrawn."""
+    with office.reading() as desk:
+        if package:
+            found = rows.advisories_on(desk.session, [package])
+        else:
+            found = rows.advisories(desk.session, after=after, limit=limit)
+        spoken_of = rows.packages_of(desk.session, (each.id for each in found))
+    following = found[-1].id if not package and len(found) == limit else None
+    return {"advisories": [_form(each, spoken_of.get(each.id, [])) for each in found], "next-after": following}
+
+
+@router.get("/advisories/{number}")
+def advisory(office: OfficeHere, number: str) -> dict[str, Any]:
+    """Return one advisory as it was given, and which newest releases hold a package that it holds for."""
+    with office.reading() as desk:
+        found = rows.advisory(desk.session, number)
+        if found is None:
+            raise NotFoundError(f"there is no advisory {number[:100]!r}")
+        hits = control.released_with(desk, control.read_kept(desk, found))
+        spoken_of = rows.packages_of(desk.session, [found.id]).get(found.id, [])
+    return _form(found, spoken_of) | {"document": json.loads(found.body), "released": [_hit(each) for each in hits]}
+
+
+@router.post("/advisories", status_code=201)
+def add(request: Request, office: OfficeHere, token: Curator, document: Document) -> dict[str, Any]:
+    """Take an advisory in OSV's form; the same one again changes nothing, and an older one is refused."""
+    with office.writing() as desk:
+        kept, outcome = control.add_advisory(desk, actor_of(request, token), json.dumps(document).encode())
+        hits = control.released_with(desk, kept)
+    return {
+        "id": kept.id,
+        "outcome": outcome,
+        "severity": kept.severity,
+        "packages": list(kept.packages),
+        "released": [_hit(each) for each in hits],
+    }
+
+
+@router.post("/vex", status_code=201)
+def state(request: Request, office: OfficeHere, token: Curator, document: Document) -> dict[str, Any]:
+    """Take an OpenVEX document: whether advisories do harm here. What is kept already changes nothing."""
+    with office.writing() as desk:
+        found, new = control.add_statements(desk, actor_of(request, token), json.dumps(document).encode())
+    return {
+        "new": new,
+        "statements": [
+            {
+                "vulnerability": each.vulnerability,
+                "package": each.package,
+                "version": str(each.version or ""),
+                "status": each.status,
+                "justification": each.justification,
+            }
+            for each in found
+        ],
+    }
+
+
+def _form(kept: KeptAdvisory, packages: list[str]) -> dict[str, Any]:
+    document = json.loads(kept.body)
+    return {
+        "id": kept.id,
+        "severity": kept.severity,
+        "packages": packages,
+        "summary": str(document.get("summary", "")),
+        "modified": kept.modified_at,
+        "withdrawn": kept.withdrawn_at,
+        "added-by": kept.added_by,
+        "added-at": kept.added_at,
+    }
+
+
+def _hit(hit: control.Hit) -> dict[str, str]:
+    return {"channel": hit.channel, "package": hit.package, "version": hit.version}
