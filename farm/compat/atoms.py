@@ -46,6 +46,7 @@ def find_atoms(
 
     `together` are names that move as one in any case: the outputs of one build, a transition that was declared.
     `needs` names what else a change needs that no proof shows: what its tests need, say. Leaves `trial` at its base.
+    Two changes that hold alone and not together are two atoms: which of them stays back is for a search to find.
     """
     unit_of = _united(changes, together)
     finder = _NeedFinder(trial, changes, unit_of)
