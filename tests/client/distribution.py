@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from farm.package import Descriptor
+
 DISTRIBUTION = "dist.example.org"
 RECIPE = Digest.of(b"the recipe")
 
@@ -80,8 +82,7 @@ class SmallDistribution:
             licence="MIT",
             requires=requires,
         )
-        run = BuildRun((signed_by or self.builder).public_key.keyid, "1", "then", "now", Digest.of(b"log"), {})
-        statement = build_statement(plan, recipe, [(descriptor, captured.archive.digest)], (), run)
+        provenance = self.provenance(descriptor, captured.archive, signed_by or self.builder, recipe)
         entry = ReleaseEntry(
             name=name,
             version=version,
@@ -91,11 +92,22 @@ class SmallDistribution:
             archive=captured.archive,
             manifest=self.keep(captured.manifest.to_json()),
             facts=self.keep(facts.to_json()),
-            provenance=self.keep(sign_statement(statement, signed_by or self.builder)),
+            provenance=provenance,
             recipe=RECIPE,
             needs=(),
         )
         self.entries[name] = (entry, Member.of(descriptor, facts, captured.manifest))
+
+    def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
+        run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {})
+        plan = plan_of(descriptor.name.short, str(descriptor.version))
+        statement = build_statement(plan, recipe, [(descriptor, archive.digest)], (), run)
+        return self.keep(sign_statement(statement, builder))
+
+    def rebuilt(self, name: str, builder: CryptoSigner) -> BlobRef:
+        """Return the provenance of another builder who came to the same package."""
+        entry, member = self.entries[name]
+        return self.provenance(member.descriptor, entry.archive, builder, entry.recipe)
 
     def read(self, blob: BlobRef) -> bytes:
         return self.blobs.read(blob.digest)

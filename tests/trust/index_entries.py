@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.names import Digest
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from farm.trust.index_edit import Extension
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def entry(name: str, version: str = "1.0", needs: tuple[str, ...] = ()) -> ReleaseEntry:

@@ -1,0 +1,39 @@
+"""The signed list of builders, with and without what a channel asks of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.trust.builders import InvalidBuildersError, builders_document, read_builders
+
+KEYS = [CryptoSigner.generate_ed25519().public_key for _ in range(2)]
+
+
+def test_a_list_without_more_reads_as_it_always_did() -> None:
+    document = builders_document(KEYS)
+    assert json.loads(document).keys() == {"builders"}
+    builders = read_builders(document)
+    assert builders == {key.keyid: key for key in KEYS}
+    assert builders.needed("edge") == 1
+
+
+def test_a_channel_may_ask_for_builders_who_agree() -> None:
+    builders = read_builders(builders_document(KEYS, {"stable": 2}))
+    assert (builders.needed("stable"), builders.needed("edge")) == (2, 1)
+    assert builders_document(list(builders.values()), builders.rebuilds) == builders_document(KEYS, {"stable": 2})
+
+
+@pytest.mark.parametrize("rebuilds", [[], 2, {"stable": 0}, {"stable": True}, {"stable": "2"}, {"stable": None}])
+def test_a_number_of_builders_that_cannot_be_is_refused(rebuilds: object) -> None:
+    document = json.dumps({**json.loads(builders_document(KEYS)), "rebuilds": rebuilds}).encode()
+    with pytest.raises(InvalidBuildersError):
+        read_builders(document)
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"builders": 1}', b'{"builders": [{}]}'])
+def test_what_is_no_list_is_refused(document: bytes) -> None:
+    with pytest.raises(InvalidBuildersError):
+        read_builders(document)
