@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _Model = TypeVar("_Model", bound=wire.Wire)
 _TOKEN = re.compile(r"[!-~]*")
+_JSON = {"Content-Type": "application/json"}
 
 
 class FarmClient:
@@ -39,7 +40,7 @@ class FarmClient:
         except (httpx.InvalidURL, ValueError) as error:
             raise InvalidFarmUrlError(url, str(error)) from error
 
-    def __enter__(self) -> FarmClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -126,11 +127,11 @@ class FarmClient:
 
     def package(self, name: str) -> wire.PackagePage:
         """Return the builds of one package, the newest first."""
-        return self._get(f"/api/v1/packages/{_segment(name)}", wire.PackagePage)
+        return self._get(f"/api/v1/packages/{segment(name)}", wire.PackagePage)
 
     def channel(self, name: str) -> dict[str, Any]:
         """Return how a channel stands, as `farm.release.status` spells it."""
-        return self._get_json(f"/api/v1/channels/{_segment(name)}")
+        return self._get_json(f"/api/v1/channels/{segment(name)}")
 
     def channels(self) -> list[dict[str, Any]]:
         """Return how every channel stands."""
@@ -139,11 +140,29 @@ class FarmClient:
 
     def releases(self, channel: str, *, before: int | None = None, limit: int = 50) -> dict[str, Any]:
         """Return one page of a channel's releases, newest first."""
-        return self._get_json(f"/api/v1/channels/{_segment(channel)}/releases", before=before, limit=limit)
+        return self._get_json(f"/api/v1/channels/{segment(channel)}/releases", before=before, limit=limit)
 
     def release(self, channel: str, number: int) -> dict[str, Any]:
         """Return one release of a channel with its packages."""
-        return self._get_json(f"/api/v1/channels/{_segment(channel)}/releases/{number}")
+        return self._get_json(f"/api/v1/channels/{segment(channel)}/releases/{number}")
+
+    def release_changes(self, channel: str, old: int, new: int) -> dict[str, Any]:
+        """Return what differs between two releases of a channel, by package."""
+        return self._get_json(f"/api/v1/channels/{segment(channel)}/releases/{new}/changes", against=old)
+
+    def candidates(self, channel: str, *, before: int | None = None, limit: int = 20) -> dict[str, Any]:
+        """Return one page of a channel's candidates, newest first."""
+        return self._get_json(f"/api/v1/channels/{segment(channel)}/candidates", before=before, limit=limit)
+
+    def candidate(self, channel: str, number: int) -> dict[str, Any]:
+        """Return one candidate: also what it changes, and all that its gates said."""
+        return self._get_json(f"/api/v1/channels/{segment(channel)}/candidates/{number}")
+
+    def excuses(self, channel: str, *, cleared: bool = False) -> list[dict[str, Any]]:
+        """Return why packages are held back from a channel; with `cleared` also what no longer is."""
+        path = f"/api/v1/channels/{segment(channel)}/excuses"
+        found: list[dict[str, Any]] = self._get_json(path, cleared="true" if cleared else None)["excuses"]
+        return found
 
     def enrol(self, name: str, public_key: str, roles: tuple[wire.JobKindText, ...]) -> wire.WorkerWire:
         """Enrol a worker by its ed25519 key (hexadecimal)."""
@@ -170,10 +189,15 @@ class FarmClient:
         return response.content
 
     def _post(self, path: str, model: type[_Model], body: object) -> _Model:
+        return model.model_validate_json(self._send("POST", path, body))
+
+    def _send(self, method: str, path: str, body: object = None) -> bytes:
         with self._reaching():
-            response = self._client.post(path, json=body)
+            # Escapes keep what a terminal gave that is no UTF-8: the farm says what is wrong with it.
+            content = None if body is None else json.dumps(body).encode()
+            response = self._client.request(method, path, content=content, headers=_JSON if content else None)
         raise_for(response)
-        return model.model_validate_json(response.content)
+        return response.content
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -183,6 +207,6 @@ class FarmClient:
             raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error
 
 
-def _segment(name: str) -> str:
+def segment(name: str) -> str:
     """Return a name as one segment of a path, whatever it holds."""
     return quote(name, safe="", errors="surrogateescape")

@@ -1,13 +1,17 @@
-"""`farm channel` and `farm release`: how channels stand, and what they hold."""
+"""`farm channel`: how channels stand, what is at their gates, and what is held back."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.curating import clock, curator, until_text
 from farm.cli.packages import json_option
-from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @click.group()
@@ -19,27 +23,44 @@ def channel() -> None:
 @click.argument("name", required=False)
 @json_option
 def show(name: str | None, as_json: bool) -> None:
-    """Show how channels stand: the newest release, the candidate at the gates, and what was held back.
+    """Show how channels stand: newest release, freeze, orders, the candidate at the gates, and what is held back.
 
     \b
     Example:
       farm channel show edge
     """
-    from farm.api.farm_client import FarmClient
-
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with curator() as farm:
         found = [farm.channel(name)] if name else farm.channels()
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
     for each in found:
-        newest, candidate = each["newest"], each["candidate"]
-        released = f"release {newest['number']} of {newest['released-at']}" if newest else "no release yet"
-        click.echo(f"{click.style(each['channel'], bold=True)}: {released}")
-        if candidate:
-            click.echo(f"  candidate {candidate['id']} is {candidate['state']}")
-            for gate in candidate["gates"]:
-                click.echo(f"    {gate['gate']}: {gate['state']}, {gate['summary']}")
-            for reason in dict.fromkeys(f"{each['package']}: {each['reason']}" for each in candidate["excuses"]):
-                click.echo(f"    held back {reason}")
+        click.echo("\n".join(_lines(each)))
+
+
+def _lines(status: dict[str, Any]) -> Iterator[str]:
+    from farm.cli.candidate import gate_lines
+    from farm.cli.excuses import excuse_blocks
+    from farm.cli.inert import inert
+
+    newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
+    released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"
+    if newest:
+        released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
+    yield f"{click.style(status['channel'], bold=True)}: {released}"
+    if frozen:
+        told = f"by {frozen['by']}: {frozen['why']}"
+        yield f"  {click.style('frozen', fg='cyan')}{until_text(frozen['until'])} {inert(told)}"
+    for each in status["held"]:
+        yield f"  {each['package']} is held{until_text(each['until'])} {inert('by ' + each['by'] + ': ' + each['why'])}"
+    for each in status["orders"]:
+        yield f"  order {each['id']} of {inert(each['ordered-by'])} waits: {inert(each['summary'])}"
+    if candidate:
+        outcome = f", {inert(candidate['reason'])}" if candidate["reason"] else ""
+        yield f"  candidate {candidate['id']} of {inert(candidate['source'])} is {candidate['state']}{outcome}"
+        yield from ("  " + line for line in gate_lines(candidate["gates"]))
+        if candidate["state"] == "open" and candidate["runs"]:
+            yield f"    sets tried so far: {len(candidate['runs'])}"
+    if status["excuses"]:
+        yield "  held back:"
+        yield from excuse_blocks(status["excuses"], "    ")

@@ -15,8 +15,13 @@ from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
 _VERBS = {
+    "approve": "farm.cli.approve:approve",
     "build": "farm.cli.build:build",
+    "candidate": "farm.cli.candidate:candidate",
     "channel": "farm.cli.channel:channel",
+    "excuses": "farm.cli.excuses:excuses",
+    "freeze": "farm.cli.freeze:freeze",
+    "hold": "farm.cli.hold:hold",
     "image": "farm.cli.image:image",
     "info": "farm.cli.packages:info",
     "install": "farm.cli.install:install",
@@ -25,13 +30,17 @@ _VERBS = {
     "lint": "farm.cli.lint:lint",
     "log": "farm.cli.jobs:log",
     "plan": "farm.cli.build:plan",
+    "promote": "farm.cli.orders:promote",
     "rebuild": "farm.cli.build:rebuild",
     "release": "farm.cli.release:release",
+    "report": "farm.cli.report:report",
+    "rollback": "farm.cli.orders:rollback",
     "run": "farm.cli.run:run",
     "search": "farm.cli.packages:search",
     "submit": "farm.cli.submit:submit",
     "subscribe": "farm.cli.subscribe:subscribe",
     "test": "farm.cli.build:test",
+    "thaw": "farm.cli.freeze:thaw",
     "toolchain": "farm.cli.toolchain:toolchain",
     "up": "farm.cli.up:up",
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
+from farm.cli.curating import number_type
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
@@ -17,9 +19,10 @@ def release() -> None:
 
 @release.command("list")
 @click.argument("channel")
-@click.option("--limit", default=20, show_default=True, help="At most so many.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500), help="At most so many.")
+@click.option("--before", type=number_type, help="Only releases with a lower number.")
 @json_option
-def list_releases(channel: str, limit: int, as_json: bool) -> None:
+def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -> None:
     """List the releases of CHANNEL, newest first.
 
     \b
@@ -31,17 +34,19 @@ def list_releases(channel: str, limit: int, as_json: bool) -> None:
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:
-        page = farm.releases(channel, limit=limit)
+        page = farm.releases(channel, before=before, limit=limit)
     if as_json:
         click.echo(json.dumps(page, indent=1))
         return
-    rows = [(str(each["number"]), each["released-at"], each["digest"]) for each in page["releases"]]
-    click.echo(table(rows, ("RELEASE", "RELEASED AT", "DIGEST")) if rows else "no releases yet")
+    rows = [
+        (str(each["number"]), each["released-at"], str(each["packages"]), each["digest"]) for each in page["releases"]
+    ]
+    click.echo(table(rows, ("RELEASE", "RELEASED AT", "PACKAGES", "DIGEST")) if rows else "no releases yet")
 
 
 @release.command("show")
 @click.argument("channel")
-@click.argument("number", type=int)
+@click.argument("number", type=number_type)
 @json_option
 def show(channel: str, number: int, as_json: bool) -> None:
     """Show the packages of release NUMBER of CHANNEL.
@@ -61,3 +66,39 @@ def show(channel: str, number: int, as_json: bool) -> None:
         return
     rows = [(each["name"], f"{each['version']}-{each['revision']}", each["package"]) for each in found["packages"]]
     click.echo(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
+
+
+@release.command("diff")
+@click.argument("channel")
+@click.argument("old", type=number_type)
+@click.argument("new", type=number_type)
+@json_option
+def diff(channel: str, old: int, new: int, as_json: bool) -> None:
+    """Show by package what differs between releases OLD and NEW of CHANNEL.
+
+    \b
+    Example:
+      farm release diff edge 11 12
+    """
+    from farm.api.farm_client import FarmClient
+    from farm.cli.rendering import table
+
+    settings = Settings.from_environment()
+    with FarmClient(settings.url, settings.token) as farm:
+        found = farm.release_changes(channel, old, new)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    rows = [
+        (each["package"], _WORDS[each["change"]], *(side["version"] if side else "-" for side in _sides(each)))
+        for each in found["changes"]
+    ]
+    headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")
+    click.echo(table(rows, headings) if rows else f"releases {old} and {new} hold the same packages")
+
+
+_WORDS = {"new": "new", "gone": "removed", "version": "new version", "rebuilt": "rebuilt"}
+
+
+def _sides(change: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    return change["before"], change["after"]

@@ -9,7 +9,7 @@ from farm.control.access import audit
 from farm.control.channel_checks import CurationError, NotInQuestionError, policy_of
 from farm.database import approvals, candidates, excuses, lookups, packages, releases
 from farm.database.approvals import Approval
-from farm.trust.approval import read_approval
+from farm.trust.approval import is_approval, read_approval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,8 +54,7 @@ def in_question(desk: Desk, channel: str) -> list[InQuestion]:
     given = approvals.approvals_of(desk.session, channel, arriving)
     listed = []
     for package in sorted(found.values(), key=lambda each: (each.name, each.built_at)):
-        # Only people who are in the group now count.
-        names = tuple(each.curator for each in given.get(package.digest, ()) if each.curator in wanted.keys)
+        names = tuple(each.curator for each in given.get(package.digest, ()) if _counts(each, wanted.keys))
         listed.append(InQuestion(package, names, len(names) >= wanted.count))
     return listed
 
@@ -82,6 +81,18 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
         audit(desk, actor, "approve", f"{said.label} on {channel}", f"signed by {said.curator}; {said.package}")
         taken.append(approval)
     return taken
+
+
+def _counts(approval: Approval, keys: Mapping[str, str]) -> bool:
+    """Say whether whoever signed is in the group now, with the key that signed."""
+    public = keys.get(approval.curator)
+    return public is not None and is_approval(
+        approval.envelope.encode(),
+        public,
+        channel=approval.channel,
+        package=approval.package,
+        curator=approval.curator,
+    )
 
 
 def _arriving(desk: Desk, channel: str) -> set[Digest]:

@@ -29,7 +29,7 @@ class CurationError(FarmError):
 class UnknownChannelError(CurationError):
     """There is no channel of this name."""
 
-    code = "unknown-channel"
+    code = "not-found"
 
 
 class NotInQuestionError(CurationError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farm.control.ordering import describe_order
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -70,6 +72,7 @@ def order_to_dict(order: Order) -> dict[str, Any]:
         "channel": order.channel,
         "kind": order.kind,
         "detail": dict(order.detail),
+        "summary": describe_order(order),
         "why": order.reason,
         "ordered-by": order.ordered_by,
         "at": time_text(order.at),

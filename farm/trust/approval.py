@@ -82,3 +82,12 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     if curator not in keys or keys[curator].keyid != key.keyid:
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed")
     return SignedApproval(channel, curator, package, label)
+
+
+def is_approval(envelope: bytes, public: str, *, channel: str, package: Digest, curator: str) -> bool:
+    """Say whether an envelope that was kept is still this curator's approval, with the key that the curator has now."""
+    try:
+        said = read_approval(envelope, {curator: public})
+    except FarmError:
+        return False
+    return (said.channel, said.package, said.curator) == (channel, package, curator)

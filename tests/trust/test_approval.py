@@ -11,7 +11,14 @@ from securesystemslib.signer import CryptoSigner
 from farm.errors import FarmError
 from farm.names import Digest, PackageName, Platform, Version
 from farm.package import Descriptor
-from farm.trust.approval import PREDICATE_TYPE, ApprovalError, SignedApproval, approval_statement, read_approval
+from farm.trust.approval import (
+    PREDICATE_TYPE,
+    ApprovalError,
+    SignedApproval,
+    approval_statement,
+    is_approval,
+    read_approval,
+)
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 
 ONE = Digest.of(b"1")
@@ -71,3 +78,12 @@ def test_what_is_no_envelope_is_refused(content: bytes) -> None:
 
 def test_the_type_of_the_statement_stays() -> None:
     assert PREDICATE_TYPE == "urn:farm:approval:1"
+
+
+def test_a_kept_approval_counts_with_todays_key_for_what_it_says_only() -> None:
+    signed = sign_statement(statement(), ALICE)
+    meant: dict[str, Any] = {"channel": "stable", "package": JQ.digest, "curator": "alice"}
+    assert is_approval(signed, KEYS["alice"], **meant)
+    assert not is_approval(signed, KEYS["bob"], **meant)
+    for other in ({"channel": "edge"}, {"package": ONE}, {"curator": "bob"}):
+        assert not is_approval(signed, KEYS["alice"], **meant | other)

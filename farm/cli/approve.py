@@ -1,0 +1,124 @@
+"""`farm approve`: sign for packages that want into a channel, with the curator's own key, on the curator's machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.curating import curator
+from farm.cli.packages import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.package import Descriptor
+
+
+@click.command()
+@click.argument("channel")
+@click.argument("packages", nargs=-1)
+@click.option("--key", type=click.Path(path_type=Path), help="File of the private key that signs.")
+@click.option("--name", help="Whose key it is, as curators.yaml has it.")
+@click.option("--yes", is_flag=True, help="Sign without asking.")
+@json_option
+def approve(
+    *, channel: str, packages: tuple[str, ...], key: Path | None, name: str | None, yes: bool, as_json: bool
+) -> None:
+    """Show what waits for approval on CHANNEL and, with a key, sign for it: for PACKAGES, or for all that waits.
+
+    The key stays here. What is signed is the digest of the descriptor that is shown.
+
+    \b
+    Example:
+      farm approve stable
+      farm approve stable jq --key alice.key --name alice
+    """
+    if (key is None) != (name is None):
+        raise click.UsageError("--key and --name go together.")
+    with curator() as farm:
+        waiting = farm.in_question(channel)
+        chosen = _chosen(waiting, packages, name)
+        if key is None or name is None:
+            click.echo(json.dumps(waiting, indent=1) if as_json else _told(waiting, chosen))
+            return
+        if not chosen:
+            click.echo(f"nothing on {channel} waits for {name}")
+            return
+        descriptors = [_descriptor(each) for each in chosen]
+        click.echo(_told(waiting, chosen), err=True)
+        if not yes:
+            click.confirm(f"Sign for {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?", abort=True, err=True)
+        answer = farm.approve(channel, _signed(descriptors, channel, name, key))
+    if as_json:
+        click.echo(json.dumps(answer, indent=1))
+        return
+    count = len(answer["approvals"])
+    click.echo(f"{name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+
+
+def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
+    """Return what to sign for: what is named, or what lacks approvals and this curator's."""
+    from difflib import get_close_matches
+
+    from farm.errors import FarmError
+
+    listed: list[dict[str, Any]] = waiting["packages"]
+    known = {each["package"] for each in listed}
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise FarmError(
+                f"{name} does not want into {waiting['channel']}", remedy=f"Did you mean {near[0]}?" if near else ""
+            )
+    wanted = set(names)
+    return [
+        each
+        for each in listed
+        if (each["package"] in wanted if wanted else not each["enough"]) and who not in each["approved-by"]
+    ]
+
+
+def _descriptor(waiting: dict[str, Any]) -> Descriptor:
+    """Return the descriptor that is signed for; what the farm says of it must be what it says itself."""
+    from farm.errors import FarmError
+    from farm.names import Digest
+    from farm.package import Descriptor
+
+    content = str(waiting["descriptor"]).encode()
+    descriptor = Descriptor.from_json(content)
+    version = f"{descriptor.version}-{descriptor.revision}"
+    told = (waiting["digest"], waiting["package"], waiting["version"])
+    if told != (Digest.of(content), descriptor.name.short, version):
+        raise FarmError(
+            f"the farm shows {waiting['package']} {waiting['version']}, and its descriptor says something else",
+            remedy="Sign nothing; tell the operators of the farm.",
+        )
+    return descriptor
+
+
+def _signed(descriptors: Iterable[Descriptor], channel: str, name: str, key: Path) -> list[bytes]:
+    from farm.trust.approval import approval_statement
+    from farm.trust.dsse import sign_statement
+    from farm.trust.keys import load_key
+
+    signer = load_key(key)
+    return [sign_statement(approval_statement(each, channel=channel, curator=name), signer) for each in descriptors]
+
+
+def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
+    from farm.cli.inert import inert
+    from farm.cli.rendering import table
+
+    if not chosen:
+        return f"nothing waits for approval on {waiting['channel']}"
+    rows = [
+        (inert(each["package"]), inert(each["version"]), ", ".join(each["approved-by"]) or "-", each["digest"])
+        for each in chosen
+    ]
+    people = f"{waiting['count']} of the group {waiting['of']}"
+    return f"{waiting['channel']} asks for {people}\n" + table(
+        rows, ("PACKAGE", "VERSION", "APPROVED BY", "DESCRIPTOR")
+    )

@@ -1,0 +1,143 @@
+"""`farm candidate`: what was at the gates of a channel, what they said, and another try of what was held back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.curating import clock, curator, number_type
+from farm.cli.packages import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.group()
+def candidate() -> None:
+    """Look at candidates of a channel, or have what is held back tried again."""
+
+
+@candidate.command("list")
+@click.argument("channel")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100), help="At most so many.")
+@click.option("--before", type=number_type, help="Only candidates with a lower number.")
+@json_option
+def list_candidates(channel: str, limit: int, before: int | None, as_json: bool) -> None:
+    """List the candidates of CHANNEL, newest first.
+
+    \b
+    Example:
+      farm candidate list edge
+    """
+    from farm.cli.inert import inert
+    from farm.cli.rendering import table
+
+    with curator() as farm:
+        page = farm.candidates(channel, before=before, limit=limit)
+    if as_json:
+        click.echo(json.dumps(page, indent=1))
+        return
+    rows = [
+        (
+            str(each["id"]),
+            each["state"],
+            clock(each["created-at"]),
+            inert(each["source"]),
+            str(len(each["excuses"])),
+            inert(each["reason"]),
+        )
+        for each in page["candidates"]
+    ]
+    headings = ("CANDIDATE", "STATE", "SINCE (UTC)", "FROM", "HELD BACK", "")
+    click.echo(table(rows, headings) if rows else "no candidates yet")
+
+
+@candidate.command("show")
+@click.argument("channel")
+@click.argument("number", type=number_type, required=False)
+@json_option
+def show(channel: str, number: int | None, as_json: bool) -> None:
+    """Show candidate NUMBER of CHANNEL, or the newest: its changes, gates, sets that were tried, and excuses.
+
+    \b
+    Example:
+      farm candidate show edge 12
+    """
+    with curator() as farm:
+        found = farm.candidate(channel, number or _newest(farm.candidates(channel, limit=1), channel))
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(_lines(found)))
+
+
+@candidate.command("retry")
+@click.argument("channel")
+@click.argument("packages", nargs=-1)
+@click.option("--why", default="", help="The reason, for those who wonder later.")
+@json_option
+def retry(channel: str, packages: tuple[str, ...], why: str, as_json: bool) -> None:
+    """Have what is held back from CHANNEL, or PACKAGES of it, looked at again; failed tests run anew.
+
+    \b
+    Example:
+      farm candidate retry edge jq --why "the worker's disk was full"
+    """
+    from farm.cli.orders import tell_order
+
+    with curator() as farm:
+        tell_order(farm.retry_held(channel, packages=packages, why=why), as_json)
+
+
+def _newest(page: dict[str, Any], channel: str) -> int:
+    from farm.errors import FarmError
+
+    if not page["candidates"]:
+        raise FarmError(f"{channel} has had no candidate yet")
+    return int(page["candidates"][0]["id"])
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    from farm.cli.excuses import excuse_blocks
+    from farm.cli.inert import inert
+    from farm.cli.rendering import table
+
+    base = f"release {found['base']}" if found["base"] else "nothing"
+    yield f"candidate {found['id']} of {inert(found['source'])}, against {base}: {found['state']}"
+    if found["reason"]:
+        yield f"  {inert(found['reason'])}"
+    yield from gate_lines(found["gates"])
+    if found["runs"]:
+        tried = [f"{each['purpose']} of {each['atoms']} atoms {each['state']}" for each in found["runs"]]
+        yield f"  sets tried: {len(tried)} ({', '.join(tried[-8:])})"
+    yield ""
+    rows = [
+        (each["package"], _version(each["before"]), _version(each["after"]), each["atom"], each["state"])
+        for each in found["changes"]
+    ]
+    yield table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else "it changes nothing"
+    if found["excuses"]:
+        yield ""
+        yield from excuse_blocks(found["excuses"])
+
+
+def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each gate of a candidate, and for each test that was red before or is flaky."""
+    from farm.cli.inert import inert
+
+    for gate in gates:
+        yield f"  {gate['gate']}: {gate['state']}, {inert(gate['summary'])}"
+        detail = gate.get("detail", {})
+        for each in detail.get("already-red", ()):
+            yield f"    red before already: {_test(each)}: {inert(str(each.get('message', '')))}"
+        for each in detail.get("flaky", ()):
+            yield f"    flaky, in quarantine: {_test(each)}"
+
+
+def _test(each: dict[str, Any]) -> str:
+    from farm.cli.inert import inert
+
+    return inert(f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})")
+
+
+def _version(build: dict[str, Any] | None) -> str:
+    return str(build["version"]) if build else "-"

@@ -1,0 +1,48 @@
+"""`farm freeze` and `farm thaw`: let a channel publish nothing, and let it go on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.curating import curator, until_option, until_text, why_option
+from farm.cli.packages import json_option
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@click.command()
+@click.argument("channel")
+@why_option
+@until_option
+@json_option
+def freeze(channel: str, why: str, until: datetime | None, as_json: bool) -> None:
+    """Let CHANNEL publish nothing, until a time or until `farm thaw`.
+
+    \b
+    Example:
+      farm freeze stable --why "the fair" --until 3d
+    """
+    with curator() as farm:
+        answer = farm.freeze(channel, why=why, until=until)
+    click.echo(
+        json.dumps(answer, indent=1) if as_json else f"{channel} is frozen{until_text(answer['frozen']['until'])}"
+    )
+
+
+@click.command()
+@click.argument("channel")
+@json_option
+def thaw(channel: str, as_json: bool) -> None:
+    """Let a frozen CHANNEL go on.
+
+    \b
+    Example:
+      farm thaw stable
+    """
+    with curator() as farm:
+        answer = farm.thaw(channel)
+    click.echo(json.dumps(answer, indent=1) if as_json else f"{channel} goes on")

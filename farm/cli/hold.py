@@ -1,0 +1,66 @@
+"""`farm hold`: keep a package where it is in a channel, whatever is built, and let it go on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.curating import clock, curator, until_option, until_text
+from farm.cli.packages import json_option
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@click.command()
+@click.argument("channel")
+@click.argument("package", required=False)
+@click.option("--why", default="", help="The reason, for those who wonder later.")
+@until_option
+@click.option("--lift", is_flag=True, help="Let the package go on.")
+@json_option
+def hold(*, channel: str, package: str | None, why: str, until: datetime | None, lift: bool, as_json: bool) -> None:
+    """Keep PACKAGE where it is in CHANNEL, or list what is held there.
+
+    \b
+    Example:
+      farm hold edge jq --why "1.7.2 loses data" --until 2026-12-24
+      farm hold edge jq --lift
+    """
+    from farm.cli.inert import inert
+
+    if package is None:
+        if lift or why or until:
+            raise click.UsageError("Which package? Write farm hold CHANNEL PACKAGE.")
+        _show_holds(channel, as_json)
+        return
+    if lift and (why or until):
+        raise click.UsageError("--lift takes neither --why nor --until.")
+    if not lift and not why.strip():
+        raise click.UsageError("Missing option '--why'.")
+    with curator() as farm:
+        answer = farm.lift(channel, package) if lift else farm.hold(channel, package, why=why, until=until)
+    if as_json:
+        click.echo(json.dumps(answer, indent=1))
+    elif lift:
+        click.echo(f"{inert(package)} may move on {inert(channel)} again")
+    else:
+        click.echo(f"{inert(package)} is held on {inert(channel)}{until_text(answer['until'])}")
+
+
+def _show_holds(channel: str, as_json: bool) -> None:
+    from farm.cli.inert import inert
+    from farm.cli.rendering import table
+
+    with curator() as farm:
+        found = farm.channel(channel)["held"]
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    rows = [
+        (each["package"], clock(each["at"]), clock(each["until"]), each["by"], inert(each["why"])) for each in found
+    ]
+    headings = ("PACKAGE", "SINCE (UTC)", "UNTIL", "BY", "WHY")
+    click.echo(table(rows, headings) if rows else f"nothing is held on {channel}")

@@ -1,0 +1,65 @@
+"""`farm report`: trouble with a package of a channel; it does not soak while the report is open."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from farm.cli.curating import clock, curator, number_type
+from farm.cli.packages import json_option
+
+
+@click.command()
+@click.argument("channel", required=False)
+@click.argument("package", required=False)
+@click.option("--why", default="", help="What is wrong.")
+@click.option("--resolve", type=number_type, metavar="NUMBER", help="Close the report of this number.")
+@json_option
+def report(channel: str | None, package: str | None, why: str, resolve: int | None, as_json: bool) -> None:
+    """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close one.
+
+    \b
+    Example:
+      farm report edge jq --why "segfaults on []"
+      farm report edge
+      farm report --resolve 3
+    """
+    from farm.cli.inert import inert
+
+    if resolve is not None:
+        if channel or why:
+            raise click.UsageError("--resolve takes a number and nothing else.")
+        with curator() as farm:
+            answer = farm.resolve(resolve)
+        said = f"report {resolve} is closed: {answer['package']} {answer['version']} on {answer['channel']}"
+        click.echo(json.dumps(answer, indent=1) if as_json else said)
+        return
+    if channel is None:
+        raise click.UsageError("Which channel? Write farm report CHANNEL, or farm report CHANNEL PACKAGE --why TEXT.")
+    if package is None:
+        _show_reports(channel, as_json)
+        return
+    if not why.strip():
+        raise click.UsageError("Missing option '--why'.")
+    with curator() as farm:
+        answer = farm.report(channel, package, why=why)
+    said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
+    click.echo(json.dumps(answer, indent=1) if as_json else inert(said))
+
+
+def _show_reports(channel: str, as_json: bool) -> None:
+    from farm.cli.inert import inert
+    from farm.cli.rendering import table
+
+    with curator() as farm:
+        found = farm.reports(channel)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    rows = [
+        (str(each["id"]), f"{each['package']} {each['version']}", clock(each["at"]), each["by"], inert(each["why"]))
+        for each in found
+    ]
+    headings = ("REPORT", "PACKAGE", "SINCE (UTC)", "BY", "WHAT")
+    click.echo(table(rows, headings) if rows else f"no open reports on {channel}")
