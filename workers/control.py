@@ -23,6 +23,7 @@ from farm.errors import FarmError
 from farm.names import canonical_json
 from farm.recipe import load_tree
 from farm.release.advisory_publication import AdvisoryPublication
+from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
@@ -64,7 +65,11 @@ def release_duties(office: Office, settings: FarmSettings, policies: Sequence[Ch
     if settings.repository is None or settings.signer is None:
         return ()
     signer = SignerClient(settings.signer)
-    pipelines = [Pipeline(office, policy, settings.repository, signer) for policy in policies]
+    curators = office.world.curators
+    pipelines = [
+        Pipeline(office, policy, settings.repository, signer, gates=package_gates(policy, curators))
+        for policy in policies
+    ]
     with office.writing() as desk:
         for policy in policies:
             releases.ensure_channel(desk.session, policy.name, canonical_json(policy.to_dict()).decode())
