@@ -170,6 +170,11 @@ def pending_of_recipe(session: Session, name: str) -> list[Job]:
     return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
+def newest_job(session: Session) -> int:
+    """Return the highest number of a job, 0 when there is none."""
+    return session.exec(select(func.max(col(JobRow.id)))).one() or 0
+
+
 def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
     """Return all jobs of a kind in a state, oldest first."""
     query = select(JobRow).where(JobRow.kind == kind, JobRow.state == state).order_by(col(JobRow.id))

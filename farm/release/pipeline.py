@@ -15,7 +15,7 @@ from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
 from farm.database.excuses import Excuse
 from farm.recipe.channel_gates import TestsGate
 from farm.release.channel_state import ChannelState
-from farm.release.collecting import NothingToDo, Proposal, propose
+from farm.release.collecting import Collector, NothingToDo, Proposal
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
 from farm.release.gates.rolled_back import RolledBack
@@ -71,6 +71,7 @@ class Pipeline:
     ) -> None:
         self._office = office
         self._policy = policy
+        self._collector = Collector(policy)
         self._gates = (RolledBack(), *gates)
         self._shelf = MemberShelf(office.blobs)
         self._state = ChannelState(policy.name, policy.transitions, self._shelf)
@@ -101,7 +102,7 @@ class Pipeline:
     def _collect(self, desk: Desk, newest: ReleaseRecord | None) -> Candidate | Step:
         """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
         channel = self._policy.name
-        proposal = propose(desk, self._policy, newest)
+        proposal = self._collector.propose(desk, newest)
         if isinstance(proposal, NothingToDo):
             return Step(channel, proposal.state, proposal.message)
         held = self._withheld(desk, proposal)
