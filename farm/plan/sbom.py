@@ -1,0 +1,196 @@
+"""The bill of materials of a package: what it is, what it was made from and with. SPDX 2.3 as JSON, always the same.
+
+Nothing in it depends on when or where it is written: its time is the build's, and its name comes from the descriptor.
+Specification: https://spdx.github.io/spdx-spec/v2.3/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.fileset import File, Link
+from farm.names import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.fileset import Manifest
+    from farm.names import Digest
+    from farm.package import Descriptor
+    from farm.plan.plan import Plan, PlannedDependency, PlannedSource
+
+SPDX_VERSION = "SPDX-2.3"
+DATA_LICENCE = "CC0-1.0"
+DOCUMENT = "SPDXRef-DOCUMENT"
+PACKAGE = "SPDXRef-Package"
+NOT_SAID = "NOASSERTION"
+_TREE = "tree-digest"
+_LATEST = 253_402_300_799  # the last second of the year 9999, after which no form of dates has room
+_ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """Where a recipe says that a source comes from: a URL, or the toolchain's own Debian package."""
+
+    url: str = ""
+    debian_package: str = ""
+
+
+def package_sbom(
+    descriptor: Descriptor,
+    plan: Plan,
+    *,
+    archive: Digest,
+    manifest: Manifest,
+    addresses: Mapping[Digest, SourceAddress],
+) -> bytes:
+    """Return the SPDX document of a package as canonical JSON.
+
+    `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
+    source that is not in it nothing is said. The plan is that which the descriptor names.
+    """
+    supplier = organization(descriptor.name.distribution)
+    sources = [
+        _source(number, source, addresses.get(source.digest, SourceAddress()))
+        for number, source in enumerate(plan.sources, 1)
+    ]
+    toolchain = _toolchain(plan, supplier)
+    dependencies = [_dependency(each, supplier) for each in plan.dependencies]
+    made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
+    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (toolchain, *dependencies)]
+    return document(
+        name=f"{descriptor.name.short}-{descriptor.version}-{descriptor.revision}",
+        namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
+        created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
+        creator=supplier,
+        packages=[_package(descriptor, archive, manifest, supplier), *sources, toolchain, *dependencies],
+        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with],
+    )
+
+
+def document(
+    *,
+    name: str,
+    namespace: str,
+    created: datetime,
+    creator: str,
+    packages: Sequence[Mapping[str, Any]],
+    relationships: Sequence[Mapping[str, str]],
+    external: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
+    """Return an SPDX document as canonical JSON; `external` are the references to other documents."""
+    form: dict[str, Any] = {
+        "SPDXID": DOCUMENT,
+        "creationInfo": {
+            "created": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "creators": [creator, "Tool: farm"],
+        },
+        "dataLicense": DATA_LICENCE,
+        "documentNamespace": namespace,
+        "name": name,
+        "packages": packages,
+        "relationships": relationships,
+        "spdxVersion": SPDX_VERSION,
+    }
+    if external:
+        form["externalDocumentRefs"] = external
+    return canonical_json(form)
+
+
+def namespace_of(distribution: str, digest: Digest) -> str:
+    """Return the URI that is the name of a document for ever: that of what it describes."""
+    return f"https://{distribution}/spdx/{digest.hex}"
+
+
+def organization(distribution: str) -> str:
+    """Return a distribution as SPDX names whoever supplies or creates something."""
+    return f"Organization: {distribution}"
+
+
+def element_id(kind: str, name: str) -> str:
+    """Return an identifier that SPDX allows (letters, digits, `.` and `-`) and no other name of this kind has."""
+    return f"SPDXRef-{kind}-" + "".join(each if each in _ALLOWED else f"-{ord(each):x}-" for each in name)
+
+
+def relationship(element: str, kind: str, other: str) -> dict[str, str]:
+    """Return how one element stands to another."""
+    return {"relatedSpdxElement": other, "relationshipType": kind, "spdxElementId": element}
+
+
+def checksum(digest: Digest) -> dict[str, str]:
+    """Return a digest as SPDX writes it."""
+    return {"algorithm": "SHA256", "checksumValue": digest.hex}
+
+
+def element(identifier: str, name: str, **more: Any) -> dict[str, Any]:
+    """Return a package of a document, of which nothing is said but what is given."""
+    return {
+        "SPDXID": identifier,
+        "copyrightText": NOT_SAID,
+        "downloadLocation": NOT_SAID,
+        "filesAnalyzed": False,
+        "licenseConcluded": NOT_SAID,
+        "licenseDeclared": NOT_SAID,
+        "name": name,
+    } | more
+
+
+def _package(descriptor: Descriptor, archive: Digest, manifest: Manifest, supplier: str) -> dict[str, Any]:
+    files = list(manifest.files())
+    links = sum(isinstance(entry, Link) for entry in manifest.entries)
+    return element(
+        PACKAGE,
+        descriptor.name.short,
+        checksums=[checksum(archive)],
+        comment=_counted(files, links),
+        externalRefs=[_tree(descriptor.tree), _reference("package-digest", descriptor.digest)],
+        licenseConcluded=descriptor.licence,
+        licenseDeclared=descriptor.licence,
+        supplier=supplier,
+        versionInfo=f"{descriptor.version}-{descriptor.revision}",
+    )
+
+
+def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[str, Any]:
+    more: dict[str, Any] = {"checksums": [checksum(source.digest)]}
+    if address.url:
+        more["downloadLocation"] = address.url
+    if address.debian_package:
+        more["comment"] = f"The Debian package {address.debian_package} of the toolchain."
+    return element(f"SPDXRef-Source-{number}", source.file, **more)
+
+
+def _toolchain(plan: Plan, supplier: str) -> dict[str, Any]:
+    return element(
+        "SPDXRef-Toolchain",
+        "toolchain",
+        externalRefs=[_tree(plan.toolchain)],
+        supplier=supplier,
+        versionInfo=plan.toolchain.hex,
+    )
+
+
+def _dependency(dependency: PlannedDependency, supplier: str) -> dict[str, Any]:
+    return element(
+        element_id("Dependency", dependency.name.short),
+        dependency.name.short,
+        externalRefs=[_tree(dependency.tree)],
+        supplier=supplier,
+        versionInfo=str(dependency.version),
+    )
+
+
+def _tree(digest: Digest) -> dict[str, str]:
+    return _reference(_TREE, digest)
+
+
+def _reference(kind: str, digest: Digest) -> dict[str, str]:
+    return {"referenceCategory": "OTHER", "referenceLocator": digest, "referenceType": kind}
+
+
+def _counted(files: Iterable[File], links: int) -> str:
+    sizes = [file.size for file in files]
+    return f"{len(sizes)} files with {sum(sizes)} bytes, and {links} links."
