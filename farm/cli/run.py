@@ -10,6 +10,7 @@ import click
 
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
+from farm.cli.severity_option import max_severity_option, severity_check
 from farm.cli.subscriber import open_host
 
 
@@ -20,6 +21,7 @@ from farm.cli.subscriber import open_host
 @click.option("--mount", "mounts", multiple=True, metavar="SOURCE:TARGET", help="A directory to see, read-only.")
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable to set.")
 @click.option("--verbose", is_flag=True, help="Say which packages run.")
+@max_severity_option
 @channel_option
 def run(
     packages: tuple[str, ...],
@@ -28,6 +30,7 @@ def run(
     mounts: tuple[str, ...],
     environment: tuple[str, ...],
     verbose: bool,
+    max_severity: str | None,
     channel: str,
 ) -> None:
     """Run a command over PACKAGES of the newest verified release.
@@ -50,6 +53,7 @@ def run(
     host = open_host(settings)
     catalogue = host.catalogue(channel)
     verified = catalogue.verified(names)
+    severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
     composition = composition_of(verified)
     with downloads(sum(each.entry.archive.size for each in verified)) as progress:
         unpacked = host.unpack(catalogue, verified, progress)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+SEVERITY_WORDS = ("none", "low", "medium", "high", "critical")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,7 +18,8 @@ class Settings:
 
     `host` is what all farms on this machine share because it is verified by digest: toolchains, sources, unpacked
     packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
-    commas) are private networks that builds may fetch sources from.
+    commas) are private networks that builds may fetch sources from. `max_severity` is the worst that an
+    advisory may be about what is run or installed here; empty is whatever.
     """
 
     state: Path
@@ -26,6 +29,7 @@ class Settings:
     token: str
     docker: str
     allowed_networks: tuple[str, ...]
+    max_severity: str = ""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -40,6 +44,7 @@ class Settings:
             token=os.environ.get("FARM_TOKEN", ""),
             docker=os.environ.get("DOCKER_HOST", ""),
             allowed_networks=_networks(os.environ.get("FARM_ALLOWED_NETWORKS", "")),
+            max_severity=_severity(os.environ.get("FARM_MAX_SEVERITY", "")),
         )
 
 
@@ -51,3 +56,9 @@ def _networks(text: str) -> tuple[str, ...]:
         except ValueError as error:
             raise click.UsageError(f"FARM_ALLOWED_NETWORKS: {error}. Write networks as 10.0.0.0/8.") from error
     return networks
+
+
+def _severity(text: str) -> str:
+    if text not in ("", *SEVERITY_WORDS):
+        raise click.UsageError(f"FARM_MAX_SEVERITY: {text!r} is no severity. Use one of {', '.join(SEVERITY_WORDS)}.")
+    return text

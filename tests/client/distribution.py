@@ -134,7 +134,7 @@ class SmallDistribution:
             now=datetime(2026, 1, 1, tzinfo=UTC),
             read=self.read,
         )
-        for blob in index:
+        for blob in (*index, release.to_json()):
             self.keep(blob)
         repository, signers = Repository(self.public), online_signers(self.founded.online)
         if checked:

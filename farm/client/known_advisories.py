@@ -1,0 +1,72 @@
+"""What a distribution has signed about vulnerabilities in its packages, as a subscriber verifies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.client.download import Downloads
+from farm.client.readers import open_reader
+from farm.compat.advisories import find
+from farm.compat.openvex import read_openvex
+from farm.errors import FarmError
+from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.host import Host
+    from farm.client.subscriptions import Subscription
+    from farm.compat.advisories import Advisory, Finding, Statement
+    from farm.names import Version
+
+
+class NoAdvisoriesError(FarmError):
+    """A distribution publishes no list of advisories: nothing is known, which is not the same as nothing wrong."""
+
+    code = "no-advisories"
+
+    def __init__(self, subscription: Subscription) -> None:
+        super().__init__(
+            f"{subscription.distribution} publishes no advisories, so nobody can say which packages are affected",
+            remedy="Ask its owner; or go on without: leave --max-severity and FARM_MAX_SEVERITY away.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAdvisories:
+    """The advisories that speak of the packages that were asked for, and everything that is stated."""
+
+    advisories: tuple[Advisory, ...]
+    statements: tuple[Statement, ...]
+
+    def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
+        """Return what holds for packages (short name, version, revision), the worst first."""
+        return find(self.advisories, self.statements, packages)
+
+
+def known_advisories(host: Host, subscription: Subscription, packages: Iterable[str]) -> KnownAdvisories:
+    """Fetch and verify what is known about packages (short names).
+
+    Raises `NoAdvisoriesError`, `InvalidAdvisoryIndexError`, `UntrustedMetadataError`, `DownloadError`.
+    """
+    content = host.subscriptions.metadata(subscription).advisories().get(NAME)
+    if content is None:
+        raise NoAdvisoriesError(subscription)
+    index = AdvisoryIndex.from_json(content)
+    if index.distribution != subscription.distribution:
+        raise InvalidAdvisoryIndexError(
+            f"the list of advisories is of {index.distribution}, not of {subscription.distribution}",
+            remedy="Tell the owner of the channel.",
+        )
+    downloads = Downloads(open_reader(subscription.address), host.blobs)
+    listed = index.about(set(packages))
+    wanted = [(each.document, f"advisory {each.id}") for each in listed]
+    downloads.ensure_all(wanted, lambda _blob: None)
+    advisories = tuple(
+        open_advisory(each, index.distribution, lambda blob: downloads.read(blob, "advisory")) for each in listed
+    )
+    if not advisories or index.statements is None:
+        return KnownAdvisories(advisories, ())
+    statements = read_openvex(downloads.read(index.statements, "statements about advisories"), index.distribution)
+    return KnownAdvisories(advisories, statements)
