@@ -34,6 +34,12 @@ class DelegationError(FarmError):
 
     code = "delegation"
 
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(
+            message,
+            remedy=remedy or "Do not sign it. Make it anew with `farm keys draft`, or ask who made it what for.",
+        )
+
 
 def check_channel_names(names: Iterable[str]) -> None:
     """Refuse names that are none, are TUF's own, or can be taken for each other. Raises `DelegationError`."""

@@ -73,6 +73,7 @@ def draft_root(
     root.version = current.signed.version + 1
     root.expires = _expires("root", now, days)
     check_root(root)
+    check_targets(repository.head().targets, root)  # no key of a channel may be one of root's
     return Draft(metadata=Metadata(root), previous=current)
 
 

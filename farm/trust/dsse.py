@@ -50,7 +50,10 @@ def open_envelope(content: bytes, allowed: Mapping[str, Key]) -> tuple[dict[str,
     try:
         verified = envelope.verify(list(allowed.values()), 1)
     except (ValueError, VerificationError) as error:
-        raise InvalidEnvelopeError(f"no allowed key has signed the statement (signed by: {signed_by})") from error
+        raise InvalidEnvelopeError(
+            f"no allowed key has signed the statement (signed by: {signed_by})",
+            remedy="Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution.",
+        ) from error
     statement = json.loads(envelope.payload)
     if not isinstance(statement, dict):
         raise InvalidEnvelopeError("the payload is not a statement")

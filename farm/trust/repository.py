@@ -16,7 +16,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 
 from farm.errors import FarmError
 from farm.trust.builders import read_builders
-from farm.trust.delegation import delegated_roles, role_of
+from farm.trust.delegation import DelegationError, channels_of, delegated_roles, role_of
 from farm.trust.durable_file import replace_file
 from farm.trust.head import Head
 from farm.trust.layout import (
@@ -126,7 +126,8 @@ class Repository:
         newest = self.newest_root()
         if not newest:
             raise RepositoryStateError(
-                f"there is no repository in {self.root}", remedy="Name another directory, or make one: `farm keys init`."
+                f"there is no repository in {self.root}",
+                remedy="Name another directory, or make one: `farm keys init`.",
             )
         root = self._verified(f"{newest}.root.json", Root, "root")
         older = self._verified(f"{newest - 1}.root.json", Root, "root") if newest > 1 else None
@@ -170,8 +171,8 @@ class Repository:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).
 
         Publishing what is published already changes nothing. All blobs must be in place before.
-        Raises `StaleReleaseError`, `NotASuccessorError`, `ClockBehindError`, `MissingSignerError`, `SigningError`,
-        `RepositoryStateError`.
+        Raises `StaleReleaseError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`, `MissingSignerError`,
+        `SigningError`, `RepositoryStateError`.
         """
         with self.lock():
             published = self.current(release.channel)
@@ -184,6 +185,7 @@ class Repository:
             check_clock(release, now)
             if newest:
                 check_successor(newest, release)
+            self._check_owner(published.head, release)
             revision = Revision(self, published.head, signers, now)
             path = release_target(release.channel)
             published.channel.targets = {path: self.write_target(path, release.to_json())}
@@ -234,6 +236,18 @@ class Repository:
         with (self.root / ".publish.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _check_owner(self, head: Head, release: Release) -> None:
+        """All channels of a repository are of one distribution: the one that its first release has named."""
+        for name in channels_of(head.targets):
+            target = self.delegated(head, name).targets.get(release_target(name))
+            owner = Release.from_json(self.read_target(target)).distribution if target else release.distribution
+            if owner != release.distribution:
+                raise DelegationError(
+                    f"release {release.number} of {release.channel} is of {release.distribution}, and this repository "
+                    f"is that of {owner}",
+                    remedy="A distribution signs its own names only: give another one a repository of its own.",
+                )
 
     def _verified(self, name: str, kind: type[_Document], role: str, *delegators: Root | Targets) -> _Document:
         """Read a document that one of `delegators` bears out; without any, a root that bears itself out."""

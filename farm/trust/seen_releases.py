@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.trust.durable_file import replace_file
-from farm.trust.release_index import InvalidReleaseError, Release, check_successor
+from farm.trust.release_index import InvalidReleaseError, NotASuccessorError, Release, check_successor
 from farm.trust.release_time import check_clock
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ class SeenReleases:
         if before == release:
             return
         if before:
+            if before.distribution != release.distribution:
+                raise NotASuccessorError(
+                    f"release {release.number} of {release.channel} is of {release.distribution}, and what was seen "
+                    f"before was of {before.distribution}",
+                    remedy="Nothing was changed. Tell the owner of the channel; try another mirror.",
+                )
             check_successor(before, release)
         form = {"keys": list(keyids), "release": release.to_json().decode()}
         replace_file(path, (json.dumps(form, indent=1) + "\n").encode())

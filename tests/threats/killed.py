@@ -1,0 +1,60 @@
+"""A publisher that is killed at its Nth touch of the file system: a child process, and the kernel's own SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TOUCHES = {"open", "os.rename", "os.remove", "os.mkdir"}
+
+
+def dies_at(touch: int, act: Callable[[], object], places: str) -> bool:
+    """Run `act` in a child that is killed when it first touches a file below `places` for the `touch`th time.
+
+    Returns whether it was killed; an `act` that fails by itself fails the test.
+    """
+    child = os.fork()
+    if child == 0:
+        left = touch
+
+        def watch(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal left
+            if event in _TOUCHES and str(arguments[0]).startswith(places):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        status = 1
+        try:
+            sys.addaudithook(watch)
+            act()
+            status = 0
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    if os.WIFSIGNALED(ended):
+        assert os.WTERMSIG(ended) == signal.SIGKILL
+        return True
+    assert os.waitstatus_to_exitcode(ended) == 0, "the publisher failed by itself"
+    return False
+
+
+def fork(act: Callable[[], int]) -> int:
+    """Run `act` in a child and return the child's process id; it exits with what `act` returns."""
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            status = act()
+        finally:
+            os._exit(status)
+    return child
+
+
+def exit_status(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -1,0 +1,330 @@
+"""A real repository with real keys in a temporary directory, subscribers of it, and the hands of an attacker.
+
+What a test does to it is what an attacker could do: with a mirror, with stolen keys, with the network between. The
+publisher's and the client's code are the farm's own, and so are files, signatures and HTTP.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets
+
+from farm.client.host import Host
+from farm.client.readers import HttpReader
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.client_metadata import ChannelMetadata
+from farm.trust.delegation import role_of
+from farm.trust.layout import release_target
+from farm.trust.repository import Repository
+from farm.trust.revision import Revision
+from farm.trust.signers import Signers, read_signers, signed
+from tests.client.distribution import SmallDistribution
+from tests.client.installing import install
+from tests.trust.commands import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.client.generations import Generation
+    from farm.client.pace import Pace
+    from farm.trust.release_index import Release
+
+EVER = 2**31 - 1
+"""A version number that nothing comes after."""
+
+
+class Simulator:
+    """The farm of one distribution: packages `greet`, which needs `say`, and `alone`, on the channel `edge`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.distribution = SmallDistribution(folder)
+        self.distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
+        self.distribution.package("say", {"bin/say": "\x7fsay 1"})
+        self.distribution.package("alone", {"share/alone/file": "alone 1\n"})
+        self.releases = [self.distribution.publish()]
+
+    # --- what the owner does -------------------------------------------------------------------------------------
+
+    @property
+    def public(self) -> Path:
+        return self.distribution.public
+
+    @property
+    def repository(self) -> Repository:
+        return Repository(self.public)
+
+    @property
+    def fingerprint(self) -> str:
+        assert self.distribution.founded is not None
+        return self.distribution.founded.fingerprint
+
+    @property
+    def online(self) -> Signers:
+        return read_signers(self.folder / "keys" / "online")
+
+    @property
+    def offline(self) -> Signers:
+        return read_signers(self.folder / "keys" / "offline")
+
+    def release(self, version: str = "2.0") -> Release:
+        """Publish a release in which `say` and `alone` are new."""
+        self.distribution.package("say", {"bin/say": f"\x7fsay {version}"}, version=version)
+        self.distribution.package("alone", {"share/alone/file": f"alone {version}\n"}, version=version)
+        self.releases.append(self.distribution.publish())
+        return self.releases[-1]
+
+    def keys(self, *lines: str) -> str:
+        """Run `farm keys` in the farm's directory, one line after the other."""
+        desk = Desk(self.folder)
+        return "".join(desk.run(line) for line in lines)
+
+    def refused_keys(self, line: str) -> str:
+        return Desk(self.folder).refused(line)
+
+    def sign_and_publish(self, draft: str) -> None:
+        """Sign a draft of `root` or `targets` with its one offline key, and publish it."""
+        self.keys(
+            f"sign {draft}.draft --key keys/offline/{draft} --yes",
+            f"publish {draft}.draft --repository public --online keys/online",
+        )
+        (self.folder / f"{draft}.draft").unlink()
+
+    def replace_online_key(self, role: str, new: str) -> None:
+        """Do what docs/operate.md says when the key of snapshot, timestamp or a channel is stolen."""
+        kind = "root" if role in ("snapshot", "timestamp") else "targets"
+        old = Desk(self.folder).key_id(f"keys/online/{role}")
+        self.keys(
+            f"new keys/online/{new}",
+            f"draft {kind} --repository public --role {role} --remove-key {old} --add-key keys/online/{new}.pub",
+        )
+        self.sign_and_publish(kind)
+        for name in (role, f"{role}.pub"):
+            (self.folder / "keys" / "online" / name).unlink()
+
+    # --- what an attacker does -----------------------------------------------------------------------------------
+
+    def mirror(self, name: str) -> Mirror:
+        """Copy what is public now, for a mirror that serves it ever after, or changes it."""
+        place = self.folder / name
+        shutil.copytree(self.public, place)
+        return Mirror(place)
+
+    def lead_to(self, mirror: Mirror) -> None:
+        """Let the address that subscribers know lead to a mirror."""
+        self.lead_back()
+        self.public.rename(self._aside)
+        self.public.symlink_to(mirror.root)
+
+    def lead_back(self) -> None:
+        """Let the address that subscribers know lead to the owner again."""
+        if self.public.is_symlink():
+            self.public.unlink()
+            self._aside.rename(self.public)
+
+    @property
+    def _aside(self) -> Path:
+        return self.folder / "public-of-the-owner"
+
+    # --- who it is done to ---------------------------------------------------------------------------------------
+
+    def subscriber(self, name: str = "subscriber", address: str = "") -> Subscriber:
+        """A host that has subscribed to `edge`, at the owner's directory if nothing else is said."""
+        subscriber = Subscriber(self.folder / name, self.fingerprint)
+        subscriber.subscribe(address or str(self.public))
+        return subscriber
+
+
+@dataclass
+class Mirror:
+    """A copy of the public directory in the hands of somebody else."""
+
+    root: Path
+
+    @property
+    def address(self) -> str:
+        return str(self.root)
+
+    @property
+    def repository(self) -> Repository:
+        return Repository(self.root)
+
+    def path(self, role: str) -> Path:
+        """The newest metadata of a role."""
+        metadata = self.root / "metadata"
+        if role == "timestamp":
+            return metadata / "timestamp.json"
+        return max(metadata.glob(f"*.{role}.json"), key=lambda path: int(path.name.split(".")[0]))
+
+    def document(self, role: str) -> Any:
+        return Metadata.from_file(str(self.path(role))).signed
+
+    def write(self, role: str, document: Any, signers: Signers) -> None:
+        """Write a document as a role's next or same version, signed by whatever keys one has."""
+        name = f"{role}.json" if role == "timestamp" else f"{document.version}.{role}.json"
+        (self.root / "metadata" / name).write_bytes(signed(document, signers))
+
+    def expire(self, role: str, since: datetime, online: Signers) -> None:
+        """Let a role's metadata have run out at `since`, under metadata that was signed for it today."""
+        chain = ("edge", "snapshot", "timestamp")
+        below: tuple[str, MetaFile] | None = None
+        for name in chain[chain.index(role) :]:
+            document = self.document(name)
+            document.version += 1
+            if name == role:
+                document.expires = since.replace(microsecond=0)
+            if below and name == "snapshot":
+                document.meta[f"{below[0]}.json"] = below[1]
+            elif below:
+                document.snapshot_meta = below[1]
+            self.write(name, document, online)
+            below = name, MetaFile.from_data(document.version, self.path(name).read_bytes(), ["sha256"])
+
+    def forge_targets(self, change: Callable[[Targets], None], keys: Signers, online: Signers) -> None:
+        """Publish changed targets as whoever holds `keys` could, with snapshot and timestamp that lead to them."""
+        head = self.repository.head()
+        change(head.targets)
+        head.targets.version += 1
+        revision = Revision(self.repository, head, online, datetime.now(UTC))
+        revision.targets(head.targets.version, signed(head.targets, keys))
+        revision.finish()
+
+    def forge_release(
+        self,
+        release: Release,
+        online: Signers,
+        *,
+        versions: int | None = None,
+        change: Callable[[Targets], None] = lambda _document: None,
+    ) -> None:
+        """Publish a release as a thief of the online keys could, asking nobody; `versions` makes all of them that."""
+        repository = self.repository
+        head = repository.head()
+        channel = repository.delegated(head, "edge")
+        path = release_target("edge")
+        channel.targets = {path: repository.write_target(path, release.to_json())}
+        change(channel)
+        if versions is not None:
+            head.snapshot.version = head.timestamp.version = versions - 1
+            head.snapshot.meta["edge.json"].version = versions - 1
+        revision = Revision(repository, head, online, datetime.now(UTC))
+        revision.delegated(role_of(head.targets, "edge"), channel)
+        revision.finish()
+
+
+@dataclass
+class Subscriber:
+    """A host with a root to install into."""
+
+    folder: Path
+    fingerprint: str
+    host: Host = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.host = Host(self.folder / "state", self.folder / "shared")
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    def subscribe(self, address: str) -> None:
+        self.host.subscriptions.subscribe(address, "edge", Digest(self.fingerprint))
+
+    def install(self, *names: str) -> Generation:
+        return install(self.host, self.root, *(names or ("greet",)))
+
+    def installed(self) -> dict[str, str]:
+        """Every installed file that somebody could run or read, by path."""
+        usr = self.root / "usr"
+        return {str(path.relative_to(usr)): path.read_text() for path in sorted(usr.rglob("*")) if path.is_file()}
+
+    def refuses(self, *names: str) -> FarmError:
+        """Installing must fail with a message and a remedy, and leave what is installed as it was."""
+        before, generation = self.installed(), self._generation()
+        with pytest.raises(FarmError) as caught:
+            self.install(*names)
+        assert caught.value.message
+        assert caught.value.remedy, caught.value.message
+        assert self.installed() == before
+        assert self._generation() == generation
+        return caught.value
+
+    def command(self, *words: str, clock: str = "+0d") -> subprocess.CompletedProcess[str]:
+        """Run `farm` itself as this subscriber, under a clock that is off by so much."""
+        environment = os.environ | {"FARM_STATE": str(self.folder / "state"), "FARM_HOST": str(self.folder / "shared")}
+        code = "from farm.cli.main import main; main()"
+        return subprocess.run(
+            ["faketime", "-f", clock, sys.executable, "-c", code, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _generation(self) -> str:
+        current = self.root / ".farm" / "current"
+        return str(current.readlink()) if current.is_symlink() else ""
+
+
+needs_faketime = pytest.mark.skipif(
+    shutil.which("faketime") is None, reason="faketime is not installed: script/bootstrap --test"
+)
+
+
+@contextmanager
+def serving(
+    root: Path, answers: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]] | None = None
+) -> Iterator[str]:
+    """Serve a directory over HTTP on the loopback; `answers` serve single paths in their own way."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            for end, answer in (answers or {}).items():
+                if self.path.endswith(end):
+                    try:
+                        answer(self)
+                    except OSError:
+                        self.close_connection = True
+                    return
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def metadata_over_http(simulator: Simulator, state: Path, url: str, pace: Pace | None = None) -> ChannelMetadata:
+    """A client's metadata that reads over HTTP, with a root that is pinned."""
+    root = (simulator.public / "metadata" / "1.root.json").read_bytes()
+    return ChannelMetadata(state, root, HttpReader(url, pace))
+
+
+def successor(release: Release, **changes: Any) -> Release:
+    """The release that would come next, with changes."""
+    return replace(release, **{"number": release.number + 1, "previous": release.digest, **changes})
+
+
+__all__ = ["EVER", "Mirror", "Simulator", "Snapshot", "Subscriber", "needs_faketime", "serving", "successor"]
