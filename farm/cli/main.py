@@ -15,7 +15,9 @@ from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
 _VERBS = {
+    "advisory": "farm.cli.advisory:advisory",
     "approve": "farm.cli.approve:approve",
+    "audit": "farm.cli.audit:audit",
     "build": "farm.cli.build:build",
     "candidate": "farm.cli.candidate:candidate",
     "channel": "farm.cli.channel:channel",
