@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from farm.control.dependents import record_built, settle_all
 from farm.control.leases import Holder, LeaseLostError, held
 from farm.control.planning import plan_of
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
+from farm.control.sboms import keep_sbom
 from farm.control.wording import kept
 from farm.database import attempts, jobs, packages, recipes
 from farm.database.consumed import add_consumed
@@ -21,6 +23,8 @@ from farm.plan import BlobRef
 from farm.trust.dsse import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.control.desk import Desk, Office
     from farm.control.log_store import LogSummary
     from farm.database.records import Attempt, Job, RecipeRevision, Worker
@@ -69,14 +73,17 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
     provenance = BlobRef(outcome.provenance, len(envelope))
     if job.rebuild:
         return _finish_rebuild(office, holder, outcome, provenance)
+    with office.reading() as desk:
+        sboms = _bills_of_materials(desk, outcome, plan, revision, consumed)
     log = office.logs.summary(holder.attempt_id)
     with office.planning() as desk:
         attempt = held(desk, holder, lock=True)
         job = _job(desk, attempt, JobKind.BUILD)
         _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
         jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
-        for built in outcome.packages:
-            packages.add_package(desk.session, _package(desk, built, revision, attempt, provenance))
+        for built, sbom in zip(outcome.packages, sboms, strict=True):
+            package = _package(desk, built, revision, attempt, provenance)
+            packages.add_package(desk.session, replace(package, sbom=sbom))
             add_consumed(desk.session, built.descriptor.digest, consumed)
         settle_all(desk, [job, *record_built(desk, job, plan.digest)])
         return _job(desk, attempt, JobKind.BUILD)
@@ -188,6 +195,16 @@ def _end(desk: Desk, attempt: Attempt, state: AttemptState, log: LogSummary, **v
     )
     if not ended:
         raise LeaseLostError(attempt.id, "it changed hands this moment")
+
+
+def _bills_of_materials(
+    desk: Desk, outcome: BuildOutcome, plan: Plan, revision: RecipeRevision, consumed: Sequence[Consumption]
+) -> list[BlobRef]:
+    linked = [each.library.short for each in consumed if "static" in each.kinds]
+    return [
+        keep_sbom(desk, built.descriptor, archive=built.archive.digest, plan=plan, revision=revision, linked=linked)
+        for built in outcome.packages
+    ]
 
 
 def _package(

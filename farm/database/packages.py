@@ -51,6 +51,13 @@ def add_package(session: Session, package: Package) -> None:
     session.flush()
 
 
+def set_sbom(session: Session, digest: Digest, sbom: BlobRef) -> None:
+    """Record the bill of materials of a package that had none."""
+    row = session.get_one(PackageRow, digest)
+    row.sbom, row.sbom_size = sbom.digest, sbom.size
+    session.flush()
+
+
 def package(session: Session, digest: Digest) -> Package | None:
     """Return the package of this descriptor digest."""
     row = session.get(PackageRow, digest)

@@ -14,7 +14,7 @@ from farm.fileset import File, Link
 from farm.names import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.fileset import Manifest
     from farm.names import Digest
@@ -46,11 +46,13 @@ def package_sbom(
     archive: Digest,
     manifest: Manifest,
     addresses: Mapping[Digest, SourceAddress],
+    linked: Collection[str] = (),
 ) -> bytes:
     """Return the SPDX document of a package as canonical JSON.
 
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
-    source that is not in it nothing is said. The plan is that which the descriptor names.
+    source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
+    dependencies (short names) whose static code the build opened.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
@@ -61,13 +63,18 @@ def package_sbom(
     dependencies = [_dependency(each, supplier) for each in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
     made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (toolchain, *dependencies)]
+    holds = [
+        relationship(PACKAGE, "STATIC_LINK", element["SPDXID"])
+        for each, element in zip(plan.dependencies, dependencies, strict=True)
+        if each.name.short in linked
+    ]
     return document(
         name=f"{descriptor.name.short}-{descriptor.version}-{descriptor.revision}",
         namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
         packages=[_package(descriptor, archive, manifest, supplier), *sources, toolchain, *dependencies],
-        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with],
+        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
     )
 
 

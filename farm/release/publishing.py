@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.compat import needs_of
+from farm.control.sboms import sbom_of
 from farm.database import attestations, releases
 from farm.names import Digest
 from farm.release.publication import entry_of, make_release
@@ -43,7 +44,7 @@ def record_release(
             record,
             needs[name],
             rebuilds=[each.provenance for each in rebuilt.get(record.digest, ())],
-            sbom=record.sbom,
+            sbom=sbom_of(desk, record),
         )
         for name, record in sorted(records.items())
     ]

@@ -117,6 +117,22 @@ def test_it_says_what_the_package_was_made_from_and_with() -> None:
     assert trees == {each.name.short: each.tree for each in DEPENDENCIES}
 
 
+def test_a_library_whose_code_was_copied_in_is_said_to_be_linked_statically() -> None:
+    plan = planned()
+    content = package_sbom(
+        described(plan), plan, archive=ARCHIVE, manifest=MANIFEST, addresses={}, linked=["zlib", "elsewhere"]
+    )
+    assert faults(content) == []
+    linked = [each for each in json.loads(content)["relationships"] if each["relationshipType"] == "STATIC_LINK"]
+    assert linked == [
+        {
+            "spdxElementId": "SPDXRef-Package",
+            "relationshipType": "STATIC_LINK",
+            "relatedSpdxElement": "SPDXRef-Dependency-zlib",
+        }
+    ]
+
+
 def test_names_that_spdx_has_no_letters_for_stay_apart() -> None:
     similar = [dependency(name) for name in ("libstdc++", "libstdc--", "libstdc-2b-")]
     plan = planned(replace(RECIPE, build_needs=tuple(each.name.short for each in similar)), dependencies=similar)

@@ -1,0 +1,75 @@
+"""Keeps the bill of materials of each package as a blob: made when its build has ended, or later where it has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.control.planning import plan_of
+from farm.database import packages, recipes
+from farm.database.consumed import kinds_of
+from farm.fileset import Manifest
+from farm.package import Descriptor
+from farm.plan import BlobRef
+from farm.plan.sbom import SourceAddress, package_sbom
+from farm.recipe.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package, RecipeRevision
+    from farm.names import Digest
+    from farm.plan import Plan
+
+
+def keep_sbom(
+    desk: Desk,
+    descriptor: Descriptor,
+    *,
+    archive: Digest,
+    plan: Plan,
+    revision: RecipeRevision,
+    linked: Collection[str],
+) -> BlobRef:
+    """Make the document of a package whose manifest lies among the blobs, and keep it.
+
+    `linked` are the dependencies (short names) whose static code the build opened.
+    """
+    content = package_sbom(
+        descriptor,
+        plan,
+        archive=archive,
+        manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
+        addresses=_addresses(desk, plan, revision),
+        linked=linked,
+    )
+    return BlobRef(desk.blobs.put_bytes(content), len(content))
+
+
+def sbom_of(desk: Desk, package: Package) -> BlobRef:
+    """Return the document of a package; one that was built before there were any gets it now. At a writing desk."""
+    if package.sbom is not None:
+        return package.sbom
+    revision = recipes.find_revision(desk.session, package.recipe)
+    if revision is None:
+        raise LookupError(f"the recipe {package.recipe} of {package.name} is not in the database")
+    sbom = keep_sbom(
+        desk,
+        Descriptor.from_json(desk.blobs.read(package.digest)),
+        archive=package.archive.digest,
+        plan=plan_of(desk, package.plan),
+        revision=revision,
+        linked=[name for name, kinds in kinds_of(desk.session, package.digest).items() if "static" in kinds],
+    )
+    packages.set_sbom(desk.session, package.digest, sbom)
+    return sbom
+
+
+def _addresses(desk: Desk, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
+    """Return where the sources of a plan come from, as far as its recipe can still be read."""
+    try:
+        recipe = desk.shelf.recipe(revision)
+    except RecipeError:  # the steps of today no longer know it: its addresses are lost, its digests are not
+        return {}
+    by_file = {source.file: SourceAddress(source.url, source.debian_package) for source in recipe.sources}
+    return {source.digest: by_file[source.file] for source in plan.sources if source.file in by_file}
