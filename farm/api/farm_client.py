@@ -74,6 +74,10 @@ class FarmClient:
         """Return a job with its attempts."""
         return self._get(f"/api/v1/jobs/{job_id}", wire.JobDetail)
 
+    def copies(self, package: str) -> wire.CopiesWire:
+        """Return who holds code of a package."""
+        return self._get(f"/api/v1/packages/{quote(package, safe='')}/copies", wire.CopiesWire)
+
     def cancel(self, job_id: int) -> wire.JobWire:
         """Cancel a job."""
         return self._post(f"/api/v1/jobs/{job_id}/cancel", wire.JobWire, {})

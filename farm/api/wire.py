@@ -170,6 +170,25 @@ class PackagePage(Wire):
     next_after: str | None
 
 
+class CopyWire(Wire):
+    """The packages that `recipe` makes hold code of another package, as it was in `tree`.
+
+    `static`: out of a static library or an object. `headers`: out of a library that has nothing but headers.
+    `unknown`: nobody watched the build, so that it may hold any of it.
+    """
+
+    recipe: str
+    kind: Literal["static", "headers", "unknown"]
+    tree: Digest
+
+
+class CopiesWire(Wire):
+    """Who holds code of a package, by recipe."""
+
+    name: str
+    copies: tuple[CopyWire, ...]
+
+
 class LogPageWire(Wire):
     """Records of a log from `offset` on. `ended` says that no more will come."""
 

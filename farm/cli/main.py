@@ -21,6 +21,7 @@ _VERBS = {
     "build": "farm.cli.build:build",
     "candidate": "farm.cli.candidate:candidate",
     "channel": "farm.cli.channel:channel",
+    "copies": "farm.cli.copies:copies",
     "excuses": "farm.cli.excuses:excuses",
     "freeze": "farm.cli.freeze:freeze",
     "hold": "farm.cli.hold:hold",

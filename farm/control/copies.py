@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from farm.names import Digest
 
 
+def copies_of(desk: Desk, library: str) -> list[Copied]:
+    """Return which current packages hold code of a package, as far as it is known: or may, where nobody watched."""
+    return [each for each in copied_from(desk.session, [library]) if _counts(desk, each)]
+
+
 def holders_of_old_code(desk: Desk, libraries: Iterable[str]) -> set[str]:
     """Return the recipes whose current packages hold code that these packages (short names) do not have any more."""
     return _outdated(desk, copied_from(desk.session, libraries))
@@ -47,10 +52,14 @@ def _has_changed(desk: Desk, copied: Copied) -> bool:
     current = lookups.current_package(desk.session, copied.library)
     if current is not None and current.tree == copied.tree:
         return False
-    if copied.kind == "headers" and _is_shared(desk, copied):
+    if not _counts(desk, copied):
         return False
     now = _code(desk, current.tree, copied.kind) if current is not None else {}
     return now != _code(desk, copied.tree, copied.kind)
+
+
+def _counts(desk: Desk, copied: Copied) -> bool:
+    return copied.kind != "headers" or not _is_shared(desk, copied)
 
 
 def _is_shared(desk: Desk, copied: Copied) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlmodel import col, select
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
-    from farm.plan import Consumption
+    from farm.plan import ConsumedKind, Consumption
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Copied:
     recipe: str
     library: str
     tree: Digest
-    kind: str
+    kind: ConsumedKind
 
 
 def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumption]) -> None:
@@ -40,6 +40,15 @@ def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumpti
         for kind in each.kinds
     )
     session.flush()
+
+
+def kinds_of(session: Session, package: Digest) -> dict[str, tuple[str, ...]]:
+    """Return what the build of a package opened of each library that it opened anything of, by short name."""
+    found: dict[str, tuple[str, ...]] = {}
+    query = select(ConsumedRow).where(ConsumedRow.package == package).order_by(ConsumedRow.library, ConsumedRow.kind)
+    for row in session.exec(query):
+        found[row.library] = (*found.get(row.library, ()), row.kind)
+    return found
 
 
 def copied_from(session: Session, libraries: Iterable[str]) -> list[Copied]:
@@ -61,6 +70,6 @@ def _copied(session: Session, condition: ColumnElement[bool]) -> list[Copied]:
         .distinct()
     )
     return sorted(
-        (Copied(recipe, library, Digest(tree), kind) for recipe, library, tree, kind in session.exec(query)),
+        (Copied(recipe, library, Digest(tree), cast("ConsumedKind", kind)) for recipe, library, tree, kind in session.exec(query)),
         key=lambda each: (each.recipe, each.library, each.kind, each.tree),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from farm.api import wire
 
 if TYPE_CHECKING:
+    from farm.database.consumed import Copied
     from farm.database.records import Attempt, Job, Package, Worker
     from farm.plan import BlobRef
 
@@ -67,6 +68,11 @@ def package_form(package: Package) -> wire.PackageWire:
         built_at=package.built_at,
         attempt_id=package.attempt_id,
     )
+
+
+def copy_form(copied: Copied) -> wire.CopyWire:
+    """Return who holds code of another package as the API shows it."""
+    return wire.CopyWire(recipe=copied.recipe, kind=copied.kind, tree=copied.tree)
 
 
 def worker_form(worker: Worker) -> wire.WorkerWire:

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from farm.api import wire
+from farm.control.copies import copies_of
 from farm.database import packages
-from web.api.forms import package_form
+from web.api.forms import copy_form, package_form
 from web.auth import OfficeHere
 from web.problems import NotFoundError
 
@@ -32,3 +33,13 @@ def builds(office: OfficeHere, name: str) -> wire.PackagePage:
     if not found:
         raise NotFoundError(f"no package {name[:100]!r} was built here")
     return wire.PackagePage(packages=tuple(package_form(each) for each in found), next_after=None)
+
+
+@router.get("/packages/{name}/copies")
+def copies(office: OfficeHere, name: str) -> wire.CopiesWire:
+    """Return who holds code of a package, and is not mended by mending that package alone."""
+    with office.reading() as desk:
+        if not packages.builds_of(desk.session, name, limit=1):
+            raise NotFoundError(f"no package {name[:100]!r} was built here")
+        found = copies_of(desk, name)
+    return wire.CopiesWire(name=name, copies=tuple(copy_form(each) for each in found))

@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from farm.control.copies import copies_of
 from farm.control.planning import plan_of
 from farm.database import attempts, attestations, lookups, packages, recipes, releases
+from farm.database.consumed import kinds_of
 from farm.names import Digest, InvalidDigestError
 from farm.package import Descriptor
 from farm.recipe.errors import RecipeError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from farm.blobs.store import BlobStore
     from farm.control.desk import Desk
     from farm.database.attestations import Attestation, Difference
+    from farm.database.consumed import Copied
     from farm.database.lookups import Membership
     from farm.database.records import Attempt, Package
     from farm.database.releases import ReleaseRecord
@@ -109,7 +112,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class PackageView:
-    """All that is known of a package besides its row. `release` is the one that `needs` was worked out of."""
+    """All that is known of a package besides its row. `release` is the one that `needs` was worked out of.
+
+    `copies` are who holds code of this package; `opened` is what its own build opened of others, by kind.
+    """
 
     descriptor: Descriptor
     plan: Plan
@@ -123,6 +129,8 @@ class PackageView:
     memberships: Sequence[Membership]
     release: ReleaseRecord | None
     needs: ReleaseNeeds
+    copies: Sequence[Copied]
+    opened: Mapping[str, Sequence[str]]
 
 
 def _find(desk: Desk, name: str, build: str) -> Package:
@@ -161,6 +169,8 @@ def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView
         memberships=lookups.releases_with(session, package.digest),
         release=release,
         needs=shelf.of(desk, release) if release else NOTHING,
+        copies=copies_of(desk, package.name),
+        opened=kinds_of(session, package.digest),
     )
 
 

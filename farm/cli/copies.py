@@ -1,0 +1,37 @@
+"""`farm copies`: whose packages hold code of a package, so that mending it alone does not mend them."""
+
+from __future__ import annotations
+
+import click
+
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+
+_WORDS = {
+    "static": "linked in statically",
+    "headers": "its headers",
+    "unknown": "may be: its build was not watched",
+}
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def copies(name: str, as_json: bool) -> None:
+    """List the recipes whose packages hold code of the package NAME.
+
+    \b
+    Example:
+      farm copies zlib
+    """
+    from farm.api.farm_client import FarmClient
+    from farm.cli.rendering import table
+
+    settings = Settings.from_environment()
+    with FarmClient(settings.url, settings.token) as farm:
+        found = farm.copies(name)
+    if as_json:
+        click.echo(found.model_dump_json(indent=1))
+        return
+    rows = [(each.recipe, _WORDS[each.kind], each.tree) for each in found.copies]
+    click.echo(table(rows, ("RECIPE", "HOW", "AS IT WAS IN")) if rows else f"nobody is known to hold code of {name}")
