@@ -32,7 +32,7 @@ class ChannelPolicy:
     """`recipes/channels/<name>.yaml`. `from_channel` is empty when the channel takes fresh builds.
 
     `rebuild` says which dependents of a changed package are built again. `role` is the TUF role that signs its
-    releases, empty when it is named like the channel. With a `cadence` it makes at most one release in that time.
+    releases: the channel's own name, or empty for it. With a `cadence` it makes at most one release in that time.
     """
 
     name: str
@@ -42,11 +42,6 @@ class ChannelPolicy:
     role: str = ""
     cadence: timedelta | None = None
     transitions: tuple[Transition, ...] = ()
-
-    @property
-    def signing_role(self) -> str:
-        """The name of the TUF role that signs the channel's releases."""
-        return self.role or self.name
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain values, for keeping which one was in force."""

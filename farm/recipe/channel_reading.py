@@ -159,16 +159,21 @@ def _check_source(draft: _Draft, drafts: Mapping[str, _Draft], known: Collection
 
 
 def _check_role(draft: _Draft, drafts: Mapping[str, _Draft]) -> None:
-    policy = draft.policy
-    key = "role" if policy.role else "gates"
-    if policy.signing_role in _RESERVED_ROLES:
-        what = "role" if policy.role else "name"
-        message = f"the channel {policy.name} has the {what} {policy.signing_role}, which is a role of the repository"
-        draft.fields.report(key, message, "Give it a role of its own, as in role: " + policy.name + "-releases.")
-    for other in drafts.values():
-        if policy.role and other is not draft and policy.role in (other.policy.name, other.policy.signing_role):
-            message = f"the role {policy.role} is that of the channel {other.policy.name}"
-            draft.fields.report("role", message, "Give each channel a role of its own.")
+    """Note a role that is not the channel's own: clients take a channel's releases from the role of its name alone."""
+    name, role = draft.policy.name, draft.policy.role
+    if name in _RESERVED_ROLES:
+        draft.fields.report(
+            "gates", f"a channel cannot be called {name}, which is a role of the repository", "Rename it."
+        )
+    if role in ("", name):
+        return
+    if role in _RESERVED_ROLES:
+        why = f"{role} is a role of the repository"
+    elif other := next((each for each in drafts if each != name and role in (each, drafts[each].policy.role)), ""):
+        why = f"{role} is that of the channel {other}"
+    else:
+        why = f"releases of {name} are signed by the role {name}"
+    draft.fields.report("role", f"the channel {name} cannot have the role {role}: {why}", f"Write role: {name}.")
 
 
 def _check_groups(draft: _Draft, curators: Mapping[str, Mapping[str, str]] | None) -> None:

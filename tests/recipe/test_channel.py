@@ -44,7 +44,7 @@ gates:
   - licences: {deny: [AGPL-3.0-only, GPL-3.0-only WITH GCC-exception-3.1]}
   - advisories: {block: critical}
 rebuild: always
-role: stable-releases
+role: stable
 cadence: 1h
 transitions:
   - {name: openssl-4, packages: [openssl, curl]}
@@ -84,7 +84,7 @@ def test_a_policy_with_everything_is_read() -> None:
         ),
         "edge",
         "always",
-        "stable-releases",
+        "stable",
         timedelta(hours=1),
         (Transition("openssl-4", ("openssl", "curl")),),
     )
@@ -99,7 +99,6 @@ def test_gates_without_settings_have_usual_ones() -> None:
         ApprovalsGate("curators", 1),
         AdvisoriesGate("high"),
     )
-    assert policy.signing_role == "stable"
 
 
 def test_a_policy_in_force_is_kept_as_plain_values() -> None:
@@ -117,7 +116,7 @@ def test_a_policy_in_force_is_kept_as_plain_values() -> None:
         ],
         "name": "stable",
         "rebuild": "always",
-        "role": "stable-releases",
+        "role": "stable",
         "transitions": [{"name": "openssl-4", "packages": ["openssl", "curl"]}],
     }
 
@@ -142,8 +141,13 @@ def test_a_ring_of_channels_is_reported_once() -> None:
 
 def test_two_channels_may_not_sign_with_one_role() -> None:
     files = dict.fromkeys(("channels/a.yaml", "channels/b.yaml"), b"gates: [proof]\nrole: releases\n")
-    with pytest.raises(RecipeError, match="the role releases is that of the channel b"):
+    with pytest.raises(RecipeError, match="cannot have the role releases: releases is that of the channel b"):
         read_channels(files)
+
+
+def test_a_channel_is_not_called_like_a_role_of_the_repository() -> None:
+    with pytest.raises(RecipeError, match="a channel cannot be called advisories"):
+        read(b"gates: [proof]\n", "advisories")
 
 
 def test_every_gate_has_a_value_of_its_kind() -> None:
