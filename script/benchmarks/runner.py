@@ -24,12 +24,21 @@ if TYPE_CHECKING:
 
     from script.benchmarks.table import Table
 
-WORKLOADS = {1: "sandbox_start", 2: "capture_trees", 3: "install_packages", 8: "elf_facts", 11: "load_images"}
+WORKLOADS = {
+    1: "sandbox_start",
+    2: "capture_trees",
+    3: "install_packages",
+    6: "prove_sets",
+    7: "publish_package",
+    8: "elf_facts",
+    11: "load_images",
+    14: "search_runs",
+}
 """The modules by the number of their row in the list of workloads (docs/benchmarks.md)."""
 
 _PEERS = (
-    *("binutils", "bubblewrap", "coreutils", "docker-buildx", "docker.io", "dpkg", "ostree"),
-    *("pacman-package-manager", "tar", "zstd"),
+    *("apt-utils", "binutils", "bubblewrap", "coreutils", "docker-buildx", "docker.io", "dose-distcheck", "dpkg"),
+    *("ostree", "pacman-package-manager", "tar", "zstd"),
 )
 """The Debian packages whose versions are told."""
 

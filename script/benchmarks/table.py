@@ -104,7 +104,9 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """Write a figure for people: seconds in s or ms, bytes in MB or kB."""
+    """Write a figure for people: seconds in s or ms, bytes in MB or kB, what is counted as it is."""
+    if unit not in ("s", "B"):
+        return f"{value:g}"
     if unit == "B":
         return f"{value / 1e6:.2f} MB" if value >= 1e6 else f"{value / 1e3:.1f} kB"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"

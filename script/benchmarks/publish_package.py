@@ -1,0 +1,84 @@
+"""Row 7: one package of a channel changed and published, beside `apt-ftparchive`, with all other packages there before.
+
+`farm` makes the release, brings its blobs, looks at them as the signer does, and signs; its peer writes a `Packages`
+with a cache of what it saw before, and signs nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from script.benchmarks.debian_pool import write_deb, write_pool
+from script.benchmarks.measurement import Measurement, interleave
+from script.benchmarks.synthetic_channel import SyntheticChannel
+from script.benchmarks.synthetic_set import synthetic_packages
+from script.benchmarks.table import Goal, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from script.benchmarks.ground import Ground
+    from script.benchmarks.synthetic_channel import Prepared
+
+NUMBER = 7
+TITLE = "Publish one changed package of {:,}"
+SIZES = (100, 10_000, 100_000)
+_ALL, _WORK, _PEER = "farm: all of it", "farm: what comes before signing", "apt-ftparchive --db packages"
+_BUDGET = Measurement("100 ms", (0.1,))
+_WHY = "python-tuf's metadata are read, signed and written anew, which takes the same for any number of packages"
+
+
+def measure(ground: Ground, rounds: int) -> Iterator[Table]:
+    """Time a publication for each size; in the tables the peer's pool has as many packages."""
+    for size in SIZES:
+        ground.say(f"making a channel and a pool of {size:,} packages")
+        yield _Bench(ground, size).table(rounds)
+
+
+class _Bench:
+    def __init__(self, ground: Ground, size: int) -> None:
+        self._size = size
+        self._directory = ground.directory / str(size)
+        packages = synthetic_packages(size)
+        write_pool(self._directory / "pool", packages)
+        self._channel = SyntheticChannel(self._directory, packages)
+        self._entry = self._channel.build()
+        self._prepared: Prepared | None = None
+        self._versions = 0
+
+    def table(self, rounds: int) -> Table:
+        contenders = {_ALL: self._publish, _WORK: self._bring, _PEER: self._index_pool}
+        measured = interleave(contenders, rounds, before=self._change, after=self._finish)
+        prepared = self._channel.prepare(self._channel.build())
+        note = (
+            f"The change adds {len(prepared.index)} blobs of together {sum(map(len, prepared.index)):,} bytes to the "
+            "index: what a subscriber fetches who has the release before."
+        )
+        goals = (Goal(_ALL, _PEER, 0.1 if self._size >= 10_000 else 10, why=_WHY), Goal(_WORK, _BUDGET.name, 1.0))
+        return Table(f"{NUMBER}. {TITLE.format(self._size)}", _PEER, (*measured, _BUDGET), goals, note)
+
+    def _change(self, name: str) -> None:
+        if name == _PEER:
+            self._versions += 1
+            write_deb(self._directory / "pool", "changing", f"1.{self._versions}")
+        else:
+            self._entry = self._channel.build()
+
+    def _publish(self) -> None:
+        self._channel.publish(self._entry)
+
+    def _bring(self) -> None:
+        self._prepared = self._channel.prepare(self._entry)
+        self._channel.bring(self._prepared)
+
+    def _finish(self) -> None:
+        """Sign what the other contender has left unsigned."""
+        if self._prepared:
+            self._channel.sign(self._prepared)
+            self._prepared = None
+
+    def _index_pool(self) -> None:
+        command = ["apt-ftparchive", "--db", str(self._directory / "cache.db"), "packages", "pool"]
+        with (self._directory / "Packages").open("wb") as packages:
+            subprocess.run(command, cwd=self._directory, check=True, stdout=packages, stderr=subprocess.DEVNULL)

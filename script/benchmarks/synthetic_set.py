@@ -1,0 +1,122 @@
+"""Sets of packages that are nowhere but in memory, for what only reads facts: the same on every run and machine.
+
+One package in eight is a library. All need others, eight by the median, and bind 20 to 2,000 versioned symbols to the
+libraries among them; so many each library exports at least. Names come from one pool, as the symbols of real libraries
+are far fewer than their users' imports.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat import Member
+from farm.names import Digest, PackageName, Platform, Version
+from farm.package import Descriptor, ElfFacts, ElfFile, PackageFacts
+from farm.package.elf_facts import ExportGroup, ImportGroup, VersionNeed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FEWEST_SYMBOLS, MOST_SYMBOLS = 20, 2_000
+_SYMBOLS = tuple(f"function_of_some_name_{number:04}" for number in range(MOST_SYMBOLS))
+_LIBRARY_EVERY = 8
+_MEDIAN_NEEDS = 8
+_NOTHING = Digest.of(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticPackage:
+    """What a package consists of: the libraries that it needs with how many symbols of each, and what it exports."""
+
+    number: int
+    needs: tuple[tuple[int, int], ...]
+    exports: int
+
+    @property
+    def name(self) -> str:
+        """The short name."""
+        return f"{'library' if self.exports else 'program'}{self.number:06}"
+
+    def member(self, revision: int = 1) -> Member:
+        """Return the package as a proof looks at it."""
+        soname = f"lib{self.number:06}.so.1"
+        facts = ElfFacts(
+            soname=soname if self.exports else "",
+            needed=tuple(_soname(need) for need, _ in self.needs),
+            exported=(ExportGroup(_version(self.number), _SYMBOLS[: self.exports]),) if self.exports else (),
+            imported=tuple(
+                ImportGroup(_soname(need), _version(need), weak=False, names=_SYMBOLS[:count])
+                for need, count in self.needs
+            ),
+            version_definitions=(_version(self.number),) if self.exports else (),
+            version_needs=tuple(VersionNeed(_soname(need), _version(need)) for need, _ in self.needs),
+        )
+        path = f"lib/{soname}" if self.exports else f"bin/{self.name}"
+        descriptor = Descriptor(
+            name=PackageName("bench.example.org", self.name),
+            version=Version("1.0"),
+            revision=revision,
+            platform=Platform("linux", "amd64"),
+            tree=_NOTHING,
+            diff_id=_NOTHING,
+            facts=_NOTHING,
+            plan=_NOTHING,
+            licence="MIT",
+            requires=tuple(f"soname:{_soname(need)}" for need, _ in self.needs),
+            provides=(f"soname:{soname}",) if self.exports else (f"command:{self.name}",),
+        )
+        return Member(descriptor, PackageFacts(elf=(ElfFile(path, facts),)), links=(f"usr/{path}",))
+
+
+def synthetic_packages(count: int) -> list[SyntheticPackage]:
+    """Return so many packages; what they need is among them, and has a lower number."""
+    numbers = random.Random(6)  # noqa: S311  # the same on every run
+    exports: dict[int, int] = {}
+    libraries: list[int] = []
+    packages = []
+    for number in range(count):
+        wanted = min(len(exports), round(numbers.lognormvariate(math.log(_MEDIAN_NEEDS), 0.6)))
+        imported = _symbols(numbers)
+        needs = sorted(_some(numbers, libraries, wanted))
+        each = max(1, imported // max(1, len(needs)))
+        if number % _LIBRARY_EVERY == 0:
+            exports[number] = _symbols(numbers)
+            libraries.append(number)
+        packages.append(
+            SyntheticPackage(number, tuple((need, min(each, exports[need])) for need in needs), exports.get(number, 0))
+        )
+    return packages
+
+
+def debian_archive(packages: Sequence[SyntheticPackage]) -> str:
+    """Return the same set as Debian's `Packages`, without symbols, which that has no words for."""
+    names = {package.number: package.name for package in packages}
+    return "\n".join(
+        f"Package: {package.name}\nVersion: 1.0-1\nArchitecture: amd64\n"
+        + (f"Depends: {', '.join(names[need] for need, _ in package.needs)}\n" if package.needs else "")
+        for package in packages
+    )
+
+
+def _some(numbers: random.Random, libraries: list[int], count: int) -> set[int]:
+    """Choose so many libraries, the old ones far more often: everything needs the first."""
+    chosen: set[int] = set()
+    while len(chosen) < count:
+        chosen.add(libraries[int(len(libraries) * numbers.random() ** 3)])
+    return chosen
+
+
+def _symbols(numbers: random.Random) -> int:
+    """Draw a number of symbols, as likely from 20 to 200 as from 200 to 2,000."""
+    return round(math.exp(numbers.uniform(math.log(FEWEST_SYMBOLS), math.log(MOST_SYMBOLS))))
+
+
+def _soname(number: int) -> str:
+    return f"lib{number:06}.so.1"
+
+
+def _version(number: int) -> str:
+    return f"LIB{number:06}_1.0"
