@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.key_drafts import draft, publish, sign
+from farm.cli.key_record import record
 from farm.cli.key_sheet import show
 
 if TYPE_CHECKING:
@@ -165,5 +166,5 @@ def export(public: Path, pem: bool) -> None:
         raise KeyFileError(public, f"a key of kind {key.keytype} has no PEM: {error}", "Export it as JSON.") from error
 
 
-for _verb in (draft, sign, show, publish):
+for _verb in (draft, sign, show, publish, record):
     keys.add_command(_verb)

@@ -19,7 +19,8 @@ class Settings:
     `host` is what all farms on this machine share because it is verified by digest: toolchains, sources, unpacked
     packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
     commas) are private networks that builds may fetch sources from. `max_severity` is the worst that an
-    advisory may be about what is run or installed here; empty is whatever.
+    advisory may be about what is run or installed here; empty is whatever. `resolver` is the DNS server that is asked
+    on subscribing; empty is the machine's own.
     """
 
     state: Path
@@ -30,6 +31,7 @@ class Settings:
     docker: str
     allowed_networks: tuple[str, ...]
     max_severity: str = ""
+    resolver: str = ""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -45,6 +47,7 @@ class Settings:
             docker=os.environ.get("DOCKER_HOST", ""),
             allowed_networks=_networks(os.environ.get("FARM_ALLOWED_NETWORKS", "")),
             max_severity=_severity(os.environ.get("FARM_MAX_SEVERITY", "")),
+            resolver=os.environ.get("FARM_RESOLVER", ""),
         )
 
 

@@ -50,10 +50,11 @@ class Subscriptions:
     def __init__(self, state: Path) -> None:
         self._folder = state / "subscriptions"
 
-    def subscribe(self, address: str, channel: str, fingerprint: Digest) -> Subscription:
+    def subscribe(self, address: str, channel: str, fingerprint: Digest, *, owner: str = "") -> Subscription:
         """Pin the root of the repository at `address` and verify the channel once; changes nothing on failure.
 
         The fingerprint may be of any version of root: an owner whose first keys were stolen announces a later one.
+        `owner` is the distribution that it must be, where that is known.
 
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
@@ -63,6 +64,11 @@ class Subscriptions:
             release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
         # The signed release says whose it is; as a name it goes into paths, so its form is checked.
         PackageName(release.distribution, "any")
+        if owner not in ("", release.distribution):
+            raise SubscriptionError(
+                f"the repository at {address} is that of {release.distribution}, not of {owner}",
+                remedy=f"Nothing was changed. Tell the owner of {owner}.",
+            )
         subscription = Subscription(release.distribution, channel, address, fingerprint)
         folder = self._path(subscription)
         if (folder / "root.json").exists() and Digest.of((folder / "root.json").read_bytes()) != fingerprint:

@@ -1,0 +1,49 @@
+"""`farm keys dns`: the TXT record by which subscribers find a distribution and its root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("dns")
+@click.argument("domain")
+@click.option("--repository", required=True, type=click.Path(path_type=Path), help="The published directory.")
+@click.option("--address", required=True, help="The http(s) URL under which subscribers reach it.")
+@click.option("--root", "version", type=int, default=1, show_default=True, help="Which version of root it names.")
+def record(domain: str, repository: Path, address: str, version: int) -> None:
+    """Print the DNS record that the owner of DOMAIN publishes, as a line for its zone file.
+
+    It names the first root, from which every later one is verified, so it never has to change. Name a later one when
+    keys of an earlier one were stolen.
+
+    \b
+    Example:
+      farm keys dns dist.example.org --repository public --address https://dist.example.org/repository
+    """
+    from farm.errors import FarmError
+    from farm.names import Digest, PackageName
+    from farm.trust.delegation import channels_of
+    from farm.trust.enrolment_record import EnrolmentRecord, checked_address
+    from farm.trust.layout import release_target
+    from farm.trust.release_index import Release
+    from farm.trust.repository import Repository
+
+    PackageName(domain, "any")
+    try:
+        checked = checked_address(address)
+    except ValueError as error:
+        raise FarmError(str(error), remedy="Name the URL that subscribers use: https://….") from error
+    place = Repository(repository)
+    head = place.head()
+    for channel in channels_of(head.targets):
+        target = place.delegated(head, channel).targets.get(release_target(channel))
+        owner = Release.from_json(place.read_target(target)).distribution if target else domain
+        if owner != domain:
+            raise FarmError(
+                f"the repository in {repository} is that of {owner}, not of {domain}",
+                remedy="Publish the record under the domain that the distribution is named for.",
+            )
+    root = place.read_metadata(f"{version}.root.json")
+    click.echo(EnrolmentRecord(checked, Digest.of(root)).zone_line(domain))
