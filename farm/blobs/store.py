@@ -166,24 +166,27 @@ class BlobWriter:
         self._file.write(data)
         self.size += len(data)
 
-    def commit(self, expected: Digest | None = None) -> Digest:
+    def commit(self, expected: Digest | None = None, *, durable: bool = True) -> Digest:
         """Make the blob durable under its digest, and return that.
 
         A blob of that digest which is there already is replaced, so that writing it again mends one that rotted.
+        One that is not made durable may be gone, or cut off, after a power cut: for what can be had again.
         Raises `BlobMismatchError` (and stores nothing) when the content is not `expected`.
         """
         digest = Digest.from_hex(self._hash.hexdigest())
         if expected is not None and digest != expected:
             raise BlobMismatchError(expected, digest, self.size)
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if durable:
+            os.fsync(self._file.fileno())
         final = self._store.path(digest)
         if not final.parent.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
             _flush_directory(final.parent.parent)
             _flush_directory(final.parent.parent.parent)
         self._temporary.replace(final)
-        _flush_directory(final.parent)
+        if durable:
+            _flush_directory(final.parent)
         self._file.close()
         return digest
 

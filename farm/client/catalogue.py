@@ -16,13 +16,14 @@ from farm.names import PackageName
 from farm.package import Descriptor, PackageFacts
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.index_tree import IndexTree, listings, read_entry
+from farm.trust.provenance import verify_provenance
 from farm.trust.rebuilds import check_agreement, verified_builder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from farm.client.download import Downloads
-    from farm.plan import BlobRef
+    from farm.plan import BlobRef, Plan
     from farm.trust.builders import AllowedBuilders
     from farm.trust.index_node import Listing
     from farm.trust.release_index import Release, ReleaseEntry
@@ -119,13 +120,20 @@ class Catalogue:
             )
         return packages
 
+    def checked(self, name: str) -> tuple[VerifiedPackage, Plan]:
+        """Return one package, checked without what it needs, and the plan by which its builders say they built it.
+
+        Raises as `verified`.
+        """
+        package = self._verify(self.entry(name))
+        provenance = self.downloads.read(package.entry.provenance, f"provenance of {name}")
+        return package, verify_provenance(provenance, self._builders, package.descriptor, package.entry.recipe)
+
     def _read(self, blob: BlobRef) -> bytes:
         return self.downloads.read(blob, self._what)
 
     def _prefetch(self, blobs: Sequence[BlobRef]) -> None:
-        missing = [(blob, self._what) for blob in blobs if not self.downloads.store.has(blob.digest)]
-        if missing:
-            self.downloads.ensure_all(missing, lambda _blob: None)
+        self.downloads.prefetch(blobs, self._what)
 
     def _verify(self, entry: ReleaseEntry) -> VerifiedPackage:
         descriptor = Descriptor.from_json(self.downloads.read(entry.descriptor, f"descriptor of {entry.name}"))

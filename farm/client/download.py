@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import BlobMismatchError, CorruptBlobError, MissingBlobError
 from farm.errors import FarmError
+from farm.plan import BlobRef
 from farm.trust.layout import blob_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from farm.blobs import BlobStore
-    from farm.plan import BlobRef
+    from farm.names import Digest
     from farm.trust.client_metadata import RepositoryReader
 
 PARALLEL = 4
@@ -50,6 +51,16 @@ class Downloads:
         if not (self.store.has(blob.digest) and self.store.size(blob.digest) == blob.size):
             self._fetch(blob, what)
 
+    def ensure_within(self, digest: Digest, most: int, what: str) -> None:
+        """See that a blob is in the store whose size nobody has said; refuses more than `most` bytes of it.
+
+        Raises `DownloadError`.
+        """
+        try:
+            self.store.verify(digest)
+        except (MissingBlobError, CorruptBlobError):
+            self._fetch(BlobRef(digest, most), what)
+
     def ensure_all(self, blobs: Iterable[tuple[BlobRef, str]], done: Callable[[BlobRef], None]) -> None:
         """Bring blobs, four at a time, calling `done` after each. Raises the first `DownloadError`."""
         with ThreadPoolExecutor(PARALLEL) as pool:
@@ -62,14 +73,24 @@ class Downloads:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fetch(self, blob: BlobRef, what: str) -> None:
+    def prefetch(self, blobs: Iterable[BlobRef], what: str) -> None:
+        """Bring small blobs that `read` is going to be asked for, four at a time. Raises the first `DownloadError`.
+
+        They are not flushed to the disk, for which thousands of them would wait: `read` fetches again what is broken.
+        """
+        missing = [blob for blob in blobs if not self.store.has(blob.digest)]
+        if missing:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                list(pool.map(lambda blob: self._fetch(blob, what, durable=False), missing))
+
+    def _fetch(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         try:
             with self.store.writer() as writer:
                 for chunk in self._reader.stream(blob_path(blob.digest)):
                     if writer.size + len(chunk) > blob.size:
                         raise DownloadError(what, f"it has more than the {blob.size} bytes that were signed", _TAMPERED)
                     writer.write(chunk)
-                writer.commit(blob.digest)
+                writer.commit(blob.digest, durable=durable)
         except BlobMismatchError as error:
             raise DownloadError(what, f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
         except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -104,6 +105,24 @@ def test_a_release_of_before_is_read_from_what_is_here(subscriber: Subscriber) -
     subscriber.fetched()
     assert subscriber.catalogue(first).entry("package7").version == "1.0"
     assert subscriber.fetched() == 0
+
+
+def test_a_search_does_not_wait_for_the_disk_and_what_a_power_cut_broke_is_fetched_again(
+    subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert subscriber.distribution.released
+    subscriber.catalogue().downloads.read(subscriber.distribution.released.index, "index")
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    list(subscriber.catalogue().listings())
+    nodes = subscriber.fetched()
+    folders = {path.parent for path in subscriber.folder.glob("sha256/*/*")}
+    assert len(flushed) <= 2 * len(folders)  # those that are new, and what is above them
+    for path in subscriber.folder.glob("sha256/*/*"):
+        path.chmod(0o644)
+        path.write_bytes(b"")
+    assert len(list(subscriber.catalogue().listings())) == 40
+    assert subscriber.fetched() == nodes
 
 
 class TestRebuilds:
