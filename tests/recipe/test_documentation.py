@@ -1,10 +1,15 @@
-"""`docs/recipes.md` knows every key, step and argument."""
+"""`docs/recipes.md` knows every key, step and argument; `docs/curate.md` every key of a channel and every gate."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 from farm.recipe import StepLibrary
+from farm.recipe.channel_gates import Gate
+from farm.recipe.channel_reading import KEYS as CHANNEL_KEYS
+from farm.recipe.gate_reading import GATES
 from farm.recipe.load import KEYS
 from farm.recipe.recipe_tests import KEYS as TEST_KEYS
 
@@ -30,3 +35,11 @@ def test_every_step_and_its_arguments_are_documented() -> None:
         arguments = library.definitions[name].arguments
         assert [argument.name for argument in arguments if f"`{argument.name}`" not in rows[f"`{name}`"]] == []
     assert all(f"`{definition.name}`" in TEXT for definition in library.definitions.values())
+
+
+def test_every_key_of_a_channel_and_every_gate_is_documented() -> None:
+    text = (ROOT / "docs" / "curate.md").read_text()
+    assert [key for key in CHANNEL_KEYS if f"\n| `{key}` |" not in text] == []
+    assert [gate for gate in GATES if f"\n| `{gate}` |" not in text] == []
+    settings = {field.name for gate in get_args(Gate) for field in fields(gate)} - {"duration"}
+    assert {name for name in settings if f"`{name}`" not in text} == set()
