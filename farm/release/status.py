@@ -174,12 +174,21 @@ def _nothing_new(
     """Say whether no candidate would be made now: what there is to take has been decided about."""
     policy = json.loads(lookups.channel_policy(session, channel) or "{}")
     if origin := policy.get("from"):
-        offered = releases.newest_release(session, origin)
-        return offered is None or (latest is not None and latest.source == f"{origin} release {offered.number}")
+        return _all_taken(session, releases.newest_release(session, origin), newest, latest)
     built_at = recipes.last_built(session)
     if built_at is None or (latest is not None and latest.decided_at is not None and latest.decided_at >= built_at):
         return True
     return _all_known(session, newest, standing)
+
+
+def _all_taken(
+    session: Session, offered: ReleaseRecord | None, newest: ReleaseRecord | None, latest: Candidate | None
+) -> bool:
+    """Say whether what another channel's newest release holds has been decided about, or is held here already."""
+    if offered is None or (latest is not None and latest.source == f"{offered.channel} release {offered.number}"):
+        return True
+    here = releases.release_set(session, newest.channel, newest.number) if newest else {}
+    return here == releases.release_set(session, offered.channel, offered.number)
 
 
 def _all_known(session: Session, newest: ReleaseRecord | None, standing: tuple[KeptExcuse, ...]) -> bool:

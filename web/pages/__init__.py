@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from starlette.staticfiles import StaticFiles
 
-from web.pages import channels, errors, front, jobs, log, packages, releases
+from web.pages import channels, errors, excuses, front, jobs, log, packages, releases
 from web.pages.headers import PageHeaders
 from web.pages.rendering import Pages
 
@@ -23,7 +23,7 @@ __all__ = ["install", "router"]
 STATIC = Path(__file__).parent.parent / "static"
 
 router = APIRouter(include_in_schema=False)
-for _part in (front, packages, jobs, log, channels, releases):
+for _part in (front, packages, jobs, log, channels, excuses, releases):
     router.include_router(_part.router)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.database import candidates, lookups, releases
+from farm.database import candidates, flaky_tests, lookups, orders, releases, reports
 from farm.release.status import channel_status
 from web.auth import OfficeHere
 from web.pages.candidate_view import view_candidate
@@ -25,6 +25,9 @@ router = APIRouter()
 
 _PAGE = 30
 _REFUSED = 5
+_FLAKY = 30
+_REPORTS = 30
+_ORDERS = 5
 
 
 @router.get("/channels")
@@ -49,7 +52,7 @@ def channel_page(
     """Show a channel; `before` pages through its releases, `refused_before` through refused candidates."""
     with office.reading() as desk:
         session = desk.session
-        policy = _policy(session, name)
+        origin, policy = _policy(session, name)
         status = channel_status(session, name, now=desk.now)
         found = releases.releases(session, name, before=before, limit=_PAGE + 1)
         refused = candidates.candidates(
@@ -58,14 +61,22 @@ def channel_page(
         views = [view_candidate(desk, candidate, policy) for candidate in refused[:_REFUSED]]
         at_gates = candidates.open_candidate(session, name)
         candidate = view_candidate(desk, at_gates, policy) if at_gates else None
+        quarantine = flaky_tests.flaky(session, now=desk.now, limit=_FLAKY) if "tests" in policy else []
+        trouble = reports.recent_reports(session, name, only_open=True, limit=_REPORTS)
+        done = [each for each in orders.orders(session, name, _ORDERS) if each.done_at is not None]
     return pages.page(
         request,
         "channel.html",
         channel=name,
+        origin=origin,
         policy=policy,
         status=status,
         candidate=candidate,
         standing=cards(status.standing),
+        quarantine=quarantine,
+        trouble=trouble,
+        orders=status.orders,
+        done=done,
         refused=views,
         more_refused=refused[_REFUSED - 1].id if len(refused) > _REFUSED else None,
         releases=found[:_PAGE],
@@ -74,10 +85,10 @@ def channel_page(
     )
 
 
-def _policy(session: Session, name: str) -> list[str]:
-    """Return the gates of a channel's policy, as `ChannelPolicy.to_dict` spells it, in their order."""
+def _policy(session: Session, name: str) -> tuple[str, list[str]]:
+    """Return where a channel takes packages from (empty: fresh builds) and its gates in their order."""
     text = lookups.channel_policy(session, name)
     if text is None:
         raise NotFoundError(f"There is no channel {name[:100]}.")
-    gates = json.loads(text).get("gates", []) if text else []
-    return [str(gate["gate"]) for gate in gates]
+    policy = json.loads(text) if text else {}
+    return str(policy.get("from", "")), [str(gate["gate"]) for gate in policy.get("gates", [])]

@@ -18,7 +18,6 @@ router = APIRouter()
 
 _MEMBERS = 500
 _CHANGES = 200
-_EARLIER = 50
 
 
 @router.get("/channels/{name}/releases/{number}")
@@ -44,14 +43,13 @@ def release_page(
         shown = lookups.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
         newest = releases.newest_release(desk.session, name)
         total_size = lookups.release_size(desk.session, name, number)
-        earlier = releases.releases(desk.session, name, before=number, limit=_EARLIER)
     return pages.page(
         request,
         "release.html",
         channel=name,
         release=release,
         base=base,
-        earlier=[each.number for each in earlier],
+        against=against,
         newest=newest,
         changes=changes,
         total_size=total_size,

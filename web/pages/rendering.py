@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import farm
+from farm.control.ordering import describe_order
+from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
 from web.pages.release_needs import ReleaseNeedsShelf
 from web.pages.terminal_text import spelt_out
@@ -45,7 +47,14 @@ class Pages:
             lstrip_blocks=True,
             finalize=_inert,
         )
-        environment.filters |= {"time": time_tag, "size": size, "short": short_digest, "lasted": lasted}
+        environment.filters |= {
+            "time": time_tag,
+            "size": size,
+            "short": short_digest,
+            "lasted": lasted,
+            "order": describe_order,
+            "sentence": sentence,
+        }
         environment.globals |= {
             "asset": _Assets(static).address,
             "distribution": office.world.distribution,

@@ -1,0 +1,243 @@
+"""What a channel's page, feed and JSON say of what is held back, of freezes, holds, reports and orders."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from fastapi.testclient import TestClient
+
+from farm.control import curation, ordering
+from farm.control.access import Actor
+from farm.database import candidates, flaky_tests, orders, packages
+from farm.database.excuses import Excuse
+from farm.database.flaky_tests import FlakyTest
+from farm.names import Digest
+from tests.web.page_reading import page, text_of
+from tests.web.stocked_farm import SAMPLES, StockedFarm
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.database.records import Package
+    from farm.database.session import Database
+
+CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
+HOSTILE = "<script>alert(1)</script> ]]> & \x1b[31mred\x00 \u202etxt.exe \ufffe \ud800"
+ANN = Actor("token:ann <b>")
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@pytest.fixture
+def stocked(database: Database, tmp_path: Path) -> StockedFarm:
+    """A farm whose edge has one release, and a candidate with a new jq and a new oniguruma."""
+    farm = StockedFarm.open(database, tmp_path)
+    farm.release("edge", farm.build_all(CHAIN))
+    farm.build_all([replace(each, revision=2) for each in CHAIN[1:]])
+    farm.candidate("edge", current(farm))
+    return farm
+
+
+@pytest.fixture
+def browser(stocked: StockedFarm) -> Iterator[TestClient]:
+    with TestClient(create_app(stocked.small.office)) as client:
+        yield client
+
+
+def current(stocked: StockedFarm) -> list[Package]:
+    with stocked.small.office.reading() as desk:
+        return packages.current_packages(desk.session)
+
+
+def act(stocked: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    with stocked.small.office.writing() as desk:
+        return what(desk, ANN, *arguments, **options)
+
+
+def excuse(**changed: Any) -> Excuse:
+    values = {"package": "jq", "version": "1.7.1-2", "gate": "tests", "reason": "the test `runs` failed"}
+    return Excuse(**values | changed)
+
+
+def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, browser: TestClient) -> None:
+    jq = next(each for each in current(stocked) if each.name == "jq")
+    told = excuse(
+        digest=jq.digest, root="oniguruma", owner="ann@example.org", job=3, line="jq: error: ONIGERR",
+        partners=("oniguruma",), remedy="mend either", until=None,
+    )  # fmt: skip
+    stocked.hold_back(2, told, excuse(package="zlib", version="2-1", gate="soak", until=stocked.clock.now))
+    html = page(browser, "/channels/edge")
+    text = text_of(html)
+    for expected in (
+        "Held back 2 packages", "jq 1.7.1-2 tests the test `runs` failed. Root blocker oniguruma",
+        "jq breaks only with oniguruma .", "Owner ann@example.org", "Log job 3 jq: error: ONIGERR",
+        ", candidate 2 What clears it mend either. Look again farm candidate retry edge", "By itself at ",
+    ):  # fmt: skip
+        assert expected in text, expected
+    assert text.count("farm candidate retry edge") == 1  # what waits for the clock needs no second look
+    assert f'href="/packages/jq?build={jq.digest.replace(":", "%3A")}"' in html
+    assert 'href="/jobs/3"' in html
+    assert 'id="excuse-1"' in html
+
+
+def test_packages_of_one_reason_share_a_card(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.hold_back(2, excuse(), excuse(package="oniguruma", version="6.9.9-2"), excuse(package="x", gate="proof"))
+    html = page(browser, "/channels/edge")
+    assert html.count('<article class="excuse"') == 2
+    assert "jq 1.7.1-2 , oniguruma 6.9.9-2 tests" in text_of(html)
+
+
+def test_a_search_shows_what_moves_together_and_how_far_it_is(stocked: StockedFarm, browser: TestClient) -> None:
+    with stocked.small.office.writing() as desk:
+        candidates.place_changes(desk.session, 2, ["jq", "oniguruma"], atom="jq", state="held")
+        for number, purpose, state in ((1, "search", "red"), (2, "retry", "red"), (3, "evidence", "pending")):
+            candidates.record_run(
+                desk.session, 2, Digest.of(bytes([number])), purpose=purpose, atoms=2, tests=number, state=state,
+                detail="", now=desk.now,
+            )  # fmt: skip
+    stocked.gate(2, "tests", "pending", "1 of 6 tests done", **{
+        "already-red": [{"package": "glibc", "test": "locale", "job": 1, "message": "ended with 1", "changed": True}],
+        "flaky": [{"package": "jq", "test": "waits", "job": 2}],
+    })  # fmt: skip
+    text = text_of(page(browser, "/channels/edge"))
+    for expected in (
+        "Sets tested so far: 1 as evidence, 1 tried again, 1 in the search.", "jq + oniguruma held",
+        "2 packages would change against release 1, 2 held", "3 sets looked at",
+        "1 test failed before already, and blocks nothing", "glibc locale #1 ended with 1 what it runs on has changed",
+        "1 flaky test", "jq waits #2",
+    ):  # fmt: skip
+        assert expected in text, expected
+
+
+def test_freeze_holds_reports_orders_and_quarantine_are_told(stocked: StockedFarm, browser: TestClient) -> None:
+    act(stocked, curation.freeze, "edge", why="the fair", until=stocked.clock.now + timedelta(hours=1))
+    act(stocked, curation.hold, "edge", "jq", why="loses data")
+    act(stocked, curation.report, "edge", "glibc", why="segfaults")
+    stocked.hold_back(2, excuse())
+    done = act(stocked, ordering.retry, "edge", why="disk full")
+    waiting = act(stocked, ordering.retry, "edge", packages=["jq"])
+    with stocked.small.office.writing() as desk:
+        orders.finish_order(desk.session, done.id, candidate_id=2, outcome="refused again", now=desk.now)
+        found = FlakyTest(
+            recipe="jq", test="waits", version="1.7.1-2", failed_job=1, passed_job=2, seen_at=desk.now,
+            expires_at=desk.now + timedelta(days=1),
+        )  # fmt: skip
+        flaky_tests.record_flaky(desk.session, found)
+    html = page(browser, "/channels/edge")
+    text = text_of(html)
+    for expected in (
+        "Frozen until 2", "by token:ann <b> since", ": the fair", "jq loses data token:ann <b>",
+        "1 glibc 2.41-1 segfaults", f"Order {waiting.id} of token:ann <b> waits since", "look again at jq",
+        "look again at everything that is held back , “disk full”".replace(" ,", ","), "refused again.",
+        "jq 1.7.1-2 waits #1 #2",
+    ):  # fmt: skip
+        assert expected in text, expected
+    assert "<b>" not in html
+    assert "frozen" in text_of(page(browser, "/channels"))
+    stocked.clock.passes(3600)
+    assert "Frozen" not in page(browser, "/channels/edge")
+
+
+def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
+    stocked: StockedFarm, browser: TestClient
+) -> None:
+    empty = feed(browser)
+    assert empty.findall(f"{ATOM}entry") == []
+    stocked.hold_back(2, excuse(owner="ann", job=3, line="error", partners=("oniguruma",), remedy="mend it"))
+    before = feed(browser)
+    (entry,) = before.findall(f"{ATOM}entry")
+    assert entry.findtext(f"{ATOM}title") == "jq 1.7.1-2 is held back from edge by tests"
+    assert entry.findtext(f"{ATOM}content") == (
+        "the test `runs` failed.\njq breaks only with oniguruma.\nOwner: ann.\nLog of job 3: error\n"
+        "What clears it: mend it.\nLook again: farm candidate retry edge"
+    )
+    link = entry.find(f"{ATOM}link")
+    assert link is not None
+    assert link.get("href") == "http://testserver/channels/edge#excuse-1"
+    stocked.clock.passes(60)
+    stocked.hold_back(2)
+    after = feed(browser)
+    (cleared,) = after.findall(f"{ATOM}entry")
+    assert cleared.findtext(f"{ATOM}title") == "cleared: jq 1.7.1-2 is no longer held back from edge by tests"
+    assert "Cleared by candidate 2." in (cleared.findtext(f"{ATOM}content") or "")
+    assert cleared.findtext(f"{ATOM}id") == entry.findtext(f"{ATOM}id")
+    assert cleared.findtext(f"{ATOM}updated", "") > entry.findtext(f"{ATOM}updated", "~")
+    assert after.findtext(f"{ATOM}updated", "") > before.findtext(f"{ATOM}updated", "~")
+
+
+def feed(browser: TestClient) -> ET.Element:
+    """Fetch the feed and check what RFC 4287 asks of every feed."""
+    answer = browser.get("/channels/edge/excuses.atom")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/atom+xml"
+    root = ET.fromstring(answer.content)  # noqa: S314  (our own answer)
+    assert root.tag == f"{ATOM}feed"
+    entries = root.findall(f"{ATOM}entry")
+    for each in (root, *entries):
+        for name in ("title", "id", "updated"):
+            assert len(each.findall(f"{ATOM}{name}")) == 1
+        assert re.fullmatch(r"tag:dist\.example\.org,\d{4}-\d\d-\d\d:farm/\S+", each.findtext(f"{ATOM}id", ""))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each.findtext(f"{ATOM}updated", ""))
+    assert root.findtext(f"{ATOM}author/{ATOM}name")
+    rels = {each.get("rel"): each.get("href") for each in root.findall(f"{ATOM}link")}
+    assert rels["self"] == "http://testserver/channels/edge/excuses.atom"
+    ids = [each.findtext(f"{ATOM}id") for each in entries]
+    assert len(set(ids)) == len(ids)
+    return root
+
+
+def test_hostile_words_do_nothing_on_page_and_feed(stocked: StockedFarm, browser: TestClient) -> None:
+    inert = HOSTILE.replace("\x00", "").replace("\ud800", "")  # no database takes these
+    stocked.hold_back(
+        2, excuse(reason=inert, root=inert, owner=inert, line=inert, remedy=inert, gate=inert, partners=(inert,))
+    )
+    stocked.gate(2, "tests", "pending", inert, **{"already-red": [{"package": inert, "test": inert, "message": inert}]})
+    html = page(browser, "/channels/edge")
+    assert "<script>alert" not in html
+    assert not re.search("[\x1b\u202e]", html)
+    (entry,) = feed(browser).findall(f"{ATOM}entry")
+    content = entry.findtext(f"{ATOM}content") or ""
+    assert "<script>alert(1)</script> ]]> &" in content  # as text: nothing below it
+    assert list(entry.iter(f"{ATOM}script")) == []
+    assert not re.search("[\x1b\u202e\ufffe]", content)
+
+
+def test_programs_get_the_excuses_as_the_api_tells_them(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.hold_back(2, excuse(partners=("oniguruma",)))
+    told = browser.get("/channels/edge/excuses.json").json()
+    assert told == browser.get("/api/v1/channels/edge/excuses").json()
+    (only,) = told["excuses"]
+    assert (only["package"], only["root"], only["retry"]) == ("jq", "jq", "farm candidate retry edge")
+    stocked.hold_back(2)
+    assert browser.get("/channels/edge/excuses.json").json()["excuses"] == []
+    (only,) = browser.get("/api/v1/channels/edge/excuses?cleared=true").json()["excuses"]
+    assert (only["cleared-by"], only["retry"]) == ("candidate 2", "")
+    for missing in ("/channels/nope/excuses.json", "/channels/nope/excuses.atom"):
+        page(browser, missing, 404)
+
+
+def test_a_release_is_compared_with_any_earlier_one(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.release("edge", current(stocked))
+    stocked.release("edge", current(stocked)[:1])
+    text = text_of(page(browser, "/channels/edge/releases/3"))
+    assert "Changes against release 2" in text
+    assert "jq removed 1.7.1-2" in text
+    assert "jq removed 1.7.1-1" in text_of(page(browser, "/channels/edge/releases/3?against=1"))
+    assert "Nothing: it holds the same packages." in page(browser, "/channels/edge/releases/3?against=3")
+    page(browser, "/channels/edge/releases/3?against=9", 404)
+    page(browser, "/channels/edge/releases/3?against=0", 400)
+    changes = browser.get("/api/v1/channels/edge/releases/3/changes?against=1").json()["changes"]
+    assert [(each["package"], each["change"]) for each in changes] == [("jq", "gone"), ("oniguruma", "gone")]
+    assert browser.get("/api/v1/channels/edge/releases/3/changes?against=9").status_code == 404
+    assert browser.get("/api/v1/channels/nope/releases/3/changes?against=1").status_code == 404
+
+
+def test_a_channel_that_takes_from_another_says_so(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.channel("stable", ["proof", "soak"], origin="edge")
+    assert "It takes packages from edge ." in text_of(page(browser, "/channels/stable"))

@@ -1,0 +1,114 @@
+"""Excuses as an Atom feed (RFC 4287): an entry for each, which is updated when it is cleared. All text is inert."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from farm.release.forms import retry_command
+from web.pages.excuse_cards import sentence
+from web.pages.terminal_text import spelt_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.database.candidates import Candidate
+    from farm.database.excuses import KeptExcuse
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# What XML 1.0 cannot hold and `spelt_out` leaves: the non-characters at the end of the first plane.
+_NOT_XML = re.compile("[\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The feed of a channel of a distribution; `base` is the address of the farm, with a slash at its end."""
+
+    base: str
+    distribution: str
+    channel: str
+
+    def document(self, kept: Sequence[KeptExcuse], latest: Candidate | None) -> bytes:
+        """Return the feed as XML; `latest` says when the channel was looked at when there never was an excuse."""
+        page = f"{self.base}channels/{quote(self.channel, safe='')}"
+        feed = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": "en"})
+        _text(feed, "title", f"{self.distribution}: held back from {self.channel}")
+        _text(feed, "id", self._id("2026-01-01", f"channel/{self.channel}/excuses"))
+        looked_at = [latest.created_at] if latest else []
+        _text(feed, "updated", _time(max([*map(_updated, kept), *looked_at], default=_NEVER)))
+        ET.SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{page}/excuses.atom"})
+        ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": page})
+        _text(ET.SubElement(feed, "author"), "name", self.distribution)
+        for each in kept:
+            self._entry(feed, each, page)
+        document: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+        return document
+
+    def _entry(self, feed: ET.Element, kept: KeptExcuse, page: str) -> None:
+        excuse = kept.excuse
+        package = f"{excuse.package} {excuse.version}".strip()
+        title = f"{package} is held back from {self.channel} by {excuse.gate}"
+        if kept.cleared_at is not None:
+            title = f"cleared: {package} is no longer held back from {self.channel} by {excuse.gate}"
+        entry = ET.SubElement(feed, "entry")
+        _text(entry, "title", title)
+        _text(entry, "id", self._id(f"{kept.since:%Y-%m-%d}", f"excuse/{kept.id}"))
+        _text(entry, "published", _time(kept.since))
+        _text(entry, "updated", _time(_updated(kept)))
+        ET.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": f"{page}#excuse-{kept.id}"})
+        ET.SubElement(entry, "category", {"term": _inert(excuse.gate)})
+        content = _text(entry, "content", "\n".join(_told(kept)))
+        content.set("type", "text")
+
+    def _id(self, day: str, what: str) -> str:
+        # A tag URI (RFC 4151): it stays when the farm moves to another address.
+        return f"tag:{self.distribution},{day}:farm/{quote(what)}"
+
+
+def _told(kept: KeptExcuse) -> Iterator[str]:
+    excuse = kept.excuse
+    yield sentence(excuse.reason)
+    if excuse.root and excuse.root != excuse.package:
+        yield f"Root blocker: {excuse.root}."
+    if excuse.partners:
+        yield f"{excuse.package} breaks only with {_listed(excuse.partners)}."
+    if excuse.owner:
+        yield f"Owner: {excuse.owner}."
+    if excuse.job or excuse.line:
+        yield f"Log{f' of job {excuse.job}' if excuse.job else ''}: {excuse.line}"
+    if kept.cleared_at is not None:
+        yield f"Cleared by {kept.cleared_by}."
+        return
+    if excuse.remedy:
+        yield f"What clears it: {sentence(excuse.remedy)}"
+    if excuse.until:
+        yield f"It clears by itself at {_time(excuse.until)}."
+    if command := retry_command(kept):
+        yield f"Look again: {command}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(names)
+
+
+def _updated(kept: KeptExcuse) -> datetime:
+    return kept.cleared_at or kept.since
+
+
+def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
+    element = ET.SubElement(parent, name)
+    element.text = _inert(text)
+    return element
+
+
+def _inert(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", spelt_out(text))
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
