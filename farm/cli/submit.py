@@ -53,7 +53,7 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
         failed = _follow_builds(farm, [each.job.id for each in taken.accepted])
         if failed:
             return 1
-        return _follow_channel(farm, channel) if channel else 0
+        return _follow_channel(farm, channel, set(recipes)) if channel else 0
 
 
 def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
@@ -78,8 +78,8 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     return bool(bad)
 
 
-def _follow_channel(farm: FarmClient, channel: str) -> int:
-    """Wait until the channel has decided about everything that is built, and say how."""
+def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
+    """Wait until the channel has decided about everything that is built, and say how it did about what was sent."""
     said, since, told = "", time.monotonic(), False
     while not (status := farm.channel(channel))["settled"]:
         now = _gates(status)
@@ -91,15 +91,23 @@ def _follow_channel(farm: FarmClient, channel: str) -> int:
             click.echo("the release waits for the signer; the farm's logs of signer and control say why", err=True)
         time.sleep(_POLL_SECONDS)
     newest, candidate = status["newest"], status["candidate"]
+    held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
     if candidate and candidate["state"] == "refused":
         click.echo(click.style(f"refused by {channel}", fg="red") + f" (candidate {candidate['id']}):", err=True)
-        for reason in dict.fromkeys(each["reason"] for each in candidate["excuses"]):
-            click.echo(f"  {reason}", err=True)
+        _say_reasons(held or candidate["excuses"])
         stays = f"release {newest['number']}" if newest else "empty"
         click.echo(f"{channel} stays as it was: {stays}", err=True)
         return 1
     click.echo(f"{channel}: release {newest['number']} is published")
-    return 0
+    if held:
+        click.echo(click.style(f"held back from {channel}:", fg="yellow"), err=True)
+        _say_reasons(held)
+    return int(any(each["package"] in submitted for each in held))
+
+
+def _say_reasons(excuses: list[dict[str, Any]]) -> None:
+    for reason in dict.fromkeys(each["reason"] for each in excuses):
+        click.echo(f"  {reason}", err=True)
 
 
 def _gates(status: dict[str, Any]) -> str:
