@@ -12,8 +12,9 @@ from farm.compat.closure import (
 )
 from farm.compat.compose import TwoBuildsError, compose
 from farm.compat.composition import ComposedPackage, Composition
+from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs
-from farm.compat.member import Member
+from farm.compat.member import Member, is_foreign
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.problem import (
     AmbiguousProvider,
@@ -41,6 +42,7 @@ __all__ = [
     "MissingSymbol",
     "MissingVersion",
     "MixedPlatformsError",
+    "Offer",
     "OpenSetError",
     "PackageSet",
     "PathConflict",
@@ -55,10 +57,12 @@ __all__ = [
     "closure",
     "compose",
     "find_atoms",
+    "is_foreign",
     "joint_needs",
     "needs_of",
     "prove",
     "prove_change",
     "resolve_needs",
+    "select_foreign",
     "set_digest",
 ]

@@ -92,7 +92,7 @@ class _NeedFinder:
         wanted: set[str] = set()
         for name in (name for unit in inside for name in members[unit]):
             member = self._changes[name]
-            for capability in member.descriptor.requires if member else ():
+            for capability in member.requires if member else ():
                 if not self._trial.provided_by_base(capability):
                     wanted |= self._providers.get(capability, set())
         return wanted

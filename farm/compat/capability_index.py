@@ -6,6 +6,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from farm.compat.member import is_foreign
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -37,10 +39,10 @@ class CapabilityIndex:
                 self._alike[_stem(capability)].add(capability)
             else:
                 self._providers[capability] = tuple(sorted((*others, name)))
-        for capability in member.descriptor.requires:
+        for capability in member.requires:
             self._requirers[capability].add(name)
-        if member.descriptor.replaces:
-            self._replaces[name] = frozenset(member.descriptor.replaces)
+        if member.replaces:
+            self._replaces[name] = frozenset(member.replaces)
 
     def remove(self, member: Member) -> None:
         """Take a member out again."""
@@ -51,18 +53,23 @@ class CapabilityIndex:
             else:
                 del self._providers[capability]
                 self._alike[_stem(capability)].discard(capability)
-        for capability in member.descriptor.requires:
+        for capability in member.requires:
             self._requirers[capability].discard(member.name)
         self._replaces.pop(member.name, None)
 
     def providers(self, capability: str) -> tuple[str, ...]:
-        """Return the members that provide it, sorted; one alone where that one replaces all the others."""
+        """Return the members that provide it, sorted: those among which `serving` has not chosen."""
         names = self._providers.get(capability, ())
-        return names if len(names) < 2 else self.prevailing(names)
+        return names if len(names) < 2 else self.serving(names)
 
     def requirers(self, capability: str) -> frozenset[str] | set[str]:
         """Return the members that require it."""
         return self._requirers.get(capability, _NONE)
+
+    def serving(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return which of these providers serve: own packages before foreign ones, then the one that prevails."""
+        own = tuple(name for name in names if not is_foreign(name))
+        return self.prevailing(own or names)
 
     def prevailing(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the one of `names` that replaces all the others and is replaced by none, or else all of them."""

@@ -133,7 +133,7 @@ def _needs(package_set: MemberSet, member: Member, given: Collection[str]) -> tu
     names: list[str] = []
     problems: list[Problem] = []
     own = member.provides
-    for capability in member.descriptor.requires:
+    for capability in member.requires:
         if capability in given or capability in own:
             continue
         providers = package_set.capabilities.providers(capability)

@@ -17,13 +17,13 @@ _NONE: frozenset[str] = frozenset()
 class LibraryIndex:
     """Files by soname, programs by command, and members by what they need. Mutable, as `CapabilityIndex` is.
 
-    `prevailing` chooses among members that provide the same, as it does for capabilities.
+    `serving` chooses among members that provide the same, as it does for capabilities.
     """
 
-    __slots__ = ("_direct", "_files", "_loads", "_needs", "_prevailing", "_programs")
+    __slots__ = ("_direct", "_files", "_loads", "_needs", "_programs", "_serving")
 
-    def __init__(self, prevailing: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
-        self._prevailing = prevailing
+    def __init__(self, serving: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        self._serving = serving
         self._files: defaultdict[str, list[LinkedFile]] = defaultdict(list)
         # What `directly` has found since the last change.
         self._direct: dict[LinkedFile, tuple[LinkedFile, ...]] = {}
@@ -108,7 +108,7 @@ class LibraryIndex:
         if not found:
             return None
         own = [file for file in found if file.owner == by.owner]
-        winners = self._prevailing(tuple(sorted({file.owner for file in own or found})))
+        winners = self._serving(tuple(sorted({file.owner for file in own or found})))
         return min(
             (file for file in own or found if file.owner == winners[0]),
             key=lambda file: (file.directory != "lib", file.path),

@@ -18,7 +18,8 @@ class Member:
     """What a set has to know of one package; `of` works it out from the three small blobs that describe a package.
 
     `links` and `directories` are the paths in the root that it claims, sorted; a path twice in `links` is claimed for
-    two targets. `programs` pairs a command with the file of the package that it runs, after links.
+    two targets. `programs` pairs a command with the file of the package that it runs, after links. `foreign`: it is of
+    another distribution than the set, and goes by its full name.
     """
 
     descriptor: Descriptor
@@ -26,9 +27,10 @@ class Member:
     links: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     programs: tuple[tuple[str, str], ...] = ()
+    foreign: bool = False
 
     @classmethod
-    def of(cls, descriptor: Descriptor, facts: PackageFacts, manifest: Manifest) -> Member:
+    def of(cls, descriptor: Descriptor, facts: PackageFacts, manifest: Manifest, *, foreign: bool = False) -> Member:
         """Take the claims from the manifest."""
         links, directories = claimed_paths(manifest, descriptor.links)
         programs = {
@@ -37,12 +39,12 @@ class Member:
             for top in ("bin", "sbin")
             if (file := resolve(manifest, f"{top}/{command}")) is not None
         }
-        return cls(descriptor, facts, links, directories, tuple(sorted(programs.items())))
+        return cls(descriptor, facts, links, directories, tuple(sorted(programs.items())), foreign)
 
     @property
     def name(self) -> str:
-        """The short name, by which a set knows it."""
-        return self.descriptor.name.short
+        """The name by which a set knows it: the short one, of a foreign package the full one."""
+        return str(self.descriptor.name) if self.foreign else self.descriptor.name.short
 
     @property
     def label(self) -> str:
@@ -53,3 +55,28 @@ class Member:
     def provides(self) -> tuple[str, ...]:
         """Its capabilities, and that it is the package of its name."""
         return (*self.descriptor.provides, f"package:{self.name}")
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The capabilities that it requires. Packages that a foreign one names by short name are its own neighbours."""
+        if not self.foreign:
+            return self.descriptor.requires
+        return tuple(self._at_home(each) for each in self.descriptor.requires)
+
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """The names of the members in whose place it may stand."""
+        if not self.foreign:
+            return self.descriptor.replaces
+        return tuple(self._at_home(f"package:{name}").partition(":")[2] for name in self.descriptor.replaces)
+
+    def _at_home(self, capability: str) -> str:
+        kind, _, name = capability.partition(":")
+        if kind != "package" or "/" in name:
+            return capability
+        return f"package:{self.descriptor.name.distribution}/{name}"
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether a member of this name is of another distribution than the set."""
+    return "/" in name

@@ -70,7 +70,7 @@ class Prover:
         self._files: dict[str, tuple[LinkedFile, ...]] = {}
         self._pool: dict[Pair, Pair] = {}
         self._capabilities = CapabilityIndex()
-        self._libraries = LibraryIndex(self._capabilities.prevailing)
+        self._libraries = LibraryIndex(self._capabilities.serving)
         self._claims = ClaimIndex(self._capabilities.prevailing)
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self.checked = 0
@@ -142,7 +142,7 @@ class Prover:
         for name in {*old, *new}:
             before, after = old.get(name), new.get(name)
             same_rank = (
-                before is not None and after is not None and (before.descriptor.replaces == after.descriptor.replaces)
+                before is not None and after is not None and (before.replaces == after.replaces)
             )
             capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
             for capability in capabilities:
@@ -201,7 +201,7 @@ class Prover:
         asked: dict[str, str] = {}
         own = member.provides
         unmet: set[str] = set()
-        for capability in member.descriptor.requires:
+        for capability in member.requires:
             providers = self._capabilities.providers(capability)
             if len(providers) == 1 or capability in own:
                 continue

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.package import Descriptor
+from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
 from farm.trust.rebuilds import check_agreement, verified_builder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from farm.blobs import BlobStore
     from farm.plan import BlobRef
@@ -34,8 +35,9 @@ def check_release(
     """Check every package that is new in `release`; return these. All blobs must be in `blobs`.
 
     Each must lie in the distribution's own namespace, have all its blobs and needs, and provenances by `builders` that
-    name its recipe. Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`,
-    `MissingBlobError`, `CorruptBlobError`.
+    name its recipe. Of packages that are imported it is only looked at whether all that they need is there: what they
+    are, their own distribution signs. Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`,
+    `InvalidEnvelopeError`, `MissingBlobError`, `CorruptBlobError`.
     """
     check = _Check(release, blobs, builders)
     tree = IndexTree(check.read, release.index)
@@ -44,11 +46,12 @@ def check_release(
     change = difference(check.read, previous.index if previous else None, release.index)
     for entry in change.put:
         check.entry(entry)
-        for need in entry.needs:
-            if tree.listing(need) is None:
-                raise RefusedReleaseError(f"{entry.name} needs {need}, which is not in the release")
-    if change.removed:
-        check.not_needed(set(change.removed))
+        check.needs(entry.name, entry.needs, tree)
+    for name, (_, package) in sorted(check.imported.items()):
+        check.needs(name, package.needs, tree)
+    before = imported_packages(previous.imports) if previous else {}
+    if gone := {*change.removed, *(before.keys() - check.imported.keys())}:
+        check.not_needed(gone)
     return change.put
 
 
@@ -57,6 +60,13 @@ class _Check:
         self._release = release
         self._blobs = blobs
         self._builders = builders
+        self.imported = imported_packages(release.imports)
+
+    def needs(self, name: str, needs: Iterable[str], tree: IndexTree) -> None:
+        """See that what a package needs is there: an own package in the index, a foreign one among the imports."""
+        for need in needs:
+            if need not in self.imported and ("/" in need or tree.listing(need) is None):
+                raise RefusedReleaseError(f"{name} needs {need}, which is not in the release")
 
     def read(self, blob: BlobRef) -> bytes:
         content = self._blobs.read(blob.digest)

@@ -15,6 +15,7 @@ from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.plan import BlobRef, InvalidRecordError
 from farm.plan.record import Record
+from farm.trust.imports import Import, check_imports
 
 FORMAT = 2
 LARGEST_NODE = 256 * 1024
@@ -37,8 +38,9 @@ class NotASuccessorError(FarmError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEntry:
-    """One package of a release. `needs` are the packages (short names) that meet its run-time requirements.
+    """One package of a release.
 
+    `needs` are the packages that meet its run-time requirements: own ones by short, foreign ones by full name.
     `provenance` is that of the build whose archive is published, `rebuilds` are those of other builders who came to the
     same package, sorted by digest; `sbom` is an SPDX document.
     """
@@ -126,7 +128,8 @@ class ReleaseEntry:
 class Release:
     """The signed head of a release: its number, the digest of its predecessor, and the root of its index.
 
-    `released_at` is RFC 3339 in UTC to the second, `packages` how many there are.
+    `released_at` is RFC 3339 in UTC to the second, `packages` how many there are. `imports` are what it takes of other
+    distributions, sorted by their names; they are no part of the index.
     """
 
     distribution: str
@@ -136,21 +139,22 @@ class Release:
     released_at: str
     index: BlobRef
     packages: int
+    imports: tuple[Import, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is what is signed as a TUF target."""
-        return canonical_json(
-            {
-                "channel": self.channel,
-                "distribution": self.distribution,
-                "format": FORMAT,
-                "index": self.index.to_dict(),
-                "number": self.number,
-                "packages": self.packages,
-                "previous": self.previous,
-                "released-at": self.released_at,
-            }
-        )
+        form = {
+            "channel": self.channel,
+            "distribution": self.distribution,
+            "format": FORMAT,
+            "index": self.index.to_dict(),
+            "number": self.number,
+            "packages": self.packages,
+            "previous": self.previous,
+            "released-at": self.released_at,
+        }
+        # A release that takes nothing of others is written as it was before there were imports.
+        return canonical_json(form | ({"imports": [each.to_dict() for each in self.imports]} if self.imports else {}))
 
     @property
     def digest(self) -> Digest:
@@ -159,14 +163,21 @@ class Release:
 
     @property
     def package_set(self) -> Digest:
-        """The name of the set of packages, whichever releases hold it: the digest of the index's root."""
-        return self.index.digest
+        """The name of the set of packages, whichever releases hold it: the digest of the index's root.
+
+        With packages of other distributions, a digest over that root and theirs.
+        """
+        if not self.imports:
+            return self.index.digest
+        foreign = sorted(package.descriptor for each in self.imports for package in each.packages)
+        return Digest.of_json({"imports": foreign, "index": self.index.digest})
 
     @classmethod
     def from_json(cls, content: bytes) -> Release:
         """Read canonical JSON; raises `InvalidReleaseError`."""
         try:
-            record = Record(json.loads(content), "release")
+            form = json.loads(content)
+            record = Record({"imports": [], **form} if isinstance(form, dict) else form, "release")
             _check_format(record.number("format"))
             previous = record.value("previous")
             release = cls(
@@ -177,8 +188,10 @@ class Release:
                 released_at=record.text("released-at"),
                 index=record.read("index", BlobRef.from_dict),
                 packages=record.number("packages"),
+                imports=record.each("imports", Import.from_dict),
             )
             record.end()
+            check_imports(release.imports, release.distribution)
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
             raise InvalidReleaseError(f"this is not a release: {error}") from error
         if release.to_json() != content:

@@ -41,6 +41,7 @@ def member(
     platform="linux/amd64",
     distribution="dist.example.org",
     host=None,
+    foreign=False,
 ):
     """A member of which `files` maps paths to ELF facts, to text, or to a link target written `-> target`."""
     manifest = tree(files or {})
@@ -69,7 +70,7 @@ def member(
         plugins=loaded,
         host=host or HostNeeds(),
     )
-    return Member.of(descriptor, facts, manifest)
+    return Member.of(descriptor, facts, manifest, foreign=foreign)
 
 
 def tree(files):
