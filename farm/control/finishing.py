@@ -143,6 +143,10 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
     names = [built.descriptor.name.short for built in outcome.packages]
     if len(set(names)) != len(names) or plan.name.short not in names:
         raise RefusedOutcomeError(f"a build of {plan.name} puts out {plan.name.short} once, and nothing twice")
+    for source in plan.sources:
+        if not office.blobs.has(source.digest):
+            # The farm publishes the sources of what it publishes, and has to have them for that.
+            raise RefusedOutcomeError(f"the source {source.file} ({source.digest}) was not uploaded")
     for built in outcome.packages:
         descriptor = built.descriptor
         if descriptor.name.short not in allowed or descriptor.name.distribution != plan.name.distribution:

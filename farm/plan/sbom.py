@@ -118,8 +118,13 @@ def organization(distribution: str) -> str:
 
 
 def element_id(kind: str, name: str) -> str:
-    """Return an identifier that SPDX allows (letters, digits, `.` and `-`) and no other name of this kind has."""
-    return f"SPDXRef-{kind}-" + "".join(each if each in _ALLOWED else f"-{ord(each):x}-" for each in name)
+    """Return the identifier of an element, which no other name of this kind has."""
+    return f"SPDXRef-{kind}-{spelt(name)}"
+
+
+def spelt(name: str) -> str:
+    """Return a name in the letters that identifiers of SPDX have: A-Z a-z 0-9 . and -; another name, another text."""
+    return "".join(each if each in _ALLOWED else f"-{ord(each):x}-" for each in name)
 
 
 def relationship(element: str, kind: str, other: str) -> dict[str, str]:

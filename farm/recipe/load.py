@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.names import Digest, HostNeeds, Plugin, Version
 from farm.recipe import names
+from farm.recipe.contents import RecipeContents
 from farm.recipe.document import parse
 from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
@@ -185,7 +186,7 @@ def _environment(fields: Fields) -> tuple[tuple[str, str], ...]:
 
 def _digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
     named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
-    return Digest.of_json({"recipe": Digest.of(text), "files": named})
+    return RecipeContents(Digest.of(text), named).digest
 
 
 def _is_local(source: Source, beside: Mapping[str, bytes]) -> bool:

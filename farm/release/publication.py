@@ -105,6 +105,12 @@ class PublicStore:
         # Every release stays readable by its digest, which its successor names.
         self._public.put_bytes(release.to_json())
 
+    def bring_sources(self, sources: Iterable[Digest]) -> None:
+        """Put in place what packages were made of, so that whoever has them can have their sources too."""
+        for digest in sources:
+            if not self._public.has(digest):
+                self._public.share(self._blobs, digest)
+
     def release(self, digest: Digest) -> Release:
         """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
         return Release.from_json(self._public.read(digest))

@@ -9,6 +9,7 @@ from farm.control.sboms import sbom_of
 from farm.database import attestations, releases
 from farm.names import Digest
 from farm.release.publication import entry_of, make_release
+from farm.release.sources import sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,7 @@ def record_release(
         now=desk.now,
         read=public.read,
     )
+    public.bring_sources(digest for record in records.values() for digest in sources_of(desk, record))
     public.bring(put, index, release)
     record = releases.add_release(
         desk.session,

@@ -72,6 +72,16 @@ def test_a_lie_is_refused_and_the_honest_report_is_still_taken(
     assert farm.finish(lease).state is JobState.SUCCEEDED
 
 
+def test_a_build_whose_sources_the_farm_does_not_have_is_refused(farm: SmallFarm) -> None:
+    source = f"source:\n  url: https://example.org/a-1.0.tar.gz\n  sha256: {Digest.of(b'source').hex}\n"
+    farm.submit(recipe("a", more=source))
+    lease = farm.claim()
+    with pytest.raises(RefusedOutcomeError, match=r"source a-1\.0\.tar\.gz .* was not uploaded"):
+        farm.finish(lease)
+    farm.office.blobs.put_bytes(b"source")
+    assert farm.finish(lease).state is JobState.SUCCEEDED
+
+
 def test_the_outcome_of_another_build_is_refused(farm: SmallFarm) -> None:
     farm.submit(recipe("a"), recipe("b"))
     one, other = farm.claim("one"), farm.claim("two")

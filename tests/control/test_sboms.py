@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 SOURCE = f"source:\n  url: https://example.org/a-1.0.tar.gz\n  sha256: {Digest.of(b'a').hex}\n"
 
 
+def _build_all(farm: SmallFarm) -> None:
+    farm.office.blobs.put_bytes(b"a")  # which the worker has uploaded
+    farm.build_all()
+
+
 def _document(farm: SmallFarm, sbom: BlobRef | None) -> dict[str, list[dict[str, object]]]:
     assert sbom is not None
     content = farm.office.blobs.read(sbom.digest)
@@ -36,7 +41,7 @@ def _forget(farm: SmallFarm) -> Package:
 
 def test_it_is_made_when_the_build_has_ended(farm: SmallFarm) -> None:
     farm.submit(recipe("a", needs=("b",), more=SOURCE), recipe("b"))
-    farm.build_all()
+    _build_all(farm)
     package = farm.current()["a"]
     document = _document(farm, package.sbom)
     assert [each["name"] for each in document["packages"]] == ["a", "a-1.0.tar.gz", "toolchain", "b"]
@@ -47,7 +52,7 @@ def test_it_is_made_when_the_build_has_ended(farm: SmallFarm) -> None:
 
 def test_a_package_of_before_gets_the_very_same_one_later(farm: SmallFarm) -> None:
     farm.submit(recipe("a", more=SOURCE))
-    farm.build_all()
+    _build_all(farm)
     before = farm.current()["a"].sbom
     package = _forget(farm)
     assert package.sbom is None
@@ -58,7 +63,7 @@ def test_a_package_of_before_gets_the_very_same_one_later(farm: SmallFarm) -> No
 
 def test_a_recipe_that_cannot_be_read_any_more_costs_the_addresses_and_no_more(farm: SmallFarm) -> None:
     farm.submit(recipe("a", more=SOURCE))
-    farm.build_all()
+    _build_all(farm)
     package = _forget(farm)
     with farm.office.writing() as desk:
         revision = desk.session.connection().exec_driver_sql("SELECT files FROM recipe_revision").scalar()

@@ -247,6 +247,7 @@ class StockedFarm:
     def _outcome(self, lease: Lease, sample: Sample) -> BuildOutcome:
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.small.office.blobs
+        store.put_bytes(sample.name.encode())  # its source, which the worker has uploaded
         content = Digest.of(plan.digest.encode())
         manifest = Manifest.of([
             File("bin/" + sample.name, sample.size * 2, content, executable=True),

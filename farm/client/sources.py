@@ -1,0 +1,67 @@
+"""The sources of a published package: fetched by the digests that its verified provenance and recipe name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.catalogue import BrokenReleaseError
+from farm.errors import FarmError
+from farm.recipe.contents import RecipeContents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from farm.client.catalogue import Catalogue
+    from farm.names import Digest
+
+LARGEST_SOURCE = 8 << 30
+"""The most bytes of one source: a release names it by digest alone, and a server that lies has to end somewhere."""
+_LARGEST_CONTENTS = 16 << 20
+
+
+class OccupiedDirectoryError(FarmError):
+    """Sources are to be written where something else lies."""
+
+    code = "occupied-directory"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"{directory} is not an empty directory", remedy="Name another with --output.")
+
+
+def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Callable[[str], None]) -> int:
+    """Write all that a package was made of below `directory`, each file verified; return how many files that is.
+
+    `sources/` has the files that the build started from, `recipe/` the recipe with the files beside it, `plan.json` the
+    whole plan with its steps. `progress` is told the name of each file before it is fetched.
+    Raises `OccupiedDirectoryError`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise OccupiedDirectoryError(directory)
+    package, plan = catalogue.checked(name)
+    recipe = package.entry.recipe
+    catalogue.downloads.ensure_within(recipe, _LARGEST_CONTENTS, f"list of the recipe of {name}")
+    contents = RecipeContents.from_json(catalogue.downloads.store.read(recipe))
+    wanted = {f"sources/{_plain(source.file)}": source.digest for source in plan.sources}
+    wanted["recipe/recipe.yaml"] = contents.recipe
+    wanted |= {f"recipe/{_plain(file)}": digest for file, digest in contents.files.items()}
+    for path, digest in wanted.items():
+        progress(path)
+        catalogue.downloads.ensure_within(digest, LARGEST_SOURCE, f"{path} of {name}")
+        _write(catalogue, digest, directory / path)
+    (directory / "plan.json").write_bytes(plan.to_json())
+    return len(wanted)
+
+
+def _plain(file: str) -> str:
+    """Return a name that stays in its directory; raises `BrokenReleaseError` for any other."""
+    if file in ("", ".", "..") or "/" in file or "\0" in file:
+        raise BrokenReleaseError(f"a source is called {file[:200]!r}, which is no name of a file")
+    return file
+
+
+def _write(catalogue: Catalogue, digest: Digest, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with catalogue.downloads.store.open(digest) as content, path.open("xb") as file:
+        while piece := content.read(1 << 20):
+            file.write(piece)

@@ -1,0 +1,49 @@
+"""Sources are published with the packages made of them: every source file of the plan, and the recipe with its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.control.planning import plan_of
+from farm.database import recipes
+from farm.names import Digest
+from farm.recipe.contents import RecipeContents
+from farm.recipe.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package, RecipeRevision
+
+_RECIPE = "recipe.yaml"
+
+
+def sources_of(desk: Desk, package: Package) -> list[Digest]:
+    """Return the blobs that a package was made of, those that the farm has: all, for what was built since it asks.
+
+    Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`).
+    """
+    found = [source.digest for source in plan_of(desk, package.plan).sources]
+    revision = recipes.find_revision(desk.session, package.recipe)
+    contents = _contents(desk, revision) if revision else None
+    if contents is not None:
+        found += [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
+    return [digest for digest in dict.fromkeys(found) if desk.blobs.has(digest)]
+
+
+def _contents(desk: Desk, revision: RecipeRevision) -> RecipeContents | None:
+    """Return what a recipe consists of; None when nobody can tell any more which of its files it names."""
+    files = desk.shelf.files(revision.files)
+    beside = {name: content for name, content in files.items() if name != _RECIPE}
+    try:
+        sources = desk.shelf.recipe(revision).sources
+        named = {each.file for each in sources if not each.url and not each.debian_package}
+    except RecipeError:  # the steps of today no longer know it; most recipes name all that lies beside them
+        named = set(beside)
+    contents = _of(files, {name: content for name, content in beside.items() if name in named})
+    return contents if contents.digest == revision.digest else None
+
+
+def _of(files: Mapping[str, bytes], named: Mapping[str, bytes]) -> RecipeContents:
+    return RecipeContents(Digest.of(files[_RECIPE]), {name: Digest.of(content) for name, content in named.items()})

@@ -1,0 +1,91 @@
+"""The bill of materials of a release: all its packages, how they need each other, and where each has its own document.
+
+It is made of the signed index and the documents that this names, so that everybody comes to the very same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.plan.sbom import (
+    DOCUMENT,
+    NOT_SAID,
+    PACKAGE,
+    checksum,
+    document,
+    element,
+    element_id,
+    namespace_of,
+    organization,
+    relationship,
+    spelt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.trust.release_index import Release, ReleaseEntry
+
+
+def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Mapping[str, str]) -> bytes:
+    """Return the SPDX document of a release as canonical JSON.
+
+    `licences` are the packages' licences by short name, as `licence_in` finds them; of a missing one nothing is said.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.name)
+    supplier = organization(release.distribution)
+    return document(
+        name=f"{release.distribution}/{release.channel} {release.number}",
+        namespace=namespace_of(release.distribution, release.digest),
+        created=datetime.strptime(release.released_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        creator=supplier,
+        packages=[_package(entry, supplier, licences.get(entry.name, NOT_SAID)) for entry in ordered],
+        relationships=[each for entry in ordered for each in _relationships(entry)],
+        external=[_reference(release.distribution, entry) for entry in ordered if entry.sbom],
+    )
+
+
+def licence_in(sbom: bytes) -> str:
+    """Return the licence of the package that a document of `farm.plan.sbom` describes. Raises `ValueError`."""
+    try:
+        found = next(each for each in json.loads(sbom)["packages"] if each["SPDXID"] == PACKAGE)
+        return str(found["licenseDeclared"])
+    except (KeyError, TypeError, StopIteration) as error:
+        raise ValueError(f"it describes no package: {error!r:.100}") from error
+
+
+def _package(entry: ReleaseEntry, supplier: str, licence: str) -> dict[str, Any]:
+    return element(
+        element_id("Package", entry.name),
+        entry.name,
+        checksums=[checksum(entry.archive.digest)],
+        licenseConcluded=licence,
+        licenseDeclared=licence,
+        summary=entry.summary,
+        supplier=supplier,
+        versionInfo=f"{entry.version}-{entry.revision}",
+    )
+
+
+def _relationships(entry: ReleaseEntry) -> list[dict[str, str]]:
+    own = element_id("Package", entry.name)
+    found = [relationship(DOCUMENT, "DESCRIBES", own)]
+    found += [relationship(own, "DEPENDS_ON", element_id("Package", need)) for need in entry.needs]
+    if entry.sbom:
+        found.append(relationship(own, "DESCRIBED_BY", f"{_document_id(entry)}:{DOCUMENT}"))
+    return found
+
+
+def _reference(distribution: str, entry: ReleaseEntry) -> dict[str, Any]:
+    assert entry.sbom is not None  # noqa: S101  (asked by the caller)
+    return {
+        "checksum": checksum(entry.sbom.digest),
+        "externalDocumentId": _document_id(entry),
+        "spdxDocument": namespace_of(distribution, entry.descriptor.digest),
+    }
+
+
+def _document_id(entry: ReleaseEntry) -> str:
+    return f"DocumentRef-{spelt(entry.name)}"

@@ -1,0 +1,188 @@
+"""With a release come a bill of materials for each package and all that it was made of; a client verifies both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+from farm.blobs import BlobStore
+from farm.client.catalogue import BrokenReleaseError, Catalogue
+from farm.client.download import DownloadError, Downloads
+from farm.client.readers import DirectoryReader
+from farm.client.sboms import NoSbomError, sbom_of_package, sbom_of_release
+from farm.client.sources import OccupiedDirectoryError, write_sources
+from farm.control.finishing import finish_build
+from farm.control.leases import claim
+from farm.database import releases
+from farm.names import Digest, canonical_json
+from farm.plan import BuildOrder, Plan
+from farm.release.pipeline import Pipeline
+from farm.trust.builders import AllowedBuilders
+from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.release_index import Release
+from farm.trust.repository import Repository
+from tests.control.small_farm import SmallFarm, accept_provenance, recipe
+from tests.release.conftest import EDGE, Signer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.control.leases import Lease
+    from farm.database.session import Database
+
+ARCHIVE, PATCH = b"the archive of a", b"--- a\n+++ b\n"
+SOURCES = f"""\
+source:
+  - url: https://example.org/a-1.0.tar.gz
+    sha256: {Digest.of(ARCHIVE).hex}
+  - file: mend.patch
+"""
+
+
+@dataclass
+class Published:
+    small: SmallFarm
+    folder: Path
+    release: Release
+    builder: CryptoSigner
+
+    @property
+    def public(self) -> BlobStore:
+        return BlobStore(self.folder / "public" / "blobs")
+
+    def catalogue(self) -> Catalogue:
+        downloads = Downloads(DirectoryReader(self.folder / "public"), BlobStore(self.folder / "client"))
+        return Catalogue(self.release, AllowedBuilders([self.builder.public_key], {}), downloads)
+
+    def write(self) -> Path:
+        written = self.folder / "written"
+        write_sources(self.catalogue(), "a", written, lambda _path: None)
+        return written
+
+
+@pytest.fixture
+def published(database: Database, tmp_path: Path) -> Published:
+    small = SmallFarm.open(database, tmp_path)
+    builder = CryptoSigner.generate_ed25519()
+    small.office.blobs.put_bytes(ARCHIVE)  # which the worker has uploaded
+    small.submit(
+        {**recipe("a", needs=("b",), more=SOURCES), "mend.patch": PATCH, "notes.txt": b"named nowhere"}, recipe("b")
+    )
+    while lease := claim(small.office, small.workers["one"]):
+        _finish(small, lease, builder)
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    with small.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", "{}")
+    signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    pipeline = Pipeline(small.office, EDGE, tmp_path / "public", signer)
+    while pipeline.advance().state == "open":
+        pass
+    with small.office.reading() as desk:
+        newest = releases.newest_release(desk.session, "edge")
+    assert newest is not None
+    release = Release.from_json(BlobStore(tmp_path / "public" / "blobs").read(newest.digest))
+    return Published(small, tmp_path, release, builder)
+
+
+def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
+    assert isinstance(lease.order, BuildOrder)
+    outcome = small.outcome(lease)
+    run = BuildRun(builder.public_key.keyid, "attempt", "then", "now", outcome.log, {})
+    built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
+    statement = build_statement(lease.order.plan, lease.order.recipe_digest, built, (), run)
+    signed = small.office.blobs.put_bytes(sign_statement(statement, builder))
+    vouched = replace(outcome, provenance=signed)
+    finish_build(small.office, small.holder(lease), vouched, check_provenance=accept_provenance)
+
+
+def _faults(content: bytes) -> list[str]:
+    document = JsonLikeDictParser().parse(json.loads(content))
+    return [each.validation_message for each in validate_full_spdx_document(document, "SPDX-2.3")]
+
+
+def test_the_index_names_a_document_for_each_package_and_the_client_gets_it(published: Published) -> None:
+    catalogue = published.catalogue()
+    content = sbom_of_package(catalogue, "a")
+    named = catalogue.entry("a").sbom
+    assert named is not None
+    assert Digest.of(content) == named.digest
+    assert _faults(content) == []
+    assert [each["name"] for each in json.loads(content)["packages"]] == [
+        "a", "a-1.0.tar.gz", "mend.patch", "toolchain", "b",
+    ]  # fmt: skip
+
+
+def test_the_document_of_a_release_names_all_its_packages_and_their_documents(published: Published) -> None:
+    content = sbom_of_release(published.catalogue())
+    assert _faults(content) == []
+    assert content == sbom_of_release(published.catalogue())
+    document = json.loads(content)
+    assert {each["name"]: each["licenseDeclared"] for each in document["packages"]} == {"a": "MIT", "b": "MIT"}
+    references = {each["externalDocumentId"]: each for each in document["externalDocumentRefs"]}
+    sbom = published.catalogue().entry("a").sbom
+    assert sbom is not None
+    assert references["DocumentRef-a"]["checksum"] == {"algorithm": "SHA256", "checksumValue": sbom.digest.hex}
+    assert (
+        json.loads(sbom_of_package(published.catalogue(), "a"))["documentNamespace"]
+        == (references["DocumentRef-a"]["spdxDocument"])
+    )
+
+
+def test_a_document_of_something_else_is_refused(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = published.catalogue()
+    swapped = replace(catalogue.entry("a"), sbom=catalogue.entry("b").sbom)
+    monkeypatch.setattr(Catalogue, "entry", lambda _self, _name: swapped)
+    with pytest.raises(BrokenReleaseError, match="describes something else"):
+        sbom_of_package(catalogue, "a")
+    without = replace(swapped, sbom=None)
+    monkeypatch.setattr(Catalogue, "entry", lambda _self, _name: without)
+    with pytest.raises(NoSbomError):
+        sbom_of_package(catalogue, "a")
+
+
+def test_a_client_gets_every_source_the_recipe_and_the_plan(published: Published) -> None:
+    written = published.write()
+    found = {str(path.relative_to(written)): path.read_bytes() for path in written.rglob("*") if path.is_file()}
+    plan = Plan.from_json(found.pop("plan.json"))
+    assert plan.digest == published.small.current()["a"].plan
+    assert found.pop("recipe/recipe.yaml").startswith(b"name: a\n")
+    assert found == {
+        "sources/a-1.0.tar.gz": ARCHIVE,
+        "sources/mend.patch": PATCH,
+        "recipe/mend.patch": PATCH,
+    }
+
+
+def test_a_source_that_was_changed_on_the_way_is_refused(published: Published) -> None:
+    place = published.public.path(Digest.of(ARCHIVE))
+    place.chmod(0o644)
+    place.unlink()
+    place.write_bytes(b"another archive")
+    with pytest.raises(DownloadError, match=r"sources/a-1\.0\.tar\.gz of a"):
+        published.write()
+
+
+def test_the_list_of_a_recipe_is_the_one_that_the_release_names(published: Published) -> None:
+    recipe_digest = published.catalogue().entry("a").recipe
+    lie = canonical_json({"files": {}, "recipe": Digest.of(b"another recipe")})
+    place = published.public.path(recipe_digest)
+    place.unlink()
+    place.write_bytes(lie)
+    with pytest.raises(DownloadError, match="list of the recipe"):
+        published.write()
+
+
+def test_nothing_is_written_where_something_lies(published: Published) -> None:
+    (published.folder / "written").mkdir()
+    (published.folder / "written" / "mine").write_text("mine")
+    with pytest.raises(OccupiedDirectoryError):
+        published.write()
