@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curating import clock, curator, number_type
+from farm.cli.curating import clock, curator, number_type, tell_order
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -82,8 +82,6 @@ def retry(channel: str, packages: tuple[str, ...], why: str, as_json: bool) -> N
     Example:
       farm candidate retry edge jq --why "the worker's disk was full"
     """
-    from farm.cli.orders import tell_order
-
     with curator() as farm:
         tell_order(farm.retry_held(channel, packages=packages, why=why), as_json)
 

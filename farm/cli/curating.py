@@ -1,10 +1,11 @@
-"""What the verbs of curators share: the connection, the reason, and the time until which something holds."""
+"""What the verbs of curators share: the connection, reasons, the times until which something holds, and orders."""
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,3 +71,12 @@ def clock(text: str | None) -> str:
 def until_text(text: str | None) -> str:
     """Return ` until 2026-11-24 12:00`, or nothing when there is no end."""
     return f" until {clock(text)}" if text else ""
+
+
+def tell_order(order: dict[str, Any], as_json: bool) -> None:
+    """Say that an order was taken."""
+    if as_json:
+        click.echo(json.dumps(order, indent=1))
+        return
+    click.echo(f"order {order['id']} to {order['channel']}: {order['summary']}")
+    click.echo(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)

@@ -34,7 +34,7 @@ def promote(
     source = policy.get("from", "")
     if source != origin:
         takes = f"packages from {source}" if source else "fresh builds"
-        other = f"Promote from {source}." if source else f"Write `from: {origin}` into {channel}.yaml."
+        other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
         raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
     newest = newest_of(desk, origin)
     names = sorted(set(packages))

@@ -1,0 +1,103 @@
+"""What curators cannot ask for is refused in words that say what to do, whoever asks, and whatever the farm holds."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control import access
+from farm.database.session import Database
+from farm.database.states import Role
+from tests.database.databases import migrated_sqlite
+from tests.web.running_farm import serving
+from tests.web.stocked_farm import SAMPLES, StockedFarm
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.scenarios.farm import Farm
+
+__all__ = ["migrated_sqlite"]
+
+CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
+APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
+
+REFUSED = {
+    "curate-unknown-channel": ("freeze", "egde", "--why", "the fair"),
+    "curate-no-reason": ("freeze", "edge", "--why", " "),
+    "curate-not-frozen": ("thaw", "edge"),
+    "curate-unknown-package": ("hold", "edge", "jqq", "--why", "x"),
+    "curate-not-held": ("hold", "edge", "jq", "--lift"),
+    "curate-not-released": ("report", "edge", "bash", "--why", "x"),
+    "curate-no-such-report": ("report", "--resolve", "9"),
+    "curate-promote-to-fresh-builds": ("promote", "stable", "edge"),
+    "curate-promote-nothing": ("promote", "edge", "stable", "jqq"),
+    "curate-promote-from-nothing": ("promote", "stable", "slow"),
+    "curate-back-to-the-newest": ("rollback", "edge", "2", "--why", "x"),
+    "curate-back-to-none": ("rollback", "edge", "7", "--why", "x"),
+    "curate-retry-nothing": ("candidate", "retry", "edge"),
+    "curate-approve-nothing-asked": ("approve", "edge"),
+    "curate-approve-unknown": ("approve", "stable", "jqq"),
+    "curate-no-such-candidate": ("candidate", "show", "edge", "99"),
+    "curate-no-such-release": ("release", "diff", "edge", "1", "9"),
+}
+
+WRONG_USE = {
+    "curate-time-that-is-over": ("freeze", "edge", "--why", "x", "--until", "2020-01-01"),
+    "curate-time-that-is-none": ("hold", "edge", "jq", "--why", "x", "--until", "soon"),
+    "curate-without-why": ("rollback", "edge", "1"),
+    "curate-hold-without-why": ("hold", "edge", "jq"),
+    "curate-lift-and-why": ("hold", "edge", "jq", "--lift", "--why", "x"),
+    "curate-number-that-is-none": ("rollback", "edge", "0", "--why", "x"),
+    "curate-key-without-name": ("approve", "stable", "--key", "alice.key"),
+}
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[tuple[StockedFarm, str]]:
+    """A farm that serves HTTP: edge has two releases, stable takes from edge with approvals, slow takes from stable."""
+    directory = tmp_path_factory.mktemp("stocked")
+    shutil.copyfile(migrated_sqlite, directory / "farm.db")
+    database = Database(f"sqlite:///{directory / 'farm.db'}")
+    stocked = StockedFarm.open(database, directory, real_time=True)
+    libc, _, jq = members = stocked.build_all(CHAIN)
+    stocked.release("edge", members)
+    stocked.release("edge", [libc, stocked.build(replace(CHAIN[1], revision=2)), jq])
+    stocked.channel("stable", ["proof", APPROVALS], origin="edge")
+    stocked.channel("slow", origin="stable")
+    with serving(create_app(stocked.small.office)) as url:
+        yield stocked, url
+    database.close()
+
+
+@pytest.fixture
+def curator(tree: Farm, stocked: tuple[StockedFarm, str]) -> Farm:
+    return as_role(tree, stocked, Role.CURATOR)
+
+
+def as_role(tree: Farm, stocked: tuple[StockedFarm, str], role: Role) -> Farm:
+    with stocked[0].small.office.writing() as desk:
+        token, _ = access.issue_token(desk, name="ann", role=role, lasts=timedelta(days=1))
+    return tree.setting(FARM_URL=stocked[1], FARM_TOKEN=token)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_refused_with_what_to_do(curator: Farm, case: str) -> None:
+    assert curator.run(*REFUSED[case]).refused(case).output == ""
+
+
+@pytest.mark.parametrize("case", WRONG_USE)
+def test_a_wrong_use_is_told_before_the_farm_is_asked(tree: Farm, case: str) -> None:
+    assert tree.setting(FARM_URL="http://127.0.0.1:1").run(*WRONG_USE[case]).refused(case, status=2).output == ""
+
+
+def test_who_is_no_curator_decides_nothing(tree: Farm, stocked: tuple[StockedFarm, str]) -> None:
+    as_role(tree, stocked, Role.MAINTAINER).run("freeze", "edge", "--why", "x").refused("curate-no-curator")
+    tree.setting(FARM_TOKEN="").run("freeze", "edge", "--why", "x").refused("curate-no-token")
+    tree.setting(FARM_TOKEN="farm_curator_x").run("freeze", "edge", "--why", "x").refused("curate-strange-token")
