@@ -84,13 +84,11 @@ class Pipeline:
         unsigned = self._unsigned()
         if unsigned is not None:
             return self._publish(unsigned)
+        self._warm_up()
         with self._office.planning() as desk:
             newest = releases.newest_release(desk.session, channel)
             candidate = candidates.open_candidate(desk.session, channel)
-            if candidate is not None and candidate.base_number != (newest.number if newest else 0):
-                reason = (
-                    f"release {newest.number if newest else 0} came meanwhile: what was tested is not what would be"
-                )
+            if candidate is not None and (reason := _why_superseded(desk, candidate, newest)):
                 candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
                 candidate = None
             opened = candidate or self._collect(desk, newest)
@@ -98,6 +96,15 @@ class Pipeline:
                 return opened
             step = self._through_the_gates(desk, self._docket(desk, opened, newest))
         return self._publish(step) if isinstance(step, _Unsigned) else step
+
+    def _warm_up(self) -> None:
+        """Read what is not in memory yet, which takes long for a big channel, before others have to wait for it."""
+        with self._office.reading() as desk:
+            newest = releases.newest_release(desk.session, self._policy.name)
+            self._state.trial(desk, newest.number if newest else 0)
+            if candidate := candidates.open_candidate(desk.session, self._policy.name):
+                for change in candidates.changes_of(desk.session, candidate.id):
+                    self._state.member(desk, change.after)
 
     def _collect(self, desk: Desk, newest: ReleaseRecord | None) -> Candidate | Step:
         """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
@@ -335,6 +342,17 @@ class _Unsigned:
     candidate: Candidate
     record: ReleaseRecord
     release: Release
+
+
+def _why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None) -> str:
+    """Return why a candidate is given up: its base is another by now, or a curator's order goes first."""
+    number = newest.number if newest else 0
+    if candidate.base_number != number:
+        return f"release {number} came meanwhile: it is tested anew on that"
+    order = orders.open_order(desk.session, candidate.channel)
+    if order is not None and order.kind != "retry" and order.candidate_id != candidate.id:
+        return f"a {order.kind} that {order.ordered_by} ordered goes first"
+    return ""
 
 
 def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping[str, Withheld]) -> list[Excuse]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
 
+
 def long(test: Callable[..., None]) -> Callable[..., None]:
     """Many rounds through the whole pipeline: on SQLite alone, and not among the fast tests."""
     return pytest.mark.scenario(pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)(test))
@@ -311,6 +312,20 @@ def test_11_a_rolled_back_channel_holds_what_it_did_and_does_not_roll_forward_by
     order(releasing, "retry", {"packages": ["c"]})
     releasing.settle()
     assert releasing.versions()["c"] == "1.0"
+
+
+def test_a_curators_order_does_not_wait_for_tests_that_are_under_way(releasing: ReleasingFarm) -> None:
+    integrated(releasing, 3)
+    releasing.farm.submit(recipe("p01", version="1.1"))
+    releasing.settle()
+    releasing.farm.submit(recipe("p02", version="2.0"))
+    releasing.farm.build_all_but_tests()
+    assert releasing.advance() == "open"
+    order(releasing, "rollback", {"number": 1})
+    assert releasing.advance() == "released"
+    assert releasing.versions()["p01"] == "1.0"
+    releasing.settle()
+    assert (releasing.versions()["p01"], releasing.versions()["p02"]) == ("1.0", "2.0")
 
 
 def order(releasing: ReleasingFarm, kind: str, detail: dict[str, object]) -> None:

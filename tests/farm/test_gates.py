@@ -1,0 +1,132 @@
+"""Sets that are held in part, transitions and rollbacks, with real packages in real containers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.farm.running_farm import revised
+
+if TYPE_CHECKING:
+    from tests.farm.running_farm import RunningFarm
+
+pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
+
+DROP = Path(__file__).parents[2] / "script" / "demo.d" / "drop-a-function.patch"
+SIDE = """\
+name: {name}
+version: "{version}"
+summary: One side of a pair
+license: 0BSD
+source:
+  - file: LICENSE
+toolchain: c
+steps:
+  - run: |
+      mkdir -p "$DESTDIR/usr/share/{name}"
+      echo {version} > "$DESTDIR/usr/share/{name}/version"
+      install -D --mode=0644 --target-directory="$DESTDIR/usr/share/licenses/{name}" /sources/LICENSE
+"""
+PAIR = (
+    SIDE.format(name="pair", version="1").replace("toolchain: c\n", "toolchain: c\nrequires: [left, right]\n")
+    + """\
+tests:
+  - name: the sides get on with each other
+    run: '[ "$(cat /usr/share/left/version)$(cat /usr/share/right/version)" != 22 ]'
+test-needs: [bash]
+"""
+)
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    place = folder / name
+    place.mkdir(parents=True)
+    (place / "recipe.yaml").write_text(text)
+    (place / "LICENSE").write_text("Do with it what you like.\n")
+    return place
+
+
+def versions(farm: RunningFarm, channel: str = "edge") -> dict[str, str]:
+    return {each["name"]: f"{each['version']}-{each['revision']}" for each in farm.newest(channel)["packages"]}
+
+
+def until_released(farm: RunningFarm, channel: str, number: int) -> dict[str, Any]:
+    """Wait for a release of a channel that nobody waits for with a command of his own."""
+    deadline = time.monotonic() + 600
+    while True:
+        found = farm.json("release", "list", channel)["releases"]
+        if found and found[0]["number"] >= number and found[0]["published-at"]:
+            return farm.newest(channel)
+        assert time.monotonic() < deadline, farm.run("channel", "show", channel).output
+        time.sleep(0.5)
+
+
+def test_of_two_updates_that_break_only_together_one_ships_with_all_the_others(
+    distribution: RunningFarm, tmp_path: Path
+) -> None:
+    first = [written(tmp_path / "1", name, SIDE.format(name=name, version="1")) for name in ("left", "right", "other")]
+    distribution.submit(*first, written(tmp_path / "1", "pair", PAIR)).done()
+    changed = ("left", "right", "other")
+    second = [written(tmp_path / "2", name, SIDE.format(name=name, version="2")) for name in changed]
+    assert distribution.submit(*second).status == 1  # one of them is held
+    now = versions(distribution)
+    assert (now["left"], now["right"], now["other"]) == ("2-1", "1-1", "2-1")
+    (excuse,) = [each for each in distribution.json("excuses", "edge") if each["package"] == "right"]
+    assert excuse["partners"] == ["left 2-1"]
+    assert "test 'the sides get on with each other' of pair failed in job" in excuse["reason"]
+    assert "right 2-1 breaks only with left 2-1" in excuse["reason"]
+    # A version that gets on with it clears the excuse by itself.
+    distribution.submit(written(tmp_path / "3", "right", SIDE.format(name="right", version="3"))).done()
+    assert versions(distribution)["right"] == "3-1"
+    assert not [each for each in distribution.json("excuses", "edge") if each["package"] == "right"]
+
+
+def test_a_library_that_drops_a_function_ships_in_one_release_with_the_program_that_no_longer_calls_it(
+    distribution: RunningFarm, tmp_path: Path
+) -> None:
+    number = distribution.newest()["number"]
+    patch = ("  - file: search.c\n", f"  - file: search.c\n  - file: {DROP.name}\n")
+    library = revised(tmp_path, "oniguruma", 12, patch)
+    (library / DROP.name).write_bytes(DROP.read_bytes())
+    assert distribution.submit(library).status == 1
+    assert distribution.newest()["number"] == number
+    call = r"sed -i 's/onig_error_code_to_str([^;]*;/ebuf[0] = 0;/' src/builtin.c"
+    version = "printf '#!/bin/sh"
+    program = revised(tmp_path, "jq", 12, (version, f"{call}\n      {version}"))
+    distribution.submit(program).done()
+    now = distribution.newest()
+    assert now["number"] == number + 1
+    assert (versions(distribution)["oniguruma"], versions(distribution)["jq"]) == ("6.9.9-12", "1.7.1-12")
+
+
+def test_a_rolled_back_stable_is_what_a_subscriber_has_after_the_next_install(
+    distribution: RunningFarm, tmp_path: Path
+) -> None:
+    state, root = tmp_path / "subscriber", tmp_path / "root"
+    first = until_released(distribution, "stable", 1)
+    address = f"{distribution.url}/repository"
+    distribution.run("subscribe", address, "stable", "--fingerprint", distribution.fingerprint, state=state).done()
+    distribution.submit(written(tmp_path / "9", "other", SIDE.format(name="other", version="9"))).done()
+    distribution.run("promote", "edge", "stable", "--why", "it is wanted now").done()
+    second = until_released(distribution, "stable", first["number"] + 1)
+    assert versions(distribution, "stable")["other"] == "9-1"
+    distribution.run("install", "--root", str(root), "other", state=state).done()
+    assert (root / "usr/share/other/version").read_text() == "9\n"
+
+    before = [
+        release
+        for release in range(1, second["number"])
+        if distribution.json("release", "show", "stable", str(release))
+    ]
+    distribution.run("rollback", "stable", str(before[-1]), "--why", "nine is bad luck").done()
+    third = until_released(distribution, "stable", second["number"] + 1)
+    was = distribution.json("release", "show", "stable", str(before[-1]))
+    assert third["packages"] == was["packages"]
+    if "other" in {each["name"] for each in was["packages"]}:
+        distribution.run("install", "--root", str(root), "other", state=state).done()
+        assert (root / "usr/share/other/version").read_text() != "9\n"
+    (excuse,) = [each for each in distribution.json("excuses", "stable") if each["package"] == "other"]
+    assert "nine is bad luck" in excuse["reason"]
