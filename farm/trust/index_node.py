@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LEAF_PACKAGES = 32
 """What a leaf lists at most."""
+PATH_BITS = 256
+"""How long a path is: sha256 has so many bits."""
 BRANCH_BITS = 4
 """By how many bits a branch divides at most: into 16 children."""
 _LARGEST_CONTENT = 1 << 20
@@ -85,8 +87,8 @@ class Branch:
 
 
 def path_of(name: str) -> str:
-    """Return the place of a package by its short name: 256 characters, each 0 or 1."""
-    return f"{int.from_bytes(hashlib.sha256(name.encode()).digest(), 'big'):0256b}"
+    """Return the place of a package by its short name: `PATH_BITS` characters, each 0 or 1."""
+    return f"{int.from_bytes(hashlib.sha256(name.encode()).digest(), 'big'):0{PATH_BITS}b}"
 
 
 def listing_of(entry: ReleaseEntry, blob: BlobRef) -> Listing:
@@ -218,7 +220,7 @@ def _is_well_divided(node: Branch) -> bool:
             below[child.bits[:length]] += child.packages
     in_order = node.packages > LEAF_PACKAGES and _ascending([child.bits for child in node.children])
     return in_order and all(
-        depth < len(child.bits) <= depth + BRANCH_BITS
+        depth < len(child.bits) <= min(depth + BRANCH_BITS, PATH_BITS)
         and not child.bits.strip("01")
         and child.bits not in below
         and (child.is_leaf or len(child.bits) == depth + BRANCH_BITS)

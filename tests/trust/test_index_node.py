@@ -161,6 +161,16 @@ def test_a_branch_that_is_divided_otherwise_is_refused(wrong: Branch) -> None:
         read_node(write_node(wrong), "")
 
 
+def test_no_branch_is_deeper_than_a_path_is_long() -> None:
+    for bits, right in (("0" * 252, True), ("0" * 253, False), ("0" * 256, False)):
+        branch = Branch(bits, (Child(f"{bits}0000", 33, BLOB),))
+        if right:
+            assert read_node(write_node(branch), bits) == branch
+        else:
+            with pytest.raises(InvalidReleaseError, match="not divided"):
+                read_node(write_node(branch), bits)
+
+
 def test_a_child_of_a_size_or_a_number_that_cannot_be_is_refused() -> None:
     for wrong in (
         children(("0", 0), ("1", 40)),
