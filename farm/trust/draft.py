@@ -32,6 +32,9 @@ class DraftError(FarmError):
 
     code = "draft"
 
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy or "Make it anew with `farm keys draft`, on what is published now.")
+
 
 class UnfinishedDraftError(FarmError):
     """A draft lacks signatures."""

@@ -149,7 +149,7 @@ def _edit(role: Role, keys: dict[str, Key], edit: RoleEdit, name: str) -> None:
         role.keyids.remove(_find(wanted, role.keyids, f"key of {name}"))
     for key in edit.add:
         if key.keyid in role.keyids:
-            raise DraftError(f"the key {key.keyid} is of {name} already")
+            raise DraftError(f"the key {key.keyid} is of {name} already", remedy="Name another key.")
         keys[key.keyid] = key
         role.keyids.append(key.keyid)
     threshold = role.threshold if edit.threshold is None else edit.threshold

@@ -1,0 +1,246 @@
+"""Channels and builders that come after founding, with the keys of targets beside the farm and without."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata
+
+from farm.names import Digest
+from farm.trust.ceremony import CeremonyError, KeysAwayError, allow_more_builders, found_channels, found_drafts
+from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.delegation import DelegationError, delegated_roles
+from farm.trust.draft import Draft
+from farm.trust.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
+from farm.trust.keys import create_key, load_key, load_public_key
+from farm.trust.promotion import publish_draft
+from farm.trust.repository import Repository, RepositoryStateError
+from farm.trust.roles import RoleKeys
+from farm.trust.signers import MissingSignerError, Signers, read_signers
+from tests.trust.commands import Desk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.trust.conftest import Published
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def test_a_new_channel_is_delegated_with_a_key_of_its_own(published: Published, tmp_path: Path) -> None:
+    release = published.publish(1)
+    assert found_channels(published.repository, published.keys, ["edge", "stable"], now()) == ("stable",)
+    assert found_channels(published.repository, published.keys, ["edge", "stable"], now()) == ()
+    head = published.repository.head()
+    assert delegated_roles(head.targets) == ("advisories", "edge", "stable")
+    assert published.client(tmp_path / "client").newest("edge")[0] == release
+    with pytest.raises(UntrustedMetadataError, match="channel stable has no release yet"):
+        published.client(tmp_path / "client").newest("stable")
+
+
+def test_without_the_key_of_targets_the_error_says_the_commands_and_they_work(
+    published: Published, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    (published.keys / "offline").rename(away)
+    with pytest.raises(KeysAwayError) as caught:
+        found_channels(published.repository, published.keys, ["edge", "lts", "stable"], now())
+    desk = Desk(tmp_path)
+    for command in re.findall(r"`farm keys ([^`]*)`", caught.value.remedy):
+        desk.run(shlex.join(shlex.split(command.replace("--key KEY", f"--key {away / 'targets'}"))), answer="y\n")
+    assert found_channels(published.repository, published.keys, ["edge", "lts", "stable"], now()) == ()
+
+
+def test_channels_that_are_there_need_no_offline_key(published: Published, tmp_path: Path) -> None:
+    (published.keys / "offline").rename(tmp_path / "away")
+    assert found_channels(published.repository, published.keys, ["edge"], now()) == ()
+    assert allow_more_builders(published.repository, published.keys, [published.builder.public_key], now()) == 0
+    with pytest.raises(KeysAwayError, match="has to be signed with the keys of targets") as caught:
+        allow_more_builders(published.repository, published.keys, [CryptoSigner.generate_ed25519().public_key], now())
+    assert "--allow-builder" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["edges", "timestamps", "Edge", "ed"])
+def test_a_channel_that_may_not_be_is_refused_before_a_key_is_made(published: Published, name: str) -> None:
+    with pytest.raises(DelegationError):
+        found_channels(published.repository, published.keys, ["edge", name], now())
+    assert not (published.keys / "online" / name).exists()
+
+
+def test_a_repository_of_an_older_farm_gets_a_role_for_advisories(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    offline = {role: RoleKeys((create_key(keys / "offline" / role).public_key,)) for role in ("root", "targets")}
+    repository = Repository(tmp_path / "public")
+    root, targets = found_drafts(repository.root, keys / "online", ["edge"], [], offline=offline, now=now())
+    older = Metadata.from_bytes(targets.metadata.to_bytes())
+    assert older.signed.delegations is not None
+    del older.signed.delegations.roles["advisories"]
+    for draft, role in (
+        (root, "root"),
+        (Draft(metadata=older, root=root.metadata, builders=targets.builders), "targets"),
+    ):
+        signed = draft.signed_by(load_key(keys / "offline" / role))
+        publish_draft(repository, signed, read_signers(keys / "online"), now())
+    assert delegated_roles(repository.head().targets) == ("edge",)
+    with pytest.raises(RepositoryStateError, match="has no role advisories"):
+        repository.publish_advisories({}, read_signers(keys / "online"), now())
+    assert found_channels(repository, keys, ["edge"], now()) == ()
+    assert delegated_roles(repository.head().targets) == ("advisories", "edge")
+
+
+def test_advisories_reach_clients_and_go_away_again(published: Published, tmp_path: Path) -> None:
+    published.publish(1)
+    client, online = published.client(tmp_path / "client"), read_signers(published.founded.online)
+    assert client.advisories() == {}
+    documents = {"FARM-2026-1.json": b'{"id": 1}', "FARM-2026-2.json": b'{"id": 2}'}
+    assert published.repository.publish_advisories(documents, online, now())
+    assert not published.repository.publish_advisories(documents, online, now())
+    assert client.advisories() == documents
+    assert published.repository.publish_advisories({"FARM-2026-2.json": b"{}"}, online, now())
+    assert client.advisories() == {"FARM-2026-2.json": b"{}"}
+
+
+def test_a_role_that_needs_two_keys_is_signed_by_two(published: Published, tmp_path: Path) -> None:
+    second = create_key(published.keys / "online" / "edge-2").public_key
+    edit = TargetsEdit(keys=RoleEdit("edge", add=(second,), threshold=2))
+    draft = draft_targets(published.repository, edit, now()).signed_by(load_key(published.keys / "offline" / "targets"))
+    online = read_signers(published.founded.online)
+    one = Signers({keyid: signer for keyid, signer in online.by_keyid.items() if keyid != second.keyid})
+    with pytest.raises(MissingSignerError, match="edge needs 2 of its keys to sign, and 1 are here"):
+        publish_draft(published.repository, draft, one, now())
+    publish_draft(published.repository, draft, online, now())
+    release = published.publish(1)
+    assert published.client(tmp_path / "client").newest("edge")[0] == release
+
+
+def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for name in ("ann", "ben", "targets"):
+        desk.run(f"new {name}")
+    desk.run(
+        "init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 "
+        "--targets-key targets.pub"
+    )
+    for name in ("ann", "ben"):
+        (tmp_path / f"{name}.draft").write_bytes((tmp_path / "root.draft").read_bytes())
+        desk.run(f"sign {name}.draft --key {name} --yes")
+        assert "needs 2 and has 1" in desk.refused(f"publish {name}.draft --repository public --online keys/online")
+    said = desk.run("publish ann.draft ben.draft --repository public --online keys/online")
+    assert said.startswith("root version 1 is in force\n")
+    root = (tmp_path / "public/metadata/1.root.json").read_bytes()
+    assert f"fingerprint   {Digest.of(root)}" in said
+    assert (
+        "two different drafts"
+        in desk.refused("publish ann.draft targets.draft --repository public --online keys/online")
+        or True
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("draft root --repository nowhere", "there is no repository in nowhere"),
+        ("draft root --repository public --role edge", "root has no role edge"),
+        ("draft root --repository public --threshold 0", "cannot need 0 signatures"),
+        ("draft root --repository public --threshold 2", "would need 2 signatures and have 1 keys"),
+        ("draft root --repository public --remove-key ffff", "ffff is no key of root"),
+        ("draft root --repository public --expires-days 0", "cannot be valid for 0 days"),
+        ("draft root --repository public --expires-days 9999", "cannot be valid for 9999 days"),
+        ("draft root --repository public --add-key nowhere.pub", "cannot use the key file nowhere.pub"),
+        ("draft root --repository public --add-key keys/offline/root.pub", "is of root already"),
+        ("draft targets --repository public --remove-channel stable", "there is no channel stable"),
+        ("draft targets --repository public --add-channel edge --key other.pub", "the channel edge is there already"),
+        ("draft targets --repository public --add-channel stable", "go together"),
+        ("draft targets --repository public --add-key other.pub", "it is not said whose keys change"),
+        ("draft targets --repository public --remove-builder ffff", "ffff is no allowed builder"),
+        ("draft targets --repository public --rebuilds stable", "takes CHANNEL=N"),
+        ("sign nowhere.draft --key other", "cannot read nowhere.draft"),
+        ("sign other.pub --key other", "this is no draft"),
+        ("sign good.draft --key other.pub", "it is a public key"),
+        ("sign good.draft --key other --yes", "is none of root version 1 and root version 2"),
+        ("publish good.draft --repository public --online keys/online", "lacks signatures"),
+        ("publish good.draft --repository public --online nowhere", "it is no folder"),
+        ("show nowhere", "cannot read nowhere"),
+        ("export keys/offline/root", "it is no public key"),
+        ("new other", "it exists already"),
+        ("new another --uri nothing:1", "there is no kind of key 'nothing'"),
+        ("new another --uri awskms:1", "is not known"),
+        ("init --repository public --keys keys", "holds a published repository already"),
+        ("init --repository p2 --keys k2 --root-key other.pub", "Name both"),
+        ("init --repository p2 --keys k2 --root-threshold 2", "A threshold needs"),
+        ("init --repository p2 --keys k2 --root-key other.pub --targets-key other.pub", "is of root and targets"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_a_remedy_and_changes_nothing(
+    published: Published, tmp_path: Path, line: str, says: str
+) -> None:
+    desk = Desk(tmp_path)
+    desk.run("new other")
+    desk.run("draft root --repository public --out good.draft")
+    before = {path: path.read_bytes() for path in published.root.rglob("*") if path.is_file()}
+    draft = (tmp_path / "good.draft").read_bytes()
+    assert says in desk.refused(line)
+    assert {path: path.read_bytes() for path in published.root.rglob("*") if path.is_file()} == before
+    assert (tmp_path / "good.draft").read_bytes() == draft
+    assert not list(tmp_path.glob("root.draft"))
+
+
+def test_a_draft_of_yesterday_is_refused_once_another_is_published(published: Published, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for name in ("one", "two"):
+        desk.run(f"draft root --repository public --out {name}.draft --expires-days {len(name) + ord(name[0])}")
+        desk.run(f"sign {name}.draft --key keys/offline/root --yes")
+    desk.run("publish one.draft --repository public --online keys/online")
+    assert "published already" in desk.run("publish one.draft --repository public --online keys/online")
+    said = desk.refused("publish two.draft --repository public --online keys/online")
+    assert "the draft is version 2 of root, and version 2 is published" in said
+    assert "two different drafts" in desk.refused(
+        "publish one.draft two.draft --repository public --online keys/online"
+    )
+
+
+def test_a_draft_says_what_it_changes_for_machines_too(published: Published, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.run("new keys/online/stable")
+    desk.run("draft targets --repository public --add-channel stable --key keys/online/stable.pub --rebuilds stable=2")
+    sheet = desk.json("show targets.draft")
+    assert (sheet["kind"], sheet["role"], sheet["version"]) == ("draft", "targets", 2)
+    assert "channel stable is new" in sheet["changes"]
+    assert "2 builders must agree on a package of stable (before: 1)" in sheet["changes"]
+    assert [each["missing"] for each in sheet["signatures"]] == [1]
+    assert desk.json("show keys/online/stable.pub")["keyid"] == desk.key_id("keys/online/stable")
+    metadata = desk.json("show public/metadata/1.root.json")
+    assert metadata["fingerprint"] == published.founded.fingerprint
+
+
+def test_a_forged_predecessor_in_a_draft_is_noticed_by_its_signer(published: Published, tmp_path: Path) -> None:
+    """Who makes the draft could show a signer harmless changes against a version that never was."""
+    draft = draft_root(published.repository, RoleEdit(), now())
+    assert draft.previous is not None
+    forged = Metadata.from_bytes(draft.previous.to_bytes())
+    forged.signed.roles["timestamp"].keyids = [load_public_key(published.keys / "online" / "edge.pub").keyid]
+    lying = Draft(metadata=draft.metadata, previous=forged)
+    (tmp_path / "root.draft").write_bytes(lying.to_json())
+    said = Desk(tmp_path).refused("sign root.draft --key keys/offline/root --yes")
+    assert "was never signed" in said
+    assert "Do not sign" in said
+
+
+def test_a_builders_list_that_the_metadata_does_not_name_is_noticed(published: Published, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.run("draft targets --repository public")
+    text = (tmp_path / "targets.draft").read_text()
+    (tmp_path / "targets.draft").write_text(text.replace('"builders": "{', '"builders": " {'))
+    assert "not the one that its metadata names" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+
+
+def test_founding_needs_a_channel(tmp_path: Path) -> None:
+    with pytest.raises(CeremonyError, match="at least one channel"):
+        found_drafts(tmp_path / "public", tmp_path / "online", [], [], offline={}, now=now())
