@@ -13,7 +13,7 @@ from farm.compat.closure import (
 from farm.compat.compose import TwoBuildsError, compose
 from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
-from farm.compat.host import joint_needs
+from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.problem import (
@@ -59,6 +59,7 @@ __all__ = [
     "find_atoms",
     "is_foreign",
     "joint_needs",
+    "needs_beyond",
     "needs_of",
     "prove",
     "prove_change",

@@ -1,4 +1,4 @@
-"""What a set of packages together asks of its host: all that any of them asks."""
+"""What packages ask of their host: together, and beyond what a host offers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,15 @@ def joint_needs(needs: Iterable[HostNeeds]) -> HostNeeds:
         features=tuple(sorted({feature for need in each for feature in need.features})),
         capabilities=tuple(sorted({capability for need in each for capability in need.capabilities})),
     )
+
+
+def needs_beyond(needs: HostNeeds, offered: HostNeeds) -> tuple[str, ...]:
+    """Return what `needs` asks that a host with exactly `offered` does not have, each in words.
+
+    Raises `InvalidVersionError` for a kernel version that is none.
+    """
+    beyond: list[str] = []
+    if needs.kernel and (not offered.kernel or Version(needs.kernel) > Version(offered.kernel)):
+        beyond.append(f"Linux {needs.kernel}")
+    beyond += sorted({*needs.features, *needs.capabilities} - {*offered.features, *offered.capabilities})
+    return tuple(beyond)

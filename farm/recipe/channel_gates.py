@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta  # noqa: TC003  (a gate's type hints are its settings)
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from farm.names import HostNeeds  # noqa: TC001  (likewise)
 from farm.recipe.duration import duration_text
 
 TestScope: TypeAlias = Literal["changed", "changed-and-dependents", "all"]
@@ -98,4 +99,18 @@ class AdvisoriesGate:
         return {"block": self.block, "gate": self.kind}
 
 
-Gate: TypeAlias = ProofGate | TestsGate | ReproducedGate | SoakGate | ApprovalsGate | LicencesGate | AdvisoriesGate
+@dataclass(frozen=True, slots=True)
+class HostGate:
+    """The hosts of the channel's subscribers have what a package asks of its host: `offered` is what they all have."""
+
+    kind: ClassVar[str] = "host"
+    offered: HostNeeds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gate as plain values."""
+        return {"gate": self.kind, **self.offered.to_dict()}
+
+
+Gate: TypeAlias = (
+    ProofGate | TestsGate | ReproducedGate | SoakGate | ApprovalsGate | LicencesGate | AdvisoriesGate | HostGate
+)

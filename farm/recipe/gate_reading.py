@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast, get_args
 
+from farm.names import HostNeeds, Version
 from farm.recipe import names
 from farm.recipe.channel_gates import (
     AdvisoriesGate,
     ApprovalsGate,
+    HostGate,
     LicencesGate,
     ProofGate,
     ReproducedGate,
@@ -91,6 +93,15 @@ def _advisories(document: Document, key: Node, settings: Node | None) -> Gate:
     return AdvisoriesGate(cast("Severity", block))
 
 
+def _host(document: Document, key: Node, settings: Node | None) -> Gate:
+    fields = _fields(document, key, settings, "kernel", "features", "capabilities")
+    kernel = fields.parsed("kernel", Version, AS_WRITTEN)
+    features = fields.unique("features", names.kernel_feature)
+    if kernel is None:
+        document.report(key, "the gate host lacks its kernel", 'Write it as host: {kernel: "6.1"}.')
+    return HostGate(HostNeeds(str(kernel or ""), features, fields.unique("capabilities", names.capability)))
+
+
 _READERS: Mapping[str, Callable[[Document, Node, Node | None], Gate | None]] = {
     ProofGate.kind: _proof,
     TestsGate.kind: _tests,
@@ -99,5 +110,6 @@ _READERS: Mapping[str, Callable[[Document, Node, Node | None], Gate | None]] = {
     ApprovalsGate.kind: _approvals,
     LicencesGate.kind: _licences,
     AdvisoriesGate.kind: _advisories,
+    HostGate.kind: _host,
 }
 GATES = tuple(_READERS)

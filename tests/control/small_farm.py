@@ -167,6 +167,7 @@ class SmallFarm:
             licence=plan.licence,
             requires=found.requires,
             provides=found.provides,
+            host=plan.host,
         )
         built = BuiltPackage(
             descriptor, self._blob(b"archive " + text), self._blob(manifest.to_json()), self._blob(facts.to_json())

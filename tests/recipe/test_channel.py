@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from farm.names import HostNeeds
 from farm.recipe import (
     AdvisoriesGate,
     ApprovalsGate,
+    HostGate,
     ChannelPolicy,
     LicencesGate,
     ProofGate,
@@ -43,6 +45,7 @@ gates:
   - approvals: {of: curators, count: 2}
   - licences: {deny: [AGPL-3.0-only, GPL-3.0-only WITH GCC-exception-3.1]}
   - advisories: {block: critical}
+  - host: {kernel: "6.1", features: [CONFIG_IO_URING], capabilities: [CAP_NET_RAW]}
 rebuild: always
 role: stable
 cadence: 1h
@@ -81,6 +84,7 @@ def test_a_policy_with_everything_is_read() -> None:
             ApprovalsGate("curators", 2),
             LicencesGate(deny=("AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1")),
             AdvisoriesGate("critical"),
+            HostGate(HostNeeds("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))),
         ),
         "edge",
         "always",
@@ -113,6 +117,7 @@ def test_a_policy_in_force_is_kept_as_plain_values() -> None:
             {"count": 2, "gate": "approvals", "of": "curators"},
             {"allow": [], "deny": ["AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1"], "gate": "licences"},
             {"block": "critical", "gate": "advisories"},
+            {"capabilities": ["CAP_NET_RAW"], "features": ["CONFIG_IO_URING"], "gate": "host", "kernel": "6.1"},
         ],
         "name": "stable",
         "rebuild": "always",
@@ -151,7 +156,7 @@ def test_a_channel_is_not_called_like_a_role_of_the_repository() -> None:
 
 
 def test_every_gate_has_a_value_of_its_kind() -> None:
-    settings = {"soak": "soak: 1h", "licences": "licences: {allow: [MIT]}"}
+    settings = {"soak": "soak: 1h", "licences": "licences: {allow: [MIT]}", "host": 'host: {kernel: "6.1"}'}
     for gate in GATES:
         text = f"from: edge\ngates: [proof, {settings.get(gate, gate)}]\n" if gate != "proof" else "gates: [proof]\n"
         assert read(text.encode()).gates[-1].kind == gate

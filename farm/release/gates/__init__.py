@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.recipe.channel_gates import AdvisoriesGate, ApprovalsGate, LicencesGate, ReproducedGate, SoakGate
+from farm.recipe.channel_gates import AdvisoriesGate, ApprovalsGate, HostGate, LicencesGate, ReproducedGate, SoakGate
 from farm.release.gates.advisories import Advisories
 from farm.release.gates.approvals import Approvals
 from farm.release.gates.holds import Holds
+from farm.release.gates.host import Host
 from farm.release.gates.licences import Licences
 from farm.release.gates.reproduced import Reproduced
 from farm.release.gates.soak import Soak
@@ -30,16 +31,18 @@ def package_gates(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str
 
 
 def _package_gate(gate: Gate, policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> PackageGate | None:
+    made: PackageGate | None = None
     match gate:
         case ReproducedGate():
-            return Reproduced(gate.agree)
+            made = Reproduced(gate.agree)
         case SoakGate():
-            return Soak(gate.duration, policy.from_channel)
+            made = Soak(gate.duration, policy.from_channel)
         case ApprovalsGate():
-            return Approvals(gate.of, gate.count, curators.get(gate.of, {}))
+            made = Approvals(gate.of, gate.count, curators.get(gate.of, {}))
         case LicencesGate():
-            return Licences(allow=gate.allow, deny=gate.deny)
+            made = Licences(allow=gate.allow, deny=gate.deny)
         case AdvisoriesGate():
-            return Advisories(gate.block)
-        case _:
-            return None
+            made = Advisories(gate.block)
+        case HostGate():
+            made = Host(gate.offered)
+    return made

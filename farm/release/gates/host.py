@@ -1,0 +1,37 @@
+"""The gate `host`: the hosts that a channel is for have what a package asks of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat import needs_beyond
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.names import HostNeeds
+
+
+class Host:
+    """Kernel version, kernel features and capabilities stay within what every host of the channel offers."""
+
+    kind = "host"
+
+    def __init__(self, offered: HostNeeds) -> None:
+        self.offered = offered
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+        """Return the standing of those that ask for more."""
+        found = {}
+        for package in arrivals:
+            beyond = needs_beyond(desk.packages.member(package).descriptor.host, self.offered)
+            if beyond:
+                found[package.name] = Standing(
+                    "failed",
+                    f"it asks {', '.join(beyond)} of its host, more than {channel} promises",
+                    f"Leave it out of {channel}, or let the gate host of its policy offer that.",
+                )
+        return found
