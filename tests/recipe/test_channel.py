@@ -12,8 +12,8 @@ from farm.names import HostNeeds
 from farm.recipe import (
     AdvisoriesGate,
     ApprovalsGate,
-    HostGate,
     ChannelPolicy,
+    HostGate,
     LicencesGate,
     ProofGate,
     RecipeError,
