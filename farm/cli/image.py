@@ -96,6 +96,7 @@ def _parts(
 ) -> tuple[list[_Part], BlobStore]:
     from farm.cli.progress import downloads
     from farm.cli.subscriber import open_host
+    from farm.client.archives import fetch_archives
 
     host = open_host(settings)
     if not channel and not host.subscriptions.all():
@@ -103,9 +104,8 @@ def _parts(
         return _local_parts(names, recipes)
     catalogue = host.catalogue(channel)
     verified = catalogue.verified(names)
-    wanted = [(each.entry.archive, f"archive of {each.entry.name}") for each in verified]
-    with downloads(sum(blob.size for blob, _ in wanted)) as progress:
-        catalogue.downloads.ensure_all(wanted, progress)
+    with downloads(sum(each.entry.archive.size for each in verified)) as progress:
+        fetch_archives(verified, progress)
     return [_Part(each.descriptor, each.manifest, each.entry.archive) for each in verified], host.blobs
 
 

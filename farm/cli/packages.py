@@ -56,7 +56,7 @@ def info(name: str, channel: str, as_json: bool) -> None:
     """
 
     catalogue = open_host(Settings.from_environment()).catalogue(channel)
-    package = next(each for each in catalogue.verified([name]) if each.entry.name == name)
+    package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
         click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))
         return

@@ -56,7 +56,7 @@ def run(
     severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
     composition = composition_of(verified)
     with downloads(sum(each.entry.archive.size for each in verified)) as progress:
-        unpacked = host.unpack(catalogue, verified, progress)
+        unpacked = host.unpack(verified, progress)
     image = EmptyImage.of(verified[0].descriptor.platform).ensure(connect(settings.docker))
     links = late_binding.links_directory(host.state, composition)
     options = late_binding.RunOptions(
@@ -71,9 +71,7 @@ def run(
     late_binding.record_run(host.state, datetime.now(UTC).isoformat(), catalogue, verified, options.command[0])
     if verbose:
         for each in verified:
-            click.echo(
-                f"{each.entry.name} {each.entry.version}-{each.entry.revision} {each.descriptor.digest}", err=True
-            )
+            click.echo(f"{each.name} {each.entry.version}-{each.entry.revision} {each.descriptor.digest}", err=True)
     sys.stdout.flush()
     os.execvp(line[0], line)  # noqa: S606  # the container's exit status, signals and terminal become ours
 

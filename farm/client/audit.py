@@ -100,7 +100,9 @@ def audit_root(host: Host, path: Path) -> Audit:
         raise RootError(f"nothing is installed in {path}", remedy="Name the directory given to `farm install --root`.")
     channel = f"{state.distribution}/{state.channel}"
     catalogue = host.catalogue(channel)
-    installed = {each.name.short: each for each in _descriptors(catalogue, state)}
+    # Of packages of other distributions their own owners speak: this one's list has their names for its own packages.
+    own = (each for each in _descriptors(catalogue, state) if each.name.distribution == state.distribution)
+    installed = {each.name.short: each for each in own}
     asked = " ".join(shlex.quote(name) for name in state.asked)
     subject = _Subject(
         f"{path}: generation {state.number}, release {state.release} of {channel}",

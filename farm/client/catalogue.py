@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.client.download import PARALLEL
 from farm.compat import Member, PackageSet, prove
 from farm.errors import FarmError
-from farm.fileset import Manifest
 from farm.names import PackageName
-from farm.package import Descriptor, PackageFacts
-from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, listings, read_entry
 from farm.trust.provenance import verify_provenance
-from farm.trust.rebuilds import check_agreement, verified_builder
+from farm.trust.release_package import BrokenReleaseError, check_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.client.download import Downloads
+    from farm.fileset import Manifest
+    from farm.package import Descriptor, PackageFacts
     from farm.plan import BlobRef, Plan
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.imports import Import
     from farm.trust.index_node import Listing
     from farm.trust.release_index import Release, ReleaseEntry
+
+__all__ = ["BrokenReleaseError", "Catalogue", "UnknownPackageError", "VerifiedPackage"]
 
 
 class UnknownPackageError(FarmError):
@@ -40,23 +43,24 @@ class UnknownPackageError(FarmError):
         self.name = name
 
 
-class BrokenReleaseError(FarmError):
-    """A signed release contradicts itself: what it says of a package is not what the package says."""
-
-    code = "broken-release"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, remedy="Nothing was changed. Tell the owner of the channel.")
-
-
 @dataclass(frozen=True, slots=True)
 class VerifiedPackage:
-    """A package of a release whose descriptor, manifest, facts and provenance have all been checked."""
+    """A package of a release whose descriptor, manifest, facts and provenance have all been checked.
+
+    `downloads` bring its archive; `foreign`: it was taken from a release of another distribution.
+    """
 
     entry: ReleaseEntry
     descriptor: Descriptor
     manifest: Manifest
     facts: PackageFacts
+    downloads: Downloads
+    foreign: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the set knows it by: its short name, of a package of another distribution the full one."""
+        return str(self.descriptor.name) if self.foreign else self.entry.name
 
     @property
     def store(self) -> str:
@@ -64,27 +68,49 @@ class VerifiedPackage:
         return self.manifest.store_path(self.entry.name, self.entry.version)
 
 
-class Catalogue:
-    """One release of a channel. Fetches only the parts of its index, and the packages, that are asked for."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An entry, the catalogue that it stands in, and what meets its needs in the release that was asked."""
 
-    def __init__(self, release: Release, builders: AllowedBuilders, downloads: Downloads) -> None:
+    entry: ReleaseEntry
+    home: Catalogue
+    needs: tuple[str, ...]
+
+
+class Catalogue:
+    """One release of a channel. Fetches only the parts of its index, and the packages, that are asked for.
+
+    Names are short, or full for packages of other distributions, which `imported` opens the pinned releases of.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        builders: AllowedBuilders,
+        downloads: Downloads,
+        imported: Callable[[Import], Catalogue] | None = None,
+    ) -> None:
         self.release = release
         self.downloads = downloads
         self._builders = builders
+        self._open_import = imported
+        self._imported = imported_packages(release.imports)
+        self._opened: dict[str, Catalogue] = {}
+        self._opening = threading.Lock()
         self._index = IndexTree(self._read, release.index)
         self._what = f"index of release {release.number} of {release.channel}"
 
     def entry(self, name: str) -> ReleaseEntry:
-        """Return the entry of a package by short name; fetches what of its path this host does not have.
+        """Return the entry of a package; fetches what of its path this host does not have.
 
-        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`, `InvalidReleaseError`.
+        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`, `InvalidReleaseError`, and for a
+        package of another distribution what opening its release raises.
         """
-        PackageName(self.release.distribution, name)  # refuses what is none, such as an argument that is not UTF-8
-        found = self._index.entry(name)
-        if found is None:
-            near = difflib.get_close_matches(name, [listing.name for listing in self.listings()], n=3)
-            raise UnknownPackageError(name, self.release, near)
-        return found
+        return self._find(self.known_as(name)).entry
+
+    def known_as(self, name: str) -> str:
+        """Return what a set knows a package by: a full name that is of this very distribution, shortened."""
+        return name.removeprefix(f"{self.release.distribution}/")
 
     def listings(self) -> Iterator[Listing]:
         """Yield the lines of all packages, in no order; fetches what of the index this host does not have."""
@@ -97,22 +123,17 @@ class Catalogue:
 
     def closure(self, names: Iterable[str]) -> tuple[ReleaseEntry, ...]:
         """Return the entries of these packages and of all that they need at run time, sorted by name."""
-        found: dict[str, ReleaseEntry] = {}
-        waiting = set(names)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            while waiting:
-                for entry in pool.map(self.entry, sorted(waiting)):
-                    found[entry.name] = entry
-                waiting = {need for name in waiting for need in found[name].needs} - found.keys()
-        return tuple(found[name] for name in sorted(found))
+        return tuple(each.entry for each in self._closure(names))
 
     def verified(self, names: Iterable[str]) -> tuple[VerifiedPackage, ...]:
         """Return the closure of these packages, each checked, and the whole proven to be closed and free of conflicts.
 
-        Raises `DownloadError`, `ProvenanceError`, `InvalidEnvelopeError`, `BrokenReleaseError`, `UnknownPackageError`.
+        Raises `DownloadError`, `ProvenanceError`, `InvalidEnvelopeError`, `BrokenReleaseError`, `UnknownPackageError`,
+        and for packages of other distributions what opening their releases raises.
         """
-        packages = tuple(self._verify(entry) for entry in self.closure(names))
-        proof = prove(PackageSet.of(Member.of(each.descriptor, each.facts, each.manifest) for each in packages))
+        packages = tuple(self._verify(each) for each in self._closure(names))
+        members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
+        proof = prove(PackageSet.of(members))
         if proof.problems:
             raise BrokenReleaseError(
                 f"release {self.release.number} of {self.release.channel} does not hold together: "
@@ -125,9 +146,10 @@ class Catalogue:
 
         Raises as `verified`.
         """
-        package = self._verify(self.entry(name))
-        provenance = self.downloads.read(package.entry.provenance, f"provenance of {name}")
-        return package, verify_provenance(provenance, self._builders, package.descriptor, package.entry.recipe)
+        found = self._find(self.known_as(name))
+        package = self._verify(found)
+        provenance = package.downloads.read(package.entry.provenance, f"provenance of {name}")
+        return package, verify_provenance(provenance, found.home._builders, package.descriptor, package.entry.recipe)
 
     def _read(self, blob: BlobRef) -> bytes:
         return self.downloads.read(blob, self._what)
@@ -135,30 +157,51 @@ class Catalogue:
     def _prefetch(self, blobs: Sequence[BlobRef]) -> None:
         self.downloads.prefetch(blobs, self._what)
 
-    def _verify(self, entry: ReleaseEntry) -> VerifiedPackage:
-        descriptor = Descriptor.from_json(self.downloads.read(entry.descriptor, f"descriptor of {entry.name}"))
-        named = (descriptor.name.distribution, descriptor.name.short, str(descriptor.version), descriptor.revision)
-        if named != (self.release.distribution, entry.name, entry.version, entry.revision):
-            raise BrokenReleaseError(f"the entry {entry.name} {entry.version}-{entry.revision} describes {named}")
-        if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
-            raise BrokenReleaseError(f"the manifest or facts of {entry.name} are not those that its descriptor names")
-        self._check_builders(entry, descriptor)
-        manifest = Manifest.from_json(self.downloads.read(entry.manifest, f"manifest of {entry.name}"))
-        facts = PackageFacts.from_json(self.downloads.read(entry.facts, f"facts of {entry.name}"))
-        return VerifiedPackage(entry, descriptor, manifest, facts)
+    def _closure(self, names: Iterable[str]) -> list[_Found]:
+        found: dict[str, _Found] = {}
+        waiting = {self.known_as(name) for name in names}
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            while waiting:
+                batch = sorted(waiting)
+                found.update(zip(batch, pool.map(self._find, batch), strict=True))
+                waiting = {need for name in batch for need in found[name].needs} - found.keys()
+        return [found[name] for name in sorted(found)]
 
-    def _check_builders(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
-        """See that the package was built by an allowed builder, and by as many others as the channel asks for."""
+    def _find(self, name: str) -> _Found:
+        if "/" in name:
+            return self._find_imported(name)
+        PackageName(self.release.distribution, name)  # refuses what is none, such as an argument that is not UTF-8
+        entry = self._index.entry(name)
+        if entry is None:
+            near = difflib.get_close_matches(name, [listing.name for listing in self.listings()], n=3)
+            raise UnknownPackageError(name, self.release, near)
+        return _Found(entry, self, entry.needs)
 
-        def builder(blob: BlobRef) -> str:
-            content = self.downloads.read(blob, f"provenance of {entry.name}")
-            return verified_builder(content, self._builders, descriptor, entry.recipe)
+    def _find_imported(self, name: str) -> _Found:
+        PackageName.parse(name)
+        if name not in self._imported:
+            raise UnknownPackageError(name, self.release, difflib.get_close_matches(name, sorted(self._imported), n=3))
+        pin, package = self._imported[name]
+        home = self._home(pin)
+        entry = home._find(package.name).entry
+        if entry.descriptor.digest != package.descriptor:
+            raise BrokenReleaseError(
+                f"release {self.release.number} of {self.release.channel} takes {name} of {pin}, which holds another "
+                f"build of it: {entry.descriptor.digest}, not {package.descriptor}"
+            )
+        return _Found(entry, home, package.needs)
 
-        found = {builder(entry.provenance)}
-        needed = self._builders.needed(self.release.channel)
-        for blob in entry.rebuilds:
-            if len(found) >= needed:
-                break
-            with suppress(InvalidEnvelopeError):  # by a builder who is not allowed any more: the others may do
-                found.add(builder(blob))
-        check_agreement(found, needed, descriptor, self.release.channel)
+    def _home(self, pin: Import) -> Catalogue:
+        with self._opening:
+            if pin.distribution not in self._opened:
+                if self._open_import is None:
+                    raise BrokenReleaseError(f"{pin} is taken of another distribution by one that may take nothing")
+                self._opened[pin.distribution] = self._open_import(pin)
+            return self._opened[pin.distribution]
+
+    def _verify(self, found: _Found) -> VerifiedPackage:
+        home = found.home
+        checked = check_package(home.release, found.entry, home._builders, home.downloads.read)
+        return VerifiedPackage(
+            found.entry, checked.descriptor, checked.manifest, checked.facts, home.downloads, foreign=home is not self
+        )

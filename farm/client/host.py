@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore, CorruptBlobError, PackageCache
+from farm.client.archives import fetch_archives
 from farm.client.catalogue import Catalogue
 from farm.client.download import Downloads
+from farm.client.imports import ImportedReleases
 from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
 from farm.compat import compose
@@ -36,21 +38,19 @@ class Host:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
         subscription = self.subscriptions.find(channel)
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        return Catalogue(release, builders, Downloads(open_reader(subscription.address), self.blobs))
+        downloads = Downloads(open_reader(subscription.address), self.blobs)
+        imported = ImportedReleases(self.state, self.blobs, self.subscriptions)
+        return Catalogue(release, builders, downloads, imported.open)
 
-    def unpack(
-        self, catalogue: Catalogue, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]
-    ) -> dict[str, Path]:
+    def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
         """Bring packages into the host's cache, verified; return their directories by store name.
 
         Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
         """
-        missing = [each for each in packages if not self.cache.path(each.store).exists()]
-        wanted = [(each.entry.archive, f"archive of {each.entry.name}") for each in missing]
-        catalogue.downloads.ensure_all(wanted, progress)
-        return {each.store: self._unpacked(catalogue, each) for each in packages}
+        fetch_archives([each for each in packages if not self.cache.path(each.store).exists()], progress)
+        return {each.store: self._unpacked(each) for each in packages}
 
-    def _unpacked(self, catalogue: Catalogue, package: VerifiedPackage) -> Path:
+    def _unpacked(self, package: VerifiedPackage) -> Path:
         archive = package.entry.archive
         unpack = partial(
             self.cache.ensure, package.store, package.manifest.tree_digest, lambda: self.blobs.open(archive.digest)
@@ -62,7 +62,7 @@ class Host:
                 raise
         # The archive rotted here since it was fetched, perhaps long ago.
         self.blobs.delete(archive.digest)
-        catalogue.downloads.ensure(archive, f"archive of {package.entry.name}")
+        package.downloads.ensure(archive, f"archive of {package.name}")
         return unpack()
 
     def _is_whole(self, digest: Digest) -> bool:

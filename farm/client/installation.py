@@ -36,7 +36,7 @@ def install(
         packages = catalogue.verified(asked)
         allow(packages)
         composition = composition_of(packages)
-        unpacked = host.unpack(catalogue, packages, progress)
+        unpacked = host.unpack(packages, progress)
         release = catalogue.release
         wanted = Generation(
             number=0,

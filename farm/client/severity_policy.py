@@ -46,7 +46,9 @@ def refuse_worse(host: Host, catalogue: Catalogue, packages: Sequence[VerifiedPa
         return
     release = catalogue.release
     subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
-    versions = [(each.entry.name, each.descriptor.version, each.entry.revision) for each in packages]
+    # Of packages of other distributions their own owners speak: this one's list has their names for its own packages.
+    own = [each for each in packages if not each.foreign]
+    versions = [(each.entry.name, each.descriptor.version, each.entry.revision) for each in own]
     known = known_advisories(host, subscription, (name for name, _, _ in versions))
     worse = [each for each in known.find(versions) if each.stands and not at_least(accepted, each.severity)]
     if worse:

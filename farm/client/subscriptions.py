@@ -9,20 +9,13 @@ import json
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from farm.client.readers import open_reader
 from farm.errors import FarmError
 from farm.names import Digest, PackageName
-from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError, check_fingerprint
-from farm.trust.layout import METADATA
+from farm.trust.announced_root import announced_root
+from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.repository import replace_file
-
-if TYPE_CHECKING:
-    from farm.trust.client_metadata import RepositoryReader
-
-_LARGEST_ROOT = 512_000
-_MOST_ROOTS = 256
 
 
 class SubscriptionError(FarmError):
@@ -59,7 +52,7 @@ class Subscriptions:
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
         reader = open_reader(address)
-        root = _announced_root(reader, address, fingerprint)
+        root = announced_root(reader, address, fingerprint)
         with tempfile.TemporaryDirectory() as first:
             release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
         # The signed release says whose it is; as a name it goes into paths, so its form is checked.
@@ -107,32 +100,3 @@ class Subscriptions:
 
     def _path(self, subscription: Subscription) -> Path:
         return self._folder / subscription.distribution / subscription.channel
-
-
-def _announced_root(reader: RepositoryReader, address: str, fingerprint: Digest) -> bytes:
-    first = _read_root(reader, address, 1)
-    if Digest.of(first) == fingerprint:
-        return first
-    for version in range(2, _MOST_ROOTS):
-        try:
-            root = _read_root(reader, address, version)
-        except UntrustedMetadataError:
-            break
-        if Digest.of(root) == fingerprint:
-            return root
-    check_fingerprint(first, fingerprint)
-    return first
-
-
-def _read_root(reader: RepositoryReader, address: str, version: int) -> bytes:
-    root = b""
-    try:
-        for chunk in reader.stream(f"{METADATA}/{version}.root.json"):
-            root += chunk
-            if len(root) > _LARGEST_ROOT:
-                raise SubscriptionError(f"the root metadata at {address} is larger than {_LARGEST_ROOT} bytes")
-    except OSError as error:
-        raise UntrustedMetadataError(
-            "network", f"cannot read the root metadata at {address}: {error}", "Check the address and the network."
-        ) from error
-    return root

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from farm.database.records import Package
     from farm.names import Digest
     from farm.plan import BlobRef
+    from farm.trust.imports import Import
     from farm.trust.index_tree import Read
 
 
@@ -37,11 +38,13 @@ def make_release(
     channel: str,
     now: datetime,
     read: Read,
+    imports: tuple[Import, ...] = (),
 ) -> tuple[Release, tuple[bytes, ...]]:
     """Return the release that follows `previous`, and the blobs of its index that were not there before.
 
     `put` are the packages that changed, or whose needs did; `remove` the names that are taken out. `read` brings what
-    the index of `previous` consists of. Costs what changed, whatever the size of the channel.
+    the index of `previous` consists of. `imports` are what it takes of other distributions.
+    Costs what changed, whatever the size of the channel.
     """
     index = extend(read, previous.index if previous else None, put, remove)
     release = Release(
@@ -52,6 +55,7 @@ def make_release(
         released_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         index=index.root,
         packages=index.packages,
+        imports=imports,
     )
     return release, index.blobs
 

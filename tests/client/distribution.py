@@ -23,10 +23,11 @@ from farm.trust.repository import Repository
 from workers.signer import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from farm.package import Descriptor
+    from farm.trust.imports import Import
 
 DISTRIBUTION = "dist.example.org"
 RECIPE = Digest.of(b"the recipe")
@@ -41,6 +42,7 @@ class SmallDistribution:
     entries: dict[str, tuple[ReleaseEntry, Member]] = field(default_factory=dict)
     founded: Founded | None = None
     released: Release | None = None
+    domain: str = DISTRIBUTION
 
     @property
     def public(self) -> Path:
@@ -69,7 +71,7 @@ class SmallDistribution:
             tree, scan_tree(tree), self.blobs, prefix=lambda made: f"packages/{made.store_path(name, version)}"
         )
         facts = gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
-        plan = plan_of(name, version)
+        plan = plan_of(name, version, self.domain)
         descriptor = describe(
             name=plan.name,
             version=plan.version,
@@ -100,7 +102,7 @@ class SmallDistribution:
 
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
         run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {})
-        plan = plan_of(descriptor.name.short, str(descriptor.version))
+        plan = plan_of(descriptor.name.short, str(descriptor.version), descriptor.name.distribution)
         statement = build_statement(plan, recipe, [(descriptor, archive.digest)], (), run)
         return self.keep(sign_statement(statement, builder))
 
@@ -115,13 +117,17 @@ class SmallDistribution:
     def keep(self, content: bytes) -> BlobRef:
         return BlobRef(self.blobs.put_bytes(content), len(content))
 
-    def publish(self, *, checked: bool = True) -> Release:
-        """Publish; unchecked, as a signer would whose checks were broken into."""
+    def publish(
+        self, *, checked: bool = True, imports: tuple[Import, ...] = (), foreign: Sequence[Member] = ()
+    ) -> Release:
+        """Publish; unchecked, as a signer would whose checks were broken into. `foreign` are the imported packages."""
         if self.founded is None:
             self.founded = found_repository(
                 self.public, self.folder / "keys", ["edge"], [self.builder.public_key], datetime.now(UTC)
             )
-        needs = resolve_needs(PackageSet.of(member for _, member in self.entries.values()))
+        members = PackageSet.of([*(member for _, member in self.entries.values()), *foreign])
+        resolved = resolve_needs(members)
+        needs = {name: resolved[name] for name in self.entries}
         put = [replace(entry, needs=needs[entry.name]) for entry, _ in self.entries.values()]
         before = self.released
         gone = {each.name for each in entries(self.read, before.index)} - needs.keys() if before else set()
@@ -129,10 +135,11 @@ class SmallDistribution:
             before,
             put,
             gone,
-            distribution=DISTRIBUTION,
+            distribution=self.domain,
             channel="edge",
             now=datetime(2026, 1, 1, tzinfo=UTC),
             read=self.read,
+            imports=imports,
         )
         for blob in (*index, release.to_json()):
             self.keep(blob)
@@ -145,9 +152,9 @@ class SmallDistribution:
         return release
 
 
-def plan_of(name: str, version: str) -> Plan:
+def plan_of(name: str, version: str, domain: str = DISTRIBUTION) -> Plan:
     return Plan(
-        name=PackageName(DISTRIBUTION, name),
+        name=PackageName(domain, name),
         version=Version(version),
         revision=1,
         platform=Platform("linux", "amd64"),

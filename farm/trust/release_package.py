@@ -1,0 +1,75 @@
+"""One package of a release, checked from its entry on: what it says of itself, and who has built it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.fileset import Manifest
+from farm.package import Descriptor, PackageFacts
+from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.rebuilds import check_agreement, verified_builder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.plan import BlobRef
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.release_index import Release, ReleaseEntry
+
+    Fetch = Callable[[BlobRef, str], bytes]
+
+
+class BrokenReleaseError(FarmError):
+    """A signed release contradicts itself: what it says of a package is not what the package says."""
+
+    code = "broken-release"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, remedy="Nothing was changed. Tell the owner of the channel.")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPackage:
+    """What the small blobs of a package say, all of them checked."""
+
+    descriptor: Descriptor
+    manifest: Manifest
+    facts: PackageFacts
+
+
+def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilders, fetch: Fetch) -> CheckedPackage:
+    """Check a package of a release that is verified. `fetch` brings the verified bytes of a blob, with a name for it.
+
+    Raises `BrokenReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, and what `fetch` raises.
+    """
+    descriptor = Descriptor.from_json(fetch(entry.descriptor, f"descriptor of {entry.name}"))
+    named = (descriptor.name.distribution, descriptor.name.short, str(descriptor.version), descriptor.revision)
+    if named != (release.distribution, entry.name, entry.version, entry.revision):
+        raise BrokenReleaseError(f"the entry {entry.name} {entry.version}-{entry.revision} describes {named}")
+    if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
+        raise BrokenReleaseError(f"the manifest or facts of {entry.name} are not those that its descriptor names")
+    _check_builders(release, entry, builders, descriptor, fetch)
+    manifest = Manifest.from_json(fetch(entry.manifest, f"manifest of {entry.name}"))
+    facts = PackageFacts.from_json(fetch(entry.facts, f"facts of {entry.name}"))
+    return CheckedPackage(descriptor, manifest, facts)
+
+
+def _check_builders(
+    release: Release, entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
+) -> None:
+    """See that the package was built by an allowed builder, and by as many others as the channel asks for."""
+
+    def builder(blob: BlobRef) -> str:
+        return verified_builder(fetch(blob, f"provenance of {entry.name}"), builders, descriptor, entry.recipe)
+
+    found = {builder(entry.provenance)}
+    needed = builders.needed(release.channel)
+    for blob in entry.rebuilds:
+        if len(found) >= needed:
+            break
+        with suppress(InvalidEnvelopeError):  # by a builder who is not allowed any more: the others may do
+            found.add(builder(blob))
+    check_agreement(found, needed, descriptor, release.channel)

@@ -1,0 +1,67 @@
+"""Two real distributions, each with its own keys and repository; the second takes packages of the first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.compat import Member, PackageSet, resolve_needs
+from farm.fileset import Manifest
+from farm.names import Digest
+from farm.trust.imports import Import, ImportedPackage
+from tests.client.distribution import SmallDistribution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from farm.trust.release_index import Release
+
+FIRST, SECOND = "other.example", "dist.example.org"
+
+
+class Neighbours:
+    """`first` is served at `address`. `second` imports what `imported` names; its own packages are added to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.first = SmallDistribution(folder / "first", domain=FIRST)
+        self.second = SmallDistribution(folder / "second", domain=SECOND)
+        self.address = ""
+        self.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n", "share/openssl/version": "3.0\n"})
+        self.first.package("say", {"bin/say": "\x7fnot elf"})
+        self.first.package("unused", {"share/unused/file": "x"})
+        self.first.publish()
+
+    def foreign(self, names: Iterable[str]) -> list[Member]:
+        """Packages of the first as members of the second's set."""
+        found = []
+        for name in names:
+            entry, member = self.first.entries[name]
+            manifest = Manifest.from_json(self.first.read(entry.manifest))
+            found.append(Member.of(member.descriptor, member.facts, manifest, foreign=True))
+        return found
+
+    def pin(self, names: Iterable[str], **changes: object) -> Import:
+        """The newest release of the first, with packages of it, as the second pins it."""
+        assert self.first.released is not None
+        assert self.first.founded is not None
+        members = self.foreign(names)
+        needs = resolve_needs(PackageSet.of([*(member for _, member in self.second.entries.values()), *members]))
+        pin = Import(
+            distribution=FIRST,
+            channel="edge",
+            number=self.first.released.number,
+            release=self.first.released.digest,
+            root=Digest(self.first.founded.fingerprint),
+            address=self.address,
+            packages=tuple(
+                ImportedPackage(each.descriptor.name.short, each.descriptor.digest, needs[each.name])
+                for each in sorted(members, key=lambda each: each.name)
+            ),
+        )
+        return replace(pin, **changes)  # type: ignore[arg-type]  # fields of an import, by name
+
+    def publish(self, *names: str, checked: bool = True, **changes: object) -> Release:
+        """Publish the second with these packages of the first."""
+        imports = (self.pin(names, **changes),) if names else ()
+        return self.second.publish(checked=checked, imports=imports, foreign=self.foreign(names))
