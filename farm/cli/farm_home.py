@@ -125,7 +125,7 @@ def found(
         own = _worker_settings(home, number, broker, suites[0] if suites else "")
         _write(folder / "settings.json", own | (_variation(number) if vary else {}))
     keys = _worker_keys(home, workers)
-    _sign_builders(home, sorted(tree.channels), [key.public_key for key in keys.values()])
+    _sign_builders(home, tree, [key.public_key for key in keys.values()])
     _admit(home, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
 
 
@@ -157,17 +157,24 @@ def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
     return {f"worker-{n}": load_or_create_key(home.worker(n) / "key") for n in range(1, workers + 1)}
 
 
-def _sign_builders(home: FarmHome, channels: Sequence[str], builders: Sequence[Key]) -> None:
+def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) -> None:
     """Hold the first ceremony, or bring builders and channels up to the workers and recipes that there are now."""
+    from farm.recipe.channel_gates import ReproducedGate
     from farm.trust.ceremony import allow_more_builders, found_channels, found_repository
     from farm.trust.repository import Repository
 
-    repository, keys = Repository(home.public), home.root / "keys"
+    repository, keys, channels = Repository(home.public), home.root / "keys", sorted(tree.channels)
+    rebuilds = {
+        name: gate.agree
+        for name, policy in tree.channels.items()
+        for gate in policy.gates
+        if isinstance(gate, ReproducedGate)
+    }
     if repository.exists():
         allow_more_builders(repository, keys, builders, datetime.now(UTC))
-        found_channels(repository, keys, channels, datetime.now(UTC))
     else:
         found_repository(home.public, keys, channels, builders, datetime.now(UTC))
+    found_channels(repository, keys, channels, datetime.now(UTC), rebuilds)
 
 
 def _admit(home: FarmHome, keys: dict[str, str]) -> None:

@@ -135,22 +135,32 @@ def allow_more_builders(repository: Repository, keys: Path, builders: Sequence[K
     return len(new)
 
 
-def found_channels(repository: Repository, keys: Path, channels: Sequence[str], now: datetime) -> tuple[str, ...]:
+def found_channels(
+    repository: Repository,
+    keys: Path,
+    channels: Sequence[str],
+    now: datetime,
+    rebuilds: Mapping[str, int] | None = None,
+) -> tuple[str, ...]:
     """Delegate the channels that the repository does not have yet; return their names. Makes their online keys.
 
+    `rebuilds` says for channels how many builders must agree on a package, so that clients ask for it too.
     Raises `CeremonyError` when the keys of targets are not below `keys`/offline, `DelegationError`, `KeyFileError`.
     """
     targets = repository.head().targets
     new = tuple(sorted(set(channels) - set(channels_of(targets))))
     # A repository of an earlier farm has no role for advisories: it gets one when it can, and is fine without.
     late = () if ADVISORIES in delegated_roles(targets) else (ADVISORIES,)
-    if not new and not (late and _offline_keys(keys).by_keyid):
+    agreed, wanted = repository.builders(), rebuilds or {}
+    counts = tuple((each, wanted.get(each, 1)) for each in channels if wanted.get(each, 1) != agreed.needed(each))
+    if not new and not counts and not (late and _offline_keys(keys).by_keyid):
         return ()
     check_channel_names((*channels_of(targets), *new))
     added = tuple((name, online_keys(keys / "online", name)) for name in (*new, *late))
-    draft = draft_targets(repository, TargetsEdit(add_roles=added), now)
-    options = " ".join(f"--add-channel {name} --key {keys / 'online' / name}.pub" for name in new)
-    _publish_here(repository, draft, keys, now, options)
+    draft = draft_targets(repository, TargetsEdit(add_roles=added, rebuilds=counts), now)
+    options = [f"--add-channel {name} --key {keys / 'online' / name}.pub" for name in new]
+    options += [f"--rebuilds {name}={count}" for name, count in counts]
+    _publish_here(repository, draft, keys, now, " ".join(options))
     return new
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
+
+import pytest
 
 from farm.building.recipe_directory import read_recipe_directory
 from farm.cli.farm_home import FarmHome, found
 from farm.database.session import Database
 from farm.recipe import load_tree
+from farm.trust.ceremony import KeysAwayError
+from farm.trust.delegation import channels_of
+from farm.trust.repository import Repository
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -27,3 +33,23 @@ def test_the_database_is_for_nobody_else_nor_the_files_beside_it(tmp_path: Path)
     finally:
         os.umask(before)
     assert modes == {"farm.db": 0o600, "farm.db-shm": 0o600, "farm.db-wal": 0o600}
+
+
+def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path: Path) -> None:
+    home, recipes = FarmHome(tmp_path / "state", tmp_path / "host", 8460), tmp_path / "recipes"
+    shutil.copytree(RECIPES, recipes)
+    found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 1, vary=False)
+    (recipes / "channels" / "nightly.yaml").write_text("gates: [proof, reproduced: {agree: 2}]\n")
+    tree = load_tree(read_recipe_directory(recipes))
+    found(home, tree, recipes, (), 1, vary=False)
+    assert "nightly" in channels_of(Repository(home.public).head().targets)
+    # What the channel asks of the farm, clients ask too.
+    assert [Repository(home.public).builders().needed(name) for name in ("edge", "nightly")] == [1, 2]
+
+    (recipes / "channels" / "weekly.yaml").write_text("gates: [proof]\n")
+    (home.root / "keys" / "offline").rename(tmp_path / "away")
+    found(home, tree, recipes, (), 1, vary=False)  # nothing new: no offline key is asked for
+    with pytest.raises(KeysAwayError) as caught:
+        found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 1, vary=False)
+    assert "farm keys draft targets" in caught.value.remedy
+    assert "--add-channel weekly" in caught.value.remedy

@@ -82,11 +82,8 @@ def test_a_repository_of_an_older_farm_gets_a_role_for_advisories(tmp_path: Path
     older = Metadata.from_bytes(targets.metadata.to_bytes())
     assert older.signed.delegations is not None
     del older.signed.delegations.roles["advisories"]
-    for draft, role in (
-        (root, "root"),
-        (Draft(metadata=older, root=root.metadata, builders=targets.builders), "targets"),
-    ):
-        signed = draft.signed_by(load_key(keys / "offline" / role))
+    for draft in (root, Draft(metadata=older, root=root.metadata, builders=targets.builders)):
+        signed = draft.signed_by(load_key(keys / "offline" / draft.role))
         publish_draft(repository, signed, read_signers(keys / "online"), now())
     assert delegated_roles(repository.head().targets) == ("edge",)
     with pytest.raises(RepositoryStateError, match="has no role advisories"):
@@ -136,11 +133,6 @@ def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> 
     assert said.startswith("root version 1 is in force\n")
     root = (tmp_path / "public/metadata/1.root.json").read_bytes()
     assert f"fingerprint   {Digest.of(root)}" in said
-    assert (
-        "two different drafts"
-        in desk.refused("publish ann.draft targets.draft --repository public --online keys/online")
-        or True
-    )
 
 
 @pytest.mark.parametrize(
