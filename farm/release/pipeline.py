@@ -112,6 +112,10 @@ class Pipeline:
         proposal = self._collector.propose(desk, newest)
         if isinstance(proposal, NothingToDo):
             return Step(channel, proposal.state, proposal.message)
+        if not proposal.changes and proposal.order is not None:
+            outcome = f"nothing to do: {channel} holds that already"
+            orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
+            return Step(channel, "idle", outcome)
         held = self._withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):

@@ -328,6 +328,17 @@ def test_a_curators_order_does_not_wait_for_tests_that_are_under_way(releasing: 
     assert (releasing.versions()["p01"], releasing.versions()["p02"]) == ("1.0", "2.0")
 
 
+def test_an_order_that_changes_nothing_is_done_and_says_so(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.settle()
+    order(releasing, "retry", {"packages": []})
+    assert releasing.advance() == "idle"
+    with releasing.farm.office.reading() as desk:
+        (done,) = orders.orders(desk.session, "edge")
+    assert done.outcome == "nothing to do: edge holds that already"
+    assert releasing.releases() == 1
+
+
 def order(releasing: ReleasingFarm, kind: str, detail: dict[str, object]) -> None:
     with releasing.farm.office.writing() as desk:
         orders.add_order(
