@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curating import clock, curator, number_type, tell_order
+from farm.cli.curating import clock, curator, in_brief, number_type, tell_order
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
             clock(each["created-at"]),
             inert(each["source"]),
             str(len(each["excuses"])),
-            inert(each["reason"]),
+            in_brief(each["reason"]),
         )
         for each in page["candidates"]
     ]
@@ -102,14 +102,14 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     base = f"release {found['base']}" if found["base"] else "nothing"
     yield f"candidate {found['id']} of {inert(found['source'])}, against {base}: {found['state']}"
     if found["reason"]:
-        yield f"  {inert(found['reason'])}"
+        yield f"  {in_brief(found['reason'])}"
     yield from gate_lines(found["gates"])
     if found["runs"]:
         tried = [f"{each['purpose']} of {each['atoms']} atoms {each['state']}" for each in found["runs"]]
         yield f"  sets tried: {len(tried)} ({', '.join(tried[-8:])})"
     yield ""
     rows = [
-        (each["package"], _version(each["before"]), _version(each["after"]), each["atom"], each["state"])
+        (each["package"], _version(each["before"]), _version(each["after"]), _partners(each), each["state"])
         for each in found["changes"]
     ]
     yield table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else "it changes nothing"
@@ -135,6 +135,10 @@ def _test(each: dict[str, Any]) -> str:
     from farm.cli.inert import inert
 
     return inert(f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})")
+
+
+def _partners(change: dict[str, Any]) -> str:
+    return change["atom"] if change["atom"] not in ("", change["package"]) else "-"
 
 
 def _version(build: dict[str, Any] | None) -> str:

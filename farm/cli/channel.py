@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curating import clock, curator, until_text
+from farm.cli.curating import clock, curator, in_brief, until_text
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     for each in status["orders"]:
         yield f"  order {each['id']} of {inert(each['ordered-by'])} waits: {inert(each['summary'])}"
     if candidate:
-        outcome = f", {inert(candidate['reason'])}" if candidate["reason"] else ""
+        outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""
         yield f"  candidate {candidate['id']} of {inert(candidate['source'])} is {candidate['state']}{outcome}"
         yield from ("  " + line for line in gate_lines(candidate["gates"]))
         if candidate["state"] == "open" and candidate["runs"]:

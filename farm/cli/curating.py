@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,13 @@ def curator() -> Iterator[CuratorClient]:
 def clock(text: str | None) -> str:
     """Return a time of the farm as people read it: `2026-11-24 12:00`."""
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M}" if text else ""
+
+
+def in_brief(text: str) -> str:
+    """Return the beginning of a text of a stranger in one line."""
+    from farm.cli.inert import inert
+
+    return inert(textwrap.shorten(text, 100, placeholder=" …"))
 
 
 def until_text(text: str | None) -> str:

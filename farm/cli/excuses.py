@@ -50,7 +50,8 @@ def _block(group: list[dict[str, Any]]) -> Iterator[str]:
     from farm.cli.inert import inert
 
     first = group[0]
-    names = ", ".join(click.style(f"{each['package']} {each['version']}".strip(), bold=True) for each in group)
+    held = (f"{each['package']} {each['version']}".strip() or "the whole set" for each in group)
+    names = ", ".join(click.style(inert(each), bold=True) for each in held)
     since = min(each["since"] for each in group)
     yield f"{names}: {first['gate']}, held back from {first['channel']} since {clock(since)}"
     for heading, value in _facts(group):
@@ -71,4 +72,4 @@ def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         return
     yield "clears", first["remedy"]
     yield "until", clock(first["until"])
-    yield "retry", first["retry"]
+    yield "retry", " ".join([first["retry"], *(each["package"] for each in group[1:])]) if first["retry"] else ""

@@ -29,7 +29,7 @@ _SIGNING_SECONDS = 10.0
 def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_json: bool) -> int:
     """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
 
-    Ends with status 1 when a build fails, or when the channel refuses the set.
+    Ends with status 1 when a build fails, when the channel refuses the set, or when it is frozen.
 
     \b
     Example:
@@ -82,6 +82,9 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
     """Wait until the channel has decided about everything that is built, and say how it did about what was sent."""
     said, since, told = "", time.monotonic(), False
     while not (status := farm.channel(channel))["settled"]:
+        if reason := waits_for_thaw(status):
+            click.echo(f"{reason}; it is released once that ends", err=True)
+            return 1
         now = _gates(status)
         if now and now != said:
             print(now, file=sys.stderr, flush=True)  # noqa: T201
@@ -106,8 +109,10 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
 
 
 def _say_reasons(excuses: list[dict[str, Any]]) -> None:
+    from farm.cli.inert import inert
+
     for reason in dict.fromkeys(each["reason"] for each in excuses):
-        click.echo(f"  {reason}", err=True)
+        click.echo(f"  {inert(reason)}", err=True)
 
 
 def _gates(status: dict[str, Any]) -> str:
@@ -116,6 +121,15 @@ def _gates(status: dict[str, Any]) -> str:
         return ""
     gates = ", ".join(f"{each['gate']} {each['state']} ({each['summary']})" for each in candidate["gates"])
     return f"candidate {candidate['id']}: {gates or 'at the gates'}"
+
+
+def waits_for_thaw(status: dict[str, Any]) -> str:
+    """Return why the channel's candidate, which has passed its gates, waits for as long as the channel is frozen."""
+    candidate = status["candidate"]
+    if not status["frozen"] or not candidate or candidate["state"] != "open":
+        return ""
+    said = [each["summary"] for each in candidate["gates"] if each["gate"] == "freeze" and each["state"] == "pending"]
+    return f"candidate {candidate['id']}: {said[0]}" if said else ""
 
 
 def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from farm.database.reports import Report
 
 
+_WORTH_ANOTHER_LOOK = ("tests", "signer", "rolled-back")
+
+
 def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
     """Return a release."""
     return {
@@ -33,7 +36,7 @@ def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
 
 
 def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
-    """Return an excuse. `retry` is the command that has it looked at again, empty when time alone helps."""
+    """Return an excuse. `package` is empty when the whole set is held; `retry` is a command, empty when none helps."""
     excuse = kept.excuse
     return {
         "id": kept.id,
@@ -59,10 +62,15 @@ def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
 
 
 def retry_command(kept: KeptExcuse) -> str:
-    """Return the command that has what an excuse says looked at again; empty when there is nothing to look at."""
-    if kept.cleared_at is not None or kept.excuse.until is not None:
+    """Return the command that has what an excuse says looked at again; empty where the answer would be the same."""
+    if kept.cleared_at is not None or kept.excuse.gate not in _WORTH_ANOTHER_LOOK:
         return ""
-    return f"farm candidate retry {kept.channel}"
+    return " ".join(["farm candidate retry", kept.channel, kept.excuse.package]).rstrip()
+
+
+def held_text(kept: KeptExcuse) -> str:
+    """Return what is held back: a package with its version, or the whole set."""
+    return f"{kept.excuse.package} {kept.excuse.version}".strip() or "the whole set"
 
 
 def order_to_dict(order: Order) -> dict[str, Any]:

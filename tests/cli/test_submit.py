@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from farm.cli.submit import waits_for_signer
+from farm.cli.submit import waits_for_signer, waits_for_thaw
 
 
 def status(*gates: str, state: str = "open") -> dict[str, Any]:
@@ -23,3 +23,17 @@ def test_a_candidate_that_passed_and_comes_to_nothing_waits_for_the_signer() -> 
 )
 def test_everything_else_waits_for_something_else(other: dict[str, Any]) -> None:
     assert not waits_for_signer(other, 60.0)
+
+
+def test_a_candidate_that_waits_for_a_thaw_is_not_waited_for() -> None:
+    proof = {"gate": "proof", "state": "passed", "summary": "3 packages proven"}
+    gates = [proof, {"gate": "freeze", "state": "pending", "summary": "x"}]
+    frozen = {"candidate": {"id": 3, "state": "open", "gates": gates}, "frozen": {"why": "x"}}
+    assert waits_for_thaw(frozen) == "candidate 3: x"
+    for other in (
+        {"frozen": None},
+        {"candidate": None},
+        {"candidate": {"id": 3, "state": "open", "gates": [proof]}},
+        {"candidate": {"id": 3, "state": "released", "gates": gates}},
+    ):
+        assert not waits_for_thaw(frozen | other)

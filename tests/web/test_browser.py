@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from farm.database.excuses import Excuse
 from tests.control.small_farm import recipe
-from tests.web.stocked_farm import log_record
+from tests.web.running_farm import serving
+from tests.web.stocked_farm import SAMPLES, StockedFarm, log_record
+from web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
     from farm.api.worker_client import HeldLease
+    from farm.database.session import Database
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 pytestmark = pytest.mark.browser
@@ -229,3 +234,26 @@ def test_no_page_is_wider_than_a_phone(
     page.goto(farm.url + address)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
+    database: Database, tmp_path: Path, tab: Page, scheme: Literal["light", "dark"]
+) -> None:
+    stocked = StockedFarm.open(database, tmp_path)
+    candidate = stocked.candidate("edge", stocked.build_all(SAMPLES[:2]))
+    hostile = "<img src=https://evil.example/x onerror=alert(1)>" + "x" * 500
+    told = Excuse(package=hostile, version=hostile, gate=hostile, reason=hostile, owner=hostile, line=hostile)
+    stocked.hold_back(candidate, told)
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.emulate_media(color_scheme=scheme)
+    with serving(create_app(stocked.small.office)) as url:
+        tab.goto(f"{url}/channels/edge")
+        assert tab.locator("article.excuse").count() == 1
+        assert tab.locator("article.excuse img").count() == 0
+        for summary in tab.locator("details > summary").all():
+            summary.click()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        assert not [each for each in asked if not each.startswith(url)]

@@ -77,7 +77,7 @@ def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, brow
     for expected in (
         "Held back 2 packages", "jq 1.7.1-2 tests the test `runs` failed. Root blocker oniguruma",
         "jq breaks only with oniguruma .", "Owner ann@example.org", "Log job 3 jq: error: ONIGERR",
-        ", candidate 2 What clears it mend either. Look again farm candidate retry edge", "By itself at ",
+        ", candidate 2 What clears it mend either. Look again farm candidate retry edge jq", "By itself at ",
     ):  # fmt: skip
         assert expected in text, expected
     assert text.count("farm candidate retry edge") == 1  # what waits for the clock needs no second look
@@ -91,6 +91,16 @@ def test_packages_of_one_reason_share_a_card(stocked: StockedFarm, browser: Test
     html = page(browser, "/channels/edge")
     assert html.count('<article class="excuse"') == 2
     assert "jq 1.7.1-2 , oniguruma 6.9.9-2 tests" in text_of(html)
+    assert "farm candidate retry edge jq oniguruma" in text_of(html)
+
+
+def test_what_the_signer_refuses_holds_the_whole_set(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.hold_back(2, Excuse(package="", gate="signer", reason="the provenance of jq does not vouch for it"))
+    html = page(browser, "/channels/edge")
+    assert "The whole set signer the provenance of jq does not vouch for it." in text_of(html)
+    assert 'href="/packages/"' not in html
+    (entry,) = feed(browser).findall(f"{ATOM}entry")
+    assert entry.findtext(f"{ATOM}title") == "the whole set is held back from edge by signer"
 
 
 def test_a_search_shows_what_moves_together_and_how_far_it_is(stocked: StockedFarm, browser: TestClient) -> None:
@@ -155,7 +165,7 @@ def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
     assert entry.findtext(f"{ATOM}title") == "jq 1.7.1-2 is held back from edge by tests"
     assert entry.findtext(f"{ATOM}content") == (
         "the test `runs` failed.\njq breaks only with oniguruma.\nOwner: ann.\nLog of job 3: error\n"
-        "What clears it: mend it.\nLook again: farm candidate retry edge"
+        "What clears it: mend it.\nLook again: farm candidate retry edge jq"
     )
     link = entry.find(f"{ATOM}link")
     assert link is not None
@@ -213,7 +223,7 @@ def test_programs_get_the_excuses_as_the_api_tells_them(stocked: StockedFarm, br
     told = browser.get("/channels/edge/excuses.json").json()
     assert told == browser.get("/api/v1/channels/edge/excuses").json()
     (only,) = told["excuses"]
-    assert (only["package"], only["root"], only["retry"]) == ("jq", "jq", "farm candidate retry edge")
+    assert (only["package"], only["root"], only["retry"]) == ("jq", "jq", "farm candidate retry edge jq")
     stocked.hold_back(2)
     assert browser.get("/channels/edge/excuses.json").json()["excuses"] == []
     (only,) = browser.get("/api/v1/channels/edge/excuses?cleared=true").json()["excuses"]

@@ -30,9 +30,7 @@ def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
         said = each.excuse
         key = (said.gate, said.reason, said.root, said.job, said.partners, each.cleared_at is None)
         found.setdefault(key, []).append(each)
-    return [
-        ExcuseCard(same, same[0], sentence(same[0].excuse.reason), retry_command(same[0])) for same in found.values()
-    ]
+    return [_card(same) for same in found.values()]
 
 
 def sentence(reason: str) -> str:
@@ -42,4 +40,6 @@ def sentence(reason: str) -> str:
 
 
 def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
-    return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), retry_command(same[0]))
+    retry = retry_command(same[0])
+    others = [each.excuse.package for each in same[1:]] if retry else []
+    return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), " ".join([retry, *others]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from farm.release.forms import retry_command
+from farm.release.forms import held_text, retry_command
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
 
@@ -51,7 +51,7 @@ class Feed:
 
     def _entry(self, feed: ET.Element, kept: KeptExcuse, page: str) -> None:
         excuse = kept.excuse
-        package = f"{excuse.package} {excuse.version}".strip()
+        package = held_text(kept)
         title = f"{package} is held back from {self.channel} by {excuse.gate}"
         if kept.cleared_at is not None:
             title = f"cleared: {package} is no longer held back from {self.channel} by {excuse.gate}"
