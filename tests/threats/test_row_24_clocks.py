@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -95,3 +99,27 @@ def test_a_worker_whose_clock_is_off_by_a_day_gets_no_work(farm: RunningFarm, da
     assert caught.value.status == 401
     assert "clock" in f"{caught.value.message} {caught.value.remedy}"
     assert worker.claim().job
+
+
+@needs_faketime
+def test_the_signer_process_itself_says_that_its_clock_is_behind(simulator: Simulator) -> None:
+    publish_now(simulator)
+    timestamp = simulator.public / "metadata" / "timestamp.json"
+    before = timestamp.read_bytes()
+    places = ("--repository", simulator.public, "--keys", simulator.folder / "keys/online", "--socket", "s/signer.sock")
+    process = subprocess.Popen(
+        ["faketime", "-f", "-1d", sys.executable, "-m", "workers.signer", *map(str, places)],
+        cwd=simulator.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate()
+    assert "the timestamp could not be signed" in line
+    assert "the clock is behind" in line
+    assert timestamp.read_bytes() == before
