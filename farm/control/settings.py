@@ -85,6 +85,7 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
         toolchains={toolchain.name: toolchain for toolchain in toolchains},
         steps=tree.steps,
         curators=tree.curators,
+        foreign=tree.distributions,
     )
     policy = tree.channels.get(settings.channel)
     terms = Terms(

@@ -12,6 +12,7 @@ from farm.database import jobs, recipes
 from farm.database.states import ENDED, PENDING, JobKind, JobState
 from farm.errors import FarmError, Place
 from farm.plan.pin import source_origins
+from farm.recipe.distributions import check_known
 from farm.recipe.errors import Problem, RecipeError
 
 if TYPE_CHECKING:
@@ -98,12 +99,14 @@ def _read_all(office: Office, submitted: SubmittedRecipes) -> dict[str, Recipe]:
 
 
 def _check_world(office: Office, recipe: Recipe) -> None:
-    """Check what only this farm knows: its toolchains, and the Debian packages that they are made of."""
+    """Check what only this farm knows: toolchains, the Debian packages that they are made of, other distributions."""
     toolchain = office.world.toolchains.get(recipe.toolchain)
     if toolchain is None:
         known = ", ".join(sorted(office.world.toolchains))
         raise UnknownToolchainError(recipe.toolchain, known)
     source_origins(recipe, toolchain.debs)
+    for need in recipe.requires:
+        check_known(need, office.world.foreign)
 
 
 class UnknownToolchainError(FarmError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from farm.names import Platform
     from farm.recipe import StepLibrary
     from farm.recipe.channel import Rebuild
+    from farm.recipe.distributions import ForeignDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class ToolchainRef:
 class World:
     """What plans are pinned with. `distribution` is its DNS name.
 
-    `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group.
+    `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group. `foreign` are the other
+    distributions that packages are taken of, by name.
     """
 
     distribution: str
@@ -61,6 +63,7 @@ class World:
     toolchains: Mapping[str, ToolchainRef]
     steps: StepLibrary
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    foreign: Mapping[str, ForeignDistribution] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

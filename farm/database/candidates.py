@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select, update
 
+from farm.database.foreign_rows import CandidateForeignRow
 from farm.database.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -137,7 +138,9 @@ def add_candidate(
     session.flush()
     added = candidate_of_row(row)
     session.add_all(
-        CandidateChangeRow(candidate_id=added.id, name=name, before=before, after=after)
+        (CandidateForeignRow if "/" in name else CandidateChangeRow)(
+            candidate_id=added.id, name=name, before=before, after=after
+        )
         for name, (before, after) in sorted(changes.items())
     )
     session.flush()
@@ -150,12 +153,10 @@ def changes_digest(base_number: int, changes: Mapping[str, Digest | None]) -> Di
 
 
 def changes_of(session: Session, candidate_id: int) -> list[Change]:
-    """Return what a candidate changes, by name."""
-    query = (
-        select(CandidateChangeRow)
-        .where(CandidateChangeRow.candidate_id == candidate_id)
-        .order_by(col(CandidateChangeRow.name))
-    )
+    """Return what a candidate changes, by name; packages of other distributions by their full names."""
+    own = select(CandidateChangeRow).where(CandidateChangeRow.candidate_id == candidate_id)
+    foreign = select(CandidateForeignRow).where(CandidateForeignRow.candidate_id == candidate_id)
+    rows: list[CandidateChangeRow | CandidateForeignRow] = [*session.exec(own), *session.exec(foreign)]
     return [
         Change(
             row.name,
@@ -164,7 +165,7 @@ def changes_of(session: Session, candidate_id: int) -> list[Change]:
             row.atom,
             row.state,
         )
-        for row in session.exec(query)
+        for row in sorted(rows, key=lambda row: row.name)
     ]
 
 
@@ -173,11 +174,10 @@ def place_changes(session: Session, candidate_id: int, names: Iterable[str], **v
     waiting = sorted(names)
     for start in range(0, len(waiting), 500):
         some = waiting[start : start + 500]
-        session.exec(
-            update(CandidateChangeRow)
-            .where(col(CandidateChangeRow.candidate_id) == candidate_id, col(CandidateChangeRow.name).in_(some))
-            .values(**values)
-        )
+        for row in (CandidateChangeRow, CandidateForeignRow):
+            session.exec(
+                update(row).where(col(row.candidate_id) == candidate_id, col(row.name).in_(some)).values(**values)
+            )
 
 
 def decide(session: Session, candidate_id: int, state: str, *, reason: str, now: datetime) -> bool:

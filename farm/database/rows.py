@@ -14,6 +14,13 @@ from farm.database.curation_rows import (
     ReportRow,
     VexRow,
 )
+from farm.database.foreign_rows import (
+    CandidateForeignRow,
+    CandidatePinRow,
+    ForeignPackageRow,
+    ForeignReleaseRow,
+    WantedArchiveRow,
+)
 from farm.database.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
 from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
 from farm.database.package_rows import AttestationRow, ConsumedRow, DifferenceRow, PackageRow
@@ -37,6 +44,8 @@ __all__ = [
     "AttestationRow",
     "AuditRow",
     "CandidateChangeRow",
+    "CandidateForeignRow",
+    "CandidatePinRow",
     "CandidateRow",
     "CandidateTestRow",
     "ChannelRow",
@@ -44,6 +53,8 @@ __all__ = [
     "DifferenceRow",
     "ExcuseRow",
     "FlakyTestRow",
+    "ForeignPackageRow",
+    "ForeignReleaseRow",
     "GateResultRow",
     "HoldRow",
     "JobNeedRow",
@@ -66,5 +77,6 @@ __all__ = [
     "SubmissionRow",
     "TokenRow",
     "VexRow",
+    "WantedArchiveRow",
     "WorkerRow",
 ]

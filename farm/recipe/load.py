@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from farm.names import Digest, HostNeeds, Plugin, Version
 from farm.recipe import names
 from farm.recipe.contents import RecipeContents
+from farm.recipe.distributions import check_known
 from farm.recipe.document import parse
 from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
@@ -56,11 +57,13 @@ def load_recipe(
     steps: StepLibrary,
     patches: Mapping[str, bytes],
     toolchains: Collection[str] | None = None,
+    distributions: Collection[str] | None = None,
 ) -> Recipe:
     """Read one recipe.
 
     `file` is named in errors, `patches` are the files beside the recipe by name (patches and other local sources).
-    Its toolchain must be one of `toolchains`, where these are given. Raises `RecipeError` with all problems.
+    Its toolchain must be one of `toolchains`, and what it requires of others of `distributions`, where these are given.
+    Raises `RecipeError` with all problems.
     """
     document, root = parse(text, file)
     fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
@@ -79,7 +82,7 @@ def load_recipe(
         sources=sources,
         toolchain=_toolchain(fields, toolchains),
         build_needs=_build_needs(fields, name),
-        requires=fields.unique("requires", names.needed_name),
+        requires=_requires(fields, distributions),
         steps=with_automatic(read_steps(fields, steps, templates), sources, steps),
         outputs=_outputs(fields),
         tests=read_tests(fields),
@@ -118,6 +121,16 @@ def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
     if name in needs:
         fields.report("build-needs", f"{name} cannot need itself to be built", f"Remove {name}.")
     return needs
+
+
+def _requires(fields: Fields, distributions: Collection[str] | None) -> tuple[str, ...]:
+    def check(text: str) -> str:
+        need = names.needed_name(text)
+        if distributions is not None:
+            check_known(need, distributions)
+        return need
+
+    return fields.unique("requires", check)
 
 
 def _outputs(fields: Fields) -> tuple[Output, ...]:

@@ -10,6 +10,7 @@ from farm.errors import FarmError, Place
 from farm.recipe.channel_reading import read_channels
 from farm.recipe.curators import CURATORS, read_curators
 from farm.recipe.distribution import Distribution, read_distribution
+from farm.recipe.distributions import DISTRIBUTIONS, ForeignDistribution, read_distributions
 from farm.recipe.errors import Problem, RecipeError, suggestion
 from farm.recipe.load import load_recipe
 from farm.recipe.steps import StepLibrary
@@ -30,7 +31,8 @@ DISTRIBUTION = "distribution.yaml"
 class RecipeTree:
     """Everything that a directory of recipes says. Mappings go from name to value, in sorted order.
 
-    `curators` are the public keys (hexadecimal) of named people, by group.
+    `curators` are the public keys (hexadecimal) of named people, by group; `distributions` are the others that packages
+    are taken of.
     """
 
     distribution: Distribution
@@ -40,6 +42,7 @@ class RecipeTree:
     channels: Mapping[str, ChannelPolicy]
     recipes: Mapping[str, Recipe]
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    distributions: Mapping[str, ForeignDistribution] = field(default_factory=dict)
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
         """Return the lock of a toolchain; raises `MissingLockError`."""
@@ -57,8 +60,8 @@ class RecipeTree:
 def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
     """Read a tree from content by path, relative to the tree's root with `/` between names.
 
-    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml` and
-    `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for all files.
+    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml`,
+    `distributions.yaml` and `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for all files.
     """
     return _TreeReader(files).read()
 
@@ -81,8 +84,9 @@ class _TreeReader:
         toolchains = self._each("toolchains", ".yaml", read_toolchain)
         locks = self._each("toolchains", ".lock", _read_lock)
         curators = self._curators()
+        foreign = self._distributions(distribution.domain if distribution else "")
         # Without the steps every recipe that names one would be reported as well.
-        recipes = self._recipes(steps) if steps.definitions else {}
+        recipes = self._recipes(steps, foreign) if steps.definitions else {}
         self._check_recipes(recipes)
         # The tree of a farm that recipes are submitted to has none itself.
         made = self._made(recipes) if recipes else None
@@ -91,7 +95,7 @@ class _TreeReader:
         channels = self._channels(curators, made)
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
-        return RecipeTree(distribution, steps, toolchains, locks, channels, recipes, curators or {})
+        return RecipeTree(distribution, steps, toolchains, locks, channels, recipes, curators or {}, foreign or {})
 
     def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
         try:
@@ -129,30 +133,38 @@ class _TreeReader:
         text = self._files.get(CURATORS)
         return {} if text is None else self._attempt(lambda: read_curators(text, CURATORS))
 
+    def _distributions(self, own: str) -> Mapping[str, ForeignDistribution] | None:
+        """Return the distributions that the tree names; None when what it says cannot be read."""
+        text = self._files.get(DISTRIBUTIONS)
+        return {} if text is None else self._attempt(lambda: read_distributions(text, DISTRIBUTIONS, own=own))
+
     def _channels(
         self, curators: Mapping[str, Mapping[str, str]] | None, made: set[str] | None
     ) -> Mapping[str, ChannelPolicy]:
         files = self._below("channels", ".yaml")
         return self._attempt(lambda: read_channels(files, curators=curators, packages=made)) or {}
 
-    def _recipes(self, steps: StepLibrary) -> Mapping[str, Recipe]:
+    def _recipes(self, steps: StepLibrary, foreign: Mapping[str, ForeignDistribution] | None) -> Mapping[str, Recipe]:
         recipes = {}
         for path in sorted(self._files):
             parts = path.split("/")
             if len(parts) != 3 or parts[0] != "packages" or parts[2] != "recipe.yaml":
                 continue
-            recipe = self._attempt(lambda path=path, parts=parts: self._recipe(path, parts[1], steps))  # type: ignore[misc]
+            recipe = self._attempt(lambda path=path, parts=parts: self._recipe(path, parts[1], steps, foreign))  # type: ignore[misc]
             if recipe is not None:
                 recipes[parts[1]] = recipe
         return recipes
 
-    def _recipe(self, path: str, directory: str, steps: StepLibrary) -> Recipe:
+    def _recipe(
+        self, path: str, directory: str, steps: StepLibrary, foreign: Mapping[str, ForeignDistribution] | None
+    ) -> Recipe:
         return load_recipe(
             self._files[path],
             file=path,
             steps=steps,
             patches=files_beside(self._files, directory),
             toolchains=[name.removesuffix(".yaml").rpartition("/")[2] for name in self._below("toolchains", ".yaml")],
+            distributions=foreign,
         )
 
     def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:

@@ -17,6 +17,7 @@ down_revision = "0001"
 def upgrade() -> None:
     _new_columns()
     _new_tables()
+    _foreign_tables()
     connection = op.get_bind()
     bases = _keep_memberships(connection)
     _keep_changes(connection, bases)
@@ -372,3 +373,71 @@ def _new_tables() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_report"),
     )
     op.create_index("ix_report_package", "report", ["package", "channel"], unique=False)
+
+
+def _foreign_tables() -> None:
+    op.create_table(
+        "foreign_release",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("distribution", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("root", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_foreign_release"),
+        sa.UniqueConstraint("digest", "root", "address", name="uq_foreign_release_digest_root_address"),
+    )
+    op.create_index(
+        "ix_foreign_release_newest", "foreign_release", ["distribution", "channel", "root", "id"], unique=False
+    )
+    op.create_table(
+        "foreign_package",
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("descriptor", sa.String(), nullable=False),
+        sa.Column("descriptor_size", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("tree", sa.String(), nullable=False),
+        sa.Column("manifest_size", sa.BigInteger(), nullable=False),
+        sa.Column("facts", sa.String(), nullable=False),
+        sa.Column("facts_size", sa.BigInteger(), nullable=False),
+        sa.Column("archive", sa.String(), nullable=False),
+        sa.Column("archive_size", sa.BigInteger(), nullable=False),
+        sa.Column("needs", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["foreign_release.id"], name="fk_foreign_package_release_id"),
+        sa.PrimaryKeyConstraint("release_id", "name", name="pk_foreign_package"),
+    )
+    op.create_index("ix_foreign_package_descriptor", "foreign_package", ["descriptor"], unique=False)
+    op.create_table(
+        "wanted_archive",
+        sa.Column("archive", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("archive", name="pk_wanted_archive"),
+    )
+    op.create_table(
+        "candidate_foreign",
+        sa.Column("candidate_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("before", sa.String(), nullable=True),
+        sa.Column("after", sa.String(), nullable=True),
+        sa.Column("atom", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", name="ck_candidate_foreign_state"),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidate.id"], name="fk_candidate_foreign_candidate_id"),
+        sa.PrimaryKeyConstraint("candidate_id", "name", name="pk_candidate_foreign"),
+    )
+    op.create_table(
+        "candidate_pin",
+        sa.Column("candidate_id", sa.Integer(), nullable=False),
+        sa.Column("distribution", sa.String(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidate.id"], name="fk_candidate_pin_candidate_id"),
+        sa.ForeignKeyConstraint(["release_id"], ["foreign_release.id"], name="fk_candidate_pin_release_id"),
+        sa.PrimaryKeyConstraint("candidate_id", "distribution", name="pk_candidate_pin"),
+    )
+    op.create_index("ix_candidate_pin_release_id", "candidate_pin", ["release_id"], unique=False)

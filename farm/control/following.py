@@ -1,0 +1,178 @@
+"""Following other distributions as a subscriber does, for what recipes require of them.
+
+`STATE/<distribution>/<fingerprint>/` keeps the pinned root and TUF's metadata. What is verified becomes rows; what a
+candidate makes of it is the pipeline's business.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from farm.database import foreign, recipes
+from farm.database.foreign import ForeignPackage
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.announced_root import announced_root
+from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
+from farm.trust.durable_file import replace_file
+from farm.trust.index_tree import IndexTree
+from farm.trust.release_package import check_package
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.control.desk import Desk, Office
+    from farm.plan import BlobRef
+    from farm.recipe.distributions import ForeignDistribution
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.client_metadata import RepositoryReader
+    from farm.trust.release_index import Release, ReleaseEntry
+
+_LOG = logging.getLogger("farm.control")
+
+
+class Fetching(Protocol):
+    """Brings blobs of one repository into the farm's own store, verified."""
+
+    def read(self, blob: BlobRef, what: str) -> bytes:
+        """Return the bytes of a small blob. Raises a `FarmError`."""
+
+    def ensure(self, blob: BlobRef, what: str) -> None:
+        """See that a blob is in the store. Raises a `FarmError`."""
+
+
+class Following:
+    """One for a farm. `open_repository` gives for an address how its files are read, and how its blobs are brought."""
+
+    def __init__(
+        self, office: Office, state: Path, open_repository: Callable[[str], tuple[RepositoryReader, Fetching]]
+    ) -> None:
+        self._office = office
+        self._state = state
+        self._open = open_repository
+        self._required: dict[int, tuple[str, ...]] = {}
+
+    def advance(self) -> int:
+        """Look at every distribution that the recipes name; return of how many there was something new.
+
+        One that cannot be reached, or is not to be trusted, is logged and keeps nobody else back.
+        """
+        return sum(_tried(lambda each=each: self._follow(each)) for each in self._office.world.foreign.values())  # type: ignore[misc]
+
+    def fetch_archives(self) -> int:
+        """Bring the archives that tests wait for; return how many came."""
+        with self._office.reading() as desk:
+            wanted = foreign.wanted_archives(desk.session)
+        return sum(_tried(lambda each=each: self._fetch(each)) for each in wanted)  # type: ignore[misc]
+
+    def _follow(self, distribution: ForeignDistribution) -> bool:
+        with self._office.reading() as desk:
+            wanted = {name for name in self._names_required(desk) if name.rpartition("/")[0] == distribution.name}
+        if not wanted:
+            return False
+        reader, blobs = self._open(distribution.address)
+        newest, builders = self._newest(distribution, reader)
+        with self._office.reading() as desk:
+            seen = foreign.newest_release(desk.session, distribution.name, distribution.channel, distribution.root)
+            same = seen if seen and (seen.digest, seen.address) == (newest.digest, distribution.address) else None
+            known = foreign.packages_of(desk.session, same.id) if same else {}
+        found = list(_packages(newest, builders, blobs, wanted, known))
+        if same and not found:
+            return False
+        with self._office.writing() as desk:
+            release = same or foreign.add_release(
+                desk.session,
+                digest=newest.digest,
+                distribution=distribution.name,
+                channel=distribution.channel,
+                number=newest.number,
+                root=distribution.root,
+                address=distribution.address,
+                now=desk.now,
+            )
+            foreign.add_packages(desk.session, release.id, found)
+        return True
+
+    def _newest(self, distribution: ForeignDistribution, reader: RepositoryReader) -> tuple[Release, AllowedBuilders]:
+        folder = self._state / distribution.name / distribution.root.hex
+        path = folder / "root.json"
+        if not path.exists() or Digest.of(path.read_bytes()) != distribution.root:
+            replace_file(path, announced_root(reader, distribution.address, distribution.root))
+        metadata = ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._office.clock)
+        newest, builders = metadata.newest(distribution.channel)
+        if newest.distribution != distribution.name:
+            raise UntrustedMetadataError(
+                "mismatch",
+                f"the repository at {distribution.address} is that of {newest.distribution}, not {distribution.name}",
+                "Mend distributions.yaml.",
+            )
+        return newest, builders
+
+    def _fetch(self, wanted: tuple[str, str, BlobRef]) -> bool:
+        name, address, archive = wanted
+        self._open(address)[1].ensure(archive, f"archive of {name}")
+        with self._office.writing() as desk:
+            foreign.have_archive(desk.session, archive.digest)
+        return True
+
+    def _names_required(self, desk: Desk) -> set[str]:
+        """Return the full names that recipes require: as they are now, and as they were when they were built last."""
+        found: set[str] = set()
+        for head in recipes.heads(desk.session).values():
+            for number in (head.current, head.built or head.current):
+                if number not in self._required:
+                    recipe = desk.shelf.recipe(recipes.revision(desk.session, number))
+                    self._required[number] = tuple(need for need in recipe.requires if "/" in need)
+                found.update(self._required[number])
+        return found
+
+
+def _tried(act: Callable[[], bool]) -> bool:
+    try:
+        return act()
+    except FarmError as error:
+        _LOG.error("another distribution: %s %s", error, error.remedy)  # it says it all
+        return False
+
+
+def _packages(
+    release: Release,
+    builders: AllowedBuilders,
+    blobs: Fetching,
+    wanted: set[str],
+    known: dict[str, ForeignPackage],
+) -> Iterator[ForeignPackage]:
+    """Yield the packages of a release that are wanted and all that they need at home, but those that are known."""
+    index = IndexTree(lambda blob: blobs.read(blob, f"index of {release.distribution}"), release.index)
+    waiting, seen = sorted(wanted), set(wanted)
+    while waiting:
+        name = waiting.pop()
+        package = known.get(name)
+        if package is None:
+            entry = index.entry(name.rpartition("/")[2])
+            if entry is None:
+                continue  # what is not there, the proof of a candidate tells
+            check_package(release, entry, builders, blobs.read)
+            package = _package(release, entry)
+            yield package
+        # What it needs of a third distribution, this farm has to pin itself.
+        here = {need for need in package.needs if need.rpartition("/")[0] == release.distribution} - seen
+        seen |= here
+        waiting += sorted(here)
+
+
+def _package(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+    return ForeignPackage(
+        name=f"{release.distribution}/{entry.name}",
+        digest=entry.descriptor.digest,
+        descriptor=entry.descriptor,
+        version=entry.version,
+        revision=entry.revision,
+        tree=entry.manifest.digest,
+        manifest=entry.manifest,
+        facts=entry.facts,
+        archive=entry.archive,
+        needs=tuple(need if "/" in need else f"{release.distribution}/{need}" for need in entry.needs),
+    )

@@ -1,0 +1,220 @@
+"""Verified releases of other distributions and their packages: recorded and read; archives that tests wait for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, delete, func, select
+
+from farm.database.foreign_rows import CandidatePinRow, ForeignPackageRow, ForeignReleaseRow, WantedArchiveRow
+from farm.names import Digest
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRelease:
+    """A release of another distribution, verified against `root` (a fingerprint)."""
+
+    id: int
+    digest: Digest
+    distribution: str
+    channel: str
+    number: int
+    root: Digest
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignPackage:
+    """A package of another distribution by its full name. `needs` are full names too: what meets its needs at home."""
+
+    name: str
+    digest: Digest
+    descriptor: BlobRef
+    version: str
+    revision: int
+    tree: Digest
+    manifest: BlobRef
+    facts: BlobRef
+    archive: BlobRef
+    needs: tuple[str, ...]
+
+
+def newest_release(session: Session, distribution: str, channel: str, root: Digest) -> ForeignRelease | None:
+    """Return the release that was seen last of a channel of another distribution, under this root."""
+    query = select(ForeignReleaseRow).where(
+        ForeignReleaseRow.distribution == distribution,
+        ForeignReleaseRow.channel == channel,
+        ForeignReleaseRow.root == root,
+    )
+    row = session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first()
+    return _release(row) if row else None
+
+
+def find_release(session: Session, digest: Digest) -> ForeignRelease | None:
+    """Return a release by its digest, as it was seen last."""
+    query = select(ForeignReleaseRow).where(ForeignReleaseRow.digest == digest)
+    row = session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first()
+    return _release(row) if row else None
+
+
+def add_release(
+    session: Session,
+    *,
+    digest: Digest,
+    distribution: str,
+    channel: str,
+    number: int,
+    root: Digest,
+    address: str,
+    now: datetime,
+) -> ForeignRelease:
+    """Record a release that was verified, unless it is there with this root and address."""
+    known = find_release(session, digest)
+    if known is not None and (known.root, known.address) == (root, address):
+        return known
+    row = ForeignReleaseRow(
+        digest=digest,
+        distribution=distribution,
+        channel=channel,
+        number=number,
+        root=root,
+        address=address,
+        seen_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return _release(row)
+
+
+def add_packages(session: Session, release_id: int, packages: Iterable[ForeignPackage]) -> None:
+    """Record packages of a release; those that are there already stay."""
+    known = packages_of(session, release_id).keys()
+    session.add_all(
+        ForeignPackageRow(
+            release_id=release_id,
+            name=each.name,
+            descriptor=each.digest,
+            descriptor_size=each.descriptor.size,
+            version=each.version,
+            revision=each.revision,
+            tree=each.tree,
+            manifest_size=each.manifest.size,
+            facts=each.facts.digest,
+            facts_size=each.facts.size,
+            archive=each.archive.digest,
+            archive_size=each.archive.size,
+            needs=json.dumps(list(each.needs)),
+        )
+        for each in packages
+        if each.name not in known
+    )
+    session.flush()
+
+
+def packages_of(session: Session, release_id: int) -> dict[str, ForeignPackage]:
+    """Return the packages of a release that are known here, by full name."""
+    query = select(ForeignPackageRow).where(ForeignPackageRow.release_id == release_id)
+    return {row.name: _package(row) for row in session.exec(query.order_by(col(ForeignPackageRow.name)))}
+
+
+def package(session: Session, descriptor: Digest) -> ForeignPackage | None:
+    """Return a foreign package by the digest of its descriptor."""
+    query = select(ForeignPackageRow).where(ForeignPackageRow.descriptor == descriptor)
+    row = session.exec(query.order_by(col(ForeignPackageRow.release_id).desc()).limit(1)).first()
+    return _package(row) if row else None
+
+
+def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ForeignPackage]:
+    """Return these foreign packages by the digest of their descriptor."""
+    query = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(sorted(descriptors)))
+    return {Digest(row.descriptor): _package(row) for row in session.exec(query)}
+
+
+def mark(session: Session) -> tuple[int, int]:
+    """Return what changes when anything is recorded about other distributions."""
+    newest = session.exec(select(func.max(col(ForeignReleaseRow.id)))).one() or 0
+    return newest, session.exec(select(func.count()).select_from(ForeignPackageRow)).one()
+
+
+def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ForeignRelease]) -> None:
+    """Record which releases the foreign packages of a candidate are of."""
+    session.add_all(
+        CandidatePinRow(candidate_id=candidate_id, distribution=each.distribution, release_id=each.id)
+        for each in releases
+    )
+    session.flush()
+
+
+def pins_of(session: Session, candidate_id: int) -> Mapping[str, ForeignRelease]:
+    """Return the releases that a candidate was pinned to, by distribution."""
+    query = select(ForeignReleaseRow).join(
+        CandidatePinRow, col(CandidatePinRow.release_id) == col(ForeignReleaseRow.id)
+    )
+    found = session.exec(query.where(CandidatePinRow.candidate_id == candidate_id))
+    return {row.distribution: _release(row) for row in found}
+
+
+def want_archive(session: Session, package: ForeignPackage) -> None:
+    """Record that the archive of a package has to be fetched."""
+    if session.get(WantedArchiveRow, package.archive.digest) is not None:
+        return
+    query = (
+        select(ForeignReleaseRow.address)
+        .join(ForeignPackageRow, col(ForeignPackageRow.release_id) == col(ForeignReleaseRow.id))
+        .where(ForeignPackageRow.descriptor == package.digest)
+        .order_by(col(ForeignReleaseRow.id).desc())
+    )
+    address = session.exec(query.limit(1)).one()
+    row = WantedArchiveRow(
+        archive=package.archive.digest, size=package.archive.size, name=package.name, address=address
+    )
+    session.add(row)
+    session.flush()
+
+
+def wanted_archives(session: Session) -> list[tuple[str, str, BlobRef]]:
+    """Return the archives that have to be fetched: name of the package, address, blob."""
+    rows = session.exec(select(WantedArchiveRow).order_by(col(WantedArchiveRow.name)))
+    return [(row.name, row.address, BlobRef(Digest(row.archive), row.size)) for row in rows]
+
+
+def have_archive(session: Session, archive: Digest) -> None:
+    """Record that an archive is in the store."""
+    session.exec(delete(WantedArchiveRow).where(col(WantedArchiveRow.archive) == archive))
+
+
+def _release(row: ForeignReleaseRow) -> ForeignRelease:
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    return ForeignRelease(
+        id=row.id,
+        digest=Digest(row.digest),
+        distribution=row.distribution,
+        channel=row.channel,
+        number=row.number,
+        root=Digest(row.root),
+        address=row.address,
+    )
+
+
+def _package(row: ForeignPackageRow) -> ForeignPackage:
+    return ForeignPackage(
+        name=row.name,
+        digest=Digest(row.descriptor),
+        descriptor=BlobRef(Digest(row.descriptor), row.descriptor_size),
+        version=row.version,
+        revision=row.revision,
+        tree=Digest(row.tree),
+        manifest=BlobRef(Digest(row.tree), row.manifest_size),
+        facts=BlobRef(Digest(row.facts), row.facts_size),
+        archive=BlobRef(Digest(row.archive), row.archive_size),
+        needs=tuple(json.loads(row.needs)),
+    )
