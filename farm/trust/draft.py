@@ -15,11 +15,14 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from farm.errors import FarmError
 from farm.names import Digest
+from farm.trust.builders import read_builders
 from farm.trust.delegation import check_root, check_targets
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.signers import SigningError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from securesystemslib.signer import Key, Signer
 
 DraftRole: TypeAlias = Literal["root", "targets"]
@@ -112,6 +115,8 @@ class Draft:
         expected = before.version + 1 if before else 1
         if self.version != expected:
             raise DraftError(f"the draft is version {self.version} of {self.role}; it must be {expected}")
+        if before:
+            _check_same_keys(keys_of(before), keys_of(self.metadata.signed))
         if self.role == "root":
             check_root(self.metadata.signed)
             if self.previous:
@@ -125,6 +130,8 @@ class Draft:
         target = self.metadata.signed.targets.get(BUILDERS_TARGET)
         if target is None or target.hashes.get("sha256") != Digest.of(self.builders.encode()).hex:
             raise DraftError("the list of builders in the draft is not the one that its metadata names")
+        if self.builders_before:
+            _check_same_keys(read_builders(self.builders_before.encode()), read_builders(self.builders.encode()))
 
     def signed_by(self, signer: Signer) -> Draft:
         """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
@@ -196,6 +203,23 @@ class Draft:
     def _quorum(self, name: str, delegator: Root, role: str) -> Quorum:
         result = delegator.get_verification_result(role, self.metadata.signed_bytes, self.metadata.signatures)
         return Quorum(name, result.threshold, tuple(result.signed.values()), tuple(result.unsigned.values()))
+
+
+def keys_of(document: Root | Targets) -> Mapping[str, Key]:
+    """Return the keys that a document brings for those it delegates to, by key id."""
+    if isinstance(document, Root):
+        return document.keys
+    return document.delegations.keys if document.delegations else {}
+
+
+def _check_same_keys(before: Mapping[str, Key], now: Mapping[str, Key]) -> None:
+    # People see ids: another key under an id that they know would be a change that nobody is shown.
+    for keyid in before.keys() & now.keys():
+        if before[keyid] != now[keyid]:
+            raise DraftError(
+                f"the draft has another key under the id {keyid} than the version before",
+                remedy="Do not sign. Ask whoever gave you the draft to make it anew with `farm keys draft`.",
+            )
 
 
 def _optional(form: Any) -> Metadata[Any] | None:

@@ -41,6 +41,8 @@ def publish_draft(repository: Repository, draft: Draft, signers: Signers, now: d
     """Put a draft in force. Raises `DraftError`, `UnfinishedDraftError`, `DelegationError`, `MissingSignerError`."""
     draft.check()
     draft.require_complete()
+    if draft.metadata.signed.is_expired(now):
+        raise DraftError(f"the draft was valid until {draft.metadata.signed.expires.isoformat()}: it came too late")
     with repository.lock():
         if draft.role == "root":
             return _publish_root(repository, draft, signers, now)

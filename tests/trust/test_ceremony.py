@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, TargetFile
 
 from farm.names import Digest
 from farm.trust.ceremony import CeremonyError, KeysAwayError, allow_more_builders, found_channels, found_drafts
 from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.delegation import DelegationError, delegated_roles
-from farm.trust.draft import Draft
+from farm.trust.draft import Draft, DraftError
 from farm.trust.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
 from farm.trust.keys import create_key, load_key, load_public_key
 from farm.trust.promotion import publish_draft
@@ -231,6 +232,42 @@ def test_a_builders_list_that_the_metadata_does_not_name_is_noticed(published: P
     text = (tmp_path / "targets.draft").read_text()
     (tmp_path / "targets.draft").write_text(text.replace('"builders": "{', '"builders": " {'))
     assert "not the one that its metadata names" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+
+
+@pytest.mark.parametrize("role", ["root", "targets"])
+def test_another_key_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path, role: str) -> None:
+    """Nobody would see that change: people compare ids."""
+    desk = Desk(tmp_path)
+    desk.run(f"draft {role} --repository public")
+    draft = Draft.from_json((tmp_path / f"{role}.draft").read_bytes())
+    keys = draft.metadata.signed.keys if role == "root" else draft.metadata.signed.delegations.keys
+    keyid = load_public_key(published.keys / "online" / ("timestamp.pub" if role == "root" else "edge.pub")).keyid
+    keys[keyid].keyval["public"] = CryptoSigner.generate_ed25519().public_key.keyval["public"]
+    (tmp_path / f"{role}.draft").write_bytes(draft.to_json())
+    said = desk.refused(f"sign {role}.draft --key keys/offline/{role} --yes")
+    assert f"another key under the id {keyid}" in said
+
+
+def test_another_builder_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.run("new worker")
+    desk.run("draft targets --repository public --allow-builder worker.pub")
+    draft = Draft.from_json((tmp_path / "targets.draft").read_bytes())
+    keyval = published.builder.public_key.keyval["public"]
+    builders = draft.builders.replace(keyval, CryptoSigner.generate_ed25519().public_key.keyval["public"])
+    draft.metadata.signed.targets["builders.json"] = TargetFile.from_data(
+        "builders.json", builders.encode(), ["sha256"]
+    )
+    (tmp_path / "targets.draft").write_bytes(replace(draft, builders=builders).to_json())
+    assert "another key under the id" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+
+
+def test_a_draft_that_lay_about_for_too_long_is_refused(published: Published) -> None:
+    draft = draft_root(published.repository, RoleEdit(), now(), days=1).signed_by(
+        load_key(published.keys / "offline" / "root")
+    )
+    with pytest.raises(DraftError, match="it came too late"):
+        publish_draft(published.repository, draft, read_signers(published.founded.online), now() + timedelta(days=2))
 
 
 def test_founding_needs_a_channel(tmp_path: Path) -> None:
