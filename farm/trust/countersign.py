@@ -6,9 +6,12 @@ taken out, all that is left is asked whether it needs them.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
+from farm.blobs import archive_chunks
 from farm.errors import FarmError
+from farm.fileset import ArchiveLimits
 from farm.package import Descriptor
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef
     from farm.trust.builders import AllowedBuilders
     from farm.trust.release_index import Release, ReleaseEntry
+
+_LARGEST_ARCHIVE = 2 * ArchiveLimits().total_bytes
+"""Bytes of an archive as it is unpacked: all its files, and as much again for its headers."""
 
 
 class RefusedReleaseError(FarmError):
@@ -97,7 +103,25 @@ class _Check:
                 raise RefusedReleaseError(
                     f"the blob {blob.digest} of {descriptor.name} has another size than {blob.size}"
                 )
+        self._archive(entry, descriptor)
         self._provenances(entry, descriptor)
+
+    def _archive(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
+        """See that the archive is the package: a worker can report any."""
+        hashed, size = hashlib.sha256(), 0
+        with self._blobs.open(entry.archive.digest) as archive:
+            for piece in archive_chunks(archive):
+                hashed.update(piece)
+                size += len(piece)
+                if size > _LARGEST_ARCHIVE:
+                    raise RefusedReleaseError(
+                        f"the archive of {descriptor.name} has more than {_LARGEST_ARCHIVE} bytes"
+                    )
+        if hashed.hexdigest() != descriptor.diff_id.hex:
+            raise RefusedReleaseError(
+                f"the archive of {descriptor.name} holds something else than its descriptor says",
+                remedy="Do not trust the worker that built it; build the package again.",
+            )
 
     def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
         found: list[str] = []

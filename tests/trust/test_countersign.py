@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.blobs import MissingBlobError
+from farm.blobs import MissingBlobError, UndecodableArchiveError
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.release.publication import make_release
@@ -123,6 +123,14 @@ def test_an_sbom_that_is_not_there_is_refused(signer: Signer) -> None:
 def test_facts_of_another_package_are_refused(signer: Signer) -> None:
     with pytest.raises(RefusedReleaseError, match="manifest or facts"):
         signer.check(signer.release(signer.entry("say", manifest=signer.entry("greet").manifest)))
+
+
+def test_an_archive_of_something_else_is_refused(signer: Signer) -> None:
+    with pytest.raises(RefusedReleaseError, match=r"the archive of dist.example.org/say holds something else"):
+        signer.check(signer.release(signer.entry("say", archive=signer.entry("greet").archive)))
+    rubbish = signer.packages.keep(b"rubbish")
+    with pytest.raises(UndecodableArchiveError):
+        signer.check(signer.release(signer.entry("say", archive=rubbish)))
 
 
 def test_a_provenance_of_another_package_is_refused(signer: Signer) -> None:
