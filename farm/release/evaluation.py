@@ -14,6 +14,7 @@ from farm.release.verdicts import JobVerdicts, TestOf, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
 
     from farm.compat import Atom, Member, Problem, TrialSet
     from farm.control.desk import Desk
@@ -63,7 +64,10 @@ class _Tally:
 
 
 class Evaluation:
-    """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base."""
+    """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base.
+
+    Test failures from before `failures_since` do not count.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Evaluation:
         shelf: MemberShelf,
         changes: Mapping[str, Member | None],
         scope: Scope,
+        failures_since: datetime | None = None,
     ) -> None:
         self._desk = desk
         self._candidate = candidate
@@ -81,6 +86,7 @@ class Evaluation:
         self._shelf = shelf
         self._changes = changes
         self._scope = scope
+        self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
             run.set_digest: Answer(run.state == candidates.GREEN, run.detail)
@@ -116,7 +122,7 @@ class Evaluation:
         problems = self._trial.problems_of(changes)
         if problems:
             return self._record(digest, size, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
-        verdicts = JobVerdicts(self._desk.session, self._candidate.id, self._desk.now)
+        verdicts = JobVerdicts(self._desk.session, self._candidate.id, now=self._desk.now, since=self._failures_since)
         tally = self._test(changes, verdicts)
         # The whole set is tested to its end: what it tells of each test is asked for again by the search.
         decided = not tally.waiting or (tally.regressions and len(changes) < len(self._changes))

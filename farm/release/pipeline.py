@@ -198,9 +198,15 @@ class Pipeline:
             reason = "a gate has come to hold something back that it let pass: it is collected again"
             candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
             return Step(candidate.channel, "open", f"candidate {candidate.id} is superseded: {reason}")
-        scope = "" if rollback else self._scope()
+        order = orders.order_of(desk.session, candidate.id)
         evaluation = Evaluation(
-            desk, candidate, trial=docket.trial, shelf=self._shelf, changes=docket.members, scope=scope
+            desk,
+            candidate,
+            trial=docket.trial,
+            shelf=self._shelf,
+            changes=docket.members,
+            scope="" if rollback else self._scope(),
+            failures_since=order.at if order and order.kind == "retry" else None,
         )
         try:
             if not held and (whole := evaluation.whole()).green:

@@ -61,13 +61,15 @@ class TestOf:
 class JobVerdicts:
     """Asks and answers through test jobs, inside one writing transaction, for one candidate.
 
-    `asked` counts the jobs that this candidate had not asked for before.
+    `asked` counts the jobs that this candidate had not asked for before. Failures from before `since` do not count:
+    a curator has asked for them to be tried anew.
     """
 
-    def __init__(self, session: Session, candidate_id: int, now: datetime) -> None:
+    def __init__(self, session: Session, candidate_id: int, *, now: datetime, since: datetime | None = None) -> None:
         self._session = session
         self._candidate_id = candidate_id
         self._now = now
+        self._since = since
         self.asked = 0
 
     def of(self, order: TestOrder, test: TestOf) -> Verdict:
@@ -82,8 +84,9 @@ class JobVerdicts:
             return Verdict("green", passed[-1].id, failed[0].error, flaky=True)
         if passed:
             return Verdict("green", passed[-1].id)
-        if failed and len(failed) >= self._failures_wanted(test):
-            return Verdict("red", failed[-1].id, failed[-1].error)
+        counted = [job for job in failed if not self._since or (job.finished_at and job.finished_at >= self._since)]
+        if counted and len(counted) >= self._failures_wanted(test):
+            return Verdict("red", counted[-1].id, counted[-1].error)
         active = jobs.with_subject(self._session, digest, [*PENDING, JobState.LEASED, JobState.RUNNING])
         if active:
             self._note(active[0].id)

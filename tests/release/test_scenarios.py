@@ -328,6 +328,22 @@ def test_a_curators_order_does_not_wait_for_tests_that_are_under_way(releasing: 
     assert (releasing.versions()["p01"], releasing.versions()["p02"]) == ("1.0", "2.0")
 
 
+def test_an_order_to_retry_runs_failed_tests_anew(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a", more=TEST.format("of a")))
+    releasing.settle(failing=("of a",))
+    assert set(releasing.excuses()) == {"a"}
+    releasing.farm.clock.passes(60)
+    order(releasing, "retry", {"packages": ["a"]})
+    before = len(releasing.test_runs)
+    releasing.settle(failing=("of a",))
+    assert len(releasing.test_runs) - before == 3
+    assert set(releasing.excuses()) == {"a"}
+    releasing.farm.clock.passes(60)
+    order(releasing, "retry", {"packages": ["a"]})
+    releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+
+
 def test_an_order_that_changes_nothing_is_done_and_says_so(releasing: ReleasingFarm) -> None:
     releasing.farm.submit(recipe("a"))
     releasing.settle()
