@@ -42,6 +42,7 @@ class RunningFarm:
     host: Path
     options: tuple[str, ...] = ()
     port: int = 0
+    recipes: Path = RECIPES
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> RunningFarm:
@@ -49,7 +50,7 @@ class RunningFarm:
         self.state.mkdir(parents=True, exist_ok=True)
         output = (self.state / "up.out").open("w")
         self.process = subprocess.Popen(
-            [str(FARM), "up", "--port", str(self.port), "--recipes", str(RECIPES), *self.options],
+            [str(FARM), "up", "--port", str(self.port), "--recipes", str(self.recipes), *self.options],
             env=self.environment(FARM_STATE=str(self.state)),
             stdout=output,
             stderr=subprocess.STDOUT,
