@@ -60,7 +60,7 @@ def package_sbom(
         for number, source in enumerate(plan.sources, 1)
     ]
     toolchain = _toolchain(plan, supplier)
-    dependencies = [_dependency(each, supplier) for each in plan.dependencies]
+    dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
     made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (toolchain, *dependencies)]
     holds = [
@@ -185,12 +185,15 @@ def _toolchain(plan: Plan, supplier: str) -> dict[str, Any]:
     )
 
 
-def _dependency(dependency: PlannedDependency, supplier: str) -> dict[str, Any]:
+def _dependency(dependency: PlannedDependency, within: str) -> dict[str, Any]:
+    # The package of another distribution may be called like one of this.
+    name = dependency.name
+    called = name.short if name.distribution == within else str(name)
     return element(
-        element_id("Dependency", dependency.name.short),
-        dependency.name.short,
+        element_id("Dependency", called),
+        called,
         externalRefs=[_tree(dependency.tree)],
-        supplier=supplier,
+        supplier=organization(name.distribution),
         versionInfo=str(dependency.version),
     )
 

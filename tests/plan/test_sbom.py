@@ -141,6 +141,17 @@ def test_names_that_spdx_has_no_letters_for_stay_apart() -> None:
     assert len({each["SPDXID"] for each in json.loads(content)["packages"]}) == 1 + 3 + 1 + 3
 
 
+def test_the_package_of_another_distribution_is_named_in_full_and_supplied_by_that_one() -> None:
+    own = dependency("zlib")
+    other = replace(own, name=PackageName("other.example.net", "zlib"), direct=True)
+    plan = planned(replace(RECIPE, build_needs=("zlib", str(other.name))), dependencies=[own, other])
+    content = sbom(plan)
+    assert faults(content) == []
+    found = by_name(content)
+    assert found["other.example.net/zlib"]["supplier"] == "Organization: other.example.net"
+    assert found["zlib"]["supplier"] == f"Organization: {DISTRIBUTION}"
+
+
 @pytest.mark.parametrize("epoch", [315_532_800, 253_402_300_799, 2**53 - 1])
 def test_any_time_that_a_recipe_can_ask_for_can_be_written(epoch: int) -> None:
     assert faults(sbom(planned(replace(RECIPE, source_epoch=epoch)))) == []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,6 +57,7 @@ class Published:
     folder: Path
     release: Release
     builder: CryptoSigner
+    fingerprint: Digest
 
     @property
     def public(self) -> BlobStore:
@@ -62,6 +66,14 @@ class Published:
     def catalogue(self) -> Catalogue:
         downloads = Downloads(DirectoryReader(self.folder / "public"), BlobStore(self.folder / "client"))
         return Catalogue(self.release, AllowedBuilders([self.builder.public_key], {}), downloads)
+
+    def farm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command as a subscriber does."""
+        environment = os.environ | {"FARM_STATE": str(self.folder / "state"), "FARM_HOST": str(self.folder / "host")}
+        command = [sys.executable, "-c", "from farm.cli.main import main; main()", *arguments]
+        return subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False, timeout=300
+        )
 
     def write(self) -> Path:
         written = self.folder / "written"
@@ -79,7 +91,8 @@ def published(database: Database, tmp_path: Path) -> Published:
     )
     while lease := claim(small.office, small.workers["one"]):
         _finish(small, lease, builder)
-    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    keys = [builder.public_key]
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], keys, datetime.now(UTC))
     with small.office.writing() as desk:
         releases.ensure_channel(desk.session, "edge", "{}")
     signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
@@ -90,7 +103,7 @@ def published(database: Database, tmp_path: Path) -> Published:
         newest = releases.newest_release(desk.session, "edge")
     assert newest is not None
     release = Release.from_json(BlobStore(tmp_path / "public" / "blobs").read(newest.digest))
-    return Published(small, tmp_path, release, builder)
+    return Published(small, tmp_path, release, builder, founded.fingerprint)
 
 
 def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
@@ -186,3 +199,17 @@ def test_nothing_is_written_where_something_lies(published: Published) -> None:
     (published.folder / "written" / "mine").write_text("mine")
     with pytest.raises(OccupiedDirectoryError):
         published.write()
+
+
+def test_the_command_prints_documents_and_writes_sources(published: Published) -> None:
+    address = str(published.folder / "public")
+    assert published.farm("subscribe", address, "edge", "--fingerprint", published.fingerprint).returncode == 0
+    printed = published.farm("sbom", "a")
+    assert printed.stdout == sbom_of_package(published.catalogue(), "a").decode() + "\n", printed.stderr
+    assert published.farm("sbom").stdout == sbom_of_release(published.catalogue()).decode() + "\n"
+    written = published.farm("source", "a")
+    assert written.stdout == "a: 4 files and plan.json\n", written.stderr
+    assert (published.folder / "a" / "sources" / "a-1.0.tar.gz").read_bytes() == ARCHIVE
+    again = published.farm("source", "a")
+    assert again.returncode == 1
+    assert "a is not an empty directory" in again.stderr
