@@ -146,7 +146,9 @@ def note(request: Request, office: Office, *, actor: str, subject: str, trace: s
 def _token(request: Request, office: Office) -> Token:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
-        raise UnauthenticatedError("this needs a token", remedy="Set FARM_TOKEN, or send it as Authorization: Bearer TOKEN.")
+        raise UnauthenticatedError(
+            "this needs a token", remedy="Set FARM_TOKEN, or send it as Authorization: Bearer TOKEN."
+        )
     with office.reading() as desk:
         token = access.find_token(desk, text.strip())
     if token is None:
