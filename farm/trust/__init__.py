@@ -1,1 +1,1 @@
-"""Keys, signed statements, the release index and TUF metadata. Talks to no network and no database."""
+"""Keys, signed statements, the release index and TUF metadata. Talks to no database, and to no network but what holds a key."""
