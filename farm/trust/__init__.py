@@ -1,1 +1,1 @@
-"""Keys, signed statements, the release index and TUF metadata. Talks to no database, and to no network but what holds a key."""
+"""Keys, signed statements, the release index, TUF metadata. Talks to no database, and to no network but for keys."""
