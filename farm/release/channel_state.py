@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import Atom, TrialSet, find_atoms
 from farm.database import releases
+from farm.trust.imports import imported_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.recipe.channel import Transition
     from farm.release.members import MemberShelf
+    from farm.release.publication import PublicStore
 
 
 class ChannelState:
     """The base of a channel's candidates as a set on which changes are tried. For one thread."""
 
-    def __init__(self, channel: str, transitions: Sequence[Transition], shelf: MemberShelf) -> None:
+    def __init__(
+        self, channel: str, transitions: Sequence[Transition], shelf: MemberShelf, public: PublicStore
+    ) -> None:
+        self._public = public
         self._channel = channel
         self._transitions = transitions
         self._shelf = shelf
@@ -33,17 +38,31 @@ class ChannelState:
         """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
         if self._number is None:
             members = releases.release_members(desk.session, self._channel, number) if number else []
-            self._trial = TrialSet(self._shelf.member(package) for package in members)
+            imported = (self.member(desk, digest) for digest in self._imported(desk, number).values())
+            self._trial = TrialSet(
+                [*(self._shelf.member(each) for each in members), *(each for each in imported if each is not None)]
+            )
         elif self._number != number:
             moved = releases.release_difference(desk.session, self._channel, self._number, number)
-            self._trial.place({name: self.member(desk, after) for name, (_, after) in moved.items()})
+            before, after = self._imported(desk, self._number), self._imported(desk, number)
+            placed = {name: self.member(desk, digest) for name, (_, digest) in moved.items()}
+            placed |= {
+                name: self.member(desk, after.get(name))
+                for name in before.keys() | after.keys()
+                if before.get(name) != after.get(name)
+            }
+            self._trial.place(placed)
             self._trial.accept()
         self._number = number
         return self._trial
 
     def member(self, desk: Desk, digest: Digest | None) -> Member | None:
-        """Return the member of a descriptor, None for none."""
-        return None if digest is None else self._shelf.member(self._shelf.record(desk, digest))
+        """Return the member of a descriptor, own or foreign, None for none."""
+        return None if digest is None else self._shelf.member(self._shelf.archived(desk, digest))
+
+    def _imported(self, desk: Desk, number: int) -> dict[str, Digest]:
+        record = releases.release(desk.session, self._channel, number) if number else None
+        return imported_descriptors(self._public.release(record.digest).imports) if record else {}
 
     def atoms(
         self, desk: Desk, candidate: int, trial: TrialSet, changes: Mapping[str, Member | None]
@@ -63,6 +82,10 @@ class ChannelState:
         for name, member in changes.items():
             present = member or trial.base.get(name)
             if present is None:
+                continue
+            if present.foreign:
+                # A release takes all foreign packages of a distribution from one release of it: so they move as one.
+                builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
                 continue
             package: Package = self._shelf.record(desk, present.descriptor.digest)
             recipe = self._shelf.recipe(desk, package)

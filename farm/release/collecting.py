@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import differences, jobs, orders, releases
+from farm.database import differences, foreign, jobs, orders, releases
 from farm.release.status import has_unfinished_builds
 
 if TYPE_CHECKING:
@@ -13,20 +13,26 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.differences import Differences
+    from farm.database.foreign import ForeignRelease
     from farm.database.orders import Order
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
+    from farm.release.importing import Importer, Imports
 
 BUILDS = "builds"
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Changes to the newest release of a channel; `order` is the curator's order that they come from, if any."""
+    """Changes to the newest release of a channel; `order` is the curator's order that they come from, if any.
+
+    `pins` are the releases of other distributions that foreign packages are of, once these changes are made.
+    """
 
     changes: Differences
     source: str
     order: Order | None = None
+    pins: tuple[ForeignRelease, ...] = ()
 
     @property
     def is_rollback(self) -> bool:
@@ -45,8 +51,9 @@ class NothingToDo:
 class Collector:
     """Proposes changes to one channel. What the database said is good until something was built or released since."""
 
-    def __init__(self, policy: ChannelPolicy) -> None:
+    def __init__(self, policy: ChannelPolicy, importer: Importer) -> None:
         self._policy = policy
+        self._importer = importer
         self._known: _Known | None = None
 
     def propose(self, desk: Desk, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
@@ -54,7 +61,7 @@ class Collector:
         policy = self._policy
         order = orders.open_order(desk.session, policy.name)
         if order is not None and order.kind != "retry":
-            return _ordered(desk, policy, newest, order)
+            return self._ordered(desk, newest, order)
         if order is None and newest and policy.cadence and newest.published_at:
             due = newest.published_at + policy.cadence
             if due > desk.now:
@@ -66,12 +73,17 @@ class Collector:
         if has_unfinished_builds(desk.session):
             return NothingToDo("building", "builds are not finished")
         # With no build under way, what is built depends on the jobs that there are, and every job has a number.
-        mark = (jobs.newest_job(desk.session), newest.number if newest else 0)
-        changes = self._differences(mark, lambda: differences.from_builds(desk.session, self._policy.name))
+        mark = (jobs.newest_job(desk.session), newest.number if newest else 0, foreign.mark(desk.session))
+
+        def ask() -> tuple[Differences, Imports]:
+            own = differences.from_builds(desk.session, self._policy.name)
+            return own, self._importer.built(desk, newest, own)
+
+        changes, pins = self._differences(mark, ask)
         if not changes and order is None:
             held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
             return NothingToDo("idle", held)
-        return Proposal(changes, BUILDS, order)
+        return Proposal(changes, BUILDS, order, pins)
 
     def _from_channel(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
         here, there = self._policy.name, self._policy.from_channel
@@ -79,16 +91,35 @@ class Collector:
         if source is None or source.published_at is None:
             return NothingToDo("waiting", f"{there} has no release that is signed yet")
         mark = (source.number, newest.number if newest else 0)
-        changes = self._differences(mark, lambda: differences.from_channel(desk.session, here, there))
+
+        def ask() -> tuple[Differences, Imports]:
+            own = differences.from_channel(desk.session, here, there)
+            return own, self._importer.taken(desk, newest, there, source.number)
+
+        changes, pins = self._differences(mark, ask)
         if not changes and order is None:
             return NothingToDo("idle", f"{here} holds what release {source.number} of {there} does")
-        return Proposal(changes, f"{there} release {source.number}", order)
+        return Proposal(changes, f"{there} release {source.number}", order, pins)
 
-    def _differences(self, mark: object, ask: Callable[[], Differences]) -> Differences:
+    def _ordered(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Proposal:
+        number, name = int(order.detail["number"]), self._policy.name
+        if order.kind == "rollback":
+            here = newest.number if newest else 0
+            own = releases.release_difference(desk.session, name, here, number)
+            told, imports = f"rollback to release {number}", self._importer.taken(desk, newest, name, number)
+        else:
+            own = _promoted(desk, name, newest, order)
+            told = f"{order.detail['from']} release {number}"
+            imports = self._importer.promoted(desk, newest, order, own)
+        return Proposal(own | imports.changes, told, order, imports.pins)
+
+    def _differences(
+        self, mark: object, ask: Callable[[], tuple[Differences, Imports]]
+    ) -> tuple[Differences, tuple[ForeignRelease, ...]]:
         known = self._known
         if known is None or known.mark != mark:
-            known = self._known = _Known(mark, ask())
-        return known.changes
+            known = self._known = _Known(mark, *ask())
+        return known.own | known.imports.changes, known.imports.pins
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +127,13 @@ class _Known:
     """What the database said while things stood as `mark` says."""
 
     mark: object
-    changes: Differences
+    own: Differences
+    imports: Imports
 
 
-def _ordered(desk: Desk, policy: ChannelPolicy, newest: ReleaseRecord | None, order: Order) -> Proposal:
-    number = int(order.detail["number"])
-    if order.kind == "rollback":
-        here = newest.number if newest else 0
-        changes = releases.release_difference(desk.session, policy.name, here, number)
-        return Proposal(changes, f"rollback to release {number}", order)
-    source = str(order.detail["from"])
-    there = releases.release_set(desk.session, source, number)
-    here_set = releases.release_set(desk.session, policy.name, newest.number) if newest else {}
-    names = set(order.detail.get("packages") or there.keys() | here_set.keys())
-    wanted = {
-        name: (here_set.get(name), there.get(name)) for name in sorted(names) if here_set.get(name) != there.get(name)
-    }
-    return Proposal(wanted, f"{source} release {number}", order)
+def _promoted(desk: Desk, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:
+    """Return what a promotion that was ordered changes among a channel's own packages."""
+    there = releases.release_set(desk.session, str(order.detail["from"]), int(order.detail["number"]))
+    here = releases.release_set(desk.session, channel, newest.number) if newest else {}
+    names = set(order.detail.get("packages") or there.keys() | here.keys())
+    return {name: (here.get(name), there.get(name)) for name in sorted(names) if here.get(name) != there.get(name)}

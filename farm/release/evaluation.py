@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from farm.database import candidates
+from farm.compat import is_foreign
+from farm.database import candidates, foreign
+from farm.database.foreign import ForeignPackage
 from farm.names import canonical_json
 from farm.release.ordered_tests import Unrunnable, order_tests
 from farm.release.search import Answer
@@ -122,6 +124,9 @@ class Evaluation:
         problems = self._trial.problems_of(changes)
         if problems:
             return self._record(digest, size, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
+        if self._scope and (awaited := self._awaited()):
+            self._record(digest, size, purpose, 0, None)
+            raise NotKnownYetError(f"the archive of {', '.join(awaited)} is being fetched")
         verdicts = JobVerdicts(self._desk.session, self._candidate.id, now=self._desk.now, since=self._failures_since)
         tally = self._test(changes, verdicts)
         # The whole set is tested to its end: what it tells of each test is asked for again by the search.
@@ -154,7 +159,7 @@ class Evaluation:
         tally = _Tally()
         red: list[tuple[str, str, str, int | None]] = []
         for recipe, version in self._tested(changes):
-            for test, order in order_tests(recipe, self._trial, self._record_of):
+            for test, order in order_tests(recipe, self._trial, self._archived):
                 tally.count += 1
                 if isinstance(order, Unrunnable):
                     reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
@@ -192,7 +197,7 @@ class Evaluation:
             return None
         package = self._record_of(member.descriptor.digest)
         recipe = self._shelf.recipe(self._desk, package)
-        orders: dict[str, TestOrder | Unrunnable] = dict(order_tests(recipe, self._trial, self._record_of))
+        orders: dict[str, TestOrder | Unrunnable] = dict(order_tests(recipe, self._trial, self._archived))
         order = orders.get(test)
         if order is None or isinstance(order, Unrunnable):
             return order
@@ -210,13 +215,27 @@ class Evaluation:
             case "changed-and-dependents":
                 names = self._trial.dependents(changes)
         seen: set[str] = set()
-        for name in sorted(names):
+        for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
             package = self._record_of(self._trial.members[name].descriptor.digest)
             revision = self._shelf.revision(self._desk, package)
             if revision.name not in seen and revision.name in self._trial.members:
                 seen.add(revision.name)
                 main = self._record_of(self._trial.members[revision.name].descriptor.digest)
                 yield self._shelf.recipe(self._desk, main), f"{main.version}-{main.revision}"
+
+    def _awaited(self) -> list[str]:
+        """Return the foreign packages whose archive is not here, and see that it is fetched."""
+        there = {**self._trial.base, **self._trial.members}
+        awaited = []
+        for name in sorted(name for name in there if is_foreign(name)):
+            package = self._archived(there[name].descriptor.digest)
+            if isinstance(package, ForeignPackage) and not self._desk.blobs.has(package.archive.digest):
+                foreign.want_archive(self._desk.session, package)
+                awaited.append(f"{name} {package.version}-{package.revision}")
+        return awaited
+
+    def _archived(self, digest: Digest) -> Package | ForeignPackage:
+        return self._shelf.archived(self._desk, digest)
 
     def _record_of(self, digest: Digest) -> Package:
         return self._shelf.record(self._desk, digest)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from farm.database.candidates import SetRun
     from farm.database.excuses import KeptExcuse
+    from farm.database.foreign import ForeignPackage
     from farm.database.holds import Hold
     from farm.database.orders import Order
     from farm.database.records import Package
@@ -136,7 +137,7 @@ def run_to_dict(run: SetRun) -> dict[str, Any]:
     }
 
 
-def version_text(package: Package) -> str:
+def version_text(package: Package | ForeignPackage) -> str:
     """Return version and revision: `1.7.1-1`."""
     return f"{package.version}-{package.revision}"
 

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from farm.compat import Member
-from farm.database import packages, recipes
+from farm.database import foreign, packages, recipes
+from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
@@ -29,6 +30,7 @@ class MemberShelf:
         self._blobs = blobs
         self._members: _Newest[Member] = _Newest()
         self._records: _Newest[Package] = _Newest()
+        self._foreign: _Newest[ForeignPackage] = _Newest()
 
     def record(self, desk: Desk, digest: Digest) -> Package:
         """Return the record of a package, which must exist."""
@@ -40,7 +42,17 @@ class MemberShelf:
             self._records.put(digest, known)
         return known
 
-    def member(self, package: Package) -> Member:
+    def archived(self, desk: Desk, digest: Digest) -> Package | ForeignPackage:
+        """Return what is known of a package, own or foreign, which must exist."""
+        known = self._foreign.get(digest)
+        if known is None:
+            known = None if self._records.get(digest) else foreign.package(desk.session, digest)
+            if known is None:
+                return self.record(desk, digest)
+            self._foreign.put(digest, known)
+        return known
+
+    def member(self, package: Package | ForeignPackage) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""
         known = self._members.get(package.digest)
         if known is None:
@@ -48,9 +60,13 @@ class MemberShelf:
                 Descriptor.from_json(self._blobs.read(package.digest)),
                 PackageFacts.from_json(self._blobs.read(package.facts.digest)),
                 Manifest.from_json(self._blobs.read(package.manifest.digest)),
+                foreign=isinstance(package, ForeignPackage),
             )
             self._members.put(package.digest, known)
-            self._records.put(package.digest, package)
+            if isinstance(package, ForeignPackage):
+                self._foreign.put(package.digest, package)
+            else:
+                self._records.put(package.digest, package)
         return known
 
     def revision(self, desk: Desk, package: Package) -> RecipeRevision:

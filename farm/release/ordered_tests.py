@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from farm.compat import MemberSet
+    from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
     from farm.names import Digest
     from farm.recipe import Recipe
@@ -28,7 +29,7 @@ class Unrunnable:
 
 
 def order_tests(
-    recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package]
+    recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package | ForeignPackage]
 ) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
     """Yield the name of each test of a recipe with an order over the packages of the set.
 
@@ -48,6 +49,6 @@ def order_tests(
         yield test.name, TestOrder(test, subject, archives, recipe.limits)
 
 
-def archive_of(package: Package, store: str) -> DependencyArchive:
+def archive_of(package: Package | ForeignPackage, store: str) -> DependencyArchive:
     """Return a package as orders name it; `store` is the last part of its store path."""
     return DependencyArchive(package.tree, store, package.archive, package.manifest, package.digest)

@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import candidates, excuses, orders, releases
+from farm.compat import is_foreign
+from farm.database import candidates, excuses, foreign, orders, releases
 from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
 from farm.database.excuses import Excuse
 from farm.recipe.channel_gates import TestsGate
@@ -19,6 +20,7 @@ from farm.release.collecting import Collector, NothingToDo, Proposal
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
 from farm.release.gates.rolled_back import RolledBack
+from farm.release.importing import Importer
 from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
@@ -71,11 +73,11 @@ class Pipeline:
     ) -> None:
         self._office = office
         self._policy = policy
-        self._collector = Collector(policy)
         self._gates = (RolledBack(), *gates)
         self._shelf = MemberShelf(office.blobs)
-        self._state = ChannelState(policy.name, policy.transitions, self._shelf)
         self._public = PublicStore(repository, office.blobs)
+        self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public)
+        self._collector = Collector(policy, Importer(self._state, self._shelf, self._public))
         self._signer = signer
 
     def advance(self) -> Step:
@@ -125,6 +127,7 @@ class Pipeline:
         opened = candidates.add_candidate(
             desk.session, channel, proposal.changes, base_number=number, source=proposal.source, now=desk.now
         )
+        foreign.pin_candidate(desk.session, opened.id, proposal.pins)
         candidates.place_changes(desk.session, opened.id, held, state=WAITING)
         if proposal.order is not None:
             orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id)
@@ -135,7 +138,8 @@ class Pipeline:
         if proposal.is_rollback:
             return {}
         gates = self._gates_for(proposal.order)
-        arrivals = [self._shelf.record(desk, after) for _, after in proposal.changes.values() if after is not None]
+        own = {name: after for name, (_, after) in proposal.changes.items() if not is_foreign(name)}
+        arrivals = [self._shelf.record(desk, after) for after in own.values() if after is not None]
         return withheld(desk, self._policy.name, gates, arrivals)
 
     def _was_decided(
@@ -175,7 +179,11 @@ class Pipeline:
         changes = candidates.changes_of(desk.session, candidate.id)
         trial = self._state.trial(desk, base.number if base else 0)
         members = {each.name: self._state.member(desk, each.after) for each in changes}
-        packages = {each.name: self._shelf.record(desk, each.after) for each in changes if each.after is not None}
+        packages = {
+            each.name: self._shelf.record(desk, each.after)
+            for each in changes
+            if each.after is not None and not is_foreign(each.name)
+        }
         return _Docket(candidate, base, changes, members, packages, trial)
 
     def _atoms(self, desk: Desk, docket: _Docket) -> tuple[Atom, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.compat import needs_of
+from farm.compat import is_foreign, needs_of
 from farm.control.sboms import sbom_of
 from farm.database import attestations, releases
-from farm.names import Digest
+from farm.release.importing import make_imports
 from farm.release.publication import entry_of, make_release
 from farm.release.sources import sources_of
 
@@ -37,7 +37,10 @@ def record_release(
 
     Costs what changed. Raises `OpenSetError`, as the proof of such a set would have failed.
     """
+    previous = public.release(base.digest) if base else None
+    imports = make_imports(desk, candidate, trial, previous.imports if previous else ())
     needs = needs_of(trial, _to_be_written(trial, changes))
+    own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
     rebuilt = attestations.attestations_of(desk.session, [each.digest for each in records.values()])
     put = [
@@ -50,13 +53,14 @@ def record_release(
         for name, record in sorted(records.items())
     ]
     release, index = make_release(
-        public.release(base.digest) if base else None,
+        previous,
         put,
-        [name for name, member in changes.items() if member is None],
+        [name for name, member in own.items() if member is None],
         distribution=desk.world.distribution,
         channel=candidate.channel,
         now=desk.now,
         read=public.read,
+        imports=imports,
     )
     public.bring_sources(digest for record in records.values() for digest in sources_of(desk, record))
     public.bring(put, index, release)
@@ -66,10 +70,10 @@ def record_release(
         number=release.number,
         candidate_id=candidate.id,
         digest=release.digest,
-        set_digest=Digest(release.index.digest),
+        set_digest=release.package_set,
         previous=release.previous,
         packages=release.packages,
-        changes={name: member.descriptor.digest if member else None for name, member in changes.items()},
+        changes={name: member.descriptor.digest if member else None for name, member in own.items()},
         trace=candidate.trace,
         now=desk.now,
     )
@@ -77,11 +81,11 @@ def record_release(
 
 
 def _to_be_written(trial: TrialSet, changes: Mapping[str, Member | None]) -> set[str]:
-    """Return the members whose entry may be another one now: what changed, and who required what moved with it."""
+    """Return the own members whose entry may be another one now: what changed, and who required what moved with it."""
     names = {name for name, member in changes.items() if member is not None}
     for name, member in changes.items():
         old = trial.base.get(name)
         before, after = set(old.provides if old else ()), set(member.provides if member else ())
         for capability in before ^ after:
             names |= {user for user in trial.capabilities.requirers(capability) if user in trial.members}
-    return names
+    return {name for name in names if not is_foreign(name)}

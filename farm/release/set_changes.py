@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from farm.database import lookups, releases
+from farm.database import foreign, lookups, releases
 from farm.database.candidates import Change
 from farm.release.forms import version_text
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
     from farm.names import Digest
 
@@ -26,8 +27,8 @@ class SetChange:
     """
 
     name: str
-    before: Package | None
-    after: Package | None
+    before: Package | ForeignPackage | None
+    after: Package | ForeignPackage | None
     atom: str = ""
     state: str = ""
 
@@ -59,11 +60,13 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     """Return changes by name with their packages, `limit` of them at most."""
     found = sorted(changes, key=lambda each: each.name)
     some = found[:limit]
-    known = lookups.packages_by_digest(
-        session, {digest for each in some for digest in (each.before, each.after) if digest}
-    )
+    digests = {digest for each in some for digest in (each.before, each.after) if digest}
+    known: dict[Digest, Package | ForeignPackage] = {
+        **lookups.packages_by_digest(session, digests),
+        **foreign.packages_by_digest(session, digests),
+    }
 
-    def package(digest: Digest | None) -> Package | None:
+    def package(digest: Digest | None) -> Package | ForeignPackage | None:
         return known[digest] if digest else None
 
     shown = [SetChange(each.name, package(each.before), package(each.after), each.atom, each.state) for each in some]
@@ -76,5 +79,5 @@ def between(session: Session, channel: str, old: int, new: int, *, limit: int | 
     return with_packages(session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
 
 
-def _build(package: Package | None) -> dict[str, Any] | None:
+def _build(package: Package | ForeignPackage | None) -> dict[str, Any] | None:
     return {"version": version_text(package), "package": package.digest} if package else None

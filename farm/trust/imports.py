@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from farm.names import Digest, InvalidPackageNameError, PackageName
 from farm.plan import InvalidRecordError
 from farm.plan.record import Record
 from farm.trust.enrolment_record import checked_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CHANNEL = re.compile(r"[a-z](?:-?[a-z0-9])*")
 
@@ -130,3 +133,8 @@ def check_imports(imports: tuple[Import, ...], distribution: str) -> None:
 def imported_packages(imports: tuple[Import, ...]) -> dict[str, tuple[Import, ImportedPackage]]:
     """Return all imported packages by full name, each with the import that it stands in."""
     return {f"{each.distribution}/{package.name}": (each, package) for each in imports for package in each.packages}
+
+
+def imported_descriptors(imports: Iterable[Import]) -> dict[str, Digest]:
+    """Return which build each imported package is, by full name."""
+    return {name: package.descriptor for name, (_, package) in imported_packages(tuple(imports)).items()}

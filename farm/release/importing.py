@@ -1,0 +1,160 @@
+"""What a channel takes of other distributions: which packages, of which releases, and how a release says so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.compat import Offer, is_foreign, needs_of, select_foreign
+from farm.database import foreign, releases
+from farm.errors import FarmError
+from farm.trust.imports import Import, ImportedPackage, imported_descriptors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.compat import Member, TrialSet
+    from farm.control.desk import Desk
+    from farm.database.candidates import Candidate
+    from farm.database.differences import Differences
+    from farm.database.foreign import ForeignRelease
+    from farm.database.orders import Order
+    from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
+    from farm.release.channel_state import ChannelState
+    from farm.release.members import MemberShelf
+    from farm.release.publication import PublicStore
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What changes among the foreign packages, by full name, and the releases that those of now on are of."""
+
+    changes: Differences
+    pins: tuple[ForeignRelease, ...]
+
+
+NOTHING = Imports({}, ())
+
+
+class UnpinnedPackagesError(FarmError):
+    """Foreign packages of a set are not all of one release of their distribution: no release can say what they are."""
+
+    code = "unpinned-packages"
+
+    def __init__(self, distribution: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"no release of {distribution} that was seen holds {', '.join(names)} as they were tested",
+            remedy=f"Wait for the next release of {distribution}, or say in distributions.yaml where it is now.",
+        )
+
+
+class Importer:
+    """Proposes foreign packages for one channel, beside what it proposes of its own."""
+
+    def __init__(self, state: ChannelState, shelf: MemberShelf, public: PublicStore) -> None:
+        self._state = state
+        self._shelf = shelf
+        self._public = public
+
+    def built(self, desk: Desk, newest: ReleaseRecord | None, own: Differences) -> Imports:
+        """Return what the newest releases of other distributions have for the newest builds, and `own` changes."""
+        pins: list[ForeignRelease] = []
+        offers: dict[str, Offer] = {}
+        for each in desk.world.foreign.values():
+            release = foreign.newest_release(desk.session, each.name, each.channel, each.root)
+            if release is not None:
+                pins.append(release)
+                for package in foreign.packages_of(desk.session, release.id).values():
+                    offers[package.name] = Offer(self._shelf.member(package), package.needs)
+        before = self._held(newest)
+        if not offers and not before:
+            return NOTHING
+        trial = self._state.trial(desk, newest.number if newest else 0)
+        trial.place({name: self._state.member(desk, after) for name, (_, after) in own.items()})
+        capabilities = trial.capabilities
+        wanted = [
+            name for name in offers if not all(is_foreign(user) for user in capabilities.requirers(f"package:{name}"))
+        ]
+        members = select_foreign(
+            wanted, offers, lambda wish: not all(is_foreign(each) for each in capabilities.providers(wish))
+        )
+        return Imports(_between(before, {name: each.descriptor.digest for name, each in members.items()}), tuple(pins))
+
+    def taken(self, desk: Desk, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
+        """Return what a release of this or another channel has, for this one to have too."""
+        source = releases.release(desk.session, channel, number)
+        pins = [foreign.find_release(desk.session, each.release) for each in self._imports(source)]
+        changes = _between(self._held(newest), self._held(source))
+        return Imports(changes, tuple(pin for pin in pins if pin is not None))
+
+    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
+        """Return what comes along with a promotion: nothing, when packages are named that require nothing foreign."""
+        if order.detail.get("packages") and not any(
+            capability.startswith("package:") and is_foreign(capability)
+            for _, after in own.values()
+            if (member := self._state.member(desk, after))
+            for capability in member.requires
+        ):
+            return NOTHING
+        return self.taken(desk, newest, str(order.detail["from"]), int(order.detail["number"]))
+
+    def _held(self, record: ReleaseRecord | None) -> dict[str, Digest]:
+        return imported_descriptors(self._imports(record))
+
+    def _imports(self, record: ReleaseRecord | None) -> tuple[Import, ...]:
+        return self._public.release(record.digest).imports if record else ()
+
+
+def make_imports(desk: Desk, candidate: Candidate, trial: TrialSet, base: Sequence[Import]) -> tuple[Import, ...]:
+    """Return what a release of the set on `trial` takes of other distributions; `base` is what the one before took.
+
+    All packages of a distribution are of one of its releases: the one that the candidate was pinned to or, where that
+    was held back, the one of before. Raises `UnpinnedPackagesError`, `OpenSetError`.
+    """
+    members = {name: member for name, member in trial.members.items() if is_foreign(name)}
+    needs = needs_of(trial, members)
+    by_owner: defaultdict[str, list[Member]] = defaultdict(list)
+    for _, member in sorted(members.items()):
+        by_owner[member.descriptor.name.distribution].append(member)
+    pins = foreign.pins_of(desk.session, candidate.id)
+    before = {each.distribution: each for each in base}
+    return tuple(
+        _pinned(desk, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner)
+    )
+
+
+def _pinned(
+    desk: Desk,
+    members: Sequence[Member],
+    needs: Mapping[str, tuple[str, ...]],
+    pin: ForeignRelease | None,
+    before: Import | None,
+) -> Import:
+    owner = members[0].descriptor.name.distribution
+    wanted = {member.name: member.descriptor.digest for member in members}
+    packages = tuple(
+        ImportedPackage(member.descriptor.name.short, member.descriptor.digest, needs[member.name])
+        for member in members
+    )
+    if pin is not None:
+        there = {name: each.digest for name, each in foreign.packages_of(desk.session, pin.id).items()}
+        if wanted.items() <= there.items():
+            return Import(
+                distribution=owner,
+                channel=pin.channel,
+                number=pin.number,
+                release=pin.digest,
+                root=pin.root,
+                address=pin.address,
+                packages=packages,
+            )
+    if before is not None and wanted.items() <= imported_descriptors([before]).items():
+        return replace(before, packages=packages)
+    raise UnpinnedPackagesError(owner, sorted(wanted))
+
+
+def _between(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> Differences:
+    names = sorted(before.keys() | after.keys())
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
