@@ -69,7 +69,8 @@ def _copied(session: Session, condition: ColumnElement[bool]) -> list[Copied]:
         .where(condition)
         .distinct()
     )
-    return sorted(
-        (Copied(recipe, library, Digest(tree), cast("ConsumedKind", kind)) for recipe, library, tree, kind in session.exec(query)),
-        key=lambda each: (each.recipe, each.library, each.kind, each.tree),
-    )
+    found = [
+        Copied(recipe, library, Digest(tree), cast("ConsumedKind", kind))
+        for recipe, library, tree, kind in session.exec(query)
+    ]
+    return sorted(found, key=lambda each: (each.recipe, each.library, each.kind, each.tree))
