@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curating import clock, curator, in_brief, number_type, tell_order
+from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ def show(channel: str, number: int | None, as_json: bool) -> None:
 @click.argument("channel")
 @click.argument("packages", nargs=-1)
 @click.option("--why", default="", help="The reason, for those who wonder later.")
+@wait_option
 @json_option
-def retry(channel: str, packages: tuple[str, ...], why: str, as_json: bool) -> None:
+def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json: bool) -> int:
     """Have what is held back from CHANNEL, or PACKAGES of it, looked at again; failed tests run anew.
 
     \b
@@ -83,7 +84,7 @@ def retry(channel: str, packages: tuple[str, ...], why: str, as_json: bool) -> N
       farm candidate retry edge jq --why "the worker's disk was full"
     """
     with curator() as farm:
-        tell_order(farm.retry_held(channel, packages=packages, why=why), as_json)
+        return tell_order(farm, farm.retry_held(channel, packages=packages, why=why), wait=wait, as_json=as_json)
 
 
 def _newest(page: dict[str, Any], channel: str) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.inert import inert
 from farm.cli.settings import Settings
+from farm.cli.submit import candidate_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
 
 LARGEST_NUMBER = 2**31 - 1
+_POLL_SECONDS = 0.5
 
 
 def read_until(text: str, now: datetime) -> datetime:
@@ -81,10 +85,32 @@ def until_text(text: str | None) -> str:
     return f" until {clock(text)}" if text else ""
 
 
-def tell_order(order: dict[str, Any], as_json: bool) -> None:
-    """Say that an order was taken."""
-    if as_json:
+wait_option = click.option("--wait", is_flag=True, help="Stay until it is done; status 1 when it was refused.")
+
+
+def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_json: bool) -> int:
+    """Say that an order was taken, and with `wait` what came of it; return the exit status."""
+    if not as_json:
+        click.echo(f"order {order['id']} to {order['channel']}: {order['summary']}")
+    elif not wait:
         click.echo(json.dumps(order, indent=1))
-        return
-    click.echo(f"order {order['id']} to {order['channel']}: {order['summary']}")
-    click.echo(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
+    if not wait:
+        if not as_json:
+            click.echo(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
+        return 0
+    done = _until_done(farm, order)
+    click.echo(json.dumps(done, indent=1) if as_json else inert(done["outcome"]))
+    return int(done["outcome"].startswith("refused"))
+
+
+def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any]:
+    said = ""
+    while True:
+        found = next((each for each in farm.orders(order["channel"]) if each["id"] == order["id"]), order)
+        if found["done-at"]:
+            return found
+        now = candidate_line(farm.channel(order["channel"]))
+        if now and now != said:
+            click.echo(now, err=True)
+            said = now
+        time.sleep(_POLL_SECONDS)

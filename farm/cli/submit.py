@@ -85,7 +85,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         if reason := waits_for_thaw(status):
             click.echo(f"{reason}; it is released once that ends", err=True)
             return 1
-        now = _gates(status)
+        now = candidate_line(status)
         if now and now != said:
             print(now, file=sys.stderr, flush=True)  # noqa: T201
             said, since = now, time.monotonic()
@@ -115,7 +115,8 @@ def _say_reasons(excuses: list[dict[str, Any]]) -> None:
         click.echo(f"  {inert(reason)}", err=True)
 
 
-def _gates(status: dict[str, Any]) -> str:
+def candidate_line(status: dict[str, Any]) -> str:
+    """Say in a line how the candidate at a channel's gates stands; empty when there is none."""
     candidate = status["candidate"]
     if not candidate or candidate["state"] != "open":
         return ""
