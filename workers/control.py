@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 from celery.beat import Scheduler, Service
 
 from farm.building.recipe_directory import read_recipe_directory
+from farm.client.download import Downloads
+from farm.client.readers import open_reader
 from farm.control import upkeep
+from farm.control.following import Following
 from farm.control.settings import FarmSettings, open_office, without_packages
 from farm.database import releases
 from farm.errors import FarmError
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Office
     from farm.database.records import Ring
     from farm.recipe import ChannelPolicy
+    from farm.trust.client_metadata import RepositoryReader
 
 _LOG = logging.getLogger("farm.control")
 _RING_EXPIRES = 3600
@@ -105,6 +109,37 @@ def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
     return (Duty("farm.control.advisories", 5.0, advance),)
 
 
+def foreign_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
+    """Return what follows other distributions, where the recipes name any."""
+    if not office.world.foreign:
+        return ()
+
+    def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
+        reader = open_reader(address)
+        return reader, Downloads(reader, office.blobs)
+
+    state = settings.foreign or settings.logs.parent / "foreign"
+    following = Following(office, state, open_repository)
+    return (
+        Duty("farm.control.follow", 60.0, _one_at_a_time(following.advance)),
+        Duty("farm.control.archives", 5.0, _one_at_a_time(following.fetch_archives)),
+    )
+
+
+def _one_at_a_time(run: Callable[[], object]) -> Callable[[], None]:
+    """Return what does nothing while it is under way already: what is slow, the next tick need not wait for."""
+    turn = threading.Lock()
+
+    def tick() -> None:
+        if turn.acquire(blocking=False):
+            try:
+                run()
+            finally:
+                turn.release()
+
+    return tick
+
+
 def _advance(pipeline: Pipeline) -> None:
     try:
         step = pipeline.advance()
@@ -161,7 +196,11 @@ def main(arguments: list[str] | None = None) -> int:
         files = read_recipe_directory(settings.recipes)
         office = open_office(settings, files)
         policies = tuple(load_tree(without_packages(files)).channels.values())
-        publishing = (*release_duties(office, settings, policies), *advisory_duties(office, settings))
+        publishing = (
+            *release_duties(office, settings, policies),
+            *advisory_duties(office, settings),
+            *foreign_duties(office, settings),
+        )
     except FarmError as error:
         sys.stderr.write(f"{error.place or 'control'}: {error.message}\n{error.remedy}\n")
         return error.exit_status

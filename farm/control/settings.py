@@ -37,7 +37,8 @@ class FarmSettings(BaseModel):
     """What web and control processes are told. Paths are absolute; `recipes` is the tree with steps and channels.
 
     `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy says what is rebuilt.
-    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket.
+    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
+    where the metadata of other distributions is kept; beside `logs`, when it is not said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +53,7 @@ class FarmSettings(BaseModel):
     channel: str = "edge"
     repository: Path | None = None
     signer: Path | None = None
+    foreign: Path | None = None
     lease_seconds: Seconds = 60
     grace_seconds: Seconds = 20
     most_lost: Annotated[int, Field(ge=1)] = 3

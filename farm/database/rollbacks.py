@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import and_, col, select
 
 from farm.database.curation_rows import OrderRow
+from farm.database.foreign_rows import CandidateForeignRow
 from farm.database.release_rows import MembershipRow, ReleaseRow
 from farm.names import Digest
 
@@ -57,6 +58,19 @@ def taken_out(session: Session, channel: str, packages: Iterable[Digest]) -> dic
             .order_by(col(ReleaseRow.number))
         )
         found |= {Digest(package): (number, order) for package, number, order in session.exec(query)}
+        # Of packages of other distributions the candidate itself says what it took out.
+        imported = (
+            select(CandidateForeignRow.before, ReleaseRow.number, OrderRow)
+            .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateForeignRow.candidate_id))
+            .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
+            .where(
+                ReleaseRow.channel == channel,
+                col(CandidateForeignRow.before).in_(wanted[start : start + 500]),
+                OrderRow.kind == "rollback",
+            )
+            .order_by(col(ReleaseRow.number))
+        )
+        found |= {Digest(package): (number, order) for package, number, order in session.exec(imported) if package}
     if not found:
         return {}
     first = min(order.id or 0 for _, order in found.values())

@@ -15,7 +15,7 @@ from farm.release.search import Answer
 from farm.release.verdicts import JobVerdicts, TestOf, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from farm.compat import Atom, Member, Problem, TrialSet
@@ -124,11 +124,12 @@ class Evaluation:
         problems = self._trial.problems_of(changes)
         if problems:
             return self._record(digest, size, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
-        if self._scope and (awaited := self._awaited()):
-            self._record(digest, size, purpose, 0, None)
-            raise NotKnownYetError(f"the archive of {', '.join(awaited)} is being fetched")
         verdicts = JobVerdicts(self._desk.session, self._candidate.id, now=self._desk.now, since=self._failures_since)
-        tally = self._test(changes, verdicts)
+        try:
+            tally = self._test(changes, verdicts)
+        except NotKnownYetError:
+            self._record(digest, size, purpose, verdicts.asked, None)
+            raise
         # The whole set is tested to its end: what it tells of each test is asked for again by the search.
         decided = not tally.waiting or (tally.regressions and len(changes) < len(self._changes))
         if not decided:
@@ -158,21 +159,20 @@ class Evaluation:
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
         red: list[tuple[str, str, str, int | None]] = []
-        for recipe, version in self._tested(changes):
-            for test, order in order_tests(recipe, self._trial, self._archived):
-                tally.count += 1
-                if isinstance(order, Unrunnable):
-                    reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
-                    red.append((recipe.name, test, reason, None))
-                    continue
-                verdict = verdicts.of(order, TestOf(recipe.name, test, version))
-                if verdict.state == "pending":
-                    tally.waiting += 1
-                    tally.trouble = verdict.trouble or tally.trouble
-                elif verdict.state == "red":
-                    red.append((recipe.name, test, verdict.message, verdict.job))
-                elif verdict.flaky:
-                    tally.flaky.append(_told(recipe.name, test, verdict.message, verdict.job))
+        for recipe, version, test, order in self._ordered(self._tested(changes)):
+            tally.count += 1
+            if isinstance(order, Unrunnable):
+                reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
+                red.append((recipe.name, test, reason, None))
+                continue
+            verdict = verdicts.of(order, TestOf(recipe.name, test, version))
+            if verdict.state == "pending":
+                tally.waiting += 1
+                tally.trouble = verdict.trouble or tally.trouble
+            elif verdict.state == "red":
+                red.append((recipe.name, test, verdict.message, verdict.job))
+            elif verdict.flaky:
+                tally.flaky.append(_told(recipe.name, test, verdict.message, verdict.job))
         if red:
             self._trial.place({})
             for package, test, message, job in red:
@@ -197,11 +197,12 @@ class Evaluation:
             return None
         package = self._record_of(member.descriptor.digest)
         recipe = self._shelf.recipe(self._desk, package)
-        orders: dict[str, TestOrder | Unrunnable] = dict(order_tests(recipe, self._trial, self._archived))
+        version = f"{package.version}-{package.revision}"
+        orders = {name: order for _, _, name, order in self._ordered([(recipe, version)])}
         order = orders.get(test)
         if order is None or isinstance(order, Unrunnable):
             return order
-        return verdicts.of(order, TestOf(recipe.name, test, f"{package.version}-{package.revision}"))
+        return verdicts.of(order, TestOf(recipe.name, test, version))
 
     def _tested(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[Recipe, str]]:
         """Yield the recipes whose tests the set has to pass, each with the version of its package."""
@@ -223,19 +224,30 @@ class Evaluation:
                 main = self._record_of(self._trial.members[revision.name].descriptor.digest)
                 yield self._shelf.recipe(self._desk, main), f"{main.version}-{main.revision}"
 
-    def _awaited(self) -> list[str]:
-        """Return the foreign packages whose archive is not here, and see that it is fetched."""
-        there = {**self._trial.base, **self._trial.members}
-        awaited = []
-        for name in sorted(name for name in there if is_foreign(name)):
-            package = self._archived(there[name].descriptor.digest)
-            if isinstance(package, ForeignPackage) and not self._desk.blobs.has(package.archive.digest):
-                foreign.want_archive(self._desk.session, package)
-                awaited.append(f"{name} {package.version}-{package.revision}")
-        return awaited
+    def _ordered(self, tested: Iterable[tuple[Recipe, str]]) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
+        """Return the orders of all tests of these recipes in the set as it is placed.
 
-    def _archived(self, digest: Digest) -> Package | ForeignPackage:
-        return self._shelf.archived(self._desk, digest)
+        Archives of foreign packages are fetched when a test wants them first: raises `NotKnownYetError` meanwhile.
+        """
+        awaited: dict[str, ForeignPackage] = {}
+
+        def archived(digest: Digest) -> Package | ForeignPackage:
+            package = self._shelf.archived(self._desk, digest)
+            if isinstance(package, ForeignPackage) and not self._desk.blobs.has(package.archive.digest):
+                awaited[package.name] = package
+            return package
+
+        orders = [
+            (recipe, version, test, order)
+            for recipe, version in tested
+            for test, order in order_tests(recipe, self._trial, archived)
+        ]
+        for package in awaited.values():
+            foreign.want_archive(self._desk.session, package)
+        if awaited:
+            told = ", ".join(f"{name} {each.version}-{each.revision}" for name, each in sorted(awaited.items()))
+            raise NotKnownYetError(f"the archive of {told} is being fetched")
+        return orders
 
     def _record_of(self, digest: Digest) -> Package:
         return self._shelf.record(self._desk, digest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from farm.compat import is_foreign
 from farm.database import candidates, excuses, foreign, orders, releases
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from farm.database.orders import Order
     from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
     from farm.recipe import ChannelPolicy
     from farm.release.publication import Signer
     from farm.release.standing import PackageGate
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
 _SKIPPED = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
+_OWN_DECISIONS = ("hold", "rolled-back")
 _SEARCH_GATES = ("proof", "tests", "build", "signer")
 
 
@@ -138,9 +140,21 @@ class Pipeline:
         if proposal.is_rollback:
             return {}
         gates = self._gates_for(proposal.order)
-        own = {name: after for name, (_, after) in proposal.changes.items() if not is_foreign(name)}
-        arrivals = [self._shelf.record(desk, after) for after in own.values() if after is not None]
-        return withheld(desk, self._policy.name, gates, arrivals)
+        return self._ask(desk, gates, {name: after for name, (_, after) in proposal.changes.items()})
+
+    def _ask(
+        self, desk: Desk, gates: Sequence[PackageGate], arrivals: Mapping[str, Digest | None]
+    ) -> dict[str, Withheld]:
+        """Ask gates about packages by name. Of foreign ones only what this channel itself has decided counts.
+
+        Who may build them, under which licence and so on, the policy of their own distribution has said.
+        """
+        own = [self._shelf.record(desk, each) for name, each in arrivals.items() if each and not is_foreign(name)]
+        imported = [self._shelf.archived(desk, each) for name, each in arrivals.items() if each and is_foreign(name)]
+        found = withheld(desk, self._policy.name, gates, own)
+        decided = [gate for gate in gates if gate.kind in _OWN_DECISIONS]
+        # These two look at no more than name and digest.
+        return found | withheld(desk, self._policy.name, decided, cast("list[Package]", imported))
 
     def _was_decided(
         self,
@@ -238,7 +252,7 @@ class Pipeline:
         """Ask the gates again; None when one of them holds back what it had let pass."""
         let_pass = {each.name for each in docket.changes if each.state != WAITING}
         gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
-        held = withheld(desk, self._policy.name, gates, list(docket.packages.values()))
+        held = self._ask(desk, gates, {each.name: each.after for each in docket.changes})
         if held.keys() & let_pass:
             return None
         waiting = {each.name for each in docket.changes if each.state == WAITING}

@@ -27,7 +27,9 @@ class Neighbours:
         self.first = SmallDistribution(folder / "first", domain=FIRST)
         self.second = SmallDistribution(folder / "second", domain=SECOND)
         self.address = ""
-        self.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n", "share/openssl/version": "3.0\n"})
+        self.first.package(
+            "openssl", {"bin/openssl": "#!/usr/bin/say\n", "share/openssl/version": "3.0\n"}, version="3.0"
+        )
         self.first.package("say", {"bin/say": "\x7fnot elf"})
         self.first.package("unused", {"share/unused/file": "x"})
         self.first.publish()

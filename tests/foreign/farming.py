@@ -1,0 +1,102 @@
+"""A farm with rows, blobs and a pipeline whose recipes require packages of another distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.blobs import BlobStore
+from farm.client.download import Downloads
+from farm.client.readers import open_reader
+from farm.control.following import Following
+from farm.database import releases
+from farm.names import Digest
+from farm.recipe.distributions import ForeignDistribution
+from farm.release.pipeline import Pipeline
+from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.repository import Repository
+from tests.control.small_farm import SmallFarm
+from tests.foreign.neighbours import FIRST
+from tests.release.conftest import EDGE, ReleasingFarm, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.plan import BlobRef
+    from farm.recipe import ChannelPolicy
+    from farm.release.standing import PackageGate
+    from farm.trust.client_metadata import RepositoryReader
+    from farm.trust.imports import Import
+    from farm.trust.release_index import Release
+    from tests.foreign.neighbours import Neighbours
+
+
+@dataclass
+class TakingFarm(ReleasingFarm):
+    """`following` looks at the neighbours' first distribution when it is told to."""
+
+    following: Following | None = None
+    folder: Path | None = None
+
+    @classmethod
+    def beside(cls, neighbours: Neighbours, database: Database, folder: Path) -> TakingFarm:
+        assert neighbours.first.founded is not None
+        farm = SmallFarm.open(database, folder)
+        root = Digest(neighbours.first.founded.fingerprint)
+        named = {FIRST: ForeignDistribution(FIRST, neighbours.address, "edge", root)}
+        farm.office = replace(farm.office, world=replace(farm.office.world, foreign=named))
+        founded = found_repository(folder / "public", folder / "keys", ["edge", "stable"], [], datetime.now(UTC))
+        signer = Signer(Repository(folder / "public"), online_signers(founded.online))
+        with farm.office.writing() as desk:
+            for channel in ("edge", "stable"):
+                releases.ensure_channel(desk.session, channel, "{}")
+
+        def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
+            reader = open_reader(address)
+            return reader, Downloads(reader, farm.office.blobs)
+
+        return cls(
+            farm,
+            Pipeline(farm.office, EDGE, folder / "public", signer),
+            signer,
+            following=Following(farm.office, folder / "foreign", open_repository),
+            folder=folder,
+        )
+
+    def channel(self, policy: ChannelPolicy, gates: Sequence[PackageGate] = ()) -> Pipeline:
+        assert self.folder is not None
+        return Pipeline(self.farm.office, policy, self.folder / "public", self.signer, gates=gates)
+
+    def follow(self) -> int:
+        assert self.following is not None
+        return self.following.advance()
+
+    def decide(self, **how: object) -> str:
+        """Build, follow, fetch and test until the pipeline has nothing more to do; return its last state."""
+        assert self.following is not None
+        state = ""
+        for _ in range(30):
+            self.farm.build_all_but_tests()
+            step = self.pipeline.advance()
+            self.following.fetch_archives()
+            tests = self.run_tests(**how)  # type: ignore[arg-type]
+            if step.state == state and not tests and state in ("idle", "refused"):
+                return state
+            state = step.state
+        raise AssertionError(f"the pipeline does not come to rest: {step}")
+
+    def head(self, channel: str = "edge") -> Release:
+        """The newest signed release."""
+        release = self.signer.repository.current(channel).release
+        assert release is not None
+        return release
+
+    def blob(self, blob: BlobRef) -> bytes:
+        return BlobStore(self.signer.repository.root / "blobs").read(blob.digest)
+
+    def taken(self, channel: str = "edge") -> Import:
+        (found,) = self.head(channel).imports
+        return found

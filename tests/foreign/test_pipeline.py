@@ -1,0 +1,336 @@
+"""What another distribution releases becomes a candidate here: proven and tested here, then pinned or held back."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.client.host import Host
+from farm.client.imports import ImportedReleases
+from farm.database import candidates, foreign, holds, orders
+from farm.recipe import ChannelPolicy, ProofGate
+from farm.recipe.errors import RecipeError
+from farm.release.gates.holds import Holds
+from farm.trust.index_tree import IndexTree
+from tests.client.distribution import SmallDistribution
+from tests.compat.values import elf
+from tests.control.small_farm import recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.foreign.farming import TakingFarm
+from tests.foreign.neighbours import FIRST
+from tests.release.conftest import EDGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from tests.foreign.neighbours import Neighbours
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+SSL, SAY = f"{FIRST}/openssl", f"{FIRST}/say"
+REQUIRES = f"requires: [{SSL}]\n"
+WITH_TEST = REQUIRES + "tests:\n  - name: of web\n    command: [/usr/bin/web]\n"
+STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
+
+
+@pytest.fixture
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
+    return TakingFarm.beside(neighbours, database, tmp_path / "farm")
+
+
+def submit_web(taking: TakingFarm, *, version: str = "1.0", more: str = REQUIRES) -> None:
+    taking.farm.shape("web", version, {}, requires=(SSL,) if SSL in more else ())
+    taking.farm.submit(recipe("web", version=version, more=more))
+
+
+def update(neighbours: Neighbours, version: str, *, interpreter: str = "say", **files: str) -> None:
+    """Let the first release another openssl."""
+    neighbours.first.package(
+        "openssl",
+        {"bin/openssl": f"#!/usr/bin/{interpreter}\n", "share/openssl/version": version, **files},
+        version=version,
+    )
+    neighbours.first.publish()
+
+
+def names(taking: TakingFarm, channel: str = "edge") -> list[str]:
+    return [each.name for each in taking.taken(channel).packages]
+
+
+def test_what_a_recipe_requires_of_another_distribution_is_pinned(
+    taking: TakingFarm, neighbours: Neighbours, tmp_path: Path
+) -> None:
+    submit_web(taking)
+    assert taking.follow() == 1
+    assert taking.follow() == 0  # nothing new
+    assert taking.decide() == "idle"
+    pin = taking.taken()
+    released = neighbours.first.released
+    assert released is not None
+    assert (pin.distribution, pin.number, pin.release) == (FIRST, 1, released.digest)
+    assert [(each.name, each.needs) for each in pin.packages] == [("openssl", (SAY,)), ("say", ())]
+    assert pin.address == neighbours.address
+    blobs = taking.farm.office.blobs
+    entry = IndexTree(taking.blob, taking.head().index).entry("web")
+    assert entry is not None
+    assert entry.needs == (SSL,)
+    # A client opens what was pinned, and finds the very builds that were tested.
+    host = Host(tmp_path / "state", tmp_path / "shared")
+    home = ImportedReleases(host.state, host.blobs, host.subscriptions).open(pin)
+    assert [home.entry(each.name).descriptor.digest for each in pin.packages] == [
+        each.descriptor for each in pin.packages
+    ]
+    assert not blobs.has(neighbours.first.entries["openssl"][0].archive.digest)  # no test wanted it
+
+
+def test_before_it_was_followed_the_package_is_held_back_for_what_it_lacks(taking: TakingFarm) -> None:
+    submit_web(taking)
+    assert taking.decide() == "refused"
+    assert f"requires the package {SSL}" in taking.excuses()["web"].reason
+    taking.follow()
+    assert taking.decide() == "idle"
+    assert taking.excuses() == {}
+    assert names(taking) == ["openssl", "say"]
+
+
+def test_what_an_own_package_provides_is_not_taken(taking: TakingFarm) -> None:
+    submit_web(taking)
+    taking.farm.shape("talk", "1.0", {"bin/say": elf()})
+    taking.farm.submit(recipe("talk"))
+    taking.follow()
+    assert taking.decide() == "idle"
+    with taking.farm.office.reading() as desk:
+        found = foreign.newest_release(desk.session, FIRST, "edge", taking.taken().root)
+        assert found is not None
+        assert set(foreign.packages_of(desk.session, found.id)) == {SSL, SAY}
+    assert [(each.name, each.needs) for each in taking.taken().packages] == [("openssl", ("talk",))]
+
+
+def test_a_test_gets_the_archives_of_foreign_packages(taking: TakingFarm, neighbours: Neighbours) -> None:
+    submit_web(taking, more=WITH_TEST)
+    taking.follow()
+    taking.farm.build_all_but_tests()
+    step = taking.pipeline.advance()
+    assert f"the archive of {SSL} 3.0-1, {SAY} 1.0-1 is being fetched" in step.message
+    assert taking.run_tests() == 0
+    assert taking.following is not None
+    assert taking.following.fetch_archives() == 2
+    there: list[dict[str, str]] = []
+    taking.decide(judge=lambda _name, with_it: there.append(with_it) or True)
+    assert there == [{"openssl": "3.0", "say": "1.0", "web": "1.0"}]
+    assert taking.farm.office.blobs.has(neighbours.first.entries["openssl"][0].archive.digest)
+    assert names(taking) == ["openssl", "say"]
+
+
+def test_an_update_over_there_becomes_a_candidate_here(taking: TakingFarm, neighbours: Neighbours) -> None:
+    submit_web(taking, more=WITH_TEST)
+    taking.follow()
+    taking.decide()
+    update(neighbours, "3.1")
+    assert taking.follow() == 1
+    assert taking.decide() == "idle"
+    assert taking.signer.signed == [1, 2]
+    assert taking.taken().number == 2
+    with taking.farm.office.reading() as desk:
+        latest = candidates.latest_candidate(desk.session, "edge")
+        assert latest is not None
+        assert [(each.name, each.state) for each in candidates.changes_of(desk.session, latest.id)] == [
+            (SSL, "accepted")
+        ]
+    assert taking.test_runs == ["of web", "of web"]  # what depends on it was tested with it
+
+
+def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    neighbours.first.package("shout", {"bin/shout": "x"})
+    taking.farm.shape("clash", "1.0", {"bin/shout": elf()})
+    taking.farm.submit(recipe("clash"))
+    taking.decide()
+    update(neighbours, "3.1", **{"bin/shout": "mine"})
+    taking.follow()
+    assert taking.decide() == "refused"
+    excuse = taking.excuses()[SSL]
+    assert "both claim /usr/bin/shout" in excuse.reason
+    assert taking.taken().number == 1
+    # Own packages go on meanwhile, upon the older pin.
+    taking.farm.submit(recipe("more"))
+    taking.decide()
+    assert "more" in taking.released()
+    assert taking.taken().number == 1
+    assert SSL in taking.excuses()
+    # And the next update over there is tried by itself.
+    update(neighbours, "3.2")
+    taking.follow()
+    assert taking.decide() == "idle"
+    assert taking.taken().number == 3
+    assert SSL not in taking.excuses()
+
+
+def test_an_update_that_breaks_a_test_is_held_and_names_the_foreign_package(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    submit_web(taking, more=WITH_TEST)
+    taking.follow()
+    taking.decide()
+    update(neighbours, "3.1")
+    taking.follow()
+    assert taking.decide(judge=lambda _name, there: there["openssl"] != "3.1") == "refused"
+    excuse = taking.excuses()[SSL]
+    assert (excuse.gate, "'of web' of web failed" in excuse.reason) == ("tests", True)
+    assert taking.taken().number == 1
+
+
+def test_all_that_is_taken_of_a_distribution_moves_as_one(taking: TakingFarm, neighbours: Neighbours) -> None:
+    submit_web(taking)
+    taking.farm.shape("clash", "1.0", {"bin/shout": elf()})
+    taking.farm.submit(recipe("clash"))
+    taking.follow()
+    taking.decide()
+    neighbours.first.package("say", {"bin/say": "\x7fnewer"}, version="2.0")
+    update(neighbours, "3.1", **{"bin/shout": "mine"})
+    taking.follow()
+    taking.decide()
+    pin = taking.taken()
+    assert pin.number == 1
+    assert {each.package for each in taking.excuses().values()} == {SSL, SAY}
+
+
+def test_a_release_that_changes_nothing_here_is_pinned_with_the_next(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    neighbours.first.package("unused", {"share/unused/file": "y"}, version="2.0")
+    neighbours.first.publish()
+    taking.follow()
+    assert taking.decide() == "idle"
+    assert taking.signer.signed == [1]
+    taking.farm.submit(recipe("more"))
+    taking.decide()
+    assert taking.taken().number == 2
+
+
+def test_what_is_required_no_more_is_taken_no_more(taking: TakingFarm) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    submit_web(taking, version="2.0", more="")
+    assert taking.decide() == "idle"
+    assert taking.head().imports == ()
+    assert taking.signer.signed == [1, 2]
+
+
+def test_another_channel_takes_what_its_source_has(taking: TakingFarm, neighbours: Neighbours) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    stable = taking.channel(STABLE)
+    assert stable.advance().state == "released"
+    assert taking.taken("stable") == taking.taken()
+    update(neighbours, "3.1")
+    taking.follow()
+    taking.decide()
+    assert stable.advance().state == "released"
+    assert taking.taken("stable").number == 2
+    assert stable.advance().state == "idle"
+
+
+def test_a_farm_that_starts_again_goes_on_with_what_it_had(taking: TakingFarm, neighbours: Neighbours) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    taking.pipeline = taking.channel(taking.pipeline._policy)
+    assert taking.decide() == "idle"
+    update(neighbours, "3.1")
+    taking.follow()
+    assert taking.decide() == "idle"
+    assert taking.taken().number == 2
+
+
+def test_a_mirror_with_other_keys_is_complained_about_and_changes_nothing(
+    taking: TakingFarm, neighbours: Neighbours, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    thief = SmallDistribution(tmp_path / "thief", domain=FIRST)
+    thief.package("openssl", {"bin/openssl": "bad"}, version="9")
+    thief.publish()
+    root = (neighbours.first.public / "metadata/1.root.json").read_bytes()
+    shutil.rmtree(neighbours.first.public)
+    shutil.copytree(thief.public, neighbours.first.public)
+    (neighbours.first.public / "metadata/1.root.json").write_bytes(root)
+    assert taking.follow() == 0
+    assert "is refused" in caplog.text
+    assert taking.decide() == "idle"
+    assert taking.taken().number == 1
+
+
+def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
+    taking: TakingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    shutil.rmtree(neighbours.first.public)
+    assert taking.follow() == 0
+    assert "cannot reach the repository" in caplog.text
+    taking.farm.submit(recipe("more"))
+    taking.decide()
+    assert "more" in taking.released()
+
+
+def test_a_recipe_cannot_require_of_whom_nobody_named(taking: TakingFarm) -> None:
+    with pytest.raises(RecipeError, match=r"'third.example/x' is of a distribution that distributions.yaml does not"):
+        taking.farm.submit(recipe("web", more="requires: [third.example/x]\n"))
+
+
+def test_a_rollback_brings_back_what_was_taken_then(taking: TakingFarm, neighbours: Neighbours) -> None:
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    first = taking.taken()
+    update(neighbours, "3.1")
+    taking.follow()
+    taking.decide()
+    with taking.farm.office.writing() as desk:
+        detail = {"number": 1}
+        orders.add_order(
+            desk.session,
+            channel="edge",
+            kind="rollback",
+            detail=detail,
+            reason="it broke my web",
+            ordered_by="ann",
+            now=desk.now,
+        )
+    assert taking.decide() == "refused"
+    assert taking.head().number == 3
+    assert taking.taken() == first
+    assert "a rollback, took it out: it broke my web" in taking.excuses()[SSL].reason
+    update(neighbours, "3.2")  # what was taken out does not come back by itself; what is newer does
+    taking.follow()
+    assert taking.decide() == "idle"
+    assert taking.taken().number == 3
+
+
+def test_a_curator_can_hold_a_foreign_package(taking: TakingFarm, neighbours: Neighbours) -> None:
+    taking.pipeline = taking.channel(EDGE, gates=(Holds(),))
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    with taking.farm.office.writing() as desk:
+        holds.add_hold(desk.session, "edge", SSL, reason="not yet", held_by="ann", now=desk.now)
+    update(neighbours, "3.1")
+    taking.follow()
+    assert taking.decide() == "refused"
+    assert "ann holds it on edge: not yet" in taking.excuses()[SSL].reason
+    assert taking.taken().number == 1
