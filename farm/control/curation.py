@@ -15,7 +15,7 @@ from farm.control.channel_checks import (
     policy_of,
     reason_of,
 )
-from farm.database import candidates, holds, recipes, releases, reports
+from farm.database import candidates, foreign, holds, recipes, releases, reports
 from farm.database.releases import Freeze
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def resolve(desk: Desk, actor: Actor, report_id: int) -> Report:
 
 
 def _check_known(desk: Desk, channel: str, package: str) -> None:
-    """Raise `NotInQuestionError` unless a recipe makes this package, or the channel or its candidate holds it."""
-    if recipes.recipes_of(desk.session, [package]):
+    """Raise `NotInQuestionError` unless a recipe makes this package, it is taken of others, or the channel holds it."""
+    if recipes.recipes_of(desk.session, [package]) or foreign.is_known(desk.session, package):
         return
     newest = releases.newest_release(desk.session, channel)
     if newest and releases.members_named(desk.session, channel, newest.number, [package]):

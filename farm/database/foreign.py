@@ -139,6 +139,12 @@ def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[
     return {Digest(row.descriptor): _package(row) for row in session.exec(query)}
 
 
+def is_known(session: Session, name: str) -> bool:
+    """Return whether a release of another distribution that was seen has a package of this full name."""
+    query = select(ForeignPackageRow.name).where(ForeignPackageRow.name == name)
+    return session.exec(query.limit(1)).first() is not None
+
+
 def mark(session: Session) -> tuple[int, int]:
     """Return what changes when anything is recorded about other distributions."""
     newest = session.exec(select(func.max(col(ForeignReleaseRow.id)))).one() or 0

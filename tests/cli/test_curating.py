@@ -14,8 +14,11 @@ from farm.cli.curating import read_until
 from farm.cli.main import main
 from farm.control import access, curation
 from farm.control.access import Actor
+from farm.database import foreign
 from farm.database.excuses import Excuse
 from farm.database.states import Role
+from farm.names import Digest
+from farm.plan import BlobRef
 from farm.trust.keys import create_key
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.web.running_farm import serving
@@ -111,6 +114,39 @@ def test_a_package_is_held_listed_and_lifted(shell: Shell) -> None:
     for wrong in (["edge", "jq"], ["edge", "--lift"], ["edge", "jq", "--lift", "--why", "x"]):
         shell.run("hold", *wrong, status=2)
     assert "String should have at least 1 character" in shell.run("hold", "edge", "", "--why", "x", status=1)
+
+
+def test_a_package_of_another_distribution_is_held_by_its_full_name(shell: Shell) -> None:
+    name, digest = "other.example/openssl", Digest.of(b"blob")
+    blob = BlobRef(digest, 1)
+    assert "no recipe makes" in shell.run("hold", "edge", name, "--why", "not yet", status=1)
+    with shell.stocked.small.office.writing() as desk:
+        release = foreign.add_release(
+            desk.session,
+            digest=digest,
+            distribution="other.example",
+            channel="edge",
+            number=1,
+            root=digest,
+            address="https://other.example/",
+            now=desk.now,
+        )
+        package = foreign.ForeignPackage(
+            name=name,
+            digest=digest,
+            descriptor=blob,
+            version="3.0",
+            revision=1,
+            tree=digest,
+            manifest=blob,
+            facts=blob,
+            archive=blob,
+            needs=(),
+        )
+        foreign.add_packages(desk.session, release.id, [package])
+    shell.run("hold", "edge", name, "--why", "not yet")
+    shell.run("hold", "edge", name, "--lift")
+    assert f"nobody holds {name}" in shell.run("hold", "edge", name, "--lift", status=1)
 
 
 def test_what_is_held_back_is_told_with_blocker_owner_log_and_what_to_do(shell: Shell) -> None:

@@ -64,7 +64,7 @@ def hold(request: Request, office: OfficeHere, token: Curator, name: str, body: 
     return hold_to_dict(made)
 
 
-@router.delete("/channels/{name}/holds/{package}")
+@router.delete("/channels/{name}/holds/{package:path}")
 def lift(request: Request, office: OfficeHere, token: Curator, name: str, package: str) -> dict[str, Any]:
     """Let a held package go on."""
     with office.writing() as desk:
