@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
 
 
-def long(test: Callable[..., None]) -> Callable[..., None]:
-    """Many rounds through the whole pipeline: on SQLite alone, and not among the fast tests."""
-    return pytest.mark.scenario(pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)(test))
+many_rounds = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what goes through the pipeline so often that one database has to do."""
 
 
 TEST = "tests:\n  - name: {}\n    command: [/usr/bin/x]\n"
@@ -61,7 +60,7 @@ def breaks_with(*packages: str) -> Callable[[str, dict[str, str]], bool]:
     return judge
 
 
-@long
+@many_rounds
 def test_1_of_64_updates_62_are_published_and_both_culprits_are_named_within_15_runs(releasing: ReleasingFarm) -> None:
     names = integrated(releasing, 64)
     releasing.farm.submit(*[recipe(name, version="2.0") for name in names])
@@ -204,7 +203,7 @@ def red_on_the_base(releasing: ReleasingFarm) -> dict[str, object]:
 EDGE_WITHOUT_TESTS = type(EDGE)("edge", EDGE.gates[:1])
 
 
-@long
+@many_rounds
 def test_6_a_test_that_fails_by_chance_holds_no_innocent_and_is_shown_as_flaky(releasing: ReleasingFarm) -> None:
     chance = random.Random(20261124)
     integrated(releasing, 3)
@@ -223,7 +222,7 @@ def test_6_a_test_that_fails_by_chance_holds_no_innocent_and_is_shown_as_flaky(r
     assert set(releasing.excuses()) == {"p02"}
 
 
-@long
+@many_rounds
 def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says_passed(
     releasing: ReleasingFarm,
 ) -> None:
