@@ -108,6 +108,10 @@ class Catalogue:
         """
         return self._find(self.known_as(name)).entry
 
+    def home_of(self, name: str) -> Catalogue:
+        """Return the catalogue in which a package stands: this one, or that of the other distribution's release."""
+        return self._find(self.known_as(name)).home
+
     def known_as(self, name: str) -> str:
         """Return what a set knows a package by: a full name that is of this very distribution, shortened."""
         return name.removeprefix(f"{self.release.distribution}/")

@@ -32,7 +32,7 @@ def sbom_of_package(catalogue: Catalogue, name: str) -> bytes:
     entry = catalogue.entry(name)
     if entry.sbom is None:
         raise NoSbomError(name)
-    return _read(catalogue, entry)
+    return _read(catalogue.home_of(name), entry)
 
 
 def sbom_of_release(catalogue: Catalogue) -> bytes:

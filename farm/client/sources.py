@@ -40,14 +40,14 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
         raise OccupiedDirectoryError(directory)
     package, plan = catalogue.checked(name)
     recipe = package.entry.recipe
-    catalogue.downloads.ensure_within(recipe, _LARGEST_CONTENTS, f"list of the recipe of {name}")
-    contents = RecipeContents.from_json(catalogue.downloads.store.read(recipe))
+    package.downloads.ensure_within(recipe, _LARGEST_CONTENTS, f"list of the recipe of {name}")
+    contents = RecipeContents.from_json(package.downloads.store.read(recipe))
     wanted = {f"sources/{_plain(source.file)}": source.digest for source in plan.sources}
     wanted["recipe/recipe.yaml"] = contents.recipe
     wanted |= {f"recipe/{_plain(file)}": digest for file, digest in contents.files.items()}
     for path, digest in wanted.items():
         progress(path)
-        catalogue.downloads.ensure_within(digest, LARGEST_SOURCE, f"{path} of {name}")
+        package.downloads.ensure_within(digest, LARGEST_SOURCE, f"{path} of {name}")
         _write(catalogue, digest, directory / path)
     (directory / "plan.json").write_bytes(plan.to_json())
     return len(wanted)

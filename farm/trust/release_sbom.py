@@ -22,10 +22,12 @@ from farm.plan.sbom import (
     relationship,
     spelt,
 )
+from farm.trust.imports import imported_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from farm.trust.imports import Import, ImportedPackage
     from farm.trust.release_index import Release, ReleaseEntry
 
 
@@ -36,13 +38,20 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Ma
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
     supplier = organization(release.distribution)
+    imported = sorted(imported_packages(release.imports).items())
     return document(
         name=f"{release.distribution}/{release.channel} {release.number}",
         namespace=namespace_of(release.distribution, release.digest),
         created=datetime.strptime(release.released_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         creator=supplier,
-        packages=[_package(entry, supplier, licences.get(entry.name, NOT_SAID)) for entry in ordered],
-        relationships=[each for entry in ordered for each in _relationships(entry)],
+        packages=[
+            *(_package(entry, supplier, licences.get(entry.name, NOT_SAID)) for entry in ordered),
+            *(_imported(name, *found) for name, found in imported),
+        ],
+        relationships=[
+            *(each for entry in ordered for each in _relationships(entry)),
+            *(_needs(name, need) for name, (_, package) in imported for need in package.needs),
+        ],
         external=[_reference(release.distribution, entry) for entry in ordered if entry.sbom],
     )
 
@@ -69,10 +78,24 @@ def _package(entry: ReleaseEntry, supplier: str, licence: str) -> dict[str, Any]
     )
 
 
+def _imported(name: str, pin: Import, package: ImportedPackage) -> dict[str, Any]:
+    """Return a package of another distribution: what else is to be said of it, its own owner says."""
+    return element(
+        element_id("Package", name),
+        name,
+        sourceInfo=f"the package {package.descriptor} of {pin}, {pin.release}",
+        supplier=organization(pin.distribution),
+    )
+
+
+def _needs(name: str, need: str) -> dict[str, str]:
+    return relationship(element_id("Package", name), "DEPENDS_ON", element_id("Package", need))
+
+
 def _relationships(entry: ReleaseEntry) -> list[dict[str, str]]:
     own = element_id("Package", entry.name)
     found = [relationship(DOCUMENT, "DESCRIBES", own)]
-    found += [relationship(own, "DEPENDS_ON", element_id("Package", need)) for need in entry.needs]
+    found += [_needs(entry.name, need) for need in entry.needs]
     if entry.sbom:
         found.append(relationship(own, "DESCRIBED_BY", f"{_document_id(entry)}:{DOCUMENT}"))
     return found

@@ -30,11 +30,14 @@ def subscribed(neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def farm(*words: str, status: int = 0) -> str:
-    output, message = io.StringIO(), io.StringIO()
+    """What a command prints; with another status, what it complains of."""
+    output, message = io.TextIOWrapper(io.BytesIO()), io.StringIO()  # some print bytes
     with redirect_stdout(output), redirect_stderr(message), pytest.raises(SystemExit) as end:
         main(list(words))
-    assert int(end.value.code or 0) == status, f"{words}: {output.getvalue()}{message.getvalue()}"
-    return output.getvalue() if status == 0 else message.getvalue()
+    output.seek(0)
+    printed = output.read()
+    assert int(end.value.code or 0) == status, f"{words}: {printed}{message.getvalue()}"
+    return printed if status == 0 else message.getvalue()
 
 
 @pytest.mark.usefixtures("subscribed")
@@ -55,6 +58,20 @@ def test_install_brings_both(tmp_path: Path) -> None:
     assert f"generation 2, 3 packages from release 1 of {SECOND}/edge" in farm(
         "install", "--root", str(tmp_path / "root"), f"{FIRST}/openssl"
     )
+
+
+@pytest.mark.usefixtures("subscribed")
+def test_the_bill_of_materials_of_a_release_names_what_is_taken(neighbours: Neighbours) -> None:
+    document = json.loads(farm("sbom"))
+    elements = {each["name"]: each for each in document["packages"]}
+    assert sorted(elements) == [f"{FIRST}/openssl", f"{FIRST}/say", "web"]
+    ssl = elements[f"{FIRST}/openssl"]
+    assert ssl["supplier"] == f"Organization: {FIRST}"
+    assert neighbours.first.entries["openssl"][0].descriptor.digest in ssl["sourceInfo"]
+    named = {each["SPDXID"] for each in document["packages"]} | {"SPDXRef-DOCUMENT"}
+    for each in document["relationships"]:
+        assert {each["spdxElementId"], each["relatedSpdxElement"]} <= named
+    assert f"{FIRST}/openssl was published without" in farm("sbom", f"{FIRST}/openssl", status=1)
 
 
 @pytest.mark.usefixtures("subscribed")

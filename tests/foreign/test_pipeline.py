@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from farm.client.host import Host
 from farm.client.imports import ImportedReleases
@@ -272,6 +273,18 @@ def test_a_mirror_with_other_keys_is_complained_about_and_changes_nothing(
     assert "is refused" in caplog.text
     assert taking.decide() == "idle"
     assert taking.taken().number == 1
+
+
+def test_a_package_that_its_own_distribution_does_not_vouch_for_is_not_taken(
+    taking: TakingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = CryptoSigner.generate_ed25519()
+    neighbours.first.package("openssl", {"bin/openssl": "bad"}, version="3.1", signed_by=stranger)
+    neighbours.first.publish(checked=False)
+    submit_web(taking)
+    assert taking.follow() == 0
+    assert "no allowed key" in caplog.text
+    assert taking.decide() == "refused"
 
 
 def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
