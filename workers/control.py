@@ -121,23 +121,23 @@ def foreign_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
     state = settings.foreign or settings.logs.parent / "foreign"
     following = Following(office, state, open_repository)
     return (
-        Duty("farm.control.follow", 60.0, _one_at_a_time(following.advance)),
-        Duty("farm.control.archives", 5.0, _one_at_a_time(following.fetch_archives)),
+        Duty("farm.control.follow", 60.0, Beside(following.advance)),
+        Duty("farm.control.archives", 5.0, Beside(following.fetch_archives)),
     )
 
 
-def _one_at_a_time(run: Callable[[], object]) -> Callable[[], None]:
-    """Return what does nothing while it is under way already: what is slow, the next tick need not wait for."""
-    turn = threading.Lock()
+class Beside:
+    """Does something in a thread of its own, unless it is under way: another's slow host keeps no duty waiting."""
 
-    def tick() -> None:
-        if turn.acquire(blocking=False):
-            try:
-                run()
-            finally:
-                turn.release()
+    def __init__(self, run: Callable[[], object]) -> None:
+        self._run = run
+        self.thread: threading.Thread | None = None
 
-    return tick
+    def __call__(self) -> None:
+        """Begin, if nothing is under way."""
+        if self.thread is None or not self.thread.is_alive():
+            self.thread = threading.Thread(target=self._run, daemon=True)
+            self.thread.start()
 
 
 def _advance(pipeline: Pipeline) -> None:

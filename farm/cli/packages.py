@@ -60,7 +60,9 @@ def info(name: str, channel: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))
         return
-    for heading, value in _facts(package):
+    pin = catalogue.import_of(package.name)
+    taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
+    for heading, value in [*_facts(package), *taken]:
         click.echo(f"{click.style(f'{heading:<11}', bold=True)} {value}")
 
 

@@ -108,6 +108,10 @@ class Catalogue:
         """
         return self._find(self.known_as(name)).entry
 
+    def import_of(self, name: str) -> Import | None:
+        """Return of which release of another distribution a package is taken; None for an own one."""
+        return self._imported[name][0] if name in self._imported else None
+
     def home_of(self, name: str) -> Catalogue:
         """Return the catalogue in which a package stands: this one, or that of the other distribution's release."""
         return self._find(self.known_as(name)).home

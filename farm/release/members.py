@@ -45,12 +45,15 @@ class MemberShelf:
     def archived(self, desk: Desk, digest: Digest) -> Package | ForeignPackage:
         """Return what is known of a package, own or foreign, which must exist."""
         known = self._foreign.get(digest)
-        if known is None:
-            known = None if self._records.get(digest) else foreign.package(desk.session, digest)
-            if known is None:
-                return self.record(desk, digest)
-            self._foreign.put(digest, known)
-        return known
+        if known is None and self._records.get(digest) is None:
+            own = packages.package(desk.session, digest)
+            if own is not None:
+                self._records.put(digest, own)
+                return own
+            known = foreign.package(desk.session, digest)
+            if known is not None:
+                self._foreign.put(digest, known)
+        return known or self.record(desk, digest)
 
     def member(self, package: Package | ForeignPackage) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""

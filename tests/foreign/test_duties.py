@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
-from workers.control import foreign_duties
+from workers.control import Beside, Duty, foreign_duties
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,27 @@ def settings(tmp_path: Path) -> FarmSettings:
     )
 
 
+def run(duty: Duty) -> None:
+    assert isinstance(duty.run, Beside)
+    duty.run()
+    assert duty.run.thread is not None
+    duty.run.thread.join()
+
+
+def test_a_slow_host_keeps_no_other_duty_waiting() -> None:
+    begun: list[int] = []
+    slow = threading.Event()
+    beside = Beside(lambda: begun.append(1) or slow.wait(10))
+    for _ in range(3):
+        beside()
+    assert begun == [1]
+    slow.set()
+    assert beside.thread is not None
+    beside.thread.join()
+    beside()
+    assert begun == [1, 1]
+
+
 def test_the_clock_follows_and_fetches(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
@@ -44,13 +66,13 @@ def test_the_clock_follows_and_fetches(
     office = taking.farm.office
     follow, archives = foreign_duties(office, settings)
     assert (follow.seconds, archives.seconds) == (60.0, 5.0)
-    follow.run()
+    run(follow)
     with office.writing() as desk:
         release = foreign.newest_release(desk.session, FIRST, "edge", office.world.foreign[FIRST].root)
         assert release is not None
         package = foreign.packages_of(desk.session, release.id)[f"{FIRST}/openssl"]
         foreign.want_archive(desk.session, package)
-    archives.run()
+    run(archives)
     assert office.blobs.has(package.archive.digest)
     with office.reading() as desk:
         assert foreign.wanted_archives(desk.session) == []
