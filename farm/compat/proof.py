@@ -141,9 +141,7 @@ class Prover:
         commands: set[str] = set()
         for name in {*old, *new}:
             before, after = old.get(name), new.get(name)
-            same_rank = (
-                before is not None and after is not None and (before.replaces == after.replaces)
-            )
+            same_rank = before is not None and after is not None and (before.replaces == after.replaces)
             capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
             for capability in capabilities:
                 touched |= self._capabilities.requirers(capability)

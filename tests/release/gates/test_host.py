@@ -30,7 +30,7 @@ def test_what_a_host_does_not_offer_is_named(needs: HostNeeds, beyond: tuple[str
 
 
 def test_a_package_that_asks_more_than_the_channel_promises_stays_out(entrance: Entrance) -> None:
-    asking = "host: {kernel: \"6.12\", capabilities: [CAP_BPF]}\n"
+    asking = 'host: {kernel: "6.12", capabilities: [CAP_BPF]}\n'
     entrance.farm.submit(recipe("a", version="2.0", more=asking))
     entrance.farm.build_all()
     assert entrance.ask(Host(HostNeeds("6.12", (), ("CAP_BPF",)))) == {}
