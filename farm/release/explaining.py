@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from farm.compat import is_foreign
 from farm.compat.problem import listed
 from farm.database import attempts, jobs, recipes
 from farm.database.excuses import Excuse
@@ -14,7 +15,7 @@ from farm.release.evaluation import problems_in, results_in
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from farm.compat import Atom
+    from farm.compat import Atom, Member
     from farm.control.desk import Desk
     from farm.control.log_store import LogStore
     from farm.database.records import Job, Package
@@ -28,13 +29,14 @@ _LOG_TAIL = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Writes the excuses of one candidate. `packages` are those that it would put in, by name."""
+    """Writes the excuses of one candidate, which would put in `packages` and, of others, `imported`; both by name."""
 
     desk: Desk
     logs: LogStore
     shelf: MemberShelf
     packages: Mapping[str, Package]
     atoms: Mapping[str, Atom] = field(default_factory=dict)
+    imported: Mapping[str, Member] = field(default_factory=dict)
 
     def held(self, hold: Hold) -> list[Excuse]:
         """Return the excuses for an atom that the search has held back."""
@@ -109,7 +111,7 @@ class Explainer:
             job=job.id if job else None,
             line=self._last_line(job) if job else "",
             partners=self._labels_of(hold.partners),
-            remedy=f"Mend {listed(sorted({name, str(first['package'])}))}; a new version is tried by itself.",
+            remedy=_mending(name, f"Mend {listed(sorted({name, str(first['package'])}))}", str(first["package"])),
         )
 
     def _of_problems(self, hold: Hold, problems: list[dict[str, object]]) -> list[Excuse]:
@@ -123,7 +125,7 @@ class Explainer:
         remedy = (
             f"Mend the recipe of {root} and submit it: what waits for it goes in with it."
             if root
-            else f"Mend {mains[0]}, or submit what fits it; a new version is tried by itself."
+            else _mending(mains[0], f"Mend {mains[0]}, or submit what fits it", "")
         )
         return [
             self._excuse(
@@ -172,12 +174,14 @@ class Explainer:
     ) -> Excuse:
         package = self.packages.get(name)
         revision = self.shelf.revision(self.desk, package) if package else None
+        foreign = self.imported.get(name)
+        digest = package.digest if package else foreign.descriptor.digest if foreign else None
         return Excuse(
             package=name,
             gate=gate,
             reason=reason,
-            digest=package.digest if package else None,
-            version=f"{package.version}-{package.revision}" if package else "",
+            digest=digest,
+            version=self._label(name).removeprefix(name).strip(),
             root=root,
             owner=recipes.submitter(self.desk.session, revision.submission) if revision else "",
             **more,  # type: ignore[arg-type]  # the fields of an excuse, by name
@@ -195,7 +199,9 @@ class Explainer:
         return main if main in self.packages else name
 
     def _label(self, name: str) -> str:
-        package = self.packages.get(name)
+        package, foreign = self.packages.get(name), self.imported.get(name)
+        if foreign:
+            return foreign.label
         return f"{name} {package.version}-{package.revision}" if package else name
 
     def _labels_of(self, atoms: Iterable[str]) -> tuple[str, ...]:
@@ -212,6 +218,16 @@ class Explainer:
         records = self.logs.tail(tried[-1].id, most=_LOG_TAIL)
         told = [str(record["text"]) for record in records if str(record.get("text", "")).strip()]
         return told[-1][:500] if told else ""
+
+
+def _mending(name: str, own: str, tested: str) -> str:
+    """Return what helps: of a foreign package its own distribution makes the new version."""
+    if not is_foreign(name):
+        return f"{own}; a new version is tried by itself."
+    here = f"Mend {tested}, or tell" if tested else "Tell"
+    return (
+        f"{here} the owner of {name.rpartition('/')[0]}: the older release stays pinned, the next is tried by itself."
+    )
 
 
 def _test_sentence(test: Mapping[str, object]) -> str:

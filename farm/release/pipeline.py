@@ -210,7 +210,8 @@ class Pipeline:
 
     def _explainer(self, desk: Desk, docket: _Docket, atoms: Sequence[Atom]) -> Explainer:
         by_key = {atom.key: atom for atom in atoms}
-        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key)
+        imported = {name: member for name, member in docket.members.items() if member is not None and member.foreign}
+        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key, imported)
 
     def _through_the_gates(self, desk: Desk, docket: _Docket) -> Step | _Unsigned:
         candidate = docket.candidate

@@ -159,6 +159,7 @@ def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
     assert taking.decide() == "refused"
     excuse = taking.excuses()[SSL]
     assert "both claim /usr/bin/shout" in excuse.reason
+    assert excuse.remedy.startswith(f"Tell the owner of {FIRST}")
     assert taking.taken().number == 1
     # Own packages go on meanwhile, upon the older pin.
     taking.farm.submit(recipe("more"))
@@ -185,6 +186,8 @@ def test_an_update_that_breaks_a_test_is_held_and_names_the_foreign_package(
     assert taking.decide(judge=lambda _name, there: there["openssl"] != "3.1") == "refused"
     excuse = taking.excuses()[SSL]
     assert (excuse.gate, "'of web' of web failed" in excuse.reason) == ("tests", True)
+    assert (excuse.version, excuse.digest) == ("3.1-1", neighbours.first.entries["openssl"][1].descriptor.digest)
+    assert excuse.remedy.startswith(f"Mend web, or tell the owner of {FIRST}: the older release stays pinned")
     assert taking.taken().number == 1
 
 

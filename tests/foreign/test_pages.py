@@ -1,0 +1,58 @@
+"""What pages and the API say of a candidate that brings packages of another distribution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+
+from farm.database import holds
+from tests.control.small_farm import recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.foreign.farming import TakingFarm
+from tests.foreign.neighbours import FIRST
+from tests.web.page_reading import page
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from tests.foreign.neighbours import Neighbours
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+SSL = f"{FIRST}/openssl"
+
+
+@pytest.fixture
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
+    """A farm that took openssl, and then refused another one that broke a test."""
+    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.farm.shape("web", "1.0", {}, requires=(SSL,))
+    more = f"requires: [{SSL}]\ntests:\n  - name: of web\n    command: [/usr/bin/web]\n"
+    taking.farm.submit(recipe("web", more=more))
+    taking.follow()
+    taking.decide()
+    neighbours.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n"}, version="3.1")
+    neighbours.first.publish()
+    taking.follow()
+    assert taking.decide(failing=("of web",)) == "refused"
+    with taking.farm.office.writing() as desk:
+        holds.add_hold(desk.session, "edge", SSL, reason="not yet", held_by="ann", now=desk.now)
+    return taking
+
+
+def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking: TakingFarm) -> None:
+    with TestClient(create_app(taking.farm.office)) as browser:
+        channel = page(browser, "/channels/edge")
+        assert "/packages/other" not in channel
+        assert SSL in channel
+        assert "'of web' of web failed" in channel or "&#39;of web&#39; of web failed" in channel
+        assert "3.1-1" in channel
+        told = browser.get("/api/v1/channels/edge/candidates/2").json()
+        (change,) = told["changes"]
+        assert (change["package"], change["change"]) == (SSL, "version")
+        assert (change["before"]["version"], change["after"]["version"]) == ("3.0-1", "3.1-1")
+        assert browser.get("/api/v1/channels/edge").json()["excuses"][0]["package"] == SSL
