@@ -20,7 +20,7 @@ def tree() -> RecipeTree:
 def test_they_load(tree: RecipeTree) -> None:
     wanted = {"glibc", "gcc-libs", "base-files", "zlib", "xz", "zstd", "ncurses", "readline", "bash", "oniguruma"}
     wanted |= {"jq", "pcre2", "grep", "json-c", "pkgconf", "bzip2", "lz4", "libffi", "make", "sqlite", "coreutils"}
-    wanted |= {"openssl", "ca-certificates", "curl", "base"}
+    wanted |= {"openssl", "ca-certificates", "curl", "base", "python"}
     assert wanted <= tree.recipes.keys()
 
 
