@@ -18,12 +18,23 @@ settings.load_profile("quick")
 
 _HERE = Path(__file__).parent
 _LONG = (
+    "cli/test_curating.py",
+    "client/test_catalogue.py",
+    "control/test_copies.py",
+    "control/test_curation.py",
+    "control/test_rebuilds.py",
     "database/test_claim_cost.py",
     "foreign",
+    "release/gates/test_reproduced.py",
     "release/test_publishers.py",
     "release/test_scenarios.py",
     "release/test_what_is_published.py",
     "threats",
+    "trust/test_index_tree.py",
+    "web/test_advisories.py",
+    "web/test_curation_pages.py",
+    "web/test_logs.py",
+    "web/test_worker_protocol.py",
 )
 """Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
 
