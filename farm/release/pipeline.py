@@ -17,6 +17,8 @@ from farm.database.excuses import Excuse
 from farm.recipe.channel_gates import TestsGate
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
+from farm.release.deciding import end_candidate, say_gate, why_superseded
+from farm.release.docket import Docket, Verdict
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
 from farm.release.gates.rolled_back import RolledBack
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from farm.compat import Atom, Member, TrialSet
+    from farm.compat import Atom, TrialSet
     from farm.control.desk import Desk, Office
-    from farm.database.candidates import Candidate, Change
+    from farm.database.candidates import Candidate
     from farm.database.orders import Order
     from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
@@ -92,7 +94,7 @@ class Pipeline:
         with self._office.planning() as desk:
             newest = releases.newest_release(desk.session, channel)
             candidate = candidates.open_candidate(desk.session, channel)
-            if candidate is not None and (reason := _why_superseded(desk, candidate, newest)):
+            if candidate is not None and (reason := why_superseded(desk, candidate, newest)):
                 candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
                 candidate = None
             opened = candidate or self._collect(desk, newest)
@@ -189,7 +191,7 @@ class Pipeline:
         told = _excuses_of_gates(self._explainer(desk, docket, atoms), atoms, held)
         excuses.hold_back(desk.session, latest.channel, latest.id, [*kept, *told], now=desk.now)
 
-    def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> _Docket:
+    def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> Docket:
         changes = candidates.changes_of(desk.session, candidate.id)
         trial = self._state.trial(desk, base.number if base else 0)
         members = {each.name: self._state.member(desk, each.after) for each in changes}
@@ -198,9 +200,9 @@ class Pipeline:
             for each in changes
             if each.after is not None and not is_foreign(each.name)
         }
-        return _Docket(candidate, base, changes, members, packages, trial)
+        return Docket(candidate, base, changes, members, packages, trial)
 
-    def _atoms(self, desk: Desk, docket: _Docket) -> tuple[Atom, ...]:
+    def _atoms(self, desk: Desk, docket: Docket) -> tuple[Atom, ...]:
         """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
         atoms = self._state.atoms(desk, docket.candidate.id, docket.trial, docket.members)
         if any(not each.atom for each in docket.changes):
@@ -208,12 +210,12 @@ class Pipeline:
                 candidates.place_changes(desk.session, docket.candidate.id, atom.names, atom=atom.key)
         return atoms
 
-    def _explainer(self, desk: Desk, docket: _Docket, atoms: Sequence[Atom]) -> Explainer:
+    def _explainer(self, desk: Desk, docket: Docket, atoms: Sequence[Atom]) -> Explainer:
         by_key = {atom.key: atom for atom in atoms}
         imported = {name: member for name, member in docket.members.items() if member is not None and member.foreign}
         return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key, imported)
 
-    def _through_the_gates(self, desk: Desk, docket: _Docket) -> Step | _Unsigned:
+    def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
         candidate = docket.candidate
         rollback = candidate.source.startswith("rollback")
         held = {} if rollback else self._held_now(desk, docket)
@@ -233,7 +235,7 @@ class Pipeline:
         )
         try:
             if not held and (whole := evaluation.whole()).green:
-                return self._decide(desk, docket, _Verdict(docket.members, whole.detail), [])
+                return self._decide(desk, docket, Verdict(docket.members, whole.detail), [])
             atoms = self._atoms(desk, docket)
             blamed = atoms_withheld(atoms, held)
             found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
@@ -247,9 +249,9 @@ class Pipeline:
         candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=HELD)
         accepted = evaluation.changes_of(found.accepted)
         detail = evaluation(found.accepted, "search").detail if accepted else ""
-        return self._decide(desk, docket, _Verdict(accepted, detail), told)
+        return self._decide(desk, docket, Verdict(accepted, detail), told)
 
-    def _held_now(self, desk: Desk, docket: _Docket) -> dict[str, Withheld] | None:
+    def _held_now(self, desk: Desk, docket: Docket) -> dict[str, Withheld] | None:
         """Ask the gates again; None when one of them holds back what it had let pass."""
         let_pass = {each.name for each in docket.changes if each.state != WAITING}
         gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
@@ -275,17 +277,17 @@ class Pipeline:
                 return gate.of
         return ""
 
-    def _wait(self, desk: Desk, docket: _Docket, summary: str) -> Step:
+    def _wait(self, desk: Desk, docket: Docket, summary: str) -> Step:
         candidate = docket.candidate
         runs = candidates.set_runs(desk.session, candidate.id)
         sets = sum(run.tests > 0 for run in runs)
         told = f"{summary} (set {sets})" if sets > 1 else summary
         if runs and runs[-1].state == candidates.RUNNING:
-            _say(desk, candidate, "proof", "passed", _proven(docket.trial))
-        _say(desk, candidate, "tests", "pending", told)
+            say_gate(desk, candidate, "proof", "passed", _proven(docket.trial))
+        say_gate(desk, candidate, "tests", "pending", told)
         return Step(candidate.channel, "open", f"candidate {candidate.id}: {told}")
 
-    def _decide(self, desk: Desk, docket: _Docket, verdict: _Verdict, told: list[Excuse]) -> Step | _Unsigned:
+    def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | _Unsigned:
         candidate = docket.candidate
         if not self._policy.from_channel:
             told += self._explainer(desk, docket, ()).unbuilt()
@@ -294,15 +296,15 @@ class Pipeline:
             for gate in ("proof", "tests"):
                 held = sum(excuse.gate == gate for excuse in told)
                 if held:
-                    _say(desk, candidate, gate, "failed", f"{counted(held, 'package')} held back")
+                    say_gate(desk, candidate, gate, "failed", f"{counted(held, 'package')} held back")
             return _refuse(desk, candidate, told)
         docket.trial.place(verdict.accepted)
-        _say(desk, candidate, "proof", "passed", _proven(docket.trial))
+        say_gate(desk, candidate, "proof", "passed", _proven(docket.trial))
         self._say_tests(desk, candidate, verdict.detail)
         if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
             until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
             message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
-            _say(desk, candidate, "freeze", "pending", message)
+            say_gate(desk, candidate, "freeze", "pending", message)
             return Step(candidate.channel, "open", message)
         record, release = record_release(
             desk,
@@ -322,7 +324,7 @@ class Pipeline:
         if self._scope():
             count = json.loads(detail)["count"] if detail else 0
             shown = {"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")}
-            _say(desk, candidate, "tests", "passed", f"{counted(count, 'test')} passed", **shown)
+            say_gate(desk, candidate, "tests", "passed", f"{counted(count, 'test')} passed", **shown)
 
     def _unsigned(self) -> _Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""
@@ -346,28 +348,8 @@ class Pipeline:
         message = f"release {record.number} of {record.channel} is published"
         with self._office.planning() as desk:
             releases.mark_published(desk.session, record.id, now=desk.now)
-            _end(desk, candidate, RELEASED, message)
+            end_candidate(desk, candidate, RELEASED, message)
         return Step(record.channel, "released", message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Docket:
-    """A candidate with all that its gates look at. `packages` are those that it puts in, by name."""
-
-    candidate: Candidate
-    base: ReleaseRecord | None
-    changes: Sequence[Change]
-    members: Mapping[str, Member | None]
-    packages: Mapping[str, Package]
-    trial: TrialSet
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What may go into the channel, by name, and what the evaluation told of exactly that set."""
-
-    accepted: Mapping[str, Member | None]
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,17 +357,6 @@ class _Unsigned:
     candidate: Candidate
     record: ReleaseRecord
     release: Release
-
-
-def _why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None) -> str:
-    """Return why a candidate is given up: its base is another by now, or a curator's order goes first."""
-    number = newest.number if newest else 0
-    if candidate.base_number != number:
-        return f"release {number} came meanwhile: it is tested anew on that"
-    order = orders.open_order(desk.session, candidate.channel)
-    if order is not None and order.kind != "retry" and order.candidate_id != candidate.id:
-        return f"a {order.kind} that {order.ordered_by} ordered goes first"
-    return ""
 
 
 def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping[str, Withheld]) -> list[Excuse]:
@@ -406,21 +377,8 @@ def _proven(trial: TrialSet) -> str:
     return f"{counted(len(trial.members), 'package')} proven: no missing symbol, no conflict"
 
 
-def _say(desk: Desk, candidate: Candidate, gate: str, state: str, summary: str, **more: object) -> None:
-    detail = json.dumps({"summary": summary, **more})
-    candidates.record_gate(desk.session, candidate.id, gate, state, detail, now=desk.now)
-
-
-def _end(desk: Desk, candidate: Candidate, state: str, reason: str) -> None:
-    """Decide about a candidate, and with it about the order that it was opened for."""
-    candidates.decide(desk.session, candidate.id, state, reason=reason, now=desk.now)
-    if order := orders.order_of(desk.session, candidate.id):
-        outcome = f"{state}: {reason}" if reason else state
-        orders.finish_order(desk.session, order.id, candidate_id=candidate.id, outcome=outcome, now=desk.now)
-
-
 def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
     excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
     reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
-    _end(desk, candidate, REFUSED, reasons)
+    end_candidate(desk, candidate, REFUSED, reasons)
     return Step(candidate.channel, "refused", f"candidate {candidate.id} is refused: {reasons}")

@@ -1,0 +1,34 @@
+"""What the pipeline carries from gate to gate: a candidate with all that is looked at, and the verdict on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.compat import Member, TrialSet
+    from farm.database.candidates import Candidate, Change
+    from farm.database.records import Package
+    from farm.database.releases import ReleaseRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Docket:
+    """A candidate with all that its gates look at. `packages` are those that it puts in, by name."""
+
+    candidate: Candidate
+    base: ReleaseRecord | None
+    changes: Sequence[Change]
+    members: Mapping[str, Member | None]
+    packages: Mapping[str, Package]
+    trial: TrialSet
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What may go into the channel, by name, and what the evaluation told of exactly that set."""
+
+    accepted: Mapping[str, Member | None]
+    detail: str
