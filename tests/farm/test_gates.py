@@ -35,7 +35,10 @@ PAIR = (
     + """\
 tests:
   - name: the sides get on with each other
-    run: '[ "$(cat /usr/share/left/version)$(cat /usr/share/right/version)" != 22 ]'
+    run: |
+      read -r left < /usr/share/left/version
+      read -r right < /usr/share/right/version
+      [ "$left$right" != 22 ]
 test-needs: [bash]
 """
 )
