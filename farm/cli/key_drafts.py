@@ -24,6 +24,10 @@ def draft() -> None:
     """Write the next version of root or targets into a file, for its key holders to sign.
 
     Without further options it is a renewal. A draft that nobody has signed yet is changed by drafting again.
+
+    \b
+    Example:
+      farm keys draft root --help
     """
 
 
