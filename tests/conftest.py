@@ -26,6 +26,7 @@ _LONG = (
     "database/test_claim_cost.py",
     "foreign",
     "release/gates/test_reproduced.py",
+    "release/test_pipeline.py",
     "release/test_publishers.py",
     "release/test_scenarios.py",
     "release/test_what_is_published.py",
@@ -34,6 +35,8 @@ _LONG = (
     "web/test_advisories.py",
     "web/test_curation_pages.py",
     "web/test_logs.py",
+    "web/test_pages.py",
+    "web/test_people.py",
     "web/test_worker_protocol.py",
 )
 """Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
