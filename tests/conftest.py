@@ -20,6 +20,7 @@ _HERE = Path(__file__).parent
 _LONG = (
     "cli/test_curating.py",
     "client/test_catalogue.py",
+    "client/test_install.py",
     "control/test_copies.py",
     "control/test_curation.py",
     "control/test_rebuilds.py",
@@ -31,6 +32,7 @@ _LONG = (
     "release/test_scenarios.py",
     "release/test_what_is_published.py",
     "threats",
+    "trust/test_countersign.py",
     "trust/test_index_tree.py",
     "web/test_advisories.py",
     "web/test_curation_pages.py",
