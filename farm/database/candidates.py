@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, select, update
 
 from farm.database.foreign_rows import CandidateForeignRow
+from farm.database.parts import in_parts
 from farm.database.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -171,9 +172,7 @@ def changes_of(session: Session, candidate_id: int) -> list[Change]:
 
 def place_changes(session: Session, candidate_id: int, names: Iterable[str], **values: str) -> None:
     """Write the `atom` or the `state` of some changes of a candidate."""
-    waiting = sorted(names)
-    for start in range(0, len(waiting), 500):
-        some = waiting[start : start + 500]
+    for some in in_parts(names):
         for row in (CandidateChangeRow, CandidateForeignRow):
             session.exec(
                 update(row).where(col(row.candidate_id) == candidate_id, col(row.name).in_(some)).values(**values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select, update
 
 from farm.database.curation_rows import ExcuseRow
+from farm.database.parts import in_parts
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -82,15 +83,10 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
 
 def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:
     """Clear what stands against these packages on a channel."""
-    session.exec(
-        update(ExcuseRow)
-        .where(
-            col(ExcuseRow.channel) == channel,
-            col(ExcuseRow.package).in_(sorted(packages)),
-            col(ExcuseRow.cleared_at).is_(None),
-        )
-        .values(cleared_at=now, cleared_by=by)
-    )
+    standing = (col(ExcuseRow.channel) == channel, col(ExcuseRow.cleared_at).is_(None))
+    for some in in_parts(packages):
+        cleared = update(ExcuseRow).where(*standing, col(ExcuseRow.package).in_(some))
+        session.exec(cleared.values(cleared_at=now, cleared_by=by))
 
 
 def standing(session: Session, channel: str) -> list[KeptExcuse]:

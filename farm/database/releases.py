@@ -9,6 +9,7 @@ from sqlmodel import and_, col, delete, or_, select, update
 
 from farm.database.package_rows import PackageRow
 from farm.database.packages import package_of_row
+from farm.database.parts import in_parts
 from farm.database.release_rows import ChannelRow, MembershipRow, ReleaseRow
 from farm.names import Digest
 
@@ -133,8 +134,11 @@ def release_set(session: Session, channel: str, number: int) -> dict[str, Digest
 def members_named(session: Session, channel: str, number: int, names: Iterable[str]) -> dict[str, Digest]:
     """Return which of these names a release holds, and as what."""
     query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
-    found = session.exec(query.where(col(MembershipRow.name).in_(sorted(names))))
-    return {name: Digest(digest) for name, digest in found}
+    found: dict[str, Digest] = {}
+    for some in in_parts(names):
+        rows = session.exec(query.where(col(MembershipRow.name).in_(some)))
+        found |= {name: Digest(digest) for name, digest in rows}
+    return found
 
 
 def release_difference(
@@ -166,11 +170,14 @@ def first_released(session: Session, channel: str, packages: Iterable[Digest]) -
         .where(
             MembershipRow.channel == channel,
             col(MembershipRow.until).is_(None),
-            col(MembershipRow.package).in_(sorted(packages)),
             col(ReleaseRow.published_at).is_not(None),
         )
     )
-    return {Digest(package): at for package, at in session.exec(query) if at is not None}
+    found: dict[Digest, datetime] = {}
+    for some in in_parts(packages):
+        rows = session.exec(query.where(col(MembershipRow.package).in_(some)))
+        found |= {Digest(package): at for package, at in rows if at is not None}
+    return found
 
 
 def add_release(
@@ -205,7 +212,7 @@ def add_release(
         .where(col(MembershipRow.channel) == channel, col(MembershipRow.until).is_(None))
         .values(until=number)
     )
-    for some in _in_parts(sorted(changes)):
+    for some in in_parts(changes):
         session.exec(ended.where(col(MembershipRow.name).in_(some)))
     session.add_all(
         MembershipRow(channel=channel, name=name, since=number, package=package)
@@ -249,9 +256,3 @@ def release_of_row(row: ReleaseRow) -> ReleaseRecord:
         released_at=row.released_at,
         published_at=row.published_at,
     )
-
-
-def _in_parts(names: list[str], size: int = 500) -> Iterable[list[str]]:
-    # A statement takes some thousands of parameters at most.
-    for start in range(0, len(names), size):
-        yield names[start : start + size]

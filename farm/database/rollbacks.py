@@ -10,6 +10,7 @@ from sqlmodel import and_, col, select
 
 from farm.database.curation_rows import OrderRow
 from farm.database.foreign_rows import CandidateForeignRow
+from farm.database.parts import in_parts
 from farm.database.release_rows import MembershipRow, ReleaseRow
 from farm.names import Digest
 
@@ -37,9 +38,8 @@ class TakenOut:
 
 def taken_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, TakenOut]:
     """Return for those of these packages that a rollback took out of the channel what did, the last time."""
-    wanted = sorted(set(packages))
     found: dict[Digest, tuple[int, OrderRow]] = {}
-    for start in range(0, len(wanted), 500):
+    for some in in_parts(packages):
         query = (
             select(MembershipRow.package, ReleaseRow.number, OrderRow)
             .join(
@@ -52,7 +52,7 @@ def taken_out(session: Session, channel: str, packages: Iterable[Digest]) -> dic
             .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
             .where(
                 MembershipRow.channel == channel,
-                col(MembershipRow.package).in_(wanted[start : start + 500]),
+                col(MembershipRow.package).in_(some),
                 OrderRow.kind == "rollback",
             )
             .order_by(col(ReleaseRow.number))
@@ -65,7 +65,7 @@ def taken_out(session: Session, channel: str, packages: Iterable[Digest]) -> dic
             .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
             .where(
                 ReleaseRow.channel == channel,
-                col(CandidateForeignRow.before).in_(wanted[start : start + 500]),
+                col(CandidateForeignRow.before).in_(some),
                 OrderRow.kind == "rollback",
             )
             .order_by(col(ReleaseRow.number))
