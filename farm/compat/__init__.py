@@ -27,6 +27,7 @@ from farm.compat.problem import (
     UnmetRequirement,
 )
 from farm.compat.proof import Proof, Prover, prove, prove_change
+from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
 from farm.compat.trial import TrialSet
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ComposedPackage",
     "Composition",
     "DuplicateMemberError",
+    "InvalidSetRecordError",
     "Member",
     "MemberSet",
     "MissingInterpreter",
@@ -46,9 +48,12 @@ __all__ = [
     "OpenSetError",
     "PackageSet",
     "PathConflict",
+    "PlacedPackage",
     "Problem",
     "Proof",
     "Prover",
+    "ReleaseRef",
+    "SetRecord",
     "TrialSet",
     "TwoBuildsError",
     "UnknownPackageError",

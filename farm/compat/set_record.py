@@ -1,0 +1,182 @@
+"""A set of packages as it was installed, run or put into an image: what a generation, an image and a lock file record.
+
+Whoever holds the record can say which packages there are, of which releases they are, and which of them stand in for
+others. Pure values.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError, InvalidPackageNameError, PackageName, canonical_json
+from farm.plan.record import InvalidRecordError, Record
+
+FORMAT = 1
+_WHAT = "record of a set"
+
+
+class InvalidSetRecordError(FarmError):
+    """A text that should be the record of a set is none."""
+
+    code = "invalid-set-record"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReleaseRef:
+    """One release of a channel. `release` is the digest of its signed head: the release itself, for ever."""
+
+    distribution: str
+    channel: str
+    number: int
+    release: Digest
+
+    def __str__(self) -> str:
+        return f"{self.distribution}/{self.channel}@{self.number}"
+
+    @property
+    def subscription(self) -> str:
+        """The channel as subscriptions know it."""
+        return f"{self.distribution}/{self.channel}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "channel": self.channel,
+            "distribution": self.distribution,
+            "number": self.number,
+            "release": self.release,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> ReleaseRef:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "release")
+        ref = cls(
+            record.text("distribution"),
+            record.text("channel"),
+            record.number("number", minimum=1),
+            record.digest("release"),
+        )
+        record.end()
+        return ref
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPackage:
+    """A package of a set: its full name, version and revision, descriptor, and directory under `/packages`.
+
+    `channel` is the subscription (`dist.example.org/edge`) whose release brought it; empty for a local build.
+    `stands_for` is the descriptor of the package that the release has in its place, `why` what the user said:
+    set when the package is an override, and then the release's guarantees do not hold for it.
+    """
+
+    name: PackageName
+    version: str
+    revision: int
+    descriptor: Digest
+    store: str
+    channel: str = ""
+    stands_for: Digest | None = None
+    why: str = ""
+
+    @property
+    def full_version(self) -> str:
+        """Version and revision, as people write them: `1.7.1-1`."""
+        return f"{self.version}-{self.revision}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "channel": self.channel,
+            "descriptor": self.descriptor,
+            "name": str(self.name),
+            "revision": self.revision,
+            "stands-for": self.stands_for,
+            "store": self.store,
+            "version": self.version,
+            "why": self.why,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> PlacedPackage:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`, `InvalidPackageNameError`."""
+        record = Record(value, "package of a set")
+        package = cls(
+            name=PackageName.parse(record.text("name")),
+            version=record.text("version"),
+            revision=record.number("revision", minimum=1),
+            descriptor=record.digest("descriptor"),
+            store=record.text("store"),
+            channel=record.text("channel"),
+            stands_for=record.read("stands-for", lambda text: None if text is None else Digest(text)),
+            why=record.text("why"),
+        )
+        record.end()
+        return package
+
+
+@dataclass(frozen=True, slots=True)
+class SetRecord:
+    """The packages of a set, sorted by name, what was asked for, and the releases that they are of.
+
+    `asked` are the names as the user gave them, sorted; all else came in because these need it.
+    """
+
+    asked: tuple[str, ...]
+    packages: tuple[PlacedPackage, ...]
+    releases: tuple[ReleaseRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", tuple(sorted(set(self.asked))))
+        object.__setattr__(self, "packages", tuple(sorted(self.packages, key=lambda each: each.name)))
+        object.__setattr__(self, "releases", tuple(sorted(set(self.releases))))
+
+    @property
+    def digest(self) -> Digest:
+        """The name of the set, whatever was asked for and whichever releases hold it: a digest over its descriptors."""
+        return Digest.of_json([[str(each.name), each.descriptor] for each in self.packages])
+
+    @property
+    def overrides(self) -> tuple[PlacedPackage, ...]:
+        """The packages that stand in for others."""
+        return tuple(each for each in self.packages if each.stands_for is not None or each.why)
+
+    def package(self, name: str) -> PlacedPackage | None:
+        """Return the package of a full name, or of a short one that only one package has."""
+        found = [each for each in self.packages if name in (str(each.name), each.name.short)]
+        exact = [each for each in found if name == str(each.name)] or found
+        return exact[0] if len(exact) == 1 else None
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON."""
+        return canonical_json(
+            {
+                "asked": list(self.asked),
+                "format": FORMAT,
+                "packages": [each.to_dict() for each in self.packages],
+                "releases": [each.to_dict() for each in self.releases],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> SetRecord:
+        """Read what `to_json` gave, in any spelling of JSON; raises `InvalidSetRecordError`."""
+        try:
+            record = Record(json.loads(content), _WHAT)
+            if (found := record.value("format")) != FORMAT:
+                raise InvalidSetRecordError(
+                    f"this {_WHAT} has format {found!r:.100}, this farm reads format {FORMAT}",
+                    remedy="Upgrade the farm.",
+                )
+            read = cls(
+                asked=record.texts("asked"),
+                packages=record.each("packages", PlacedPackage.from_dict),
+                releases=record.each("releases", ReleaseRef.from_dict),
+            )
+            record.end()
+        except (ValueError, InvalidRecordError, InvalidDigestError, InvalidPackageNameError) as error:
+            raise InvalidSetRecordError(f"this is no {_WHAT}: {error}") from error
+        return read
