@@ -80,7 +80,7 @@ def search(atoms: Sequence[Atom], ask: Ask) -> Found:
             if culprit in needs[atom]:
                 found.held[atom] = Hold(atom, culprit)
         left = [atom for atom in rest if atom not in found.held]
-    _try_again(found, needs, order, ask)
+    _try_again(found, before, needs, order, ask)
     for atom, hold in list(found.held.items()):
         if hold.root == atom:
             found.held[atom] = _explained(hold, before[atom], needs, order, ask)
@@ -102,8 +102,17 @@ def _shortest_failing_prefix(
     return high, red
 
 
-def _try_again(found: Found, needs: Mapping[str, frozenset[str]], order: Mapping[str, int], ask: Ask) -> None:
-    """Accept what was held and passes on the result; with a change of the result the others are tried once more."""
+def _try_again(
+    found: Found,
+    before: dict[str, tuple[str, ...]],
+    needs: Mapping[str, frozenset[str]],
+    order: Mapping[str, int],
+    ask: Ask,
+) -> None:
+    """Accept what was held and passes on the result; with a change of the result the others are tried once more.
+
+    `before` gets what was accepted before each atom that is found to be bad only now.
+    """
     progress = True
     while progress:
         progress = False
@@ -118,6 +127,7 @@ def _try_again(found: Found, needs: Mapping[str, frozenset[str]], order: Mapping
             elif found.held[atom].root != atom:
                 # What it needed has passed by now: the trouble is its own.
                 found.held[atom] = Hold(atom, atom, answer.detail)
+                before[atom] = tuple(found.accepted)
     for atom, hold in list(found.held.items()):
         if hold.root != atom:
             roots = sorted((key for key in needs[atom] if key in found.held), key=order.__getitem__)

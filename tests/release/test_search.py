@@ -157,3 +157,13 @@ def test_a_search_that_is_cut_off_and_begun_again_asks_for_nothing_twice(count: 
         break
     assert found == expected
     assert cut.runs == whole.runs
+
+
+def test_what_is_broken_itself_is_held_for_itself_when_what_it_needs_goes_in_after_all() -> None:
+    def red(chosen: frozenset[str]) -> bool:
+        return (name(1) in chosen and name(30) not in chosen) or name(12) in chosen
+
+    # 12 needs 1, which breaks alone and passes with 30: both are held at first, and only 12 is bad.
+    found = search(atoms(32, {12: {1}}), Engine(red))
+    assert {key: (hold.root, hold.partners) for key, hold in found.held.items()} == {name(12): (name(12), ())}
+    assert len(found.accepted) == 31
