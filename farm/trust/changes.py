@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuf.api.metadata import Root, Targets
 
+from farm.names import Digest
 from farm.trust.builders import AllowedBuilders, read_builders
 from farm.trust.delegation import TOP_ROLES, delegated_roles
 from farm.trust.layout import ADVISORIES
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def changes_of(draft: Draft) -> list[str]:
-    """Return one line for each change; the last says how long it would be valid."""
+    """Return one line for each change, then how long it would be valid, and on which root all of this rests."""
     now, before = draft.metadata.signed, draft.previous.signed if draft.previous else None
     if isinstance(now, Root):
         lines = list(_root(now, before if isinstance(before, Root) else None))
@@ -30,7 +31,17 @@ def changes_of(draft: Draft) -> list[str]:
     if not lines:
         lines = ["nothing but the time until which it is valid"]
     until = now.expires.strftime("%Y-%m-%d")
-    return [*lines, f"valid until {until}" + (f" (before: {before.expires.strftime('%Y-%m-%d')})" if before else "")]
+    lines.append(f"valid until {until}" + (f" (before: {before.expires.strftime('%Y-%m-%d')})" if before else ""))
+    return [*lines, *_rests_on(draft)]
+
+
+def _rests_on(draft: Draft) -> Iterator[str]:
+    # Whoever made the draft may have made that root for it, and with it a version before that never was: a machine
+    # without the repository cannot tell, its owner can.
+    root = draft.previous if draft.role == "root" else draft.root
+    if root and draft.previous:
+        print_of = Digest.of(root.to_bytes())
+        yield f"rests on root version {root.signed.version} with the fingerprint {print_of}: sign only if it is yours"
 
 
 def _root(now: Root, before: Root | None) -> Iterator[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DraftRole: TypeAlias = Literal["root", "targets"]
 FORMAT = 1
 LARGEST_DRAFT = 4 * 1024 * 1024
+_DO_NOT_SIGN = "Do not sign. Ask whoever gave you the draft to make it anew with `farm keys draft`."
 
 
 class DraftError(FarmError):
@@ -127,11 +128,13 @@ class Draft:
         check_targets(self.metadata.signed, self.root.signed)
         if self.previous:
             _verify(self.root.signed, "targets", self.previous)
-        target = self.metadata.signed.targets.get(BUILDERS_TARGET)
-        if target is None or target.hashes.get("sha256") != Digest.of(self.builders.encode()).hex:
-            raise DraftError("the list of builders in the draft is not the one that its metadata names")
-        if self.builders_before:
+        _check_list(self.metadata.signed, self.builders, "the list of builders in the draft")
+        # What signers are shown is the difference of the two lists: the older one must be what was signed, too.
+        if self.previous:
+            _check_list(self.previous.signed, self.builders_before, "the list of builders before")
             _check_same_keys(read_builders(self.builders_before.encode()), read_builders(self.builders.encode()))
+        elif self.builders_before:
+            raise DraftError("the list of builders before is of a version that there is not", remedy=_DO_NOT_SIGN)
 
     def signed_by(self, signer: Signer) -> Draft:
         """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
@@ -212,13 +215,19 @@ def keys_of(document: Root | Targets) -> Mapping[str, Key]:
     return document.delegations.keys if document.delegations else {}
 
 
+def _check_list(targets: Targets, builders: str, what: str) -> None:
+    target = targets.targets.get(BUILDERS_TARGET)
+    if target is None or target.hashes.get("sha256") != Digest.of(builders.encode()).hex:
+        raise DraftError(f"{what} is not the one that its metadata names", remedy=_DO_NOT_SIGN)
+
+
 def _check_same_keys(before: Mapping[str, Key], now: Mapping[str, Key]) -> None:
     # People see ids: another key under an id that they know would be a change that nobody is shown.
     for keyid in before.keys() & now.keys():
         if before[keyid] != now[keyid]:
             raise DraftError(
                 f"the draft has another key under the id {keyid} than the version before",
-                remedy="Do not sign. Ask whoever gave you the draft to make it anew with `farm keys draft`.",
+                remedy=_DO_NOT_SIGN,
             )
 
 
@@ -232,7 +241,7 @@ def _verify(delegator: Root, role: str, metadata: Metadata[Any]) -> None:
     except (RepositoryError, ValueError) as error:
         raise DraftError(
             f"the version before, which the draft carries with it, was never signed: {error}",
-            remedy="Do not sign. Ask whoever gave you the draft to make it anew with `farm keys draft`.",
+            remedy=_DO_NOT_SIGN,
         ) from error
 
 

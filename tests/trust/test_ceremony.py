@@ -14,6 +14,7 @@ from tuf.api.metadata import Metadata, TargetFile
 
 from farm.names import Digest
 from farm.trust.ceremony import CeremonyError, KeysAwayError, allow_more_builders, found_channels, found_drafts
+from farm.trust.changes import changes_of
 from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.delegation import DelegationError, delegated_roles
 from farm.trust.draft import Draft, DraftError
@@ -232,6 +233,54 @@ def test_a_builders_list_that_the_metadata_does_not_name_is_noticed(published: P
     text = (tmp_path / "targets.draft").read_text()
     (tmp_path / "targets.draft").write_text(text.replace('"builders": "{', '"builders": " {'))
     assert "not the one that its metadata names" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+
+
+def test_a_new_builder_cannot_be_hidden_by_a_list_before_that_never_was(published: Published, tmp_path: Path) -> None:
+    """What is shown is the difference of two lists, so the older one has to be the one that was signed."""
+    desk = Desk(tmp_path)
+    desk.run("new thief")
+    desk.run("draft targets --repository public --allow-builder thief.pub")
+    draft = Draft.from_json((tmp_path / "targets.draft").read_bytes())
+    assert any("is allowed" in line for line in changes_of(draft))
+    for lying in (
+        replace(draft, builders_before=draft.builders),
+        replace(draft, builders_before=""),
+    ):
+        (tmp_path / "targets.draft").write_bytes(lying.to_json())
+        said = desk.refused("sign targets.draft --key keys/offline/targets --yes")
+        assert "the list of builders before" in said
+        assert "Do not sign" in said
+
+
+def test_a_first_list_of_builders_follows_on_none(tmp_path: Path) -> None:
+    offline = {role: RoleKeys((create_key(tmp_path / role).public_key,)) for role in ("root", "targets")}
+    builders = [create_key(tmp_path / "thief").public_key]
+    _, targets = found_drafts(tmp_path / "p", tmp_path / "online", ["edge"], builders, offline=offline, now=now())
+    targets.check()
+    with pytest.raises(DraftError, match="the list of builders before"):
+        replace(targets, builders_before=targets.builders).check()
+
+
+@pytest.mark.parametrize("role", ["root", "targets"])
+def test_a_draft_says_the_fingerprint_of_the_root_that_it_rests_on(
+    published: Published, tmp_path: Path, role: str
+) -> None:
+    """A root that a thief has made for the draft bears out whatever he likes; only people can tell it from theirs."""
+    desk = Desk(tmp_path)
+    says = f"rests on root version 1 with the fingerprint {published.founded.fingerprint}"
+    assert says in desk.run(f"draft {role} --repository public")
+    assert says in desk.run(f"sign {role}.draft --key keys/offline/{role} --yes")
+    assert any(says in line for line in desk.json(f"show {role}.draft")["changes"])
+
+    draft = Draft.from_json((tmp_path / f"{role}.draft").read_bytes())
+    thief = create_key(tmp_path / "thief")
+    fake = Metadata(Metadata.from_file(str(published.root / "metadata" / "1.root.json")).signed)
+    fake.signed.add_key(thief.public_key, role)
+    for signer in (thief, load_key(published.keys / "offline" / "root")):
+        fake.sign(signer, append=True)
+    lying = replace(draft, previous=fake) if role == "root" else replace(draft, root=fake)
+    assert not any(says in line for line in changes_of(lying))
+    assert any("rests on root version 1 with the fingerprint sha256:" in line for line in changes_of(lying))
 
 
 @pytest.mark.parametrize("role", ["root", "targets"])
