@@ -42,11 +42,11 @@ def open_envelope(content: bytes, allowed: Mapping[str, Key]) -> tuple[dict[str,
         raise InvalidEnvelopeError(f"the envelope has {len(content)} bytes, more than {LARGEST_ENVELOPE}")
     try:
         envelope = Envelope.from_dict(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidEnvelopeError(f"this is no DSSE envelope: {error}") from error
     if envelope.payload_type != PAYLOAD_TYPE:
         raise InvalidEnvelopeError(f"the payload type is {envelope.payload_type!r}, not {PAYLOAD_TYPE}")
-    signed_by = ", ".join(keyid[:16] for keyid in envelope.signatures) or "nobody"
+    signed_by = ", ".join(str(keyid)[:16] for keyid in envelope.signatures) or "nobody"
     try:
         verified = envelope.verify(list(allowed.values()), 1)
     except (ValueError, VerificationError) as error:
@@ -54,7 +54,10 @@ def open_envelope(content: bytes, allowed: Mapping[str, Key]) -> tuple[dict[str,
             f"no allowed key has signed the statement (signed by: {signed_by})",
             remedy="Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution.",
         ) from error
-    statement = json.loads(envelope.payload)
+    try:
+        statement = json.loads(envelope.payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidEnvelopeError(f"the payload is not a statement: {error}") from error
     if not isinstance(statement, dict):
         raise InvalidEnvelopeError("the payload is not a statement")
     return statement, next(iter(verified.values()))
