@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, delete, func, select
 
 from farm.database.foreign_rows import CandidatePinRow, ForeignPackageRow, ForeignReleaseRow, WantedArchiveRow
+from farm.database.parts import in_parts
 from farm.names import Digest
 from farm.plan import BlobRef
 
@@ -77,9 +78,9 @@ def add_release(
     address: str,
     now: datetime,
 ) -> ForeignRelease:
-    """Record a release that was verified, unless it is there with this root and address."""
-    known = find_release(session, digest)
-    if known is not None and (known.root, known.address) == (root, address):
+    """Record a release that was verified, unless it is the one that was seen last, at this address."""
+    known = newest_release(session, distribution, channel, root)
+    if known is not None and (known.digest, known.address) == (digest, address):
         return known
     row = ForeignReleaseRow(
         digest=digest,
@@ -134,9 +135,13 @@ def package(session: Session, descriptor: Digest) -> ForeignPackage | None:
 
 
 def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ForeignPackage]:
-    """Return these foreign packages by the digest of their descriptor."""
-    query = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(sorted(descriptors)))
-    return {Digest(row.descriptor): _package(row) for row in session.exec(query)}
+    """Return these foreign packages by the digest of their descriptor, each as the newest release has it."""
+    found: dict[Digest, ForeignPackage] = {}
+    for some in in_parts(descriptors):
+        query = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
+        rows = session.exec(query.order_by(col(ForeignPackageRow.release_id)))
+        found |= {Digest(row.descriptor): _package(row) for row in rows}
+    return found
 
 
 def is_known(session: Session, name: str) -> bool:
@@ -170,9 +175,7 @@ def pins_of(session: Session, candidate_id: int) -> Mapping[str, ForeignRelease]
 
 
 def want_archive(session: Session, package: ForeignPackage) -> None:
-    """Record that the archive of a package has to be fetched."""
-    if session.get(WantedArchiveRow, package.archive.digest) is not None:
-        return
+    """Record that the archive of a package has to be fetched, from where a release with it was seen last."""
     query = (
         select(ForeignReleaseRow.address)
         .join(ForeignPackageRow, col(ForeignPackageRow.release_id) == col(ForeignReleaseRow.id))
@@ -180,10 +183,12 @@ def want_archive(session: Session, package: ForeignPackage) -> None:
         .order_by(col(ForeignReleaseRow.id).desc())
     )
     address = session.exec(query.limit(1)).one()
-    row = WantedArchiveRow(
-        archive=package.archive.digest, size=package.archive.size, name=package.name, address=address
-    )
-    session.add(row)
+    row = session.get(WantedArchiveRow, package.archive.digest)
+    if row is None:
+        size = package.archive.size
+        session.add(WantedArchiveRow(archive=package.archive.digest, size=size, name=package.name, address=address))
+    elif row.address != address:
+        row.address = address
     session.flush()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text
 from sqlmodel import Field
 
 from farm.database.columns import Row, UtcDateTime
@@ -18,7 +18,8 @@ class ForeignReleaseRow(Row, table=True):
 
     __tablename__ = "foreign_release"
     __table_args__ = (
-        UniqueConstraint("digest", "root", "address"),
+        # Not unique: what was seen elsewhere in between is recorded again, for the newest row was seen last.
+        Index("ix_foreign_release_digest", "digest", "id"),
         Index("ix_foreign_release_newest", "distribution", "channel", "root", "id"),
     )
 

@@ -387,8 +387,8 @@ def _foreign_tables() -> None:
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_foreign_release"),
-        sa.UniqueConstraint("digest", "root", "address", name="uq_foreign_release_digest_root_address"),
     )
+    op.create_index("ix_foreign_release_digest", "foreign_release", ["digest", "id"], unique=False)
     op.create_index(
         "ix_foreign_release_newest", "foreign_release", ["distribution", "channel", "root", "id"], unique=False
     )
