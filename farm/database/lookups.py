@@ -13,6 +13,7 @@ from farm.database.job_rows import AttemptRow, JobRow, PackageTestRow
 from farm.database.jobs import job_of_row
 from farm.database.package_rows import PackageRow
 from farm.database.packages import package_of_row
+from farm.database.parts import in_parts
 from farm.database.recipe_rows import RecipeRevisionRow, RecipeRow
 from farm.database.release_rows import CandidateTestRow, ChannelRow, MembershipRow, ReleaseRow
 from farm.database.releases import held_in
@@ -128,8 +129,11 @@ def tests_of_candidate(session: Session, candidate_id: int, *, limit: int) -> tu
 
 def packages_by_digest(session: Session, digests: Iterable[Digest]) -> dict[Digest, Package]:
     """Return these packages by the digest of their descriptor."""
-    query = select(PackageRow).where(col(PackageRow.digest).in_(sorted(digests)))
-    return {Digest(row.digest): package_of_row(row) for row in session.exec(query)}
+    found: dict[Digest, Package] = {}
+    for some in in_parts(digests):
+        query = select(PackageRow).where(col(PackageRow.digest).in_(some))
+        found |= {Digest(row.digest): package_of_row(row) for row in session.exec(query)}
+    return found
 
 
 def releases_with(session: Session, package: Digest) -> list[Membership]:

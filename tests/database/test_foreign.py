@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.database import foreign
+from farm.database import foreign, lookups
 from farm.database.foreign import ForeignPackage
 from farm.names import Digest
 from farm.plan import BlobRef
@@ -92,3 +93,13 @@ def test_a_package_of_several_releases_is_given_as_the_newest_has_it(farm: Small
         foreign.add_packages(desk.session, old.id, [OPENSSL])
         assert foreign.packages_by_digest(desk.session, [BLOB.digest]) == {BLOB.digest: newer}
         assert foreign.package(desk.session, BLOB.digest) == newer
+
+
+def test_packages_are_asked_for_by_more_digests_than_a_statement_takes(farm: SmallFarm) -> None:
+    digests = [Digest.of(b"%d" % number) for number in range(70_000)]
+    with farm.office.reading() as desk:
+        driver = desk.session.connection().connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)  # as SQLite comes; Debian's takes more
+        assert lookups.packages_by_digest(desk.session, digests) == {}
+        assert foreign.packages_by_digest(desk.session, digests) == {}
