@@ -10,6 +10,7 @@ from farm.names import Digest, canonical_json
 from farm.oci.grouped_layer import grouped_layer
 from farm.oci.image_config import ImageConfig, configuration
 from farm.oci.layer import TAR, TAR_ZSTD, Layer
+from farm.oci.layer_plan import layer_plan
 from farm.oci.links_layer import links_layer
 from farm.plan import BlobRef
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
-MOST_PACKAGE_LAYERS = 120
-"""Layers that packages may take. Engines stop at 125 or 127, and the links and the user's own files want theirs."""
+LINKS = "links"
+"""What the layer of links is said to hold."""
 
 
 class PackageArchiveError(FarmError):
@@ -77,7 +78,7 @@ def image_from(
     layers = _package_layers(_matched(composition, archives), store)
     links = links_layer(composition.forest)
     blob = BlobRef(store.put_bytes(links), len(links))
-    layers.append(Layer(blob.digest, blob, TAR, "links"))
+    layers.append(Layer(blob.digest, blob, TAR, LINKS))
     if files is not None:
         layers.append(files)
     config_blob = _put(store, configuration(config, layers))
@@ -103,17 +104,12 @@ def _matched(composition: Composition, archives: Iterable[PackageArchive]) -> li
 
 
 def _package_layers(archives: list[PackageArchive], store: BlobStore) -> list[Layer]:
-    """Give each package a layer, the largest lowest, by store path where they are equal.
-
-    An engine unpacks anew what lies above a changed layer, so what is dear to unpack lies low. Of more than
-    `MOST_PACKAGE_LAYERS` packages the smallest share the topmost one.
-    """
-    ordered = sorted(archives, key=lambda archive: (-archive.content_bytes, archive.store))
-    alone = len(ordered) if len(ordered) <= MOST_PACKAGE_LAYERS else MOST_PACKAGE_LAYERS - 1
-    layers = [Layer(archive.diff_id, archive.blob, TAR_ZSTD, archive.store) for archive in ordered[:alone]]
-    if ordered[alone:]:
-        layers.append(grouped_layer(ordered[alone:], store))
-    return layers
+    return [
+        Layer(group[0].diff_id, group[0].blob, TAR_ZSTD, group[0].store)
+        if len(group) == 1
+        else grouped_layer(group, store)
+        for group in layer_plan(archives)
+    ]
 
 
 def _put(store: BlobStore, document: bytes) -> BlobRef:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from farm.names import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from farm.names import Platform
     from farm.oci.layer import Layer
@@ -20,7 +20,10 @@ _PATH = ("PATH", "/usr/bin:/usr/sbin")
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What a runtime is told: the process, its environment as (name, value), user, directory, and labels."""
+    """What a runtime is told: the process, its environment as (name, value), user, directory, labels, ports, volumes.
+
+    `ports` are spelt `8080/tcp`, `volumes` are absolute paths.
+    """
 
     platform: Platform
     entrypoint: tuple[str, ...] = ()
@@ -29,6 +32,24 @@ class ImageConfig:
     user: str = ""
     working_directory: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, platform: Platform, settings: Mapping[str, Any]) -> ImageConfig:
+        """Take it back out of the `config` of a configuration document, or what Docker shows of it."""
+        pairs = (each.partition("=") for each in settings.get("Env") or ())
+        return cls(
+            platform=platform,
+            entrypoint=tuple(settings.get("Entrypoint") or ()),
+            command=tuple(settings.get("Cmd") or ()),
+            environment=tuple((name, value) for name, _, value in pairs),
+            user=settings.get("User") or "",
+            working_directory=settings.get("WorkingDir") or "",
+            labels=tuple((settings.get("Labels") or {}).items()),
+            ports=tuple(settings.get("ExposedPorts") or ()),
+            volumes=tuple(settings.get("Volumes") or ()),
+        )
 
 
 def configuration(config: ImageConfig, layers: Sequence[Layer]) -> bytes:
@@ -42,8 +63,10 @@ def configuration(config: ImageConfig, layers: Sequence[Layer]) -> bytes:
     optional = {
         "Cmd": list(config.command),
         "Entrypoint": list(config.entrypoint),
+        "ExposedPorts": {port: {} for port in config.ports},
         "Labels": dict(config.labels),
         "User": config.user,
+        "Volumes": {path: {} for path in config.volumes},
         "WorkingDir": config.working_directory,
     }
     settings.update({name: value for name, value in optional.items() if value})

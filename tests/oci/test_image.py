@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from farm.blobs import BlobStore
 from farm.names import Digest, Platform
-from farm.oci.image import MOST_PACKAGE_LAYERS, OciImage, PackageArchiveError, image_from
+from farm.oci.image import OciImage, PackageArchiveError, image_from
 from farm.oci.image_config import ImageConfig
 from farm.oci.layer import TAR, Layer
+from farm.oci.layer_plan import GROUPS, MOST_PACKAGE_LAYERS
 from farm.plan import BlobRef
 from tests.oci.packages import TinyPackage, composition, package
 
@@ -133,6 +134,15 @@ def test_manifest_and_configuration_say_what_the_specification_asks(store: BlobS
     }
 
 
+def test_ports_and_volumes_stand_as_the_specification_asks_and_are_read_back(store: BlobStore) -> None:
+    config = replace(CONFIG, ports=("8080/tcp",), volumes=("/data",))
+    settings = document(store, image_of(some_packages(store, 1), store, config).config)["config"]
+    assert settings["ExposedPorts"] == {"8080/tcp": {}}
+    assert settings["Volumes"] == {"/data": {}}
+    read = ImageConfig.of(CONFIG.platform, settings)
+    assert image_of(some_packages(store, 1), store, read) == image_of(some_packages(store, 1), store, config)
+
+
 def test_a_path_of_the_users_own_stands(store: BlobStore) -> None:
     image = image_of(some_packages(store, 1), store, replace(CONFIG, environment=(("PATH", "/opt"),)))
     assert document(store, image.config)["config"]["Env"] == ["PATH=/opt"]
@@ -160,23 +170,40 @@ def test_archives_that_are_not_the_compositions_are_refused(store: BlobStore) ->
         image_from(composition([one]), [other], CONFIG, store)
 
 
-def test_the_smallest_of_too_many_packages_share_a_layer(store: BlobStore) -> None:
+def test_the_smaller_of_too_many_packages_share_layers(store: BlobStore) -> None:
     packages = some_packages(store, MOST_PACKAGE_LAYERS + 10)
     image = image_of(packages, store)
     assert image == image_of(packages[::-1], store)
-    assert len(image.layers) == MOST_PACKAGE_LAYERS + 1
-    *alone, shared, _links = image.layers
-    together = shared.holds.split()
+    alone = image.layers[: MOST_PACKAGE_LAYERS - GROUPS]
+    shared = image.layers[len(alone) : -1]
+    assert 1 < len(shared) <= GROUPS
+    together = " ".join(layer.holds for layer in shared).split()
     assert sorted([layer.holds for layer in alone] + together) == sorted(each.archive.store for each in packages)
     sizes = {each.archive.store: each.archive.content_bytes for each in packages}
     assert max(sizes[each] for each in together) <= min(sizes[layer.holds] for layer in alone)
-    assert shared.diff_id == shared.blob.digest == Digest.of(store.read(shared.blob.digest))
-    with tarfile.open(fileobj=io.BytesIO(store.read(shared.blob.digest))) as tar:
+    group = next(layer for layer in shared if " " in layer.holds)
+    assert group.diff_id == group.blob.digest == Digest.of(store.read(group.blob.digest))
+    with tarfile.open(fileobj=io.BytesIO(store.read(group.blob.digest))) as tar:
         names = {member.name for member in tar}
-    for each in together:
-        name = each.partition("-")[0]
-        assert f"packages/{each}/bin/{name}" in names
-    assert len(names) == 1 + 6 * len(together)
+    held = group.holds.split()
+    assert {f"packages/{each}/bin/{each.partition('-')[0]}" for each in held} <= names
+    assert len(names) == 1 + 6 * len(held)
+
+
+def test_one_changed_package_of_very_many_changes_one_layer_beside_the_links(store: BlobStore) -> None:
+    packages = some_packages(store, MOST_PACKAGE_LAYERS + 60)
+    small = min(packages, key=lambda each: (each.archive.content_bytes, each.archive.store))
+    changed = package(store, small.forest.name, {f"bin/{small.forest.name}": b"", "share/more": b""})
+    before = image_of(packages, store)
+    after = image_of([changed if each is small else each for each in packages], store)
+    assert len(set(after.diff_ids) - set(before.diff_ids)) == 2
+
+
+def test_a_package_more_leaves_the_groups_of_others_as_they_are(store: BlobStore) -> None:
+    packages = some_packages(store, MOST_PACKAGE_LAYERS + 60)
+    more = package(store, "zz", {"bin/zz": b""})
+    before, after = image_of(packages, store), image_of([*packages, more], store)
+    assert len(set(after.diff_ids) - set(before.diff_ids)) == 2
 
 
 def test_as_many_packages_as_fit_have_a_layer_each(store: BlobStore) -> None:
