@@ -85,6 +85,8 @@ def signed_call(request: Request, office: OfficeHere) -> WorkerCall:
         worker = _known_worker(office, signed, signature)
         actor = f"worker:{worker.name}"
         _check_fresh(office, signed)
+        # For whoever answers when it comes out later that what is reported is not what was leased.
+        request.state.worker = worker.name
     except FarmError as error:
         refuse(request, office, actor=actor, error=error)
         raise

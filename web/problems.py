@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -20,6 +21,7 @@ from farm.control.log_store import LogOffsetError, LogPlaceError, LogTooLongErro
 from farm.control.requests import JobStateError, UnknownJobError
 from farm.errors import FarmError
 from farm.recipe.errors import RecipeError
+from web.refusals import Refused, write_down
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -103,6 +105,8 @@ def status_of(error: FarmError) -> int:
 
 async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, FarmError):
+        if status_of(error) == 422:
+            await run_in_threadpool(_write_down, request, error.code, error.message)
         response = error_response(
             status_of(error),
             error.code,
@@ -115,12 +119,24 @@ async def _answer(request: Request, error: Exception) -> Response:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
     if isinstance(error, RequestValidationError):
-        return error_response(422, "invalid-request", "; ".join(_told(each) for each in error.errors()[:10]))
+        told = "; ".join(_told(each) for each in error.errors()[:10])
+        await run_in_threadpool(_write_down, request, "invalid-request", told)
+        return error_response(422, "invalid-request", told)
     if isinstance(error, HTTPException):
         return error_response(error.status_code, "http", str(error.detail))
     # What went wrong inside is told to the operator's log, not to whoever asked.
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return error_response(500, "internal", "the farm failed to answer; its log says why")
+
+
+def _write_down(request: Request, code: str, message: str) -> None:
+    """Leave a row about a worker who reports what cannot be so: nobody else may come to see that answer."""
+    worker: str = getattr(request.state, "worker", "")
+    if not worker:
+        return
+    address = request.client.host if request.client else ""
+    refused = Refused(f"worker:{worker}", address, request.method, request.url.path, code, message)
+    write_down(request.app.state.office, request.app.state.refusals, refused)
 
 
 def _problems(error: FarmError) -> tuple[ProblemWire, ...]:

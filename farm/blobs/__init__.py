@@ -16,6 +16,7 @@ from farm.blobs.scan import NOT_READ, ScanLimits, scan_tree
 from farm.blobs.store import BlobStore, BlobWriter
 from farm.blobs.unpack import PackageCache
 from farm.blobs.unpack_many import Wanted, ensure_many
+from farm.blobs.unpacked import PassingArchive, unpacked_digest
 
 __all__ = [
     "NOT_READ",
@@ -26,6 +27,7 @@ __all__ = [
     "CorruptBlobError",
     "MissingBlobError",
     "PackageCache",
+    "PassingArchive",
     "ScanLimits",
     "TreeChangedError",
     "TreeProblem",
@@ -38,4 +40,5 @@ __all__ = [
     "digest_tree",
     "ensure_many",
     "scan_tree",
+    "unpacked_digest",
 ]

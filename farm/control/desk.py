@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from farm.control.archive_shelf import ArchiveShelf
 from farm.control.package_shelf import PackageShelf
 from farm.control.recipe_shelf import RecipeShelf
 from farm.database.session import lock_planning
@@ -48,6 +49,7 @@ class Office:
     blobs: BlobStore
     shelf: RecipeShelf
     packages: PackageShelf
+    archives: ArchiveShelf
     world: World
     logs: LogStore
     terms: Terms
@@ -56,7 +58,8 @@ class Office:
     @classmethod
     def open(cls, database: Database, blobs: BlobStore, logs: LogStore, world: World, terms: Terms) -> Office:
         """Furnish an office with shelves of its own."""
-        return cls(database, blobs, RecipeShelf(blobs, world.steps), PackageShelf(blobs), world, logs, terms)
+        recipes, packages, archives = RecipeShelf(blobs, world.steps), PackageShelf(blobs), ArchiveShelf(blobs)
+        return cls(database, blobs, recipes, packages, archives, world, logs, terms)
 
     @contextmanager
     def planning(self) -> Iterator[Desk]:

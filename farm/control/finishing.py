@@ -160,7 +160,7 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
                 raise RefusedOutcomeError(f"{descriptor.name} has {what} {got}; what was leased has {wanted}")
         if (built.manifest.digest, built.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedOutcomeError(f"{descriptor.name}: its descriptor names other blobs than the outcome")
-        _check_blob(office, built.archive)
+        _check_archive(office, built)
         _check_blob(office, built.manifest, largest=LARGEST_DOCUMENT)
         _check_blob(office, built.facts, largest=LARGEST_DOCUMENT)
         # Read here, where a malformed one costs its own worker, and not when the next package is planned.
@@ -172,8 +172,14 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
         )
 
 
-def _listed(values: tuple[object, ...]) -> str:
-    return ", ".join(map(str, values))
+def _check_archive(office: Office, built: BuiltPackage) -> None:
+    """See that the archive is the package: the signer and every client would refuse another, when it is too late."""
+    _check_blob(office, built.archive)
+    if office.archives.unpacked(built.archive.digest) != built.descriptor.diff_id:
+        raise RefusedOutcomeError(
+            f"the archive of {built.descriptor.name} holds something else than its descriptor says",
+            remedy="Do not trust the worker that reported it; let another build the package.",
+        )
 
 
 def _check_blob(office: Office, blob: BlobRef, *, largest: int | None = None) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from zstandard import ZstdCompressor
+
 from farm.blobs.store import BlobStore
 from farm.control import access
 from farm.control.desk import Office
@@ -170,7 +172,10 @@ class SmallFarm:
             host=plan.host,
         )
         built = BuiltPackage(
-            descriptor, self._blob(b"archive " + text), self._blob(manifest.to_json()), self._blob(facts.to_json())
+            descriptor,
+            self._blob(ZstdCompressor().compress(text)),
+            self._blob(manifest.to_json()),
+            self._blob(facts.to_json()),
         )
         return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
 

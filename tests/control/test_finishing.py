@@ -54,6 +54,7 @@ LIES: list[tuple[str, Callable[[BuildOutcome], BuildOutcome], str]] = [
     ("a wrong size", lambda o: _changed(o, archive=replace(o.packages[0].archive, size=1)), "bytes"),
     ("another manifest", lambda o: _changed(o, manifest=o.packages[0].facts), "names other blobs"),
     ("another tree", lambda o: _described(o, tree=Digest.of(b"tree")), "names other blobs"),
+    ("another archive", lambda o: _described(o, diff_id=Digest.of(b"another")), "holds something else"),
     ("other facts", lambda o: _described(o, facts=Digest.of(b"facts")), "names other blobs"),
     ("no provenance", lambda o: replace(o, provenance=NOWHERE.digest), "was not uploaded"),
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
+from zstandard import ZstdCompressor
 
 from farm.api.farm_client import FarmClient
 from farm.api.worker_client import HeldLease, WorkerClient
@@ -113,7 +114,9 @@ class HandMadeWorker:
             plan=plan.digest,
             licence=plan.licence,
         )
-        built = BuiltPackage(descriptor, self._blob(b"archive" * 1000 + text), self._blob(manifest), self._blob(facts))
+        built = BuiltPackage(
+            descriptor, self.keep(ZstdCompressor().compress(text)), self.keep(manifest), self.keep(facts)
+        )
         signer = CryptoSigner(self.key)
         run = BuildRun(
             signer.public_key.keyid,
@@ -126,7 +129,7 @@ class HandMadeWorker:
         statement = build_statement(
             plan, order.recipe_digest, [(descriptor, built.archive.digest)], order.source_origins, run
         )
-        return BuildOutcome((built,), self._blob(sign_statement(statement, signer)).digest, Digest.of(b"log"))
+        return BuildOutcome((built,), self.keep(sign_statement(statement, signer)).digest, Digest.of(b"log"))
 
     def upload(self, lease: HeldLease, outcome: BuildOutcome) -> None:
         for built in outcome.packages:
@@ -141,7 +144,7 @@ class HandMadeWorker:
         self.client.finish(lease, outcome.to_dict())
         return lease
 
-    def _blob(self, content: bytes) -> BlobRef:
+    def keep(self, content: bytes) -> BlobRef:
         return BlobRef(self.store.put_bytes(content), len(content))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from zstandard import ZstdCompressor
 
 from farm.api.errors import LeaseGoneError, LogOffsetRefusedError, RefusedRequestError
 from farm.api.log_lines import encode_record
@@ -122,8 +123,62 @@ def test_a_package_whose_provenance_another_key_signed_is_refused(farm: RunningF
     with pytest.raises(RefusedRequestError, match="no allowed key") as caught:
         worker.client.finish(lease, outcome.to_dict())
     assert caught.value.status == 422
+    assert farm.refusals() == [("worker:one", "invalid-envelope")]
     with farm.client() as client:
         assert client.packages().packages == ()
+
+
+def test_an_archive_that_is_not_the_package_is_refused_and_written_down(
+    farm: RunningFarm, worker: HandMadeWorker
+) -> None:
+    lease = worker.claim()
+    honest = worker.outcome(lease)
+    lie = replace(honest.packages[0], archive=worker.keep(ZstdCompressor().compress(b"something else")))
+    outcome = replace(honest, packages=(lie,))
+    worker.upload(lease, outcome)
+    with pytest.raises(RefusedRequestError, match="holds something else than its descriptor says") as caught:
+        worker.client.finish(lease, outcome.to_dict())
+    assert caught.value.status == 422
+    assert farm.refusals() == [("worker:one", "refused-outcome")]
+    with farm.client() as client:
+        assert client.packages().packages == ()
+        assert client.job(lease.job).job.state == "leased"
+    worker.upload(lease, honest)
+    worker.client.finish(lease, honest.to_dict())
+    with farm.client() as client:
+        assert len(client.packages().packages) == 1
+
+
+def test_an_archive_that_was_seen_to_pass_is_not_read_again(
+    farm: RunningFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = worker.claim()
+    outcome = worker.outcome(lease)
+    archive = outcome.packages[0].archive.digest
+    read: list[Digest] = []
+    opened = farm.office.blobs.open
+
+    def opening(digest: Digest) -> BinaryIO:
+        read.append(digest)
+        return opened(digest)
+
+    monkeypatch.setattr(farm.office.blobs, "open", opening)
+    worker.upload(lease, outcome)
+    worker.client.finish(lease, outcome.to_dict())
+    assert archive not in read
+    assert farm.office.archives.unpacked(archive) == outcome.packages[0].descriptor.diff_id
+
+
+def test_a_report_that_is_none_is_written_down(farm: RunningFarm, worker: HandMadeWorker) -> None:
+    lease = worker.claim()
+    with pytest.raises(RefusedRequestError) as caught:
+        worker.client.finish(lease, {"packages": "none"})
+    assert caught.value.status == 422
+    target = f"/api/v1/worker/attempts/{lease.attempt}/fail"
+    headers = _signed(worker, "POST", target, b"{}", lease) | {"Content-Type": "application/json"}
+    assert httpx.post(farm.url + target, content=b"{}", headers=headers).status_code == 422
+    assert [actor for actor, _ in farm.refusals()] == ["worker:one"] * 2
+    assert farm.refusals()[1][1] == "invalid-request"
 
 
 def test_a_blob_that_is_not_what_its_digest_says_is_refused(
@@ -138,6 +193,7 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused(
     target = f"{farm.url}/api/v1/worker/attempts/{lease.attempt}/blobs/{digest}"
     answer = httpx.put(target, content=b"wrong", headers=headers)
     assert answer.status_code == 422
+    assert farm.refusals() == [("worker:one", "blob-mismatch")]
     assert not farm.office.blobs.has(digest)
 
 

@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import Number  # noqa: TC001  (FastAPI reads the annotations of a route)
+from farm.blobs import PassingArchive
 from farm.control.leases import held
 from farm.names import Digest
 from web.auth import OfficeHere, WorkerCall, settings_of, signed_call, whole_call
@@ -58,11 +59,14 @@ async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt
     if await run_in_threadpool(office.blobs.has, name):
         return
     writer = await run_in_threadpool(office.blobs.writer)
+    archive = PassingArchive()
     try:
-        await _receive(request, writer, size, settings)
+        await _receive(request, writer, archive, size, settings)
         await run_in_threadpool(writer.commit, name)
     finally:
         await run_in_threadpool(writer.__exit__, None, None, None)
+    if archive.digest is not None:
+        office.archives.remember(name, archive.digest)
 
 
 def _check_lease(office: Office, call: WorkerCall, attempt_id: int) -> None:
@@ -79,13 +83,19 @@ def _promised_size(request: Request, settings: WebSettings) -> int:
     return int(text)
 
 
-async def _receive(request: Request, writer: BlobWriter, size: int, settings: WebSettings) -> None:
+async def _receive(
+    request: Request, writer: BlobWriter, archive: PassingArchive, size: int, settings: WebSettings
+) -> None:
+    def write(piece: bytes) -> None:
+        writer.write(piece)
+        archive.write(piece)
+
     try:
         async with asyncio.timeout(settings.body_seconds + size / settings.blob_rate):
             async for piece in request.stream():
                 if writer.size + len(piece) > size:
                     raise BodyTooLargeError(f"the blob has more than the {size} bytes that were promised")
-                await run_in_threadpool(writer.write, piece)
+                await run_in_threadpool(write, piece)
     except TimeoutError as error:
         raise BodyTooSlowError("the blob does not arrive in time") from error
 
