@@ -54,7 +54,7 @@ def in_question(desk: Desk, channel: str) -> list[InQuestion]:
     given = approvals.approvals_of(desk.session, channel, arriving)
     listed = []
     for package in sorted(found.values(), key=lambda each: (each.name, each.built_at)):
-        names = tuple(each.curator for each in given.get(package.digest, ()) if _counts(each, wanted.keys))
+        names = tuple(each.curator for each in given.get(package.digest, ()) if counts(each, wanted.keys))
         listed.append(InQuestion(package, names, len(names) >= wanted.count))
     return listed
 
@@ -83,8 +83,8 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
     return taken
 
 
-def _counts(approval: Approval, keys: Mapping[str, str]) -> bool:
-    """Say whether whoever signed is in the group now, with the key that signed."""
+def counts(approval: Approval, keys: Mapping[str, str]) -> bool:
+    """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name."""
     public = keys.get(approval.curator)
     return public is not None and is_approval(
         approval.envelope.encode(),

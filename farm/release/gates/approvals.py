@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.control.approving import counts
 from farm.database import approvals
-from farm.errors import FarmError
 from farm.release.standing import Standing
-from farm.trust.approval import read_approval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.approvals import Approval
     from farm.database.records import Package
 
 
@@ -33,20 +31,10 @@ class Approvals:
         signed = approvals.approvals_of(desk.session, channel, (package.digest for package in arrivals))
         found = {}
         for package in arrivals:
-            valid = {each.curator for each in signed.get(package.digest, ()) if self._is_valid(each)}
+            valid = {each.curator for each in signed.get(package.digest, ()) if counts(each, self.keys)}
             if len(valid) < self.count:
                 found[package.name] = self._waiting(channel, package, valid)
         return found
-
-    def _is_valid(self, approval: Approval) -> bool:
-        key = self.keys.get(approval.curator)
-        if key is None:
-            return False
-        try:
-            said = read_approval(approval.envelope.encode(), {approval.curator: key})
-        except FarmError:
-            return False
-        return (said.channel, said.package, said.curator) == (approval.channel, approval.package, approval.curator)
 
     def _waiting(self, channel: str, package: Package, valid: set[str]) -> Standing:
         others = sorted(self.keys.keys() - valid)
