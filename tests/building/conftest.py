@@ -20,10 +20,11 @@ from farm.engine.source_download import DownloadPolicy
 from farm.engine.sources import SourceFetcher
 from farm.engine.toolchain import Toolchain
 from farm.fileset import Manifest
-from farm.names import Digest, HostNeeds, PackageName, Platform, Version
+from farm.names import Digest, Platform
 from farm.plan import BlobRef, BuildOrder, BuiltPackage, Plan, PlannedDependency, PlannedSource, TestOrder
 from farm.recipe import Limits, Step, Test
 from farm.trust.keys import create_key
+from tests.plan.values import bare_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,27 +58,8 @@ class Bench:
             PlannedDependency(each.descriptor.name, each.descriptor.version, each.descriptor.tree, direct=True)
             for each in needs
         )
-        plan = Plan(
-            name=PackageName("dist.example.org", name),
-            version=Version("1.0"),
-            revision=1,
-            platform=AMD64,
-            toolchain=self.toolchain,
-            sources=(),
-            dependencies=dependencies,
-            steps=(Step("install", script),),
-            outputs=(),
-            links=(),
-            replaces=(),
-            plugins=(),
-            host=HostNeeds(),
-            requires=(),
-            licence="MIT",
-            shadows=(),
-            environment=(),
-            source_epoch=1704067200,
-        )
-        return replace(plan, **changes)
+        own = {"toolchain": self.toolchain, "dependencies": dependencies, "steps": (Step("install", script),)}
+        return bare_plan(name, **{**own, **changes})
 
     def order(self, plan: Plan, *needs: BuiltPackage, **limits: int) -> BuildOrder:
         archives = tuple(each.as_dependency() for each in needs)

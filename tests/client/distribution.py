@@ -10,9 +10,9 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
-from farm.names import Digest, HostNeeds, PackageName, Platform, Version
+from farm.names import Digest
 from farm.package import describe, gather_facts
-from farm.plan import BlobRef, Plan
+from farm.plan import BlobRef
 from farm.release.publication import make_release
 from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.dsse import sign_statement
@@ -20,6 +20,7 @@ from farm.trust.index_tree import entries
 from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
+from tests.plan.values import bare_plan
 from workers.signer import sign
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class SmallDistribution:
             tree, scan_tree(tree), self.blobs, prefix=lambda made: f"packages/{made.store_path(name, version)}"
         )
         facts = gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
-        plan = plan_of(name, version, self.domain)
+        plan = bare_plan(name, version=version, distribution=self.domain)
         descriptor = describe(
             name=plan.name,
             version=plan.version,
@@ -102,7 +103,8 @@ class SmallDistribution:
 
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
         run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {})
-        plan = plan_of(descriptor.name.short, str(descriptor.version), descriptor.name.distribution)
+        own = descriptor.name
+        plan = bare_plan(own.short, version=str(descriptor.version), distribution=own.distribution)
         statement = build_statement(plan, recipe, [(descriptor, archive.digest)], (), run)
         return self.keep(sign_statement(statement, builder))
 
@@ -150,26 +152,3 @@ class SmallDistribution:
             repository.publish(release, signers, datetime.now(UTC))
         self.released = release
         return release
-
-
-def plan_of(name: str, version: str, domain: str = DISTRIBUTION) -> Plan:
-    return Plan(
-        name=PackageName(domain, name),
-        version=Version(version),
-        revision=1,
-        platform=Platform("linux", "amd64"),
-        toolchain=Digest.of(b"toolchain"),
-        sources=(),
-        dependencies=(),
-        steps=(),
-        outputs=(),
-        links=(),
-        replaces=(),
-        plugins=(),
-        host=HostNeeds(),
-        requires=(),
-        licence="MIT",
-        shadows=(),
-        environment=(),
-        source_epoch=0,
-    )

@@ -65,3 +65,28 @@ def recipe(name: str, **changes: Any) -> Recipe:
     """A recipe that needs nothing, but for `changes`."""
     bare: dict[str, Any] = {"build_needs": (), "requires": (), "tests": (), "outputs": ()}
     return replace(RECIPE, name=name, **{**bare, **changes})
+
+
+def bare_plan(name: str, *, distribution: str = DISTRIBUTION, version: str = "1.0", **changes: Any) -> Plan:
+    """A plan that takes nothing and does nothing, but for `changes`."""
+    plan = Plan(
+        name=PackageName(distribution, name),
+        version=Version(version),
+        revision=1,
+        platform=Platform("linux", "amd64"),
+        toolchain=TOOLCHAIN,
+        sources=(),
+        dependencies=(),
+        steps=(),
+        outputs=(),
+        links=(),
+        replaces=(),
+        plugins=(),
+        host=HostNeeds(),
+        requires=(),
+        licence="MIT",
+        shadows=(),
+        environment=(),
+        source_epoch=1704067200,
+    )
+    return replace(plan, **changes)
