@@ -14,9 +14,9 @@ from farm.client.host import Host
 from farm.errors import FarmError
 from farm.names import Digest, InvalidPackageNameError
 from farm.trust.dsse import InvalidEnvelopeError
-from farm.trust.index_tree import IndexTree
 from farm.trust.provenance import ProvenanceError
 from tests.client.distribution import SmallDistribution
+from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
 
 if TYPE_CHECKING:
@@ -164,43 +164,19 @@ def test_a_release_whose_packages_conflict_is_refused_by_the_client_too(tmp_path
         host.catalogue().verified(["one"])
 
 
-def fetched_files(distribution: SmallDistribution) -> list[Path]:
-    """Return every file that an install of `greet` reads, but the root, which is pinned on subscribing."""
-    public = distribution.public
-    blobs = []
-    for name in ("greet", "say"):
-        entry = distribution.entries[name][0]
-        blobs += [entry.descriptor, entry.archive, entry.manifest, entry.facts, entry.provenance]
-    assert distribution.released is not None
-    blobs.append(distribution.released.index)
-    for name in ("greet", "say"):
-        listing = IndexTree(distribution.read, distribution.released.index).listing(name)
-        assert listing is not None
-        blobs.append(listing.entry)
-    metadata = [
-        max((public / "metadata").glob(f"*{role}.json")) for role in ("timestamp", "snapshot", "targets", "edge")
-    ]
-    targets = [path for path in (public / "targets").rglob("*") if path.is_file()]
-    return [*metadata, *targets, *dict.fromkeys(distribution.blobs.path(blob.digest) for blob in blobs)]
-
-
 def test_one_byte_altered_in_any_file_that_an_install_fetches_stops_it(
     distribution: SmallDistribution, tmp_path: Path
 ) -> None:
-    files = fetched_files(distribution)
+    files = fetched_files(distribution, "greet", "say")
     assert len(files) >= 4 + 2 + 13
     for number, path in enumerate(files):
         host = Host(tmp_path / f"state{number}", tmp_path / f"shared{number}")
         subscribe(host, distribution)
-        whole = path.read_bytes()
-        place = whole.index(b'"signed"') + 30 if path.parent.name == "metadata" else len(whole) // 2
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         root = tmp_path / f"root{number}"
-        with pytest.raises(FarmError) as caught:
+        with one_byte_altered(path), pytest.raises(FarmError) as caught:
             install(host, root, "greet")
         assert caught.value.remedy, f"{path.name}: {caught.value}"
         assert not (root / ".farm" / "current").exists()
-        path.write_bytes(whole)
         install(host, root, "greet")
 
 

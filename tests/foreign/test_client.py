@@ -17,8 +17,8 @@ from farm.names import Digest
 from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.countersign import RefusedReleaseError
 from farm.trust.dsse import InvalidEnvelopeError
-from farm.trust.index_tree import IndexTree
 from tests.client.distribution import SmallDistribution
+from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
 from tests.client.web_server import serving
 from tests.foreign.neighbours import FIRST, SECOND, Neighbours
@@ -258,37 +258,18 @@ def test_when_the_other_is_gone_what_is_installed_goes_on_and_an_install_names_t
     assert (tmp_path / "alone/usr/share/alone/file").read_text() == "alone"
 
 
-def fetched_files(distribution: SmallDistribution) -> list[Path]:
-    """Every file of the first that an install of `web` reads, but the root, whose digest the second has signed."""
-    assert distribution.released is not None
-    index = IndexTree(distribution.read, distribution.released.index)
-    blobs = [distribution.released.index]
-    for name in ("openssl", "say"):
-        entry, listing = distribution.entries[name][0], index.listing(name)
-        assert listing is not None
-        blobs += [entry.descriptor, entry.archive, entry.manifest, entry.facts, entry.provenance, listing.entry]
-    folder = distribution.public / "metadata"
-    metadata = [max(folder.glob(f"*{role}.json")) for role in ("timestamp", "snapshot", "targets", "edge")]
-    targets = [path for path in (distribution.public / "targets").rglob("*") if path.is_file()]
-    return [*metadata, *targets, *dict.fromkeys(distribution.blobs.path(blob.digest) for blob in blobs)]
-
-
 def test_one_byte_altered_in_any_file_of_the_other_stops_an_install(neighbours: Neighbours, tmp_path: Path) -> None:
     neighbours.publish("openssl", "say")
-    files = fetched_files(neighbours.first)
+    files = fetched_files(neighbours.first, "openssl", "say")
     assert len(files) >= 4 + 2 + 12
     for number, path in enumerate(files):
         host = Host(tmp_path / f"state{number}", tmp_path / f"shared{number}")
         follow(host, neighbours.second)
-        whole = path.read_bytes()
-        place = whole.index(b'"signed"') + 30 if path.parent.name == "metadata" else len(whole) // 2
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         root = tmp_path / f"root{number}"
-        with pytest.raises(FarmError) as caught:
+        with one_byte_altered(path), pytest.raises(FarmError) as caught:
             install(host, root, "web")
         assert caught.value.remedy, f"{path.name}: {caught.value}"
         assert not (root / ".farm" / "current").exists()
-        path.write_bytes(whole)
 
 
 def test_the_signer_signs_no_name_of_another(neighbours: Neighbours, tmp_path: Path) -> None:
