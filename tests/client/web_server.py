@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class _Silent(SimpleHTTPRequestHandler):
+class Silent(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class has it
         pass
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve a directory; yields its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder))) as server:
+def serving(folder: Path, handler: type[Silent] = Silent) -> Iterator[str]:
+    """Serve a directory, as `handler` does it; yields its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

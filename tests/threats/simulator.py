@@ -6,13 +6,10 @@ publisher's and the client's code are the farm's own, and so are files, signatur
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import shutil
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,11 +28,13 @@ from farm.trust.layout import release_target
 from farm.trust.repository import Repository
 from farm.trust.revision import Revision
 from farm.trust.signers import Signers, read_signers, signed
+from tests.client import web_server
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
 from tests.trust.commands import Desk
 
 if TYPE_CHECKING:
+    import http.server
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -291,8 +290,8 @@ def serving(
 ) -> Iterator[str]:
     """Serve a directory over HTTP on the loopback; `answers` serve single paths in their own way."""
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(web_server.Silent):
+        def do_GET(self) -> None:  # noqa: N802  (the base class calls it so)
             for end, answer in (answers or {}).items():
                 if self.path.endswith(end):
                     try:
@@ -302,18 +301,8 @@ def serving(
                     return
             super().do_GET()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server.serving(root, Handler) as address:
+        yield address
 
 
 def metadata_over_http(simulator: Simulator, state: Path, url: str, pace: Pace | None = None) -> ChannelMetadata:
