@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from farm.trust.builders import AllowedBuilders
 
 
+LARGEST_DOCUMENT = 16 * 1024 * 1024
+"""Bytes that a file of metadata or a signed target may have; the largest is the list of advisories."""
 _Document = TypeVar("_Document", Root, Targets)
 
 
@@ -69,10 +71,15 @@ class _Fetcher(FetcherInterface):
         self.content = b""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        """Yield the file's content; of the last one, name and content (python-tuf bounds it) are kept for messages."""
+        """Yield the file's content; of the last one, name and content are kept for messages.
+
+        python-tuf bounds it by the length that is signed. For most that is by online keys: a thief of them has a bound.
+        """
         self.last, self.content = url, b""
         try:
             for chunk in self._reader.stream(url):
+                if len(self.content) + len(chunk) > LARGEST_DOCUMENT:
+                    raise tuf_errors.DownloadLengthMismatchError(f"{url} has more than {LARGEST_DOCUMENT} bytes")
                 self.content += chunk
                 yield chunk
         except FileNotFoundError as error:

@@ -7,12 +7,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tuf.api.metadata import MetaFile
 
 from farm.blobs import BlobStore
 from farm.client.download import DownloadError, Downloads
 from farm.client.pace import Pace
 from farm.client.readers import HttpReader
 from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.layout import release_target
 from tests.threats.simulator import Simulator, metadata_over_http, serving
 
 if TYPE_CHECKING:
@@ -71,6 +73,34 @@ def test_endless_metadata_is_cut_off(simulator: Simulator, tmp_path: Path, path:
             metadata_over_http(simulator, tmp_path / "state", url).newest("edge")
         assert caught.value.remedy
     assert endless.sent < 16 * 2**20
+
+
+@pytest.mark.parametrize("role", ["snapshot", "edge", "release"])
+def test_a_length_that_a_thief_of_the_online_keys_has_signed_has_a_bound_too(
+    simulator: Simulator, tmp_path: Path, role: str
+) -> None:
+    """What is signed by keys that lie on a machine in the network is no reason to fill a client's memory."""
+    mirror = simulator.mirror("mirror")
+    timestamp, snapshot, channel = (mirror.document(name) for name in ("timestamp", "snapshot", "edge"))
+    if role == "release":
+        channel.targets[release_target("edge")].length = 2**40
+        mirror.write("edge", channel, simulator.online)
+        content = mirror.path("edge").read_bytes()
+        snapshot.meta["edge.json"] = MetaFile.from_data(channel.version, content, ["sha256"])
+    elif role == "edge":
+        snapshot.meta["edge.json"] = MetaFile(channel.version, 2**40)
+    mirror.write("snapshot", snapshot, simulator.online)
+    timestamp.snapshot_meta = MetaFile.from_data(snapshot.version, mirror.path("snapshot").read_bytes(), ["sha256"])
+    if role == "snapshot":
+        timestamp.snapshot_meta = MetaFile(snapshot.version, 2**40)
+    mirror.write("timestamp", timestamp, simulator.online)
+    endless = Endless()
+    with (
+        serving(mirror.root, {f".{role}.json": endless}) as url,
+        pytest.raises(UntrustedMetadataError, match="more than"),
+    ):
+        metadata_over_http(simulator, tmp_path / "state", url).newest("edge")
+    assert 0 < endless.sent < 64 * 2**20
 
 
 def test_an_endless_blob_is_cut_off_at_the_length_that_was_signed(simulator: Simulator, tmp_path: Path) -> None:
