@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.database import candidates, flaky_tests, lookups, orders, releases, reports
+from farm.control.channel_checks import policy_of
+from farm.database import candidates, flaky_tests, orders, releases, reports
 from farm.release.status import channel_status
 from web.auth import OfficeHere
 from web.pages.candidate_view import view_candidate
 from web.pages.excuse_cards import cards
 from web.pages.invitation import invitation
 from web.pages.rendering import PagesHere
-from web.problems import NotFoundError
-
-if TYPE_CHECKING:
-    from sqlmodel import Session
 
 router = APIRouter()
 
@@ -52,7 +46,8 @@ def channel_page(
     """Show a channel; `before` pages through its releases, `refused_before` through refused candidates."""
     with office.reading() as desk:
         session = desk.session
-        origin, policy = _policy(session, name)
+        known = policy_of(desk, name)
+        policy = [str(gate["gate"]) for gate in known.get("gates", [])]
         status = channel_status(session, name, now=desk.now)
         found = releases.releases(session, name, before=before, limit=_PAGE + 1)
         refused = candidates.candidates(
@@ -68,7 +63,7 @@ def channel_page(
         request,
         "channel.html",
         channel=name,
-        origin=origin,
+        origin=str(known.get("from", "")),
         policy=policy,
         status=status,
         candidate=candidate,
@@ -83,12 +78,3 @@ def channel_page(
         older=found[_PAGE - 1].number if len(found) > _PAGE else None,
         invitation=invitation(request, pages.repository),
     )
-
-
-def _policy(session: Session, name: str) -> tuple[str, list[str]]:
-    """Return where a channel takes packages from (empty: fresh builds) and its gates in their order."""
-    text = lookups.channel_policy(session, name)
-    if text is None:
-        raise NotFoundError(f"There is no channel {name[:100]}.")
-    policy = json.loads(text) if text else {}
-    return str(policy.get("from", "")), [str(gate["gate"]) for gate in policy.get("gates", [])]
