@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.trust.delegation import identity_of
 from farm.trust.keys import key_from_dict, key_to_dict
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ def read_builders(document: bytes) -> AllowedBuilders:
         for channel, count in rebuilds.items():
             if type(count) is not int or count < 1:
                 raise ValueError(f"{count!r:.40} builders are to agree on packages of {channel}")
-        return AllowedBuilders([key_from_dict(each) for each in form["builders"]], rebuilds)
+        keys = [key_from_dict(each) for each in form["builders"]]
+        # A key under two ids could agree with itself where builders have to agree.
+        if len({identity_of(key) for key in keys}) < len(keys):
+            raise ValueError("it names one key twice")
+        return AllowedBuilders(keys, rebuilds)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error

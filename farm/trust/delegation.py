@@ -11,7 +11,10 @@ import re
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from farm.errors import FarmError
+from farm.trust.keys import public_pem
 from farm.trust.layout import ADVISORIES, ADVISORIES_PATTERN, BUILDERS_TARGET, release_target
 
 if TYPE_CHECKING:
@@ -129,8 +132,11 @@ def role_of(targets: Targets, name: str) -> DelegatedRole:
 
 
 def identity_of(key: Key) -> str:
-    """Return what makes two keys one, whatever ids they go by."""
-    return json.dumps(key.keyval.get("public", key.keyval), sort_keys=True)
+    """Return what makes two keys one, whatever ids they go by and however they are spelt."""
+    try:
+        return public_pem(key).decode()
+    except (ValueError, KeyError, TypeError, UnsupportedAlgorithm):  # of a kind that has no PEM
+        return json.dumps(key.keyval.get("public", key.keyval), sort_keys=True)
 
 
 def _alike(one: str, other: str) -> bool:

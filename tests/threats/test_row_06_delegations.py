@@ -56,6 +56,16 @@ def key_twice(targets: Targets) -> None:
     targets.delegations.roles["stable"] = role
 
 
+def key_twice_spelt_otherwise(targets: Targets) -> None:
+    """The digits of a key in capitals are the same key, under another id."""
+    assert targets.delegations is not None
+    assert targets.delegations.roles is not None
+    twin = type(KEY)("0" * 64, KEY.keytype, KEY.scheme, {"public": KEY.keyval["public"].upper()})
+    targets.delegations.keys |= {KEY.keyid: KEY, twin.keyid: twin}
+    role = DelegatedRole("stable", [KEY.keyid, twin.keyid], 2, terminating=True, paths=[release_target("stable")])
+    targets.delegations.roles["stable"] = role
+
+
 def sign_release_itself(targets: Targets) -> None:
     path = release_target("edge")
     targets.targets[path] = TargetFile.from_data(path, b"x", ["sha256"])
@@ -77,6 +87,7 @@ BAD: dict[str, tuple[Callable[[Targets], None], str]] = {
     "a name that leads elsewhere": (delegate("../root"), "cannot be the name of a channel"),
     "the key of another channel": (key_of_edge_for_stable, "is of edge and stable"),
     "one key as two": (key_twice, "is of stable twice"),
+    "one key as two, in other letters": (key_twice_spelt_otherwise, "is of stable twice"),
     "a release of its own": (sign_release_itself, "signs channels/edge/release.json itself"),
 }
 

@@ -37,3 +37,15 @@ def test_a_number_of_builders_that_cannot_be_is_refused(rebuilds: object) -> Non
 def test_what_is_no_list_is_refused(document: bytes) -> None:
     with pytest.raises(InvalidBuildersError):
         read_builders(document)
+
+
+def test_one_key_under_two_ids_is_not_two_builders() -> None:
+    """Else a single worker could agree with itself."""
+    (key, _), twin = KEYS, "0" * 64
+    forms = [{"keyid": keyid, **key.to_dict()} for keyid in (key.keyid, twin)]
+    for same in (key.keyval["public"], key.keyval["public"].upper()):
+        forms[1] = {**forms[1], "keyval": {"public": same}}
+        with pytest.raises(InvalidBuildersError, match="one key"):
+            read_builders(json.dumps({"builders": forms}).encode())
+    with pytest.raises(InvalidBuildersError, match="one key"):
+        read_builders(json.dumps({"builders": [forms[0], forms[0]]}).encode())
