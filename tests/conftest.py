@@ -27,6 +27,7 @@ _LONG = (
     "database/test_claim_cost.py",
     "foreign",
     "release/gates/test_reproduced.py",
+    "release/test_exact_requirements.py",
     "release/test_pipeline.py",
     "release/test_publishers.py",
     "release/test_scenarios.py",

@@ -15,7 +15,7 @@ from farm.blobs import MissingBlobError, PackageCache
 from farm.building.attempt import build, run_test
 from farm.building.errors import BuildFailedError
 from farm.building.workshop import Workshop
-from farm.compat import Member, PackageSet, build_closure, closure
+from farm.compat import Member, PackageSet, build_closure, closure, from_toolchain
 from farm.engine.apt import Apt
 from farm.engine.apt_sources import NoSignedSourceError
 from farm.engine.attempt_directory import AttemptDirectory
@@ -233,16 +233,7 @@ class LocalBuilds:
             for package in self._outcomes[need].packages
         }
         members = [self._member(package) for package in packages.values()]
-        modules = {
-            f"pkgconfig:{name}"
-            for member in members
-            for module in member.facts.pkg_config
-            for name in (*module.requires, *module.requires_private)
-        }
-        required = modules.union(*(member.descriptor.requires for member in members))
-        # What no package here provides is the toolchain's to meet.
-        given = required.difference(*(member.provides for member in members))
-        found = build_closure(PackageSet.of(members), recipe.build_needs, given=given)
+        found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
         return tuple(packages[member.name] for member in found)
 
     def _closed(self, roots: Iterable[str]) -> tuple[BuiltPackage, ...]:

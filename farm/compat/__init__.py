@@ -7,6 +7,7 @@ from farm.compat.closure import (
     UnknownPackageError,
     build_closure,
     closure,
+    from_toolchain,
     needs_of,
     resolve_needs,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "closure",
     "compose",
     "find_atoms",
+    "from_toolchain",
     "is_foreign",
     "joint_needs",
     "needs_beyond",

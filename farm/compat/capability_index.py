@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from farm.compat.member import is_foreign
+from farm.package.package_capability import exact_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,12 +22,13 @@ _NONE: frozenset[str] = frozenset()
 class CapabilityIndex:
     """Names of members by what they provide and require. Mutable; its owner adds and removes each member once."""
 
-    __slots__ = ("_alike", "_providers", "_replaces", "_requirers")
+    __slots__ = ("_alike", "_exact", "_providers", "_replaces", "_requirers")
 
     def __init__(self) -> None:
         self._providers: dict[str, tuple[str, ...]] = {}
         self._requirers: defaultdict[str, set[str]] = defaultdict(set)
         self._alike: defaultdict[str, set[str]] = defaultdict(set)
+        self._exact: defaultdict[str, set[str]] = defaultdict(set)
         self._replaces: dict[str, frozenset[str]] = {}
 
     def add(self, member: Member) -> None:
@@ -36,11 +38,15 @@ class CapabilityIndex:
             others = self._providers.get(capability)
             if others is None:
                 self._providers[capability] = (name,)
-                self._alike[_stem(capability)].add(capability)
+                # What comes near to one version of a package is found by its name: nothing to keep for it.
+                if exact_package(capability) is None:
+                    self._alike[_stem(capability)].add(capability)
             else:
                 self._providers[capability] = tuple(sorted((*others, name)))
         for capability in member.requires:
             self._requirers[capability].add(name)
+            if exact := exact_package(capability):
+                self._exact[exact[0]].add(capability)
         if member.replaces:
             self._replaces[name] = frozenset(member.replaces)
 
@@ -66,6 +72,11 @@ class CapabilityIndex:
         """Return the members that require it."""
         return self._requirers.get(capability, _NONE)
 
+    def naming(self, package: str) -> set[str]:
+        """Return the members that require the package of this name, in whichever version."""
+        wanted = {f"package:{package}", *self._exact.get(package, _NONE)}
+        return {name for capability in wanted for name in self.requirers(capability)}
+
     def serving(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return which of these providers serve: own packages before foreign ones, then the one that prevails."""
         own = tuple(name for name in names if not is_foreign(name))
@@ -80,7 +91,15 @@ class CapabilityIndex:
         return names
 
     def nearest(self, capability: str, labels: Mapping[str, Member]) -> str:
-        """Return a clause that names what comes closest (the same name with other numbers), or nothing."""
+        """Return a clause that names what comes closest (the same name with other numbers), or nothing.
+
+        To a package in one version the closest is that package in another.
+        """
+        if exact := exact_package(capability):
+            named = f"package:{exact[0]}"
+            if present := self._providers.get(named):
+                return f"; the set has {labels[present[0]].label}"
+            return self.nearest(named, labels)
         near = sorted(self._alike.get(_stem(capability), _NONE))
         if not near:
             return ""

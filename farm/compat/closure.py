@@ -5,8 +5,10 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
+from farm.compat.member import is_foreign
 from farm.compat.problem import AmbiguousProvider, Problem, UnmetRequirement
 from farm.errors import FarmError
+from farm.package.package_capability import exact_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -84,6 +86,16 @@ def build_closure(package_set: MemberSet, roots: Iterable[str], *, given: Collec
         return names, problems
 
     return _closure(package_set, roots, needs)
+
+
+def from_toolchain(members: Collection[Member]) -> frozenset[str]:
+    """Return the capabilities that none of `members` provides though they require them: in a build the toolchain does.
+
+    An own package in one version is none of them: that package is it, or nothing is. Foreign ones are in no build.
+    """
+    required = {capability for member in members for capability in member.requires}
+    lacking = required.difference(*(member.provides for member in members))
+    return frozenset(each for each in lacking if (exact := exact_package(each)) is None or is_foreign(exact[0]))
 
 
 def resolve_needs(package_set: MemberSet) -> Mapping[str, tuple[str, ...]]:

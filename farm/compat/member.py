@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.claimed import claimed_paths
+from farm.package.package_capability import package_capabilities
 from farm.package.resolve import resolve
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Member:
 
     @property
     def provides(self) -> tuple[str, ...]:
-        """Its capabilities, and that it is the package of its name."""
-        return (*self.descriptor.provides, f"package:{self.name}")
+        """Its capabilities, and that it is the package of its name, version and revision."""
+        descriptor = self.descriptor
+        return (*descriptor.provides, *package_capabilities(self.name, descriptor.version, descriptor.revision))
 
     @property
     def requires(self) -> tuple[str, ...]:

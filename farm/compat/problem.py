@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from farm.package.package_capability import exact_package
+
 _KINDS = {"command": "the command ", "package": "the package ", "interpreter": "", "soname": "", "pkgconfig": ""}
 
 
@@ -197,7 +199,10 @@ class MissingVersion(Problem):
 
 
 def spelt(capability: str) -> str:
-    """Return a capability in words: `the command jq`, `libz.so.1`."""
+    """Return a capability in words: `the command jq`, `libz.so.1`, `exactly jq 1.7.1-1`."""
+    if exact := exact_package(capability):
+        package, version = exact
+        return f"exactly {package} {version}{'' if '-' in version else ' (any revision)'}"
     kind, colon, name = capability.partition(":")
     return f"{_KINDS[kind]}{name}" if colon and kind in _KINDS else capability
 

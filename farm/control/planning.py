@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from farm.compat import PackageSet, build_closure
+from farm.compat import PackageSet, build_closure, from_toolchain
 from farm.database import jobs, packages, recipes
 from farm.plan import BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
 from farm.plan.pin import pin, source_origins
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
     """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
     members = [desk.packages.member(each) for each in packages.current_packages(desk.session, needs)]
-    found = build_closure(PackageSet.of(members), recipe.build_needs, given=_from_toolchain(members))
+    found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
     return _pin(desk, recipe, [_planned(member, recipe) for member in found])
 
 
@@ -78,12 +78,6 @@ def _pin(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) 
         toolchain_debs=toolchain.debs,
         dependencies=dependencies,
     )
-
-
-def _from_toolchain(members: Sequence[Member]) -> frozenset[str]:
-    """Return the capabilities that no package here provides: in a build it is the toolchain that does."""
-    required = {capability for member in members for capability in member.descriptor.requires}
-    return frozenset(required.difference(*(member.provides for member in members)))
 
 
 def _planned(member: Member, recipe: Recipe) -> PlannedDependency:

@@ -58,7 +58,7 @@ def reach(graph: BuildGraph, name: str) -> frozenset[str]:
 
 def _names(recipe: Recipe) -> Iterable[str]:
     yield from recipe.build_needs
-    yield from recipe.requires
+    yield from recipe.required_packages
     for test in recipe.tests:
         yield from test.needs
 

@@ -1,7 +1,8 @@
 """What a package provides and requires, worked out from its facts: the words in which sets are proven.
 
 A capability is a kind and a name: `soname:libz.so.1`, `interpreter:/usr/bin/sh`, `command:jq`, `pkgconfig:zlib`
-(only provided), `package:bash` (only declared). Nothing is looked up here outside the package itself.
+(only provided), `package:bash` and `package:bash=5.2-1` (only declared). Nothing is looked up here outside the package
+itself.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def derive_capabilities(
 ) -> Capabilities:
     """Derive both from the files, the declared `links` (path in the root, path in the package) and `plugins`.
 
-    `requires` are the declared needs: names of packages, or capabilities with their kind (`command:sh`).
+    `requires` are the declared needs: names of packages, with `=` and a version where only that one will do, or
+    capabilities with their kind (`command:sh`).
     What the package provides itself it does not require.
     """
     elf = {file.path: file.facts for file in facts.elf}

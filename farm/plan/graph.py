@@ -122,7 +122,7 @@ class BuildGraph:
         for name in sorted(recipes):
             recipe = recipes[name]
             tests = tuple(need for test in recipe.tests for need in test.needs)
-            for edges, packages in zip(named, (recipe.build_needs, recipe.requires, tests), strict=True):
+            for edges, packages in zip(named, (recipe.build_needs, recipe.required_packages, tests), strict=True):
                 # `command:sh` is met by whatever package has it: files decide, not recipes.
                 here = {package for package in packages if "/" not in package and ":" not in package}
                 missing |= {(name, package) for package in here if package not in makes}

@@ -124,10 +124,17 @@ def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
 
 
 def _requires(fields: Fields, distributions: Collection[str] | None) -> tuple[str, ...]:
+    seen: set[str] = set()
+
     def check(text: str) -> str:
-        need = names.needed_name(text)
+        need = names.requirement(text)
+        name = need.partition("=")[0]
         if distributions is not None:
-            check_known(need, distributions)
+            check_known(name, distributions)
+        if name in seen:
+            # Two versions of one package are never in one set.
+            raise names.InvalidValueError(f"requires names {name} twice", remedy="Keep one of them.")
+        seen.add(name)
         return need
 
     return fields.unique("requires", check)

@@ -6,10 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 from farm.errors import FarmError
-from farm.names import Digest, InvalidPackageNameError, PackageName
+from farm.names import Digest, InvalidPackageNameError, PackageName, Version
 from farm.recipe.errors import quoted
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+_REQUIRED = re.compile(r"([^ =<>!~]*) *([=<>!~]*) *(.*)")
+_REVISION = re.compile(r"[1-9][0-9]{0,5}")
 _WORD = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
 _DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?")
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
@@ -61,6 +63,38 @@ def needed_name(text: str) -> str:
         return short_name(text)
     PackageName.parse(text)
     return text
+
+
+def requirement(text: str) -> str:
+    """Check what a package requires at run time: a name, or `name = version-revision`; returned without spaces.
+
+    Without a revision any of that version will do. `Recipe.required_packages` are the names alone.
+    """
+    found = _REQUIRED.fullmatch(text)
+    if found is None or not found[2]:
+        return needed_name(text)
+    name, sign, exact = needed_name(found[1]), found[2], found[3].rstrip()
+    if sign.strip("="):
+        raise InvalidValueError(
+            f"{quoted(text)} asks for a range of versions, and a recipe can name only one exactly",
+            remedy=f"Write {name} alone: what a package needs of libraries is found in its files, symbol by symbol, "
+            "and every set is proven to have it. Write = only where no other version will do.",
+        )
+    if not exact:
+        raise InvalidValueError(
+            f"{quoted(text)} names no version",
+            remedy=f"Write {name} = VERSION-REVISION, or {name} alone where any version will do.",
+        )
+    if sign != "=":
+        raise InvalidValueError(f"{quoted(text)} has {sign} for =", remedy=f"Write {name} = {exact}.")
+    version, dash, revision = exact.partition("-")
+    Version(version)
+    if dash and not _REVISION.fullmatch(revision):
+        raise InvalidValueError(
+            f"{quoted(revision)} is not a revision",
+            remedy=f"Write {name} = {version}-1, or {name} = {version} for any revision; a version has no - itself.",
+        )
+    return f"{name}={exact}"
 
 
 def _not_a_name(text: str) -> InvalidValueError:

@@ -153,7 +153,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names."""
+    """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names.
+
+    `requires` are names of packages, with `=` and the version where only that one will do: `jq=1.7.1-1`.
+    """
 
     name: str
     version: Version
@@ -177,6 +180,11 @@ class Recipe:
     environment: tuple[tuple[str, str], ...] = ()
     source_epoch: int = DEFAULT_SOURCE_EPOCH
     digest: Digest
+
+    @property
+    def required_packages(self) -> tuple[str, ...]:
+        """The names of the packages that it requires, whatever the version."""
+        return tuple(need.partition("=")[0] for need in self.requires)
 
     @property
     def package_names(self) -> tuple[str, ...]:

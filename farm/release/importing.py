@@ -74,9 +74,7 @@ class Importer:
         trial = self._state.trial(desk, newest.number if newest else 0)
         trial.place({name: self._state.member(desk, after) for name, (_, after) in own.items()})
         capabilities = trial.capabilities
-        wanted = [
-            name for name in offers if not all(is_foreign(user) for user in capabilities.requirers(f"package:{name}"))
-        ]
+        wanted = [name for name in offers if not all(is_foreign(user) for user in capabilities.naming(name))]
         members = select_foreign(
             wanted, offers, lambda wish: not all(is_foreign(each) for each in capabilities.providers(wish))
         )

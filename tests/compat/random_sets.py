@@ -48,7 +48,7 @@ def random_package(random, name):
         links=[("usr/share/x", path) for path in sorted(files) if random.randint(0, 9) == 0],
         replaces=some(random, NAMES, 2),
         plugins=[("lib/plugins/*", command) for command in some(random, COMMANDS, 1)],
-        requires=some(random, ["a", "b", "command:run", "command:play"], 1),
+        requires=some(random, ["a", "b", "a=1.0", "b=1.0-1", "b=1.0-2", "command:run", "command:play"], 1),
     )
     return made, tree(files)
 

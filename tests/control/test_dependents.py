@@ -46,6 +46,25 @@ def test_a_job_that_waits_gets_what_its_need_has_come_to_need_meanwhile(farm: Sm
     assert _names(farm.claim().order) == [("b", True), ("e", False)]
 
 
+def test_a_build_gets_what_its_need_requires_in_exactly_this_version(farm: SmallFarm) -> None:
+    farm.submit(recipe("a", needs=("b",)), recipe("b", more="requires: [e = 1.0-1]\n"), recipe("e"))
+    farm.finish(farm.claim(), requires=("e=1.0-1",))
+    farm.finish(farm.claim())
+    assert _names(farm.claim().order) == [("b", True), ("e", False)]
+
+
+def test_a_build_does_not_go_on_with_another_version_than_its_need_requires(farm: SmallFarm) -> None:
+    farm.submit(recipe("b", more="requires: [e = 1.0-1]\n"), recipe("e"))
+    farm.finish(farm.claim(), requires=("e=1.0-1",))
+    farm.finish(farm.claim())
+    farm.submit(recipe("a", needs=("b",)), recipe("e", revision=2))
+    farm.build_all()
+    with farm.office.reading() as desk:
+        (job,) = (each for each in jobs.list_jobs(desk.session, limit=10) if each.name == "a")
+    assert (job.state, job.error_code) == (JobState.FAILED, "open-set")
+    assert job.error == "b 1.0-1 requires exactly e 1.0-1, which no package of the set provides; the set has e 1.0-2"
+
+
 @pytest.fixture
 def strict(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> SmallFarm:
     policy: Rebuild = request.param

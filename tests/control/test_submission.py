@@ -33,6 +33,14 @@ def test_recipes_are_built_in_the_order_of_their_needs(farm: SmallFarm) -> None:
     assert set(farm.states().values()) == {JobState.SUCCEEDED}
 
 
+def test_what_is_required_in_one_version_is_found_among_the_recipes(farm: SmallFarm) -> None:
+    farm.submit(recipe("b"))
+    farm.submit(recipe("a", more="requires: [b = 1.0-1]\n"))
+    assert farm.build_all() == ["b", "a"]
+    with pytest.raises(MissingDependencyError, match="c"):
+        farm.submit(recipe("a", more="requires: [c = 1.0-1]\n"))
+
+
 def test_submitting_the_same_again_makes_no_job(farm: SmallFarm) -> None:
     first = farm.submit(JQ, ONIGURUMA)
     farm.build_all()

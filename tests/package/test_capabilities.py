@@ -89,6 +89,10 @@ class TestRequires:
             "soname:libonig.so.5",
         )
 
+    def test_a_declared_package_in_one_version_only(self) -> None:
+        found = derive_capabilities(LIBZ.manifest, LIBZ_FACTS, requires=("jq=1.7.1-1", "other.example/zlib=1.3"))
+        assert found.requires == ("package:jq=1.7.1-1", "package:other.example/zlib=1.3", "soname:libc.so.6")
+
     def test_a_packages_own_provides_satisfy_its_own_requires(self) -> None:
         package = tree(
             {"bin/bash": b"", "lib/libb.so.1": b"", "bin/bashbug": b""}, programs=("bin/bash", "bin/bashbug")

@@ -40,6 +40,13 @@ def test_levels_are_what_can_be_built_side_by_side():
     assert small_distribution().levels == (("base-files", "ncurses", "oniguruma"), ("jq", "readline"), ("bash",))
 
 
+def test_a_package_that_is_required_in_one_version_is_made_by_its_recipe_all_the_same():
+    built = graph(recipe("a", requires=("b=1.0-1", "other.example/c=2.0")), recipe("b"))
+    assert built.requires["a"] == ("b",)
+    with pytest.raises(MissingDependencyError, match="b"):
+        graph(recipe("a", requires=("b=1.0-1",)))
+
+
 def test_needed_are_the_build_needs_and_what_is_required_to_run():
     assert small_distribution().needed_for(["jq"]) == ("oniguruma", "jq")
     assert small_distribution().needed_for(["bash"]) == ("base-files", "ncurses", "readline", "bash")

@@ -61,6 +61,14 @@ def test_a_distribution_that_nobody_named_is_told_at_its_place() -> None:
     assert f"packages/jq/recipe.yaml:{line}:12" in str(caught.value)
 
 
+def test_so_it_is_where_only_one_version_will_do() -> None:
+    needy = RECIPE + b"requires: [other.example/openssl = 3.5-1]\n"
+    tree = load_tree({**FILES, "packages/jq/recipe.yaml": needy, "distributions.yaml": TEXT})
+    assert tree.recipes["jq"].requires == ("other.example/openssl=3.5-1",)
+    with pytest.raises(RecipeError, match=r"'other\.example/openssl' is of a distribution"):
+        load_tree({**FILES, "packages/jq/recipe.yaml": needy})
+
+
 def test_a_broken_file_of_distributions_is_all_that_is_reported() -> None:
     with pytest.raises(RecipeError) as caught:
         load_tree({**FILES, "packages/jq/recipe.yaml": NEEDY, "distributions.yaml": b"other.example: 1\n"})

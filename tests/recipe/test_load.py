@@ -85,6 +85,25 @@ test-needs: [bash]
     assert recipe.tests[0].needs == ("bash",)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("bash = 5.2.37-1", "bash=5.2.37-1"),
+        ("bash=5.2.37-12", "bash=5.2.37-12"),
+        ("bash  =  5.2.37", "bash=5.2.37"),
+        ("bash = 2.0~rc1+b-3", "bash=2.0~rc1+b-3"),
+        ("'bash = 1.10 '", "bash=1.10"),
+        ("other.example/openssl = 3.5-2", "other.example/openssl=3.5-2"),
+        ("g++-13 = 13-1", "g++-13=13-1"),
+    ],
+)
+def test_a_package_can_be_required_in_exactly_one_version(written: str, read: str) -> None:
+    recipe = load(with_lines(f"requires: [glibc, {written}]\n"))
+
+    assert recipe.requires == ("glibc", read)
+    assert recipe.required_packages == ("glibc", read.partition("=")[0])
+
+
 def test_values_with_shell_metacharacters_arrive_literally() -> None:
     nasty = "'$(touch /tmp/x) ; `id` \"q\" \\n & | > {{ version }}'"
     recipe = load(with_lines(nasty, instead_of="--with-oniguruma=yes"))

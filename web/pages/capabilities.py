@@ -30,5 +30,6 @@ def grouped(capabilities: Iterable[str]) -> list[Group]:
     kinds: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
     for capability in sorted(capabilities):
         kind, _, name = capability.partition(":")
+        name = name.replace("=", " = ") if kind == "package" else name
         kinds.setdefault(kind, []).append((name, capability))
     return [Group(_KINDS.get(kind, kind), tuple(names)) for kind, names in kinds.items() if names]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.database import releases
 from farm.package import Descriptor
+from farm.package.package_capability import package_capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,8 +34,9 @@ class ReleaseNeeds:
         members = sorted(descriptors, key=lambda each: each.name)
         providers: defaultdict[str, list[str]] = defaultdict(list)
         for member in members:
-            for capability in (f"package:{member.name.short}", *member.provides):
-                providers[capability].append(member.name.short)
+            name = member.name.short
+            for capability in (*package_capabilities(name, member.version, member.revision), *member.provides):
+                providers[capability].append(name)
         users: defaultdict[str, set[str]] = defaultdict(set)
         for member in members:
             for capability in member.requires:
