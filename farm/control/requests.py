@@ -33,23 +33,15 @@ class UnknownJobError(FarmError):
         self.job_id = job_id
 
 
-def request_test(desk: Desk, order: TestOrder, *, name: str, trace: str, again: bool = False) -> Job:
-    """Return the job that runs this test, a new one if it never ran (or failed, and `again` is wished).
+def wish_for_test(desk: Desk, order: TestOrder, *, recipe: str, trace: str) -> Job:
+    """Return a new job that runs a test of a recipe, ready at once; it is the caller who knows that it is wanted.
 
-    The same test of the same package among the same packages is one test: its result is kept. `name` is the tested
-    package's short name.
+    The same test of the same package among the same packages is one subject, whoever wishes for it.
     """
     body = canonical_json(order.to_dict())
     subject = Digest.of(body)
-    known = jobs.with_subject(desk.session, subject, (*ACTIVE, JobState.SUCCEEDED))
-    if not known and not again:
-        known = jobs.with_subject(desk.session, subject, (JobState.FAILED,))
-    if known:
-        return known[-1]
     jobs.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
-    job = jobs.add_job(desk.session, kind=JobKind.TEST, name=name, subject=subject, trace=trace, now=desk.now)
-    jobs.move(desk.session, job, JobState.READY, now=desk.now)
-    return find_job(desk, job.id)
+    return _ready_test(desk, subject, name=recipe, trace=trace)
 
 
 def cancel(desk: Desk, job_id: int, *, by: str) -> Job:
@@ -98,9 +90,13 @@ def find_job(desk: Desk, job_id: int) -> Job:
 def _retry_test(desk: Desk, job: Job, trace: str) -> Job:
     if job.subject is None or jobs.with_subject(desk.session, job.subject, ACTIVE):
         raise JobStateError(f"the test of job {job.id} is at work already")
-    new = jobs.add_job(desk.session, kind=JobKind.TEST, name=job.name, subject=job.subject, trace=trace, now=desk.now)
-    jobs.move(desk.session, new, JobState.READY, now=desk.now)
-    return find_job(desk, new.id)
+    return _ready_test(desk, job.subject, name=job.name, trace=trace)
+
+
+def _ready_test(desk: Desk, subject: Digest, *, name: str, trace: str) -> Job:
+    job = jobs.add_job(desk.session, kind=JobKind.TEST, name=name, subject=subject, trace=trace, now=desk.now)
+    jobs.move(desk.session, job, JobState.READY, now=desk.now)
+    return find_job(desk, job.id)
 
 
 def _retry_rebuild(desk: Desk, job: Job, trace: str) -> Job:

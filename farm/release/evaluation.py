@@ -124,7 +124,7 @@ class Evaluation:
         problems = self._trial.problems_of(changes)
         if problems:
             return self._record(digest, size, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
-        verdicts = JobVerdicts(self._desk.session, self._candidate.id, now=self._desk.now, since=self._failures_since)
+        verdicts = JobVerdicts(self._desk, self._candidate.id, since=self._failures_since)
         try:
             tally = self._test(changes, verdicts)
         except NotKnownYetError:

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from farm.control.requests import wish_for_test
 from farm.database import candidates, flaky_tests, jobs
 from farm.database.flaky_tests import FlakyTest
-from farm.database.states import ENDED, PENDING, JobKind, JobState
-from farm.names import Digest, canonical_json
+from farm.database.states import ENDED, PENDING, JobState
+from farm.names import Digest
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlmodel import Session
-
+    from farm.control.desk import Desk
     from farm.database.records import Job
     from farm.plan import TestOrder
 
@@ -65,17 +65,17 @@ class JobVerdicts:
     a curator has asked for them to be tried anew.
     """
 
-    def __init__(self, session: Session, candidate_id: int, *, now: datetime, since: datetime | None = None) -> None:
-        self._session = session
+    def __init__(self, desk: Desk, candidate_id: int, *, since: datetime | None = None) -> None:
+        self._desk = desk
+        self._session = desk.session
         self._candidate_id = candidate_id
-        self._now = now
+        self._now = desk.now
         self._since = since
         self.asked = 0
 
     def of(self, order: TestOrder, test: TestOf) -> Verdict:
         """Return the verdict of a test; wishes for it (again) where more has to be known."""
-        body = canonical_json(order.to_dict())
-        digest = Digest.of(body)
+        digest = Digest.of_json(order.to_dict())
         ended = jobs.with_subject(self._session, digest, list(ENDED))
         passed = [job for job in ended if job.state is JobState.SUCCEEDED]
         failed = [job for job in ended if job.error_code == TEST_FAILED]
@@ -94,7 +94,7 @@ class JobVerdicts:
         trouble = [job for job in ended if job.error_code != TEST_FAILED]
         if trouble and (wait := self._pause(trouble)):
             return Verdict("pending", trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
-        return Verdict("pending", self._wish(order, digest, body.decode()))
+        return Verdict("pending", self._wish(order, test))
 
     def _failures_wanted(self, test: TestOf) -> int:
         known = flaky_tests.is_quarantined(self._session, test.recipe, test.test, test.version, now=self._now)
@@ -121,12 +121,8 @@ class JobVerdicts:
         pause = min(_FIRST_PAUSE * 2 ** min(len(trouble) - 1, 16), _LONGEST_PAUSE)
         return f"at {last + pause:%Y-%m-%d %H:%M:%S} UTC" if last + pause > self._now else ""
 
-    def _wish(self, order: TestOrder, digest: Digest, body: str) -> int:
-        name = next(each.store for each in order.closure if each.descriptor == order.subject)
-        jobs.keep_test(self._session, digest, subject=order.subject, test=order.test.name, body=body)
-        trace = f"candidate-{self._candidate_id}"
-        job = jobs.add_job(self._session, kind=JobKind.TEST, name=name, trace=trace, now=self._now, subject=digest)
-        jobs.move(self._session, job, JobState.READY, now=self._now)
+    def _wish(self, order: TestOrder, test: TestOf) -> int:
+        job = wish_for_test(self._desk, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")
         self._note(job.id)
         return job.id
 
