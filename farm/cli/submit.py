@@ -85,7 +85,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         if reason := waits_for_thaw(status):
             click.echo(f"{reason}; it is released once that ends", err=True)
             return 1
-        now = candidate_line(status)
+        now = candidate_line(status) or _waiting_line(status)
         if now and now != said:
             print(now, file=sys.stderr, flush=True)  # noqa: T201
             said, since = now, time.monotonic()
@@ -122,6 +122,14 @@ def candidate_line(status: dict[str, Any]) -> str:
         return ""
     gates = ", ".join(f"{each['gate']} {each['state']} ({each['summary']})" for each in candidate["gates"])
     return f"candidate {candidate['id']}: {gates or 'at the gates'}"
+
+
+def _waiting_line(status: dict[str, Any]) -> str:
+    """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
+    from farm.cli.inert import inert
+
+    reasons = dict.fromkeys(each["reason"] for each in status["excuses"] if not each["remedy"])
+    return f"held back from {status['channel']}: {inert('; '.join(reasons))}" if reasons else ""
 
 
 def waits_for_thaw(status: dict[str, Any]) -> str:

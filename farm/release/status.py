@@ -67,6 +67,8 @@ class CandidateStatus:
 class ChannelStatus:
     """How a channel stands. `settled`: everything that is built has been released or refused, and no build runs.
 
+    A package that other workers are building again, as the channel's policy asks, is neither yet.
+
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done.
     """
@@ -105,6 +107,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         not at_the_gates
         and not waiting
         and not has_unfinished_builds(session)
+        and not any(_is_built_again(each) for each in standing)
         and _nothing_new(session, channel, newest, candidate, standing)
     )
     return ChannelStatus(
@@ -162,6 +165,11 @@ def detail_of(result: GateResult) -> dict[str, Any]:
 def summary_of(result: GateResult) -> str:
     """Return a gate's own line for people."""
     return str(detail_of(result).get("summary", ""))
+
+
+def _is_built_again(kept: KeptExcuse) -> bool:
+    """Say whether a package is held back only until another worker has built it again: nobody has to do anything."""
+    return kept.excuse.gate == "reproduced" and not kept.excuse.remedy
 
 
 def _nothing_new(

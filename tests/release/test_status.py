@@ -73,6 +73,17 @@ def test_a_build_that_comes_to_what_is_there_or_is_held_already_unsettles_nothin
     assert not status(stocked).settled
 
 
+def test_what_other_workers_build_again_keeps_a_channel_from_settling_until_they_are_done(
+    stocked: StockedFarm,
+) -> None:
+    stocked.release("edge", stocked.build_all(CHAIN))
+    waits = Excuse(package="jq", gate="reproduced", reason="1 of 2 builders agree; job 7 builds it again")
+    stocked.hold_back(1, waits)
+    assert not status(stocked).settled
+    stocked.hold_back(1, replace(waits, reason="two came to something else", remedy="Mend the recipe."))
+    assert status(stocked).settled  # it is for a person to go on
+
+
 def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm) -> None:
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.hold_back(1, Excuse(package="jq", gate="tests", reason="x"))
