@@ -43,6 +43,14 @@ class ApprovalsRequest(Wire):
     envelopes: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_ENVELOPES)
 
 
+class WithdrawalRequest(Wire):
+    """The approvals that `curator` has given these packages are to count no more; all are taken back or none."""
+
+    curator: Name
+    packages: tuple[Name, ...] = Field(min_length=1, max_length=MOST_PACKAGES)
+    why: Why = ""
+
+
 class PromoteRequest(Wire):
     """A curator wants what the newest release of another channel holds, or some packages of it."""
 

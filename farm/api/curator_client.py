@@ -41,6 +41,11 @@ class CuratorClient(FarmClient):
             "POST", f"{_channel(channel)}/approvals", {"envelopes": [json.loads(each) for each in envelopes]}
         )
 
+    def withdraw(self, channel: str, *, curator: str, packages: Sequence[str], why: str = "") -> dict[str, Any]:
+        """Take back what a curator has signed for packages; for all of them or for none."""
+        body = {"curator": curator, "packages": list(packages), "why": why}
+        return self._act("POST", f"{_channel(channel)}/approvals/withdrawals", body)
+
     def reports(self, channel: str, *, closed: bool = False) -> list[dict[str, Any]]:
         """Return the open reports of a channel; with `closed` all of the last."""
         path = f"{_channel(channel)}/reports"

@@ -1,4 +1,4 @@
-"""`farm approve`: sign for packages that want into a channel, with the curator's own key, on the curator's machine."""
+"""`farm approve`: sign for packages that want into a channel, with the curator's own key; or take that back."""
 
 from __future__ import annotations
 
@@ -23,9 +23,19 @@ if TYPE_CHECKING:
 @click.option("--key", type=click.Path(path_type=Path), help="File of the private key that signs.")
 @click.option("--name", help="Whose key it is, as curators.yaml has it.")
 @click.option("--yes", is_flag=True, help="Sign without asking.")
+@click.option("--withdraw", is_flag=True, help="Take back what --name has signed for PACKAGES; needs no key.")
+@click.option("--why", help="The reason for --withdraw, for the audit trail.")
 @json_option
 def approve(
-    *, channel: str, packages: tuple[str, ...], key: Path | None, name: str | None, yes: bool, as_json: bool
+    *,
+    channel: str,
+    packages: tuple[str, ...],
+    key: Path | None,
+    name: str | None,
+    yes: bool,
+    withdraw: bool,
+    why: str | None,
+    as_json: bool,
 ) -> None:
     """Show what waits for approval on CHANNEL and, with a key, sign for it: for PACKAGES, or for all that waits.
 
@@ -35,7 +45,15 @@ def approve(
     Example:
       farm approve stable
       farm approve stable jq --key alice.key --name alice
+      farm approve stable jq --withdraw --name alice --why "it loses data"
     """
+    if withdraw:
+        if key is not None or name is None or not packages:
+            raise click.UsageError("--withdraw goes with --name and PACKAGES, and needs no --key.")
+        _withdraw(channel, packages, name, why or "", as_json=as_json)
+        return
+    if why is not None:
+        raise click.UsageError("--why goes with --withdraw.")
     if (key is None) != (name is None):
         raise click.UsageError("--key and --name go together.")
     with curator() as farm:
@@ -57,6 +75,18 @@ def approve(
         return
     count = len(answer["approvals"])
     click.echo(f"{name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+
+
+def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> None:
+    with curator() as farm:
+        answer = farm.withdraw(channel, curator=name, packages=packages, why=why)
+    if as_json:
+        click.echo(json.dumps(answer, indent=1))
+        return
+    count = len(answer["withdrawn"])
+    click.echo(
+        f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}"
+    )
 
 
 def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
@@ -90,8 +120,9 @@ def _descriptor(waiting: dict[str, Any]) -> Descriptor:
     content = str(waiting["descriptor"]).encode()
     descriptor = Descriptor.from_json(content)
     version = f"{descriptor.version}-{descriptor.revision}"
-    told = (waiting["digest"], waiting["package"], waiting["version"])
-    if told != (Digest.of(content), descriptor.name.short, version):
+    told = (waiting["digest"], waiting["version"])
+    names = (descriptor.name.short, str(descriptor.name))  # those of other distributions go by their full names
+    if told != (Digest.of(content), version) or waiting["package"] not in names:
         raise FarmError(
             f"the farm shows {waiting['package']} {waiting['version']}, and its descriptor says something else",
             remedy="Sign nothing; tell the operators of the farm.",

@@ -72,4 +72,6 @@ def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         return
     yield "clears", first["remedy"]
     yield "until", clock(first["until"])
-    yield "retry", " ".join([first["retry"], *(each["package"] for each in group[1:])]) if first["retry"] else ""
+    # A job is tried once for all that it holds back.
+    others = [] if first["retry"].startswith("farm retry ") else [each["package"] for each in group[1:]]
+    yield "retry", " ".join([first["retry"], *others]) if first["retry"] else ""

@@ -1,4 +1,4 @@
-"""`farm jobs` and `farm log`: what a farm builds and tests."""
+"""`farm jobs`, `farm log` and `farm retry`: what a farm builds and tests, and having it tried once more."""
 
 from __future__ import annotations
 
@@ -67,6 +67,42 @@ def log(job: int, follow: bool, as_json: bool) -> None:
     with FarmClient(settings.url, settings.token) as farm:
         for record in farm.follow(_newest_attempt(farm, job)) if follow else farm.log_records(job):
             click.echo(json.dumps(record) if as_json else f"{record['step']:<12} {inert(str(record['text']))}")
+
+
+@click.command()
+@click.argument("numbers", metavar="JOB...", nargs=-1, required=True, type=int)
+@json_option
+def retry(numbers: tuple[int, ...], as_json: bool) -> int:
+    """Have builds, rebuilds and tests that failed or were cancelled tried again, each as a new job.
+
+    All that can be are; ends with status 1 when one cannot. A rebuild goes to a worker that has not built it yet.
+
+    \b
+    Example:
+      farm retry 12
+      farm retry 12 15 --json
+    """
+    from farm.api.errors import RefusedRequestError
+    from farm.api.farm_client import FarmClient
+    from farm.cli.rendering import render_error
+
+    settings = Settings.from_environment()
+    made, refused = [], 0
+    with FarmClient(settings.url, settings.token) as farm:
+        for number in numbers:
+            try:
+                job = farm.retry(number)
+            except RefusedRequestError as error:
+                refused += 1
+                click.echo(render_error(error), err=True)
+                continue
+            made.append(job.model_dump(mode="json") | {"retries": number})
+            if not as_json:
+                kind = "rebuild" if job.rebuild else job.kind
+                click.echo(f"job {number} is tried again: {kind} of {job.name} as job {job.id}")
+    if as_json:
+        click.echo(json.dumps({"jobs": made}, indent=1))
+    return int(refused > 0)
 
 
 def _newest_attempt(farm: FarmClient, job: int) -> int:

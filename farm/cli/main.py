@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -24,6 +25,7 @@ _VERBS = {
     "copies": "farm.cli.copies:copies",
     "excuses": "farm.cli.excuses:excuses",
     "freeze": "farm.cli.freeze:freeze",
+    "gc": "farm.cli.gc:gc",
     "hold": "farm.cli.hold:hold",
     "image": "farm.cli.image:image",
     "info": "farm.cli.packages:info",
@@ -31,12 +33,16 @@ _VERBS = {
     "jobs": "farm.cli.jobs:jobs",
     "keys": "farm.cli.keys:keys",
     "lint": "farm.cli.lint:lint",
+    "list": "farm.cli.list_root:list_root",
+    "lock": "farm.cli.lock:lock",
     "log": "farm.cli.jobs:log",
     "plan": "farm.cli.build:plan",
     "promote": "farm.cli.promote:promote",
     "rebuild": "farm.cli.build:rebuild",
     "release": "farm.cli.release:release",
+    "remove": "farm.cli.remove:remove",
     "report": "farm.cli.report:report",
+    "retry": "farm.cli.jobs:retry",
     "rollback": "farm.cli.rollback:rollback",
     "run": "farm.cli.run:run",
     "sbom": "farm.cli.sbom:sbom",
@@ -48,8 +54,12 @@ _VERBS = {
     "thaw": "farm.cli.freeze:thaw",
     "toolchain": "farm.cli.toolchain:toolchain",
     "up": "farm.cli.up:up",
+    "upgrade": "farm.cli.upgrade:upgrade",
 }
 """Verb → where it lives. Loading one does not load the others, so that `farm --version` is quick."""
+
+
+_FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
 
 
 class _Verbs(click.Group):
@@ -124,7 +134,8 @@ def main(arguments: list[str] | None = None) -> None:
         from farm.cli.rendering import render_error
 
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(render_error(FarmError(f"{where}{error.strerror or error}")), err=True)
+        remedy = _FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        click.echo(render_error(FarmError(f"{where}{error.strerror or error}", remedy=remedy)), err=True)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
 

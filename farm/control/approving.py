@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.control.access import audit
-from farm.control.channel_checks import CurationError, NotInQuestionError, policy_of
-from farm.database import approvals, candidates, excuses, lookups, packages, releases
+from farm.control.channel_checks import AlreadyError, CurationError, NotInQuestionError, neighbours, policy_of
+from farm.control.wording import kept
+from farm.database import approvals, candidates, excuses, foreign, lookups, packages, releases
 from farm.database.approvals import Approval
 from farm.trust.approval import is_approval, read_approval
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from farm.control.access import Actor
     from farm.control.desk import Desk
+    from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
     from farm.names import Digest
 
@@ -33,7 +35,7 @@ class Asked:
 class InQuestion:
     """A package that wants into a channel and who has approved it, by name; `enough` when no more are needed."""
 
-    package: Package
+    package: Package | ForeignPackage
     approved_by: tuple[str, ...]
     enough: bool
 
@@ -47,13 +49,20 @@ def asked(desk: Desk, channel: str) -> Asked:
 
 
 def in_question(desk: Desk, channel: str) -> list[InQuestion]:
-    """Return the packages that want into a channel, by name, and who has approved them."""
+    """Return the packages that want into a channel, own ones and then others by name, and who has approved them."""
     wanted = asked(desk, channel)
     arriving = _arriving(desk, channel)
-    found = lookups.packages_by_digest(desk.session, arriving)
+    found: list[Package | ForeignPackage] = [
+        *sorted(
+            lookups.packages_by_digest(desk.session, arriving).values(), key=lambda each: (each.name, each.built_at)
+        ),
+        *sorted(
+            foreign.packages_by_digest(desk.session, arriving).values(), key=lambda each: (each.name, each.version)
+        ),
+    ]
     given = approvals.approvals_of(desk.session, channel, arriving)
     listed = []
-    for package in sorted(found.values(), key=lambda each: (each.name, each.built_at)):
+    for package in found:
         names = tuple(each.curator for each in given.get(package.digest, ()) if counts(each, wanted.keys))
         listed.append(InQuestion(package, names, len(names) >= wanted.count))
     return listed
@@ -83,6 +92,41 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
     return taken
 
 
+def withdraw(
+    desk: Desk, actor: Actor, channel: str, curator: str, names: Sequence[str], *, why: str = ""
+) -> list[Approval]:
+    """Take back what `curator` has signed for packages that still want into a channel: for all of these or for none.
+
+    Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
+    """
+    asked(desk, channel)
+    released = _released(desk, channel, names)
+    waiting = lookups.packages_by_digest(desk.session, _arriving(desk, channel) - set(released.values()))
+    given = approvals.approvals_of(desk.session, channel, [*waiting, *released.values()])
+    mine = {digest: each for digest, signed in given.items() for each in signed if each.curator == curator}
+    taken = []
+    for name in dict.fromkeys(names):
+        found = [package for digest, package in waiting.items() if package.name == name and digest in mine]
+        if not found and released.get(name) in mine:
+            raise AlreadyError(
+                f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
+                remedy=f"Go back with `farm rollback {channel}`.",
+            )
+        if not found:
+            known = {package.name for digest, package in waiting.items() if digest in mine}
+            raise NotInQuestionError(
+                f"{curator[:100]} has approved no {name[:100]} that wants into {channel}",
+                remedy=neighbours(name, known),
+            )
+        for package in found:
+            approvals.withdraw_approval(desk.session, channel, package.digest, curator)
+            label = f"{package.name} {package.version}-{package.revision} on {channel}"
+            said = f"signed by {curator}; {package.digest}"
+            audit(desk, actor, "withdraw-approval", label, kept(f"{said}; {why.strip()}" if why.strip() else said))
+            taken.append(mine[package.digest])
+    return taken
+
+
 def counts(approval: Approval, keys: Mapping[str, str]) -> bool:
     """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name."""
     public = keys.get(approval.curator)
@@ -93,6 +137,12 @@ def counts(approval: Approval, keys: Mapping[str, str]) -> bool:
         package=approval.package,
         curator=approval.curator,
     )
+
+
+def _released(desk: Desk, channel: str, names: Sequence[str]) -> dict[str, Digest]:
+    """Return which of these packages the newest release holds, also when it is still with the signer."""
+    newest = releases.newest_release(desk.session, channel, published=False)
+    return releases.members_named(desk.session, channel, newest.number, names) if newest else {}
 
 
 def _arriving(desk: Desk, channel: str) -> set[Digest]:

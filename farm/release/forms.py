@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _WORTH_ANOTHER_LOOK = ("tests", "signer", "rolled-back")
+_WORTH_ANOTHER_TRY = ("build", "reproduced")
 
 
 def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
@@ -64,7 +65,12 @@ def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
 
 def retry_command(kept: KeptExcuse) -> str:
     """Return the command that has what an excuse says looked at again; empty where the answer would be the same."""
-    if kept.cleared_at is not None or kept.excuse.gate not in _WORTH_ANOTHER_LOOK:
+    if kept.cleared_at is not None:
+        return ""
+    # What is held with no remedy waits for a job that is at work.
+    if kept.excuse.gate in _WORTH_ANOTHER_TRY and kept.excuse.job is not None and kept.excuse.remedy:
+        return f"farm retry {kept.excuse.job}"
+    if kept.excuse.gate not in _WORTH_ANOTHER_LOOK:
         return ""
     return " ".join(["farm candidate retry", kept.channel, kept.excuse.package]).rstrip()
 

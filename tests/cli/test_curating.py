@@ -218,6 +218,20 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     shell.run("approve", "stable", "--name", "alice", status=2)
 
 
+def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:
+    signing = ("--key", str(shell.key), "--name", "alice", "--yes")
+    shell.run("approve", "stable", "jq", *signing)
+    back = ("--withdraw", "--name", "alice")
+    said = shell.run("approve", "stable", "jq", *back, "--why", "it loses data")
+    assert said == "1 approval of alice on stable no longer counts\n"
+    assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [[], []]
+    assert "alice has approved no jq that wants into stable" in shell.run("approve", "stable", "jq", *back, status=1)
+    shell.run("approve", "stable", *signing)
+    assert len(shell.json("approve", "stable", "jq", *back)["withdrawn"]) == 1
+    for wrong in (["jq", "--withdraw"], [*back], ["jq", *back, "--key", str(shell.key)], ["jq", "--why", "x"]):
+        shell.run("approve", "stable", *wrong, status=2)
+
+
 def test_who_is_not_asked_for_approval_cannot_give_it(shell: Shell, tmp_path: Path) -> None:
     create_key(tmp_path / "eve.key")
     signing = ("--key", str(tmp_path / "eve.key"), "--yes")
@@ -264,6 +278,7 @@ def test_a_maintainer_reports_and_decides_nothing(shell: Shell, monkeypatch: pyt
         ["hold", "edge", "jq", "--lift"], ["promote", "edge", "stable"], ["rollback", "edge", "1", "--why", "x"],
         ["candidate", "retry", "edge"], ["report", "--resolve", "1"],
         ["approve", "stable", "--key", str(shell.key), "--name", "alice", "--yes"],
+        ["approve", "stable", "jq", "--withdraw", "--name", "alice"],
     ):  # fmt: skip
         assert "this needs the role curator" in shell.run(*act, status=1)
     monkeypatch.delenv("FARM_TOKEN")

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
+from sqlmodel import col, update
 
 from farm.control import approving, curation, ordering
 from farm.control.access import Actor
 from farm.control.channel_checks import AlreadyError, CurationError, NotInQuestionError, UnknownChannelError
 from farm.control.ordering import describe_order
-from farm.database import holds, identities, orders, releases, reports
+from farm.database import approvals, holds, identities, orders, releases, reports
 from farm.database.excuses import Excuse
+from farm.database.release_rows import ReleaseRow
 from farm.names import Digest
 from farm.package import Descriptor
 from farm.trust.approval import ApprovalError, approval_statement
@@ -150,6 +152,52 @@ def test_packages_are_approved_by_those_who_sign_for_them(farm: StockedFarm) -> 
     ]  # fmt: skip
     assert trail(farm)[-1][:3] == ("token:ann", "approve", "dist.example.org/glibc 2.41-1 on stable")
     assert "signed by bob" in trail(farm)[-1][3]
+
+
+def test_an_approval_is_taken_back_and_counts_no_more_until_it_is_given_again(farm: StockedFarm) -> None:
+    signed = envelope(farm, "jq")
+    act(farm, approving.approve, "stable", [signed, envelope(farm, "jq", BOB), envelope(farm, "glibc")])
+    (taken,) = act(farm, approving.withdraw, "stable", "alice", ["jq"], why="it loses data")
+    assert (taken.package, taken.curator) == (package(farm, "jq").digest, "alice")
+    approved = {
+        each.package.name: each.approved_by for each in look(farm, lambda d: approving.in_question(d, "stable"))
+    }
+    assert approved == {"glibc": ("alice",), "jq": ("bob",), "oniguruma": ()}
+    actor, action, subject, detail = trail(farm)[-1]
+    assert (actor, action, subject) == ("token:ann", "withdraw-approval", "jq 1.7.1-1 on stable")
+    assert detail.startswith("signed by alice; sha256:")
+    assert detail.endswith("; it loses data")
+    act(farm, approving.approve, "stable", [signed])
+    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    assert [each.approved_by for each in waiting if each.package.name == "jq"] == [("alice", "bob")]
+
+
+def test_of_several_withdrawals_one_that_cannot_be_spoils_all(farm: StockedFarm) -> None:
+    act(farm, approving.approve, "stable", [envelope(farm, "jq")])
+    told = refused(farm, approving.withdraw, "stable", "alice", ["jq", "glibc"])
+    assert told == "alice has approved no glibc that wants into stable There is jq."
+    assert "bob has approved no jq" in refused(farm, approving.withdraw, "stable", "bob", ["jq"])
+    assert "asks for no approvals" in refused(farm, approving.withdraw, "edge", "alice", ["jq"])
+    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    assert [each.approved_by for each in waiting] == [(), ("alice",), ()]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and_says_so(
+    farm: StockedFarm, signed: bool
+) -> None:
+    jq = package(farm, "jq")
+    act(farm, approving.approve, "stable", [envelope(farm, "jq")])
+    farm.release("stable", [jq], source="edge release 1")
+    if not signed:  # the signer is at it, and nothing holds it up any more
+        with farm.small.office.writing() as desk:
+            desk.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
+    told = refused(farm, approving.withdraw, "stable", "alice", ["jq"])
+    assert told.startswith("jq is in a release of stable: withdrawing the approval of alice has no effect any more")
+    with farm.small.office.reading() as desk:
+        assert [each.curator for each in approvals.approvals_of(desk.session, "stable", [jq.digest])[jq.digest]] == [
+            "alice"
+        ]
 
 
 def test_who_has_left_the_group_has_approved_nothing(farm: StockedFarm) -> None:

@@ -15,6 +15,7 @@ from farm.api.curation_wire import (
     PromoteRequest,
     ReportRequest,
     RollbackRequest,
+    WithdrawalRequest,
 )
 from farm.api.wire import Number
 from farm.control import approving, curation, ordering
@@ -104,6 +105,16 @@ def approve(request: Request, office: OfficeHere, token: Curator, name: str, bod
     with office.writing() as desk:
         taken = approving.approve(desk, actor_of(request, token), name, envelopes)
     return {"approvals": [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]}
+
+
+@router.post("/channels/{name}/approvals/withdrawals")
+def withdraw(
+    request: Request, office: OfficeHere, token: Curator, name: str, body: WithdrawalRequest
+) -> dict[str, Any]:
+    """Take back what a curator has signed for packages that still want in: for all of them or for none."""
+    with office.writing() as desk:
+        taken = approving.withdraw(desk, actor_of(request, token), name, body.curator, body.packages, why=body.why)
+    return {"withdrawn": [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]}
 
 
 @router.get("/channels/{name}/reports")

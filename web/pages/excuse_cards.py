@@ -41,5 +41,6 @@ def sentence(reason: str) -> str:
 
 def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
     retry = retry_command(same[0])
-    others = [each.excuse.package for each in same[1:]] if retry else []
+    # A job is tried once for all that it holds back.
+    others = [each.excuse.package for each in same[1:]] if retry and not retry.startswith("farm retry ") else []
     return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), " ".join([retry, *others]))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.control.rebuilding import NOT_REPRODUCED, in_words, request_rebuild
 from farm.database import attestations, identities, rebuilds, recipes
+from farm.database.records import Package
 from farm.database.states import ACTIVE, JobState
 from farm.release.standing import Standing
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.attestations import Attestation, Difference
-    from farm.database.records import Job, Package
+    from farm.database.records import Job
     from farm.names import Digest
+    from farm.release.standing import Arrival
 
 MOST_TRIES = 3
 """So many rebuilds of a plan may fail before nobody wishes for another by himself."""
@@ -37,12 +39,16 @@ class Reproduced:
     def __init__(self, agree: int) -> None:
         self.agree = agree
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
-        """Return where each package stands. Needs a planning desk: rebuilds that are missing are wished for."""
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return where each own package stands. Needs a planning desk: rebuilds that are missing are wished for.
+
+        Packages of others cannot be built here: how many builders of theirs must agree, their own channel says.
+        """
+        own = [package for package in arrivals if isinstance(package, Package)]
         by_plan: defaultdict[Digest, list[Package]] = defaultdict(list)
-        for package in arrivals:
+        for package in own:
             by_plan[package.plan].append(package)
-        records = _Records.of(desk, arrivals)
+        records = _Records.of(desk, own)
         found: dict[str, Standing] = {}
         for plan, packages in sorted(by_plan.items(), key=lambda each: each[1][0].name):
             standing = self._standing(desk, plan, packages, records)
@@ -131,7 +137,7 @@ def _failed(first: Package, last: Job, count: int) -> Standing:
     return Standing(
         "failed",
         f"it could not be built again {count} times after {first.built_by} had built it; job {last.id}: {why}",
-        f"Look at the log of job {last.id}, mend the recipe or the worker, and retry that job.",
+        f"Look at the log of job {last.id}, mend the recipe or the worker, and try it again: `farm retry {last.id}`.",
         job=last.id,
     )
 

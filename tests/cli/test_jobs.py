@@ -1,0 +1,74 @@
+"""`farm retry`, from the command line to the rows of a farm that serves HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control import access
+from farm.database.states import JobState, Role
+from tests.cli.test_curating import Shell
+from tests.control.test_rebuilds import rebuild
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.web.running_farm import serving
+from tests.web.stocked_farm import SAMPLES, StockedFarm
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.database.session import Database
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+
+@pytest.fixture
+def shell(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    """The shell of a maintainer of a farm that has built glibc and zlib."""
+    stocked = StockedFarm.open(database, tmp_path, real_time=True)
+    stocked.build_all(SAMPLES[:2])
+    with stocked.small.office.writing() as desk:
+        token, _ = access.issue_token(desk, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    with serving(create_app(stocked.small.office)) as url:
+        monkeypatch.setenv("FARM_URL", url)
+        monkeypatch.setenv("FARM_TOKEN", token)
+        yield Shell(stocked, capsys, tmp_path / "none")
+
+
+def test_what_has_failed_is_tried_again_as_a_new_job(shell: Shell) -> None:
+    small = shell.stocked.small
+    again = rebuild(small, "glibc")
+    small.finish(small.claim("two"), content="something else")
+    lease = shell.stocked.begin(SAMPLES[2])
+    shell.stocked.fail(lease, "no")
+    said = shell.run("retry", str(again.id), str(lease.job.id))
+    first, second = lease.job.id + 1, lease.job.id + 2
+    assert said == (
+        f"job {again.id} is tried again: rebuild of glibc as job {first}\n"
+        f"job {lease.job.id} is tried again: build of {SAMPLES[2].name} as job {second}\n"
+    )
+    assert [small.job(number).state for number in (first, second)] == [JobState.READY] * 2
+    assert (small.job(first).rebuild, small.job(second).rebuild) == (True, False)
+
+
+def test_one_that_cannot_be_tried_again_is_told_and_the_others_are(shell: Shell) -> None:
+    lease = shell.stocked.begin(SAMPLES[2])
+    shell.stocked.fail(lease, "no")
+    told = shell.run("retry", "1", "999", str(lease.job.id), status=1)
+    assert "job 1 is succeeded; only what failed or was cancelled can be tried again" in told
+    assert "there is no job 999" in told
+    assert shell.stocked.small.job(lease.job.id + 1).state is JobState.READY
+    shell.run("retry", status=2)
+    shell.run("retry", "x", status=2)
+
+
+def test_programs_are_told_which_job_came_of_which(shell: Shell) -> None:
+    lease = shell.stocked.begin(SAMPLES[2])
+    shell.stocked.fail(lease, "no")
+    (made,) = shell.json("retry", str(lease.job.id))["jobs"]
+    assert (made["retries"], made["id"], made["state"]) == (lease.job.id, lease.job.id + 1, "ready")

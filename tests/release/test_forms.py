@@ -1,0 +1,32 @@
+"""What is suggested to have something that is held back looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from farm.database.excuses import Excuse, KeptExcuse
+from farm.release.forms import retry_command
+from web.pages.excuse_cards import cards
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def kept(gate: str, *, package: str = "jq", remedy: str = "mend it", job: int | None = 7) -> KeptExcuse:
+    excuse = Excuse(package=package, gate=gate, reason="x", root="jq", remedy=remedy, job=job)
+    return KeptExcuse(1, "edge", 1, excuse, NOW, None, "")
+
+
+def test_a_job_that_failed_is_tried_again_and_what_failed_at_a_gate_is_looked_at_again() -> None:
+    assert retry_command(kept("tests")) == "farm candidate retry edge jq"
+    assert retry_command(kept("reproduced")) == retry_command(kept("build")) == "farm retry 7"
+    assert retry_command(kept("reproduced", remedy="")) == ""  # the job is at work
+    assert retry_command(kept("reproduced", job=None)) == ""
+    assert retry_command(kept("licences")) == retry_command(replace(kept("build"), cleared_at=NOW)) == ""
+
+
+def test_packages_are_named_where_they_are_looked_at_and_a_job_is_tried_once_for_all() -> None:
+    both = [kept("tests"), kept("tests", package="jq-doc")]
+    assert [each.retry for each in cards(both)] == ["farm candidate retry edge jq jq-doc"]
+    both = [kept("reproduced"), kept("reproduced", package="jq-doc")]
+    assert [each.retry for each in cards(both)] == ["farm retry 7"]
