@@ -55,6 +55,7 @@ class Subscriptions:
         root = announced_root(reader, address, fingerprint)
         with tempfile.TemporaryDirectory() as first:
             release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
+            later = _roots_in(Path(first))
         # The signed release says whose it is; as a name it goes into paths, so its form is checked.
         PackageName(release.distribution, "any")
         if owner not in ("", release.distribution):
@@ -63,6 +64,7 @@ class Subscriptions:
                 remedy=f"Nothing was changed. Tell the owner of {owner}.",
             )
         subscription = Subscription(release.distribution, channel, address, fingerprint)
+        self._check_one_owner(subscription, later)
         folder = self._path(subscription)
         if (folder / "root.json").exists() and Digest.of((folder / "root.json").read_bytes()) != fingerprint:
             raise SubscriptionError(
@@ -98,5 +100,25 @@ class Subscriptions:
         root = (folder / "root.json").read_bytes()
         return ChannelMetadata(folder / "metadata", root, open_reader(subscription.address))
 
+    def _check_one_owner(self, new: Subscription, later: set[Digest]) -> None:
+        """Refuse another root for a distribution that is followed here; `later` are those that the new one leads to.
+
+        Two versions of one root are fine: the owner has signed the way from one to the other.
+        """
+        for each in self.all():
+            if each.distribution != new.distribution or each.channel == new.channel:
+                continue
+            known = {Digest(each.fingerprint), *_roots_in(self._path(each) / "metadata")}
+            if new.fingerprint not in known and each.fingerprint not in later:
+                raise SubscriptionError(
+                    f"this host follows {each} with another root: {each.fingerprint}, not {new.fingerprint}",
+                    remedy=f"Nothing was changed. A distribution has one root: ask the owner of {each.distribution}.",
+                )
+
     def _path(self, subscription: Subscription) -> Path:
         return self._folder / subscription.distribution / subscription.channel
+
+
+def _roots_in(metadata: Path) -> set[Digest]:
+    """Return the fingerprints of the roots that were verified, one after the other, in a folder of metadata."""
+    return {Digest.of(path.read_bytes()) for path in (metadata / "root_history").glob("*.root.json")}

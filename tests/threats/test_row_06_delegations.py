@@ -3,6 +3,7 @@ by the client when somebody has signed them all the same, be it the owner himsel
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,23 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, TargetFile, Targets
 
+from farm.client.host import Host
+from farm.client.subscriptions import SubscriptionError
+from farm.names import Digest
+from farm.trust.ceremony import found_repository
 from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.delegation import DelegationError, check_channel_names, check_root, check_targets
 from farm.trust.draft import Draft
 from farm.trust.layout import release_target
 from farm.trust.promotion import publish_draft
-from farm.trust.signers import Signers
+from farm.trust.repository import Repository
+from farm.trust.signers import Signers, read_signers
 from tests.threats.simulator import Simulator, successor
 from workers.signer import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 KEY = CryptoSigner.generate_ed25519().public_key
 OTHER = CryptoSigner.generate_ed25519().public_key
@@ -192,6 +199,40 @@ def test_a_release_of_another_channel_or_distribution_is_refused(simulator: Simu
     simulator.lead_back()
     with pytest.raises(DelegationError, match=r"is of elsewhere.example.org, and this repository is that of dist"):
         sign(simulator.repository, simulator.online, foreign)
+
+
+def test_a_repository_of_somebody_else_cannot_be_another_channel_of_a_distribution(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """A distribution has one root: a host that knows it is not told that `stable` has another."""
+    subscriber = simulator.subscriber()
+    thief = found_repository(tmp_path / "thief", tmp_path / "keys", ["stable"], [], datetime.now(UTC))
+    forged = replace(simulator.releases[0], channel="stable")
+    Repository(tmp_path / "thief").publish(forged, read_signers(thief.online), datetime.now(UTC))
+    subscriptions = subscriber.host.subscriptions
+    with pytest.raises(SubscriptionError, match=r"follows dist.example.org/edge with another root") as caught:
+        subscriptions.subscribe(str(tmp_path / "thief"), "stable", thief.fingerprint)
+    assert "Nothing was changed" in caught.value.remedy
+    assert [str(each) for each in subscriptions.all()] == ["dist.example.org/edge"]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_channels_of_one_distribution_may_be_pinned_with_different_versions_of_its_root(
+    simulator: Simulator, tmp_path: Path, first: int
+) -> None:
+    simulator.keys("new keys/online/stable")
+    simulator.keys("draft targets --repository public --add-channel stable --key keys/online/stable.pub")
+    simulator.sign_and_publish("targets")
+    release = replace(simulator.releases[0], channel="stable")
+    simulator.repository.publish(release, simulator.online, datetime.now(UTC))
+    simulator.keys("draft root --repository public --expires-days 300")
+    simulator.sign_and_publish("root")
+    host = Host(tmp_path / "state", tmp_path / "shared")
+    for channel, version in (("edge", first), ("stable", 3 - first)):
+        root = (simulator.public / "metadata" / f"{version}.root.json").read_bytes()
+        host.subscriptions.subscribe(str(simulator.public), channel, Digest.of(root))
+        host.catalogue(f"dist.example.org/{channel}")
+    assert len(host.subscriptions.all()) == 2
 
 
 def test_names_that_are_apart_are_fine() -> None:
