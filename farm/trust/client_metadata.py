@@ -246,7 +246,7 @@ def _refusal(what: str, state: Path, fetcher: _Fetcher, error: tuf_errors.Reposi
             # Noticed only when the next file has been fetched: the error names the right one itself.
             return UntrustedMetadataError(
                 "expired",
-                f"{refused}: {error}{_since(state, fetcher.content, error)}",
+                f"{refused}: {error}{_since(state, fetcher, error)}",
                 "The mirror is stale, or this machine's clock is ahead. What is installed goes on working.",
             )
         case tuf_errors.UnsignedMetadataError():
@@ -257,18 +257,19 @@ def _refusal(what: str, state: Path, fetcher: _Fetcher, error: tuf_errors.Reposi
             return UntrustedMetadataError("mismatch", where, _TELL_THE_OWNER)
 
 
-def _since(state: Path, fetched: bytes, error: tuf_errors.ExpiredMetadataError) -> str:
-    """Say when the document expired: the one fetched last or, if it is another, the one that is kept."""
+def _since(state: Path, fetcher: _Fetcher, error: tuf_errors.ExpiredMetadataError) -> str:
+    """Say when the document expired. What was fetched last is looked at only if it is that very one.
+
+    Else it was not verified yet, and a mirror could say through it what it likes; then the one that is kept ended.
+    """
     role = next((word.removesuffix(".json") for word in str(error).split() if word not in ("Final", "New")), "")
-    kept = state / f"{role}.json"
-    for content in (kept.read_bytes() if role == "root" and kept.exists() else fetched, _read_or_nothing(kept)):
-        try:
-            signed = json.loads(content)["signed"]
-            if signed["_type"] == role or (role not in _TUF_ROLES and signed["_type"] == "targets"):
-                return f" since {signed['expires']}"
-        except (ValueError, LookupError, TypeError):
-            continue
-    return ""
+    fetched = fetcher.last.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]
+    # Of root what was fetched last is not there: that is how its newest version is known.
+    content = fetcher.content if fetched == role != "root" else _read_or_nothing(state / f"{role}.json")
+    try:
+        return f" since {json.loads(content)['signed']['expires']}"
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _read_or_nothing(path: Path) -> bytes:
@@ -276,6 +277,3 @@ def _read_or_nothing(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-_TUF_ROLES = ("root", "timestamp", "snapshot", "targets")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,20 @@ def test_a_host_that_starts_two_days_later_does_not_even_subscribe(simulator: Si
     ended = subscriber.command(*words, clock="+25h")
     assert ended.returncode == 1
     assert "expired since" in ended.stderr
+
+
+@needs_faketime
+def test_a_frozen_mirror_has_no_say_in_since_when(simulator: Simulator) -> None:
+    """The timestamp that is known has ended, and what the mirror serves next was not verified by then."""
+    mirror = simulator.mirror("mirror")
+    subscriber = simulator.subscriber(address=mirror.address)
+    subscriber.install("greet")
+    expires = mirror.document("timestamp").expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    mirror.path("snapshot").write_text(json.dumps({"signed": {"_type": "timestamp", "expires": "just now"}}))
+    ended = subscriber.command("install", "alone", "--root", str(subscriber.root), clock="+2d")
+    assert ended.returncode == 1
+    assert f"expired since {expires}" in ended.stderr
+    assert "just now" not in ended.stderr
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "edge"])
