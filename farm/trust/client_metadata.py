@@ -116,7 +116,7 @@ class ChannelMetadata:
         """
         with self._session(f"channel {channel}") as session:
             builders = session.target(BUILDERS_TARGET, "targets")
-            found = session.target(release_target(channel), channel)
+            found = None if channel == ADVISORIES else session.target(release_target(channel), channel)
             if builders is None:
                 raise UntrustedMetadataError("missing", f"targets signs no {BUILDERS_TARGET}", _TELL_THE_OWNER)
             if found is None:
@@ -199,6 +199,8 @@ class _Session:
             check_delegated(role, self._document(role, Targets))
         if found is None:
             return None
+        if "sha256" not in found.hashes:
+            raise tuf_errors.RepositoryError(f"{role} signs {path} without its sha256")
         local = self._state / "targets" / Digest.from_hex(found.hashes["sha256"]).hex
         if self._updater.find_cached_target(found, str(local)) is None:
             self._updater.download_target(found, str(local))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.names import Digest, InvalidDigestError, NotCanonicalizableError, canonical_json
 from farm.plan import BlobRef
 from farm.trust.release_index import FORMAT, LARGEST_ENTRY, LARGEST_NODE, InvalidReleaseError
 
@@ -123,10 +123,11 @@ def read_node(packed: bytes, bits: str) -> Leaf | Branch:
                 node = Branch(bits, tuple(_child(bits, line) for line in lines))
             case _:
                 raise ValueError("it neither lists nor divides packages")
-    except (ValueError, TypeError, RecursionError, InvalidDigestError) as error:
+        _check_place(node)
+        again = _content(node)
+    except (ValueError, TypeError, RecursionError, InvalidDigestError, NotCanonicalizableError) as error:
         raise InvalidReleaseError(f"this is not a node of a release index: {error}") from error
-    _check_place(node)
-    if _content(node) != content:
+    if again != content:
         raise InvalidReleaseError("a node of the release index is not in canonical form")
     return node
 

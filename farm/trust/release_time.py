@@ -40,7 +40,8 @@ def released_time(release: Release) -> datetime:
         return datetime.strptime(release.released_at, _FORM).replace(tzinfo=UTC)
     except ValueError as error:
         raise MalformedTimeError(
-            f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is no time"
+            f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is no time",
+            remedy="Nothing was changed. Tell the owner of the channel.",
         ) from error
 
 

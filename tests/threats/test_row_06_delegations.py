@@ -201,6 +201,24 @@ def test_a_release_of_another_channel_or_distribution_is_refused(simulator: Simu
         sign(simulator.repository, simulator.online, foreign)
 
 
+def test_advisories_are_no_channel_and_a_release_needs_a_digest(simulator: Simulator) -> None:
+    subscriber = simulator.subscriber()
+    subscriber.install()
+    with pytest.raises(UntrustedMetadataError, match="channel advisories has no release yet, or does not exist"):
+        subscriber.host.subscriptions.subscribe(str(simulator.public), "advisories", Digest(simulator.fingerprint))
+
+    def without_sha256(document: Targets) -> None:
+        document.targets[release_target("edge")].hashes = {"sha512": "0" * 128}
+
+    mirror = simulator.mirror("mirror")
+    mirror.forge_release(successor(simulator.releases[-1]), simulator.online, change=without_sha256)
+    simulator.lead_to(mirror)
+    error = subscriber.refuses("alone")
+    assert isinstance(error, UntrustedMetadataError)
+    assert error.reason == "mismatch"
+    simulator.lead_back()
+
+
 def test_a_repository_of_somebody_else_cannot_be_another_channel_of_a_distribution(
     simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -74,6 +74,9 @@ def test_a_node_reads_back() -> None:
         packed({"format": 2, "packages": [["jq"]]}),
         packed({"format": 2, "packages": [7]}),
         packed({"format": 2, "children": [["0", 40]]}),
+        zlib.compress(json.dumps({"format": 2, "packages": [["\ud800", "1", 1, "", 1, Digest.of(b""), 1]]}).encode()),
+        zlib.compress(json.dumps({"format": 2, "packages": [["a", "1", 1, "\ud800", 1, Digest.of(b""), 1]]}).encode()),
+        zlib.compress(json.dumps({"format": 2, "packages": [["a", "1", 2**70, "", 1, Digest.of(b""), 1]]}).encode()),
     ],
 )
 def test_what_is_no_node_is_refused(content: bytes) -> None:
