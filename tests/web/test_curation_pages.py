@@ -69,20 +69,21 @@ def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, brow
     jq = next(each for each in current(stocked) if each.name == "jq")
     told = excuse(
         digest=jq.digest, root="oniguruma", owner="ann@example.org", job=3, line="jq: error: ONIGERR",
-        partners=("oniguruma",), remedy="mend either", until=None,
+        partners=("oniguruma 6.9.9-1",), remedy="mend either", until=None,
     )  # fmt: skip
     stocked.hold_back(2, told, excuse(package="zlib", version="2-1", gate="soak", until=stocked.clock.now))
     html = page(browser, "/channels/edge")
     text = text_of(html)
     for expected in (
         "Held back 2 packages", "jq 1.7.1-2 tests the test `runs` failed. Root blocker oniguruma",
-        "jq breaks only with oniguruma .", "Owner ann@example.org", "Log job 3 jq: error: ONIGERR",
+        "jq breaks only with oniguruma 6.9.9-1.", "Owner ann@example.org", "Log job 3 jq: error: ONIGERR",
         ", candidate 2 What clears it mend either. Look again farm candidate retry edge jq", "By itself at ",
     ):  # fmt: skip
         assert expected in text, expected
     assert text.count("farm candidate retry edge") == 1  # what waits for the clock needs no second look
     assert f'href="/packages/jq?build={jq.digest.replace(":", "%3A")}"' in html
     assert 'href="/jobs/3"' in html
+    assert "/packages/oniguruma%20" not in html  # a partner is told with its version, and its page has none
     assert 'id="excuse-1"' in html
 
 
@@ -159,12 +160,12 @@ def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
 ) -> None:
     empty = feed(browser)
     assert empty.findall(f"{ATOM}entry") == []
-    stocked.hold_back(2, excuse(owner="ann", job=3, line="error", partners=("oniguruma",), remedy="mend it"))
+    stocked.hold_back(2, excuse(owner="ann", job=3, line="error", partners=("oniguruma 6.9.9-1",), remedy="mend it"))
     before = feed(browser)
     (entry,) = before.findall(f"{ATOM}entry")
     assert entry.findtext(f"{ATOM}title") == "jq 1.7.1-2 is held back from edge by tests"
     assert entry.findtext(f"{ATOM}content") == (
-        "the test `runs` failed.\njq breaks only with oniguruma.\nOwner: ann.\nLog of job 3: error\n"
+        "the test `runs` failed.\njq breaks only with oniguruma 6.9.9-1.\nOwner: ann.\nLog of job 3: error\n"
         "What clears it: mend it.\nLook again: farm candidate retry edge jq"
     )
     link = entry.find(f"{ATOM}link")
