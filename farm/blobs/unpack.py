@@ -93,6 +93,11 @@ class PackageCache:
                 self._record_path(store).write_text(record)
         return final
 
+    def remove(self, store: str) -> None:
+        """Remove a package, if it is there. That nobody uses it any more is for the caller to know."""
+        with self._locked(store):
+            self._discard(store)
+
     def scrub(self) -> tuple[str, ...]:
         """Read everything again; remove the packages that are not what was unpacked, and return their store paths.
 

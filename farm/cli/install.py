@@ -1,44 +1,78 @@
-"""`farm install`: packages of a channel into a root directory, as one new generation."""
+"""`farm install`: packages of a channel, or what a lock file names, into a root directory, as one new generation."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.packages import channel_option
+from farm.cli.root_change import catalogue_for, dry_run_option, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
 from farm.cli.subscriber import open_host
 
+if TYPE_CHECKING:
+    from farm.client.generations import Root
+    from farm.client.host import Host
+    from farm.client.installation import Change
+
 
 @click.command()
-@click.argument("packages", nargs=-1, required=True)
-@click.option("--root", required=True, type=click.Path(path_type=Path), help="The directory to install into.")
+@click.argument("packages", nargs=-1)
+@root_option
+@click.option(
+    "--locked", type=click.Path(path_type=Path), metavar="FILE", help="Install just what this lock file names."
+)
+@dry_run_option
 @max_severity_option
 @channel_option
-def install(packages: tuple[str, ...], root: Path, max_severity: str | None, channel: str) -> None:
+def install(
+    packages: tuple[str, ...],
+    root: Path,
+    locked: Path | None,
+    dry_run: bool,
+    max_severity: str | None,
+    channel: str,
+) -> None:
     """Install PACKAGES, and all that they need, into a root directory.
 
     What was installed there before stays: the root's new state holds both. Nothing changes until everything has been
-    fetched, verified and proven to work together.
+    fetched, verified and proven to work together. With --locked the root holds just the packages that `farm lock` has
+    written down, of the releases that it has named.
 
     \b
     Example:
       farm install --root /srv/tools bash grep jq
       chroot /srv/tools jq -n '1+1'
+      farm install --root /srv/tools --locked farm.lock
     """
-    from farm.cli.progress import downloads
-    from farm.client.generations import Root
     from farm.client.installation import install as install_packages
 
+    if bool(packages) == bool(locked):
+        raise click.UsageError("Name packages, or a lock file with --locked: one of the two.")
     settings = Settings.from_environment()
-    host = open_host(settings)
-    catalogue = host.catalogue(channel)
-    allow = severity_check(host, catalogue, max_severity or settings.max_severity)
-    with downloads(sum(each.archive.size for each in catalogue.closure(packages))) as progress:
-        state = install_packages(host, catalogue, Root(root.absolute()), packages, progress, allow=allow)
-    click.echo(
-        f"{root}: generation {state.number}, {len(state.packages)} packages from release {state.release} of "
-        f"{state.distribution}/{state.channel}"
-    )
+    host, place = open_host(settings), open_root(root)
+    severity = max_severity or settings.max_severity
+    if locked:
+        if channel:
+            raise click.UsageError("A lock file names its channels: leave --channel away.")
+        change = _install_locked(host, place, locked, severity, dry_run=dry_run)
+    else:
+        catalogue = catalogue_for(host, place, channel)
+        allow = severity_check(host, catalogue, severity)
+        change = install_packages(host, catalogue, place, packages, terms(dry_run=dry_run, allow=allow))
+    tell(root, change, dry_run=dry_run)
+
+
+def _install_locked(host: Host, root: Root, locked: Path, severity: str, *, dry_run: bool) -> Change:
+    from farm.client.installation import install_exactly
+    from farm.client.lock_file import locked_packages, read_lock
+
+    record = read_lock(locked)
+    packages = locked_packages(host, record)
+    for each in record.releases if severity else ():
+        severity_check(host, host.catalogue(each.subscription), severity)(packages)
+    why = f"install --locked {locked.name}"
+    return install_exactly(host, root, record, packages, why=why, terms=terms(dry_run=dry_run))

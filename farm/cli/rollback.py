@@ -1,25 +1,69 @@
-"""`farm rollback`: order the pipeline to release again what an older release of a channel held."""
+"""`farm rollback`: a channel back to an older release, for its curator; a root to an earlier state, for its owner."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from farm.cli.curating import curator, number_type, tell_order, wait_option, why_option
+from farm.cli.curating import curator, number_type, tell_order, wait_option
 from farm.cli.packages import json_option
 
 
 @click.command()
-@click.argument("channel")
-@click.argument("number", type=number_type)
-@why_option
+@click.argument("words", nargs=-1, metavar="[CHANNEL NUMBER | GENERATION]")
+@click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
+@click.option("--why", help="The reason, for those who wonder later; a channel needs one.")
 @wait_option
 @json_option
-def rollback(channel: str, number: int, why: str, wait: bool, as_json: bool) -> int:
-    """Release what release NUMBER of CHANNEL held, as a new release. Subscribers get it by upgrading.
+def rollback(words: tuple[str, ...], root: Path | None, why: str | None, wait: bool, as_json: bool) -> int:
+    """Go back: a channel to what its release NUMBER held, or with --root a directory to an earlier state.
+
+    A channel releases the old set as a new release, and its subscribers get it by upgrading. A root switches to
+    GENERATION, without one to the state before the current; nothing is fetched.
 
     \b
-    Example:
+    Examples:
       farm rollback edge 12 --why "jq 1.7.2 loses data"
+      farm rollback --root /srv/tools
+      farm rollback --root /srv/tools 3
     """
+    if root is not None:
+        if why is not None or wait:
+            raise click.UsageError("--why and --wait are for channels: leave them away, or leave --root away.")
+        if len(words) > 1:
+            raise click.UsageError("With --root name one generation, or none: farm rollback --root DIR [GENERATION].")
+        return _roll_back_root(root, _number(words[0], "GENERATION") if words else None, as_json=as_json)
+    if len(words) != 2:
+        missing = "NUMBER" if words else "CHANNEL"
+        raise click.UsageError(f"Missing argument '{missing}'." if len(words) < 2 else "Too many arguments.")
+    if why is None:
+        raise click.UsageError("Missing option '--why'.")
+    number = _number(words[1], "NUMBER")
     with curator() as farm:
-        return tell_order(farm, farm.rollback(channel, number, why=why), wait=wait, as_json=as_json)
+        return tell_order(farm, farm.rollback(words[0], number, why=why), wait=wait, as_json=as_json)
+
+
+def _number(text: str, name: str) -> int:
+    try:
+        return int(number_type(text))
+    except click.BadParameter as error:
+        raise click.UsageError(f"Invalid value for '{name}': {error.message}") from error
+
+
+def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
+    import json
+
+    from farm.cli.inert import inert
+    from farm.cli.root_change import open_root
+    from farm.client.rolling_back import roll_back
+
+    change = roll_back(open_root(path), number)
+    if as_json:
+        form = {"generation": change.after.number, "changes": [each.to_dict() for each in change.packages]}
+        click.echo(json.dumps(form, indent=1))
+        return 0
+    for each in change.packages:
+        click.echo(inert(str(each)))
+    click.echo(f"{path}: generation {change.after.number}, {change.after.releases}")
+    return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.client.download import DownloadError
-from farm.client.generations import Root, RootError
+from farm.client.generations import Root
 from farm.client.known_advisories import known_advisories
 from farm.names import Digest, Version
 from farm.package import Descriptor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.catalogue import Catalogue
-    from farm.client.generations import Generation
+    from farm.client.generation import Generation
     from farm.client.host import Host
     from farm.compat.advisories import Finding
 
@@ -95,20 +95,18 @@ class _Subject:
 
 def audit_root(host: Host, path: Path) -> Audit:
     """Say what is known to be wrong with what a root holds now. Raises `RootError` for one that holds nothing."""
-    state = Root(path).current()
-    if state is None:
-        raise RootError(f"nothing is installed in {path}", remedy="Name the directory given to `farm install --root`.")
-    channel = f"{state.distribution}/{state.channel}"
+    state = Root(path).installed()
+    release = state.set.releases[0]
+    channel = release.subscription
     catalogue = host.catalogue(channel)
     # Of packages of other distributions their own owners speak: this one's list has their names for its own packages.
-    own = (each for each in _descriptors(catalogue, state) if each.name.distribution == state.distribution)
+    own = (each for each in _descriptors(catalogue, state) if each.name.distribution == release.distribution)
     installed = {each.name.short: each for each in own}
-    asked = " ".join(shlex.quote(name) for name in state.asked)
     subject = _Subject(
-        f"{path}: generation {state.number}, release {state.release} of {channel}",
+        f"{path}: generation {state.number}, {state.releases}",
         {name: (each.version, each.revision) for name, each in installed.items()},
         {name: each.digest for name, each in installed.items()},
-        f"farm install --root {shlex.quote(str(path))} --channel {channel} {asked}",
+        f"farm upgrade --root {shlex.quote(str(path))}",
     )
     return _audit(host, catalogue, subject)
 
@@ -157,9 +155,9 @@ def _held(index: IndexTree, names: set[str]) -> dict[str, Digest]:
 
 
 def _descriptors(catalogue: Catalogue, state: Generation) -> Iterator[Descriptor]:
-    for digest, _ in state.packages:
+    for placed in state.set.packages:
         # The digest says which bytes these are; the size is only a bound.
-        blob = BlobRef(Digest(digest), _LARGEST_HEAD)
+        blob = BlobRef(placed.descriptor, _LARGEST_HEAD)
         yield Descriptor.from_json(catalogue.downloads.read(blob, "descriptor of an installed package"))
 
 

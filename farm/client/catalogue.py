@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.trust.index_node import Listing
     from farm.trust.release_index import Release, ReleaseEntry
 
-__all__ = ["BrokenReleaseError", "Catalogue", "UnknownPackageError", "VerifiedPackage"]
+__all__ = ["BrokenReleaseError", "Catalogue", "UnknownPackageError", "VerifiedPackage", "prove_together"]
 
 
 class UnknownPackageError(FarmError):
@@ -140,13 +140,7 @@ class Catalogue:
         and for packages of other distributions what opening their releases raises.
         """
         packages = tuple(self._verify(each) for each in self._closure(names))
-        members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
-        proof = prove(PackageSet.of(members))
-        if proof.problems:
-            raise BrokenReleaseError(
-                f"release {self.release.number} of {self.release.channel} does not hold together: "
-                + "; ".join(problem.message for problem in proof.problems)
-            )
+        prove_together(packages, f"release {self.release.number} of {self.release.channel}")
         return packages
 
     def checked(self, name: str) -> tuple[VerifiedPackage, Plan]:
@@ -212,4 +206,14 @@ class Catalogue:
         checked = check_package(home.release, found.entry, home._builders, home.downloads.read)
         return VerifiedPackage(
             found.entry, checked.descriptor, checked.manifest, checked.facts, home.downloads, foreign=home is not self
+        )
+
+
+def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
+    """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
+    members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
+    proof = prove(PackageSet.of(members))
+    if proof.problems:
+        raise BrokenReleaseError(
+            f"{what} does not hold together: " + "; ".join(problem.message for problem in proof.problems)
         )

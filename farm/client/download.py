@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobMismatchError, CorruptBlobError, MissingBlobError
+from farm.blobs.partial import PartialWriter
 from farm.errors import FarmError
 from farm.plan import BlobRef
 from farm.trust.layout import blob_path
@@ -13,12 +15,14 @@ from farm.trust.layout import blob_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from farm.blobs import BlobStore
+    from farm.blobs import BlobStore, BlobWriter
+    from farm.client.readers import BlobReader
     from farm.names import Digest
-    from farm.trust.client_metadata import RepositoryReader
 
 PARALLEL = 4
 """How many blobs are fetched at a time."""
+_WORTH_KEEPING = 256 * 1024
+"""Bytes: of a larger blob, what has arrived is kept for the next try."""
 
 
 class DownloadError(FarmError):
@@ -34,7 +38,7 @@ class DownloadError(FarmError):
 class Downloads:
     """Brings blobs from `reader` into `store`. What is there already, and whole, is not asked for again."""
 
-    def __init__(self, reader: RepositoryReader, store: BlobStore) -> None:
+    def __init__(self, reader: BlobReader, store: BlobStore) -> None:
         self._reader = reader
         self.store = store
 
@@ -85,18 +89,55 @@ class Downloads:
 
     def _fetch(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         try:
+            if blob.size > _WORTH_KEEPING:
+                self._fetch_large(blob, what)
+                return
             with self.store.writer() as writer:
-                for chunk in self._reader.stream(blob_path(blob.digest)):
-                    if writer.size + len(chunk) > blob.size:
-                        raise DownloadError(what, f"it has more than the {blob.size} bytes that were signed", _TAMPERED)
-                    writer.write(chunk)
+                self._receive(writer, blob, what)
                 writer.commit(blob.digest, durable=durable)
         except BlobMismatchError as error:
             raise DownloadError(what, f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
         except FileNotFoundError as error:
             raise DownloadError(what, f"the repository lacks {blob.digest}", "Try another mirror.") from error
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise DownloadError(what, str(error), "Check the network and the disk, and run it again.") from error
+
+    def _fetch_large(self, blob: BlobRef, what: str) -> None:
+        """Go on where a process that was killed, or a connection that broke, has ended."""
+        before = self._inode(blob.digest)
+        with PartialWriter(self.store, blob.digest) as writer:
+            if self._inode(blob.digest) not in (None, before):
+                return  # somebody else fetched it while this one waited
+            if writer.size:
+                try:
+                    self._receive(writer, blob, what)
+                    writer.commit(blob.digest)
+                except (DownloadError, BlobMismatchError):
+                    writer.restart()  # the part is not of this blob; or the host is to be asked for all of it
+                else:
+                    return
+            try:
+                self._receive(writer, blob, what)
+                writer.commit(blob.digest)
+            except (DownloadError, BlobMismatchError):
+                writer.restart()
+                raise
+
+    def _receive(self, writer: BlobWriter, blob: BlobRef, what: str) -> None:
+        path = blob_path(blob.digest)
+        chunks = self._reader.stream(path, writer.size) if writer.size else self._reader.stream(path)
+        for chunk in chunks:
+            if writer.size + len(chunk) > blob.size:
+                raise DownloadError(what, f"it has more than the {blob.size} bytes that were signed", _TAMPERED)
+            writer.write(chunk)
+
+    def _inode(self, digest: Digest) -> int | None:
+        try:
+            return self.store.path(digest).stat().st_ino
+        except FileNotFoundError:
+            return None
 
 
 _TAMPERED = "Nothing was changed. The mirror is damaged or lies: try another, and tell the owner of the channel."

@@ -3,26 +3,32 @@
 `ROOT/packages/<store>` holds the packages, shared with the host's cache by hard links where the file system allows;
 `ROOT/.farm/generations/<n>` the links of one state and what it consists of; `ROOT/.farm/current` names the state, and
 `ROOT/usr` and `ROOT/etc` lead through it. All links are relative, so a root reads the same from inside and outside.
+
+Whatever is made or removed here is so under a name that begins with a dot, and gets its name, or loses it, by one
+rename. So a process that is killed leaves whole states and dotted names, which the next one to lock the root removes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
-import json
 import os
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from farm.client.flush import flush_file_system
+from farm.client.generation import Generation
 from farm.errors import FarmError
-from farm.trust.repository import replace_file
+from farm.trust.durable_file import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from farm.compat import SetRecord
     from farm.fileset import Forest
 
 _TOPS = ("usr", "etc")
@@ -39,46 +45,10 @@ class RootError(FarmError):
     code = "root"
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One installed state: its number, the release it came from, what was asked for, and all its packages."""
+class NoSuchGenerationError(FarmError):
+    """A root has no generation of this number, or none before the one that is current."""
 
-    number: int
-    distribution: str
-    channel: str
-    release: int
-    package_set: str
-    asked: tuple[str, ...]
-    packages: tuple[tuple[str, str], ...]
-    """Descriptor digest and store name of each package, sorted by the latter."""
-
-    def to_json(self) -> bytes:
-        """Return what `generation.json` holds."""
-        form = {
-            "format": 1,
-            "number": self.number,
-            "distribution": self.distribution,
-            "channel": self.channel,
-            "release": self.release,
-            "package-set": self.package_set,
-            "asked": list(self.asked),
-            "packages": [list(each) for each in self.packages],
-        }
-        return (json.dumps(form, indent=1) + "\n").encode()
-
-    @classmethod
-    def from_json(cls, content: bytes) -> Generation:
-        """Read what `to_json` gave; raises `ValueError`, `KeyError`."""
-        form = json.loads(content)
-        return cls(
-            number=form["number"],
-            distribution=form["distribution"],
-            channel=form["channel"],
-            release=form["release"],
-            package_set=form["package-set"],
-            asked=tuple(form["asked"]),
-            packages=tuple((descriptor, store) for descriptor, store in form["packages"]),
-        )
+    code = "no-such-generation"
 
 
 class Root:
@@ -90,26 +60,48 @@ class Root:
 
     def current(self) -> Generation | None:
         """Return the installed state, or None for a root that has none. Raises `RootError`."""
-        record = self._own / "current" / "generation.json"
-        try:
-            return Generation.from_json(record.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        return self._read(self._own / "current" / "generation.json")
+
+    def installed(self) -> Generation:
+        """Return the installed state. Raises `RootError`, also for a root that has none."""
+        state = self.current()
+        if state is None:
             raise RootError(
-                f"cannot read the generation of {self.path}: {error}", remedy=f"Look at {record}."
-            ) from error
+                f"nothing is installed in {self.path}", remedy="Name the directory given to `farm install --root`."
+            )
+        return state
+
+    def generations(self) -> tuple[Generation, ...]:
+        """Return every state that is kept, by number. Raises `RootError`."""
+        found = (self._read(self._place(number) / "generation.json") for number in self._numbers())
+        return tuple(each for each in found if each is not None)
+
+    def generation(self, number: int) -> Generation:
+        """Return one state that is kept. Raises `NoSuchGenerationError`, `RootError`."""
+        state = self._read(self._place(number) / "generation.json")
+        if state is None:
+            there = ", ".join(str(each) for each in self._numbers()) or "none"
+            raise NoSuchGenerationError(
+                f"{self.path} has no generation {number}; there are {there}",
+                remedy="See `farm list --root` with --generations.",
+            )
+        return state
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's.
+        """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's,
+        and for one that cannot be written to.
 
         Whoever installs holds it from reading the state to switching it, so that two installs at once both count.
+        What a killed process has left behind is removed first.
         """
         self._check()
-        self._own.mkdir(parents=True, exist_ok=True)
-        with (self._own / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as held:
+            with _writable(self.path):
+                self._own.mkdir(parents=True, exist_ok=True)
+                lock = held.enter_context((self._own / "lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._clean()
             yield
 
     def install(self, generation: Generation, forest: Forest, packages: Mapping[str, Path]) -> Generation:
@@ -120,13 +112,85 @@ class Root:
         self._prepare()
         for store, unpacked in packages.items():
             self._bring(store, unpacked)
-        number = self._next_number()
-        state = replace(generation, number=number)
+        state = replace(generation, number=max(self._numbers(), default=0) + 1)
         self._write_generation(state, forest)
+        flush_file_system(self.path)
+        self._switch(state.number)
+        return state
+
+    def confirm(self, state: Generation, record: SetRecord) -> Generation:
+        """Write down that a state is of other releases too, which hold the very same packages.
+
+        Such a release makes no new state: going back one step must lead to something else. The caller holds `locked`.
+        """
+        confirmed = replace(state, set=record)
+        replace_file(self._place(state.number) / "generation.json", confirmed.to_json())
+        return confirmed
+
+    def roll_back(self, number: int) -> Generation:
+        """Make a state that is kept the current one. The caller holds `locked`.
+
+        Raises `NoSuchGenerationError`, and `RootError` when packages of it are gone.
+        """
+        state = self.generation(number)
+        if missing := self.lacks(state):
+            raise RootError(
+                f"generation {number} of {self.path} is not whole: {', '.join(missing)} is gone",
+                remedy="Nothing was changed. Choose another generation, or install the packages again.",
+            )
+        self._switch(number)
+        return state
+
+    def lacks(self, state: Generation) -> tuple[str, ...]:
+        """Return the directories of packages that a state needs and that are not there."""
+        return tuple(each.store for each in state.set.packages if not self.package(each.store).is_dir())
+
+    def remove(self, number: int) -> None:
+        """Remove a state that is not the current one; its packages stay. The caller holds `locked`."""
+        _remove(self._place(number))
+
+    def stores(self) -> tuple[str, ...]:
+        """Return the names of the packages' directories, sorted."""
+        return tuple(sorted(name for name in _names(self.path / "packages") if not name.startswith(".")))
+
+    def remove_package(self, store: str) -> None:
+        """Remove a package that no state needs. The caller holds `locked`."""
+        _remove(self.package(store))
+
+    def package(self, store: str) -> Path:
+        """Return where a package lies, whether or not it is there."""
+        return self.path / "packages" / store
+
+    def _place(self, number: int) -> Path:
+        return self._own / "generations" / str(number)
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(name) for name in _names(self._own / "generations") if name.isdigit())
+
+    def _read(self, record: Path) -> Generation | None:
+        try:
+            return Generation.from_json(record.read_bytes())
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError as error:
+            raise RootError(f"{self.path} is no directory", remedy="Name another with --root.") from error
+        except (OSError, FarmError) as error:
+            why = error.message if isinstance(error, FarmError) else str(error)
+            raise RootError(f"cannot read the generation of {self.path}: {why}", remedy=f"Look at {record}.") from error
+
+    def _switch(self, number: int) -> None:
         temporary = self._own / f".current.{secrets.token_hex(8)}"
         temporary.symlink_to(f"generations/{number}")
         temporary.replace(self._own / "current")
-        return state
+        sync_folder(self._own)
+
+    def _clean(self) -> None:
+        """Remove what killed processes have left: only who holds the lock makes names that begin with a dot."""
+        states = [self._place(number) for number in self._numbers()]
+        for directory in (self._own, self._own / "generations", self.path / "packages", *states):
+            for name in _names(directory):
+                if name.startswith("."):
+                    _discard(directory / name)
 
     def _check(self) -> None:
         """See that the root is farm's, or empty: what lies here is written to, as root, and no link leads elsewhere."""
@@ -156,23 +220,18 @@ class Root:
                     directory.chmod(0o1777)
 
     def _bring(self, store: str, unpacked: Path) -> None:
-        place = self.path / "packages" / store
+        place = self.package(store)
         if place.exists():
             return
-        temporary = self.path / "packages" / f".{store}.{secrets.token_hex(8)}"
+        temporary = place.with_name(f".{store}.{secrets.token_hex(8)}")
         try:
-            shutil.copytree(unpacked, temporary, symlinks=True, copy_function=_link_or_copy)
+            _link_tree(str(unpacked), str(temporary))
             temporary.rename(place)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def _next_number(self) -> int:
-        generations = self._own / "generations"
-        generations.mkdir(parents=True, exist_ok=True)
-        return 1 + max((int(path.name) for path in generations.iterdir() if path.name.isdigit()), default=0)
+            _discard(temporary)
 
     def _write_generation(self, state: Generation, forest: Forest) -> None:
-        place = self._own / "generations" / str(state.number)
+        place = self._place(state.number)
         temporary = place.with_name(f".{state.number}.{secrets.token_hex(8)}")
         try:
             for top in _TOPS:
@@ -181,7 +240,7 @@ class Root:
             replace_file(temporary / "generation.json", state.to_json())
             temporary.rename(place)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _discard(temporary)
 
 
 def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
@@ -193,12 +252,59 @@ def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
         (directory / link).symlink_to("../" * depth + target.removeprefix("/"))
 
 
-def _link_or_copy(source: str, destination: str) -> str:
+def _link_tree(source: str, destination: str) -> None:
+    """Make a directory whose files are those of another: the same ones where the file system allows, else copies."""
+    os.mkdir(destination, 0o755)  # noqa: PTH102  # paths as text: this is done for every file of a package
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = f"{destination}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                _link_tree(entry.path, place)
+            else:
+                _link_or_copy(entry.path, place)
+    shutil.copystat(source, destination)
+
+
+def _link_or_copy(source: str, destination: str) -> None:
     try:
         os.link(source, destination, follow_symlinks=False)
     except OSError:
         shutil.copy2(source, destination, follow_symlinks=False)
-    return destination
+
+
+def _remove(place: Path) -> None:
+    """Take a directory's name away, then the directory: nobody sees half of it under its name."""
+    temporary = place.with_name(f".{place.name[:200]}.{secrets.token_hex(8)}")
+    place.rename(temporary)
+    _discard(temporary)
+
+
+def _discard(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return [path.name for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Say in words what a file system means that refuses to be written to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise RootError(
+            f"cannot write to {path}: {os.strerror(error.errno)}",
+            remedy="Make it writable, or name another with --root. What is installed there goes on working.",
+        ) from error
 
 
 def _not_ours(path: Path) -> RootError:

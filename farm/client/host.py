@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, CorruptBlobError, PackageCache
+from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError, PackageCache
 from farm.client.archives import fetch_archives
+from farm.client.cache_lock import CacheLock
 from farm.client.catalogue import Catalogue
-from farm.client.download import Downloads
+from farm.client.download import PARALLEL, Downloads
 from farm.client.imports import ImportedReleases
+from farm.client.known_places import KnownPlaces
 from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
 from farm.compat import compose
 from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.earlier_release import pinned_release
+from farm.trust.imports import Import
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from farm.client.catalogue import VerifiedPackage
-    from farm.compat import Composition
-    from farm.names import Digest
+    from farm.compat import Composition, ReleaseRef
     from farm.plan import BlobRef
 
 
@@ -33,6 +39,19 @@ class Host:
         self.blobs = BlobStore(shared / "blobs")
         self.cache = PackageCache(shared / "packages")
         self.subscriptions = Subscriptions(state)
+        self.roots = KnownPlaces(state / "roots")
+        self.states = KnownPlaces(shared / "states")
+        self.lock = CacheLock(shared)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let `farm gc` remove nothing until the end of the block.
+
+        Hold it from looking for packages until what needs them is recorded: a generation, an image, a run.
+        """
+        self.states.add(self.state)
+        with self.lock.used():
+            yield
 
     def catalogue(self, channel: str = "") -> Catalogue:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
@@ -42,13 +61,46 @@ class Host:
         imported = ImportedReleases(self.state, self.blobs, self.subscriptions)
         return Catalogue(release, builders, downloads, imported.open)
 
+    def pinned(self, ref: ReleaseRef) -> Catalogue:
+        """Return one release of a subscribed channel, found from the newest verified one back.
+
+        Raises `SubscriptionError`, `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
+        """
+        subscription = self.subscriptions.find(ref.subscription)
+        newest, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
+        downloads = Downloads(open_reader(subscription.address), self.blobs)
+        pin = Import(
+            distribution=ref.distribution,
+            channel=ref.channel,
+            number=ref.number,
+            release=ref.release,
+            root=Digest(subscription.fingerprint),
+            address=subscription.address,
+            packages=(),
+        )
+        release = pinned_release(newest, pin, lambda blob: downloads.read(blob, f"earlier release of {subscription}"))
+        imported = ImportedReleases(self.state, self.blobs, self.subscriptions)
+        return Catalogue(release, builders, downloads, imported.open)
+
+    def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
+        """Return the packages whose archives have to be fetched."""
+        return [each for each in packages if not self._is_unpacked(each) and not self._has(each)]
+
     def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
         """Bring packages into the host's cache, verified; return their directories by store name.
 
         Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
         """
-        fetch_archives([each for each in packages if not self.cache.path(each.store).exists()], progress)
-        return {each.store: self._unpacked(each) for each in packages}
+        fetch_archives(self.lacking(packages), progress)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            return dict(zip((each.store for each in packages), pool.map(self._unpacked, packages), strict=True))
+
+    def _is_unpacked(self, package: VerifiedPackage) -> bool:
+        return self.cache.holds(package.store, package.manifest.tree_digest)
+
+    def _has(self, package: VerifiedPackage) -> bool:
+        archive = package.entry.archive
+        return self.blobs.has(archive.digest) and self.blobs.size(archive.digest) == archive.size
 
     def _unpacked(self, package: VerifiedPackage) -> Path:
         archive = package.entry.archive
@@ -68,7 +120,7 @@ class Host:
     def _is_whole(self, digest: Digest) -> bool:
         try:
             self.blobs.verify(digest)
-        except CorruptBlobError:
+        except (CorruptBlobError, MissingBlobError):
             return False
         return True
 

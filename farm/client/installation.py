@@ -1,52 +1,217 @@
-"""Installing into a root: what was asked for before and what is asked for now, as one new generation."""
+"""Changing what a root holds: installing, upgrading, removing. Each makes one new generation, or changes nothing.
+
+All is fetched, verified and proven to hold together before the root changes, and that is one rename.
+"""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.client.generations import Generation, Root
+from farm.client.generation import Generation
+from farm.client.generations import RootError
 from farm.client.host import composition_of
+from farm.client.installed_set import InstalledSet
+from farm.compat import PlacedPackage, ReleaseRef, SetRecord, compose
+from farm.compat.set_changes import changes
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.generations import Root
     from farm.client.host import Host
+    from farm.compat.set_changes import PackageChange
     from farm.plan import BlobRef
 
+    Progress = Callable[[BlobRef], None]
 
-def install(
-    host: Host,
-    catalogue: Catalogue,
-    root: Root,
-    names: Iterable[str],
-    progress: Callable[[BlobRef], None],
-    *,
-    allow: Callable[[Sequence[VerifiedPackage]], None] = lambda _packages: None,
-) -> Generation:
-    """Bring packages, and what was asked for before, with all that they need into a root; return its new state.
 
-    Everything is fetched, verified and proven to hold together before the root changes, and that is one rename.
-    `progress` is called with each archive that has arrived. `allow` sees all packages before any is fetched, and
-    raises for what the subscriber does not want. Raises what verifying and fetching raise, `RootError`.
+class NotAskedForError(FarmError):
+    """A package is to be removed that nobody asked for: it is not there, or others need it."""
+
+    code = "not-asked-for"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of a root. `after` has the number 0 until it is made; `fetched` are bytes of archives."""
+
+    before: Generation | None
+    after: Generation
+    packages: tuple[PackageChange, ...]
+    fetched: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the root holds just this already, asked for in the same words."""
+        if self.before is None:
+            return False
+        old, new = self.before.set, self.after.set
+        return (old.asked, old.packages) == (new.asked, new.packages)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a root is changed. `allow` sees all packages before any is fetched, and raises for what is not wanted;
+    `announce` hears what changes before it does; `fetching` opens what shows the progress of that many bytes.
+
+    With `dry_run` nothing is fetched and nothing changes.
     """
-    with root.locked():
+
+    allow: Callable[[Sequence[VerifiedPackage]], None] = lambda _packages: None
+    announce: Callable[[Change], None] = lambda _change: None
+    fetching: Callable[[int], AbstractContextManager[Progress]] = lambda _size: nullcontext(lambda _blob: None)
+    dry_run: bool = False
+
+
+_PLAIN = Terms()
+
+
+def install(host: Host, catalogue: Catalogue, root: Root, names: Iterable[str], terms: Terms = _PLAIN) -> Change:
+    """Bring packages, and what was asked for before, with all that they need into a root.
+
+    Raises what verifying and fetching raise, `RootError`, and what `terms` do.
+    """
+    names = tuple(names)
+    with _held(host, root, terms):
         before = root.current()
-        asked = tuple(sorted({*names, *(before.asked if before else ())}))
-        packages = catalogue.verified(asked)
-        allow(packages)
-        composition = composition_of(packages)
-        unpacked = host.unpack(packages, progress)
-        release = catalogue.release
-        wanted = Generation(
-            number=0,
-            distribution=release.distribution,
-            channel=release.channel,
-            release=release.number,
-            package_set=release.package_set,
-            asked=asked,
-            packages=tuple(
-                sorted(((each.descriptor.digest, each.store) for each in packages), key=lambda each: each[1])
-            ),
+        asked = {*map(catalogue.known_as, names), *(before.set.asked if before else ())}
+        return _from_release(host, catalogue, root, asked, why=f"install {' '.join(names)}", terms=terms)
+
+
+def upgrade(host: Host, catalogue: Catalogue, root: Root, terms: Terms = _PLAIN) -> Change:
+    """Bring all that was asked for to a release. Raises as `install`, and for a root in which nothing is installed."""
+    with _held(host, root, terms):
+        return _from_release(host, catalogue, root, root.installed().set.asked, why="upgrade", terms=terms)
+
+
+def remove(host: Host, root: Root, names: Iterable[str], terms: Terms = _PLAIN) -> Change:
+    """Take packages out that were asked for, with all that nothing else needs. What stays is as it was.
+
+    Needs no release, and so no network. Raises `NotAskedForError`, `RootError`.
+    """
+    names = tuple(names)
+    with _held(host, root, terms):
+        before = root.installed()
+        gone = {_asked_as(before, name, root) for name in names}
+        asked = [each for each in before.set.asked if each not in gone]
+        placed = InstalledSet(host, before.set).placed(asked)
+        record = SetRecord(tuple(asked), placed, before.set.releases)
+        change = _change(before, record, f"remove {' '.join(names)}")
+        terms.announce(change)
+        if terms.dry_run:
+            return change
+        _check_whole(root, record)
+        composition = compose(InstalledSet(host, record).described(), base=None)
+        return replace(change, after=root.install(change.after, composition.forest, {}))
+
+
+def install_exactly(
+    host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: Terms = _PLAIN
+) -> Change:
+    """Make a root hold a recorded set, and nothing else. `packages` are those of the record, verified and proven."""
+    with _held(host, root, terms):
+        return _put(host, root, record, packages, why=why, terms=terms)
+
+
+def placed_packages(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[PlacedPackage, ...]:
+    """Return the packages of a release as a set records them."""
+    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    return tuple(
+        PlacedPackage(
+            name=each.descriptor.name,
+            version=str(each.descriptor.version),
+            revision=each.descriptor.revision,
+            descriptor=each.descriptor.digest,
+            store=each.store,
+            channel=channel,
         )
-        return root.install(wanted, composition.forest, unpacked)
+        for each in packages
+    )
+
+
+def release_ref(catalogue: Catalogue) -> ReleaseRef:
+    """Return what names the release of a catalogue."""
+    release = catalogue.release
+    return ReleaseRef(release.distribution, release.channel, release.number, release.digest)
+
+
+def _from_release(
+    host: Host, catalogue: Catalogue, root: Root, asked: Iterable[str], *, why: str, terms: Terms
+) -> Change:
+    before = root.current()
+    release = catalogue.release
+    for each in before.set.releases if before else ():
+        if each.distribution != release.distribution:
+            raise RootError(
+                f"{root.path} holds packages of {each.distribution}, not of {release.distribution}",
+                remedy="Nothing was changed. Install those into a root of their own.",
+            )
+    asked = tuple(asked)
+    packages = catalogue.verified(asked)
+    terms.allow(packages)
+    record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue),))
+    return _put(host, root, record, packages, why=why, terms=terms)
+
+
+def _put(
+    host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: Terms
+) -> Change:
+    before = root.current()
+    composition = composition_of(packages)
+    lacking = host.lacking([each for each in packages if not root.package(each.store).is_dir()])
+    change = _change(before, record, why, sum(each.entry.archive.size for each in lacking))
+    terms.announce(change)
+    if terms.dry_run:
+        return change
+    if before and change.nothing and not root.lacks(before):
+        return replace(change, after=root.confirm(before, record))
+    with terms.fetching(change.fetched) as progress:
+        unpacked = host.unpack([each for each in packages if not root.package(each.store).is_dir()], progress)
+    return replace(change, after=root.install(change.after, composition.forest, unpacked))
+
+
+def _change(before: Generation | None, record: SetRecord, why: str, fetched: int = 0) -> Change:
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    after = Generation(0, made, why, record)
+    return Change(before, after, changes(before.set if before else None, record), fetched)
+
+
+@contextmanager
+def _held(host: Host, root: Root, terms: Terms) -> Iterator[None]:
+    """Keep everybody else from the root, and `farm gc` from the cache; a dry run only reads."""
+    if terms.dry_run:
+        yield
+        return
+    with host.in_use():
+        host.roots.add(root.path)
+        with root.locked():
+            yield
+
+
+def _asked_as(state: Generation, name: str, root: Root) -> str:
+    """Return by which of the words that were asked for a package is meant. Raises `NotAskedForError`."""
+    package = state.set.package(name)
+    names = {name, *((str(package.name), package.name.short) if package else ())}
+    found = next((each for each in state.set.asked if each in names), None)
+    if found is not None:
+        return found
+    asked = ", ".join(state.set.asked) or "nothing"
+    if package is None:
+        raise NotAskedForError(f"{name} is not installed in {root.path}", remedy=f"Asked for there: {asked}.")
+    raise NotAskedForError(
+        f"nobody asked for {name} in {root.path}: it is there because others need it",
+        remedy=f"Remove those. Asked for there: {asked}.",
+    )
+
+
+def _check_whole(root: Root, record: SetRecord) -> None:
+    missing = [each.store for each in record.packages if not root.package(each.store).is_dir()]
+    if missing:
+        raise RootError(
+            f"{root.path} is damaged: {', '.join(missing)} is gone", remedy="Mend it first: `farm upgrade --root`."
+        )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 import httpcore
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from farm.client.pace import Transfer
-    from farm.trust.client_metadata import RepositoryReader
 
 _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
+_NOTHING_THERE = 416
 
 
 class InvalidAddressError(FarmError):
@@ -39,15 +40,26 @@ class InvalidAddressError(FarmError):
         )
 
 
+class BlobReader(Protocol):
+    """A reader that can begin in the middle of a file."""
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the file's content from byte `offset` on, nothing where it has no more than that.
+
+        Raises `FileNotFoundError`, `OSError`.
+        """
+
+
 class DirectoryReader:
     """Reads the repository from a directory, such as a mirror on a disk."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def stream(self, path: str) -> Iterator[bytes]:
-        """Yield the file's content; raises `FileNotFoundError`, `OSError`."""
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the file's content from `offset` on; raises `FileNotFoundError`, `OSError`."""
         with (self._root / path).open("rb") as file:
+            file.seek(offset)
             while chunk := file.read(_CHUNK):
                 yield chunk
 
@@ -69,28 +81,40 @@ class HttpReader:
             network_backend=_DeadlineBackend(self._remaining),
         )
 
-    def stream(self, path: str) -> Iterator[bytes]:
-        """Yield the file's content as it arrives; raises `FileNotFoundError`, and `OSError`, also when it is slow."""
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the file's content from `offset` on as it arrives.
+
+        A host that cannot begin in the middle sends all of it, and what was not asked for is dropped here.
+        Raises `FileNotFoundError`, and `OSError`, also when it is slow.
+        """
         url = self._base.copy_with(path=f"{self._base.path.rstrip('/')}/{path}", username=None, password=None)
         # Compressed transfer would make the number of bytes on the wire unknown; blobs are compressed already.
         headers = [(b"host", self._base.netloc), (b"accept-encoding", b"identity"), *_authorization(self._base)]
+        if offset:
+            headers.append((b"range", b"bytes=%d-" % offset))
         timeout = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
         transfer = self._now.transfer = self._pace.begin()
         try:
             with self._http.stream("GET", str(url), headers=headers, extensions={"timeout": timeout}) as response:
                 if response.status in (403, 404):
                     raise FileNotFoundError(str(url))
-                if response.status != 200:
+                if offset and response.status == _NOTHING_THERE:
+                    return
+                if response.status not in ((200, 206) if offset else (200,)):
                     raise OSError(f"{url} answered with status {response.status}")
-                yield from self._chunks(response, transfer)
+                skip = offset - (_first_byte(response, str(url)) if response.status == 206 else 0)
+                if skip < 0:
+                    raise OSError(f"{url} answered with another part of the file than was asked for")
+                yield from self._chunks(response, transfer, skip)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise OSError(f"{url}: {error or type(error).__name__}") from error
 
-    def _chunks(self, response: httpcore.Response, transfer: Transfer) -> Iterator[bytes]:
+    def _chunks(self, response: httpcore.Response, transfer: Transfer, skip: int) -> Iterator[bytes]:
         gathered = bytearray()
         for part in response.iter_stream():
             transfer.received += len(part)
-            gathered += part
+            gathered += part[skip:]
+            skip = max(0, skip - len(part))
             if len(gathered) >= _CHUNK:
                 yield bytes(gathered)
                 gathered.clear()
@@ -122,7 +146,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
         return DeadlineStream(stream, self._remaining)
 
 
-def open_reader(address: str) -> RepositoryReader:
+def open_reader(address: str) -> BlobReader:
     """Return the reader for an address; raises `InvalidAddressError`."""
     if address.startswith(("http://", "https://")):
         return HttpReader(address)
@@ -130,6 +154,15 @@ def open_reader(address: str) -> RepositoryReader:
     if path.is_dir():
         return DirectoryReader(path.absolute())
     raise InvalidAddressError(address)
+
+
+def _first_byte(response: httpcore.Response, url: str) -> int:
+    """Return which byte of the file the first of a partial answer is (RFC 9110, 14.4). Raises `OSError`."""
+    said = dict(response.headers).get(b"content-range", b"")
+    found = re.fullmatch(rb"bytes ([0-9]{1,18})-[0-9]*/(?:[0-9]+|\*)", said)
+    if found is None:
+        raise OSError(f"{url} answered with a part of the file, and does not say which")
+    return int(found[1])
 
 
 def _authorization(url: httpx.URL) -> list[tuple[bytes, bytes]]:

@@ -10,9 +10,9 @@ from farm.client.generations import Root
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.client.generations import Generation
+    from farm.client.generation import Generation
     from farm.client.host import Host
 
 
 def install(host: Host, root: Path, *names: str) -> Generation:
-    return installation.install(host, host.catalogue(), Root(root), names, lambda _blob: None)
+    return installation.install(host, host.catalogue(), Root(root), names).after

@@ -32,9 +32,9 @@ class CountingReader:
     directory: DirectoryReader
     asked: Counter[str] = field(default_factory=Counter)
 
-    def stream(self, path: str) -> Iterator[bytes]:
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
         self.asked[path] += 1
-        return self.directory.stream(path)
+        return self.directory.stream(path, offset)
 
 
 @dataclass

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from farm.client.generations import Generation
+    from farm.client.generation import Generation
     from farm.client.pace import Pace
     from farm.trust.release_index import Release
 

@@ -81,7 +81,7 @@ def test_after_a_fast_forward_rotating_root_and_channel_leads_clients_on(simulat
     for role in ("timestamp", "snapshot", "edge"):
         simulator.replace_online_key(role, f"{role}-2")
     generation = subscriber.install("alone")
-    assert generation.release == real.number
+    assert generation.set.releases[0].number == real.number
     assert subscriber.installed()["bin/say"] == "\x7fsay 2.0"
     # The thief's keys lead nobody any more.
     simulator.lead_to(mirror)

@@ -42,7 +42,7 @@ def test_a_blob_of_the_release_before_under_the_new_name_is_refused(simulator: S
     assert "cannot fetch the" in error.message
     assert "expected" in error.message or "more than the" in error.message
     simulator.lead_back()
-    assert subscriber.install("greet").release == 2
+    assert subscriber.install("greet").set.releases[0].number == 2
 
 
 def test_the_index_of_one_release_and_the_head_of_another_are_refused(simulator: Simulator) -> None:

@@ -75,7 +75,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     assert finding["since"] == {"release": 1, "at": simulator.releases[0].released_at}
     assert finding["fixed-in-release"] == newest.number
     command = finding["command"]
-    assert command.startswith("farm install --root ")
+    assert command == f"farm upgrade --root {subscriber.root}"
 
     mended = farm(subscriber, *command.split()[1:])
     assert mended.returncode == 0, mended.stderr

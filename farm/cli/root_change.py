@@ -1,0 +1,77 @@
+"""What the verbs that change a root share: their options, the words for what changes, and the channel of a root."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.inert import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.generations import Root
+    from farm.client.host import Host
+    from farm.client.installation import Change, Terms
+
+root_option = click.option(
+    "--root", required=True, type=click.Path(path_type=Path), help="The directory that farm installs into."
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+
+
+def open_root(path: Path) -> Root:
+    """Return the root at a path, which need not be there."""
+    from farm.client.generations import Root
+
+    return Root(path.absolute())
+
+
+def catalogue_for(host: Host, root: Root, channel: str) -> Catalogue:
+    """Return the newest release of the channel that was named, else of the one that the root was installed from."""
+    state = root.current()
+    own = state.set.releases[0].subscription if state and state.set.releases else ""
+    return host.catalogue(channel or own)
+
+
+def terms(*, dry_run: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
+    """Return the terms of somebody at a terminal: what changes is said before it does, then a bar moves."""
+    from farm.cli.progress import downloads
+    from farm.client.installation import Terms
+
+    return Terms(
+        allow=allow or (lambda _packages: None),
+        announce=_announce,
+        fetching=lambda size: downloads(size) if size else nullcontext(lambda _blob: None),
+        dry_run=dry_run,
+    )
+
+
+def tell(path: Path, change: Change, *, dry_run: bool) -> None:
+    """Say what came of it, in one line."""
+    state = change.after
+    packages = "1 package" if len(state.set.packages) == 1 else f"{len(state.set.packages)} packages"
+    if change.nothing and change.before:
+        click.echo(f"{path}: nothing changes: generation {change.before.number}, {packages} from {state.releases}")
+    elif dry_run:
+        click.echo(f"{path}: would be {packages} from {state.releases}; nothing was changed")
+    else:
+        click.echo(f"{path}: generation {state.number}, {packages} from {state.releases}")
+
+
+def change_lines(change: Change) -> list[str]:
+    """Return a line for each package that changes."""
+    return [inert(str(each)) for each in change.packages]
+
+
+def _announce(change: Change) -> None:
+    from farm.cli.rendering import human_size
+
+    for line in change_lines(change):
+        click.echo(line)
+    if change.fetched:
+        click.echo(f"to fetch: {human_size(change.fetched)}")

@@ -1,0 +1,42 @@
+"""Who may use what a host shares, and when it may be cleared out: many users at once, or one who removes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class CacheLock:
+    """A lock on the blobs and packages of one host. It is taken before the lock of any root."""
+
+    def __init__(self, shared: Path) -> None:
+        self._path = shared / ".users"
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Let nothing be removed until the end of the block: what was found or fetched in it stays."""
+        with self._held(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until nobody uses the cache, and keep everybody away until the end of the block."""
+        with self._held(fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _held(self, kind: int) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Read-only, so that another user of the machine may take it too.
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            os.close(descriptor)

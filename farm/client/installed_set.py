@@ -1,0 +1,67 @@
+"""The packages of a recorded set as they were described when it was made: found by their digests alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.download import Downloads
+from farm.client.readers import open_reader
+from farm.compat import Member, PackageSet, closure
+from farm.fileset import Manifest
+from farm.package import Descriptor, PackageFacts
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from farm.client.host import Host
+    from farm.compat import PlacedPackage, SetRecord
+    from farm.names import Digest
+
+_LARGEST = 256 << 20
+"""Bytes of a description: its digest says which bytes it is, so this is only a bound."""
+
+
+class InstalledSet:
+    """Descriptors and manifests of a set, by the packages of its record.
+
+    They are read from this host's store; one that it has lost is fetched. Raises `DownloadError`.
+    """
+
+    def __init__(self, host: Host, record: SetRecord) -> None:
+        own = {each.distribution for each in record.releases}
+        self._members: dict[str, Member] = {}
+        self._manifests: dict[str, Manifest] = {}
+        self._placed: dict[str, PlacedPackage] = {}
+        for placed in record.packages:
+            read = _reader(host, placed)
+            descriptor = Descriptor.from_json(read(placed.descriptor))
+            manifest = Manifest.from_json(read(descriptor.tree))
+            facts = PackageFacts.from_json(read(descriptor.facts))
+            member = Member.of(descriptor, facts, manifest, foreign=placed.name.distribution not in own)
+            self._members[member.name] = member
+            self._manifests[member.name] = manifest
+            self._placed[member.name] = placed
+
+    def placed(self, names: Iterable[str]) -> tuple[PlacedPackage, ...]:
+        """Return what these packages (as the set knows them) need, themselves too.
+
+        Raises `UnknownPackageError`, `OpenSetError`.
+        """
+        members = closure(PackageSet.of(self._members.values()), names)
+        return tuple(self._placed[each.name] for each in members)
+
+    def described(self) -> list[tuple[Descriptor, Manifest]]:
+        """Return each package's descriptor and manifest."""
+        return [(member.descriptor, self._manifests[name]) for name, member in self._members.items()]
+
+
+def _reader(host: Host, placed: PlacedPackage) -> Callable[[Digest], bytes]:
+    def read(digest: Digest) -> bytes:
+        if not placed.channel or host.blobs.has(digest):
+            return host.blobs.read(digest)
+        address = host.subscriptions.find(placed.channel).address
+        downloads = Downloads(open_reader(address), host.blobs)
+        return downloads.read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
+
+    return read

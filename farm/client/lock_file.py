@@ -1,0 +1,90 @@
+"""Lock files: a set of packages written down with the releases that it is of, to be had again on any host.
+
+A lock file is the record of a set, in JSON. Whoever installs it must follow the channels that it names: the release is
+looked for from the newest verified one back, and each package of it is verified as ever.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.client.catalogue import prove_together
+from farm.client.installation import placed_packages, release_ref
+from farm.compat import SetRecord
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.generation import Generation
+    from farm.client.host import Host
+
+
+class LockError(FarmError):
+    """A set cannot be locked, or a lock file not be kept to."""
+
+    code = "lock"
+
+
+def lock_packages(catalogue: Catalogue, names: Iterable[str]) -> SetRecord:
+    """Return the set of these packages, and all that they need, in a release. Raises what verifying raises."""
+    asked = tuple(catalogue.known_as(name) for name in names)
+    return SetRecord(asked, placed_packages(catalogue, catalogue.verified(asked)), (release_ref(catalogue),))
+
+
+def lock_generation(state: Generation) -> SetRecord:
+    """Return the set of an installed state. Raises `LockError` where others could not have the same."""
+    if not state.made:
+        raise LockError(
+            f"generation {state.number} was made by an older farm, which did not record its release",
+            remedy="Bring it to the newest release first: `farm upgrade --root`.",
+        )
+    if state.set.overrides:
+        names = ", ".join(str(each.name) for each in state.set.overrides)
+        raise LockError(
+            f"{names} is an override, of this host alone", remedy="Remove the override, or publish it in a channel."
+        )
+    return state.set
+
+
+def write_lock(record: SetRecord) -> str:
+    """Return the text of a lock file: one that a person can read, and that versions can be compared of."""
+    return json.dumps(json.loads(record.to_json()), indent=1) + "\n"
+
+
+def read_lock(path: Path) -> SetRecord:
+    """Read a lock file. Raises `LockError`, `InvalidSetRecordError`."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise LockError(f"{path} is not there", remedy="Write it with `farm lock`.") from error
+    return SetRecord.from_json(content)
+
+
+def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...]:
+    """Return just the packages that a lock file names, each verified, and the whole proven.
+
+    Raises `LockError` where a release holds another build of a package, and what `Host.pinned` and verifying raise.
+    """
+    catalogues = {each.subscription: host.pinned(each) for each in record.releases}
+    found = []
+    for placed in record.packages:
+        catalogue = catalogues.get(placed.channel)
+        if catalogue is None:
+            raise LockError(
+                f"the lock file takes {placed.name} of {placed.channel or 'no channel'}, and names no release of that",
+                remedy="Write it anew with `farm lock`.",
+            )
+        package, _ = catalogue.checked(str(placed.name))
+        if package.descriptor.digest != placed.descriptor:
+            raise LockError(
+                f"release {catalogue.release.number} of {placed.channel} holds another build of {placed.name} than the "
+                f"lock file: {package.descriptor.digest}, not {placed.descriptor}",
+                remedy="Nothing was changed. The lock file was edited, or is of another repository: write it anew.",
+            )
+        found.append(package)
+    prove_together(found, "what the lock file names")
+    return tuple(found)

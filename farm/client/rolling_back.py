@@ -1,0 +1,32 @@
+"""Going back to a state that a root still keeps: one rename, and nothing is fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.generations import NoSuchGenerationError
+from farm.client.installation import Change
+from farm.compat.set_changes import changes
+
+if TYPE_CHECKING:
+    from farm.client.generations import Root
+
+
+def roll_back(root: Root, number: int | None = None) -> Change:
+    """Make a state the current one; without a number, the one before the current.
+
+    Raises `NoSuchGenerationError`, `RootError`.
+    """
+    root.installed()  # before a lock is made in a directory that holds nothing
+    with root.locked():
+        before = root.installed()
+        if number is None:
+            earlier = [each.number for each in root.generations() if each.number < before.number]
+            if not earlier:
+                raise NoSuchGenerationError(
+                    f"{root.path} keeps no generation before {before.number}, the current one",
+                    remedy="Nothing was changed. See `farm list --root` with --generations.",
+                )
+            number = earlier[-1]
+        after = root.roll_back(number)
+        return Change(before, after, changes(before.set, after.set))
