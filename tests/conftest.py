@@ -19,6 +19,7 @@ settings.load_profile("quick")
 _HERE = Path(__file__).parent
 _LONG = (
     "cli/test_curating.py",
+    "cli/test_jobs.py",
     "client/test_catalogue.py",
     "client/test_install.py",
     "control/test_copies.py",
@@ -30,6 +31,7 @@ _LONG = (
     "release/test_exact_requirements.py",
     "release/test_pipeline.py",
     "release/test_publishers.py",
+    "release/test_rebuilt.py",
     "release/test_scenarios.py",
     "release/test_what_is_published.py",
     "threats",

@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from farm.database.identity_rows import WorkerRow
 from farm.database.package_rows import AttestationRow, DifferenceRow
 from farm.database.parts import in_parts
+from farm.database.release_rows import MembershipRow
 from farm.names import Digest, canonical_json
 from farm.package.difference import PackageDifference
 from farm.plan import BlobRef
@@ -97,6 +98,23 @@ def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest
                 )
             )
     return {package: tuple(each) for package, each in found.items()}
+
+
+def attested_members(session: Session, channel: str, *, since: datetime) -> dict[str, Digest]:
+    """Return which packages of a channel's newest release were attested since a time: descriptors by name.
+
+    Costs what was attested since then.
+    """
+    query = (
+        select(MembershipRow.name, MembershipRow.package)
+        .join(AttestationRow, col(AttestationRow.package) == col(MembershipRow.package))
+        .where(
+            MembershipRow.channel == channel,
+            col(MembershipRow.until).is_(None),
+            col(AttestationRow.at) >= since,
+        )
+    )
+    return {name: Digest(package) for name, package in session.exec(query.distinct())}
 
 
 def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, tuple[Difference, ...]]:

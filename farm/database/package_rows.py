@@ -51,7 +51,7 @@ class AttestationRow(Row, table=True):
     provenance: str
     provenance_size: int = Field(sa_type=BigInteger)
     attempt_id: int = Field(foreign_key="attempt.id", index=True)
-    at: datetime = Field(sa_type=UtcDateTime)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class DifferenceRow(Row, table=True):

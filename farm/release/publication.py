@@ -9,6 +9,7 @@ from farm.blobs import BlobStore
 from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS
 from farm.trust.release_index import Release, ReleaseEntry
+from farm.trust.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from farm.database.records import Package
     from farm.names import Digest
     from farm.plan import BlobRef
+    from farm.trust.builders import AllowedBuilders
     from farm.trust.imports import Import
     from farm.trust.index_tree import Read
 
@@ -88,6 +90,7 @@ class PublicStore:
     """The blobs of a published repository: what is there is for everybody to fetch, and never changes."""
 
     def __init__(self, repository: Path, blobs: BlobStore) -> None:
+        self._repository = repository
         self._public = BlobStore(repository / BLOBS)
         self._blobs = blobs
 
@@ -108,6 +111,10 @@ class PublicStore:
             self._public.put_bytes(content)
         # Every release stays readable by its digest, which its successor names.
         self._public.put_bytes(release.to_json())
+
+    def builders(self) -> AllowedBuilders:
+        """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""
+        return Repository(self._repository).builders()
 
     def bring_sources(self, sources: Iterable[Digest]) -> None:
         """Put in place what packages were made of, so that whoever has them can have their sources too."""

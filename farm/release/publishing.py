@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign, needs_of
 from farm.control.sboms import sbom_of
-from farm.database import attestations, releases
+from farm.database import releases
 from farm.release.importing import make_imports
 from farm.release.publication import entry_of, make_release
+from farm.release.rebuilt import grown, rebuilds_of
 from farm.release.sources import sources_of
 
 if TYPE_CHECKING:
@@ -35,19 +36,21 @@ def record_release(
 ) -> tuple[ReleaseRecord, Release]:
     """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
 
-    Costs what changed. Raises `OpenSetError`, as the proof of such a set would have failed.
+    What was rebuilt since the base is named in it too. Costs what changed.
+    Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
     imports = make_imports(desk, candidate, trial, previous.imports if previous else ())
-    needs = needs_of(trial, _to_be_written(trial, changes))
+    rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
+    needs = needs_of(trial, _to_be_written(trial, changes) | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
-    rebuilt = attestations.attestations_of(desk.session, [each.digest for each in records.values()])
+    rebuilt = rebuilds_of(desk, records.values(), public)
     put = [
         entry_of(
             record,
             needs[name],
-            rebuilds=[each.provenance for each in rebuilt.get(record.digest, ())],
+            rebuilds=rebuilt.get(record.digest, ()),
             sbom=sbom_of(desk, record),
         )
         for name, record in sorted(records.items())

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from farm.database.excuses import Excuse
     from farm.database.records import Job
     from farm.database.session import Database
-    from farm.plan import BuildOutcome
+    from farm.plan import BlobRef, BuildOutcome
     from farm.trust.signers import Signers
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -71,13 +71,12 @@ class KeyedFarm:
     public: BlobStore
 
     def enrol(self, name: str) -> None:
-        key = CryptoSigner.generate_ed25519()
+        key = self.keys.setdefault(name, CryptoSigner.generate_ed25519())
         with self.small.office.writing() as desk:
             public = key.public_key.keyval["public"]
             self.small.workers[name] = access.enrol(
                 desk, name=name, public_key=public, builds=True, tests=False, by="operator"
             )
-        self.keys[name] = key
 
     def signed(self, lease: Lease, outcome: BuildOutcome, by: str) -> BuildOutcome:
         """The outcome with a provenance of it that `by` has signed."""
@@ -105,12 +104,15 @@ class KeyedFarm:
             newest = releases.newest_release(desk.session, "edge")
         assert newest is not None
         release = Release.from_json(self.public.read(newest.digest))
-        (entry,) = entries(lambda blob: self.public.read(blob.digest), release.index)
+        (entry,) = [each for each in entries(self.read, release.index) if each.name == "a"]
         descriptor = Descriptor.from_json(self.public.read(entry.descriptor.digest))
         named = {key.public_key.keyid: name for name, key in self.keys.items()}
         allowed = {key.public_key.keyid: key.public_key for key in self.keys.values()}
         envelopes = [self.public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
         return {named[verified_builder(each, allowed, descriptor, entry.recipe)] for each in envelopes}
+
+    def read(self, blob: BlobRef) -> bytes:
+        return self.public.read(blob.digest)
 
     def excuse(self) -> Excuse:
         with self.small.office.reading() as desk:
@@ -121,12 +123,14 @@ class KeyedFarm:
 @pytest.fixture
 def farm(database: Database, tmp_path: Path) -> KeyedFarm:
     small = SmallFarm.open(database, tmp_path)
-    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    keys = {name: CryptoSigner.generate_ed25519() for name in ("one", "two", "three")}
+    builders = [key.public_key for key in keys.values()]
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], builders, datetime.now(UTC))
     signer = _Signer(Repository(tmp_path / "public"), online_signers(founded.online))
     with small.office.writing() as desk:
         releases.ensure_channel(desk.session, "edge", "{}")
     pipeline = Pipeline(small.office, EDGE, tmp_path / "public", signer, gates=[Reproduced(2)])
-    farm = KeyedFarm(small, {}, pipeline, BlobStore(tmp_path / "public" / "blobs"))
+    farm = KeyedFarm(small, keys, pipeline, BlobStore(tmp_path / "public" / "blobs"))
     for name in ("one", "two", "three"):
         farm.enrol(name)
     small.submit(recipe("a"))

@@ -1,0 +1,83 @@
+"""Which rebuilds are published with a package: also those that agreed after its entry was written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.database import attestations, lookups
+from farm.errors import FarmError
+from farm.package import Descriptor
+from farm.trust.index_tree import IndexTree
+from farm.trust.rebuilds import verified_builder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
+    from farm.plan import BlobRef
+    from farm.release.publication import PublicStore
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.release_index import Release
+
+_LATE = timedelta(minutes=10)
+"""An agreement may bear a time before that of a release which has not seen it: another clock, a slow transaction."""
+
+
+def rebuilds_of(desk: Desk, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, tuple[BlobRef, ...]]:
+    """Return the provenances of the rebuilds of each package, by descriptor, that signer and clients will take.
+
+    One by a builder that the signed list does not name (yet) would have the whole release refused: it is left out.
+    """
+    known = {package.digest: package for package in packages}
+    given = attestations.attestations_of(desk.session, known)
+    allowed = public.builders() if given else None
+    return {
+        digest: _vouched(desk, known[digest], [each.provenance for each in found], allowed)
+        for digest, found in given.items()
+        if allowed is not None
+    }
+
+
+def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
+    """Return the packages of the newest release of a channel of which it names fewer rebuilds than there are now.
+
+    Costs what was rebuilt since that release, not what it holds.
+    """
+    members = attestations.attested_members(desk.session, base.channel, since=base.released_at - _LATE)
+    packages = lookups.packages_by_digest(desk.session, members.values())
+    rebuilt = rebuilds_of(desk, packages.values(), public)
+    tree = IndexTree(public.read, release.index)
+    found = set()
+    for name, digest in members.items():
+        entry = tree.entry(name) if digest in rebuilt else None
+        if entry is not None and set(rebuilt[digest]) - set(entry.rebuilds):
+            found.add(name)
+    return found
+
+
+def _vouched(
+    desk: Desk, package: Package, provenances: Iterable[BlobRef], allowed: AllowedBuilders
+) -> tuple[BlobRef, ...]:
+    descriptor = Descriptor.from_json(desk.blobs.read(package.digest))
+    builders = {_builder(desk, package.provenance, allowed, descriptor, package.recipe)}
+    taken = []
+    for provenance in provenances:
+        builder = _builder(desk, provenance, allowed, descriptor, package.recipe)
+        if builder is not None and builder not in builders:
+            builders.add(builder)
+            taken.append(provenance)
+    return tuple(taken)
+
+
+def _builder(
+    desk: Desk, provenance: BlobRef, allowed: AllowedBuilders, descriptor: Descriptor, recipe: Digest
+) -> str | None:
+    content = desk.blobs.read(provenance.digest)
+    try:
+        return verified_builder(content, allowed, descriptor, recipe)
+    except FarmError:
+        return None
