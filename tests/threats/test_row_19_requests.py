@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from datetime import timedelta
@@ -69,6 +70,21 @@ def test_without_a_token_nothing_changes(busy: RunningFarm, method: str, path: s
     assert {answer.status_code for answer in answers} == {401}
     assert all(answer.json()["message"] for answer in answers)
     assert [code for _, code in busy.refusals()] == ["unauthenticated"] * 4
+    assert state(busy) == before
+
+
+def test_there_is_no_way_to_change_anything_without_a_token_or_a_signature(busy: RunningFarm) -> None:
+    """Every route that the farm has, so that a new one cannot be left open."""
+    before = state(busy)
+    paths = httpx.get(f"{busy.url}/api/openapi.json").json()["paths"]
+    changes = [(method, path) for path, methods in paths.items() for method in methods if method not in ("get", "head")]
+    assert len(changes) > 20
+    for method, path in changes:
+        filled = re.sub(r"{\w+}", lambda found: str(Digest.of(b"x")) if "digest" in found[0] else "1", path)
+        answer = httpx.request(method.upper(), busy.url + filled, content=b"{}")
+        assert answer.status_code == 401, (method, path, answer.text)
+    assert {code for _, code in busy.refusals()} == {"unauthenticated", "unsigned-request"}
+    assert len(busy.refusals()) == len(changes)
     assert state(busy) == before
 
 
@@ -233,6 +249,7 @@ def test_a_body_that_drips_is_cut_off_with_a_row(database: Database, tmp_path: P
                 except OSError:
                     break
         assert b" 408 " in answer.split(b"\r\n")[0]
+        assert [code for _, code in farm.refusals()] == ["body-too-slow"]
         assert state(farm) == before
         # Others are served meanwhile and after.
         assert httpx.get(f"{farm.url}/api/v1/channels").status_code == 200
