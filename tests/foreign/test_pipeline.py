@@ -126,6 +126,29 @@ def test_a_test_gets_the_archives_of_foreign_packages(taking: TakingFarm, neighb
     assert names(taking) == ["openssl", "say"]
 
 
+def test_what_is_required_in_one_version_only_keeps_the_pin_on_it(taking: TakingFarm, neighbours: Neighbours) -> None:
+    taking.farm.shape("web", "1.0", {}, requires=(f"{SSL}=3.0",))
+    taking.farm.submit(recipe("web", more=f"requires: [{SSL} = 3.0]\n"))
+    taking.follow()
+    assert taking.decide() == "idle"
+    entry = IndexTree(taking.blob, taking.head().index).entry("web")
+    assert entry is not None
+    assert entry.needs == (SSL,)
+    update(neighbours, "3.1")
+    taking.follow()
+    assert taking.decide() == "refused"
+    assert taking.excuses()[SSL].reason == (
+        f"web 1.0-1 requires exactly {SSL} 3.0 (any revision), which no package of the set provides; "
+        f"the set has {SSL} 3.1-1"
+    )
+    assert taking.taken().number == 1
+    taking.farm.shape("web", "2.0", {}, requires=(f"{SSL}=3.1-1",))
+    taking.farm.submit(recipe("web", version="2.0", more=f"requires: [{SSL} = 3.1-1]\n"))
+    assert taking.decide() == "idle"
+    assert taking.taken().number == 2
+    assert taking.excuses() == {}
+
+
 def test_an_update_over_there_becomes_a_candidate_here(taking: TakingFarm, neighbours: Neighbours) -> None:
     submit_web(taking, more=WITH_TEST)
     taking.follow()
