@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.database import candidates, excuses, holds, jobs, lookups, orders, packages, recipes, releases
+from farm.database import candidates, differences, excuses, holds, jobs, lookups, orders, recipes, releases
 from farm.database.states import JobKind, JobState
 from farm.release.forms import (
     excuse_to_dict,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 UNFINISHED = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 UNDECIDED = (candidates.OPEN, "passed")
+DECIDED = (candidates.REFUSED, candidates.RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         and not waiting
         and not has_unfinished_builds(session)
         and not any(_is_built_again(each) for each in standing)
-        and _nothing_new(session, channel, newest, candidate, standing)
+        and _nothing_new(session, channel, candidate, standing)
     )
     return ChannelStatus(
         channel=channel,
@@ -172,39 +173,28 @@ def _is_built_again(kept: KeptExcuse) -> bool:
     return kept.excuse.gate == "reproduced" and not kept.excuse.remedy
 
 
-def _nothing_new(
-    session: Session,
-    channel: str,
-    newest: ReleaseRecord | None,
-    latest: Candidate | None,
-    standing: tuple[KeptExcuse, ...],
-) -> bool:
+def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
     """Say whether no candidate would be made now: what there is to take has been decided about."""
+    decided = latest if latest is not None and latest.state in DECIDED else None
     policy = json.loads(lookups.channel_policy(session, channel) or "{}")
     if origin := policy.get("from"):
-        return _all_taken(session, releases.newest_release(session, origin), newest, latest)
+        return _all_taken(session, channel, releases.newest_release(session, origin), decided)
     built_at = recipes.last_built(session)
-    if built_at is None or (latest is not None and latest.decided_at is not None and latest.decided_at >= built_at):
+    if built_at is None or (decided is not None and decided.decided_at is not None and decided.decided_at >= built_at):
         return True
-    return _all_known(session, newest, standing)
+    return _all_known(session, channel, decided, standing)
 
 
-def _all_taken(
-    session: Session, offered: ReleaseRecord | None, newest: ReleaseRecord | None, latest: Candidate | None
-) -> bool:
+def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, decided: Candidate | None) -> bool:
     """Say whether what another channel's newest release holds has been decided about, or is held here already."""
-    if offered is None or (latest is not None and latest.source == f"{offered.channel} release {offered.number}"):
+    if offered is None or (decided is not None and decided.source == f"{offered.channel} release {offered.number}"):
         return True
-    here = releases.release_set(session, newest.channel, newest.number) if newest else {}
-    return here == releases.release_set(session, offered.channel, offered.number)
+    return not differences.from_channel(session, channel, offered.channel)
 
 
-def _all_known(session: Session, newest: ReleaseRecord | None, standing: tuple[KeptExcuse, ...]) -> bool:
-    """Say whether all that is built is released or held back: a build may come to what was there before."""
-    built = set(packages.current_digests(session))
-    released = releases.release_set(session, newest.channel, newest.number) if newest else {}
-    held = {each.excuse.digest for each in standing}
-    held_names = {each.excuse.package for each in standing}
-    arriving = built - set(released.values())
-    leaving = {name for name, digest in released.items() if digest not in built}
-    return arriving <= held and leaving <= held_names
+def _all_known(session: Session, channel: str, decided: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
+    """Say whether all that is built is released, or was decided about: a build may come to what was there before."""
+    known = {(each.excuse.package, each.excuse.digest) for each in standing}
+    if decided is not None:
+        known |= {(each.name, each.after) for each in candidates.changes_of(session, decided.id)}
+    return {(name, after) for name, (_, after) in differences.from_builds(session, channel).items()} <= known

@@ -42,6 +42,15 @@ def current(stocked: StockedFarm) -> list[Package]:
         return packages.current_packages(desk.session)
 
 
+def built_again(stocked: StockedFarm, name: str) -> None:
+    """Let a recipe be built once more, with the same packages as before."""
+    with stocked.small.office.writing() as desk:
+        head = recipes.head(desk.session, name)
+        assert head is not None
+        assert head.built_plan is not None
+        recipes.mark_built(desk.session, name, revision_id=head.current, plan=head.built_plan, now=desk.now)
+
+
 def test_builds_keep_a_channel_from_settling_until_they_are_decided_about(stocked: StockedFarm) -> None:
     assert status(stocked).settled  # nothing was ever built
     stocked.build_all(CHAIN)
@@ -63,14 +72,37 @@ def test_a_build_that_comes_to_what_is_there_or_is_held_already_unsettles_nothin
     held = Excuse(package="jq", gate="tests", reason="x", digest=members[2].digest)
     stocked.hold_back(1, held)
     stocked.clock.passes(60)
-    with stocked.small.office.writing() as desk:
-        head = recipes.head(desk.session, "jq")
-        assert head is not None
-        assert head.built_plan is not None
-        recipes.mark_built(desk.session, "jq", revision_id=head.current, plan=head.built_plan, now=desk.now)
+    built_again(stocked, "jq")
     assert status(stocked).settled
     stocked.hold_back(1, replace(held, digest=members[0].digest))  # another build of it than the one that is held
     assert not status(stocked).settled
+
+
+def test_what_was_held_back_whole_stays_decided_about_though_one_package_of_it_has_the_excuse(
+    stocked: StockedFarm,
+) -> None:
+    members = stocked.build_all(CHAIN)
+    stocked.release("edge", members[:1])
+    # jq and oniguruma move together, as the outputs of one recipe do: the excuse is that of the first.
+    stocked.refuse("edge", members, [Excuse(package="jq", gate="tests", reason="x", digest=members[2].digest)])
+    assert status(stocked).settled
+    stocked.clock.passes(60)
+    built_again(stocked, "jq")
+    assert status(stocked).settled
+    stocked.build_all([replace(CHAIN[1], revision=2)])
+    assert not status(stocked).settled
+
+
+def test_a_candidate_that_was_superseded_has_decided_nothing(stocked: StockedFarm) -> None:
+    stocked.channel("stable", origin="edge")
+    members = stocked.build_all(CHAIN)
+    for channel, source in (("edge", "builds"), ("stable", "edge release 1")):
+        candidate = stocked.candidate(channel, members, source=source)
+        with stocked.small.office.writing() as desk:
+            candidates.decide(desk.session, candidate, candidates.SUPERSEDED, reason="x", now=desk.now)
+        assert not status(stocked, channel).settled
+        if channel == "edge":
+            stocked.release("edge", members)
 
 
 def test_what_other_workers_build_again_keeps_a_channel_from_settling_until_they_are_done(
