@@ -16,7 +16,7 @@ from farm.fileset.rules import relative_target
 from farm.package.path_glob import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from farm.fileset import Entry
 
@@ -115,6 +115,7 @@ def lay_out(installed: Manifest, *, rules: OutputRules) -> dict[str, Layout]:
             source, _ = placed.setdefault(moved.path, (entry.path, moved))
             if source != entry.path:
                 problems.append(_twin(entry.path, source))
+    problems += _below_files(placed)
     if problems:
         raise LayoutError(tuple(problems))
 
@@ -170,6 +171,25 @@ def _twin(path: str, other: str) -> Misplacement:
     return Misplacement(
         f"/{path}", f"it is the same path as /{other} where / is merged with /usr", "Install only one of the two."
     )
+
+
+def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:
+    """Return what lies below a file or link: `/usr/bin/x` and `/bin/x/y` are one place once / is merged with /usr."""
+    return [
+        Misplacement(
+            f"/{source}",
+            f"it lies below /{placed[above][0]}, which is no directory, where / is merged with /usr",
+            "Install only one of the two.",
+        )
+        for path, (source, _) in placed.items()
+        for above in _above(path)
+        if above in placed
+    ]
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _end_of_links(path: str, placed: Mapping[str, tuple[str, Entry]]) -> str:

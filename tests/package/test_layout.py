@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from farm.fileset import File, Link, Manifest
@@ -114,6 +114,15 @@ class TestLinks:
         assert paths({"usr/lib/a": "b", "usr/lib/b": "a"}) == {"": ["lib/a", "lib/b"]}
 
 
+@pytest.mark.parametrize("above", [b"", "../lib/x"])
+def test_a_file_and_a_directory_that_the_merged_root_makes_one_are_refused(above: bytes | str) -> None:
+    with pytest.raises(LayoutError) as caught:
+        lay_out(tree({"usr/bin/x": above, "bin/x/deep/y": b"", "usr/lib/x/z": b""}).manifest, rules=PLAIN)
+    (problem,) = caught.value.problems
+    assert problem.path == "/bin/x/deep/y"
+    assert "it lies below /usr/bin/x, which is no directory, where / is merged with /usr" in str(caught.value)
+
+
 def test_every_path_at_fault_is_named_with_its_remedy() -> None:
     installed: dict[str, bytes | str] = {
         "bin/x": b"",
@@ -141,6 +150,7 @@ _SEGMENT = st.sampled_from(["usr", "bin", "lib", "share", "etc", "man", "a", "b.
         st.lists(_SEGMENT, min_size=1, max_size=5).map("/".join), st.lists(_SEGMENT, max_size=5).map("/".join)
     )
 )
+@example({"usr/bin/usr": "", "bin/usr/usr": ""})
 def test_what_is_laid_out_is_a_sound_package_whatever_was_installed(found: dict[str, str]) -> None:
     entries = []
     for path, target in found.items():
