@@ -6,7 +6,9 @@ engine with the containerd store refuses such an archive, so it is sent everythi
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 import docker
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _CONTAINERD = "io.containerd.snapshotter.v1"
 _MISSING_LAYER = "no such file"
+_PIECE = 1 << 20
 
 
 class ImageLoadError(FarmError):
@@ -34,6 +37,18 @@ class ImageLoadError(FarmError):
             remedy="Look at the engine's log and its free disk space, then repeat.",
         )
         self.reference = reference
+
+
+class ImageLayerError(FarmError):
+    """The engine does not give one layer of an image out."""
+
+    code = "image-layer"
+
+    def __init__(self, name: str, diff_id: Digest) -> None:
+        super().__init__(
+            f"the Docker Engine does not give out the layer {diff_id} of {name}",
+            remedy="Make the image anew with `farm image build`, or name an OCI layout of it.",
+        )
 
 
 class LoadableImage(Protocol):
@@ -143,3 +158,57 @@ def present_layers(diff_ids: Sequence[Digest], chains: Iterable[Sequence[str]]) 
             length += 1
         longest = max(longest, length)
     return frozenset(diff_ids[:longest]) - frozenset(diff_ids[longest:])
+
+
+class ImageShelf:
+    """Looks at the images of one engine; changes none. `layer` takes one layer out of an image."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client = client
+
+    def inspect(self, name: str) -> Mapping[str, Any]:
+        """Return what the engine shows of an image, nothing where it has none of this name."""
+        try:
+            found: Mapping[str, Any] = self._client.inspect_image(name)  # type: ignore[no-untyped-call]
+        except docker.errors.NotFound:
+            return {}
+        except docker.errors.APIError as error:
+            if error.response is not None and error.response.status_code == HTTPStatus.BAD_REQUEST:
+                return {}  # no name for an image at all
+            raise
+        return found
+
+    def history(self, name: str) -> list[str]:
+        """Return what made each layer of an image, lowest first."""
+        steps = self._client.history(name)  # type: ignore[no-untyped-call]
+        return [str(step.get("CreatedBy", "")) for step in reversed(steps)]
+
+    def layer(self, name: str, diff_id: Digest) -> Iterator[bytes]:
+        """Give one uncompressed layer of an image in pieces. Raises `ImageLayerError` where the engine does not."""
+        archive = self._client.get_image(name)
+        # Engines from 25 on save by digest; whoever takes the layer compares it.
+        with tarfile.open(fileobj=_Stream(archive), mode="r|") as saved:  # type: ignore[call-overload]
+            for member in saved:
+                if member.name.rpartition("/")[2] == diff_id.hex and member.isreg():
+                    content = saved.extractfile(member)
+                    while content and (piece := content.read(_PIECE)):
+                        yield piece
+                    return
+        raise ImageLayerError(name, diff_id)
+
+
+class _Stream:
+    """What the engine sends, as a file that is read from front to back."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._held) < size:
+            piece = next(self._pieces, b"")
+            if not piece:
+                break
+            self._held += piece
+        found, self._held = self._held[:size], self._held[size:]
+        return found

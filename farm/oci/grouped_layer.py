@@ -28,7 +28,12 @@ def grouped_layer(archives: Sequence[PackageArchive], store: BlobStore) -> Layer
                     writer.write(piece)
         writer.write(ArchiveWriter.trailer())
         blob = BlobRef(writer.commit(), writer.size)
-    return Layer(blob.digest, blob, TAR, " ".join(archive.store for archive in archives))
+    return Layer(blob.digest, blob, TAR, held_by(archives))
+
+
+def held_by(archives: Sequence[PackageArchive]) -> str:
+    """Say in words what a layer of these packages holds: their store paths."""
+    return " ".join(archive.store for archive in archives)
 
 
 def _without_trailer(chunks: Iterable[bytes]) -> Iterator[bytes]:

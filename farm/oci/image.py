@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
-from farm.oci.grouped_layer import grouped_layer
+from farm.oci.grouped_layer import grouped_layer, held_by
 from farm.oci.image_config import ImageConfig, configuration
-from farm.oci.layer import TAR, TAR_ZSTD, Layer
+from farm.oci.layer import MANIFEST, TAR, TAR_ZSTD, Layer
 from farm.oci.layer_plan import layer_plan
 from farm.oci.links_layer import links_layer
 from farm.plan import BlobRef
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from farm.compat import Composition
     from farm.oci.package_archive import PackageArchive
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LINKS = "links"
 """What the layer of links is said to hold."""
@@ -68,14 +67,15 @@ def image_from(
     store: BlobStore,
     *,
     files: Layer | None = None,
+    known: Iterable[Layer] = (),
 ) -> OciImage:
     """Make the image of a composition, and put what it adds (links, configuration, manifest) into the store.
 
     `archives` are those of the composition's packages, in any order, their blobs in the store. `files` is a layer of
-    the user's own, put on top. Raises `PackageArchiveError` when an archive is missing, left over, or not the
-    composition's.
+    the user's own, put on top; `known` are layers made here before, which are not made again. Raises
+    `PackageArchiveError` when an archive is missing, left over, or not the composition's.
     """
-    layers = _package_layers(_matched(composition, archives), store)
+    layers = _package_layers(_matched(composition, archives), store, known)
     links = links_layer(composition.forest)
     blob = BlobRef(store.put_bytes(links), len(links))
     layers.append(Layer(blob.digest, blob, TAR, LINKS))
@@ -103,13 +103,16 @@ def _matched(composition: Composition, archives: Iterable[PackageArchive]) -> li
     return list(by_store.values())
 
 
-def _package_layers(archives: list[PackageArchive], store: BlobStore) -> list[Layer]:
-    return [
-        Layer(group[0].diff_id, group[0].blob, TAR_ZSTD, group[0].store)
-        if len(group) == 1
-        else grouped_layer(group, store)
-        for group in layer_plan(archives)
-    ]
+def _package_layers(archives: list[PackageArchive], store: BlobStore, known: Iterable[Layer]) -> list[Layer]:
+    # What a layer holds are store paths, which name the packages' trees: so the same words are the same layer.
+    made = {layer.holds: layer for layer in known if layer.media_type == TAR and store.has(layer.blob.digest)}
+    layers = []
+    for group in layer_plan(archives):
+        if len(group) == 1:
+            layers.append(Layer(group[0].diff_id, group[0].blob, TAR_ZSTD, group[0].store))
+        else:
+            layers.append(made.get(held_by(group)) or grouped_layer(group, store))
+    return layers
 
 
 def _put(store: BlobStore, document: bytes) -> BlobRef:

@@ -1,43 +1,24 @@
-"""An image on its way out: as one tar that Docker and OCI tools both load, or as an OCI layout directory."""
+"""An image on its way out: as one tar that Docker and OCI tools both load."""
 
 from __future__ import annotations
 
-import re
-import shutil
 from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
-from farm.errors import FarmError
 from farm.fileset import ArchiveWriter, File
 from farm.names import Digest, canonical_json
-from farm.oci.image import MANIFEST, OciImage
+from farm.oci.image_reference import check_reference
 from farm.oci.layer import TAR_ZSTD
+from farm.oci.layout import LAYOUT, image_index, index_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from farm.blobs import BlobStore
+    from farm.oci.image import OciImage
     from farm.oci.layer import Layer
 
 _PIECE = 1 << 20
-_LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
-# distribution/reference: an optional host, lower-case path components, an optional tag.
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
-    rf"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}"
-)
-
-
-class InvalidReferenceError(FarmError):
-    """A text is no name for an image."""
-
-    code = "invalid-image-reference"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text[:200]!r} is not a name for an image", remedy="Write it as name:tag or host/name:tag, lower-case."
-        )
 
 
 def image_archive(
@@ -54,11 +35,11 @@ def image_archive(
     and not sent, for an engine that has them. `plain` sends layers uncompressed, for an engine that had better not
     decompress them itself. Raises `InvalidReferenceError`, and what reading a blob raises.
     """
-    _check(reference)
+    check_reference(reference)
     sent = [layer for layer in image.layers if layer.diff_id not in without]
     documents = {"manifest.json": _docker_manifest(image, reference, plain=plain)}
     if len(sent) == len(image.layers) and not plain:
-        documents |= {"index.json": _index(image, reference), "oci-layout": _LAYOUT}
+        documents |= {"index.json": image_index(index_entries(image, store, reference)), "oci-layout": LAYOUT}
         sent_documents = [image.config, image.manifest]
     else:
         sent_documents = [image.config]
@@ -95,44 +76,6 @@ def _plain_pieces(store: BlobStore, layer: Layer) -> Iterator[bytes]:
         yield from archive_chunks(stream)
 
 
-def write_layout(image: OciImage, store: BlobStore, directory: Path, *, reference: str = "") -> None:
-    """Write the image as an OCI layout (image-layout.md) into a new directory, its index last.
-
-    Raises `FileExistsError` where the directory exists, `InvalidReferenceError`, and what reading a blob raises.
-    """
-    _check(reference)
-    blobs = directory / "blobs" / "sha256"
-    directory.mkdir(parents=True)
-    blobs.mkdir(parents=True)
-    for blob in dict.fromkeys([*(layer.blob for layer in image.layers), image.config, image.manifest]):
-        with store.open(blob.digest) as source, (blobs / blob.digest.hex).open("xb") as target:
-            shutil.copyfileobj(source, target, _PIECE)
-    (directory / "oci-layout").write_bytes(_LAYOUT)
-    (directory / "index.json").write_bytes(_index(image, reference))
-
-
-def _index(image: OciImage, reference: str) -> bytes:
-    entry: dict[str, object] = {"digest": image.digest, "mediaType": MANIFEST, "size": image.manifest.size}
-    if reference:
-        # containerd takes the full name from its own annotation, OCI tools the tag from theirs.
-        tag = reference.rpartition(":")[2]
-        entry["annotations"] = {
-            "io.containerd.image.name": _full_name(reference),
-            "org.opencontainers.image.ref.name": tag,
-        }
-    return canonical_json(
-        {"manifests": [entry], "mediaType": "application/vnd.oci.image.index.v1+json", "schemaVersion": 2}
-    )
-
-
-def _full_name(reference: str) -> str:
-    """Say in full what Docker leaves out of a familiar name (distribution/reference, `ParseNormalizedNamed`)."""
-    first, slash, _ = reference.partition("/")
-    if not slash:
-        return f"docker.io/library/{reference}"
-    return reference if "." in first or ":" in first or first == "localhost" else f"docker.io/{reference}"
-
-
 def _docker_manifest(image: OciImage, reference: str, *, plain: bool) -> bytes:
     def path(layer: Layer) -> str:
         return _blob_path(layer.diff_id if plain and layer.media_type == TAR_ZSTD else layer.blob.digest)
@@ -150,8 +93,3 @@ def _docker_manifest(image: OciImage, reference: str, *, plain: bool) -> bytes:
 
 def _blob_path(digest: Digest) -> str:
     return f"blobs/sha256/{digest.hex}"
-
-
-def _check(reference: str) -> None:
-    if reference and not _REFERENCE.fullmatch(reference):
-        raise InvalidReferenceError(reference)

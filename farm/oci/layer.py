@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.plan import BlobRef
 
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 TAR = "application/vnd.oci.image.layer.v1.tar"
 TAR_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 

@@ -15,8 +15,10 @@ import pytest
 from farm.blobs import BlobStore, CorruptBlobError
 from farm.names import Digest, Platform
 from farm.oci.image import OciImage, image_from
-from farm.oci.image_archive import InvalidReferenceError, image_archive, write_layout
+from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
+from farm.oci.image_reference import InvalidReferenceError
+from farm.oci.layout import write_layout
 from tests.oci.packages import composition, package
 
 if TYPE_CHECKING:

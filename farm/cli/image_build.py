@@ -1,0 +1,234 @@
+"""`farm image build`: an image of packages, named one by one or in an image file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.image_loading import load, now
+from farm.cli.packages import channel_option
+from farm.cli.recipes_option import recipes_option
+from farm.cli.settings import Settings
+from farm.cli.severity_option import max_severity_option, severity_check
+
+if TYPE_CHECKING:
+    from farm.blobs import BlobStore
+    from farm.client.image_evidence import ReleaseHead
+    from farm.client.image_parts import ImagePart
+    from farm.oci.image_config import ImageConfig
+    from farm.oci.own_layer import OwnFiles
+    from farm.recipe.image_file import ImageFile
+
+NOBODY = "65534:65534"
+
+
+@click.command("build", context_settings={"ignore_unknown_options": False})
+@click.argument("packages", nargs=-1)
+@click.option("-f", "--file", type=click.Path(path_type=Path, dir_okay=False), help="An image file, as image.yaml.")
+@click.option("--tag", help="What Docker calls it, as name:tag.  [default: FIRST-PACKAGE:farm, or DIRECTORY:farm]")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write it as an OCI layout into a new directory.")
+@click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
+@click.option("--entrypoint", multiple=True, help="One word of the entrypoint; repeat it for more.")
+@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
+@click.option("--port", "ports", multiple=True, metavar="PORT", help="A port that it listens on, as 8080 or 53/udp.")
+@click.option("--user", default="", help=f"The user and group to run as.  [default: {NOBODY}]")
+@click.option("--local", is_flag=True, help="Take the packages from local builds of the recipes, not from a channel.")
+@recipes_option
+@max_severity_option
+@channel_option
+def build(
+    packages: tuple[str, ...],
+    file: Path | None,
+    tag: str | None,
+    output: Path | None,
+    no_load: bool,
+    entrypoint: tuple[str, ...],
+    environment: tuple[str, ...],
+    labels: tuple[str, ...],
+    ports: tuple[str, ...],
+    user: str,
+    local: bool,
+    recipes: Path | None,
+    max_severity: str | None,
+    channel: str,
+) -> None:
+    """Make an image of PACKAGES, or of an image file, with all that they need: a layer for each, and one of links.
+
+    The packages come from the subscribed channel; from local builds with --local, or where nothing is subscribed.
+    The same set gives the same image, in whatever order it is named. Only layers that Docker lacks are sent to it.
+    What is said here comes before what the file says.
+
+    \b
+    Examples:
+      farm image build jq --tag jq:mine
+      docker run --rm --network none jq:mine jq -n '1+1'
+      farm image build -f image.yaml --tag api:1
+    """
+    from farm.cli.rendering import human_size
+    from farm.client.image_evidence import annotations_of, keep_image
+    from farm.client.image_making import make_image
+    from farm.oci.layout import write_layout
+
+    if bool(packages) == bool(file):
+        raise click.UsageError("Name packages, or an image file with --file.")
+    settings = Settings.from_environment()
+    wanted = _read(file) if file else None
+    source = _source(packages, wanted, recipes, channel, settings, max_severity, local=local)
+    config = _config(_base_config(source.parts, wanted, packages), entrypoint, environment, labels, ports, user)
+    made = make_image(
+        source.parts,
+        config,
+        source.store,
+        asked=wanted.names if wanted else packages,
+        releases=[head.ref for head in source.heads],
+        own=_own_files(file, wanted, source.store),
+        replaces=wanted.replaces if wanted else (),
+    )
+    reference = tag or f"{packages[0] if packages else _name_of(file)}:farm"
+    kept = keep_image(settings.state, source.store, made, source.parts, source.heads, now=now(), name=reference)
+    size = sum(layer.blob.size for layer in made.image.layers)
+    click.echo(
+        f"{made.image.digest}  {len(source.parts)} packages, {len(made.image.layers)} layers, {human_size(size)}"
+    )
+    if output:
+        said = annotations_of(made, source.heads)
+        write_layout(made.image, source.store, output, reference=reference, referrers=kept.referrers, annotations=said)
+        click.echo(f"{output}: OCI layout")
+    if not no_load:
+        load(made.image, source.store, reference, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The packages, the releases that they are of, and the store that has their archives."""
+
+    parts: tuple[ImagePart, ...]
+    heads: tuple[ReleaseHead, ...]
+    store: BlobStore
+
+
+def _read(file: Path) -> ImageFile:
+    from farm.recipe.image_file import read_image_file
+
+    return read_image_file(file.read_bytes(), str(file))
+
+
+def _source(
+    packages: tuple[str, ...],
+    wanted: ImageFile | None,
+    recipes: Path | None,
+    channel: str,
+    settings: Settings,
+    max_severity: str | None,
+    *,
+    local: bool,
+) -> _Source:
+    from farm.cli.progress import downloads
+    from farm.cli.subscriber import open_host
+    from farm.client.archives import fetch_archives
+    from farm.client.image_asking import check_known
+    from farm.client.image_evidence import release_head
+    from farm.client.image_parts import parts_of
+
+    names = wanted.names if wanted else packages
+    host = open_host(settings)
+    channel = channel or (wanted.channel if wanted else "")
+    if local or (not channel and not host.subscriptions.all()):
+        if not local:
+            click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
+        return _local(names, recipes, settings)
+    catalogue = host.catalogue(channel)
+    if wanted:
+        check_known(catalogue, wanted)
+    verified = catalogue.verified(names)
+    severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
+    with downloads(sum(each.entry.archive.size for each in verified)) as progress:
+        fetch_archives(verified, progress)
+    return _Source(parts_of(catalogue, verified), (release_head(catalogue),), host.blobs)
+
+
+def _local(names: tuple[str, ...], recipes: Path | None, settings: Settings) -> _Source:
+    from farm.blobs import BlobStore
+    from farm.cli.build import local_builds
+    from farm.client.image_parts import ImagePart
+    from farm.fileset import Manifest
+    from farm.package import PackageFacts
+
+    store = BlobStore(settings.host / "blobs")
+    with local_builds(recipes) as (builds, _every):
+        closure = builds.closure(names)
+    parts = (
+        ImagePart(
+            each.descriptor,
+            Manifest.from_json(store.read(each.manifest.digest)),
+            PackageFacts.from_json(store.read(each.facts.digest)),
+            each.archive,
+        )
+        for each in closure
+    )
+    return _Source(tuple(parts), (), store)
+
+
+def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, packages: tuple[str, ...]) -> ImageConfig:
+    from farm.oci.image_config import ImageConfig
+
+    platform = parts[0].descriptor.platform
+    names = wanted.names if wanted else tuple(set(packages))
+    # Only of a single package it is plain what is to run: of several an order would have to decide.
+    alone = names if len(names) == 1 else ()
+    if wanted is None:
+        return ImageConfig(platform, command=alone, user=NOBODY)
+    return ImageConfig(
+        platform,
+        entrypoint=wanted.entrypoint,
+        command=wanted.command or (() if wanted.entrypoint else alone),
+        environment=wanted.environment,
+        user=wanted.user or NOBODY,
+        working_directory=wanted.workdir,
+        labels=wanted.labels,
+        ports=wanted.ports,
+        volumes=wanted.volumes,
+    )
+
+
+def _config(
+    base: ImageConfig,
+    entrypoint: tuple[str, ...],
+    environment: tuple[str, ...],
+    labels: tuple[str, ...],
+    ports: tuple[str, ...],
+    user: str,
+) -> ImageConfig:
+    """Return the configuration with what the command line says in place of it, or beside it."""
+    from farm.cli.run import pair
+    from farm.recipe.image_values import label_name, port
+    from farm.recipe.image_values import user as checked_user
+
+    added = tuple((label_name(name), value) for name, value in (pair(each, "=") for each in labels))
+    return replace(
+        base,
+        entrypoint=entrypoint or base.entrypoint,
+        command=() if entrypoint else base.command,
+        environment=(*base.environment, *(pair(each, "=") for each in environment)),
+        labels=(*base.labels, *added),
+        ports=tuple(sorted({*base.ports, *(port(each) for each in ports)})),
+        user=checked_user(user) if user else base.user,
+    )
+
+
+def _own_files(file: Path | None, wanted: ImageFile | None, store: BlobStore) -> OwnFiles | None:
+    from farm.client.image_asking import files_of
+
+    return files_of(wanted, file.parent, store) if wanted and file else None
+
+
+def _name_of(file: Path | None) -> str:
+    """Return a name for the image of a file: that of the directory it lies in, in letters that a name may have."""
+    import re
+
+    name = file.absolute().parent.name.lower() if file else ""
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "image"

@@ -1,0 +1,123 @@
+"""`farm image inspect`: what an image holds, of which releases, and what it asks of its host."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.image_opening import opened
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.image_parts import ImagePart
+    from farm.client.known_image import KnownImage
+    from farm.compat import PlacedPackage
+    from farm.fileset import Manifest
+    from farm.names import HostNeeds
+
+_MOST_FILES = 20
+
+
+@click.command("inspect")
+@click.argument("image")
+@json_option
+def inspect(image: str, as_json: bool) -> None:
+    """Show the packages of IMAGE, their releases, overrides, what they ask of the host, and the files of its maker.
+
+    IMAGE is a name in Docker, an OCI layout directory (DIR or DIR:TAG), or the digest of an image made here.
+
+    \b
+    Example:
+      farm image inspect jq:mine
+    """
+    from farm.client.image_set import Described
+    from farm.client.own_files_of import own_files_of
+    from farm.compat import joint_needs
+
+    known, host, engine = opened(image, Settings.from_environment())
+    parts = Described(host).parts(known)
+    own = own_files_of(known, host.blobs, engine)
+    needs = joint_needs(part.descriptor.host for part in parts)
+    if as_json:
+        click.echo(json.dumps(_form(known, parts, needs, own.manifest if own else None), indent=1))
+        return
+    for line in _lines(known, needs, own.manifest if own else None):
+        click.echo(line)
+
+
+def _form(known: KnownImage, parts: Sequence[ImagePart], needs: HostNeeds, own: Manifest | None) -> dict[str, Any]:
+    config = known.config
+    sizes = {part.descriptor.digest: part.archive.size for part in parts}
+    return {
+        "digest": known.digest,
+        "set": known.record.digest,
+        "asked": list(known.record.asked),
+        "packages": [each.to_dict() | {"size": sizes[each.descriptor]} for each in known.record.packages],
+        "releases": [each.to_dict() for each in known.record.releases],
+        "overrides": [str(each.name) for each in known.record.overrides],
+        "host": needs.to_dict(),
+        "files": [entry.to_dict() for entry in own.entries] if own else [],
+        "layers": [{"diff-id": diff_id, "holds": holds} for diff_id, holds in known.layers],
+        "config": {
+            "entrypoint": list(config.entrypoint),
+            "command": list(config.command),
+            "env": dict(config.environment),
+            "user": config.user,
+            "workdir": config.working_directory,
+            "ports": list(config.ports),
+            "volumes": list(config.volumes),
+            "labels": {name: text for name, text in config.labels if not name.startswith("farm.")},
+        },
+    }
+
+
+def _lines(known: KnownImage, needs: HostNeeds, own: Manifest | None) -> list[str]:
+    from farm.cli.inert import inert
+    from farm.cli.rendering import table
+
+    record, config = known.record, known.config
+    facts = [
+        ("image", known.digest),
+        ("set", f"{record.digest}, {len(record.packages)} packages in {len(known.layers)} layers"),
+        ("releases", ", ".join(str(each) for each in record.releases) or "not known here"),
+        ("asked for", " ".join(record.asked)),
+        ("runs", inert(" ".join([*config.entrypoint, *config.command])) or "what it is told to"),
+        ("user", config.user or "root"),
+        ("ports", " ".join(config.ports) or "none"),
+        ("host", _asked_of_host(needs)),
+    ]
+    lines = [f"{click.style(f'{heading:<10}', bold=True)} {value}" for heading, value in facts]
+    rows = [
+        (_called(record.packages, each), each.full_version, each.channel or "local build", _note(each))
+        for each in record.packages
+    ]
+    lines += ["", table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
+    if own:
+        files = [entry.path for entry in own.entries if entry.to_dict()["type"] != "dir"]
+        lines += ["", f"own files: {len(files)}", *(f"  /{inert(path)}" for path in files[:_MOST_FILES])]
+        if len(files) > _MOST_FILES:
+            lines.append(f"  and {len(files) - _MOST_FILES} more")
+    return lines
+
+
+def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:
+    """Return the short name, or the full one where packages of several distributions are there."""
+    return each.name.short if len({other.name.distribution for other in packages}) == 1 else str(each.name)
+
+
+def _note(each: PlacedPackage) -> str:
+    from farm.cli.inert import inert
+
+    if each.stands_for is None and not each.why:
+        return ""
+    return f"OVERRIDE, the release's guarantees do not hold: {inert(each.why)}"
+
+
+def _asked_of_host(needs: HostNeeds) -> str:
+    asked = [f"Linux {needs.kernel}"] if needs.kernel else []
+    return ", ".join([*asked, *needs.features, *needs.capabilities]) or "nothing particular"

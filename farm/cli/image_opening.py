@@ -1,0 +1,31 @@
+"""What the verbs of images need: the host, the Docker Engine where there is one, and an image by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from farm.cli.settings import Settings
+    from farm.client.host import Host
+    from farm.client.known_image import KnownImage
+    from farm.engine.image_store import ImageShelf
+
+
+def shelf(settings: Settings) -> ImageShelf | None:
+    """Return the images of the machine's Docker Engine, None where none answers."""
+    from farm.engine.image_store import ImageShelf
+    from farm.engine.sandbox import SandboxUnavailableError, connect
+
+    try:
+        return ImageShelf(connect(settings.docker))
+    except SandboxUnavailableError:
+        return None
+
+
+def opened(name: str, settings: Settings) -> tuple[KnownImage, Host, ImageShelf | None]:
+    """Return an image by its name, the host, and the engine where there is one. Raises what `open_image` raises."""
+    from farm.cli.subscriber import open_host
+    from farm.client.known_image import open_image
+
+    host, engine = open_host(settings), shelf(settings)
+    return open_image(name, host, engine), host, engine

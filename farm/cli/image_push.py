@@ -1,0 +1,121 @@
+"""`farm image push`: an image into a registry, sending only what that lacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.image_opening import opened
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farm.client.host import Host
+    from farm.client.image_records import ImageRecord, ImageRecords
+    from farm.client.known_image import KnownImage
+    from farm.names import Digest
+    from farm.oci.image_reference import RemoteReference
+    from farm.plan import BlobRef
+
+
+@click.command("push")
+@click.argument("image")
+@click.argument("reference", required=False)
+@click.option("--plain-http", is_flag=True, help="Speak HTTP, to a registry on this machine.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="DOCKER_CONFIG",
+    help="The directory of Docker's config.json (DOCKER_CONFIG).  [default: ~/.docker]",
+)
+def push(image: str, reference: str | None, plain_http: bool, config: Path | None) -> None:
+    """Push IMAGE as REFERENCE (host/name:tag), its own name without one. Only blobs that the registry lacks are sent.
+
+    IMAGE is named as for `farm image inspect`, and was made here. Its bill of materials, release and provenance go with
+    it, as OCI referrers. You are who `docker login` says.
+
+    \b
+    Example:
+      farm image push jq:mine registry.example.org/tools/jq:1
+    """
+    from dataclasses import replace
+
+    from farm.cli.rendering import human_size
+    from farm.client.image_records import ImageRecords
+    from farm.oci.image_reference import RemoteReference
+    from farm.oci.push import push_image
+    from farm.oci.registry import Repository
+    from farm.oci.registry_credentials import credentials_for
+
+    settings = Settings.from_environment()
+    known, host, _ = opened(image, settings)
+    kept = _made_here(known)
+    target = RemoteReference.parse(reference or known.reference)
+    records = ImageRecords(settings.state)
+    file = (config or Path.home() / ".docker") / "config.json"
+    repository = Repository(target, credentials_for(target.host, file), plain_http=plain_http)
+    try:
+        pushed = push_image(
+            kept.image,
+            host.blobs,
+            repository,
+            target.tag,
+            referrers=kept.referrers,
+            others=_holders(records, target),
+            fetch=_fetching(host, kept),
+        )
+    finally:
+        repository.close()
+    records.keep(replace(kept, pushed=(str(target),)))
+    sent = len(pushed.layers_sent)
+    click.echo(
+        f"{target}: {known.digest}, {sent} of {sent + pushed.layers_there} layers sent, "
+        f"{human_size(pushed.bytes_sent)} in all"
+    )
+
+
+def _made_here(known: KnownImage) -> ImageRecord:
+    from farm.errors import FarmError
+
+    if known.kept is None:
+        raise FarmError(
+            f"{known.name} was not made on this host, which so does not know its blobs",
+            remedy="Make it with `farm image build`, or copy it with skopeo.",
+        )
+    return known.kept
+
+
+def _holders(records: ImageRecords, target: RemoteReference) -> Callable[[Digest], Sequence[str]]:
+    """Return who says which repositories of the registry have a blob, as far as this host pushed it there."""
+    from farm.oci.image_reference import RemoteReference
+
+    found: dict[Digest, list[str]] = {}
+    for record in records.all():
+        for text in record.pushed:
+            there = RemoteReference.parse(text)
+            if there.host == target.host:
+                for blob in record.blobs:
+                    found.setdefault(blob.digest, []).append(there.name)
+    return lambda digest: found.get(digest, ())
+
+
+def _fetching(host: Host, kept: ImageRecord) -> Callable[[BlobRef], None]:
+    """Return what brings the archive of a package that this host has not any more."""
+    from farm.client.image_set import Described
+
+    described = Described(host)
+    archives = {
+        each.archive: placed
+        for placed in kept.record.packages
+        for digest, each in kept.evidence
+        if digest == placed.descriptor
+    }
+
+    def fetch(blob: BlobRef) -> None:
+        if blob in archives:
+            described.ensure(archives[blob], blob)
+
+    return fetch

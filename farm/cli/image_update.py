@@ -1,0 +1,145 @@
+"""`farm image update`: other builds of single packages into an image, proven, without making it anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.image_loading import load, now
+from farm.cli.image_opening import opened
+from farm.cli.packages import channel_option, json_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.client.host import Host
+    from farm.client.image_records import ImageRecord
+    from farm.client.image_update import ImageUpdate
+    from farm.client.known_image import KnownImage
+
+
+@click.command("update")
+@click.argument("image")
+@click.argument("packages", nargs=-1, required=True)
+@click.option("--to", default="newest", show_default=True, help="A version, as 3.5.4 or 3.5.4-1.")
+@click.option("--tag", help="What the new image is called.  [default: as the old one]")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write it as an OCI layout into a new directory.")
+@click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
+@channel_option
+@json_option
+def update(
+    image: str,
+    packages: tuple[str, ...],
+    to: str,
+    tag: str | None,
+    output: Path | None,
+    no_load: bool,
+    channel: str,
+    as_json: bool,
+) -> None:
+    """Put other builds of PACKAGES into IMAGE: their layers and the layer of links change, nothing is built.
+
+    What changes is proven together with all that depends on it. When the proof fails, the image stays as it is, and you
+    are told the symbol, who misses it, and which other packages would have to go with it. IMAGE is named as for `farm
+    image inspect`. An OCI layout is changed in place.
+
+    \b
+    Example:
+      farm image update api:1 openssl --tag api:2
+    """
+    from farm.client.image_evidence import annotations_of, keep_image
+    from farm.client.image_update import update_image
+    from farm.client.own_files_of import own_files_of
+    from farm.oci.layout import write_layout
+
+    settings = Settings.from_environment()
+    known, host, engine = opened(image, settings)
+    own = own_files_of(known, host.blobs, engine)
+    found = update_image(host, known, packages, own, to=to, channel=channel)
+    if found is None:
+        click.echo(json.dumps({"changes": []}) if as_json else f"{image}: {', '.join(packages)}: nothing newer")
+        return
+    reference = tag or known.reference
+    kept = keep_image(settings.state, host.blobs, found.made, found.parts, found.heads, now=now(), name=reference)
+    click.echo(json.dumps(_form(found), indent=1) if as_json else "\n".join(_lines(known, found)))
+    if output:
+        _ensure_all(host, found)
+        said = annotations_of(found.made, found.heads)
+        write_layout(
+            found.made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said
+        )
+        click.echo(f"{output}: OCI layout", err=as_json)
+    if known.directory:
+        _change_layout(host, known, found, kept, reference)
+    elif reference and not no_load and engine:
+        _ensure_all(host, found)
+        load(found.made.image, host.blobs, reference, settings, err=as_json)
+
+
+def _change_layout(host: Host, known: KnownImage, found: ImageUpdate, kept: ImageRecord, reference: str) -> None:
+    from farm.client.image_evidence import annotations_of
+    from farm.oci.layout import update_layout
+
+    assert known.directory is not None  # noqa: S101  (asked by the caller)
+    update_layout(
+        found.made.image,
+        host.blobs,
+        known.directory,
+        instead_of=known.digest,
+        reference=reference,
+        referrers=kept.referrers,
+        annotations=annotations_of(found.made, found.heads),
+    )
+
+
+def _ensure_all(host: Host, found: ImageUpdate) -> None:
+    """Bring the archives that this host has not any more, because all layers are wanted."""
+    from farm.client.image_set import Described
+
+    described = Described(host)
+    for part in found.parts:
+        described.ensure(part.placed, part.archive)
+
+
+def _form(found: ImageUpdate) -> dict[str, Any]:
+    return {
+        "digest": found.made.image.digest,
+        "changes": [each.to_dict() for each in found.changes],
+        "release": found.release.to_dict(),
+        "proven": {
+            "missing-symbols": 0,
+            "path-conflicts": 0,
+            "packages-checked": found.trial.checked,
+            "dependents": list(found.trial.dependents),
+        },
+        "released-together": list(found.together),
+        "not-released-together": list(found.apart),
+        "still-linked-statically": [each.to_dict() for each in found.copies],
+    }
+
+
+def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
+    from farm.cli.inert import inert
+
+    trial = found.trial
+    layers = {diff_id for diff_id, _ in known.layers}
+    fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
+    yield from (f"{each}" for each in found.changes)
+    yield (
+        f"proven: no symbol missing, no path claimed twice ({trial.checked} of {len(found.parts)} packages checked: "
+        f"those that changed, and what depends on them)"
+    )
+    if found.together:
+        yield f"tested: release {found.release} holds these very builds together with {', '.join(found.together)}"
+    if found.apart:
+        yield f"not tested: no release says that it was tested with this build of {', '.join(found.apart)}"
+    for each in found.copies:
+        how = "still holds" if each.is_known else "may still hold"
+        yield inert(f"{each.package} {how} code of another build of {each.library}, linked in when it was built")
+    if not found.copies:
+        yield "no package of the image is known to hold code of the old builds"
+    yield f"{found.made.image.digest}  {len(fresh)} of {len(found.made.image.layers)} layers are new"

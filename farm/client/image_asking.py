@@ -1,0 +1,38 @@
+"""What an image file asks for, against what there is: packages of a release, and the user's own directories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.catalogue import UnknownPackageError
+from farm.oci.own_layer import OwnFiles, own_files
+from farm.recipe.image_file import unknown_packages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.blobs import BlobStore
+    from farm.client.catalogue import Catalogue
+    from farm.recipe.image_file import ImageFile
+
+
+def check_known(catalogue: Catalogue, image: ImageFile) -> None:
+    """See that a release holds all packages that a file names; raises `RecipeError` with each that it does not."""
+    told: dict[str, tuple[str, str]] = {}
+    for name in image.names:
+        try:
+            catalogue.entry(name)
+        except UnknownPackageError as error:
+            told[name] = (error.message, error.remedy)
+    if told:
+        raise unknown_packages(image, told)
+
+
+def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | None:
+    """Return the user's own files that a file names, relative to the directory `beside`; None where it names none.
+
+    Raises what `own_files` raises.
+    """
+    if not image.files:
+        return None
+    return own_files([(beside / each.source, each.path) for each in image.files], store)

@@ -1,0 +1,107 @@
+"""Making an image of packages, the user's own files and a configuration; and what its labels say of it.
+
+An image's digest depends on these alone: not on an order, a machine, a time, or the release that brought the packages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.compat import SetRecord, compose
+from farm.compat.own_files import compose_with
+from farm.names import Digest, InvalidDigestError
+from farm.oci.image import image_from
+from farm.oci.package_archive import PackageArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.blobs import BlobStore
+    from farm.client.image_parts import ImagePart
+    from farm.compat import Composition, PlacedPackage, ReleaseRef
+    from farm.oci.image import OciImage
+    from farm.oci.image_config import ImageConfig
+    from farm.oci.layer import Layer
+    from farm.oci.own_layer import OwnFiles
+
+RECORD, SET, FILES, REPLACES = "farm.record", "farm.set", "farm.files", "farm.replaces"
+"""The labels of an image: its set without the releases, that set's digest, the tree of the user's own files, and the
+packages over whose links those stand."""
+_OURS = "farm."
+
+
+@dataclass(frozen=True, slots=True)
+class MadeImage:
+    """An image in the store, the record of its set with the releases, and how its packages make one root."""
+
+    image: OciImage
+    record: SetRecord
+    composition: Composition
+    config: ImageConfig
+
+
+def make_image(
+    parts: Sequence[ImagePart],
+    config: ImageConfig,
+    store: BlobStore,
+    *,
+    asked: Iterable[str],
+    releases: Iterable[ReleaseRef] = (),
+    own: OwnFiles | None = None,
+    replaces: Sequence[str] = (),
+    placed: Mapping[Digest, PlacedPackage] | None = None,
+    known: Iterable[Layer] = (),
+) -> MadeImage:
+    """Make the image of these packages; `config` may have labels of its own, to which farm's are added.
+
+    `placed` are packages, by descriptor, that the record is to name otherwise than their parts do (as overrides),
+    `known` layers of images made here, of which several packages together are not joined anew.
+    Raises `OwnFileConflictError`, `ForestConflictError`, `TwoBuildsError`, `PackageArchiveError`.
+    """
+    packages = [(part.descriptor, part.manifest) for part in parts]
+    composition = compose_with(packages, own.manifest, replaces) if own else compose(packages)
+    names = placed or {}
+    record = SetRecord(
+        tuple(asked), tuple(names.get(part.descriptor.digest, part.placed) for part in parts), tuple(releases)
+    )
+    labelled = replace(config, labels=(*users_labels(config), *_labels(record, own, replaces)))
+    archives = (
+        PackageArchive(part.descriptor.store_path, part.descriptor.diff_id, part.archive, part.content_bytes)
+        for part in parts
+    )
+    image = image_from(composition, archives, labelled, store, files=own.layer if own else None, known=known)
+    return MadeImage(image, record, composition, labelled)
+
+
+def users_labels(config: ImageConfig) -> tuple[tuple[str, str], ...]:
+    """Return the labels of a configuration that are not farm's own."""
+    return tuple((name, value) for name, value in config.labels if not name.startswith(_OURS))
+
+
+def record_in(labels: Mapping[str, str]) -> SetRecord | None:
+    """Return the set that an image's labels name, None where they name none. Raises `InvalidSetRecordError`."""
+    return SetRecord.from_json(labels[RECORD].encode()) if RECORD in labels else None
+
+
+def files_in(labels: Mapping[str, str]) -> Digest | None:
+    """Return the tree of the user's own files that an image's labels name."""
+    try:
+        return Digest(labels[FILES]) if FILES in labels else None
+    except InvalidDigestError:
+        return None
+
+
+def replaced_in(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the packages over whose links the user's own files stand, by an image's labels."""
+    return tuple(labels.get(REPLACES, "").split())
+
+
+def _labels(record: SetRecord, own: OwnFiles | None, replaces: Sequence[str]) -> list[tuple[str, str]]:
+    bare = replace(record, releases=())
+    labels = [(RECORD, bare.to_json().decode()), (SET, str(record.digest))]
+    if own:
+        labels.append((FILES, str(own.manifest.tree_digest)))
+    if replaces:
+        labels.append((REPLACES, " ".join(sorted(replaces))))
+    return labels

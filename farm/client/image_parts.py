@@ -1,0 +1,75 @@
+"""The packages of an image: what is to be known of each to compose, prove, describe and send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat import Member, PlacedPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.fileset import Manifest
+    from farm.package import Descriptor, PackageFacts
+    from farm.plan import BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A package of an image.
+
+    `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
+    documents that the release names; None where there are none. `foreign`: it is of another distribution than the
+    channel.
+    """
+
+    descriptor: Descriptor
+    manifest: Manifest
+    facts: PackageFacts
+    archive: BlobRef
+    channel: str = ""
+    provenance: BlobRef | None = None
+    sbom: BlobRef | None = None
+    foreign: bool = False
+
+    @property
+    def member(self) -> Member:
+        """The package as a member of a set."""
+        return Member.of(self.descriptor, self.facts, self.manifest, foreign=self.foreign)
+
+    @property
+    def content_bytes(self) -> int:
+        """How many bytes its files have together."""
+        return sum(file.size for file in self.manifest.files())
+
+    @property
+    def placed(self) -> PlacedPackage:
+        """The package as the record of a set names it."""
+        return PlacedPackage(
+            name=self.descriptor.name,
+            version=str(self.descriptor.version),
+            revision=self.descriptor.revision,
+            descriptor=self.descriptor.digest,
+            store=self.descriptor.store_path,
+            channel=self.channel,
+        )
+
+
+def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[ImagePart, ...]:
+    """Return verified packages of a release as parts of an image."""
+    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    return tuple(
+        ImagePart(
+            descriptor=each.descriptor,
+            manifest=each.manifest,
+            facts=each.facts,
+            archive=each.entry.archive,
+            channel=channel,
+            provenance=each.entry.provenance,
+            sbom=each.entry.sbom,
+            foreign=each.foreign,
+        )
+        for each in packages
+    )

@@ -1,0 +1,114 @@
+"""The bill of materials of an image: its packages, how they need each other, and what of it is the user's own.
+
+SPDX 2.3 as JSON. Of the same image, of the same releases, everybody gets the same bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.compat import PackageSet, needs_of
+from farm.oci.own_layer import HOLDS
+from farm.plan.sbom import (
+    DOCUMENT,
+    checksum,
+    document,
+    element,
+    element_id,
+    namespace_of,
+    organization,
+    relationship,
+    spelt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.image_making import MadeImage
+    from farm.client.image_parts import ImagePart
+    from farm.compat import PlacedPackage
+
+IMAGE = "SPDXRef-Image"
+_OWN = "SPDXRef-OwnFiles"
+_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # the time in every image
+
+
+def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
+    """Return the SPDX document of an image as canonical JSON; `released_at` is when its newest release was made."""
+    members = PackageSet.of(part.member for part in parts)
+    needs = needs_of(members, members.members)
+    ordered = sorted(parts, key=lambda part: part.member.name)
+    placed = {each.descriptor: each for each in made.record.packages}
+    own = next((layer for layer in made.image.layers if layer.holds == HOLDS), None)
+    described = [
+        element(
+            IMAGE,
+            "image",
+            checksums=[checksum(made.image.digest)],
+            comment=f"A set of {len(parts)} packages, {made.record.digest}.",
+            primaryPackagePurpose="CONTAINER",
+            versionInfo=made.record.digest.hex,
+        ),
+        *(_package(part, placed[part.descriptor.digest]) for part in ordered),
+    ]
+    relations = [relationship(DOCUMENT, "DESCRIBES", IMAGE)]
+    for part in ordered:
+        identifier = _id(part)
+        relations.append(relationship(IMAGE, "CONTAINS", identifier))
+        relations += [
+            relationship(identifier, "DEPENDS_ON", element_id("Package", need)) for need in needs[part.member.name]
+        ]
+        if part.sbom:
+            relations.append(relationship(identifier, "DESCRIBED_BY", f"{_document_id(part)}:{DOCUMENT}"))
+    if own:
+        comment = "Files of the image's maker, not of any package."
+        described.append(element(_OWN, HOLDS, checksums=[checksum(own.diff_id)], comment=comment))
+        relations.append(relationship(IMAGE, "CONTAINS", _OWN))
+    distribution = parts[0].descriptor.name.distribution
+    return document(
+        name=f"image {made.image.digest}",
+        namespace=namespace_of(distribution, made.image.digest),
+        created=datetime.fromisoformat(released_at) if released_at else _EARLIEST,
+        creator=organization(distribution),
+        packages=described,
+        relationships=relations,
+        external=[_reference(part) for part in ordered if part.sbom],
+    )
+
+
+def _package(part: ImagePart, placed: PlacedPackage) -> dict[str, Any]:
+    descriptor = part.descriptor
+    more: dict[str, Any] = {}
+    if placed.stands_for or placed.why:
+        more["comment"] = f"Stands in for {placed.stands_for or 'nothing'}: {placed.why}"
+    return element(
+        _id(part),
+        part.member.name,
+        checksums=[checksum(part.archive.digest)],
+        externalRefs=[
+            {"referenceCategory": "OTHER", "referenceLocator": descriptor.digest, "referenceType": "package-digest"}
+        ],
+        licenseConcluded=descriptor.licence,
+        licenseDeclared=descriptor.licence,
+        supplier=organization(descriptor.name.distribution),
+        versionInfo=placed.full_version,
+        **more,
+    )
+
+
+def _id(part: ImagePart) -> str:
+    return element_id("Package", part.member.name)
+
+
+def _reference(part: ImagePart) -> dict[str, Any]:
+    assert part.sbom is not None  # noqa: S101  (asked by the caller)
+    return {
+        "checksum": checksum(part.sbom.digest),
+        "externalDocumentId": _document_id(part),
+        "spdxDocument": namespace_of(part.descriptor.name.distribution, part.descriptor.digest),
+    }
+
+
+def _document_id(part: ImagePart) -> str:
+    return f"DocumentRef-{spelt(part.member.name)}"

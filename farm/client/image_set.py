@@ -1,0 +1,108 @@
+"""The packages of an image that is there: described by the digests that it names, from this host or the channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.download import Downloads
+from farm.client.earlier_releases import entry_of
+from farm.client.image_parts import ImagePart
+from farm.client.image_records import Evidence
+from farm.client.readers import open_reader
+from farm.errors import FarmError
+from farm.fileset import Manifest
+from farm.oci.layer import TAR_ZSTD
+from farm.package import Descriptor, PackageFacts
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from farm.client.catalogue import Catalogue
+    from farm.client.host import Host
+    from farm.client.known_image import KnownImage
+    from farm.compat import PlacedPackage
+    from farm.names import Digest
+
+_LARGEST = 256 << 20
+"""Bytes of a description: its digest says which bytes it is, so this is only a bound."""
+
+
+class UnknownArchiveError(FarmError):
+    """Nobody here can say which blob holds a package of an image."""
+
+    code = "unknown-archive"
+
+    def __init__(self, placed: PlacedPackage) -> None:
+        super().__init__(
+            f"{placed.name} {placed.full_version} is in no release that can be had here, so its layer is not known",
+            remedy="Make the image anew with `farm image build`, or change it on the host that made it.",
+        )
+
+
+class Described:
+    """Reads what describes the packages of an image; the newest release of each channel is opened at most once."""
+
+    def __init__(self, host: Host, *, channel: str = "") -> None:
+        """`channel` is where packages are looked for that came from no channel."""
+        self._host = host
+        self._channel = channel
+        self._catalogues: dict[str, Catalogue] = {}
+        self._downloads: dict[str, Downloads] = {}
+
+    def catalogue(self, placed: PlacedPackage) -> Catalogue:
+        """Return the newest verified release of the channel that a package is of."""
+        channel = placed.channel or self._channel
+        if channel not in self._catalogues:
+            self._catalogues[channel] = self._host.catalogue(channel)
+        return self._catalogues[channel]
+
+    def part(self, image: KnownImage, placed: PlacedPackage) -> ImagePart:
+        """Return a package of an image. Raises `DownloadError`, `UnknownArchiveError`, and what subscriptions raise."""
+        descriptor = Descriptor.from_json(self._read(placed, placed.descriptor))
+        evidence = self._evidence(image, placed)
+        return ImagePart(
+            descriptor,
+            Manifest.from_json(self._read(placed, descriptor.tree)),
+            PackageFacts.from_json(self._read(placed, descriptor.facts)),
+            evidence.archive,
+            channel=placed.channel,
+            provenance=evidence.provenance,
+            sbom=evidence.sbom,
+            foreign=evidence.foreign,
+        )
+
+    def parts(self, image: KnownImage) -> tuple[ImagePart, ...]:
+        """Return all packages of an image. Raises as `part`."""
+        return tuple(self.part(image, placed) for placed in image.record.packages)
+
+    def document(self, placed: PlacedPackage, blob: BlobRef) -> bytes:
+        """Return a document about a package, from this host or from its channel. Raises `DownloadError`."""
+        return self._fetching(placed).read(blob, f"document about {placed.name}")
+
+    def ensure(self, placed: PlacedPackage, blob: BlobRef) -> None:
+        """See that the archive of a package is on this host. Raises `DownloadError`."""
+        if not self._host.blobs.has(blob.digest):
+            self._fetching(placed).ensure(blob, f"archive of {placed.name}")
+
+    def _read(self, placed: PlacedPackage, digest: Digest) -> bytes:
+        if self._host.blobs.has(digest):
+            return self._host.blobs.read(digest)
+        return self._fetching(placed).read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
+
+    def _fetching(self, placed: PlacedPackage) -> Downloads:
+        channel = placed.channel or self._channel
+        if channel not in self._downloads:
+            address = self._host.subscriptions.find(channel).address
+            self._downloads[channel] = Downloads(open_reader(address), self._host.blobs)
+        return self._downloads[channel]
+
+    def _evidence(self, image: KnownImage, placed: PlacedPackage) -> Evidence:
+        """Return which blobs hold a package and speak of it: as recorded here, else as a release or the image says."""
+        if image.kept and (found := dict(image.kept.evidence).get(placed.descriptor)):
+            return found
+        foreign = bool(placed.channel) and placed.channel.partition("/")[0] != placed.name.distribution
+        if placed.channel and not foreign and (entry := entry_of(self.catalogue(placed), placed)):
+            return Evidence(entry.archive, entry.provenance, entry.sbom)
+        for layer in image.image.layers if image.image else ():
+            if layer.media_type == TAR_ZSTD and layer.holds == placed.store:
+                return Evidence(layer.blob, None, None, foreign)
+        raise UnknownArchiveError(placed)

@@ -1,0 +1,234 @@
+"""The surgical update of an image: other builds of some packages, proven against what depends on them; no more.
+
+No layer that stays is read. Where the proof fails nothing is made, and it is said what would have to change as well.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.client.catalogue import UnknownPackageError
+from farm.client.earlier_releases import catalogue_with
+from farm.client.image_evidence import ReleaseHead, release_head
+from farm.client.image_making import MadeImage, make_image, replaced_in
+from farm.client.image_parts import parts_of
+from farm.client.image_set import Described
+from farm.client.static_copies import StaticCopy, copies_in
+from farm.client.update_trial import Trial, nearest_set, try_change
+from farm.compat.set_changes import PackageChange, changes
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from farm.client.catalogue import Catalogue
+    from farm.client.host import Host
+    from farm.client.image_parts import ImagePart
+    from farm.client.known_image import KnownImage
+    from farm.compat import Member, Problem, ReleaseRef
+    from farm.oci.own_layer import OwnFiles
+
+NEWEST = "newest"
+
+
+class NotInImageError(FarmError):
+    """An image does not hold a package."""
+
+    code = "not-in-image"
+
+    def __init__(self, name: str, image: KnownImage) -> None:
+        held = sorted(each.name.short for each in image.record.packages)
+        near = difflib.get_close_matches(name, held, n=3)
+        super().__init__(
+            f"{image.name} holds no package {name}",
+            remedy=f"Did you mean {' or '.join(near)}?" if near else f"It holds {', '.join(held)}.",
+        )
+
+
+class UpdateRefusedError(FarmError):
+    """The proof of an update failed.
+
+    `problems` are why; `also` are the packages whose update too makes it hold, None where nothing does.
+    """
+
+    code = "update-refused"
+
+    def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
+        lines = "\n".join(f"  {problem.message}" for problem in problems)
+        remedy = "No newer build of what is named goes with it: wait for one, or override."
+        if also:
+            remedy = f"It holds with {' and '.join(also)} of the same release: name {_them(also)} too."
+        super().__init__(
+            f"{', '.join(changed)} cannot go into the image:\n{lines}", remedy=f"Nothing was changed. {remedy}"
+        )
+        self.problems = tuple(problems)
+        self.also = also
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUpdate:
+    """What came of an update: the image, what changed, and what was proven.
+
+    `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
+    beside them, `apart` those of which it holds another. `copies` hold code of the old builds still.
+    """
+
+    made: MadeImage
+    parts: tuple[ImagePart, ...]
+    heads: tuple[ReleaseHead, ...]
+    changes: tuple[PackageChange, ...]
+    trial: Trial
+    together: tuple[str, ...]
+    apart: tuple[str, ...]
+    copies: tuple[StaticCopy, ...]
+
+    @property
+    def release(self) -> ReleaseRef:
+        """The newest release that something was taken of."""
+        return max(head.ref for head in self.heads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replacement:
+    """A build that goes in, and the release it is of."""
+
+    part: ImagePart
+    catalogue: Catalogue
+
+
+def update_image(
+    host: Host,
+    image: KnownImage,
+    names: Sequence[str],
+    own: OwnFiles | None,
+    *,
+    to: str = NEWEST,
+    channel: str = "",
+    allow: Callable[[Catalogue, Sequence[ImagePart]], None] = lambda _catalogue, _parts: None,
+) -> ImageUpdate | None:
+    """Put other builds of `names` into an image; None where it has them already.
+
+    `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
+    what is not wanted. Raises `NotInImageError`, `UpdateRefusedError`, `NoSuchVersionError`, `DownloadError`, what
+    verifying raises, and what `make_image` raises.
+    """
+    described = Described(host, channel=channel)
+    held = {part.member.name: part for part in described.parts(image)}
+    new: dict[str, _Replacement] = {}
+    for name in names:
+        placed = image.record.package(name)
+        if placed is None:
+            raise NotInImageError(name, image)
+        catalogue = described.catalogue(placed)
+        if to != NEWEST:
+            catalogue = catalogue_with(host, catalogue, catalogue.known_as(str(placed.name)), to)
+        new |= _build(catalogue, catalogue.known_as(str(placed.name)), held)
+    if not new:
+        return None
+    base = [part.member for part in held.values()]
+    asked = [_known_as(held, name) for name in image.record.asked]
+    added = [each.part.member for each in new.values()]
+    trial = try_change(base, added, asked)
+    if trial.problems:
+        newest = {name: described.catalogue(part.placed) for name, part in held.items()}
+        also = nearest_set(base, added, asked, lambda name: _newer(newest, held, name))
+        labels = [each.part.member.label for each in new.values()]
+        raise UpdateRefusedError(labels, trial.problems, also)
+    for each in new.values():
+        allow(each.catalogue, [each.part])
+        described.ensure(each.part.placed, each.part.archive)
+    return _made(host, described, image, held, new=new, trial=trial, own=own)
+
+
+def _made(
+    host: Host,
+    described: Described,
+    image: KnownImage,
+    held: Mapping[str, ImagePart],
+    *,
+    new: Mapping[str, _Replacement],
+    trial: Trial,
+    own: OwnFiles | None,
+) -> ImageUpdate:
+    now = {name: new[name].part if name in new else held[name] for name in trial.members}
+    parts = tuple(now[name] for name in sorted(now))
+    heads = {each.catalogue.release.digest: release_head(each.catalogue) for each in new.values()}
+    newest = next(iter(new.values())).catalogue
+    entries = {name: _descriptor_in(newest, name) for name in now}
+    whole = all(entries[name] == part.descriptor.digest for name, part in now.items())
+    made = make_image(
+        parts,
+        image.config,
+        host.blobs,
+        asked=image.record.asked,
+        # Of releases that brought nothing that is left, nothing is said any more.
+        releases=[*(() if whole else image.record.releases), *(head.ref for head in heads.values())],
+        own=own,
+        replaces=replaced_in(image.labels),
+        placed={each.descriptor: each for each in image.record.packages},
+        known=image.kept.image.layers if image.kept else (),
+    )
+    together = tuple(name for name in trial.dependents if entries[name] == now[name].descriptor.digest)
+    return ImageUpdate(
+        made=made,
+        parts=parts,
+        heads=tuple(heads.values()),
+        changes=changes(image.record, made.record),
+        trial=trial,
+        together=together,
+        apart=tuple(name for name in trial.dependents if name not in together),
+        copies=tuple(_copies(described, now, new)),
+    )
+
+
+def _build(catalogue: Catalogue, name: str, held: Mapping[str, ImagePart]) -> dict[str, _Replacement]:
+    """Return a release's build of a package, with what it needs that the image lacks; nothing where it has it."""
+    found: dict[str, _Replacement] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        package, _ = catalogue.checked(each)
+        (part,) = parts_of(catalogue, [package])
+        if each in held and held[each].descriptor.digest == part.descriptor.digest:
+            continue
+        found[each] = _Replacement(part, catalogue)
+        waiting += [need for need in package.entry.needs if need not in held and need not in found]
+    return found
+
+
+def _newer(catalogues: Mapping[str, Catalogue], held: Mapping[str, ImagePart], name: str) -> Iterable[Member]:
+    if name not in held:
+        return ()
+    return [each.part.member for each in _build(catalogues[name], name, held).values()]
+
+
+def _descriptor_in(catalogue: Catalogue, name: str) -> str:
+    try:
+        return catalogue.entry(name).descriptor.digest
+    except UnknownPackageError:  # the release has no such package: it came of another, or is an override
+        return ""
+
+
+def _known_as(held: Mapping[str, ImagePart], asked: str) -> str:
+    """Return what the set knows a package by that was asked for by its short or full name."""
+    if asked in held:
+        return asked
+    return next((name for name, part in held.items() if str(part.descriptor.name) == asked), asked)
+
+
+def _copies(
+    described: Described, now: Mapping[str, ImagePart], new: Mapping[str, _Replacement]
+) -> Iterable[StaticCopy]:
+    for name, part in sorted(now.items()):
+        if part.provenance is None or name in new:
+            continue
+        content = described.document(part.placed, part.provenance)
+        for each in new.values():
+            library = each.part.descriptor
+            yield from copies_in(part.member.label, content, library.name, library.tree)
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"

@@ -1,0 +1,177 @@
+"""An image by whatever name a person has for it: a reference in Docker, an OCI layout directory, a digest.
+
+What the image says of itself (its labels) tells its set; what this host recorded when it made it adds releases, blobs
+and documents.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from farm.client.image_making import record_in
+from farm.client.image_records import ImageRecord, ImageRecords
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError, Platform
+from farm.oci.image import OciImage
+from farm.oci.image_config import ImageConfig
+from farm.oci.layer import TAR, Layer
+from farm.oci.layout import read_layout
+from farm.oci.own_layer import HOLDS
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.client.host import Host
+    from farm.compat import SetRecord
+
+
+class UnknownImageError(FarmError):
+    """Nobody here knows an image of this name."""
+
+    code = "unknown-image"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no image {name[:200]!r}: not in Docker, not as an OCI layout, not among those made here",
+            remedy="See `farm image list`, or name an OCI layout directory.",
+        )
+
+
+class NotOfPackagesError(FarmError):
+    """An image was not made of packages by farm, or its label was altered."""
+
+    code = "not-of-packages"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:200]} does not say which packages it is made of",
+            remedy="Only images that `farm image build` made can be looked into so.",
+        )
+
+
+class Engine(Protocol):
+    """What is asked of a Docker Engine."""
+
+    def inspect(self, name: str) -> Mapping[str, Any]:
+        """Return what it shows of an image, nothing where it has none of this name."""
+
+    def history(self, name: str) -> list[str]:
+        """Return what each layer of an image holds, lowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """An image with its set and its configuration.
+
+    `image` are its blobs, None where only an engine has it; `layers` what each layer holds with its diff_id. `own` is
+    the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name in Docker
+    or in that layout.
+    """
+
+    name: str
+    digest: Digest
+    config: ImageConfig
+    record: SetRecord
+    layers: tuple[tuple[Digest, str], ...]
+    image: OciImage | None = None
+    kept: ImageRecord | None = None
+    directory: Path | None = None
+    reference: str = ""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of the image."""
+        return dict(self.config.labels)
+
+    @property
+    def own(self) -> Digest | None:
+        """The diff_id of the layer with the user's own files."""
+        return next((diff_id for diff_id, holds in self.layers if holds == HOLDS), None)
+
+
+def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
+    """Find an image; `engine` is None where there is no Docker Engine.
+
+    Raises `UnknownImageError`, `NotOfPackagesError`, `LayoutError`, `InvalidSetRecordError`.
+    """
+    records = ImageRecords(host.state)
+    directory, tag = _layout(name)
+    if directory:
+        return _of_layout(name, directory, tag, records)
+    shown = engine.inspect(name) if engine else {}
+    if engine and shown:
+        kept = records.find(str(shown["Id"]))
+        if kept is None:
+            return _of_engine(name, shown, engine)
+    else:
+        kept = records.find(name)
+    if kept is None:
+        raise UnknownImageError(name)
+    known = _of_documents(name, kept.image.manifest, host.blobs.read(kept.image.config.digest), kept.image, kept)
+    return replace(known, reference=name if name not in (kept.digest, kept.image.image_id) else "")
+
+
+def _layout(name: str) -> tuple[Path | None, str]:
+    path, _, tag = name.rpartition(":")
+    if (Path(name) / "oci-layout").is_file():
+        return Path(name), ""
+    return (Path(path), tag) if path and (Path(path) / "oci-layout").is_file() else (None, "")
+
+
+def _of_layout(name: str, directory: Path, tag: str, records: ImageRecords) -> KnownImage:
+    found = read_layout(directory, tag)
+    try:
+        manifest, config = json.loads(found.manifest_json), json.loads(found.config_json)
+        layers = tuple(
+            Layer(Digest(diff_id), BlobRef(Digest(each["digest"]), int(each["size"])), each["mediaType"], holds)
+            for diff_id, each, holds in zip(
+                config["rootfs"]["diff_ids"], manifest["layers"], _holds(config), strict=True
+            )
+        )
+        image = OciImage(
+            BlobRef(Digest(manifest["config"]["digest"]), int(manifest["config"]["size"])), found.manifest, layers
+        )
+    except (KeyError, TypeError, ValueError, InvalidDigestError) as error:
+        raise NotOfPackagesError(name) from error
+    kept = records.find(image.digest)
+    known = _of_documents(name, found.manifest, found.config_json, image, kept)
+    return replace(known, directory=directory, reference=found.reference)
+
+
+def _of_documents(
+    name: str, manifest: BlobRef, config_json: bytes, image: OciImage, kept: ImageRecord | None
+) -> KnownImage:
+    config = json.loads(config_json)
+    platform = Platform(config["os"], config["architecture"])
+    settings = ImageConfig.of(platform, config["config"])
+    record = kept.record if kept else record_in(dict(settings.labels))
+    if record is None:
+        raise NotOfPackagesError(name)
+    layers = tuple((layer.diff_id, layer.holds) for layer in image.layers)
+    return KnownImage(name, manifest.digest, settings, record, layers, image, kept)
+
+
+def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImage:
+    platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
+    settings = ImageConfig.of(platform, shown.get("Config") or {})
+    record = record_in(dict(settings.labels))
+    holds = engine.history(name)
+    diff_ids = (shown.get("RootFS") or {}).get("Layers") or ()
+    if record is None or len(holds) != len(diff_ids):
+        raise NotOfPackagesError(name)
+    layers = tuple((Digest(diff_id), each) for diff_id, each in zip(diff_ids, holds, strict=True))
+    reference = "" if name.startswith("sha256:") else name
+    return KnownImage(name, Digest(str(shown["Id"])), settings, record, layers, reference=reference)
+
+
+def _holds(config: Mapping[str, Any]) -> list[str]:
+    return [str(each.get("created_by", "")) for each in config["history"] if not each.get("empty_layer")]
+
+
+def plain_layer(diff_id: Digest, size: int, holds: str) -> Layer:
+    """Return a layer that is not compressed, and so is its own blob."""
+    return Layer(diff_id, BlobRef(diff_id, size), TAR, holds)

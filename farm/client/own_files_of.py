@@ -1,0 +1,58 @@
+"""The user's own files of an image that is there: their layer as it is, and what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from farm.client.image_making import files_in
+from farm.fileset import Manifest
+from farm.oci.layer import TAR, Layer
+from farm.oci.layout import take_blobs
+from farm.oci.own_layer import HOLDS, OwnFiles, OwnFilesError, read_own_layer
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.blobs import BlobStore
+    from farm.client.known_image import KnownImage
+    from farm.names import Digest
+
+
+class LayerSource(Protocol):
+    """An engine that gives out layers."""
+
+    def layer(self, name: str, diff_id: Digest) -> Iterator[bytes]:
+        """Give one uncompressed layer of an image in pieces."""
+
+
+def own_files_of(image: KnownImage, store: BlobStore, engine: LayerSource | None) -> OwnFiles | None:
+    """Return the user's own files of an image, None where it has none; their layer is in the store then.
+
+    Raises `OwnFilesError`, `LayoutError`, `BlobMismatchError`, and what the engine raises.
+    """
+    diff_id = image.own
+    if diff_id is None:
+        return None
+    if not store.has(diff_id):
+        _bring(image, diff_id, store, engine)
+    layer = Layer(diff_id, BlobRef(diff_id, store.size(diff_id)), TAR, HOLDS)
+    tree = files_in(image.labels)
+    if tree is not None and store.has(tree):
+        return OwnFiles(Manifest.from_json(store.read(tree)), layer)
+    with store.open(diff_id) as stream:
+        manifest = read_own_layer(stream)
+    store.put_bytes(manifest.to_json())
+    return OwnFiles(manifest, layer)
+
+
+def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSource | None) -> None:
+    if image.directory and image.image:
+        take_blobs(image.directory, [each.blob for each in image.image.layers if each.diff_id == diff_id], store)
+    elif engine:
+        with store.writer() as writer:
+            for piece in engine.layer(image.name, diff_id):
+                writer.write(piece)
+            writer.commit(diff_id)
+    else:
+        raise OwnFilesError(f"{image.name}: the layer of own files, {diff_id}, is not on this host")

@@ -1,0 +1,236 @@
+"""OCI layout directories (image-layout.md): an image with its referrers, written, read and changed in place."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.oci.image_reference import check_reference, full_name
+from farm.oci.layer import MANIFEST
+from farm.oci.referrers import INDEX, referrers_index, referrers_tag
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from farm.blobs import BlobStore
+    from farm.oci.image import OciImage
+    from farm.oci.referrers import Referrer
+
+LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
+REF_NAME = "org.opencontainers.image.ref.name"
+_CONTAINERD_NAME = "io.containerd.image.name"
+_PIECE = 1 << 20
+_LARGEST_DOCUMENT = 8 << 20
+
+
+class LayoutError(FarmError):
+    """A directory is no OCI layout, or not one that holds the image that is meant."""
+
+    code = "oci-layout"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutImage:
+    """An image in a layout: its manifest and configuration, verified, and the name that its index has for it."""
+
+    manifest: BlobRef
+    manifest_json: bytes
+    config_json: bytes
+    reference: str
+
+
+def write_layout(
+    image: OciImage,
+    store: BlobStore,
+    directory: Path,
+    *,
+    reference: str = "",
+    referrers: Sequence[Referrer] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> None:
+    """Write the image as an OCI layout into a new directory, its index last.
+
+    `annotations` stand at the image's descriptor in the index. Raises `FileExistsError` where the directory exists,
+    `InvalidReferenceError`, and what reading a blob raises.
+    """
+    check_reference(reference)
+    directory.mkdir(parents=True)
+    (directory / "oci-layout").write_bytes(LAYOUT)
+    _bring(image, store, directory, referrers)
+    entries = index_entries(image, store, reference, referrers, annotations or {})
+    _replace(directory / "index.json", image_index(entries))
+
+
+def update_layout(
+    image: OciImage,
+    store: BlobStore,
+    directory: Path,
+    *,
+    instead_of: Digest,
+    reference: str,
+    referrers: Sequence[Referrer] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> None:
+    """Put the image into a layout in place of another, which is the last step, and one rename.
+
+    Blobs of the other one stay; a layer that is there already is not written again.
+    """
+    check_reference(reference)
+    index = _read_index(directory)
+    _bring(image, store, directory, referrers)
+    gone = {_name(each) for each in index if each.get("digest") in (instead_of, image.digest)} | {
+        referrers_tag(instead_of),
+        referrers_tag(image.digest),
+        reference.rpartition(":")[2],
+    }
+    kept = [
+        each
+        for each in index
+        if each.get("digest") not in (instead_of, image.digest) and (not _name(each) or _name(each) not in gone)
+    ]
+    _replace(
+        directory / "index.json",
+        image_index([*kept, *index_entries(image, store, reference, referrers, annotations or {})]),
+    )
+
+
+def read_layout(directory: Path, tag: str = "") -> LayoutImage:
+    """Return the one image of a layout, or that of a tag; raises `LayoutError`."""
+    images = [
+        each
+        for each in _read_index(directory)
+        if each.get("mediaType") == MANIFEST and (not tag or tag in (_name(each), each.get("digest")))
+    ]
+    if len(images) != 1:
+        tags = ", ".join(sorted(_name(each) or str(each.get("digest")) for each in images))
+        raise LayoutError(
+            f"{directory} has {len(images)} images" + (f" tagged {tag}" if tag else ""),
+            remedy=f"Name one of them as {directory}:TAG; there are {tags}." if images else "",
+        )
+    entry = images[0]
+    try:
+        manifest = BlobRef(Digest(entry["digest"]), int(entry["size"]))
+        manifest_json = _blob(directory, manifest.digest)
+        config_json = _blob(directory, Digest(json.loads(manifest_json)["config"]["digest"]))
+    except (KeyError, TypeError, ValueError, InvalidDigestError) as error:
+        raise LayoutError(f"{directory} cannot be read: {error!r:.200}") from error
+    return LayoutImage(manifest, manifest_json, config_json, _reference(entry))
+
+
+def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> None:
+    """Take blobs out of a layout into a store that lacks them, verified. Raises `LayoutError`, `BlobMismatchError`."""
+    for blob in blobs:
+        if store.has(blob.digest):
+            continue
+        try:
+            with _path(directory, blob.digest).open("rb") as source, store.writer() as writer:
+                while piece := source.read(_PIECE):
+                    writer.write(piece)
+                writer.commit(blob.digest)
+        except FileNotFoundError:
+            raise LayoutError(f"{directory} lacks the blob {blob.digest}") from None
+
+
+def index_entries(
+    image: OciImage,
+    store: BlobStore,
+    reference: str,
+    referrers: Sequence[Referrer] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the lines of an `index.json`: the image, and under the tag for them the list of its referrers.
+
+    The list is put into the store.
+    """
+    said = dict(annotations or {})
+    if reference:
+        # containerd takes the full name from its own annotation, OCI tools the tag from theirs.
+        said |= {_CONTAINERD_NAME: full_name(reference), REF_NAME: reference.rpartition(":")[2]}
+    entry: dict[str, Any] = {"digest": image.digest, "mediaType": MANIFEST, "size": image.manifest.size}
+    entries = [entry | ({"annotations": said} if said else {})]
+    if referrers:
+        listed = referrers_index([each.descriptor() for each in referrers])
+        entries.append(
+            {
+                "annotations": {REF_NAME: referrers_tag(image.digest)},
+                "digest": store.put_bytes(listed),
+                "mediaType": INDEX,
+                "size": len(listed),
+            }
+        )
+    return entries
+
+
+def _bring(image: OciImage, store: BlobStore, directory: Path, referrers: Sequence[Referrer]) -> None:
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
+    wanted = [*(layer.blob for layer in image.layers), image.config, image.manifest]
+    wanted += [blob for each in referrers for blob in (*each.blobs, each.manifest)]
+    digests = [blob.digest for blob in wanted]
+    if referrers:
+        digests.append(store.put_bytes(referrers_index([each.descriptor() for each in referrers])))
+    for digest in dict.fromkeys(digests):
+        place = blobs / digest.hex
+        if place.exists():
+            continue
+        temporary = blobs / f".{digest.hex}.{secrets.token_hex(4)}"
+        try:
+            with store.open(digest) as source, temporary.open("xb") as target:
+                shutil.copyfileobj(source, target, _PIECE)
+            temporary.rename(place)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def image_index(entries: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the `index.json` of these lines."""
+    return canonical_json({"manifests": list(entries), "mediaType": INDEX, "schemaVersion": 2})
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _read_index(directory: Path) -> list[dict[str, Any]]:
+    try:
+        with (directory / "index.json").open("rb") as file:
+            listed = json.loads(file.read(_LARGEST_DOCUMENT))["manifests"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LayoutError(f"{directory} is no OCI layout: {error!s:.200}") from error
+    return [each for each in listed if isinstance(each, dict)]
+
+
+def _blob(directory: Path, digest: Digest) -> bytes:
+    path = _path(directory, digest)
+    if not path.is_file() or path.stat().st_size > _LARGEST_DOCUMENT:
+        raise LayoutError(f"{directory} lacks the blob {digest}")
+    content = path.read_bytes()
+    if Digest.of(content) != digest:
+        raise LayoutError(f"in {directory} the blob {digest} holds something else")
+    return content
+
+
+def _path(directory: Path, digest: Digest) -> Path:
+    return directory / "blobs" / "sha256" / digest.hex
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str((entry.get("annotations") or {}).get(REF_NAME, ""))
+
+
+def _reference(entry: Mapping[str, Any]) -> str:
+    full = str((entry.get("annotations") or {}).get(_CONTAINERD_NAME, ""))
+    return full.removeprefix("docker.io/library/") or _name(entry)

@@ -1,0 +1,149 @@
+"""The user's own directories as one layer: the same files give the same layer, whoever has them and wherever.
+
+Modes are 0644 and 0755, there is no owner and no time, `.git` is left out, and the tar is not compressed, because what
+compressing gives differs from one version of zstd to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+from farm.blobs import TreeChangedError, digest_tree, scan_tree
+from farm.blobs.tree_reader import PIECE, TreeReader
+from farm.errors import FarmError
+from farm.fileset import ArchiveWriter, Directory, Entry, File, InvalidManifestError, Link, Manifest
+from farm.names import Digest
+from farm.oci.layer import TAR, Layer
+from farm.plan import BlobRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from farm.blobs import BlobStore
+
+HOLDS = "own files"
+LEFT_OUT = frozenset({".git"})
+"""Names of directories that are never taken along."""
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_NOT_OURS = ("packages", "dev", "proc", "sys")
+# Their mode is 1777, which no FileSet holds; the layer of links makes them.
+_FOR_EVERYBODY = frozenset({"tmp", "var/tmp"})
+
+
+class OwnFilesError(FarmError):
+    """A directory of the user's cannot go into an image."""
+
+    code = "own-files"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """The user's files as they lie in an image: `manifest` relative to its root, and the layer that holds them."""
+
+    manifest: Manifest
+    layer: Layer
+
+
+def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnFiles:
+    """Put directories, each with its path in the image, into the store as one layer.
+
+    An empty path is the image's root. `bin`, `sbin`, `lib` and `lib64` there are those below `/usr`, as in every image.
+    Raises `OwnFilesError`, `UnfitTreeError`, `TreeChangedError`.
+    """
+    found: dict[str, tuple[Path, str, Entry]] = {}
+    for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
+        if not directory.is_dir():
+            raise OwnFilesError(f"{directory} is not a directory", remedy="Name a directory under `files`.")
+        tree = _without(scan_tree(directory, absolute_links=True))
+        if at:
+            top = Directory(_place(directory, at, ""))
+            found.setdefault(top.path, (directory, "", top))
+        for entry in digest_tree(directory, tree).entries:
+            placed = replace(entry, path=_place(directory, at, entry.path))
+            other = found.get(placed.path)
+            if other and not (isinstance(other[2], Directory) and isinstance(placed, Directory)):
+                raise OwnFilesError(
+                    f"/{placed.path} is in {other[0]} and in {directory}",
+                    remedy="Keep one of them: order never decides.",
+                )
+            found[placed.path] = (directory, entry.path, placed)
+    manifest = Manifest.of((placed for _, _, placed in found.values()), absolute_links=True)
+    with ExitStack() as stack, store.writer() as writer:
+        readers = {each: stack.enter_context(TreeReader(each)) for each in {source for source, _, _ in found.values()}}
+        archive = ArchiveWriter("")
+        for entry in manifest.entries:
+            if isinstance(entry, Directory) and entry.path in _FOR_EVERYBODY:
+                continue
+            writer.write(archive.header(entry))
+            if isinstance(entry, File):
+                directory, path, _ = found[entry.path]
+                for piece in _content(readers[directory], path, entry):
+                    writer.write(piece)
+                writer.write(archive.padding(entry.size))
+        writer.write(archive.trailer())
+        blob = BlobRef(writer.commit(), writer.size)
+    store.put_bytes(manifest.to_json())
+    return OwnFiles(manifest, Layer(blob.digest, blob, TAR, HOLDS))
+
+
+def _without(tree: Manifest) -> Manifest:
+    """Leave out what has one of the names in `LEFT_OUT` on its path."""
+    kept = (entry for entry in tree.entries if not LEFT_OUT.intersection(entry.path.split("/")))
+    return Manifest.of(kept, absolute_links=True)
+
+
+def _place(directory: Path, at: str, path: str) -> str:
+    placed = "/".join(part for part in (at, path) if part)
+    top, _, rest = placed.partition("/")
+    if top in _NOT_OURS:
+        raise OwnFilesError(
+            f"{directory}/{path} would lie at /{placed}, and /{top} is not for own files",
+            remedy="Move it elsewhere, as below /srv or /app.",
+        )
+    if top in _MERGED and rest:
+        return f"usr/{placed}"
+    return f"usr/{top}" if top in _MERGED else placed
+
+
+def _content(reader: TreeReader, path: str, entry: File) -> Iterator[bytes]:
+    """Give the content of a file, which must be as it was when the manifest was made."""
+    hasher = hashlib.sha256()
+    for piece in [reader.read(path, entry.size)] if entry.size <= PIECE else reader.pieces(path, entry.size):
+        hasher.update(piece)
+        yield piece
+    if hasher.hexdigest() != entry.digest.hex:
+        raise TreeChangedError(path, f"its content had the digest {entry.digest}")
+
+
+def read_own_layer(stream: BinaryIO) -> Manifest:
+    """Return the manifest of a layer of own files from the layer itself. Raises `OwnFilesError` where it is none."""
+    entries: list[Entry] = []
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                path = member.name.rstrip("/")
+                if member.isdir():
+                    entries.append(Directory(path))
+                elif member.issym():
+                    entries.append(Link(path, member.linkname))
+                elif member.isreg():
+                    content = archive.extractfile(member)
+                    assert content is not None  # noqa: S101  (a regular file has one)
+                    hasher = hashlib.sha256()
+                    while piece := content.read(PIECE):
+                        hasher.update(piece)
+                    entries.append(
+                        File(path, member.size, Digest.from_hex(hasher.hexdigest()), bool(member.mode & 0o111))
+                    )
+                else:
+                    raise OwnFilesError(
+                        f"the layer of own files has {path[:200]!r}, which is no file, directory or link"
+                    )
+        return Manifest.of(entries, absolute_links=True)
+    except (tarfile.TarError, InvalidManifestError) as error:
+        raise OwnFilesError(f"the layer of own files cannot be read: {error}") from error

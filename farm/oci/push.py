@@ -1,0 +1,92 @@
+"""Pushing an image with its referrers: only blobs that the registry lacks are sent, the tag is moved last."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.oci.referrers import INDEX, referrers_index, referrers_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farm.blobs import BlobStore
+    from farm.names import Digest
+    from farm.oci.image import OciImage
+    from farm.oci.referrers import Referrer
+    from farm.oci.registry import Repository
+    from farm.plan import BlobRef
+
+_PARALLEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push came to: the layers that were sent, how many the registry had, and all bytes of blobs sent."""
+
+    layers_sent: tuple[BlobRef, ...]
+    layers_there: int
+    bytes_sent: int
+
+
+def push_image(
+    image: OciImage,
+    store: BlobStore,
+    repository: Repository,
+    tag: str,
+    *,
+    referrers: Sequence[Referrer] = (),
+    others: Callable[[Digest], Sequence[str]] = lambda _digest: (),
+    fetch: Callable[[BlobRef], None] = lambda _blob: None,
+) -> Pushed:
+    """Bring an image into a repository under a tag.
+
+    `others` says which repositories of the registry may have a blob, `fetch` brings a blob that the store lacks.
+    Raises `RegistryError`, and what reading a blob raises.
+    """
+    layers = list(dict.fromkeys(layer.blob for layer in image.layers))
+    attached = dict.fromkeys(blob for each in referrers for blob in each.blobs)
+    wanted = list(dict.fromkeys([*layers, image.config, *attached]))
+
+    def bring(blob: BlobRef) -> bool:
+        if repository.has_blob(blob.digest):
+            return False
+        if not store.has(blob.digest):
+            fetch(blob)
+        return repository.push_blob(blob, store, others(blob.digest))
+
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        sent = [blob for blob, went in zip(wanted, pool.map(bring, wanted), strict=True) if went]
+    if not repository.has_manifest(image.digest):
+        repository.push_manifest(store.read(image.digest), image.digest)
+    unlisted = []
+    for each in referrers:
+        answer = repository.push_manifest(store.read(each.manifest.digest), each.manifest.digest)
+        if answer.get("oci-subject") != image.digest:
+            unlisted.append(each)
+    if unlisted:
+        _list_by_tag(repository, image.digest, unlisted)
+    repository.push_manifest(store.read(image.digest), tag)
+    there = [blob for blob in layers if blob not in sent]
+    return Pushed(tuple(blob for blob in layers if blob in sent), len(there), sum(blob.size for blob in sent))
+
+
+def _list_by_tag(repository: Repository, subject: Digest, referrers: Sequence[Referrer]) -> None:
+    """List referrers under the tag that a registry without a list of its own has (distribution-spec, "Referrers Tag
+    Schema"), beside those that are listed there already.
+    """
+    tag = referrers_tag(subject)
+    there = repository.manifest(tag)
+    content = referrers_index([*_listed(there), *(each.descriptor() for each in referrers)])
+    if content != there:
+        repository.push_manifest(content, tag, INDEX)
+
+
+def _listed(content: bytes | None) -> list[dict[str, Any]]:
+    try:
+        form = json.loads(content or b"{}")
+        return [each for each in form.get("manifests", ()) if isinstance(each, dict) and "digest" in each]
+    except (ValueError, AttributeError, TypeError):
+        return []

@@ -1,0 +1,50 @@
+"""What `farm image build` and `update` do, as calls for tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farm.client.archives import fetch_archives
+from farm.client.image_evidence import keep_image, release_head
+from farm.client.image_making import make_image
+from farm.client.image_parts import parts_of
+from farm.client.image_update import update_image
+from farm.client.known_image import open_image
+from farm.client.own_files_of import own_files_of
+from farm.oci.image_config import ImageConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.host import Host
+    from farm.client.image_records import ImageRecord
+    from farm.client.image_update import ImageUpdate
+    from farm.oci.own_layer import OwnFiles
+    from tests.client.distribution import SmallDistribution
+
+NOW = "2026-01-02T03:04:05Z"
+
+
+def subscribe(host: Host, distribution: SmallDistribution) -> None:
+    assert distribution.founded is not None
+    host.subscriptions.subscribe(str(distribution.public), "edge", distribution.founded.fingerprint)
+
+
+def build(
+    host: Host, *names: str, name: str = "", own: OwnFiles | None = None, replaces: Sequence[str] = (), **settings: Any
+) -> ImageRecord:
+    catalogue = host.catalogue()
+    verified = catalogue.verified(names)
+    fetch_archives(verified, lambda _blob: None)
+    parts, head = parts_of(catalogue, verified), release_head(catalogue)
+    config = ImageConfig(parts[0].descriptor.platform, **settings)
+    made = make_image(parts, config, host.blobs, asked=names, releases=[head.ref], own=own, replaces=replaces)
+    return keep_image(host.state, host.blobs, made, parts, [head], now=NOW, name=name)
+
+
+def update(host: Host, image: str, *names: str, name: str = "", **options: Any) -> ImageUpdate | None:
+    known = open_image(image, host, None)
+    found = update_image(host, known, names, own_files_of(known, host.blobs, None), **options)
+    if found:
+        keep_image(host.state, host.blobs, found.made, found.parts, found.heads, now=NOW, name=name)
+    return found
