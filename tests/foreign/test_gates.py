@@ -1,0 +1,268 @@
+"""The gates of single packages are asked about packages of other distributions too, where there is something to ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.compat.osv import read_osv
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory, add_statements
+from farm.control.approving import approve, in_question
+from farm.control.channel_checks import NotInQuestionError
+from farm.control.curation import report, resolve
+from farm.database import excuses, releases
+from farm.names import HostNeeds
+from farm.package import Descriptor
+from farm.recipe import ChannelPolicy, ProofGate
+from farm.recipe.distributions import UnknownDistributionError
+from farm.release.gates.advisories import Advisories
+from farm.release.gates.approvals import Approvals
+from farm.release.gates.host import Host
+from farm.release.gates.licences import Licences
+from farm.release.gates.reproduced import Reproduced
+from farm.release.gates.soak import Soak
+from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.trust.approval import approval_statement
+from farm.trust.ceremony import online_signers
+from farm.trust.dsse import sign_statement
+from farm.trust.repository import Repository
+from tests.compat.osv_documents import openvex, osv
+from tests.control.small_farm import recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.foreign.farming import TakingFarm
+from tests.foreign.neighbours import FIRST
+from tests.release.conftest import EDGE
+from workers.signer import publish_advisories
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.release.pipeline import Pipeline
+    from farm.release.standing import PackageGate
+    from tests.client.distribution import SmallDistribution
+    from tests.foreign.neighbours import Neighbours
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+SSL, SAY = f"{FIRST}/openssl", f"{FIRST}/say"
+ANN = Actor("token:ann")
+STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
+
+
+@pytest.fixture
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
+    """A farm whose package `web` wants `openssl` and `say` of the neighbour, which has been looked at."""
+    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.farm.shape("web", "1.0", {}, requires=(SSL,))
+    files = recipe("web", more=f"requires: [{SSL}]\n")
+    taking.farm.submit({path: content.replace(b"MIT", b"0BSD") for path, content in files.items()})
+    taking.follow()
+    return taking
+
+
+def gated(taking: TakingFarm, *gates: PackageGate) -> str:
+    taking.pipeline = taking.channel(EDGE, gates=gates)
+    return taking.decide()
+
+
+def held(taking: TakingFarm) -> dict[str, tuple[str, str]]:
+    return {name: (excuse.gate, excuse.reason) for name, excuse in taking.excuses().items()}
+
+
+def test_a_licence_that_the_channel_denies_keeps_out_what_is_taken_and_what_needs_it(taking: TakingFarm) -> None:
+    assert gated(taking, Licences(deny=["MIT"])) == "refused"
+    gate, reason = held(taking)[SSL]
+    assert (gate, reason) == ("licences", "it is licensed MIT, and edge denies MIT")
+    assert held(taking)["web"] == ("licences", f"it needs {SSL} 3.0-1, which waits: {reason}")
+    assert gated(taking, Licences(deny=["AGPL-3.0-only"])) == "idle"
+    assert taking.excuses() == {}
+    assert [each.name for each in taking.taken().packages] == ["openssl", "say"]
+
+
+def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
+    taking: TakingFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = HostNeeds(capabilities=("CAP_NET_ADMIN",))
+    member = type(taking.farm.office.packages).member
+
+    def wanting(shelf: Any, package: Any) -> Any:
+        found = member(shelf, package)
+        return replace(found, descriptor=replace(found.descriptor, host=asking)) if package.name == SAY else found
+
+    monkeypatch.setattr(type(taking.farm.office.packages), "member", wanting)
+    assert gated(taking, Host(HostNeeds())) == "refused"
+    assert held(taking)[SAY][1] == "it asks CAP_NET_ADMIN of its host, more than edge promises"
+
+
+def test_an_own_advisory_may_name_a_package_that_is_taken(taking: TakingFarm) -> None:
+    with taking.farm.office.writing() as desk:
+        add_advisory(desk, ANN, osv(package=SAY, fixed="1.0-2"))
+    assert gated(taking, Advisories("high")) == "refused"
+    gate, reason = held(taking)[SAY]
+    assert (gate, reason) == ("advisories", "EXAMPLE-2026-1 (critical): A crafted document overflows the stack")
+    assert taking.excuses()[SAY].remedy.startswith(f"Wait for {SAY} 1.0-2 or newer: that is tried by itself; or state")
+    with taking.farm.office.writing() as desk:
+        add_statements(desk, ANN, openvex(product=SAY))
+    assert taking.decide() == "idle"
+    assert taking.excuses() == {}
+
+
+def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: TakingFarm) -> None:
+    with taking.farm.office.writing() as desk:
+        with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
+            add_advisory(desk, ANN, osv(package="third.example/x"))
+        with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
+            add_statements(desk, ANN, openvex(product="third.example/x"))
+
+
+def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"") -> None:
+    """Let a distribution publish its list of advisories, each about one package of its own, signed."""
+    assert there.founded is not None
+    found = [(read_osv(document, FIRST), there.keep(document)) for document in documents]
+    listed = [ListedAdvisory(advisory.id, blob, advisory.packages) for advisory, blob in found]
+    blob = there.keep(statements) if statements else None
+    index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
+    publish_advisories(Repository(there.public), online_signers(there.founded.online), index)
+
+
+def theirs(package: str, *, fixed: str, **members: Any) -> bytes:
+    return osv(package=package, fixed=fixed, **members).replace(b"dist.example.org", FIRST.encode())
+
+
+def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFarm, neighbours: Neighbours) -> None:
+    """Its list is verified as its releases are, and is read without a new release too."""
+    gate = Advisories("high")
+    announce(neighbours.first, theirs("unused", fixed=""), theirs("say", fixed="1.0-2", id="EXAMPLE-2026-2"))
+    assert taking.follow() == 1
+    assert taking.follow() == 0
+    assert gated(taking, gate) == "refused"
+    assert held(taking)[SAY][1].startswith("EXAMPLE-2026-2 (critical)")
+    # Its owner states that it does no harm.
+    statement = openvex(product=f"{FIRST}/say", about="EXAMPLE-2026-2")
+    announce(
+        neighbours.first,
+        theirs("unused", fixed=""),
+        theirs("say", fixed="1.0-2", id="EXAMPLE-2026-2"),
+        statements=statement,
+    )
+    assert taking.follow() == 1
+    assert taking.decide() == "idle"
+    assert taking.excuses() == {}
+
+
+def test_what_is_stated_here_counts_against_what_is_said_there(taking: TakingFarm, neighbours: Neighbours) -> None:
+    announce(neighbours.first, theirs("say", fixed=""))
+    taking.follow()
+    assert gated(taking, Advisories("high")) == "refused"
+    with taking.farm.office.writing() as desk:
+        add_statements(desk, ANN, openvex(product=SAY))
+    assert taking.decide() == "idle"
+
+
+def test_another_says_nothing_about_packages_that_are_not_its_own(taking: TakingFarm, neighbours: Neighbours) -> None:
+    about_ours = theirs("dist.example.org/web", fixed="").replace(FIRST.encode() + b"/web", b"dist.example.org/web")
+    announce(neighbours.first, about_ours)
+    taking.follow()
+    assert gated(taking, Advisories("low")) == "idle"
+
+
+def test_a_list_that_contradicts_itself_keeps_the_update_away(
+    taking: TakingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = neighbours.first
+    assert first.founded is not None
+    document = theirs("say", fixed="")
+    listed = ListedAdvisory("EXAMPLE-2026-1", first.keep(document), ("openssl",))
+    content = AdvisoryIndex(FIRST, (listed,)).to_json()
+    signers = online_signers(first.founded.online)
+    Repository(first.public).publish_advisories({"osv.json": content}, signers, datetime.now(UTC))
+    assert taking.follow() == 0
+    assert "the list says of EXAMPLE-2026-1 what the advisory does not" in caplog.text
+
+
+def test_it_soaks_on_the_channel_that_it_comes_from(taking: TakingFarm, neighbours: Neighbours) -> None:
+    assert taking.decide() == "idle"
+    stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
+    assert stable.advance().state == "refused"
+    (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
+    assert (excuse.gate, excuse.until) == ("soak", taking.farm.clock.now + timedelta(hours=4))
+    taking.farm.clock.passes(4 * 3600)
+    assert until_still(stable) == "released"
+    first = taking.taken("stable").release
+    # What comes later soaks from then on.
+    neighbours.first.package("say", {"bin/say": "\x7fnewer"}, version="2.0")
+    neighbours.first.publish()
+    taking.follow()
+    taking.decide()
+    taking.farm.clock.passes(3 * 3600)
+    assert until_still(stable) == "refused"
+    taking.farm.clock.passes(3600)
+    assert until_still(stable) == "released"
+    assert taking.taken("stable").release == taking.taken().release != first
+
+
+def until_still(pipeline: Pipeline) -> str:
+    state = ""
+    for _ in range(5):
+        state = pipeline.advance().state
+        if state in ("released", "refused"):
+            return state
+    return state
+
+
+def excuses_on(taking: TakingFarm, channel: str) -> list[Any]:
+    with taking.farm.office.reading() as desk:
+        return [each.excuse for each in excuses.standing(desk.session, channel)]
+
+
+def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: TakingFarm) -> None:
+    taking.decide()
+    stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
+    with taking.farm.office.writing() as desk:
+        made = report(desk, ANN, "edge", SSL, why="it forgets its certificates")
+        with pytest.raises(NotInQuestionError):
+            report(desk, ANN, "edge", f"{FIRST}/unused", why="it is not there")
+    assert (made.name, made.version) == (SSL, "3.0-1")
+    taking.farm.clock.passes(4 * 3600)
+    assert until_still(stable) == "refused"
+    (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
+    assert "ann reported trouble with it on edge: it forgets its certificates" in excuse.reason
+    with taking.farm.office.writing() as desk:
+        resolve(desk, ANN, made.id)
+    assert until_still(stable) == "released"
+
+
+def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> None:
+    key = CryptoSigner.generate_ed25519()
+    people = {"alice": str(key.public_key.keyval["public"])}
+    taking.farm.office = replace(
+        taking.farm.office, world=replace(taking.farm.office.world, curators={"curators": people})
+    )
+    policy = '{"gates": [{"count": 1, "gate": "approvals", "of": "curators"}]}'
+    with taking.farm.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", policy)
+    assert gated(taking, Approvals("curators", 1, people)) == "refused"
+    assert held(taking)[SSL][0] == "approvals"
+    assert taking.excuses()[SSL].remedy == f"Let alice sign: `farm approve edge {SSL}`."
+    with taking.farm.office.writing() as desk:
+        waiting = in_question(desk, "edge")
+        assert [each.package.name for each in waiting] == ["web", SSL, SAY]
+        envelopes = []
+        for each in waiting:
+            descriptor = Descriptor.from_json(desk.blobs.read(each.package.digest))
+            envelopes.append(sign_statement(approval_statement(descriptor, channel="edge", curator="alice"), key))
+        approve(desk, ANN, "edge", envelopes)
+    assert taking.decide() == "idle"
+    assert taking.excuses() == {}
+    assert [each.name for each in taking.taken().packages] == ["openssl", "say"]
+
+
+def test_nobody_here_is_asked_to_build_it_again(taking: TakingFarm) -> None:
+    assert gated(taking, Reproduced(1)) == "idle"
+    assert [each.name for each in taking.taken().packages] == ["openssl", "say"]
