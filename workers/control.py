@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from farm.control.desk import Office
+    from farm.control.desk import Desk, Office
     from farm.database.records import Ring
     from farm.recipe import ChannelPolicy
     from farm.trust.client_metadata import RepositoryReader
@@ -64,14 +65,17 @@ def duties(office: Office, send: Callable[[Ring], None]) -> tuple[Duty, ...]:
     )
 
 
-def release_duties(office: Office, settings: FarmSettings, policies: Sequence[ChannelPolicy]) -> tuple[Duty, ...]:
+def release_duties(
+    office: Office, settings: FarmSettings, policies: Sequence[ChannelPolicy], following: Following | None
+) -> tuple[Duty, ...]:
     """Return what takes every channel forward, where the farm has a repository to publish and a signer to sign."""
     if settings.repository is None or settings.signer is None:
         return ()
     signer = SignerClient(settings.signer)
     curators = office.world.curators
+    unseen = following.unseen if following else _nothing_unseen
     pipelines = [
-        Pipeline(office, policy, settings.repository, signer, gates=package_gates(policy, curators))
+        Pipeline(office, policy, settings.repository, signer, gates=package_gates(policy, curators), unseen=unseen)
         for policy in policies
     ]
     with office.writing() as desk:
@@ -109,19 +113,29 @@ def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
     return (Duty("farm.control.advisories", 5.0, advance),)
 
 
-def foreign_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
+def _nothing_unseen(_desk: Desk) -> tuple[str, ...]:
+    return ()
+
+
+def following_of(office: Office, settings: FarmSettings) -> Following | None:
     """Return what follows other distributions, where the recipes name any."""
     if not office.world.foreign:
-        return ()
+        return None
 
     def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
         reader = open_reader(address)
         return reader, Downloads(reader, office.blobs)
 
     state = settings.foreign or settings.logs.parent / "foreign"
-    following = Following(office, state, open_repository)
+    return Following(office, state, open_repository, every=timedelta(seconds=settings.follow_seconds))
+
+
+def foreign_duties(following: Following | None) -> tuple[Duty, ...]:
+    """Return what follows other distributions: by the clock, and at once what is newly required of them."""
+    if following is None:
+        return ()
     return (
-        Duty("farm.control.follow", 60.0, Beside(following.advance)),
+        Duty("farm.control.follow", 2.0, Beside(following.keep_up)),
         Duty("farm.control.archives", 5.0, Beside(following.fetch_archives)),
     )
 
@@ -196,10 +210,11 @@ def main(arguments: list[str] | None = None) -> int:
         files = read_recipe_directory(settings.recipes)
         office = open_office(settings, files)
         policies = tuple(load_tree(without_packages(files)).channels.values())
+        following = following_of(office, settings)
         publishing = (
-            *release_duties(office, settings, policies),
+            *release_duties(office, settings, policies, following),
             *advisory_duties(office, settings),
-            *foreign_duties(office, settings),
+            *foreign_duties(following),
         )
     except FarmError as error:
         sys.stderr.write(f"{error.place or 'control'}: {error.message}\n{error.remedy}\n")

@@ -95,12 +95,19 @@ class FarmHome:
 
 
 def found(
-    home: FarmHome, tree: RecipeTree, recipes: Path, toolchains: Sequence[Toolchain], workers: int, *, vary: bool
+    home: FarmHome,
+    tree: RecipeTree,
+    recipes: Path,
+    toolchains: Sequence[Toolchain],
+    workers: int,
+    *,
+    vary: bool,
+    follow: int = 60,
 ) -> None:
     """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
 
     With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
-    own, a clock 400 days ahead.
+    own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds.
     """
     for folder in (home.root, home.run, home.root / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -116,6 +123,7 @@ def found(
         "toolchains": offered,
         "repository": str(home.public),
         "signer": str(home.signer),
+        "follow_seconds": follow,
     }
     _write(home.settings, farm)
     suites = sorted({definition.suite for definition in tree.toolchains.values()})

@@ -33,8 +33,17 @@ _PORT = 8460
 @click.option(
     "--vary", is_flag=True, help="Let builds see another host name, clock and processor: what must not matter."
 )
+@click.option(
+    "--follow-every",
+    "follow",
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.IntRange(1, 86_400),
+    help="How often the distributions that recipes take packages of are looked at.",
+)
 @click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
-def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str) -> None:
+def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, database: str) -> None:
     """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
 
     Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
@@ -55,7 +64,8 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, database: str)
     check_directory(home)
     take_directory(home)
     _refuse_taken(port)
-    found(home, tree, recipes or settings.recipes, prepare_toolchains(tree, settings), workers, vary=vary)
+    made = prepare_toolchains(tree, settings)
+    found(home, tree, recipes or settings.recipes, made, workers, vary=vary, follow=follow)
     stop = threading.Event()
     for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, lambda *_: stop.set())

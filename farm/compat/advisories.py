@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from farm.compat.severity import SEVERITIES, worst
@@ -70,7 +70,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A package (short name) in an advisory: the ranges of versions, each a list of events, and single versions."""
+    """A package in an advisory: the ranges of versions, each a list of events, and single versions.
+
+    `package` is the short name of one of the distribution itself, the full name of one that it takes of another.
+    """
 
     package: str
     ranges: tuple[tuple[Event, ...], ...]
@@ -115,8 +118,15 @@ class Advisory:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The short names of the packages that it speaks of, sorted."""
+        """The names of the packages that it speaks of, short ones of its own distribution, sorted."""
         return tuple(sorted({each.package for each in self.affected}))
+
+    def seen_from_abroad(self, owner: str) -> Advisory:
+        """Return what it says, to others, about the packages of the distribution `owner` whose advisory it is."""
+        own = tuple(
+            replace(each, package=f"{owner}/{each.package}") for each in self.affected if "/" not in each.package
+        )
+        return replace(self, affected=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,10 @@ class Statement:
         if self.package != package or not advisory.ids & {self.vulnerability, *self.aliases}:
             return False
         return self.version is None or self.version.is_at(version, revision)
+
+    def seen_from_abroad(self, owner: str) -> Statement | None:
+        """Return what it states, to others, about a package of the distribution `owner` who makes it."""
+        return None if "/" in self.package else replace(self, package=f"{owner}/{self.package}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class _Document(_Part):
 def read_openvex(content: bytes, distribution: str, *, file: str = "") -> tuple[Statement, ...]:
     """Read what a document states, one statement for each product; `file` is named in errors.
 
-    Raises `InvalidAdvisoryError`; also for a product of another distribution, which would suppress nothing.
+    Products are packages of the distribution, or such that it takes of others. Raises `InvalidAdvisoryError`.
     """
     try:
         document = _Document.model_validate(read_json_object(content, "the document", file))
@@ -81,7 +81,7 @@ def read_openvex(content: bytes, distribution: str, *, file: str = "") -> tuple[
                 Statement(
                     each.vulnerability.name,
                     each.vulnerability.aliases,
-                    name.short,
+                    name,
                     version,
                     each.status,
                     each.justification or each.impact_statement,
@@ -109,7 +109,7 @@ def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
     """Return one statement as it stands in a document."""
     version = f"@{statement.version}" if statement.version else ""
     form: dict[str, Any] = {
-        "products": [{"@id": f"{distribution}/{statement.package}{version}"}],
+        "products": [{"@id": f"{PackageName.parse(statement.package, within=distribution)}{version}"}],
         "status": statement.status,
         "timestamp": _moment(statement.at),
         "vulnerability": {"aliases": list(statement.aliases), "name": statement.vulnerability},
@@ -120,7 +120,7 @@ def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
     return form
 
 
-def _product(product: _Product, distribution: str, file: str) -> tuple[PackageName, Bound | None]:
+def _product(product: _Product, distribution: str, file: str) -> tuple[str, Bound | None]:
     text = product.identifiers.purl or product.id
     match = _PURL.fullmatch(text)
     name, version = (
@@ -131,15 +131,11 @@ def _product(product: _Product, distribution: str, file: str) -> tuple[PackageNa
         bound = Bound.parse(unquote(version)) if version else None
     except (InvalidPackageNameError, InvalidVersionError) as error:
         raise InvalidAdvisoryError(f"the product {text[:100]!r}: {error.message}", file, error.remedy) from error
-    if found.distribution != distribution:
-        raise InvalidAdvisoryError(
-            f"the product {text[:100]!r} is not of {distribution}", file, f"Write it as {distribution}/NAME@VERSION."
-        )
-    return found, bound
+    return found.inside(distribution), bound
 
 
-def _check(each: _Statement, name: PackageName, version: Bound | None, file: str) -> None:
-    what = f"the statement about {each.vulnerability.name} in {name.short}"
+def _check(each: _Statement, name: str, version: Bound | None, file: str) -> None:
+    what = f"the statement about {each.vulnerability.name} in {name}"
     if each.status == "not_affected" and not each.justification and not each.impact_statement:
         raise InvalidAdvisoryError(f"{what} does not say why", file, "Add a justification, or an impact_statement.")
     if each.status == "fixed" and version is None:

@@ -1,7 +1,8 @@
 """Reading advisories in OSV's form (https://ossf.github.io/osv-schema/), checked.
 
-Only entries of one distribution count: those whose `ecosystem` is its DNS name. Ranges are of type ECOSYSTEM, in the
-order of versions that packages have here (`1.7.1-2`: version and revision).
+Only entries of one distribution count: those whose `ecosystem` is its DNS name. They are about its own packages, by
+short name, or about such that it takes of others, by full name. Ranges are of type ECOSYSTEM, in the order of versions
+that packages have here (`1.7.1-2`: version and revision).
 """
 
 from __future__ import annotations
@@ -139,14 +140,12 @@ class _NotUsableError(Exception):
 
 
 def _affected(document: _Document, each: _Affected, distribution: str) -> Affected:
-    name = PackageName.parse(each.package.name, within=distribution)
-    if name.distribution != distribution:
-        raise _NotUsableError(f"{name} is not of {distribution}", "Name the package by its short name.")
+    name = PackageName.parse(each.package.name, within=distribution).inside(distribution)
     if not each.ranges and not each.versions:
-        raise _NotUsableError(f"it names no versions of {name.short}", "Add ranges or versions.")
-    ranges = tuple(_events(name.short, found) for found in each.ranges)
+        raise _NotUsableError(f"it names no versions of {name}", "Add ranges or versions.")
+    ranges = tuple(_events(name, found) for found in each.ranges)
     versions = tuple(Bound.parse(text) for text in each.versions)
-    return Affected(name.short, ranges, versions, _severity(document, each))
+    return Affected(name, ranges, versions, _severity(document, each))
 
 
 def _events(package: str, found: _Range) -> tuple[Event, ...]:

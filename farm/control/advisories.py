@@ -11,10 +11,12 @@ from farm.compat.advisories import Bound, Statement, find
 from farm.compat.openvex import read_openvex, statement_form
 from farm.compat.osv import read_json_object, read_osv
 from farm.control.access import audit
+from farm.control.foreign_advisories import known_abroad
 from farm.database import advisories as rows
 from farm.database import packages, releases
 from farm.errors import FarmError
 from farm.names import Digest, Version, canonical_json
+from farm.recipe.distributions import check_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,9 +56,12 @@ class Hit:
 def add_advisory(desk: Desk, actor: Actor, content: bytes) -> tuple[Advisory, Outcome]:
     """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
 
-    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`.
+    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`,
+    `UnknownDistributionError` for a package of a distribution that the recipes do not name.
     """
     advisory = read_osv(content, desk.world.distribution)
+    if not advisory.withdrawn:
+        _check_distributions(desk, advisory.packages)
     body = canonical_json(read_json_object(content, "the advisory", "")).decode()
     if advisory.modified > desk.now + _AHEAD:
         raise FutureStatementError(f"{advisory.id} says that it was modified at {advisory.modified}, which is to come")
@@ -89,10 +94,11 @@ def add_advisory(desk: Desk, actor: Actor, content: bytes) -> tuple[Advisory, Ou
 def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Statement, ...], int]:
     """Keep what an OpenVEX document states; returns that, and how much of it is new.
 
-    Raises `InvalidAdvisoryError`, `FutureStatementError`.
+    Raises `InvalidAdvisoryError`, `FutureStatementError`, and `UnknownDistributionError` as `add_advisory` does.
     """
     distribution = desk.world.distribution
     found = read_openvex(content, distribution)
+    _check_distributions(desk, (each.package for each in found))
     for each in found:
         if each.at > desk.now + _AHEAD:
             raise FutureStatementError(f"a statement about {each.vulnerability} is of {each.at}, which is to come")
@@ -117,11 +123,16 @@ def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Stat
 
 
 def known_about(desk: Desk, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
-    """Return the advisories that speak of packages (short names) and are not withdrawn, and what is stated of them."""
+    """Return the advisories that speak of packages and are not withdrawn, and what is stated of them.
+
+    Own packages go by their short names, those of others by full ones: of these, their own distributions speak too.
+    """
     asked = set(names)
     advisories = [read_kept(desk, each) for each in rows.advisories_on(desk.session, asked)]
-    statements = [_statement(each) for each in rows.statements_on(desk.session, asked)] if advisories else []
-    return advisories, statements
+    theirs, stated = known_abroad(desk, asked)
+    if not advisories and not theirs:
+        return [], []
+    return [*advisories, *theirs], [*(_statement(each) for each in rows.statements_on(desk.session, asked)), *stated]
 
 
 def read_kept(desk: Desk, kept: KeptAdvisory) -> Advisory:
@@ -150,6 +161,11 @@ def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
         findings = find([advisory], statements, members)
         found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
     return found
+
+
+def _check_distributions(desk: Desk, names: Iterable[str]) -> None:
+    for name in names:
+        check_known(name, desk.world.foreign.keys())
 
 
 def _package(desk: Desk, digest: Digest) -> tuple[str, Version, int]:

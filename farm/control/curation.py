@@ -71,6 +71,8 @@ def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) ->
     policy_of(desk, channel)
     newest = newest_of(desk, channel)
     found = releases.members_named(desk.session, channel, newest.number, [package])
+    for digest in foreign.first_taken(desk.session, channel, [package]):
+        found[package] = digest
     if package not in found:
         members = releases.release_set(desk.session, channel, newest.number)
         raise NotInQuestionError(

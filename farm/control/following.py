@@ -7,12 +7,16 @@ candidate makes of it is the pipeline's business.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from farm.database import foreign, recipes
+from farm.control.foreign_advisories import keep_abroad, read_abroad
+from farm.database import foreign, jobs, recipes
 from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.names import Digest
+from farm.trust.advisory_index import NAME as ADVISORY_LIST
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
@@ -21,6 +25,7 @@ from farm.trust.release_package import check_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from farm.control.desk import Desk, Office
@@ -44,15 +49,50 @@ class Fetching(Protocol):
 
 
 class Following:
-    """One for a farm. `open_repository` gives for an address how its files are read, and how its blobs are brought."""
+    """One for a farm. `open_repository` gives for an address how its files are read, and how its blobs are brought.
+
+    `every` is how often others are looked at while nothing happens here.
+    """
 
     def __init__(
-        self, office: Office, state: Path, open_repository: Callable[[str], tuple[RepositoryReader, Fetching]]
+        self,
+        office: Office,
+        state: Path,
+        open_repository: Callable[[str], tuple[RepositoryReader, Fetching]],
+        *,
+        every: timedelta = timedelta(minutes=1),
     ) -> None:
         self._office = office
         self._state = state
         self._open = open_repository
+        self._every = every
         self._required: dict[int, tuple[str, ...]] = {}
+        self._looked: _Looked | None = None
+        self._looked_for: frozenset[str] = frozenset()
+
+    def keep_up(self) -> int:
+        """Do as `advance` when the time has come; at once when recipes require what was not looked for yet."""
+        before, now = self._looked, self._office.clock()
+        with self._office.reading() as desk:
+            mark = jobs.newest_job(desk.session)  # every recipe that is submitted makes one
+            if before and before.mark == mark and now < before.at + self._every:
+                return 0
+            names = frozenset(self._names_required(desk))
+        if before and names <= before.names and now < before.at + self._every:
+            self._looked = _Looked(before.at, mark, before.names)
+            return 0
+        self._looked = _Looked(now, mark, names)
+        found = self.advance()
+        self._looked_for = names
+        return found
+
+    def unseen(self, desk: Desk) -> tuple[str, ...]:
+        """Return the packages that recipes require and that nobody has looked for yet: a candidate waits for that.
+
+        Looked for is enough: one that cannot be reached, or does not have it, is then told by the candidate's proof.
+        """
+        names = self._names_required(desk) - self._looked_for
+        return tuple(sorted(name for name in names if not foreign.is_known(desk.session, name)))
 
     def advance(self) -> int:
         """Look at every distribution that the recipes name; return of how many there was something new.
@@ -73,15 +113,20 @@ class Following:
         if not wanted:
             return False
         reader, blobs = self._open(distribution.address)
-        newest, builders = self._newest(distribution, reader)
+        metadata = self._metadata(distribution, reader)
+        newest, builders = _newest(metadata, distribution)
         with self._office.reading() as desk:
             seen = foreign.newest_release(desk.session, distribution.name, distribution.channel, distribution.root)
             same = seen if seen and (seen.digest, seen.address) == (newest.digest, distribution.address) else None
             known = foreign.packages_of(desk.session, same.id) if same else {}
         found = list(_packages(newest, builders, blobs, wanted, known))
-        if same and not found:
-            return False
+        names = {each.name.rpartition("/")[2] for each in (*known.values(), *found)}
+        # An update is not taken before it is known what its owner says about it.
+        said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
         with self._office.writing() as desk:
+            more = keep_abroad(desk, distribution, said)
+            if same and not found:
+                return more
             release = same or foreign.add_release(
                 desk.session,
                 digest=newest.digest,
@@ -95,20 +140,12 @@ class Following:
             foreign.add_packages(desk.session, release.id, found)
         return True
 
-    def _newest(self, distribution: ForeignDistribution, reader: RepositoryReader) -> tuple[Release, AllowedBuilders]:
+    def _metadata(self, distribution: ForeignDistribution, reader: RepositoryReader) -> ChannelMetadata:
         folder = self._state / distribution.name / distribution.root.hex
         path = folder / "root.json"
         if not path.exists() or Digest.of(path.read_bytes()) != distribution.root:
             replace_file(path, announced_root(reader, distribution.address, distribution.root))
-        metadata = ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._office.clock)
-        newest, builders = metadata.newest(distribution.channel)
-        if newest.distribution != distribution.name:
-            raise UntrustedMetadataError(
-                "mismatch",
-                f"the repository at {distribution.address} is that of {newest.distribution}, not {distribution.name}",
-                "Mend distributions.yaml.",
-            )
-        return newest, builders
+        return ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._office.clock)
 
     def _fetch(self, wanted: tuple[str, str, BlobRef]) -> bool:
         name, address, archive = wanted
@@ -124,9 +161,29 @@ class Following:
             for number in (head.current, head.built or head.current):
                 if number not in self._required:
                     recipe = desk.shelf.recipe(recipes.revision(desk.session, number))
-                    self._required[number] = tuple(need for need in recipe.requires if "/" in need)
+                    self._required[number] = tuple(need for need in recipe.required_packages if "/" in need)
                 found.update(self._required[number])
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """When the others were looked at last, for which packages; `mark` is the newest job that there was since."""
+
+    at: datetime
+    mark: int
+    names: frozenset[str]
+
+
+def _newest(metadata: ChannelMetadata, distribution: ForeignDistribution) -> tuple[Release, AllowedBuilders]:
+    newest, builders = metadata.newest(distribution.channel)
+    if newest.distribution != distribution.name:
+        raise UntrustedMetadataError(
+            "mismatch",
+            f"the repository at {distribution.address} is that of {newest.distribution}, not {distribution.name}",
+            "Mend distributions.yaml.",
+        )
+    return newest, builders
 
 
 def _tried(act: Callable[[], bool]) -> bool:

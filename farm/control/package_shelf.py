@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from farm.compat import Member
+from farm.database.foreign import ForeignPackage
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 
@@ -26,7 +27,7 @@ class PackageShelf:
         self._read: OrderedDict[Digest, Member] = OrderedDict()
         self._lock = threading.Lock()
 
-    def member(self, package: Package) -> Member:
+    def member(self, package: Package | ForeignPackage) -> Member:
         """Return a package as a set sees it. Raises `MissingBlobError`, `CorruptBlobError`."""
         with self._lock:
             known = self._read.get(package.digest)
@@ -35,7 +36,8 @@ class PackageShelf:
                 return known
         descriptor = Descriptor.from_json(self._blobs.read(package.digest))
         facts = PackageFacts.from_json(self._blobs.read(package.facts.digest))
-        member = Member.of(descriptor, facts, Manifest.from_json(self._blobs.read(package.tree)))
+        manifest = Manifest.from_json(self._blobs.read(package.tree))
+        member = Member.of(descriptor, facts, manifest, foreign=isinstance(package, ForeignPackage))
         with self._lock:
             self._read[package.digest] = member
             while len(self._read) > _REMEMBERED:

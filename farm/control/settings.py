@@ -38,7 +38,8 @@ class FarmSettings(BaseModel):
 
     `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy says what is rebuilt.
     `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
-    where the metadata of other distributions is kept; beside `logs`, when it is not said.
+    where the metadata of other distributions is kept; beside `logs`, when it is not said. `follow_seconds` is how often
+    they are looked at.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +55,7 @@ class FarmSettings(BaseModel):
     repository: Path | None = None
     signer: Path | None = None
     foreign: Path | None = None
+    follow_seconds: Seconds = 60
     lease_seconds: Seconds = 60
     grace_seconds: Seconds = 20
     most_lost: Annotated[int, Field(ge=1)] = 3

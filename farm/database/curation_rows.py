@@ -61,7 +61,7 @@ class ApprovalRow(Row, table=True):
     __tablename__ = "approval"
 
     channel: str = Field(primary_key=True, foreign_key="channel.name")
-    package: str = Field(primary_key=True, foreign_key="package.digest")
+    package: str = Field(primary_key=True)  # its descriptor: of an own package, or of one of another distribution
     curator: str = Field(primary_key=True)
     envelope: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
@@ -75,7 +75,7 @@ class ReportRow(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
-    package: str = Field(foreign_key="package.digest")
+    package: str  # its descriptor: of an own package, or of one of another distribution
     reason: str = Field(sa_type=Text)
     reported_by: str
     at: datetime = Field(sa_type=UtcDateTime)

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, func, select
 
-from farm.database.foreign_rows import CandidatePinRow, ForeignPackageRow, ForeignReleaseRow, WantedArchiveRow
+from farm.database.foreign_rows import (
+    CandidateForeignRow,
+    CandidatePinRow,
+    ForeignPackageRow,
+    ForeignReleaseRow,
+    WantedArchiveRow,
+)
 from farm.database.parts import in_parts
+from farm.database.release_rows import CandidateRow, ReleaseRow
 from farm.names import Digest
 from farm.plan import BlobRef
 
@@ -172,6 +179,29 @@ def pins_of(session: Session, candidate_id: int) -> Mapping[str, ForeignRelease]
     )
     found = session.exec(query.where(CandidatePinRow.candidate_id == candidate_id))
     return {row.distribution: _release(row) for row in found}
+
+
+def first_taken(session: Session, channel: str, names: Iterable[str]) -> dict[Digest, datetime]:
+    """Return since when the newest published release of a channel has had each of these packages without a break.
+
+    They are asked for by full name, and returned by descriptor; what is not taken now is left out.
+    """
+    query = (
+        select(CandidateForeignRow.name, CandidateForeignRow.after, ReleaseRow.published_at)
+        .join(CandidateRow, col(CandidateRow.id) == col(CandidateForeignRow.candidate_id))
+        .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateRow.id))
+        .where(
+            CandidateRow.channel == channel,
+            CandidateForeignRow.state == "accepted",
+            col(ReleaseRow.published_at).is_not(None),
+        )
+        .order_by(col(ReleaseRow.number))
+    )
+    newest: dict[str, tuple[str | None, datetime | None]] = {}
+    for some in in_parts(name for name in names if "/" in name):
+        for name, after, at in session.exec(query.where(col(CandidateForeignRow.name).in_(some))):
+            newest[name] = after, at  # a later release says what became of it
+    return {Digest(after): at for after, at in newest.values() if after is not None and at is not None}
 
 
 def want_archive(session: Session, package: ForeignPackage) -> None:

@@ -54,6 +54,18 @@ class ForeignPackageRow(Row, table=True):
     needs: str = Field(default="[]", sa_type=Text)  # JSON: full names of what meets its requirements at home
 
 
+class ForeignAdvisoriesRow(Row, table=True):
+    """What another distribution says about vulnerabilities in its packages that are taken, verified against `root`."""
+
+    __tablename__ = "foreign_advisories"
+
+    distribution: str = Field(primary_key=True)
+    root: str  # fingerprint of root metadata
+    advisories: str = Field(default="[]", sa_type=Text)  # JSON: OSV documents
+    statements: str = Field(default="", sa_type=Text)  # an OpenVEX document, empty when there is none
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class WantedArchiveRow(Row, table=True):
     """That a test waits for the archive of a foreign package."""
 

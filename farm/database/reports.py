@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select, update
 
 from farm.database.curation_rows import ReportRow
+from farm.database.foreign_rows import ForeignPackageRow
 from farm.database.package_rows import PackageRow
 from farm.database.parts import in_parts
 from farm.names import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
@@ -38,11 +39,11 @@ class Report:
 def add_report(
     session: Session, channel: str, package: Digest, *, reason: str, reported_by: str, now: datetime
 ) -> Report:
-    """Write down trouble with a package, which must be known."""
+    """Write down trouble with a package, own or of another distribution, which must be known."""
     row = ReportRow(channel=channel, package=package, reason=reason, reported_by=reported_by, at=now)
     session.add(row)
     session.flush()
-    return _report(row, session.get_one(PackageRow, package))
+    return _reports(session, [row])[0]
 
 
 def resolve_report(session: Session, report_id: int, *, resolved_by: str, now: datetime) -> bool:
@@ -58,7 +59,7 @@ def resolve_report(session: Session, report_id: int, *, resolved_by: str, now: d
 def report(session: Session, report_id: int) -> Report | None:
     """Return a report by its number."""
     row = session.get(ReportRow, report_id, populate_existing=True)
-    return _report(row, session.get_one(PackageRow, row.package)) if row else None
+    return _reports(session, [row])[0] if row else None
 
 
 def open_reports(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Report]]:
@@ -66,13 +67,12 @@ def open_reports(session: Session, channel: str, packages: Iterable[Digest]) -> 
     found: dict[Digest, list[Report]] = {}
     for some in in_parts(packages):
         query = (
-            select(ReportRow, PackageRow)
-            .join(PackageRow, col(PackageRow.digest) == col(ReportRow.package))
+            select(ReportRow)
             .where(ReportRow.channel == channel, col(ReportRow.package).in_(some), col(ReportRow.resolved_at).is_(None))
             .order_by(col(ReportRow.id))
         )
-        for row, package in session.exec(query):
-            found.setdefault(Digest(row.package), []).append(_report(row, package))
+        for each in _reports(session, session.exec(query).all()):
+            found.setdefault(each.package, []).append(each)
     return found
 
 
@@ -80,27 +80,32 @@ def recent_reports(
     session: Session, channel: str, *, only_open: bool = False, before: int | None = None, limit: int = 50
 ) -> list[Report]:
     """Return the reports of a channel, the newest first, those with a lower number than `before`."""
-    query = (
-        select(ReportRow, PackageRow)
-        .join(PackageRow, col(PackageRow.digest) == col(ReportRow.package))
-        .where(ReportRow.channel == channel)
-    )
+    query = select(ReportRow).where(ReportRow.channel == channel)
     if only_open:
         query = query.where(col(ReportRow.resolved_at).is_(None))
     if before is not None:
         query = query.where(col(ReportRow.id) < before)
-    rows = session.exec(query.order_by(col(ReportRow.id).desc()).limit(limit))
-    return [_report(row, package) for row, package in rows]
+    return _reports(session, session.exec(query.order_by(col(ReportRow.id).desc()).limit(limit)).all())
 
 
-def _report(row: ReportRow, package: PackageRow) -> Report:
+def _reports(session: Session, rows: Sequence[ReportRow]) -> list[Report]:
+    named: dict[str, tuple[str, str]] = {}
+    for some in in_parts({row.package for row in rows}):
+        own = select(PackageRow).where(col(PackageRow.digest).in_(some))
+        taken = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
+        named |= {row.digest: (row.name, f"{row.version}-{row.revision}") for row in session.exec(own)}
+        named |= {row.descriptor: (row.name, f"{row.version}-{row.revision}") for row in session.exec(taken)}
+    return [_report(row, *named[row.package]) for row in rows]
+
+
+def _report(row: ReportRow, name: str, version: str) -> Report:
     assert row.id is not None  # noqa: S101  (a row that was read or flushed)
     return Report(
         id=row.id,
         channel=row.channel,
         package=Digest(row.package),
-        name=package.name,
-        version=f"{package.version}-{package.revision}",
+        name=name,
+        version=version,
         reason=row.reason,
         reported_by=row.reported_by,
         at=row.at,

@@ -52,5 +52,9 @@ class PackageName:
             raise InvalidPackageNameError(text, "it names no distribution")
         return cls(domain, short)
 
+    def inside(self, distribution: str) -> str:
+        """Return what a distribution calls it: its own packages by their short, those of others by their full name."""
+        return self.short if self.distribution == distribution else str(self)
+
     def __str__(self) -> str:
         return f"{self.distribution}/{self.short}"

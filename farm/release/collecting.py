@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.compat.problem import listed
 from farm.database import differences, foreign, jobs, orders, releases
 from farm.release.status import has_unfinished_builds
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.importing import Importer, Imports
+
+    Unseen = Callable[[Desk], tuple[str, ...]]
 
 BUILDS = "builds"
 
@@ -51,9 +54,11 @@ class NothingToDo:
 class Collector:
     """Proposes changes to one channel. What the database said is good until something was built or released since."""
 
-    def __init__(self, policy: ChannelPolicy, importer: Importer) -> None:
+    def __init__(self, policy: ChannelPolicy, importer: Importer, unseen: Unseen = lambda _desk: ()) -> None:
+        """`unseen` gives the packages of other distributions that were not looked for yet."""
         self._policy = policy
         self._importer = importer
+        self._unseen = unseen
         self._known: _Known | None = None
 
     def propose(self, desk: Desk, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
@@ -74,6 +79,8 @@ class Collector:
             return NothingToDo("building", "builds are not finished")
         # With no build under way, what is built depends on the jobs that there are, and every job has a number.
         mark = (jobs.newest_job(desk.session), newest.number if newest else 0, foreign.mark(desk.session))
+        if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
+            return NothingToDo("waiting", f"{listed(unseen)} is being looked for")
 
         def ask() -> tuple[Differences, Imports]:
             own = differences.from_builds(desk.session, self._policy.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
 from farm.database import candidates, excuses, foreign, orders, releases
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
     from farm.database.orders import Order
-    from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
     from farm.names import Digest
     from farm.recipe import ChannelPolicy
+    from farm.release.collecting import Unseen
     from farm.release.publication import Signer
     from farm.release.standing import PackageGate
     from farm.trust.release_index import Release
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
 _SKIPPED = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
-_OWN_DECISIONS = ("hold", "rolled-back")
 _SEARCH_GATES = ("proof", "tests", "build", "signer")
 
 
@@ -74,6 +73,7 @@ class Pipeline:
         signer: Signer,
         *,
         gates: Sequence[PackageGate] = (),
+        unseen: Unseen = lambda _desk: (),
     ) -> None:
         self._office = office
         self._policy = policy
@@ -81,7 +81,7 @@ class Pipeline:
         self._shelf = MemberShelf(office.blobs)
         self._public = PublicStore(repository, office.blobs)
         self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public)
-        self._collector = Collector(policy, Importer(self._state, self._shelf, self._public))
+        self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
         self._signer = signer
 
     def advance(self) -> Step:
@@ -147,16 +147,9 @@ class Pipeline:
     def _ask(
         self, desk: Desk, gates: Sequence[PackageGate], arrivals: Mapping[str, Digest | None]
     ) -> dict[str, Withheld]:
-        """Ask gates about packages by name. Of foreign ones only what this channel itself has decided counts.
-
-        Who may build them, under which licence and so on, the policy of their own distribution has said.
-        """
-        own = [self._shelf.record(desk, each) for name, each in arrivals.items() if each and not is_foreign(name)]
-        imported = [self._shelf.archived(desk, each) for name, each in arrivals.items() if each and is_foreign(name)]
-        found = withheld(desk, self._policy.name, gates, own)
-        decided = [gate for gate in gates if gate.kind in _OWN_DECISIONS]
-        # These two look at no more than name and digest.
-        return found | withheld(desk, self._policy.name, decided, cast("list[Package]", imported))
+        """Ask gates about packages by name, own and foreign ones alike."""
+        coming = [self._shelf.archived(desk, each) for each in arrivals.values() if each]
+        return withheld(desk, self._policy.name, gates, coming)
 
     def _was_decided(
         self,

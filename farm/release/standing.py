@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from farm.control.desk import Desk
+    from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
+
+Arrival: TypeAlias = "Package | ForeignPackage"
+"""A package that a candidate puts in: an own one by its short name, or one of another distribution by its full name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +40,5 @@ class PackageGate(Protocol):
 
     kind: str
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
-        """Return the standing of each package that a candidate puts in, by short name; missing ones have passed."""
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of each package that a candidate puts in, by name; missing ones have passed."""

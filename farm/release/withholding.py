@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from farm.compat import Atom
     from farm.control.desk import Desk
-    from farm.database.records import Package
-    from farm.release.standing import PackageGate, Standing
+    from farm.release.standing import Arrival, PackageGate, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Withheld:
 
 
 def withheld(
-    desk: Desk, channel: str, gates: Sequence[PackageGate], arrivals: Sequence[Package]
+    desk: Desk, channel: str, gates: Sequence[PackageGate], arrivals: Sequence[Arrival]
 ) -> dict[str, Withheld]:
     """Return the packages that a gate holds back, by name, each with the first such gate of the policy."""
     found: dict[str, Withheld] = {}

@@ -48,7 +48,12 @@ def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilde
     descriptor = Descriptor.from_json(fetch(entry.descriptor, f"descriptor of {entry.name}"))
     named = (descriptor.name.distribution, descriptor.name.short, str(descriptor.version), descriptor.revision)
     if named != (release.distribution, entry.name, entry.version, entry.revision):
-        raise BrokenReleaseError(f"the entry {entry.name} {entry.version}-{entry.revision} describes {named}")
+        stranger = "" if descriptor.name.distribution == release.distribution else ", which only its owner may release"
+        raise BrokenReleaseError(
+            f"{release.distribution}/{entry.name} {entry.version}-{entry.revision} of release {release.number} of "
+            f"{release.distribution}/{release.channel} is described as {descriptor.name} "
+            f"{descriptor.version}-{descriptor.revision}{stranger}"
+        )
     if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
         raise BrokenReleaseError(f"the manifest or facts of {entry.name} are not those that its descriptor names")
     _check_builders(release, entry, builders, descriptor, fetch)

@@ -10,11 +10,13 @@ import pytest
 
 from farm.control.settings import FarmSettings
 from farm.database import foreign
+from farm.release.pipeline import Pipeline
 from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
-from workers.control import Beside, Duty, foreign_duties
+from tests.release.conftest import EDGE
+from workers.control import Beside, Duty, following_of, foreign_duties
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,8 +66,7 @@ def test_the_clock_follows_and_fetches(
     taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
     taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
     office = taking.farm.office
-    follow, archives = foreign_duties(office, settings)
-    assert (follow.seconds, archives.seconds) == (60.0, 5.0)
+    follow, archives = foreign_duties(following_of(office, settings))
     run(follow)
     with office.writing() as desk:
         release = foreign.newest_release(desk.session, FIRST, "edge", office.world.foreign[FIRST].root)
@@ -83,4 +84,57 @@ def test_a_farm_that_takes_nothing_of_others_follows_nobody(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
     office = TakingFarm.beside(neighbours, database, tmp_path / "farm").farm.office
-    assert foreign_duties(replace(office, world=replace(office.world, foreign={})), settings) == ()
+    alone = replace(office, world=replace(office.world, foreign={}))
+    assert following_of(alone, settings) is None
+    assert foreign_duties(None) == ()
+
+
+def test_others_are_looked_at_by_the_clock_and_at_once_for_what_is_newly_required(
+    neighbours: Neighbours, database: Database, tmp_path: Path
+) -> None:
+    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    following = taking.following
+    assert following is not None
+    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/say]\n"))
+    assert following.keep_up() == 1
+    neighbours.first.package("say", {"bin/say": "louder"}, version="2.0")
+    neighbours.first.publish()
+    assert following.keep_up() == 0  # it is not time yet
+    taking.farm.submit(recipe("other"))
+    assert following.keep_up() == 0  # and that asks for nothing
+    taking.farm.submit(recipe("more", more=f"requires: [{FIRST}/openssl]\n"))
+    assert following.keep_up() == 1
+    neighbours.first.package("say", {"bin/say": "loudest"}, version="3.0")
+    neighbours.first.publish()
+    taking.farm.clock.passes(59)
+    assert following.keep_up() == 0
+    taking.farm.clock.passes(1)
+    assert following.keep_up() == 1
+
+
+def test_a_candidate_waits_until_what_it_requires_was_looked_for(
+    neighbours: Neighbours, database: Database, tmp_path: Path
+) -> None:
+    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    following = taking.following
+    assert following is not None
+    taking.pipeline = Pipeline(
+        taking.farm.office, EDGE, tmp_path / "farm" / "public", taking.signer, unseen=following.unseen
+    )
+    taking.farm.shape("web", "1.0", {}, requires=(f"{FIRST}/openssl",))
+    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
+    taking.farm.build_all_but_tests()
+    step = taking.pipeline.advance()
+    assert (step.state, step.message) == ("waiting", f"{FIRST}/openssl is being looked for")
+    following.keep_up()
+    assert taking.decide() == "idle"
+    assert taking.excuses() == {}
+    # Who cannot be reached was looked for all the same: then the proof says what is lacking.
+    neighbours.first.public.rename(tmp_path / "gone")
+    taking.farm.shape("more", "1.0", {}, requires=(f"{FIRST}/unused",))
+    taking.farm.submit(recipe("more", more=f"requires: [{FIRST}/unused]\n"))
+    taking.farm.build_all_but_tests()
+    assert taking.pipeline.advance().state == "waiting"
+    following.keep_up()
+    taking.decide()
+    assert "requires the package" in taking.excuses()["more"].reason

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.compat.advisories import Finding
     from farm.compat.severity import Severity
     from farm.control.desk import Desk
-    from farm.database.records import Package
+    from farm.release.standing import Arrival
 
 
 class Advisories:
@@ -27,7 +27,7 @@ class Advisories:
     def __init__(self, block: Severity) -> None:
         self.block = block
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
         """Return the standing of those that something is known about."""
         advisories, statements = known_about(desk, (package.name for package in arrivals))
         versions = ((package.name, Version(package.version), package.revision) for package in arrivals)
@@ -42,7 +42,12 @@ def _failed(findings: list[Finding]) -> Standing:
     told = [f"{each.advisory.id} ({each.severity}): {each.advisory.summary}" for each in findings]
     package = findings[0].package
     fixed = next((each.fixed for each in findings if each.fixed), "")
-    mend = f"Submit {package} {fixed} or newer" if fixed else f"Submit a version of {package} that is fixed"
+    owner = package.rpartition("/")[0]
+    if owner:
+        mend = f"Wait for {package} {fixed} or newer" if fixed else f"Wait until {owner} releases one that is fixed"
+        mend += ": that is tried by itself"
+    else:
+        mend = f"Submit {package} {fixed} or newer" if fixed else f"Submit a version of {package} that is fixed"
     return Standing(
         "failed",
         "; ".join(told),

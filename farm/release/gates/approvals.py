@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.records import Package
+    from farm.release.standing import Arrival
 
 
 class Approvals:
@@ -26,7 +26,7 @@ class Approvals:
         self.count = count
         self.keys = dict(keys)
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that wait for signatures. A key that has changed makes old ones worthless."""
         signed = approvals.approvals_of(desk.session, channel, (package.digest for package in arrivals))
         found = {}
@@ -36,7 +36,7 @@ class Approvals:
                 found[package.name] = self._waiting(channel, package, valid)
         return found
 
-    def _waiting(self, channel: str, package: Package, valid: set[str]) -> Standing:
+    def _waiting(self, channel: str, package: Arrival, valid: set[str]) -> Standing:
         others = sorted(self.keys.keys() - valid)
         so_far = f"{len(valid)} of {self.count} have approved it" + (f" ({', '.join(sorted(valid))})" if valid else "")
         who = f"one of {', '.join(others)}" if len(others) > 1 else "".join(others) or f"somebody in {self.group}"

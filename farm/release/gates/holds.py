@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.records import Package
+    from farm.release.standing import Arrival
 
 
 class Holds:
@@ -19,7 +19,7 @@ class Holds:
 
     kind = "hold"
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that are held; they wait when the hold ends by itself."""
         held = holds.holds_on(desk.session, channel, (package.name for package in arrivals), now=desk.now)
         return {

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.records import Package
     from farm.names import HostNeeds
+    from farm.release.standing import Arrival
 
 
 class Host:
@@ -23,7 +23,7 @@ class Host:
     def __init__(self, offered: HostNeeds) -> None:
         self.offered = offered
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that ask for more."""
         found = {}
         for package in arrivals:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.database.foreign import ForeignPackage
 from farm.recipe.licence import licences_in_the_way
 from farm.release.standing import Standing
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.records import Package
+    from farm.release.standing import Arrival
 
 
 class Licences:
@@ -23,16 +24,21 @@ class Licences:
         self.allow = tuple(allow)
         self.deny = tuple(deny)
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that may not enter."""
         found = {}
         for package in arrivals:
-            refused = licences_in_the_way(package.licence, allow=self.allow, deny=self.deny)
+            licence = _licence(desk, package)
+            refused = licences_in_the_way(licence, allow=self.allow, deny=self.deny)
             if refused:
                 rule = f"allows only {', '.join(self.allow)}" if self.allow else f"denies {', '.join(self.deny)}"
                 found[package.name] = Standing(
                     "failed",
-                    f"it is licensed {package.licence}, and {channel} {rule}",
+                    f"it is licensed {licence}, and {channel} {rule}",
                     f"Leave it out of {channel}, or let the channel's policy allow {' and '.join(refused)}.",
                 )
         return found
+
+
+def _licence(desk: Desk, package: Arrival) -> str:
+    return desk.packages.member(package).descriptor.licence if isinstance(package, ForeignPackage) else package.licence

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.records import Package
+    from farm.release.standing import Arrival
 
 
 class RolledBack:
@@ -19,7 +19,7 @@ class RolledBack:
 
     kind = "rolled-back"
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that a rollback took out, unless a curator has ordered them back since."""
         found = rollbacks.taken_out(desk.session, channel, [package.digest for package in arrivals])
         standings = {}

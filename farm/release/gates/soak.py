@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.database import releases, reports
+from farm.database import foreign, releases, reports
 from farm.recipe.duration import duration_text
 from farm.release.standing import Standing
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from farm.control.desk import Desk
-    from farm.database.records import Package
     from farm.database.reports import Report
+    from farm.release.standing import Arrival
 
 
 class Soak:
@@ -26,10 +26,11 @@ class Soak:
         self.duration = duration
         self.from_channel = from_channel
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Package]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
         """Return the standing of those that are not there yet: they wait for the clock, or for an open report."""
         digests = [package.digest for package in arrivals]
         since = releases.first_released(desk.session, self.from_channel, digests)
+        since |= foreign.first_taken(desk.session, self.from_channel, (each.name for each in arrivals))
         trouble = reports.open_reports(desk.session, self.from_channel, digests)
         found = {}
         for package in arrivals:

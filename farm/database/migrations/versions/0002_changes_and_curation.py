@@ -301,7 +301,6 @@ def _new_tables() -> None:
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["channel"], ["channel.name"], name="fk_approval_channel"),
-        sa.ForeignKeyConstraint(["package"], ["package.digest"], name="fk_approval_package"),
         sa.PrimaryKeyConstraint("channel", "package", "curator", name="pk_approval"),
     )
     op.create_table(
@@ -369,7 +368,6 @@ def _new_tables() -> None:
         sa.Column("resolved_at", UtcDateTime(), nullable=True),
         sa.Column("resolved_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["channel"], ["channel.name"], name="fk_report_channel"),
-        sa.ForeignKeyConstraint(["package"], ["package.digest"], name="fk_report_package"),
         sa.PrimaryKeyConstraint("id", name="pk_report"),
     )
     op.create_index("ix_report_package", "report", ["package", "channel"], unique=False)
@@ -411,6 +409,15 @@ def _foreign_tables() -> None:
         sa.PrimaryKeyConstraint("release_id", "name", name="pk_foreign_package"),
     )
     op.create_index("ix_foreign_package_descriptor", "foreign_package", ["descriptor"], unique=False)
+    op.create_table(
+        "foreign_advisories",
+        sa.Column("distribution", sa.String(), nullable=False),
+        sa.Column("root", sa.String(), nullable=False),
+        sa.Column("advisories", sa.Text(), nullable=False),
+        sa.Column("statements", sa.Text(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("distribution", name="pk_foreign_advisories"),
+    )
     op.create_table(
         "wanted_archive",
         sa.Column("archive", sa.String(), nullable=False),

@@ -1,0 +1,304 @@
+"""Two whole farms, each with its own domain, keys, state and port: the one takes a package of the other."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.blobs import BlobStore
+from farm.names import Digest
+from farm.release.publication import make_release
+from farm.trust.index_tree import IndexTree
+from farm.trust.repository import Repository
+from farm.trust.signers import load_signer, read_signers
+from tests.client.distribution import SmallDistribution
+from tests.client.name_server import NameServer
+from tests.farm.conftest import empty_host
+from tests.farm.running_farm import RECIPES, Ran, RunningFarm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.trust.imports import Import
+    from farm.trust.release_index import Release, ReleaseEntry
+
+pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
+
+THERE, HERE = "other.example", "dist.example.org"
+SAY = f"{THERE}/say"
+SECONDS = 120
+RECIPE = """\
+name: {name}
+version: "{version}"
+summary: {summary}
+license: 0BSD
+source:
+  - file: LICENSE
+  - file: program.c
+toolchain: c
+{more}steps:
+  - run: |
+      mkdir -p "$DESTDIR/usr/bin"
+      cc $CFLAGS -static -o "$DESTDIR/usr/bin/{name}" /sources/program.c
+      install -D --mode=0644 --target-directory="$DESTDIR/usr/share/licenses/{name}" /sources/LICENSE
+tests:
+  - command: [{name}]
+    matches: "^{says}"
+"""
+SPEAKER = '#include <stdio.h>\nint main(void) {{ puts("said by {version}"); return 0; }}\n'
+ASKER = """\
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+    printf("asked by dist, ");
+    fflush(stdout);
+    execl("/usr/bin/say", "say", (char *) 0);
+    return 1;
+}
+"""
+
+
+def written(folder: Path, name: str, program: str, **words: str) -> Path:
+    place = folder / words["version"] / name
+    place.mkdir(parents=True)
+    (place / "recipe.yaml").write_text(RECIPE.format(name=name, **{"more": "", **words}))
+    (place / "program.c").write_text(program)
+    (place / "LICENSE").write_text("Do with it what you like.\n")
+    return place
+
+
+def say(folder: Path, version: str) -> Path:
+    """The package over there; each version says which it is."""
+    program = SPEAKER.format(version=version)
+    return written(folder, "say", program, version=version, summary="Says its version", says="said by")
+
+
+def small_tree(folder: Path, domain: str) -> Path:
+    """Return a tree of recipes without a package, whose programs bring along what they need of the C library."""
+    tree = folder / domain
+    for part in ("steps", "toolchains"):
+        shutil.copytree(RECIPES / part, tree / part)
+    for part in ("full.yaml", "full.lock"):
+        (tree / "toolchains" / part).unlink()
+    toolchain = tree / "toolchains" / "c.yaml"
+    toolchain.write_text(re.sub(r"(?m)^runtime:.*\n", "", toolchain.read_text()))
+    (tree / "channels").mkdir()
+    (tree / "channels" / "edge.yaml").write_text("gates:\n  - proof\n  - tests: {of: changed-and-dependents}\n")
+    (tree / "distribution.yaml").write_text(f"domain: {domain}\nsummary: One of two\n")
+    (tree / "packages").mkdir()
+    return tree
+
+
+def until(told: Callable[[], Any], farm: RunningFarm) -> Any:
+    """Wait until something is told that is not nothing."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := told()):
+        assert time.monotonic() < deadline, farm.run("channel", "show", "edge").output
+        time.sleep(0.2)
+    return found
+
+
+def head(farm: RunningFarm) -> Release:
+    """Return the newest signed release, read from what is published."""
+    release = Repository(farm.state / "public").current("edge").release
+    assert release is not None
+    return release
+
+
+def taken(farm: RunningFarm) -> Import:
+    (found,) = head(farm).imports
+    return found
+
+
+@dataclass
+class Pair:
+    """`there` releases `say`; `here` is another farm that takes it. What is altered over there is put back."""
+
+    there: RunningFarm
+    here: RunningFarm
+    folder: Path
+    enrolled: str = ""
+
+    def subscriber(self, name: str) -> Callable[..., Ran]:
+        """Return what runs `farm` on a host of its own, which follows the channel here and nothing else."""
+        host = RunningFarm(self.here.state, self.folder / name / "host", port=self.here.port)
+        state = self.folder / name / "state"
+        options = ("--fingerprint", self.here.fingerprint)
+        host.run("subscribe", f"{self.here.url}/repository", "edge", *options, state=state).done()
+        return lambda *words: host.run(*words, state=state)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder = tmp_path_factory.mktemp("pair")
+    there, here = (
+        RunningFarm(
+            folder / domain,
+            empty_host(folder / "hosts" / domain),
+            ("--workers", "1", "--follow-every", "1"),
+            recipes=small_tree(folder / "trees", domain),
+        )
+        for domain in (THERE, HERE)
+    )
+    try:
+        there.start()
+        there.submit(say(folder, "1.0")).done()
+        enrolled = enrol(there, here, folder)
+        here.start()
+        asker = written(
+            folder,
+            "ask",
+            ASKER,
+            version="1.0",
+            summary="Lets another speak",
+            says="asked by dist, said by",
+            more=f"requires: [{SAY}]\n",
+        )
+        here.submit(asker).done()
+        yield Pair(there, here, folder, enrolled)
+    finally:
+        here.stop()
+        there.stop()
+        if os.environ.get("FARM_KEEP_TESTS") is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def enrol(there: RunningFarm, here: RunningFarm, folder: Path) -> str:
+    """Name the distribution over there in the recipes here as its DNS record says; return its root."""
+    server = NameServer()
+    public = str(there.state / "public")
+    line = there.run("keys", "dns", THERE, "--repository", public, "--address", f"{there.url}/repository").done().output
+    server.texts[f"_farm.{THERE}"] = ["".join(line.split('"')[1::2])]
+    with server.running():
+        looked = there.run("subscribe", f"{THERE}/edge", "--resolver", server.address, state=folder / "look").done()
+    found = re.search(r"pinned the root (sha256:[0-9a-f]{64}) of (\S+),", looked.output)
+    assert found is not None, looked.output
+    root, address = found.groups()
+    (here.recipes / "distributions.yaml").write_text(
+        f"{THERE}:\n  address: {address}\n  channel: edge\n  root: {root}\n"
+    )
+    return root
+
+
+def test_the_release_here_pins_the_release_over_there_by_its_digest(pair: Pair) -> None:
+    assert pair.enrolled == pair.there.fingerprint != pair.here.fingerprint
+    pin, over_there = taken(pair.here), head(pair.there)
+    assert (pin.distribution, pin.number, pin.release, pin.root) == (THERE, 1, over_there.digest, pair.enrolled)
+    assert [each.name for each in pin.packages] == ["say"]
+
+
+def test_a_subscriber_runs_both_and_verifies_each_against_its_own_root(pair: Pair, tmp_path: Path) -> None:
+    subscriber = pair.subscriber("first")
+    root = tmp_path / "root"
+    subscriber("install", "--root", str(root), "ask").done()
+    assert said(root) == "asked by dist, said by 1.0\n"
+    (pinned,) = (pair.folder / "first" / "state" / "imports" / THERE).iterdir()
+    assert Digest.of((pinned / "root.json").read_bytes()) == pair.there.fingerprint
+    # It came from over there: the repository here does not hold it.
+    assert not blobs_of(pair.here).has(entry_of(pair.there, "say").archive.digest)
+    ran = subscriber("run", "--verbose", "ask", "--", "ask").done()
+    assert ran.output == "asked by dist, said by 1.0\n"
+    assert f"{SAY} 1.0-1" in ran.message
+
+
+def test_a_new_release_over_there_becomes_one_here_by_itself(pair: Pair, tmp_path: Path) -> None:
+    subscriber = pair.subscriber("second")
+    root = tmp_path / "root"
+    subscriber("install", "--root", str(root), "ask").done()
+    before = kinds_of_jobs(pair.here)
+    pair.there.submit(say(pair.folder, "2.0")).done()
+    assert until(lambda: head(pair.here).number == 2, pair.here)
+    pin, over_there = taken(pair.here), head(pair.there)
+    assert (pin.number, pin.release) == (2, over_there.digest)
+    # It was proven and tested here as any update is, and nothing was built for it.
+    (channel,) = pair.here.json("channel", "show", "edge")
+    gates = [(each["gate"], each["state"]) for each in channel["candidate"]["gates"]]
+    assert gates == [("proof", "passed"), ("tests", "passed")]
+    assert kinds_of_jobs(pair.here) == ["test", *before]
+    subscriber("install", "--root", str(root), "ask").done()
+    assert said(root) == "asked by dist, said by 2.0\n"
+
+
+def test_a_package_over_there_that_was_altered_is_refused(pair: Pair, tmp_path: Path) -> None:
+    subscriber = pair.subscriber("third")
+    path = blobs_of(pair.there).path(entry_of(pair.there, "say").archive.digest)
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-600] + b"x" + whole[-599:])
+        refused = subscriber("install", "--root", str(tmp_path / "root"), "ask")
+    finally:
+        path.write_bytes(whole)
+    assert refused.status == 1
+    assert f"cannot fetch the archive of {SAY}: expected sha256:" in refused.message
+    assert not (tmp_path / "root" / ".farm" / "current").exists()
+    subscriber("install", "--root", str(tmp_path / "root"), "ask").done()
+
+
+def test_another_cannot_release_under_a_name_of_ours(pair: Pair, tmp_path: Path) -> None:
+    """Neither a signer over there that signs everything nor a builder who vouches for it makes it be taken."""
+    before = head(pair.here)
+    forge(pair.there, tmp_path, "say", version="3.0")
+    why = rf"{SAY} 3\.0-1 of release 3 of {THERE}/edge is described as {HERE}/say 3\.0-1, which only its owner may"
+    log = pair.here.state / "log" / "control.log"
+    assert until(lambda: re.search(why, log.read_text()), pair.here)
+    assert head(pair.here) == before
+    # Who follows that distribution itself does not get it either; what was pinned before stays to be had.
+    options = ("--fingerprint", pair.there.fingerprint)
+    state = tmp_path / "state"
+    pair.there.run("subscribe", f"{pair.there.url}/repository", "edge", *options, state=state).done()
+    refused = pair.there.run("install", "--root", str(tmp_path / "root"), "say", state=state)
+    assert refused.status == 1
+    assert re.search(why, refused.message)
+    pair.subscriber("fourth")("install", "--root", str(tmp_path / "other"), "ask").done()
+    assert said(tmp_path / "other") == "asked by dist, said by 2.0\n"
+
+
+def forge(farm: RunningFarm, folder: Path, name: str, *, version: str) -> None:
+    """Publish, with all keys of a farm but those of its owner here, a package that calls itself one of `HERE`."""
+    builder = load_signer(farm.state / "workers" / "worker-1" / "key")
+    assert isinstance(builder, CryptoSigner)
+    forger = SmallDistribution(folder / "forger", builder=builder, domain=HERE)
+    forger.package(name, {f"bin/{name}": "bad"}, version=version)
+    entry, _ = forger.entries[name]
+    public, before = blobs_of(farm), head(farm)
+    release, index = make_release(
+        before,
+        [entry],
+        set(),
+        distribution=before.distribution,
+        channel=before.channel,
+        now=datetime.now(UTC),
+        read=lambda blob: public.read(blob.digest),
+    )
+    for content in (*index, release.to_json(), *(forger.read(blob) for blob in entry.blobs)):
+        public.put_bytes(content)
+    signers = read_signers(farm.state / "keys" / "online")
+    Repository(farm.state / "public").publish(release, signers, datetime.now(UTC))
+
+
+def kinds_of_jobs(farm: RunningFarm) -> list[str]:
+    return [each["kind"] for each in farm.json("jobs", "--limit", "100")["jobs"]]
+
+
+def said(root: Path) -> str:
+    return subprocess.run(["chroot", root, "/usr/bin/ask"], capture_output=True, text=True, check=True).stdout
+
+
+def blobs_of(farm: RunningFarm) -> BlobStore:
+    return BlobStore(farm.state / "public" / "blobs")
+
+
+def entry_of(farm: RunningFarm, name: str) -> ReleaseEntry:
+    entry = IndexTree(lambda blob: blobs_of(farm).read(blob.digest), head(farm).index).entry(name)
+    assert entry is not None
+    return entry
