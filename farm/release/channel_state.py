@@ -32,7 +32,7 @@ class ChannelState:
         self._shelf = shelf
         self._number: int | None = None
         self._trial = TrialSet(())
-        self._atoms: tuple[int, tuple[Atom, ...]] | None = None
+        self._atoms: tuple[object, tuple[Atom, ...]] | None = None
 
     def trial(self, desk: Desk, number: int) -> TrialSet:
         """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
@@ -68,9 +68,12 @@ class ChannelState:
         self, desk: Desk, candidate: int, trial: TrialSet, changes: Mapping[str, Member | None]
     ) -> tuple[Atom, ...]:
         """Return the atoms of a candidate, worked out once for it."""
-        if self._atoms is None or self._atoms[0] != candidate:
+        # Not known by its number alone: that of a candidate whose step broke off is given again.
+        changed = {name: member and member.descriptor.digest for name, member in changes.items()}
+        what = candidate, self._number, changed
+        if self._atoms is None or self._atoms[0] != what:
             groups, needs = self._declared(desk, trial, changes)
-            self._atoms = candidate, find_atoms(trial, changes, together=groups, needs=needs)
+            self._atoms = what, find_atoms(trial, changes, together=groups, needs=needs)
         return self._atoms[1]
 
     def _declared(
