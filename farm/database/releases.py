@@ -232,13 +232,21 @@ def mark_published(session: Session, release_id: int, *, now: datetime) -> None:
     )
 
 
-def drop_release(session: Session, record: ReleaseRecord) -> None:
-    """Take back a release that the signer has refused: it never was one, and its number is free again."""
+def drop_release(session: Session, record: ReleaseRecord) -> bool:
+    """Take back a release that the signer has refused: it never was one, and its number is free again.
+
+    False when it is published, or was taken back: another process has seen to it, and nothing is changed.
+    """
+    dropped = session.exec(
+        delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None))
+    )
+    if not dropped.rowcount:
+        return False
     of_channel = col(MembershipRow.channel) == record.channel
     session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) == record.number))
     reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) == record.number)
     session.exec(reopened.values(until=None))
-    session.exec(delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None)))
+    return True
 
 
 def release_of_row(row: ReleaseRow) -> ReleaseRecord:

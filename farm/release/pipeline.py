@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_SKIPPED = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
+_SKIPPED: dict[str, tuple[str, ...]] = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
 _SEARCH_GATES = ("proof", "tests", "build", "signer")
 
 
@@ -259,9 +259,7 @@ class Pipeline:
 
     def _gates_for(self, order: Order | None) -> list[PackageGate]:
         """Return the gates that are asked; a curator's order goes past the clock and past an earlier rollback."""
-        skipped = (
-            {"promote": {"soak", "rolled-back"}, "retry": {"rolled-back"}}.get(order.kind, set()) if order else set()
-        )
+        skipped = _SKIPPED.get(order.kind, ()) if order else ()
         return [gate for gate in self._gates if gate.kind not in skipped]
 
     def _scope(self) -> Scope:
@@ -336,8 +334,11 @@ class Pipeline:
             self._signer.sign(unsigned.release)
         except SignerRefusedError as error:
             with self._office.planning() as desk:
-                releases.drop_release(desk.session, record)
-                return _refuse(desk, candidate, (Excuse(package="", gate="signer", reason=str(error)),))
+                if not releases.drop_release(desk.session, record):
+                    told = f"another process has seen to release {record.number} of {record.channel}"
+                    return Step(record.channel, "idle", told)
+                refusal = Excuse(package="", gate="signer", reason=error.message, remedy=error.remedy)
+                return _refuse(desk, candidate, (refusal,))
         message = f"release {record.number} of {record.channel} is published"
         with self._office.planning() as desk:
             releases.mark_published(desk.session, record.id, now=desk.now)

@@ -59,7 +59,8 @@ class Signer:
         if self.away:
             raise SignerUnreachableError("the signer does not answer")
         if self.refuses:
-            raise SignerRefusedError("the provenance of x does not vouch for it")
+            remedy = "Have it built by a worker that targets names."
+            raise SignerRefusedError("the provenance of x does not vouch for it", remedy=remedy)
         self.repository.publish(release, self.signers, datetime.now(UTC))
         self.signed.append(release.number)
 
@@ -150,7 +151,7 @@ class ReleasingFarm:
 @pytest.fixture
 def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
     farm = SmallFarm.open(database, tmp_path)
-    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
+    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge", "stable"], [], datetime.now(UTC))
     signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
     with farm.office.writing() as desk:
         releases.ensure_channel(desk.session, "edge", "{}")

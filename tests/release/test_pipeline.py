@@ -8,7 +8,7 @@ import pytest
 
 from farm.control.leases import claim
 from farm.release.pipeline import Pipeline
-from farm.release.signer_client import SignerUnreachableError
+from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from tests.control.small_farm import recipe
 from tests.release.conftest import EDGE, ReleasingFarm
 
@@ -146,3 +146,30 @@ def test_a_release_that_the_signer_refuses_is_taken_back_with_the_reason(releasi
     releasing.farm.submit(recipe("a", flag="other"))
     assert releasing.settle().newest is not None
     assert releasing.signer.signed == [1]
+
+
+def test_what_another_process_has_published_is_not_taken_back_by_a_late_refusal(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.farm.build_all_but_tests()
+    other = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
+    sign = releasing.signer.sign
+
+    def sign_too_late(_release: Release) -> None:
+        releasing.signer.sign = sign  # type: ignore[method-assign]
+        assert other.advance().state == "released"
+        raise SignerRefusedError("another release is the newest")
+
+    releasing.signer.sign = sign_too_late  # type: ignore[method-assign]
+    assert releasing.advance() == "idle"
+    assert set(releasing.released()) == {"a"}
+    status = releasing.status()
+    assert status.latest is not None
+    assert status.latest.candidate.state == "released"
+    assert status.standing == ()
+
+
+def test_an_excuse_of_the_signer_says_what_clears_it(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.signer.refuses = True
+    status = releasing.settle()
+    assert [each.excuse.remedy for each in status.standing] == ["Have it built by a worker that targets names."]
