@@ -21,6 +21,7 @@ _LONG = (
     "cli/test_curating.py",
     "cli/test_jobs.py",
     "client/test_catalogue.py",
+    "client/test_image_push.py",
     "client/test_images.py",
     "client/test_install.py",
     "client/test_killed_client.py",
