@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from celery.beat import Scheduler, Service
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk, Office
     from farm.database.records import Ring
     from farm.recipe import ChannelPolicy
+    from farm.release.pipeline import Step
     from farm.trust.client_metadata import RepositoryReader
 
 _LOG = logging.getLogger("farm.control")
@@ -88,8 +89,7 @@ def release_duties(
         if not turn.acquire(blocking=False):
             return
         try:
-            for pipeline in pipelines:
-                _advance(pipeline)
+            advance_all(pipelines)
         finally:
             turn.release()
 
@@ -154,14 +154,29 @@ class Beside:
             self.thread.start()
 
 
-def _advance(pipeline: Pipeline) -> None:
-    try:
-        step = pipeline.advance()
-    except FarmError as error:
-        _LOG.error("the channel does not go forward: %s %s", error, error.remedy)  # it says it all
-    else:
-        if step.state in ("released", "refused"):
-            _LOG.info("%s: %s", step.channel, step.message)
+class Advancing(Protocol):
+    """The pipeline of one channel, as its duty sees it."""
+
+    @property
+    def channel(self) -> str:
+        """The channel's name."""
+
+    def advance(self) -> Step:
+        """Do the next step that can be done now."""
+
+
+def advance_all(pipelines: Sequence[Advancing]) -> None:
+    """Take every channel a step forward: what goes wrong with one is logged, and keeps none of the others back."""
+    for pipeline in pipelines:
+        try:
+            step = pipeline.advance()
+        except FarmError as error:
+            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # it says it all
+        except Exception:  # noqa: BLE001  # whatever it is, it goes to the log, and the other channels go on
+            _LOG.exception("%s does not go forward", pipeline.channel)
+        else:
+            if step.state in ("released", "refused"):
+                _LOG.info("%s: %s", step.channel, step.message)
 
 
 def sender(app: Celery) -> Callable[[Ring], None]:

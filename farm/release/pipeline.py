@@ -84,6 +84,11 @@ class Pipeline:
         self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
         self._signer = signer
 
+    @property
+    def channel(self) -> str:
+        """The name of the channel."""
+        return self._policy.name
+
     def advance(self) -> Step:
         """Do what can be done now. Raises `SignerUnreachableError` when the signer is away: try again."""
         channel = self._policy.name

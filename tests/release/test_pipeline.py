@@ -154,10 +154,10 @@ def test_what_another_process_has_published_is_not_taken_back_by_a_late_refusal(
     other = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
     sign = releasing.signer.sign
 
-    def sign_too_late(_release: Release) -> None:
+    def sign_too_late(release: Release) -> None:
         releasing.signer.sign = sign  # type: ignore[method-assign]
         assert other.advance().state == "released"
-        raise SignerRefusedError("another release is the newest")
+        raise SignerRefusedError(f"another release than {release.number} is the newest")
 
     releasing.signer.sign = sign_too_late  # type: ignore[method-assign]
     assert releasing.advance() == "idle"
