@@ -63,6 +63,7 @@ def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
     lines += [f"{path} is left as it is: {inert(why)}" for path, why in found.left]
     if found.building:
         lines.append("something is being built on this host: packages of the cache are left for now")
-    what = f"{len(found.packages)} packages and {found.blobs} blobs of the cache"
+    counts = [(len(found.generations), "generation"), (len(found.packages), "package"), (found.blobs, "blob")]
+    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
     verb = "would be removed" if dry_run else "removed"
-    return [*lines, f"{verb}: {len(found.generations)} generations, {what}, {human_size(found.size)}"]
+    return [*lines, f"{verb}: {what}; {human_size(found.size)}"]

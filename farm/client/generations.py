@@ -36,6 +36,8 @@ _ROOT_LINKS = (
     *((top, f".farm/current/{top}") for top in _TOPS),
     *((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin")),
 )
+_MADE = ".made"
+"""How the link to a state is called, from before the state is there until it becomes `current`."""
 _EMPTY_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp", "var")
 
 
@@ -113,9 +115,10 @@ class Root:
         for store, unpacked in packages.items():
             self._bring(store, unpacked)
         state = replace(generation, number=max(self._numbers(), default=0) + 1)
+        switch = self._link_to(state.number, _MADE)
         self._write_generation(state, forest)
         flush_file_system(self.path)
-        self._switch(state.number)
+        self._switch(switch)
         return state
 
     def confirm(self, state: Generation, record: SetRecord) -> Generation:
@@ -138,7 +141,7 @@ class Root:
                 f"generation {number} of {self.path} is not whole: {', '.join(missing)} is gone",
                 remedy="Nothing was changed. Choose another generation, or install the packages again.",
             )
-        self._switch(number)
+        self._switch(self._link_to(number, ".current"))
         return state
 
     def lacks(self, state: Generation) -> tuple[str, ...]:
@@ -178,14 +181,24 @@ class Root:
             why = error.message if isinstance(error, FarmError) else str(error)
             raise RootError(f"cannot read the generation of {self.path}: {why}", remedy=f"Look at {record}.") from error
 
-    def _switch(self, number: int) -> None:
-        temporary = self._own / f".current.{secrets.token_hex(8)}"
-        temporary.symlink_to(f"generations/{number}")
-        temporary.replace(self._own / "current")
+    def _link_to(self, number: int, name: str) -> Path:
+        link = self._own / f"{name}.{secrets.token_hex(8)}"
+        link.symlink_to(f"generations/{number}")
+        return link
+
+    def _switch(self, link: Path) -> None:
+        link.replace(self._own / "current")
         sync_folder(self._own)
 
     def _clean(self) -> None:
-        """Remove what killed processes have left: only who holds the lock makes names that begin with a dot."""
+        """Remove what killed processes have left: only who holds the lock makes names that begin with a dot.
+
+        A state that was made and never became the current one is such a thing too.
+        """
+        for link in self._own.glob(f"{_MADE}.*"):
+            number = int(link.readlink().name)
+            if number in self._numbers() and link.resolve() != (self._own / "current").resolve():
+                _remove(self._place(number))
         states = [self._place(number) for number in self._numbers()]
         for directory in (self._own, self._own / "generations", self.path / "packages", *states):
             for name in _names(directory):

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TOUCHES = {"open", "os.rename", "os.remove", "os.mkdir"}
+_TOUCHES = frozenset({"open", "os.rename", "os.remove", "os.mkdir"})
 
 
-def dies_at(touch: int, act: Callable[[], object], places: str) -> bool:
+def dies_at(touch: int, act: Callable[[], object], places: str, *, touches: frozenset[str] = _TOUCHES) -> bool:
     """Run `act` in a child that is killed when it first touches a file below `places` for the `touch`th time.
+
+    `touches` are the events (`sys.addaudithook`) that count.
 
     Returns whether it was killed; an `act` that fails by itself fails the test.
     """
@@ -24,7 +26,7 @@ def dies_at(touch: int, act: Callable[[], object], places: str) -> bool:
 
         def watch(event: str, arguments: tuple[object, ...]) -> None:
             nonlocal left
-            if event in _TOUCHES and str(arguments[0]).startswith(places):
+            if event in touches and str(arguments[0]).startswith(places):
                 left -= 1
                 if left == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
@@ -40,7 +42,7 @@ def dies_at(touch: int, act: Callable[[], object], places: str) -> bool:
     if os.WIFSIGNALED(ended):
         assert os.WTERMSIG(ended) == signal.SIGKILL
         return True
-    assert os.waitstatus_to_exitcode(ended) == 0, "the publisher failed by itself"
+    assert os.waitstatus_to_exitcode(ended) == 0, "it failed by itself"
     return False
 
 
