@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farm.api.errors import FarmUnreachableError, LeaseGoneError
+from farm.api.errors import FarmUnreachableError, LeaseGoneError, RefusedRequestError
 from farm.building.attempt import build, run_test
 from farm.building.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
 from farm.engine.attempt_directory import AttemptDirectory
@@ -37,6 +37,8 @@ _TRY_AGAIN_SECONDS = 1.0
 # After trouble of its own a worker leaves jobs to others, ever longer: one with a broken disk would fail them all.
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
+_NOT_BELIEVED = 422
+"""The status of a report that is not the outcome of what was leased."""
 # What a maintainer has to mend; all else is this worker's own trouble, and the job is another's to try.
 _RECIPES_FAULT = (
     BuildFailedError,
@@ -112,7 +114,7 @@ class BuildDesk:
                 LeaseKeeper(self.client, lease, directory) as keeper,
             ):
                 report = self._report_of(lease, directory, keeper)
-                self._persistently(keeper, report)
+                self._persistently(keeper, lease, report)
         except LeaseGoneError as error:
             _LOG.warning("job %d: %s", lease.job, error)
         except (FarmError, OSError) as error:
@@ -136,8 +138,7 @@ class BuildDesk:
                 return lambda: client.fail(lease, code=failed, message=message)
             except (FarmError, OSError) as error:
                 trouble = f"{type(error).__name__}: {error}"
-                self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2 or _FIRST_PAUSE_SECONDS)
-                self._not_before = time.monotonic() + self._pause
+                self._pause_longer()
                 _LOG.exception("job %d: this worker is in trouble", lease.job)
                 _say(log, f"the worker cannot go on: {trouble}")
                 return lambda: client.release(lease, error=trouble)
@@ -164,8 +165,8 @@ class BuildDesk:
             self.client.upload_blob(lease, digest, self.workshop.store)
         self.client.finish(lease, outcome)
 
-    def _persistently(self, keeper: LeaseKeeper, report: Callable[[], None]) -> None:
-        """Tell the farm, again and again for as long as the lease lives."""
+    def _persistently(self, keeper: LeaseKeeper, lease: HeldLease, report: Callable[[], None]) -> None:
+        """Tell the farm, again and again for as long as the lease lives; give the job back when it is not believed."""
         while True:
             try:
                 return report()
@@ -174,6 +175,16 @@ class BuildDesk:
                     raise
                 _LOG.warning("the report waits: %s", error)
                 time.sleep(_TRY_AGAIN_SECONDS)
+            except RefusedRequestError as error:
+                if error.status != _NOT_BELIEVED:
+                    raise
+                self._pause_longer()
+                _LOG.error("job %d: the farm refuses the report: %s", lease.job, error)  # it says all
+                return self.client.release(lease, error=f"the farm refused the report: {error.message}")
+
+    def _pause_longer(self) -> None:
+        self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2 or _FIRST_PAUSE_SECONDS)
+        self._not_before = time.monotonic() + self._pause
 
 
 def _say(log: LogForwarder, text: str) -> None:

@@ -14,12 +14,14 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.api.farm_client import FarmClient
 from farm.control import access
+from farm.control.archive_shelf import ArchiveShelf
 from farm.control.settings import FarmSettings, open_office
 from farm.control.world import ToolchainRef
 from farm.database import attempts
 from farm.database.states import AttemptState
 from farm.engine.sandbox import connect
 from farm.fileset import Manifest
+from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.keys import create_key
 from tests.control.small_farm import recipe
@@ -211,6 +213,28 @@ def test_a_stopped_workers_container_is_gone_before_its_job_is_given_away_and_it
     first, second = host.attempts(job)
     assert (first.state, second.state, second.worker) == (AttemptState.LOST, AttemptState.SUCCEEDED, "two")
     assert "is gone" in (host.directory / "one" / "log").read_text()
+
+
+def test_a_report_that_the_farm_refuses_gives_the_job_to_another_at_once_and_says_why(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, said = ArchiveShelf.unpacked, list[Digest]()
+
+    def first_time_another(shelf: ArchiveShelf, archive: Digest) -> Digest:
+        said.append(archive)
+        return Digest.of(b"what a liar packed") if len(said) == 1 else honest(shelf, archive)
+
+    monkeypatch.setattr(ArchiveShelf, "unpacked", first_time_another)
+    for name in ("one", "two"):
+        host.worker(name)
+    job = host.submit(a=script("a"))["a"]
+    assert host.ended(job).job.state == "succeeded"
+    first, second = host.attempts(job)
+    assert (first.state, first.error_code) == (AttemptState.RELEASED, "worker-trouble")
+    assert first.error == (
+        "the farm refused the report: the archive of dist.example.org/a holds something else than its descriptor says"
+    )
+    assert first.worker != second.worker, "the first one pauses"
 
 
 def test_a_cancelled_jobs_container_is_stopped(host: Host) -> None:
