@@ -6,26 +6,25 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
-from farm.errors import Place
+from farm.names.channel_name import ROLES, faults_of_channel_names
 from farm.recipe import names
 from farm.recipe.channel import ChannelPolicy, Rebuild, Transition
 from farm.recipe.channel_gates import ApprovalsGate, TestsGate
 from farm.recipe.document import Node, parse
-from farm.recipe.duration import duration
-from farm.recipe.errors import Problem, RecipeError, quoted, suggestion
-from farm.recipe.fields import AS_WRITTEN, Fields
-from farm.recipe.gate_reading import GATES, read_gate
+from farm.recipe.errors import RecipeError, quoted, suggestion
+from farm.recipe.fields import Fields
+from farm.recipe.gate_reading import read_duration, read_gate
 from farm.recipe.names import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from farm.recipe.channel_gates import Gate
+    from farm.recipe.errors import Problem
 
 KEYS = ("from", "gates", "rebuild", "role", "cadence", "transitions")
 TRANSITION_KEYS = ("name", "packages")
 
-_RESERVED_ROLES = ("root", "targets", "snapshot", "timestamp", "advisories")
 _ROLE = re.compile(r"[a-z](?:-?[a-z0-9]){0,62}")
 
 
@@ -36,6 +35,17 @@ class _Draft:
     policy: ChannelPolicy
     fields: Fields
     gates: tuple[tuple[Gate, Node], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSurvey:
+    """What the files of channels say: the policies of those that can be followed, and what is wrong with the others.
+
+    Both by the channel's name.
+    """
+
+    policies: Mapping[str, ChannelPolicy]
+    problems: Mapping[str, tuple[Problem, ...]]
 
 
 def read_channels(
@@ -49,34 +59,52 @@ def read_channels(
     `curators` are the groups whose approval may be asked for, `packages` the names that there are; with None they are
     not known, and nothing is compared with them. Raises one `RecipeError` for all files.
     """
-    problems: list[Problem] = []
+    found = survey_channels(files, curators=curators, packages=packages)
+    if found.problems:
+        raise RecipeError(problem for each in found.problems.values() for problem in each)
+    return found.policies
+
+
+def survey_channels(
+    files: Mapping[str, bytes],
+    *,
+    curators: Mapping[str, Mapping[str, str]] | None = None,
+    packages: Collection[str] | None = None,
+) -> ChannelSurvey:
+    """Read what can be read: a file with a mistake in it is its own channel's trouble, and no other's."""
+    problems: dict[str, tuple[Problem, ...]] = {}
     drafts: dict[str, _Draft] = {}
     for path, text in sorted(files.items()):
+        name = channel_of(path)
         try:
-            draft = _read(text, path)
+            drafts[name] = _read(text, path, name)
         except RecipeError as error:
-            problems += error.problems
-        except InvalidValueError as error:
-            problems.append(Problem(Place(path), error.message, error.remedy))
-        else:
-            drafts[draft.policy.name] = draft
-    known = {path.rpartition("/")[2].removesuffix(".yaml") for path in files}
-    for draft in drafts.values():
+            problems[name] = error.problems
+    known = {channel_of(path) for path in files}
+    faults = list(faults_of_channel_names(known))
+    for name, draft in drafts.items():
         try:
+            # The name stands nowhere in the text: the place is where the text begins.
+            for fault in (each for each in faults if each.name == name):
+                draft.fields.document.report(draft.fields.node, fault.message, fault.remedy)
             _check_source(draft, drafts, known)
             _check_role(draft, drafts)
             _check_groups(draft, curators)
             _check_transitions(draft, packages)
             draft.fields.document.finish()
         except RecipeError as error:
-            problems += error.problems
-    if problems:
-        raise RecipeError(problems)
-    return {name: draft.policy for name, draft in drafts.items()}
+            problems[name] = error.problems
+    return ChannelSurvey(
+        {name: draft.policy for name, draft in drafts.items() if name not in problems}, dict(sorted(problems.items()))
+    )
 
 
-def _read(text: bytes, file: str) -> _Draft:
-    name = names.word(file.rpartition("/")[2].removesuffix(".yaml"))
+def channel_of(path: str) -> str:
+    """Return the name of the channel whose policy stands in a file."""
+    return path.rpartition("/")[2].removesuffix(".yaml")
+
+
+def _read(text: bytes, file: str, name: str) -> _Draft:
     document, root = parse(text, file)
     fields = Fields(document, root, "a channel", known=KEYS, required=("gates",))
     gates = tuple((gate, node) for node in fields.items("gates") if (gate := read_gate(document, node)))
@@ -86,7 +114,7 @@ def _read(text: bytes, file: str) -> _Draft:
         fields.parsed("from", names.word) or "",
         cast("Rebuild", fields.choice("rebuild", "static-consumers", get_args(Rebuild))),
         fields.parsed("role", _role) or "",
-        fields.parsed("cadence", duration, AS_WRITTEN),
+        read_duration(document, cadence, "cadence", "24h") if (cadence := fields.get("cadence")) else None,
         tuple(_transitions(fields)),
     )
     draft = _Draft(policy, fields, gates)
@@ -120,9 +148,9 @@ def _transitions(fields: Fields) -> list[Transition]:
 def _check_gates(draft: _Draft) -> None:
     """Note an order of gates that no candidate could go through, or that would let a broken one through."""
     fields, kinds = draft.fields, [gate.kind for gate, _ in draft.gates]
-    for kind in GATES:
-        if kinds.count(kind) > 1:
-            fields.report("gates", f"the gate {kind} is named twice", "Keep one of them.")
+    for place, (gate, node) in enumerate(draft.gates):
+        if gate.kind in kinds[:place]:
+            fields.document.report(node, f"the gate {gate.kind} is named twice", "Keep one of them.")
     written = {_kind_of(node) for node in fields.items("gates")}
     listed = fields.get("gates")
     if "proof" not in written and listed is not None and listed.kind == "list":
@@ -161,13 +189,9 @@ def _check_source(draft: _Draft, drafts: Mapping[str, _Draft], known: Collection
 def _check_role(draft: _Draft, drafts: Mapping[str, _Draft]) -> None:
     """Note a role that is not the channel's own: clients take a channel's releases from the role of its name alone."""
     name, role = draft.policy.name, draft.policy.role
-    if name in _RESERVED_ROLES:
-        draft.fields.report(
-            "gates", f"a channel cannot be called {name}, which is a role of the repository", "Rename it."
-        )
     if role in ("", name):
         return
-    if role in _RESERVED_ROLES:
+    if role in ROLES:
         why = f"{role} is a role of the repository"
     elif other := next((each for each in drafts if each != name and role in (each, drafts[each].policy.role)), ""):
         why = f"{role} is that of the channel {other}"

@@ -150,7 +150,9 @@ class _Composer:
             if isinstance(event, yaml.NodeEvent):
                 node = self._node(event, 0)
         if node is None or node.kind != "mapping":
-            self._document.report(node, "the file should be a mapping of keys to values")
+            # An empty file has a beginning all the same, for an editor to go to.
+            begin = node or Node("nothing", 1, 1)
+            self._document.report(begin, "the file should be a mapping of keys to values")
             raise _Refused
         return node
 

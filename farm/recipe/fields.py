@@ -22,7 +22,7 @@ AS_WRITTEN: tuple[Kind, ...] = ("text", "number", "integer")
 
 _SHOWN = 40
 
-_ARTICLES: Mapping[Kind, str] = {
+ARTICLES: Mapping[Kind, str] = {
     "text": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -37,8 +37,8 @@ def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
     """Check a node's kind and note it when it is another."""
     if node.kind in kinds:
         return True
-    wanted = " or ".join(_ARTICLES[kind] for kind in kinds)
-    document.report(node, f"{name} should be {wanted}, and is {_ARTICLES[node.kind]}", _conversion(node, kinds[0]))
+    wanted = " or ".join(ARTICLES[kind] for kind in kinds)
+    document.report(node, f"{name} should be {wanted}, and is {ARTICLES[node.kind]}", _conversion(node, kinds[0]))
     return False
 
 
@@ -52,7 +52,7 @@ def _conversion(node: Node, wanted: Kind) -> str:
             f"Write [{node.text}]." if node.text.isprintable() and len(node.text) <= _SHOWN else "Write it as a list."
         )
     if wanted in ("integer", "boolean") and node.kind == "text":
-        return f"Write {_ARTICLES[wanted]}, without quotes."
+        return f"Write {ARTICLES[wanted]}, without quotes."
     return ""
 
 

@@ -21,11 +21,12 @@ from farm.recipe.channel_gates import (
 from farm.recipe.document import Node
 from farm.recipe.duration import duration
 from farm.recipe.errors import quoted, suggestion
-from farm.recipe.fields import AS_WRITTEN, Fields, read_parsed
+from farm.recipe.fields import ARTICLES, AS_WRITTEN, Fields, read_parsed
 from farm.recipe.licence import licence_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from farm.recipe.channel_gates import Gate
     from farm.recipe.document import Document
@@ -42,6 +43,16 @@ def read_gate(document: Document, node: Node) -> Gate | None:
         document.report(key, f"there is no gate {quoted(key.text)}", suggestion(key.text, GATES))
         return None
     return read(document, key, settings)
+
+
+def read_duration(document: Document, node: Node, name: str, example: str) -> timedelta | None:
+    """Return the length of time that a value says; None, noted in the document, when it says none."""
+    if node.kind not in AS_WRITTEN:
+        document.report(
+            node, f"{name} should be a length of time, and is {ARTICLES[node.kind]}", f"Write it as {name}: {example}."
+        )
+        return None
+    return read_parsed(document, node, name, duration, AS_WRITTEN)
 
 
 def _fields(document: Document, key: Node, settings: Node | None, *known: str) -> Fields:
@@ -61,14 +72,15 @@ def _tests(document: Document, key: Node, settings: Node | None) -> Gate:
 
 
 def _reproduced(document: Document, key: Node, settings: Node | None) -> Gate:
-    return ReproducedGate(_fields(document, key, settings, "agree").integer("agree", 2, least=1, most=MOST_WORKERS))
+    # The build that is there already is the first of them: one would ask for nothing.
+    return ReproducedGate(_fields(document, key, settings, "agree").integer("agree", 2, least=2, most=MOST_WORKERS))
 
 
 def _soak(document: Document, key: Node, settings: Node | None) -> Gate | None:
     if settings is None:
         document.report(key, "the gate soak lacks its time", "Write it as soak: 24h.")
         return None
-    length = read_parsed(document, settings, "soak", duration, AS_WRITTEN)
+    length = read_duration(document, settings, "soak", "24h")
     return None if length is None else SoakGate(length)
 
 

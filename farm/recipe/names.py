@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from farm.errors import FarmError
 from farm.names import Digest, InvalidPackageNameError, PackageName, Version
-from farm.recipe.errors import quoted
+from farm.names.kernel_capabilities import CAPABILITIES
+from farm.recipe.errors import nearest, quoted
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 _REQUIRED = re.compile(r"([^ =<>!~]*) *([=<>!~]*) *(.*)")
@@ -17,7 +18,6 @@ _DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?")
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _FEATURE = re.compile(r"CONFIG_[A-Z0-9_]{1,64}")
-_CAPABILITY = re.compile(r"CAP_[A-Z_]{1,40}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 # What the build's environment fixes so that two builds agree; a recipe that changed it would lose that.
 _RESERVED = frozenset(
@@ -194,8 +194,10 @@ def kernel_feature(text: str) -> str:
 
 def capability(text: str) -> str:
     """Check the name of a capability, as capabilities(7) spells it."""
-    if not _CAPABILITY.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} is not a capability", remedy="Write it as CAP_NAME.")
+    if text not in CAPABILITIES:
+        near = nearest(text, CAPABILITIES)
+        remedy = f"Did you mean {near}?" if near else "Write it as capabilities(7) does, as in CAP_NET_RAW."
+        raise InvalidValueError(f"{quoted(text)} is not a capability", remedy=remedy)
     return text
 
 

@@ -7,13 +7,12 @@ by whoever signs and again by every client. Pure: works on documents whose signa
 from __future__ import annotations
 
 import json
-import re
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from farm.errors import FarmError
+from farm.names.channel_name import faults_of_channel_names
 from farm.trust.keys import public_pem
 from farm.trust.layout import ADVISORIES, ADVISORIES_PATTERN, BUILDERS_TARGET, release_target
 
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 OFFLINE_ROLES = ("root", "targets")
 ONLINE_ROLES = ("snapshot", "timestamp")
 TOP_ROLES = (*OFFLINE_ROLES, *ONLINE_ROLES)
-
-_CHANNEL = re.compile(r"[a-z](?:-?[a-z0-9])*")
-_LONGEST_NAME = 63
-_CONFUSED = str.maketrans({"0": "o", "1": "l", "-": None})
 
 
 class DelegationError(FarmError):
@@ -46,24 +41,8 @@ class DelegationError(FarmError):
 
 def check_channel_names(names: Iterable[str]) -> None:
     """Refuse names that are none, are TUF's own, or can be taken for each other. Raises `DelegationError`."""
-    channels = sorted(names)
-    for name in channels:
-        if not _CHANNEL.fullmatch(name) or len(name) > _LONGEST_NAME:
-            raise DelegationError(
-                f"{name!r} cannot be the name of a channel",
-                remedy="Use at most 63 of a-z, 0-9 and single hyphens between them, beginning with a letter.",
-            )
-        for reserved in (*TOP_ROLES, ADVISORIES):
-            if _alike(name, reserved):
-                raise DelegationError(
-                    f"the channel name {name} looks like the role {reserved}", remedy="Give the channel another name."
-                )
-    for one, other in combinations(channels, 2):
-        if _alike(one, other):
-            raise DelegationError(
-                f"the channel names {one} and {other} can be taken for each other",
-                remedy="Choose names of which none begins with another, nor looks like one.",
-            )
+    for fault in faults_of_channel_names(names):
+        raise DelegationError(fault.message, remedy=fault.remedy)
 
 
 def check_root(root: Root) -> None:
@@ -137,11 +116,6 @@ def identity_of(key: Key) -> str:
         return public_pem(key).decode()
     except (ValueError, KeyError, TypeError, UnsupportedAlgorithm):  # of a kind that has no PEM
         return json.dumps(key.keyval.get("public", key.keyval), sort_keys=True)
-
-
-def _alike(one: str, other: str) -> bool:
-    one, other = one.translate(_CONFUSED), other.translate(_CONFUSED)
-    return one.startswith(other) or other.startswith(one)
 
 
 def _keys_of_root(root: Root) -> Iterator[tuple[str, Role, list[Key]]]:

@@ -116,8 +116,9 @@ class TestLinks:
 
 @pytest.mark.parametrize("above", [b"", "../lib/x"])
 def test_a_file_and_a_directory_that_the_merged_root_makes_one_are_refused(above: bytes | str) -> None:
+    installed: dict[str, bytes | str] = {"usr/bin/x": above, "bin/x/deep/y": b"", "usr/lib/x/z": b""}
     with pytest.raises(LayoutError) as caught:
-        lay_out(tree({"usr/bin/x": above, "bin/x/deep/y": b"", "usr/lib/x/z": b""}).manifest, rules=PLAIN)
+        lay_out(tree(installed).manifest, rules=PLAIN)
     (problem,) = caught.value.problems
     assert problem.path == "/bin/x/deep/y"
     assert "it lies below /usr/bin/x, which is no directory, where / is merged with /usr" in str(caught.value)

@@ -22,7 +22,7 @@ from farm.recipe import (
     TestsGate,
     Transition,
 )
-from farm.recipe.channel_reading import KEYS, read_channels
+from farm.recipe.channel_reading import KEYS, read_channels, survey_channels
 from farm.recipe.gate_reading import GATES
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ CURATORS = {"curators": {"alice": "0" * 64, "bob": "1" * 64}}
 PACKAGES = ("curl", "jq", "oniguruma", "openssl")
 OTHERS = {
     "channels/edge.yaml": b"gates: [proof]\n",
-    "channels/ring-2.yaml": b"from: ring\ngates: [proof]\n",
+    "channels/wheel.yaml": b"from: ring\ngates: [proof]\n",
 }
 
 STABLE = b"""\
@@ -135,24 +135,64 @@ def test_what_is_not_known_is_not_compared() -> None:
 
 def test_a_ring_of_channels_is_reported_once() -> None:
     files = {
-        f"channels/{name}.yaml": f"from: {source}\ngates: [proof]\n".encode() for name, source in ("ab", "bc", "ca")
+        f"channels/{name}.yaml": f"from: {source}\ngates: [proof]\n".encode() for name, source in ("xy", "yz", "zx")
     }
     with pytest.raises(RecipeError) as caught:
         read_channels(files)
 
     (problem,) = caught.value.problems
-    assert "in a ring: a from b from c from a" in problem.message
+    assert "in a ring: x from y from z from x" in problem.message
 
 
 def test_two_channels_may_not_sign_with_one_role() -> None:
-    files = dict.fromkeys(("channels/a.yaml", "channels/b.yaml"), b"gates: [proof]\nrole: releases\n")
-    with pytest.raises(RecipeError, match="cannot have the role releases: releases is that of the channel b"):
+    files = dict.fromkeys(("channels/x.yaml", "channels/y.yaml"), b"gates: [proof]\nrole: releases\n")
+    with pytest.raises(RecipeError, match="cannot have the role releases: releases is that of the channel y"):
         read_channels(files)
 
 
 def test_a_channel_is_not_called_like_a_role_of_the_repository() -> None:
-    with pytest.raises(RecipeError, match="a channel cannot be called advisories"):
+    with pytest.raises(RecipeError, match="the channel name advisories looks like the role advisories"):
         read(b"gates: [proof]\n", "advisories")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("edge-two", "the channel names edge and edge-two can be taken for each other"),
+        ("beta+1", "'beta+1' cannot be the name of a channel"),
+        ("x-", "'x-' cannot be the name of a channel"),
+        ("Stable", "'Stable' cannot be the name of a channel"),
+        ("", "'' cannot be the name of a channel"),
+        ("snapshots", "the channel name snapshots looks like the role snapshot"),
+        ("stab1e", "the channel names stab1e and stable can be taken for each other"),
+    ],
+)
+def test_a_name_that_a_subscriber_could_confuse_is_refused_where_its_file_begins(name: str, told: str) -> None:
+    edge, stable = b"gates: [proof]\n", b"from: edge\ngates: [proof]\n"
+    files = {"channels/edge.yaml": edge, "channels/stable.yaml": stable, f"channels/{name}.yaml": b"\n# new\n" + edge}
+    found = survey_channels(files)
+    ((problem,),) = found.problems.values()
+    assert problem.message == told
+    assert str(problem.place) == f"channels/{name}.yaml:3:1"
+    assert set(found.policies) == {"edge", "stable"}
+
+
+def test_a_file_with_a_mistake_stops_its_own_channel_alone() -> None:
+    files = {
+        "channels/edge.yaml": b"gates: [proof]\n",
+        "channels/stable.yaml": b"from: edge\ngates: [proof, advisories: {block: hgih}]\n",
+        "channels/lts.yaml": b"from: stable\ngates: [proof, soak: 7d]\n",
+        "channels/torn.yaml": b"",
+    }
+    found = survey_channels(files)
+    assert set(found.policies) == {"edge", "lts"}
+    assert {name: [str(each.place) for each in problems] for name, problems in found.problems.items()} == {
+        "stable": ["channels/stable.yaml:2:36"],
+        "torn": ["channels/torn.yaml:1:1"],
+    }
+    with pytest.raises(RecipeError) as caught:
+        read_channels(files)
+    assert len(caught.value.problems) == 2
 
 
 def test_every_gate_has_a_value_of_its_kind() -> None:

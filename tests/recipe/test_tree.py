@@ -94,7 +94,7 @@ def test_the_problems_of_all_files_come_together() -> None:
         ({"toolchains__full_yaml": b"suite: trixie\npackages: [gcc, gcc]\n"}, "names gcc twice"),
         ({"toolchains__full_yaml": b"suite: trixie\npackages: [-oDir=x]\n"}, "is not a name"),
         ({"toolchains__full_yaml": b"suite: trixie\npackages: [gcc]\nruntime: [qj]\n"}, "which no recipe makes"),
-        ({"channels__BAD_yaml": b"gates: []\n"}, "'BAD' is not a name"),
+        ({"channels__BAD_yaml": b"gates: []\n"}, "'BAD' cannot be the name of a channel"),
         ({"packages__jq-dev__recipe_yaml": RECIPE.replace(b"name: jq", b"name: jq-dev")}, "is made by"),
     ],
 )
