@@ -188,6 +188,16 @@ def test_a_mirror_cannot_leave_an_advisory_out_or_change_it(simulator: Simulator
     simulator.lead_back()
 
 
+def test_the_list_of_another_distribution_says_nothing_about_this_one(simulator: Simulator) -> None:
+    """Whoever holds the key of advisories could else bring in a list in which nothing is known of these packages."""
+    subscriber = simulator.subscriber()
+    foreign = AdvisoryIndex("elsewhere.example.org", ())
+    publish_advisories(simulator.repository, simulator.online, foreign)
+    with pytest.raises(InvalidAdvisoryIndexError, match=r"is of elsewhere.example.org, not of dist") as caught:
+        audit_channel(subscriber.host, "")
+    assert caught.value.remedy
+
+
 def test_the_signer_refuses_a_list_that_leaves_one_out_or_lies_about_one(simulator: Simulator) -> None:
     document = osv(package="say", fixed="2.0")
     announce(simulator, document)
