@@ -49,7 +49,7 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
 @click.argument("number", type=number_type)
 @json_option
 def show(channel: str, number: int, as_json: bool) -> None:
-    """Show the packages of release NUMBER of CHANNEL.
+    """Show the packages of release NUMBER of CHANNEL, and what it has taken of other distributions.
 
     \b
     Example:
@@ -64,8 +64,14 @@ def show(channel: str, number: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    rows = [(each["name"], f"{each['version']}-{each['revision']}", each["package"]) for each in found["packages"]]
+    listed = [*found["packages"], *(package for each in found["imports"] for package in each["packages"])]
+    rows = [(each["name"], f"{each['version']}-{each['revision']}", each["package"]) for each in listed]
     click.echo(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
+    for each in found["imports"]:
+        click.echo(
+            f"takes of {each['distribution']}: release {each['number']} of {each['channel']}, {each['release']}, "
+            f"under the root {each['root']}"
+        )
 
 
 @release.command("diff")

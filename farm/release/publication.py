@@ -109,8 +109,9 @@ class PublicStore:
                     self._public.share(self._blobs, blob.digest)
         for content in index:
             self._public.put_bytes(content)
-        # Every release stays readable by its digest, which its successor names.
-        self._public.put_bytes(release.to_json())
+        # Every release stays readable by its digest, which its successor names; here too, for who shows what it took.
+        for store in (self._public, self._blobs):
+            store.put_bytes(release.to_json())
 
     def builders(self) -> AllowedBuilders:
         """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""

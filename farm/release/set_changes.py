@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from farm.database import foreign, lookups, releases
 from farm.database.candidates import Change
 from farm.release.forms import version_text
+from farm.release.taken import imports_of
+from farm.trust.imports import imported_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlmodel import Session
 
+    from farm.control.desk import Desk
     from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
     from farm.names import Digest
@@ -73,10 +76,22 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     return SetChanges(shown, len(found))
 
 
-def between(session: Session, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
-    """Return what differs between two releases of a channel; costs what differs, not what they hold."""
-    found = releases.release_difference(session, channel, old, new)
-    return with_packages(session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
+def between(desk: Desk, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
+    """Return what differs between two releases of a channel; costs what differs, not what they hold.
+
+    What they have taken of other distributions is among it, by full names.
+    """
+    found = releases.release_difference(desk.session, channel, old, new)
+    before, after = (_taken(desk, channel, number) for number in (old, new))
+    for name in before.keys() | after.keys():
+        if before.get(name) != after.get(name):
+            found[name] = before.get(name), after.get(name)
+    return with_packages(desk.session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
+
+
+def _taken(desk: Desk, channel: str, number: int) -> dict[str, Digest]:
+    record = releases.release(desk.session, channel, number)
+    return imported_descriptors(imports_of(desk, record)) if record else {}
 
 
 def _build(package: Package | ForeignPackage | None) -> dict[str, Any] | None:

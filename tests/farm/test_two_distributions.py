@@ -195,6 +195,19 @@ def test_the_release_here_pins_the_release_over_there_by_its_digest(pair: Pair) 
     pin, over_there = taken(pair.here), head(pair.there)
     assert (pin.distribution, pin.number, pin.release, pin.root) == (THERE, 1, over_there.digest, pair.enrolled)
     assert [each.name for each in pin.packages] == ["say"]
+    shown = pair.here.newest()
+    assert [each["name"] for each in shown["packages"]] == ["ask"]
+    (told,) = shown["imports"]
+    assert (told["distribution"], told["number"], told["release"], told["root"]) == (
+        THERE,
+        1,
+        over_there.digest,
+        pair.enrolled,
+    )
+    assert [(each["name"], each["version"]) for each in told["packages"]] == [(SAY, "1.0")]
+    said_of_it = pair.here.run("release", "show", "edge", "1").done().output
+    assert re.search(rf"^{SAY} +1\.0-1 +{told['packages'][0]['package']}$", said_of_it, re.MULTILINE)
+    assert f"takes of {THERE}: release 1 of edge, {over_there.digest}, under the root {pair.enrolled}" in said_of_it
 
 
 def test_a_subscriber_runs_both_and_verifies_each_against_its_own_root(pair: Pair, tmp_path: Path) -> None:
@@ -225,6 +238,10 @@ def test_a_new_release_over_there_becomes_one_here_by_itself(pair: Pair, tmp_pat
     gates = [(each["gate"], each["state"]) for each in channel["candidate"]["gates"]]
     assert gates == [("proof", "passed"), ("tests", "passed")]
     assert kinds_of_jobs(pair.here) == ["test", *before]
+    changed = pair.here.json("release", "diff", "edge", "1", "2")["changes"]
+    assert [(each["package"], each["change"], each["after"]["version"]) for each in changed] == [
+        (SAY, "version", "2.0-1")
+    ]
     subscriber("install", "--root", str(root), "ask").done()
     assert said(root) == "asked by dist, said by 2.0\n"
 

@@ -12,7 +12,7 @@ from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
-from tests.web.page_reading import page
+from tests.web.page_reading import page, text_of
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 SSL = f"{FIRST}/openssl"
+PROMISE = "Clients fetch and verify these with their own distribution, from the root that is named here."
 
 
 @pytest.fixture
@@ -56,3 +57,43 @@ def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking
         assert (change["package"], change["change"]) == (SSL, "version")
         assert (change["before"]["version"], change["after"]["version"]) == ("3.0-1", "3.1-1")
         assert browser.get("/api/v1/channels/edge").json()["excuses"][0]["package"] == SSL
+
+
+def test_a_release_says_of_which_releases_it_has_taken_what(taking: TakingFarm, neighbours: Neighbours) -> None:
+    first = neighbours.first
+    assert first.founded is not None
+    pin = taking.taken()
+    with TestClient(create_app(taking.farm.office)) as browser:
+        told = browser.get("/api/v1/channels/edge/releases/1").json()
+        assert [each["name"] for each in told["packages"]] == ["web"]
+        (taken,) = told["imports"]
+        assert (taken["distribution"], taken["channel"], taken["number"]) == (FIRST, "edge", 1)
+        assert (taken["release"], taken["root"], taken["address"]) == (
+            pin.release,
+            first.founded.fingerprint,
+            neighbours.address,
+        )
+        assert [(each["name"], each["version"], each["package"]) for each in taken["packages"]] == [
+            (SSL, "3.0", pin.packages[0].descriptor),
+            (f"{FIRST}/say", "1.0", pin.packages[1].descriptor),
+        ]
+        shown = text_of(page(browser, "/channels/edge/releases/1"))
+        assert f"Taken of other distributions {PROMISE} {FIRST} Release release 1 of edge {pin.release}" in shown
+        assert f"{SSL} 3.0-1" in shown
+        # The next update over there is tried by itself: then the next release differs in it.
+        neighbours.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n"}, version="3.2")
+        neighbours.first.publish()
+        taking.follow()
+        assert taking.decide() == "idle"
+        (change,) = browser.get("/api/v1/channels/edge/releases/2/changes?against=1").json()["changes"]
+        assert (change["package"], change["before"]["version"], change["after"]["version"]) == (SSL, "3.0-1", "3.2-1")
+        assert f"{SSL} new version 3.0-1 3.2-1" in text_of(page(browser, "/channels/edge/releases/2"))
+
+
+def test_a_release_that_takes_nothing_says_nothing_of_it(taking: TakingFarm) -> None:
+    taking.farm.shape("web", "2.0", {})
+    taking.farm.submit(recipe("web", version="2.0"))
+    assert taking.decide() == "idle"
+    with TestClient(create_app(taking.farm.office)) as browser:
+        assert browser.get("/api/v1/channels/edge/releases/2").json()["imports"] == []
+        assert "other distributions" not in page(browser, "/channels/edge/releases/2")

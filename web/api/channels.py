@@ -12,6 +12,7 @@ from farm.database import candidates, releases
 from farm.release.forms import release_to_dict
 from farm.release.set_changes import between
 from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel
+from farm.release.taken import taken_by
 from web.auth import OfficeHere
 from web.problems import NotFoundError
 
@@ -49,17 +50,18 @@ def release_page(
 
 @router.get("/{name}/releases/{number}")
 def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
-    """Return one release with its packages."""
+    """Return one release with its packages, and with what it has taken of other distributions."""
     with office.reading() as desk:
         record = releases.release(desk.session, name, number)
         if record is None:
             raise NotFoundError(f"channel {name[:100]!r} has no release {number}")
         members = releases.release_members(desk.session, name, number)
+        taken = [each.to_dict() for each in taken_by(desk, record)]
     packages = [
         {"name": each.name, "version": each.version, "revision": each.revision, "package": each.digest}
         for each in members
     ]
-    return release_to_dict(record) | {"packages": packages}
+    return release_to_dict(record) | {"packages": packages, "imports": taken}
 
 
 @router.get("/{name}/candidates")
@@ -91,7 +93,7 @@ def changes(office: OfficeHere, name: str, number: Number, against: Number) -> d
         for each in (against, number):
             if releases.release(desk.session, name, each) is None:
                 raise NotFoundError(f"channel {name[:100]!r} has no release {each}")
-        found = between(desk.session, name, against, number)
+        found = between(desk, name, against, number)
     return {"channel": name, "from": against, "to": number, "changes": [each.to_dict() for each in found.shown]}
 
 

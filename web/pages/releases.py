@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.database import lookups, releases
 from farm.release.set_changes import between
+from farm.release.taken import taken_by
 from web.auth import OfficeHere
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -39,9 +40,10 @@ def release_page(
         base = releases.release(desk.session, name, against or number - 1) if number > 1 or against else None
         if against and base is None:
             raise NotFoundError(f"The channel {name[:100]} has no release {against}.")
-        changes = between(desk.session, name, base.number, number, limit=_CHANGES) if base else None
+        changes = between(desk, name, base.number, number, limit=_CHANGES) if base else None
         shown = lookups.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
         newest = releases.newest_release(desk.session, name)
+        taken = taken_by(desk, release)
         total_size = lookups.release_size(desk.session, name, number)
     return pages.page(
         request,
@@ -52,6 +54,7 @@ def release_page(
         against=against,
         newest=newest,
         changes=changes,
+        taken=taken,
         total_size=total_size,
         members=shown[:_MEMBERS],
         following=shown[_MEMBERS - 1].name if len(shown) > _MEMBERS else "",
