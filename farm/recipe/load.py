@@ -117,7 +117,7 @@ def _toolchain(fields: Fields, known: Collection[str] | None) -> str:
 
 
 def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
-    needs = fields.unique("build-needs", names.needed_name)
+    needs = fields.unique("build-needs", names.built_name)
     if name in needs:
         fields.report("build-needs", f"{name} cannot need itself to be built", f"Remove {name}.")
     return needs

@@ -65,6 +65,18 @@ def needed_name(text: str) -> str:
     return text
 
 
+def built_name(text: str) -> str:
+    """Check the name of a package that another is built against: a short one, for others' packages only run here."""
+    _, slash, short = text.rpartition("/")
+    if not slash:
+        return short_name(text)
+    PackageName.parse(text)
+    raise InvalidValueError(
+        f"{text} is a full name: a package is built only against those of its own distribution, by their short names",
+        remedy=f"Write a recipe for it and name {short} here; what has to be there at run time goes into requires.",
+    )
+
+
 def requirement(text: str) -> str:
     """Check what a package requires at run time: a name, or `name = version-revision`; returned without spaces.
 
