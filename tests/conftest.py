@@ -19,6 +19,7 @@ settings.load_profile("quick")
 _HERE = Path(__file__).parent
 _LONG = (
     "cli/test_curating.py",
+    "cli/test_image_commands.py",
     "cli/test_jobs.py",
     "client/test_catalogue.py",
     "client/test_image_push.py",

@@ -69,27 +69,31 @@ def build(
       farm image build -f image.yaml --tag api:1
     """
     from farm.cli.rendering import human_size
+    from farm.cli.subscriber import open_host
     from farm.client.image_evidence import annotations_of, keep_image
     from farm.client.image_making import make_image
+    from farm.oci.image_reference import check_reference
     from farm.oci.layout import write_layout
 
     if bool(packages) == bool(file):
         raise click.UsageError("Name packages, or an image file with --file.")
     settings = Settings.from_environment()
     wanted = _read(file) if file else None
-    source = _source(packages, wanted, recipes, channel, settings, max_severity, local=local)
-    config = _config(_base_config(source.parts, wanted, packages), entrypoint, environment, labels, ports, user)
-    made = make_image(
-        source.parts,
-        config,
-        source.store,
-        asked=wanted.names if wanted else packages,
-        releases=[head.ref for head in source.heads],
-        own=_own_files(file, wanted, source.store),
-        replaces=wanted.replaces if wanted else (),
-    )
     reference = tag or f"{packages[0] if packages else _name_of(file)}:farm"
-    kept = keep_image(settings.state, source.store, made, source.parts, source.heads, now=now(), name=reference)
+    check_reference(reference)
+    with open_host(settings).in_use():
+        source = _source(packages, wanted, recipes, channel, settings, max_severity, local=local)
+        config = _config(_base_config(source.parts, wanted, packages), entrypoint, environment, labels, ports, user)
+        made = make_image(
+            source.parts,
+            config,
+            source.store,
+            asked=wanted.names if wanted else packages,
+            releases=[head.ref for head in source.heads],
+            own=_own_files(file, wanted, source.store),
+            replaces=wanted.replaces if wanted else (),
+        )
+        kept = keep_image(settings.state, source.store, made, source.parts, source.heads, now=now(), name=reference)
     size = sum(layer.blob.size for layer in made.image.layers)
     click.echo(
         f"{made.image.digest}  {len(source.parts)} packages, {len(made.image.layers)} layers, {human_size(size)}"

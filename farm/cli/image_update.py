@@ -54,17 +54,20 @@ def update(
     from farm.client.image_evidence import annotations_of, keep_image
     from farm.client.image_update import update_image
     from farm.client.own_files_of import own_files_of
+    from farm.oci.image_reference import check_reference
     from farm.oci.layout import write_layout
 
     settings = Settings.from_environment()
     known, host, engine = opened(image, settings)
-    own = own_files_of(known, host.blobs, engine)
-    found = update_image(host, known, packages, own, to=to, channel=channel)
-    if found is None:
-        click.echo(json.dumps({"changes": []}) if as_json else f"{image}: {', '.join(packages)}: nothing newer")
-        return
     reference = tag or known.reference
-    kept = keep_image(settings.state, host.blobs, found.made, found.parts, found.heads, now=now(), name=reference)
+    check_reference(reference)
+    with host.in_use():
+        own = own_files_of(known, host.blobs, engine)
+        found = update_image(host, known, packages, own, to=to, channel=channel)
+        if found is None:
+            click.echo(json.dumps({"changes": []}) if as_json else f"{image}: {', '.join(packages)}: nothing newer")
+            return
+        kept = keep_image(settings.state, host.blobs, found.made, found.parts, found.heads, now=now(), name=reference)
     click.echo(json.dumps(_form(found), indent=1) if as_json else "\n".join(_lines(known, found)))
     if output:
         _ensure_all(host, found)
@@ -129,17 +132,20 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     layers = {diff_id for diff_id, _ in known.layers}
     fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
     yield from (f"{each}" for each in found.changes)
-    yield (
-        f"proven: no symbol missing, no path claimed twice ({trial.checked} of {len(found.parts)} packages checked: "
-        f"those that changed, and what depends on them)"
-    )
+    users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
+    yield f"proven: no symbol missing, no path claimed twice{users}"
+    release = f"release {found.release.number} of {found.release.subscription}"
     if found.together:
-        yield f"tested: release {found.release} holds these very builds together with {', '.join(found.together)}"
+        yield f"tested: {release} holds these very builds with {_all(found.together)}, past its gates"
     if found.apart:
-        yield f"not tested: no release says that it was tested with this build of {', '.join(found.apart)}"
+        yield f"not tested: {release} holds other builds of {_all(found.apart)}"
     for each in found.copies:
         how = "still holds" if each.is_known else "may still hold"
         yield inert(f"{each.package} {how} code of another build of {each.library}, linked in when it was built")
     if not found.copies:
         yield "no package of the image is known to hold code of the old builds"
     yield f"{found.made.image.digest}  {len(fresh)} of {len(found.made.image.layers)} layers are new"
+
+
+def _all(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

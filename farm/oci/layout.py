@@ -232,5 +232,7 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 
 def _reference(entry: Mapping[str, Any]) -> str:
+    """Return the name of an image, empty where it has none; other tools write only its tag down."""
     full = str((entry.get("annotations") or {}).get(_CONTAINERD_NAME, ""))
-    return full.removeprefix("docker.io/library/") or _name(entry)
+    name = full.removeprefix("docker.io/").removeprefix("library/")
+    return name or (f"image:{_name(entry)}" if _name(entry) else "")

@@ -23,14 +23,14 @@ from farm.client.own_files_of import own_files_of
 from farm.compat import SetRecord
 from farm.compat.own_files import OwnFileConflictError
 from farm.names import Digest
+from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
 from farm.oci.layout import read_layout, update_layout, write_layout
 from farm.oci.own_layer import own_files
+from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe, update
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.client.distribution import SmallDistribution
 
 
 @pytest.fixture
@@ -162,6 +162,27 @@ def test_no_layer_that_stays_is_read(distribution: SmallDistribution, subscribed
     assert found is not None
     held = [layer.holds for layer in found.made.image.layers if subscribed.blobs.has(layer.blob.digest)]
     assert [each.partition("-")[0] for each in held] == ["say", "links"]
+
+
+def test_groups_of_packages_that_stay_are_not_joined_anew(tmp_path: Path, host: Host) -> None:
+    distribution = SmallDistribution(tmp_path / "many")
+    names = [f"p{number}" for number in range(MOST_PACKAGE_LAYERS + 8)]
+    for number, name in enumerate(names):
+        distribution.package(name, {f"share/{name}/file": "x" * (1000 - number)})
+    distribution.publish()
+    subscribe(host, distribution)
+    before = build(host, *names, name="x:1")
+    smallest = names[-1]
+    distribution.package(smallest, {f"share/{smallest}/file": "y"}, version="2.0")
+    distribution.publish()
+    group = next(layer for layer in before.image.layers if f"{smallest}-1.0-" in layer.holds)
+    others = [layer for layer in before.image.layers if " " in layer.holds and layer != group]
+    assert others
+    for store in (each for layer in others for each in layer.holds.split()):
+        host.blobs.delete(distribution.entries[store.partition("-")[0]][0].archive.digest)
+    found = update(host, "x:1", smallest)
+    assert found is not None
+    assert len(set(found.made.image.diff_ids) - set(before.image.diff_ids)) == 2
 
 
 def test_nothing_newer_is_nothing(subscribed: Host) -> None:

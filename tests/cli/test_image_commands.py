@@ -1,0 +1,212 @@
+"""The verbs of images as a person types them: what they print, how they end, and what they refuse in which words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.client.distribution import SmallDistribution
+from tests.oci.registry_server import PROGRAM, running_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Farm = Callable[..., subprocess.CompletedProcess[str]]
+
+COMMAND = Path(sys.executable).with_name("farm")
+IMAGE = "packages: [greet, alone]\nfiles: ./app\nrun: [/app/serve]\nenv: {LANG: C.UTF-8}\nports: [8080]\n"
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> SmallDistribution:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
+    distribution.package("say", {"bin/say": "\x7fnot elf", "etc/say.conf": "loud\n"})
+    distribution.package("alone", {"share/alone/file": "alone\n"})
+    distribution.publish()
+    return distribution
+
+
+@pytest.fixture
+def farm(distribution: SmallDistribution, tmp_path: Path) -> Farm:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "FARM_STATE": str(tmp_path / "state"),
+        "FARM_HOST": str(tmp_path / "host"),
+        "DOCKER_HOST": f"unix://{tmp_path}/no-docker.sock",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert distribution.founded is not None
+    done = run("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "serve").write_text("#!/usr/bin/say\n")
+    (tmp_path / "image.yaml").write_text(IMAGE)
+    return run
+
+
+def built(farm: Farm, tag: str = "x:1", *more: str) -> str:
+    done = farm("image", "build", "-f", "image.yaml", "--tag", tag, "--no-load", *more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[0]
+
+
+def printed(farm: Farm, *arguments: str) -> Any:
+    done = farm(*arguments)
+    assert done.returncode in (0, 3), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_image_file_makes_an_image_that_can_be_looked_into(farm: Farm) -> None:
+    digest = built(farm)
+    (listed,) = printed(farm, "image", "list", "--json")
+    assert (listed["digest"], listed["names"]) == (digest, ["x:1"])
+    shown = printed(farm, "image", "inspect", "x:1", "--json")
+    assert [each["name"] for each in shown["packages"]] == [
+        "dist.example.org/alone", "dist.example.org/greet", "dist.example.org/say",
+    ]  # fmt: skip
+    assert shown["asked"] == ["alone", "greet"]
+    assert shown["releases"][0]["number"] == 1
+    assert [each["path"] for each in shown["files"] if each["type"] == "file"] == ["app/serve"]
+    assert shown["config"]["command"] == ["/app/serve"]
+    assert shown["config"]["ports"] == ["8080/tcp"]
+    lines = farm("image", "inspect", digest).stdout
+    assert "dist.example.org/edge@1" in lines
+    assert "  /app/serve" in lines
+
+
+def test_packages_on_the_command_line_are_the_same_image_in_any_order(farm: Farm) -> None:
+    digests = {
+        farm("image", "build", *names, "--no-load", "--env", "A=1", "--label", "a=b", "--port", "80").stdout.split()[0]
+        for names in (("say", "greet", "alone"), ("alone", "say", "greet"))
+    }
+    assert len(digests) == 1
+
+
+def test_an_unknown_package_is_told_with_its_place_and_its_neighbours(farm: Farm, tmp_path: Path) -> None:
+    (tmp_path / "image.yaml").write_text("packages:\n  - alone\n  - gret\n  - sey\n")
+    done = farm("image", "build", "-f", "image.yaml", "--no-load")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "image.yaml:3:5: release 1 of edge has no package gret\n  3 |   - gret\n    |     ^^^^\n"
+        "  Did you mean greet?\n\n"
+        "image.yaml:4:5: release 1 of edge has no package sey\n  4 |   - sey\n    |     ^^^\n"
+        "  Did you mean say?\n"
+    )
+
+
+def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Farm, tmp_path: Path) -> None:
+    (tmp_path / "root" / "etc").mkdir(parents=True)
+    (tmp_path / "root" / "etc" / "say.conf").write_text("quiet\n")
+    (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\n")
+    done = farm("image", "build", "-f", "image.yaml", "--no-load")
+    assert done.returncode == 1
+    assert "one path is claimed more than once:\n  /etc/say.conf: say-1.0-" in done.stderr
+    assert "write `replaces: [say]` in the image file" in done.stderr
+    (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\nreplaces: [say]\n")
+    assert farm("image", "build", "-f", "image.yaml", "--no-load").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("jq", "-f", "image.yaml")])
+def test_packages_or_a_file_have_to_be_named(farm: Farm, arguments: tuple[str, ...]) -> None:
+    done = farm("image", "build", *arguments)
+    assert done.returncode == 2
+    assert "Name packages, or an image file" in done.stderr
+
+
+def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distribution: SmallDistribution) -> None:
+    built(farm)
+    assert farm("image", "update", "x:1", "say").stdout == "x:1: say: nothing newer\n"
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    done = farm("image", "update", "x:1", "say", "--tag", "x:2")
+    assert done.returncode == 0, done.stderr
+    *said, last = done.stdout.splitlines()
+    assert said == [
+        "say 1.0-1 → 1.1-1",
+        "proven: no symbol missing, no path claimed twice, with greet depending on it",
+        "tested: release 2 of dist.example.org/edge holds these very builds with greet, past its gates",
+        "no package of the image is known to hold code of the old builds",
+    ]
+    assert last.endswith("  2 of 5 layers are new")
+    shown = farm("image", "diff", "x:1", "x:2")
+    assert shown.returncode == 3
+    assert shown.stdout.splitlines()[:4] == [
+        "1 package differs", "  say 1.0-1 → 1.1-1", "files: 1", "  changed say: bin/say",
+    ]  # fmt: skip
+    same = farm("image", "diff", "x:2", last.split()[0])
+    assert (same.returncode, same.stdout) == (0, "no differences\n")
+    assert printed(farm, "image", "diff", "x:1", "x:2", "--json")["packages"][0]["name"] == "say"
+
+
+def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: SmallDistribution) -> None:
+    digest = built(farm)
+    distribution.package("say", {"bin/shout": "x"}, version="2.0")
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/shout\n"}, version="2.0")
+    distribution.publish()
+    done = farm("image", "update", "x:1", "say")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: say 2.0-1 cannot go into the image:\n"
+        "  greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides\n"
+        " help: Nothing was changed. It holds with greet of the same release: name it too.\n"
+    )
+    assert [each["digest"] for each in printed(farm, "image", "list", "--json")] == [digest]
+    assert printed(farm, "image", "update", "x:1", "say", "greet", "--json")["proven"]["missing-symbols"] == 0
+
+
+def test_a_layout_is_changed_in_place(farm: Farm, distribution: SmallDistribution, tmp_path: Path) -> None:
+    before = built(farm, "x:1", "--output", "oci")
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    done = farm("image", "update", "oci", "say")
+    assert done.returncode == 0, done.stderr
+    after = done.stdout.splitlines()[-1].split()[0]
+    assert printed(farm, "image", "inspect", "oci:1", "--json")["digest"] == after != before
+    listed = json.loads((tmp_path / "oci" / "index.json").read_text())["manifests"]
+    assert listed[0]["annotations"]["farm.releases"] == "dist.example.org/edge@2"
+
+
+def test_a_layout_that_another_tool_copied_is_changed_too(
+    farm: Farm, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    built(farm, "x:1", "--output", "oci")
+    index = json.loads((tmp_path / "oci" / "index.json").read_text())
+    index["manifests"] = [index["manifests"][0] | {"annotations": {"org.opencontainers.image.ref.name": "1"}}]
+    (tmp_path / "oci" / "index.json").write_text(json.dumps(index))
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    done = farm("image", "update", "oci:1", "say")
+    assert done.returncode == 0, done.stderr
+    assert printed(farm, "image", "inspect", "oci:1", "--json")["releases"][0]["number"] == 2
+
+
+@pytest.mark.skipif(not Path(PROGRAM).exists(), reason="needs Debian's docker-registry")
+def test_a_push_sends_what_the_registry_lacks(farm: Farm, distribution: SmallDistribution, tmp_path: Path) -> None:
+    digest = built(farm)
+    with running_registry(tmp_path / "registry") as registry:
+        done = farm("image", "push", "x:1", f"{registry.host}/tools:1", "--plain-http")
+        assert done.stdout.startswith(f"{registry.host}/tools:1: {digest}, 5 of 5 layers sent, "), done.stderr
+        again = farm("image", "push", "x:1", f"{registry.host}/team/tools:1", "--plain-http")
+        assert f"{digest}, 0 of 5 layers sent, 0 B in all" in again.stdout, again.stderr
+        refused = farm("image", "push", "x:1", "x:1")
+        assert refused.returncode == 1
+        assert "not a name for an image" in refused.stderr
+
+
+def test_what_nobody_knows_is_said_so(farm: Farm) -> None:
+    done = farm("image", "inspect", "y:1")
+    assert done.returncode == 1
+    assert "there is no image 'y:1'" in done.stderr

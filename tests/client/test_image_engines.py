@@ -1,0 +1,132 @@
+"""Images in real engines: run by Docker, taken by its containerd, and changed where Docker alone has them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import subprocess
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import docker
+import docker.errors
+import pytest
+
+from farm.client.host import Host
+from farm.client.image_update import update_image
+from farm.client.known_image import open_image
+from farm.client.own_files_of import own_files_of
+from farm.engine.image_store import ImageShelf, ImageStore
+from farm.engine.sandbox import connect
+from farm.oci.image_archive import image_archive
+from farm.oci.layout import write_layout
+from farm.oci.own_layer import OwnFiles, own_files
+from tests.client.images import build, subscribe
+from tests.oci.packages import printing_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.blobs import BlobStore
+    from farm.oci.image import OciImage
+    from tests.client.distribution import SmallDistribution
+
+pytestmark = pytest.mark.docker
+CONTAINERD = "/run/docker/containerd/containerd.sock"
+
+
+@pytest.fixture
+def client() -> docker.APIClient:
+    return connect(os.environ.get("DOCKER_HOST", ""))
+
+
+@pytest.fixture
+def reference(client: docker.APIClient) -> Iterator[str]:
+    name = f"farm-test/{secrets.token_hex(6)}:1"
+    yield name
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        client.remove_image(name, force=True)
+
+
+@pytest.fixture
+def subscribed(distribution: SmallDistribution, host: Host) -> Host:
+    subscribe(host, distribution)
+    return host
+
+
+def program(folder: Path, store: BlobStore, text: bytes) -> OwnFiles:
+    (folder / "app").mkdir()
+    (folder / "app" / "serve").write_bytes(printing_program(text))
+    (folder / "app" / "serve").chmod(0o755)
+    return own_files([(folder / "app", "app")], store)
+
+
+def loaded(client: docker.APIClient, image: OciImage, store: BlobStore, reference: str) -> int:
+    archive = partial(image_archive, image, store, reference=reference)
+    return ImageStore(client).load(image, archive, reference=reference).layers_sent
+
+
+def run(reference: str, *words: str) -> str:
+    command = ["docker", "run", "--rm", "--network=none", reference, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_own_files_run_in_docker_as_nobody(
+    client: docker.APIClient, subscribed: Host, reference: str, tmp_path: Path
+) -> None:
+    unique = secrets.token_hex(8).encode()
+    own = program(tmp_path, subscribed.blobs, unique)
+    image = build(subscribed, "greet", own=own, command=("/app/serve",), user="65534:65534", ports=("8080/tcp",))
+    assert loaded(client, image.image, subscribed.blobs, reference) > 0
+    assert run(reference) == unique.decode()
+    shown = client.inspect_image(reference)
+    assert shown["Config"]["ExposedPorts"] == {"8080/tcp": {}}
+
+
+def test_an_image_that_docker_alone_has_is_changed_on_another_host(
+    client: docker.APIClient, distribution: SmallDistribution, subscribed: Host, reference: str, tmp_path: Path
+) -> None:
+    unique = secrets.token_hex(8).encode()
+    own = program(tmp_path, subscribed.blobs, unique)
+    image = build(subscribed, "greet", own=own, command=("/app/serve",))
+    loaded(client, image.image, subscribed.blobs, reference)
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+
+    elsewhere = Host(tmp_path / "elsewhere", tmp_path / "others")
+    subscribe(elsewhere, distribution)
+    shelf = ImageShelf(client)
+    known = open_image(reference, elsewhere, shelf)
+    assert known.record.digest == image.record.digest
+    taken = own_files_of(known, elsewhere.blobs, shelf)
+    assert taken == own
+    found = update_image(elsewhere, known, ["say"], taken)
+    assert found is not None
+    assert found.made.image == build(subscribed, "greet", own=own, command=("/app/serve",)).image
+    for part in found.parts:
+        elsewhere.blobs.share(distribution.blobs, part.archive.digest)
+    loaded(client, found.made.image, elsewhere.blobs, reference)
+    assert run(reference) == unique.decode()
+    assert open_image(reference, elsewhere, shelf).record.package("say") == found.made.record.package("say")
+
+
+@pytest.mark.skipif(not Path(CONTAINERD).exists() or shutil.which("ctr") is None, reason="needs Docker's containerd")
+def test_containerd_takes_the_layout(subscribed: Host, tmp_path: Path) -> None:
+    image = build(subscribed, "greet", "alone")
+    name = f"farm.test/{secrets.token_hex(6)}:1"
+    write_layout(image.image, subscribed.blobs, tmp_path / "oci", reference=name, referrers=image.referrers)
+    archive = tmp_path / "oci.tar"
+    subprocess.run(["tar", "--create", "--file", archive, "--directory", tmp_path / "oci", "."], check=True)
+    ctr = ["ctr", "--address", CONTAINERD, "--namespace", f"farm-test-{secrets.token_hex(6)}"]
+    try:
+        subprocess.run([*ctr, "images", "import", "--no-unpack", archive], check=True, capture_output=True)
+        listed = subprocess.run([*ctr, "images", "list"], check=True, capture_output=True, text=True).stdout
+        assert image.digest in next(line for line in listed.splitlines() if line.startswith(name))
+    finally:
+        names = subprocess.run([*ctr, "images", "list", "--quiet"], check=False, capture_output=True, text=True)
+        for each in names.stdout.split():
+            subprocess.run([*ctr, "images", "remove", "--sync", each], check=False, capture_output=True)
+        subprocess.run([*ctr[:3], "namespaces", "remove", ctr[4]], check=False, capture_output=True)
