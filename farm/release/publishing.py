@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from farm.compat import Member, TrialSet
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
+    from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
     from farm.release.members import MemberShelf
     from farm.release.publication import PublicStore
-    from farm.trust.release_index import Release
+    from farm.trust.release_index import Release, ReleaseEntry
 
 
 def record_release(
@@ -45,16 +46,7 @@ def record_release(
     needs = needs_of(trial, _to_be_written(trial, changes) | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
-    rebuilt = rebuilds_of(desk, records.values(), public)
-    put = [
-        entry_of(
-            record,
-            needs[name],
-            rebuilds=rebuilt.get(record.digest, ()),
-            sbom=sbom_of(desk, record),
-        )
-        for name, record in sorted(records.items())
-    ]
+    put = _entries(desk, records, needs, public)
     release, index = make_release(
         previous,
         put,
@@ -67,7 +59,23 @@ def record_release(
     )
     public.bring_sources(digest for record in records.values() for digest in sources_of(desk, record))
     public.bring(put, index, release)
-    record = releases.add_release(
+    return _recorded(desk, candidate, release, own), release
+
+
+def _entries(
+    desk: Desk, records: Mapping[str, Package], needs: Mapping[str, tuple[str, ...]], public: PublicStore
+) -> list[ReleaseEntry]:
+    rebuilt = rebuilds_of(desk, records.values(), public)
+    return [
+        entry_of(record, needs[name], rebuilds=rebuilt.get(record.digest, ()), sbom=sbom_of(desk, record))
+        for name, record in sorted(records.items())
+    ]
+
+
+def _recorded(
+    desk: Desk, candidate: Candidate, release: Release, changes: Mapping[str, Member | None]
+) -> ReleaseRecord:
+    return releases.add_release(
         desk.session,
         channel=candidate.channel,
         number=release.number,
@@ -76,11 +84,10 @@ def record_release(
         set_digest=release.package_set,
         previous=release.previous,
         packages=release.packages,
-        changes={name: member.descriptor.digest if member else None for name, member in own.items()},
+        changes={name: member.descriptor.digest if member else None for name, member in changes.items()},
         trace=candidate.trace,
         now=desk.now,
     )
-    return record, release
 
 
 def _to_be_written(trial: TrialSet, changes: Mapping[str, Member | None]) -> set[str]:
