@@ -1,4 +1,4 @@
-"""`farm approve`: sign for packages that want into a channel, with the curator's own key; or take that back."""
+"""`farm approve`: sign for packages that want into a channel or out of it, with the own key; or take that back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def approve(
 ) -> None:
     """Show what waits for approval on CHANNEL and, with a key, sign for it: for PACKAGES, or for all that waits.
 
-    The key stays here. What is signed is the digest of the descriptor that is shown.
+    The key stays here. What is signed is the digest of the descriptor that is shown, and whether it may come or go.
 
     \b
     Example:
@@ -65,7 +65,7 @@ def approve(
         if not chosen:
             click.echo(f"nothing on {channel} waits for {name}")
             return
-        descriptors = [_descriptor(each) for each in chosen]
+        descriptors = [(_descriptor(each), bool(each["removed"])) for each in chosen]
         click.echo(_told(waiting, chosen), err=True)
         if not yes:
             click.confirm(f"Sign for {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?", abort=True, err=True)
@@ -101,7 +101,8 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
         if name not in known:
             near = get_close_matches(name, known, n=1)
             raise FarmError(
-                f"{name} does not want into {waiting['channel']}", remedy=f"Did you mean {near[0]}?" if near else ""
+                f"{name} wants neither into {waiting['channel']} nor out of it",
+                remedy=f"Did you mean {near[0]}?" if near else "",
             )
     wanted = set(names)
     return [
@@ -130,13 +131,16 @@ def _descriptor(waiting: dict[str, Any]) -> Descriptor:
     return descriptor
 
 
-def _signed(descriptors: Iterable[Descriptor], channel: str, name: str, key: Path) -> list[bytes]:
+def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: str, key: Path) -> list[bytes]:
     from farm.trust.approval import approval_statement
     from farm.trust.dsse import sign_statement
     from farm.trust.keys import load_key
 
     signer = load_key(key)
-    return [sign_statement(approval_statement(each, channel=channel, curator=name), signer) for each in descriptors]
+    return [
+        sign_statement(approval_statement(each, channel=channel, curator=name, removed=removed), signer)
+        for each, removed in descriptors
+    ]
 
 
 def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
@@ -146,10 +150,16 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
     if not chosen:
         return f"nothing waits for approval on {waiting['channel']}"
     rows = [
-        (inert(each["package"]), inert(each["version"]), ", ".join(each["approved-by"]) or "-", each["digest"])
+        (
+            inert(each["package"]),
+            inert(each["version"]),
+            "goes" if each["removed"] else "comes",
+            ", ".join(each["approved-by"]) or "-",
+            each["digest"],
+        )
         for each in chosen
     ]
     people = f"{waiting['count']} of the group {waiting['of']}"
     return f"{waiting['channel']} asks for {people}\n" + table(
-        rows, ("PACKAGE", "VERSION", "APPROVED BY", "DESCRIPTOR")
+        rows, ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.control.access import audit
 from farm.control.channel_checks import AlreadyError, CurationError, NotInQuestionError, neighbours, policy_of
 from farm.control.wording import kept
-from farm.database import approvals, candidates, excuses, foreign, lookups, packages, releases
+from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, releases
 from farm.database.approvals import Approval
 from farm.trust.approval import is_approval, read_approval
 
@@ -33,38 +33,45 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class InQuestion:
-    """A package that wants into a channel and who has approved it, by name; `enough` when no more are needed."""
+    """A package that wants into a channel and who has approved it, by name; `enough` when no more are needed.
+
+    One that is `removed` wants out: the channel has it, and would be without it.
+    """
 
     package: Package | ForeignPackage
     approved_by: tuple[str, ...]
     enough: bool
+    removed: bool = False
 
 
 def asked(desk: Desk, channel: str) -> Asked:
     """Return what approvals a channel asks for. Raises `CurationError` when it asks for none."""
     for gate in policy_of(desk, channel).get("gates", []):
         if gate["gate"] == "approvals":
-            return Asked(gate["of"], gate["count"], desk.world.curators.get(gate["of"], {}))
+            people = gate.get("people", desk.world.curators.get(gate["of"], {}))
+            return Asked(gate["of"], gate["count"], people)
     raise CurationError(f"{channel} asks for no approvals", remedy="Its policy has no gate `approvals`.")
 
 
 def in_question(desk: Desk, channel: str) -> list[InQuestion]:
-    """Return the packages that want into a channel, own ones and then others by name, and who has approved them."""
+    """Return the packages that want into a channel, own ones and then others by name, and who has approved them.
+
+    Behind them stand those that want out.
+    """
     wanted = asked(desk, channel)
-    arriving = _arriving(desk, channel)
-    found: list[Package | ForeignPackage] = [
-        *sorted(
-            lookups.packages_by_digest(desk.session, arriving).values(), key=lambda each: (each.name, each.built_at)
-        ),
-        *sorted(
-            foreign.packages_by_digest(desk.session, arriving).values(), key=lambda each: (each.name, each.version)
-        ),
-    ]
-    given = approvals.approvals_of(desk.session, channel, arriving)
     listed = []
-    for package in found:
-        names = tuple(each.curator for each in given.get(package.digest, ()) if counts(each, wanted.keys))
-        listed.append(InQuestion(package, names, len(names) >= wanted.count))
+    for digests, removed in ((_arriving(desk, channel), False), (_departing(desk, channel), True)):
+        own = lookups.packages_by_digest(desk.session, digests).values()
+        others = foreign.packages_by_digest(desk.session, digests).values()
+        found: list[Package | ForeignPackage] = [
+            *sorted(own, key=lambda each: (each.name, each.built_at)),
+            *sorted(others, key=lambda each: (each.name, each.version)),
+        ]
+        given = approvals.approvals_of(desk.session, channel, digests)
+        for package in found:
+            signed = given.get(package.digest, ())
+            names = tuple(each.curator for each in signed if counts(each, wanted.keys, removed=removed))
+            listed.append(InQuestion(package, names, len(names) >= wanted.count, removed))
     return listed
 
 
@@ -75,19 +82,21 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
         raise CurationError(
             f"nobody is in the group {wanted.group}, which {channel} asks", remedy="Name its people in curators.yaml."
         )
-    arriving = _arriving(desk, channel)
+    arriving, departing = _arriving(desk, channel), _departing(desk, channel)
     taken = []
     for envelope in envelopes:
         said = read_approval(envelope, wanted.keys)
         if said.channel != channel:
             raise NotInQuestionError(f"{said.curator} signed for {said.channel[:100]}, not for {channel}")
-        if said.package not in arriving:
-            raise NotInQuestionError(f"{said.label[:200]} ({said.package}) does not want into {channel}")
+        if said.package not in (departing if said.removed else arriving):
+            way = "out of" if said.removed else "into"
+            raise NotInQuestionError(f"{said.label[:200]} ({said.package}) does not want {way} {channel}")
         approval = Approval(
             channel=channel, package=said.package, curator=said.curator, envelope=envelope.decode(), at=desk.now
         )
         approvals.add_approval(desk.session, approval)
-        audit(desk, actor, "approve", f"{said.label} on {channel}", f"signed by {said.curator}; {said.package}")
+        what = "approve-removal" if said.removed else "approve"
+        audit(desk, actor, what, f"{said.label} on {channel}", f"signed by {said.curator}; {said.package}")
         taken.append(approval)
     return taken
 
@@ -95,13 +104,14 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
 def withdraw(
     desk: Desk, actor: Actor, channel: str, curator: str, names: Sequence[str], *, why: str = ""
 ) -> list[Approval]:
-    """Take back what `curator` has signed for packages that still want into a channel: for all of these or for none.
+    """Take back what `curator` has signed for packages that still want in or out: for all of these or for none.
 
     Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
     """
-    asked(desk, channel)
+    keys = asked(desk, channel).keys
     released = _released(desk, channel, names)
     waiting = lookups.packages_by_digest(desk.session, _arriving(desk, channel) - set(released.values()))
+    waiting |= lookups.packages_by_digest(desk.session, _signed_away(desk, channel, curator, keys))
     given = approvals.approvals_of(desk.session, channel, [*waiting, *released.values()])
     mine = {digest: each for digest, signed in given.items() for each in signed if each.curator == curator}
     taken = []
@@ -127,8 +137,11 @@ def withdraw(
     return taken
 
 
-def counts(approval: Approval, keys: Mapping[str, str]) -> bool:
-    """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name."""
+def counts(approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
+    """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name.
+
+    What was signed must be that the package may come in, or, when it is to be `removed`, that it may go.
+    """
     public = keys.get(approval.curator)
     return public is not None and is_approval(
         approval.envelope.encode(),
@@ -136,7 +149,15 @@ def counts(approval: Approval, keys: Mapping[str, str]) -> bool:
         channel=approval.channel,
         package=approval.package,
         curator=approval.curator,
+        removed=removed,
     )
+
+
+def _signed_away(desk: Desk, channel: str, curator: str, keys: Mapping[str, str]) -> set[Digest]:
+    """Return which of the packages that want out of a channel this curator lets go."""
+    given = approvals.approvals_of(desk.session, channel, _departing(desk, channel))
+    mine = (each for signed in given.values() for each in signed if each.curator == curator)
+    return {each.package for each in mine if counts(each, keys, removed=True)}
 
 
 def _released(desk: Desk, channel: str, names: Sequence[str]) -> dict[str, Digest]:
@@ -160,3 +181,17 @@ def _arriving(desk: Desk, channel: str) -> set[Digest]:
     at_the_gates = {each.after for each in changes if each.after is not None}
     held = {each.excuse.digest for each in excuses.standing(session, channel) if each.excuse.digest is not None}
     return (offered | at_the_gates | held) - here
+
+
+def _departing(desk: Desk, channel: str) -> set[Digest]:
+    """Return the packages that a channel has and would be without: its source has them no more, or its candidate."""
+    session = desk.session
+    origin = policy_of(desk, channel).get("from")
+    if origin and releases.newest_release(session, origin) is None:
+        return set()
+    found = differences.from_channel(session, channel, origin) if origin else differences.from_builds(session, channel)
+    going = {before for before, after in found.values() if before is not None and after is None}
+    candidate = candidates.latest_candidate(session, channel)
+    changes = candidates.changes_of(session, candidate.id) if candidate else []
+    left = (each for each in changes if each.after is None and each.state != "accepted")
+    return going | {each.before for each in left if each.before is not None}

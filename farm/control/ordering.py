@@ -15,7 +15,7 @@ from farm.control.channel_checks import (
     reason_of,
 )
 from farm.control.wording import kept
-from farm.database import excuses, orders, releases
+from farm.database import excuses, holds, orders, releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,9 +67,26 @@ def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -
             f"{channel} has no release {number}" if old is None else f"{channel} release {number} is not signed yet",
             remedy=f"See `farm release list {channel}`.",
         )
-    if not releases.release_difference(desk.session, channel, number, newest.number):
+    changed = releases.release_difference(desk.session, channel, number, newest.number)
+    if not changed:
         raise AlreadyError(f"release {newest.number}, the newest of {channel}, holds what release {number} does")
+    if in_the_way := held_among(desk, channel, changed):
+        told, lifting = in_the_way
+        raise NotInQuestionError(
+            f"going back to release {number} would change what is held: {told}",
+            remedy=f"{lifting}; then order it again.",
+        )
     return _order(desk, actor, channel, kind="rollback", detail={"number": number}, reason=reason)
+
+
+def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """Return who holds the first of these packages that is held on a channel, and how it is let go; None if none is."""
+    found = holds.holds_on(desk.session, channel, names, now=desk.now)
+    if not found:
+        return None
+    first = found[min(found)]
+    told = f"{first.held_by} holds {first.package} on {channel}: {first.reason}"
+    return told, f"`farm hold {channel} {first.package} --lift` lets it go on"
 
 
 def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (), why: str = "") -> Order:

@@ -186,6 +186,20 @@ def first_taken(session: Session, channel: str, names: Iterable[str]) -> dict[Di
 
     They are asked for by full name, and returned by descriptor; what is not taken now is left out.
     """
+    moved = _last_moves(session, channel, names).values()
+    return {Digest(after): at for after, at in moved if after is not None and at is not None}
+
+
+def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return since when the newest published release of a channel is without these, None for one that it takes.
+
+    Of packages that the channel never took nothing is returned.
+    """
+    moved = _last_moves(session, channel, names).items()
+    return {name: at if after is None else None for name, (after, at) in moved}
+
+
+def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[str, tuple[str | None, datetime | None]]:
     query = (
         select(CandidateForeignRow.name, CandidateForeignRow.after, ReleaseRow.published_at)
         .join(CandidateRow, col(CandidateRow.id) == col(CandidateForeignRow.candidate_id))
@@ -201,7 +215,7 @@ def first_taken(session: Session, channel: str, names: Iterable[str]) -> dict[Di
     for some in in_parts(name for name in names if "/" in name):
         for name, after, at in session.exec(query.where(col(CandidateForeignRow.name).in_(some))):
             newest[name] = after, at  # a later release says what became of it
-    return {Digest(after): at for after, at in newest.values() if after is not None and at is not None}
+    return newest
 
 
 def want_archive(session: Session, package: ForeignPackage) -> None:

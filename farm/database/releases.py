@@ -180,6 +180,28 @@ def first_released(session: Session, channel: str, packages: Iterable[Digest]) -
     return found
 
 
+def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return since when the newest published release of a channel is without these packages, None for one that it has.
+
+    Of packages that the channel never had nothing is returned.
+    """
+    query = (
+        select(MembershipRow.name, MembershipRow.until, ReleaseRow.published_at)
+        .join(
+            ReleaseRow,
+            and_(col(ReleaseRow.channel) == col(MembershipRow.channel), col(ReleaseRow.number) == MembershipRow.until),
+            isouter=True,
+        )
+        .where(MembershipRow.channel == channel)
+        .order_by(col(MembershipRow.since))
+    )
+    found: dict[str, datetime | None] = {}
+    for some in in_parts(names):
+        for name, until, at in session.exec(query.where(col(MembershipRow.name).in_(some))):
+            found[name] = at if until is not None else None  # a later membership says what became of it
+    return found
+
+
 def add_release(
     session: Session,
     *,

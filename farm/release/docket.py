@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Docket:
-    """A candidate with all that its gates look at. `packages` are those that it puts in, by name."""
+    """A candidate with all that its gates look at. Own packages that it puts in are `packages`, by name.
+
+    Those that it takes out are `leaving`.
+    """
 
     candidate: Candidate
     base: ReleaseRecord | None
     changes: Sequence[Change]
     members: Mapping[str, Member | None]
     packages: Mapping[str, Package]
+    leaving: Mapping[str, Package]
     trial: TrialSet
 
 

@@ -29,7 +29,10 @@ _LOG_TAIL = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Writes the excuses of one candidate, which would put in `packages` and, of others, `imported`; both by name."""
+    """Writes the excuses of one candidate, which would put in `packages` and, of others, `imported`; all by name.
+
+    Own packages that it would take out are `leaving`.
+    """
 
     desk: Desk
     logs: LogStore
@@ -37,12 +40,13 @@ class Explainer:
     packages: Mapping[str, Package]
     atoms: Mapping[str, Atom] = field(default_factory=dict)
     imported: Mapping[str, Member] = field(default_factory=dict)
+    leaving: Mapping[str, Package] = field(default_factory=dict)
 
     def held(self, hold: Hold) -> list[Excuse]:
         """Return the excuses for an atom that the search has held back."""
         if hold.root != hold.atom:
             root = self._mains(hold.root)[0]
-            reason = f"it needs {self._label(root)}, which is held back"
+            reason = f"it needs {self._wanted(root)}, which is held back"
             return [
                 self._excuse(name, "proof", reason, root=root, remedy=f"It goes in by itself once {root} does.")
                 for name in self._mains(hold.atom)
@@ -59,7 +63,7 @@ class Explainer:
             own = name == blamed or blamed in atom.names
             root = "" if own and name == self._main(blamed) else self._main(blamed)
             reason = (
-                found.standing.reason if own else f"it needs {self._label(root)}, which waits: {found.standing.reason}"
+                found.standing.reason if own else f"it needs {self._wanted(root)}, which waits: {found.standing.reason}"
             )
             excuses.append(
                 self._excuse(
@@ -173,7 +177,8 @@ class Explainer:
         **more: object,
     ) -> Excuse:
         package = self.packages.get(name)
-        revision = self.shelf.revision(self.desk, package) if package else None
+        known = package or self.leaving.get(name)
+        revision = self.shelf.revision(self.desk, known) if known else None
         foreign = self.imported.get(name)
         digest = package.digest if package else foreign.descriptor.digest if foreign else None
         return Excuse(
@@ -194,9 +199,15 @@ class Explainer:
         return found or list(names)
 
     def _main(self, name: str) -> str:
-        package = self.packages.get(name)
-        main = self.shelf.revision(self.desk, package).name if package else name
-        return main if main in self.packages else name
+        for moving in (self.packages, self.leaving):
+            if package := moving.get(name):
+                main = self.shelf.revision(self.desk, package).name
+                return main if main in moving else name
+        return name
+
+    def _wanted(self, name: str) -> str:
+        """Return what another needs of a package: the new version, or that it goes."""
+        return f"{name} to go" if name in self.leaving else self._label(name)
 
     def _label(self, name: str) -> str:
         package, foreign = self.packages.get(name), self.imported.get(name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
+from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases
 from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
 from farm.database.excuses import Excuse
@@ -32,7 +33,7 @@ from farm.release.standing import Standing
 from farm.release.withholding import Withheld, atoms_withheld, withheld
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from farm.compat import Atom, TrialSet
@@ -127,6 +128,8 @@ class Pipeline:
             outcome = f"nothing to do: {channel} holds that already"
             orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
             return Step(channel, "idle", outcome)
+        if proposal.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
+            return refused
         held = self._withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
@@ -146,15 +149,28 @@ class Pipeline:
         """Ask the gates of single packages; a curator who promotes does not wait for the clock."""
         if proposal.is_rollback:
             return {}
-        gates = self._gates_for(proposal.order)
-        return self._ask(desk, gates, {name: after for name, (_, after) in proposal.changes.items()})
+        return self._ask(desk, self._gates_for(proposal.order), proposal.changes.values())
 
     def _ask(
-        self, desk: Desk, gates: Sequence[PackageGate], arrivals: Mapping[str, Digest | None]
+        self, desk: Desk, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
     ) -> dict[str, Withheld]:
-        """Ask gates about packages by name, own and foreign ones alike."""
-        coming = [self._shelf.archived(desk, each) for each in arrivals.values() if each]
-        return withheld(desk, self._policy.name, gates, coming)
+        """Ask gates about what comes and what goes, by descriptor before and after; own and foreign ones alike."""
+        coming, going = [], []
+        for before, after in changes:
+            if after is not None:
+                coming.append(self._shelf.archived(desk, after))
+            elif before is not None:
+                going.append(self._shelf.archived(desk, before))
+        return withheld(desk, self._policy.name, gates, coming, going)
+
+    def _refuse_rollback(self, desk: Desk, proposal: Proposal) -> Step | None:
+        """End the order of a rollback that would change what a curator has come to hold since it was given."""
+        in_the_way = held_among(desk, self._policy.name, proposal.changes)
+        if in_the_way is None or proposal.order is None:
+            return None
+        outcome = f"refused: {'; '.join(in_the_way)}"
+        orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
+        return Step(self._policy.name, "refused", outcome)
 
     def _was_decided(
         self,
@@ -193,12 +209,10 @@ class Pipeline:
         changes = candidates.changes_of(desk.session, candidate.id)
         trial = self._state.trial(desk, base.number if base else 0)
         members = {each.name: self._state.member(desk, each.after) for each in changes}
-        packages = {
-            each.name: self._shelf.record(desk, each.after)
-            for each in changes
-            if each.after is not None and not is_foreign(each.name)
-        }
-        return Docket(candidate, base, changes, members, packages, trial)
+        own = [each for each in changes if not is_foreign(each.name)]
+        packages = {each.name: self._shelf.record(desk, each.after) for each in own if each.after}
+        leaving = {each.name: self._shelf.record(desk, each.before) for each in own if each.before and not each.after}
+        return Docket(candidate, base, changes, members, packages, leaving, trial)
 
     def _atoms(self, desk: Desk, docket: Docket) -> tuple[Atom, ...]:
         """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
@@ -211,12 +225,12 @@ class Pipeline:
     def _explainer(self, desk: Desk, docket: Docket, atoms: Sequence[Atom]) -> Explainer:
         by_key = {atom.key: atom for atom in atoms}
         imported = {name: member for name, member in docket.members.items() if member is not None and member.foreign}
-        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key, imported)
+        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key, imported, docket.leaving)
 
     def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
         candidate = docket.candidate
         rollback = candidate.source.startswith("rollback")
-        held = {} if rollback else self._held_now(desk, docket)
+        held = self._held_now(desk, docket)
         if held is None:
             reason = "a gate has come to hold something back that it let pass: it is collected again"
             candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
@@ -251,9 +265,12 @@ class Pipeline:
 
     def _held_now(self, desk: Desk, docket: Docket) -> dict[str, Withheld] | None:
         """Ask the gates again; None when one of them holds back what it had let pass."""
+        if docket.candidate.source.startswith("rollback"):
+            names = [each.name for each in docket.changes]
+            return None if held_among(desk, docket.candidate.channel, names) else {}
         let_pass = {each.name for each in docket.changes if each.state != WAITING}
         gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
-        held = self._ask(desk, gates, {each.name: each.after for each in docket.changes})
+        held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
         if held.keys() & let_pass:
             return None
         waiting = {each.name for each in docket.changes if each.state == WAITING}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,3 +42,11 @@ class PackageGate(Protocol):
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of each package that a candidate puts in, by name; missing ones have passed."""
+
+
+@runtime_checkable
+class DepartureGate(Protocol):
+    """A gate that has a say also about what goes. Those without it look at packages, of which none comes then."""
+
+    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of each package that a candidate takes out, by name; missing ones may go."""

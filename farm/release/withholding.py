@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.release.standing import PASSED
+from farm.release.standing import PASSED, DepartureGate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,13 +25,20 @@ class Withheld:
 
 
 def withheld(
-    desk: Desk, channel: str, gates: Sequence[PackageGate], arrivals: Sequence[Arrival]
+    desk: Desk,
+    channel: str,
+    gates: Sequence[PackageGate],
+    arrivals: Sequence[Arrival],
+    departures: Sequence[Arrival] = (),
 ) -> dict[str, Withheld]:
-    """Return the packages that a gate holds back, by name, each with the first such gate of the policy."""
+    """Return what a gate holds back of what comes and goes, by name, each with the first such gate of the policy."""
     found: dict[str, Withheld] = {}
     for gate in gates:
-        left = [each for each in arrivals if each.name not in found]
-        standings = gate.standings(desk, channel, left) if left else {}
+        coming = [each for each in arrivals if each.name not in found]
+        going = [each for each in departures if each.name not in found]
+        standings = dict(gate.standings(desk, channel, coming)) if coming else {}
+        if going and isinstance(gate, DepartureGate):
+            standings |= gate.departing(desk, channel, going)
         for name, standing in standings.items():
             if standing.state != PASSED.state:
                 found[name] = Withheld(name, gate.kind, standing)

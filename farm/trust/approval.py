@@ -1,4 +1,8 @@
-"""Approvals: a curator's signed word that one package may go into one channel, made with the curator's own key."""
+"""Approvals: a curator's signed word that one package may go into one channel, made with the curator's own key.
+
+That a package may be taken out of a channel is a statement of another type, about the same descriptor: neither can
+pass for the other.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from farm.package import Descriptor
 
 PREDICATE_TYPE = "urn:farm:approval:1"
+REMOVAL_TYPE = "urn:farm:removal:1"
 
 
 class ApprovalError(FarmError):
@@ -35,20 +40,24 @@ class ApprovalError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class SignedApproval:
-    """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called."""
+    """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called.
+
+    When it is `removed`, the curator lets that package be taken out.
+    """
 
     channel: str
     curator: str
     package: Digest
     label: str
+    removed: bool = False
 
 
-def approval_statement(descriptor: Descriptor, *, channel: str, curator: str) -> dict[str, Any]:
-    """Return the in-toto statement by which a curator lets a package into a channel."""
+def approval_statement(descriptor: Descriptor, *, channel: str, curator: str, removed: bool = False) -> dict[str, Any]:
+    """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out."""
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": describe(descriptor), "digest": {"sha256": descriptor.digest.hex}}],
-        "predicateType": PREDICATE_TYPE,
+        "predicateType": REMOVAL_TYPE if removed else PREDICATE_TYPE,
         "predicate": {"channel": channel, "curator": curator},
     }
 
@@ -69,7 +78,8 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     """
     keys = {name: curator_key(public) for name, public in curators.items()}
     statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()})
-    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+    kind = statement.get("predicateType")
+    if statement.get("_type") != STATEMENT_TYPE or kind not in (PREDICATE_TYPE, REMOVAL_TYPE):
         raise ApprovalError("the statement says something else")
     try:
         (subject,) = statement["subject"]
@@ -81,13 +91,18 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
         raise ApprovalError("the statement holds something else than names")
     if curator not in keys or keys[curator].keyid != key.keyid:
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed")
-    return SignedApproval(channel, curator, package, label)
+    return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE)
 
 
-def is_approval(envelope: bytes, public: str, *, channel: str, package: Digest, curator: str) -> bool:
-    """Say whether an envelope that was kept is still this curator's approval, with the key that the curator has now."""
+def is_approval(
+    envelope: bytes, public: str, *, channel: str, package: Digest, curator: str, removed: bool = False
+) -> bool:
+    """Say whether an envelope that was kept is still this curator's approval, with the key that the curator has now.
+
+    One that lets the package be `removed` does not let it in, nor the other way round.
+    """
     try:
         said = read_approval(envelope, {curator: public})
     except FarmError:
         return False
-    return (said.channel, said.package, said.curator) == (channel, package, curator)
+    return (said.channel, said.package, said.curator, said.removed) == (channel, package, curator, removed)

@@ -12,7 +12,7 @@ import pytest
 from farm.api.curator_client import CuratorClient
 from farm.cli.curating import read_until
 from farm.cli.main import main
-from farm.control import access, curation
+from farm.control import access, approving, curation
 from farm.control.access import Actor
 from farm.database import foreign
 from farm.database.excuses import Excuse
@@ -216,6 +216,20 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert "asks for no approvals" in shell.run("approve", "edge", status=1)
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
     shell.run("approve", "stable", "--name", "alice", status=2)
+
+
+def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:
+    with shell.stocked.small.office.reading() as desk:
+        there = [each.package for each in approving.in_question(desk, "stable")]
+    shell.stocked.release("stable", there, source="edge release 2")
+    shell.stocked.release("edge", [each for each in there if each.name != "jq"])
+    assert [line.split()[:4] for line in shell.run("approve", "stable").splitlines()[1:]] == [
+        ["PACKAGE", "VERSION", "CHANGE", "APPROVED"],
+        ["jq", "1.7.1-1", "goes", "-"],
+    ]
+    signing = ("--key", str(shell.key), "--name", "alice")
+    assert shell.run("approve", "stable", *signing, "--yes") == "alice has approved 1 package on stable\n"
+    assert shell.json("approve", "stable")["packages"][0]["approved-by"] == ["alice"]
 
 
 def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:

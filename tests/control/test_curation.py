@@ -200,6 +200,27 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
         ]
 
 
+def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> None:
+    there = [each.package for each in look(farm, lambda desk: approving.in_question(desk, "stable"))]
+    farm.release("stable", there, source="edge release 1")
+    farm.release("edge", [each for each in there if each.name != "jq"])
+    (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    assert (waiting.package.name, waiting.removed, waiting.enough) == ("jq", True, False)
+    descriptor = Descriptor.from_json(look(farm, lambda desk: desk.blobs.read(waiting.package.digest)))
+    comes, goes = (
+        sign_statement(approval_statement(descriptor, channel="stable", curator="alice", removed=removed), ALICE)
+        for removed in (False, True)
+    )
+    assert "does not want into stable" in refused(farm, approving.approve, "stable", [comes])
+    act(farm, approving.approve, "stable", [goes])
+    assert trail(farm)[-1][:3] == ("token:ann", "approve-removal", "dist.example.org/jq 1.7.1-1 on stable")
+    (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    assert (waiting.approved_by, waiting.enough) == (("alice",), True)
+    assert len(act(farm, approving.withdraw, "stable", "alice", ["jq"])) == 1
+    (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    assert waiting.approved_by == ()
+
+
 def test_who_has_left_the_group_has_approved_nothing(farm: StockedFarm) -> None:
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
     world = replace(farm.small.office.world, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
@@ -227,6 +248,19 @@ def test_an_approved_package_that_was_released_is_no_longer_in_question(farm: St
     signed = envelope(farm, "jq")
     farm.release("stable", [package(farm, "jq")], source="edge release 1")
     assert "does not want into stable" in refused(farm, approving.approve, "stable", [signed])
+
+
+def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds_it(farm: StockedFarm) -> None:
+    there = [each.package for each in look(farm, lambda desk: approving.in_question(desk, "stable"))]
+    farm.release("edge", [each for each in there if each.name != "jq"])
+    act(farm, curation.hold, "edge", "glibc", why="another")  # both releases have the same
+    act(farm, curation.hold, "edge", "jq", why="it loses data")
+    assert refused(farm, ordering.rollback, "edge", 1, why="x") == (
+        "going back to release 1 would change what is held: token:ann holds jq on edge: it loses data "
+        "`farm hold edge jq --lift` lets it go on; then order it again."
+    )
+    act(farm, curation.lift, "edge", "jq")
+    assert act(farm, ordering.rollback, "edge", 1, why="x").kind == "rollback"
 
 
 def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> None:

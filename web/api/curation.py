@@ -75,7 +75,7 @@ def lift(request: Request, office: OfficeHere, token: Curator, name: str, packag
 
 @router.get("/channels/{name}/approvals")
 def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
-    """Return what wants into a channel that asks for approvals: each with its descriptor, which is what is signed."""
+    """Return what wants into or out of a channel that asks for approvals, each with the descriptor that is signed."""
     with office.reading() as desk:
         wanted = approving.asked(desk, name)
         listed = approving.in_question(desk, name)
@@ -92,6 +92,7 @@ def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
                 "descriptor": descriptors[each.package.digest],
                 "approved-by": list(each.approved_by),
                 "enough": each.enough,
+                "removed": each.removed,
             }
             for each in listed
         ],

@@ -28,16 +28,27 @@ class Approvals:
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that wait for signatures. A key that has changed makes old ones worthless."""
-        signed = approvals.approvals_of(desk.session, channel, (package.digest for package in arrivals))
+        return self._standings(desk, channel, arrivals, removed=False)
+
+    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of those that nobody, or too few, have signed away."""
+        return self._standings(desk, channel, departures, removed=True)
+
+    def _standings(
+        self, desk: Desk, channel: str, packages: Sequence[Arrival], *, removed: bool
+    ) -> Mapping[str, Standing]:
+        signed = approvals.approvals_of(desk.session, channel, (package.digest for package in packages))
         found = {}
-        for package in arrivals:
-            valid = {each.curator for each in signed.get(package.digest, ()) if counts(each, self.keys)}
+        for package in packages:
+            given = signed.get(package.digest, ())
+            valid = {each.curator for each in given if counts(each, self.keys, removed=removed)}
             if len(valid) < self.count:
-                found[package.name] = self._waiting(channel, package, valid)
+                found[package.name] = self._waiting(channel, package, valid, "that it goes" if removed else "it")
         return found
 
-    def _waiting(self, channel: str, package: Arrival, valid: set[str]) -> Standing:
+    def _waiting(self, channel: str, package: Arrival, valid: set[str], what: str) -> Standing:
         others = sorted(self.keys.keys() - valid)
-        so_far = f"{len(valid)} of {self.count} have approved it" + (f" ({', '.join(sorted(valid))})" if valid else "")
+        names = f" ({', '.join(sorted(valid))})" if valid else ""
+        so_far = f"{len(valid)} of {self.count} have approved {what}{names}"
         who = f"one of {', '.join(others)}" if len(others) > 1 else "".join(others) or f"somebody in {self.group}"
         return Standing("waiting", so_far, f"Let {who} sign: `farm approve {channel} {package.name}`.")

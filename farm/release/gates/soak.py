@@ -1,4 +1,7 @@
-"""The gate `soak`: the channel that packages come from has held them long enough, and nobody reported trouble."""
+"""The gate `soak`: the channel that packages come from has held them long enough, and nobody reported trouble.
+
+What goes soaks too: from the release of that channel on that is without it.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,32 @@ class Soak:
                 found[package.name] = standing
         return found
 
+    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return the standing of those that have not been gone for so long; what was never there may go."""
+        names = [each.name for each in departures]
+        gone = releases.gone_since(desk.session, self.from_channel, names)
+        gone |= foreign.gone_since(desk.session, self.from_channel, names)
+        found = {}
+        for name, since in gone.items():
+            if since is None:
+                found[name] = Standing(
+                    "failed",
+                    f"the newest release of {self.from_channel} holds it, so it does not go",
+                    f"It goes once {self.from_channel} is without it.",
+                )
+            elif desk.now < since + self.duration:
+                found[name] = self._soaking(f"{self.from_channel} has been without it", "that soaks", since)
+        return found
+
+    def _soaking(self, told: str, what: str, since: datetime) -> Standing:
+        end = since + self.duration
+        return Standing(
+            "waiting",
+            f"{told} since {since:%Y-%m-%d %H:%M} UTC, and {what} for {duration_text(self.duration)}",
+            f"Wait until {end:%Y-%m-%d %H:%M} UTC.",
+            end,
+        )
+
     def _standing(self, since: datetime | None, trouble: list[Report], now: datetime) -> Standing | None:
         if trouble:
             first = trouble[0]
@@ -54,13 +83,6 @@ class Soak:
                 f"the newest release of {self.from_channel} does not hold it",
                 f"Release it on {self.from_channel} first.",
             )
-        end = since + self.duration
-        if now >= end:
+        if now >= since + self.duration:
             return None
-        return Standing(
-            "waiting",
-            f"it has been on {self.from_channel} since {since:%Y-%m-%d %H:%M} UTC, and soaks for "
-            f"{duration_text(self.duration)}",
-            f"Wait until {end:%Y-%m-%d %H:%M} UTC.",
-            end,
-        )
+        return self._soaking(f"it has been on {self.from_channel}", "soaks", since)
