@@ -13,7 +13,7 @@ from farm.compat.osv import read_json_object, read_osv
 from farm.control.access import audit
 from farm.control.foreign_advisories import known_abroad
 from farm.database import advisories as rows
-from farm.database import packages, releases
+from farm.database import foreign, packages, releases
 from farm.errors import FarmError
 from farm.names import Digest, Version, canonical_json
 from farm.recipe.distributions import check_known
@@ -46,7 +46,7 @@ class FutureStatementError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """That the newest release of a channel holds a package (short name) which an advisory holds for."""
+    """That the newest release of a channel holds a package, own or taken of others, which an advisory holds for."""
 
     channel: str
     package: str
@@ -158,6 +158,11 @@ def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
         newest = releases.newest_release(desk.session, channel)
         held = releases.members_named(desk.session, channel, newest.number, advisory.packages) if newest else {}
         members = [_package(desk, digest) for digest in held.values()]
+        taken = foreign.first_taken(desk.session, channel, advisory.packages)
+        members += [
+            (each.name, Version(each.version), each.revision)
+            for each in foreign.packages_by_digest(desk.session, taken).values()
+        ]
         findings = find([advisory], statements, members)
         found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
     return found

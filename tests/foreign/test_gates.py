@@ -11,7 +11,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.compat.osv import read_osv
 from farm.control.access import Actor
-from farm.control.advisories import add_advisory, add_statements
+from farm.control.advisories import Hit, add_advisory, add_statements, released_with
 from farm.control.approving import approve, in_question
 from farm.control.channel_checks import NotInQuestionError
 from farm.control.curation import report, resolve
@@ -111,6 +111,15 @@ def test_an_own_advisory_may_name_a_package_that_is_taken(taking: TakingFarm) ->
         add_statements(desk, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
+
+
+def test_who_adds_an_advisory_hears_which_channels_have_taken_it(taking: TakingFarm) -> None:
+    taking.decide()
+    with taking.farm.office.writing() as desk:
+        advisory, _ = add_advisory(desk, ANN, osv(package=SAY, fixed="1.0-2"))
+        assert released_with(desk, advisory) == [Hit("edge", SAY, "1.0-1")]
+        mended, _ = add_advisory(desk, ANN, osv(package=SAY, fixed="1.0-1", id="EXAMPLE-2026-2"))
+        assert released_with(desk, mended) == []
 
 
 def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: TakingFarm) -> None:
