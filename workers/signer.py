@@ -25,11 +25,15 @@ from farm.errors import FarmError
 from farm.trust.advisory_index import LARGEST_INDEX, NAME, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
 from farm.trust.countersign import check_release
-from farm.trust.layout import ADVISORIES, BLOBS, advisory_target
+from farm.trust.layout import BLOBS, advisory_target
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuf.api.metadata import TargetFile
+
     from farm.trust.signers import Signers
 
 _LOG = logging.getLogger("farm.signer")
@@ -84,11 +88,14 @@ def publish_advisories(repository: Repository, signers: Signers, index: Advisory
 
     Raises the errors of `check_index` and of `Repository.publish_advisories`.
     """
-    published = repository.delegated(repository.head(), ADVISORIES).targets.get(advisory_target(NAME))
-    before = AdvisoryIndex.from_json(repository.read_target(published)) if published else None
     blobs = BlobStore(repository.root / BLOBS)
-    check_index(index, before, lambda blob: blobs.read(blob.digest))
-    changed = repository.publish_advisories({NAME: index.to_json()}, signers, datetime.now(UTC))
+
+    def check(targets: Mapping[str, TargetFile]) -> None:
+        published = targets.get(advisory_target(NAME))
+        before = AdvisoryIndex.from_json(repository.read_target(published)) if published else None
+        check_index(index, before, lambda blob: blobs.read(blob.digest))
+
+    changed = repository.publish_advisories({NAME: index.to_json()}, signers, datetime.now(UTC), check=check)
     if changed:
         _LOG.info("signed the list of %d advisories", len(index.advisories))
     return changed
@@ -114,6 +121,10 @@ def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threadi
         except (FarmError, OSError) as error:
             _LOG.error("the timestamp could not be signed: %s", error)  # the message says it all
             period = RETRY_PERIOD
+        except Exception:  # noqa: BLE001
+            # A key service's library raises what it likes, and a thread that ended here would lock clients out.
+            _LOG.exception("the timestamp could not be signed")
+            period = RETRY_PERIOD
         if stop.wait(period):
             return
 
@@ -126,6 +137,20 @@ def warn_of_expiry(repository: Repository, now: datetime) -> None:
             _LOG.warning("%s ends at %s: renew it with `farm keys draft %s`", role, expires.isoformat(), role)
 
 
+def private_folder(folder: Path) -> None:
+    """Make the folder of the socket, or see that it keeps others out: uvicorn opens a Unix socket to everybody.
+
+    Raises `FarmError`.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A group may get in: that of the control worker, where it runs as a user of its own.
+    if folder.stat().st_mode & 0o007:
+        raise FarmError(
+            f"everybody can get into {folder}, where the signer listens",
+            remedy=f"Run `chmod o= {folder}`, or name a folder of its own with --socket.",
+        )
+
+
 def main() -> None:
     """Run the signer until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
     parser = argparse.ArgumentParser(prog="workers.signer", description=__doc__)
@@ -135,10 +160,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
-    # uvicorn opens a Unix socket to everybody: the folder keeps others out.
-    arguments.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     repository = Repository(arguments.repository)
     try:
+        private_folder(arguments.socket.parent)
         signers = online_signers(arguments.keys)
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())

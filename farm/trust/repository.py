@@ -34,7 +34,7 @@ from farm.trust.revision import Revision
 from farm.trust.roles import lifetime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -192,11 +192,22 @@ class Repository:
             revision.delegated(role_of(published.head.targets, release.channel), published.channel)
             revision.finish()
 
-    def publish_advisories(self, documents: Mapping[str, bytes], signers: Signers, now: datetime) -> bool:
-        """Make these the advisories that clients see, by name; False when they are it already. Raises as `publish`."""
+    def publish_advisories(
+        self,
+        documents: Mapping[str, bytes],
+        signers: Signers,
+        now: datetime,
+        *,
+        check: Callable[[Mapping[str, TargetFile]], None] = lambda _published: None,
+    ) -> bool:
+        """Make these the advisories that clients see, by name; False when they are it already. Raises as `publish`.
+
+        `check` is given what is published, while no other publisher can change it, and raises for what may not follow.
+        """
         with self.lock():
             head = self.head()
             current = self.delegated(head, ADVISORIES)
+            check(current.targets)
             wanted = {
                 path: TargetFile.from_data(path, content, ["sha256"])
                 for path, content in ((advisory_target(name), content) for name, content in sorted(documents.items()))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.trust.keys import create_key
+from farm.trust.repository import Repository
+from farm.trust.signers import Signers
+from workers import signer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from datetime import datetime
+
+    import pytest
 
 
 def test_a_key_that_others_can_read_is_told_in_one_line(tmp_path: Path) -> None:
@@ -23,3 +30,41 @@ def test_a_key_that_others_can_read_is_told_in_one_line(tmp_path: Path) -> None:
     (line,) = ended.stderr.splitlines()
     assert line.startswith("error: cannot use the key file keys/timestamp: ")
     assert line.endswith("Make keys with `farm keys init`.")
+
+
+def test_a_folder_that_everybody_gets_into_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "signer").mkdir(mode=0o755)
+    (tmp_path / "signer").chmod(0o755)
+    places = ("--repository", "public", "--keys", "keys", "--socket", "signer/signer.sock")
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers.signer", *places], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: everybody can get into signer, where the signer listens. Run `chmod o= signer`")
+
+
+class _BrokenRepository(Repository):
+    """Its keys lie in a service whose library raises errors of its own, the first two times."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__(Path("public"))
+        self.asked = 0
+        self._stop = stop
+
+    def refresh_timestamp(self, _signers: Signers, _now: datetime) -> None:
+        self.asked += 1
+        if self.asked == 3:
+            self._stop.set()
+        raise RuntimeError("CKR_DEVICE_ERROR")
+
+
+def test_a_key_service_that_breaks_does_not_end_the_signing_of_timestamps(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(signer, "RETRY_PERIOD", 0.0)
+    stop = threading.Event()
+    repository = _BrokenRepository(stop)
+    signer.keep_timestamp_fresh(repository, Signers(), stop)
+    assert repository.asked == 3
+    assert "CKR_DEVICE_ERROR" in caplog.text
