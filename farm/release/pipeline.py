@@ -22,6 +22,7 @@ from farm.release.deciding import end_candidate, say_gate, why_superseded
 from farm.release.docket import Docket, Verdict
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
+from farm.release.failed_builds import FailedBuilds
 from farm.release.gates.rolled_back import RolledBack
 from farm.release.importing import Importer
 from farm.release.members import MemberShelf
@@ -83,6 +84,7 @@ class Pipeline:
         self._public = PublicStore(repository, office.blobs)
         self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public)
         self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
+        self._failed_builds = FailedBuilds(policy.name)
         self._signer = signer
 
     @property
@@ -123,6 +125,8 @@ class Pipeline:
         channel = self._policy.name
         proposal = self._collector.propose(desk, newest)
         if isinstance(proposal, NothingToDo):
+            if proposal.state == "idle":
+                self._tell_failed_builds(desk)
             return Step(channel, proposal.state, proposal.message)
         if not proposal.changes and proposal.order is not None:
             outcome = f"nothing to do: {channel} holds that already"
@@ -134,6 +138,7 @@ class Pipeline:
         latest = candidates.latest_candidate(desk.session, channel)
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
             self._renew_excuses(desk, latest, held)
+            self._tell_failed_builds(desk)
             return Step(channel, "refused", f"candidate {latest.id} was {latest.state}; nothing has changed since")
         number = newest.number if newest else 0
         opened = candidates.add_candidate(
@@ -144,6 +149,10 @@ class Pipeline:
         if proposal.order is not None:
             orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id)
         return opened
+
+    def _tell_failed_builds(self, desk: Desk) -> None:
+        if not self._policy.from_channel:
+            self._failed_builds.renew(desk, Explainer(desk, self._office.logs, self._shelf, {}))
 
     def _withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
         """Ask the gates of single packages; a curator who promotes does not wait for the clock."""

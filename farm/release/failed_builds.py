@@ -1,0 +1,34 @@
+"""Excuses of builds that failed with nothing beside them to release: no candidate comes of these that would tell it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.database import candidates, excuses, jobs
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk
+    from farm.release.explaining import Explainer
+
+BUILD = "build"
+
+
+class FailedBuilds:
+    """Keeps such excuses of one channel as builds are, while none is under way. For one thread."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._told: int | None = None
+
+    def renew(self, desk: Desk, explainer: Explainer) -> None:
+        """Tell what could not be built, in the name of the newest candidate, and clear what can by now."""
+        # With no build under way, what has failed depends on the jobs that there are, and every job has a number.
+        newest, latest = jobs.newest_job(desk.session), candidates.latest_candidate(desk.session, self._channel)
+        if newest == self._told or latest is None:
+            return
+        standing = [each.excuse for each in excuses.standing(desk.session, self._channel)]
+        told = explainer.unbuilt()
+        if set(told) != {each for each in standing if each.gate == BUILD}:
+            others = [each for each in standing if each.gate != BUILD]
+            excuses.hold_back(desk.session, self._channel, latest.id, [*others, *told], now=desk.now)
+        self._told = newest
