@@ -17,7 +17,7 @@ import pytest
 
 from farm.client.host import Host
 from farm.client.image_update import update_image
-from farm.client.known_image import open_image
+from farm.client.known_image import UnknownImageError, open_image
 from farm.client.own_files_of import own_files_of
 from farm.engine.image_store import ImageShelf, ImageStore
 from farm.engine.sandbox import connect
@@ -111,6 +111,12 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
     loaded(client, found.made.image, elsewhere.blobs, reference)
     assert run(reference) == unique.decode()
     assert open_image(reference, elsewhere, shelf).record.package("say") == found.made.record.package("say")
+
+
+@pytest.mark.parametrize("name", ["farm-test/none:1", "Not A Name", "sha256:" + "0" * 64])
+def test_what_docker_does_not_have_is_not_known(client: docker.APIClient, host: Host, name: str) -> None:
+    with pytest.raises(UnknownImageError):
+        open_image(name, host, ImageShelf(client))
 
 
 @pytest.mark.skipif(not Path(CONTAINERD).exists() or shutil.which("ctr") is None, reason="needs Docker's containerd")

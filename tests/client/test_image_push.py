@@ -128,6 +128,8 @@ def test_oras_finds_what_refers_to_the_image_in_a_registry_and_in_a_layout(
         assert {each["artifactType"] for each in json.loads(found)["manifests"]} == {
             each.artifact_type for each in image.referrers
         }
+    _, tagged = json.loads((tmp_path / "oci" / "index.json").read_text())["manifests"]
+    assert tagged["annotations"] == {"org.opencontainers.image.ref.name": f"sha256-{image.digest.hex}"}
     copied = [f"{tmp_path}/oci:1", "--to-oci-layout", f"{tmp_path}/copy:1"]
     run("oras", "copy", "--recursive", "--from-oci-layout", *copied)
 

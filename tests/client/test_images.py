@@ -143,6 +143,7 @@ def test_one_package_is_changed_and_only_its_layer_and_the_links(
     assert found.trial.dependents == ("greet",)
     assert found.together == ("greet",)
     assert found.apart == ()
+    assert [each.number for each in found.made.record.releases] == [2]  # which holds all of it
     old, new = set(before.image.diff_ids), set(found.made.image.diff_ids)
     assert len(old) == len(new) == 5
     assert len(new - old) == 2
@@ -150,6 +151,18 @@ def test_one_package_is_changed_and_only_its_layer_and_the_links(
         found.made.image
         == build(subscribed, "greet", "alone", own=own, user="7", labels=(("mine", "1"),), ports=("1/tcp",)).image
     )
+
+
+def test_an_image_between_two_releases_is_said_to_be_of_both(distribution: SmallDistribution, subscribed: Host) -> None:
+    build(subscribed, "greet", "alone", name="x:1")
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n# new\n"}, version="1.1")
+    distribution.publish()
+    found = update(subscribed, "x:1", "say")
+    assert found is not None
+    assert [each.number for each in found.made.record.releases] == [1, 2]
+    assert found.apart == ("greet",)
+    assert found.together == ()
 
 
 def test_no_layer_that_stays_is_read(distribution: SmallDistribution, subscribed: Host) -> None:

@@ -59,6 +59,16 @@ def test_the_nearest_set_holds_the_dependent_that_has_a_newer_build_and_no_more(
     assert also == ("curl",)
 
 
+def test_what_was_tried_and_need_not_change_is_left_out() -> None:
+    zlib = member("zlib", {"lib/libz.so.1": elf(soname="libz.so.1", exports=["inflate"])})
+    both = {"bin/curl": elf(needs=["libssl.so.3", "libz.so.1"], imports=["legacy"])}
+    base = [BASE[0], zlib, member("curl", both, version="8.0")]
+    (problem,) = try_change(base, [NEW], ["curl"]).problems
+    assert problem.packages == ("curl", "openssl", "zlib")  # it could be meant to come from either
+    further = member("zlib", {"lib/libz.so.1": elf(soname="libz.so.1", exports=["inflate", "more"])}, version="2.0")
+    assert nearest_set(base, [NEW], ["curl"], newer(user("curl", "8.1", "connect"), further)) == ("curl",)
+
+
 def test_where_no_newer_build_helps_there_is_none() -> None:
     assert nearest_set(BASE, [NEW], ["curl"], newer()) is None
     assert nearest_set(BASE, [NEW], ["curl"], newer(user("curl", "8.1", "legacy"))) is None
