@@ -84,7 +84,7 @@ def _lines(known: KnownImage, needs: HostNeeds, own: Manifest | None) -> list[st
     facts = [
         ("image", known.digest),
         ("set", f"{record.digest}, {len(record.packages)} packages in {len(known.layers)} layers"),
-        ("releases", ", ".join(str(each) for each in record.releases) or "not known here"),
+        ("releases", ", ".join(str(each) for each in record.releases) or _no_release(record.packages)),
         ("asked for", " ".join(record.asked)),
         ("runs", inert(" ".join([*config.entrypoint, *config.command])) or "what it is told to"),
         ("user", config.user or "root"),
@@ -103,6 +103,10 @@ def _lines(known: KnownImage, needs: HostNeeds, own: Manifest | None) -> list[st
         if len(files) > _MOST_FILES:
             lines.append(f"  and {len(files) - _MOST_FILES} more")
     return lines
+
+
+def _no_release(packages: Sequence[PlacedPackage]) -> str:
+    return "not known here" if any(each.channel for each in packages) else "none: local builds"
 
 
 def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MERGED = ("bin", "lib", "lib64", "sbin")
 _DIRECTORIES = ("dev", "etc", "proc", "run", "sys", "tmp", "var/tmp")
+ALWAYS = frozenset({*_DIRECTORIES, "usr", "var", *(f"usr/{name}" for name in _MERGED)})
+"""What is a directory in every image."""
 _FOR_EVERYBODY = frozenset({"tmp", "var/tmp"})
 _MODE, _CHECKSUM = slice(100, 108), slice(148, 156)  # in a ustar header
 

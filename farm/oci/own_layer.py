@@ -18,10 +18,11 @@ from farm.errors import FarmError
 from farm.fileset import ArchiveWriter, Directory, Entry, File, InvalidManifestError, Link, Manifest
 from farm.names import Digest
 from farm.oci.layer import TAR, Layer
+from farm.oci.links_layer import ALWAYS
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -55,23 +56,7 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
     An empty path is the image's root. `bin`, `sbin`, `lib` and `lib64` there are those below `/usr`, as in every image.
     Raises `OwnFilesError`, `UnfitTreeError`, `TreeChangedError`.
     """
-    found: dict[str, tuple[Path, str, Entry]] = {}
-    for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
-        if not directory.is_dir():
-            raise OwnFilesError(f"{directory} is not a directory", remedy="Name a directory under `files`.")
-        tree = _without(scan_tree(directory, absolute_links=True))
-        if at:
-            top = Directory(_place(directory, at, ""))
-            found.setdefault(top.path, (directory, "", top))
-        for entry in digest_tree(directory, tree).entries:
-            placed = replace(entry, path=_place(directory, at, entry.path))
-            other = found.get(placed.path)
-            if other and not (isinstance(other[2], Directory) and isinstance(placed, Directory)):
-                raise OwnFilesError(
-                    f"/{placed.path} is in {other[0]} and in {directory}",
-                    remedy="Keep one of them: order never decides.",
-                )
-            found[placed.path] = (directory, entry.path, placed)
+    found = _gathered(directories)
     manifest = Manifest.of((placed for _, _, placed in found.values()), absolute_links=True)
     with ExitStack() as stack, store.writer() as writer:
         readers = {each: stack.enter_context(TreeReader(each)) for each in {source for source, _, _ in found.values()}}
@@ -89,6 +74,38 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
         blob = BlobRef(writer.commit(), writer.size)
     store.put_bytes(manifest.to_json())
     return OwnFiles(manifest, Layer(blob.digest, blob, TAR, HOLDS))
+
+
+def _gathered(directories: Sequence[tuple[Path, str]]) -> dict[str, tuple[Path, str, Entry]]:
+    """Return every entry by its path in the image, with the directory that it is from and its path there."""
+    found: dict[str, tuple[Path, str, Entry]] = {}
+    for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
+        if not directory.is_dir():
+            raise OwnFilesError(f"{directory} is not a directory", remedy="Name a directory under `files`.")
+        tree = _without(scan_tree(directory, absolute_links=True))
+        if at:
+            top = Directory(_place(directory, at, ""))
+            found.setdefault(top.path, (directory, "", top))
+        for entry in digest_tree(directory, tree).entries:
+            placed = replace(entry, path=_place(directory, at, entry.path))
+            other = found.get(placed.path)
+            if not (isinstance(placed, Directory) and (other is None or isinstance(other[2], Directory))):
+                _check_free(directory, entry.path, placed, found)
+            found[placed.path] = (directory, entry.path, placed)
+    return found
+
+
+def _check_free(directory: Path, path: str, placed: Entry, found: Mapping[str, tuple[Path, str, Entry]]) -> None:
+    if placed.path in ALWAYS and not isinstance(placed, Directory):
+        raise OwnFilesError(
+            f"{directory}/{path} would lie at /{placed.path}, which is a directory in every image",
+            remedy="Rename it, or put the directory elsewhere.",
+        )
+    if placed.path in found:
+        raise OwnFilesError(
+            f"/{placed.path} is in {found[placed.path][0]} and in {directory}",
+            remedy="Keep one of them: order never decides.",
+        )
 
 
 def _without(tree: Manifest) -> Manifest:

@@ -50,6 +50,12 @@ def test_some_places_are_not_for_own_files(store: BlobStore, tmp_path: Path, at:
         own_files([(tree(tmp_path / "one", a="1"), at)], store)
 
 
+@pytest.mark.parametrize("name", ["etc", "tmp", "bin", "lib64", "run"])
+def test_what_is_a_directory_in_every_image_is_no_file(store: BlobStore, tmp_path: Path, name: str) -> None:
+    with pytest.raises(OwnFilesError, match="a directory in every image"):
+        own_files([(tree(tmp_path / "one", **{name: "1"}), "")], store)
+
+
 def test_what_no_image_holds_is_refused(store: BlobStore, tmp_path: Path) -> None:
     folder = tree(tmp_path / "one", a="1")
     os.mkfifo(folder / "pipe")
