@@ -102,7 +102,9 @@ def test_own_files_lie_where_they_are_told_to_with_nothing_of_their_maker(subscr
     assert build(subscribed, "say", own=own).image.layers[-1] == own.layer
 
 
-@pytest.mark.parametrize("path", ["usr/bin/say", "bin/say", "etc/say.conf", "usr/share/greet/words/hello", "usr/bin"])
+@pytest.mark.parametrize(
+    "path", ["usr/bin/say", "bin/say", "etc/say.conf", "usr/share/greet/words/hello", "usr/share/greet"]
+)
 def test_own_files_never_win_over_a_package_by_order(subscribed: Host, tmp_path: Path, path: str) -> None:
     own = own_files([(mine(tmp_path / "root", {path: "mine"}), "")], subscribed.blobs)
     with pytest.raises(OwnFileConflictError) as caught:
