@@ -246,6 +246,7 @@ def _key_ids(named: tuple[str, ...]) -> tuple[str, ...]:
 
 def _count(text: str) -> tuple[str, int]:
     channel, equals, count = text.partition("=")
-    if not equals or not channel or not count.isdigit() or int(count) < 1:
+    # Digits of other scripts, and thousands of them, are no count: int() takes the ones and fails on the others.
+    if not equals or not channel or not (count.isascii() and count.isdigit() and len(count) < 16) or int(count) < 1:
         raise click.UsageError(f"--rebuilds takes CHANNEL=N, not {text!r}.")
     return channel, int(count)

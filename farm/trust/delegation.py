@@ -118,6 +118,13 @@ def identity_of(key: Key) -> str:
         return json.dumps(key.keyval.get("public", key.keyval), sort_keys=True)
 
 
+def keys_by_role(root: Root, targets: Targets) -> Iterator[tuple[str, Key]]:
+    """Yield every key that signs metadata, with its role: those of root, then those of channels."""
+    roles = [*_keys_of_root(root), *(_keys_of_delegations(targets.delegations) if targets.delegations else ())]
+    for name, _, keys in roles:
+        yield from ((name, key) for key in keys)
+
+
 def _keys_of_root(root: Root) -> Iterator[tuple[str, Role, list[Key]]]:
     for name, role in sorted(root.roles.items()):
         yield name, role, [root.keys[keyid] for keyid in role.keyids if keyid in root.keys]

@@ -15,6 +15,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from farm.errors import FarmError
 from farm.names import Digest
+from farm.trust.builder_rules import check_builders
 from farm.trust.builders import read_builders
 from farm.trust.delegation import check_root, check_targets
 from farm.trust.layout import BUILDERS_TARGET
@@ -122,19 +123,8 @@ class Draft:
             check_root(self.metadata.signed)
             if self.previous:
                 _verify(self.previous.signed, "root", self.previous)
-            return
-        if self.root is None:
-            raise DraftError("the draft of targets does not say which root names its signers")
-        check_targets(self.metadata.signed, self.root.signed)
-        if self.previous:
-            _verify(self.root.signed, "targets", self.previous)
-        _check_list(self.metadata.signed, self.builders, "the list of builders in the draft")
-        # What signers are shown is the difference of the two lists: the older one must be what was signed, too.
-        if self.previous:
-            _check_list(self.previous.signed, self.builders_before, "the list of builders before")
-            _check_same_keys(read_builders(self.builders_before.encode()), read_builders(self.builders.encode()))
-        elif self.builders_before:
-            raise DraftError("the list of builders before is of a version that there is not", remedy=_DO_NOT_SIGN)
+        else:
+            self._check_targets()
 
     def signed_by(self, signer: Signer) -> Draft:
         """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
@@ -202,6 +192,22 @@ class Draft:
             if each and not isinstance(each.signed, kind):
                 raise DraftError(f"the draft holds metadata of {each.signed.type} where it does not belong")
         return draft
+
+    def _check_targets(self) -> None:
+        if self.root is None:
+            raise DraftError("the draft of targets does not say which root names its signers")
+        check_targets(self.metadata.signed, self.root.signed)
+        if self.previous:
+            _verify(self.root.signed, "targets", self.previous)
+        _check_list(self.metadata.signed, self.builders, "the list of builders in the draft")
+        for root in filter(None, (self.root, self.coming)):
+            check_builders(read_builders(self.builders.encode()), root.signed, self.metadata.signed)
+        # What signers are shown is the difference of the two lists: the older one must be what was signed, too.
+        if self.previous:
+            _check_list(self.previous.signed, self.builders_before, "the list of builders before")
+            _check_same_keys(read_builders(self.builders_before.encode()), read_builders(self.builders.encode()))
+        elif self.builders_before:
+            raise DraftError("the list of builders before is of a version that there is not", remedy=_DO_NOT_SIGN)
 
     def _quorum(self, name: str, delegator: Root, role: str) -> Quorum:
         result = delegator.get_verification_result(role, self.metadata.signed_bytes, self.metadata.signatures)

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, TargetFile, Targets
 
+from farm.trust.builder_rules import check_builders
 from farm.trust.builders import builders_document, read_builders
-from farm.trust.delegation import TOP_ROLES, check_channel_names, check_root, check_targets, delegated_roles
+from farm.trust.delegation import (
+    TOP_ROLES,
+    channels_of,
+    check_channel_names,
+    check_root,
+    check_targets,
+    delegated_roles,
+)
 from farm.trust.draft import Draft, DraftError
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.roles import RoleKeys, delegated_role, expiry
@@ -73,7 +81,9 @@ def draft_root(
     root.version = current.signed.version + 1
     root.expires = _expires("root", now, days)
     check_root(root)
-    check_targets(repository.head().targets, root)  # no key of a channel may be one of root's
+    head = repository.head()
+    check_targets(head.targets, root)  # no key of a channel may be one of root's
+    check_builders(repository.builders(), root, head.targets)
     return Draft(metadata=Metadata(root), previous=current)
 
 
@@ -97,13 +107,13 @@ def draft_targets(
     before = repository.builders_document(head).decode()
     targets: Targets = _copy(_base(start, "targets", current))
     _edit_roles(targets, edit)
-    builders = _edit_builders(start.builders if start else before, edit)
+    builders = _edit_builders(start.builders if start else before, edit, channels_of(targets))
     targets.targets[BUILDERS_TARGET] = TargetFile.from_data(BUILDERS_TARGET, builders.encode(), ["sha256"])
     targets.version = version + 1
     targets.expires = _expires("targets", now, days)
-    check_targets(targets, root.signed)
-    if coming:
-        check_targets(targets, coming.metadata.signed)
+    for each in (root, coming.metadata) if coming else (root,):
+        check_targets(targets, each.signed)
+        check_builders(read_builders(builders.encode()), each.signed, targets)
     return Draft(
         metadata=Metadata(targets),
         previous=current,
@@ -190,12 +200,15 @@ def _edit_roles(targets: Targets, edit: TargetsEdit) -> None:
     targets.delegations = Delegations(keys_in_use, dict(sorted(roles.items())))
 
 
-def _edit_builders(document: str, edit: TargetsEdit) -> str:
+def _edit_builders(document: str, edit: TargetsEdit, channels: tuple[str, ...]) -> str:
     listed = read_builders(document.encode())
     gone = {_find(wanted, list(listed), "allowed builder") for wanted in edit.remove_builders}
     kept = {keyid: key for keyid, key in listed.items() if keyid not in gone}
     kept |= {key.keyid: key for key in edit.allow_builders}
-    rebuilds = {channel: count for channel, count in {**listed.rebuilds, **dict(edit.rebuilds)}.items() if count > 1}
+    # What was asked of a channel goes with it; a count that is asked now is for the check to judge.
+    before = {channel: count for channel, count in listed.rebuilds.items() if channel in channels}
+    asked = {**before, **dict(edit.rebuilds)}
+    rebuilds = {channel: count for channel, count in asked.items() if count > 1 or channel not in channels}
     return builders_document(list(kept.values()), rebuilds).decode()
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
+from farm.trust.builder_rules import check_builders
+from farm.trust.builders import read_builders
 from farm.trust.delegation import check_targets, delegated_roles, role_of
 from farm.trust.draft import DraftError
 from farm.trust.layout import BUILDERS_TARGET
@@ -62,6 +64,7 @@ def _publish_root(repository: Repository, draft: Draft, signers: Signers, now: d
     if repository.exists():
         head = repository.head(coming)
         check_targets(head.targets, coming)
+        check_builders(repository.builders(), coming, head.targets)
         _check_targets_hold(repository, head, coming)
         revision = Revision(repository, head, signers, now, coming)
         gap = tuple(name for name in ("snapshot", "timestamp") if not signers.holds(head.root.roles[name]))
@@ -85,6 +88,7 @@ def _publish_targets(repository: Repository, draft: Draft, signers: Signers, now
     _check_bears_out(head.root, draft)
     targets: Targets = draft.metadata.signed
     check_targets(targets, head.root)
+    check_builders(read_builders(draft.builders.encode()), head.root, targets)
     again = [name for name in delegated_roles(targets) if not _still_holds(repository, head, targets, name)]
     _require_keys(targets, again, signers)
     revision = Revision(repository, head, signers, now)

@@ -14,7 +14,7 @@ from farm.cli.farm_home import FarmHome, found
 from farm.database.session import Database
 from farm.recipe import load_tree
 from farm.trust.ceremony import KeysAwayError
-from farm.trust.delegation import channels_of
+from farm.trust.delegation import DelegationError, channels_of
 from farm.trust.repository import Repository
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -41,15 +41,18 @@ def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path
     found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 1, vary=False)
     (recipes / "channels" / "nightly.yaml").write_text("gates: [proof, reproduced: {agree: 2}]\n")
     tree = load_tree(read_recipe_directory(recipes))
-    found(home, tree, recipes, (), 1, vary=False)
+    with pytest.raises(DelegationError, match="packages of nightly, and 1 builder is allowed") as refused:
+        found(home, tree, recipes, (), 1, vary=False)
+    assert "farm up --workers" in refused.value.remedy
+    found(home, tree, recipes, (), 2, vary=False)
     assert "nightly" in channels_of(Repository(home.public).head().targets)
     # What the channel asks of the farm, clients ask too.
     assert [Repository(home.public).builders().needed(name) for name in ("edge", "nightly")] == [1, 2]
 
     (recipes / "channels" / "weekly.yaml").write_text("gates: [proof]\n")
     (home.root / "keys" / "offline").rename(tmp_path / "away")
-    found(home, tree, recipes, (), 1, vary=False)  # nothing new: no offline key is asked for
+    found(home, tree, recipes, (), 2, vary=False)  # nothing new: no offline key is asked for
     with pytest.raises(KeysAwayError) as caught:
-        found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 1, vary=False)
+        found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 2, vary=False)
     assert "farm keys draft targets" in caught.value.remedy
     assert "--add-channel weekly" in caught.value.remedy

@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import Metadata, TargetFile
 
 from farm.names import Digest
+from farm.trust.builders import builders_document, read_builders
 from farm.trust.ceremony import CeremonyError, KeysAwayError, allow_more_builders, found_channels, found_drafts
 from farm.trust.changes import changes_of
 from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.delegation import DelegationError, delegated_roles
 from farm.trust.draft import Draft, DraftError
 from farm.trust.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
-from farm.trust.keys import create_key, load_key, load_public_key
+from farm.trust.keys import create_key, load_key, load_public_key, write_public_key
 from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository, RepositoryStateError
 from farm.trust.roles import RoleKeys
@@ -155,6 +156,35 @@ def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> 
         ("draft targets --repository public --add-key other.pub", "it is not said whose keys change"),
         ("draft targets --repository public --remove-builder ffff", "ffff is no allowed builder"),
         ("draft targets --repository public --rebuilds stable", "takes CHANNEL=N"),
+        ("draft targets --repository public --rebuilds edge=²", "takes CHANNEL=N"),
+        ("draft targets --repository public --rebuilds nochan=2", "of nochan, and there is no such channel"),
+        ("draft targets --repository public --rebuilds nochan=1", "of nochan, and there is no such channel"),
+        (
+            "draft targets --repository public --rebuilds edge=17",
+            "17 builders are to agree on packages of edge; at most",
+        ),
+        ("draft targets --repository public --rebuilds edge=999999999999", "at most 16 can be asked for"),
+        (
+            "draft targets --repository public --rebuilds edge=2",
+            "of edge, and 1 builder is allowed: clients would take",
+        ),
+        (
+            "draft targets --repository public --allow-builder keys/offline/root.pub",
+            "allowed builder and a key of root",
+        ),
+        (
+            "draft targets --repository public --allow-builder keys/offline/targets.pub",
+            "allowed builder and a key of targets",
+        ),
+        ("draft targets --repository public --allow-builder keys/online/edge.pub", "allowed builder and a key of edge"),
+        ("draft targets --repository public --add-channel lts --key worker.pub", "allowed builder and a key of lts"),
+        ("draft targets --repository public --role edge --add-key worker.pub", "allowed builder and a key of edge"),
+        ("draft root --repository public --add-key worker.pub", "allowed builder and a key of root"),
+        (
+            "draft root --repository public --role timestamp --add-key worker.pub",
+            "allowed builder and a key of timestamp",
+        ),
+        ("init --repository p2 --keys k2 --builder other.pub --root-key other.pub --targets-key worker.pub", "of root"),
         ("sign nowhere.draft --key other", "cannot read nowhere.draft"),
         ("sign other.pub --key other", "this is no draft"),
         ("sign good.draft --key other.pub", "it is a public key"),
@@ -177,6 +207,7 @@ def test_what_cannot_be_done_is_told_with_a_remedy_and_changes_nothing(
 ) -> None:
     desk = Desk(tmp_path)
     desk.run("new other")
+    write_public_key(tmp_path / "worker.pub", published.builder.public_key)
     desk.run("draft root --repository public --out good.draft")
     before = {path: path.read_bytes() for path in published.root.rglob("*") if path.is_file()}
     draft = (tmp_path / "good.draft").read_bytes()
@@ -203,7 +234,11 @@ def test_a_draft_of_yesterday_is_refused_once_another_is_published(published: Pu
 def test_a_draft_says_what_it_changes_for_machines_too(published: Published, tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.run("new keys/online/stable")
-    desk.run("draft targets --repository public --add-channel stable --key keys/online/stable.pub --rebuilds stable=2")
+    desk.run("new worker-2")
+    desk.run(
+        "draft targets --repository public --add-channel stable --key keys/online/stable.pub --rebuilds stable=2"
+        " --allow-builder worker-2.pub"
+    )
     sheet = desk.json("show targets.draft")
     assert (sheet["kind"], sheet["role"], sheet["version"]) == ("draft", "targets", 2)
     assert "channel stable is new" in sheet["changes"]
@@ -309,6 +344,68 @@ def test_another_builder_under_a_known_id_is_noticed_by_the_signer(published: Pu
     )
     (tmp_path / "targets.draft").write_bytes(replace(draft, builders=builders).to_json())
     assert "another key under the id" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+
+
+@pytest.mark.parametrize(
+    ("rebuilds", "says"),
+    [({"lts": 2}, "no such channel"), ({"edge": 17}, "at most 16"), ({"edge": 2}, "1 builder is allowed")],
+)
+def test_a_count_that_cannot_be_is_refused_by_who_signs_and_who_publishes(
+    published: Published, tmp_path: Path, rebuilds: dict[str, int], says: str
+) -> None:
+    """Whoever made the draft need not have made it with this program."""
+    made = draft_targets(published.repository, TargetsEdit(), now())
+    _smuggle(made, tmp_path, builders_document([published.builder.public_key], rebuilds))
+    _refused_by_all(Desk(tmp_path), says)
+
+
+def test_a_builder_with_the_key_of_a_role_is_refused_by_who_signs_and_who_publishes(
+    published: Published, tmp_path: Path
+) -> None:
+    made = draft_targets(published.repository, TargetsEdit(), now())
+    edge = load_public_key(published.keys / "online" / "edge.pub")
+    alias = SSlibKey("f" * 64, edge.keytype, edge.scheme, edge.keyval)
+    for key in (edge, alias):
+        _smuggle(made, tmp_path, builders_document([key]))
+        _refused_by_all(Desk(tmp_path), f"the key {key.keyid} is an allowed builder and a key of edge")
+
+
+def test_a_root_with_the_key_of_a_builder_is_not_put_in_force(published: Published, tmp_path: Path) -> None:
+    """A draft of root has no list of builders beside it: where it is published, there is one."""
+    made = draft_root(published.repository, RoleEdit(), now())
+    made.metadata.signed.add_key(published.builder.public_key, "timestamp")
+    signed = made.signed_by(load_key(published.keys / "offline" / "root"))
+    with pytest.raises(DelegationError, match="allowed builder and a key of timestamp"):
+        publish_draft(published.repository, signed, read_signers(published.founded.online), now())
+    assert published.repository.head().root.version == 1
+
+
+def test_what_a_channel_asked_for_goes_with_it(published: Published) -> None:
+    second = CryptoSigner.generate_ed25519().public_key
+    online, targets = read_signers(published.founded.online), load_key(published.keys / "offline" / "targets")
+    edit = TargetsEdit(allow_builders=(second,), rebuilds=(("edge", 2),))
+    publish_draft(
+        published.repository, draft_targets(published.repository, edit, now()).signed_by(targets), online, now()
+    )
+    assert published.repository.builders().rebuilds == {"edge": 2}
+    with pytest.raises(DelegationError, match="1 builder is allowed"):
+        draft_targets(published.repository, TargetsEdit(remove_builders=(second.keyid,)), now())
+    gone = draft_targets(published.repository, TargetsEdit(remove_channels=("edge",)), now())
+    assert read_builders(gone.builders.encode()).rebuilds == {}
+
+
+def _smuggle(draft: Draft, folder: Path, builders: bytes) -> None:
+    """Write a draft with another list of builders, as its metadata names it."""
+    draft.metadata.signed.targets["builders.json"] = TargetFile.from_data("builders.json", builders, ["sha256"])
+    (folder / "targets.draft").write_bytes(replace(draft, builders=builders.decode()).to_json())
+
+
+def _refused_by_all(desk: Desk, says: str) -> None:
+    assert says in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    draft = Draft.from_json((desk.folder / "targets.draft").read_bytes())
+    signed = draft.signed_by(load_key(desk.folder / "keys" / "offline" / "targets"))
+    (desk.folder / "targets.draft").write_bytes(signed.to_json())
+    assert says in desk.refused("publish targets.draft --repository public --online keys/online")
 
 
 def test_a_draft_that_lay_about_for_too_long_is_refused(published: Published) -> None:

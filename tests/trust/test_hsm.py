@@ -14,7 +14,7 @@ import pytest
 from tuf.api.metadata import Metadata
 
 from farm.trust.ceremony import allow_more_builders, found_channels, online_signers
-from farm.trust.keys import KeyFileError, load_public_key
+from farm.trust.keys import KeyFileError, create_key, load_public_key
 from farm.trust.signers import SigningError, load_signer
 from tests.trust.commands import Desk
 from tests.trust.conftest import Published, found
@@ -136,6 +136,6 @@ def test_a_token_that_is_not_there_is_told(hsm: Path, tmp_path: Path) -> None:
 
 
 def test_builders_are_allowed_as_before(with_timestamp_in_hsm: Published, tmp_path: Path) -> None:
-    other = load_public_key(tmp_path / "keys/online/snapshot.pub")
+    other = create_key(tmp_path / "worker-2").public_key
     repository, keys = with_timestamp_in_hsm.repository, with_timestamp_in_hsm.keys
     assert allow_more_builders(repository, keys, [other], datetime.now(UTC)) == 1
