@@ -14,7 +14,7 @@ from farm.cli.image_update import update
 
 @click.group()
 def image() -> None:
-    """Make container images out of packages, look into them, and change one package of them."""
+    """Make container images out of packages. Look into them, and change one package of them."""
 
 
 for verb in (build, diff, inspect, list_images, push, update):

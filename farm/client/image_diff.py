@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.client.download import DownloadError
-from farm.client.known_advisories import NoAdvisoriesError, known_advisories
+from farm.client.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.subscriptions import SubscriptionError
 from farm.compat.set_changes import changes
 from farm.fileset import Directory, Manifest
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from farm.client.host import Host
     from farm.client.image_parts import ImagePart
     from farm.client.known_image import KnownImage
-    from farm.compat import PlacedPackage
     from farm.compat.set_changes import PackageChange
     from farm.fileset import Entry
     from farm.package import PackageFacts
@@ -195,26 +194,27 @@ def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryC
     found: list[AdvisoryChange] = []
     known = False
     for channel in sorted(channels):
+        sides = [_of(image, channel) for image in (old, new)]
         try:
-            subscription = host.subscriptions.find(channel)
-            mine = [_of(image, channel) for image in (old, new)]
-            advisories = known_advisories(host, subscription, {each.name.short for side in mine for each in side})
+            release = host.catalogue(channel).release
+            told = known_in_release(host, release, {name for side in sides for name, _, _ in side})
         except (NoAdvisoriesError, SubscriptionError, DownloadError):
             continue
         known = True
         was, now = (
-            {
-                (each.package, each.advisory.id): str(each.severity)
-                for each in advisories.find((p.name.short, Version(p.version), p.revision) for p in side)
-                if each.stands
-            }
-            for side in mine
+            {(each.package, each.advisory.id): str(each.severity) for each in told.find(side) if each.stands}
+            for side in sides
         )
         found += [AdvisoryChange(*key, was[key], "fixed") for key in sorted(was.keys() - now.keys())]
         found += [AdvisoryChange(*key, now[key], "new") for key in sorted(now.keys() - was.keys())]
     return tuple(found) if known else None
 
 
-def _of(image: KnownImage, channel: str) -> list[PlacedPackage]:
+def _of(image: KnownImage, channel: str) -> list[tuple[str, Version, int]]:
+    """Return the packages that a channel brought, as its set knows them: those of others by their full names."""
     owner = channel.partition("/")[0]
-    return [each for each in image.record.packages if each.channel == channel and each.name.distribution == owner]
+    return [
+        (each.name.short if each.name.distribution == owner else str(each.name), Version(each.version), each.revision)
+        for each in image.record.packages
+        if each.channel == channel
+    ]

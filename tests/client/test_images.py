@@ -28,6 +28,8 @@ from farm.oci.layout import read_layout, update_layout, write_layout
 from farm.oci.own_layer import own_files
 from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe, update
+from tests.compat.osv_documents import osv
+from tests.foreign.neighbours import announce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -334,6 +336,31 @@ def test_two_images_are_compared_by_packages_files_and_settings(
     assert diff.settings == ("user",)
     assert diff.advisories is None
     assert compare(subscribed, sides[0], sides[0]).is_empty
+
+
+def test_a_comparison_tells_which_advisories_are_fixed_and_which_are_new(
+    distribution: SmallDistribution, subscribed: Host
+) -> None:
+    build(subscribed, "say", "alone", name="x:1")
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    announce(
+        distribution,
+        osv(id="EXAMPLE-2026-1", package="say", fixed="1.1-1"),
+        osv(id="EXAMPLE-2026-2", package="say", fixed="").replace(b'"introduced": "0"', b'"introduced": "1.1-1"'),
+        osv(id="EXAMPLE-2026-3", package="alone", fixed=""),
+    )
+    update(subscribed, "x:1", "say", name="x:2")
+    sides = []
+    for name in ("x:1", "x:2"):
+        known = open_image(name, subscribed, None)
+        sides.append(Side(known, Described(subscribed).parts(known), None))
+    told = compare(subscribed, *sides).advisories
+    assert told is not None
+    assert [(each.package, each.advisory, each.change) for each in told] == [
+        ("say", "EXAMPLE-2026-1", "fixed"),
+        ("say", "EXAMPLE-2026-2", "new"),
+    ]
 
 
 def test_records_outlive_the_process_and_a_name_leads_to_one_image(
