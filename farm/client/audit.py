@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.download import DownloadError
 from farm.client.generations import Root
-from farm.client.known_advisories import known_advisories
+from farm.client.known_advisories import known_in_release
 from farm.names import Digest, Version
 from farm.package import Descriptor
 from farm.plan import BlobRef
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from farm.client.generation import Generation
     from farm.client.host import Host
     from farm.compat.advisories import Finding
+    from farm.trust.index_node import Listing
+    from farm.trust.release_index import ReleaseEntry
 
 MOST_RELEASES = 200
 """How many releases are looked through, back from the newest, for the one that brought a package."""
@@ -85,7 +87,7 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is looked at: packages by short name, their descriptors as far as known, and what brings in the newest."""
+    """What is looked at: packages by their names in the release, descriptors as far as known, what brings newer."""
 
     words: str
     packages: Mapping[str, tuple[Version, int]]
@@ -99,9 +101,7 @@ def audit_root(host: Host, path: Path) -> Audit:
     release = state.set.releases[0]
     channel = release.subscription
     catalogue = host.catalogue(channel)
-    # Of packages of other distributions their own owners speak: this one's list has their names for its own packages.
-    own = (each for each in _descriptors(catalogue, state) if each.name.distribution == release.distribution)
-    installed = {each.name.short: each for each in own}
+    installed = {each.name.inside(release.distribution): each for each in _descriptors(catalogue, state)}
     subject = _Subject(
         f"{path}: generation {state.number}, {state.releases}",
         {name: (each.version, each.revision) for name, each in installed.items()},
@@ -116,18 +116,20 @@ def audit_channel(host: Host, channel: str) -> Audit:
     catalogue = host.catalogue(channel)
     release = catalogue.release
     packages = {each.name: (Version(each.version), each.revision) for each in catalogue.listings()}
+    taken = {name: catalogue.entry(name) for pin in release.imports for name in pin.names}
+    packages |= {name: (Version(each.version), each.revision) for name, each in taken.items()}
     words = f"release {release.number} of {release.distribution}/{release.channel}"
     return _audit(host, catalogue, _Subject(words, packages, {}, ""))
 
 
 def _audit(host: Host, catalogue: Catalogue, subject: _Subject) -> Audit:
     newest = catalogue.release
-    subscription = host.subscriptions.find(f"{newest.distribution}/{newest.channel}")
-    known = known_advisories(host, subscription, subject.packages)
+    known = known_in_release(host, newest, subject.packages)
     found = known.find((name, version, revision) for name, (version, revision) in subject.packages.items())
     names = {each.package for each in found}
     index = IndexTree(lambda blob: catalogue.downloads.read(blob, f"index of {subject.words}"), newest.index)
-    listed = {name: listing for name in names if (listing := index.listing(name))}
+    listed: dict[str, Listing | ReleaseEntry] = {name: each for name in names if (each := index.listing(name))}
+    listed |= {name: catalogue.entry(name) for name in names if catalogue.import_of(name)}
     now = known.find((name, Version(each.version), each.revision) for name, each in listed.items())
     still = {(each.package, each.advisory.id) for each in now if each.stands}
     since = _brought(catalogue, {**_held(index, names), **_only(subject.descriptors, names)})

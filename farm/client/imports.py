@@ -5,23 +5,27 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import Catalogue
 from farm.client.download import Downloads
 from farm.client.readers import open_reader
-from farm.client.subscriptions import SubscriptionError
+from farm.client.subscriptions import SubscriptionError, roots_in
+from farm.errors import FarmError
 from farm.names import Digest
+from farm.trust.advisory_index import NAME
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
 from farm.trust.earlier_release import pinned_release
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from farm.blobs import BlobStore
-    from farm.client.subscriptions import Subscriptions
+    from farm.client.subscriptions import Subscription, Subscriptions
     from farm.trust.client_metadata import RepositoryReader
     from farm.trust.imports import Import
 
@@ -40,31 +44,52 @@ class ImportedReleases:
         A host that follows the distribution under another root takes nothing of it. Raises `SubscriptionError`,
         `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
         """
-        self._check_subscribed(pin)
         reader = open_reader(pin.address)
         downloads = Downloads(reader, self._blobs)
-        try:
-            folder = self._folder / pin.distribution / pin.root.hex
-            metadata = ChannelMetadata(folder / "metadata", self._root(folder, reader, pin), reader)
-            newest, builders = metadata.newest(pin.channel)
+        with _told_of(pin):
+            newest, builders = self._metadata(reader, pin).newest(pin.channel)
+            self._check_subscribed(pin)
             what = f"earlier release of {pin.distribution}/{pin.channel}"
             release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
-        except UntrustedMetadataError as error:
-            raise UntrustedMetadataError(
-                error.reason,
-                f"packages of {pin.distribution} are taken from {pin.address}: {error.message}",
-                error.remedy,
-            ) from error
         return Catalogue(release, builders, downloads)
 
+    def advisories(self, pin: Import) -> tuple[bytes | None, Downloads]:
+        """Return the distribution's newest list of advisories, verified (none: it publishes none), and what fetches.
+
+        Raises as `open`.
+        """
+        reader = open_reader(pin.address)
+        with _told_of(pin):
+            content = self._metadata(reader, pin).advisories().get(NAME)
+        self._check_subscribed(pin)
+        return content, Downloads(reader, self._blobs)
+
+    def _metadata(self, reader: RepositoryReader, pin: Import) -> ChannelMetadata:
+        folder = self._of(pin)
+        return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin), reader)
+
+    def _of(self, pin: Import) -> Path:
+        return self._folder / pin.distribution / pin.root.hex
+
     def _check_subscribed(self, pin: Import) -> None:
+        """Refuse two roots of one distribution, unless its owner has signed the way from one to the other."""
         for each in self._subscriptions.all():
-            if each.distribution == pin.distribution and each.fingerprint != pin.root:
+            if each.distribution == pin.distribution and not self._is_one_root(each, pin):
                 raise SubscriptionError(
                     f"{pin} is pinned with the root {pin.root}, and this host follows {each} with the root "
                     f"{each.fingerprint}",
                     remedy=f"Nothing was changed. One of the two is not {pin.distribution}: ask both owners which.",
                 )
+
+    def _is_one_root(self, subscription: Subscription, pin: Import) -> bool:
+        if pin.root in self._subscriptions.roots_of(subscription):
+            return True
+        if subscription.fingerprint in roots_in(self._of(pin) / "metadata"):
+            return True
+        # The root of the pin may be newer than what the host has seen of the channel that it follows itself.
+        with suppress(FarmError):
+            self._subscriptions.metadata(subscription).newest(subscription.channel)
+        return pin.root in self._subscriptions.roots_of(subscription)
 
     def _root(self, folder: Path, reader: RepositoryReader, pin: Import) -> bytes:
         path = folder / "root.json"
@@ -73,3 +98,14 @@ class ImportedReleases:
         root = announced_root(reader, pin.address, pin.root)
         replace_file(path, root)
         return root
+
+
+@contextmanager
+def _told_of(pin: Import) -> Iterator[None]:
+    """Say in every refusal whose packages it is about, and where they are taken from."""
+    try:
+        yield
+    except UntrustedMetadataError as error:
+        raise UntrustedMetadataError(
+            error.reason, f"packages of {pin.distribution} are taken from {pin.address}: {error.message}", error.remedy
+        ) from error

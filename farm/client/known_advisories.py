@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.client.download import Downloads
+from farm.client.imports import ImportedReleases
 from farm.client.readers import open_reader
 from farm.compat.advisories import find
 from farm.compat.openvex import read_openvex
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from farm.client.subscriptions import Subscription
     from farm.compat.advisories import Advisory, Finding, Statement
     from farm.names import Version
+    from farm.trust.imports import Import
+    from farm.trust.release_index import Release
 
 
 class NoAdvisoriesError(FarmError):
@@ -26,9 +29,9 @@ class NoAdvisoriesError(FarmError):
 
     code = "no-advisories"
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, distribution: str) -> None:
         super().__init__(
-            f"{subscription.distribution} publishes no advisories, so nobody can say which packages are affected",
+            f"{distribution} publishes no advisories, so nobody can say which packages are affected",
             remedy="Ask its owner; or go on without: leave --max-severity and FARM_MAX_SEVERITY away.",
         )
 
@@ -41,25 +44,54 @@ class KnownAdvisories:
     statements: tuple[Statement, ...]
 
     def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
-        """Return what holds for packages (short name, version, revision), the worst first."""
+        """Return what holds for packages (name, version, revision), the worst first."""
         return find(self.advisories, self.statements, packages)
 
 
 def known_advisories(host: Host, subscription: Subscription, packages: Iterable[str]) -> KnownAdvisories:
-    """Fetch and verify what is known about packages (short names).
+    """Fetch and verify what a distribution says about packages: by short names its own, by full ones such as it takes.
 
     Raises `NoAdvisoriesError`, `InvalidAdvisoryIndexError`, `UntrustedMetadataError`, `DownloadError`.
     """
     content = host.subscriptions.metadata(subscription).advisories().get(NAME)
+    return _read(content, subscription.distribution, Downloads(open_reader(subscription.address), host.blobs), packages)
+
+
+def known_in_release(host: Host, release: Release, packages: Iterable[str]) -> KnownAdvisories:
+    """Fetch and verify what is known about packages of a release: also what the owners of those that it takes say.
+
+    Names are short, and full for packages of other distributions. Raises as `known_advisories`, and what opening an
+    import raises.
+    """
+    names = set(packages)
+    subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
+    known = known_advisories(host, subscription, names)
+    advisories, statements = list(known.advisories), list(known.statements)
+    imported = ImportedReleases(host.state, host.blobs, host.subscriptions)
+    for pin in release.imports:
+        short = {each.rpartition("/")[2] for each in names.intersection(pin.names)}
+        if not short:
+            continue
+        theirs = _read(*_list_of(imported, pin), short)
+        advisories += [each.seen_from_abroad(pin.distribution) for each in theirs.advisories]
+        statements += [found for each in theirs.statements if (found := each.seen_from_abroad(pin.distribution))]
+    return KnownAdvisories(tuple(advisories), tuple(statements))
+
+
+def _list_of(imported: ImportedReleases, pin: Import) -> tuple[bytes | None, str, Downloads]:
+    content, downloads = imported.advisories(pin)
+    return content, pin.distribution, downloads
+
+
+def _read(content: bytes | None, distribution: str, downloads: Downloads, packages: Iterable[str]) -> KnownAdvisories:
     if content is None:
-        raise NoAdvisoriesError(subscription)
+        raise NoAdvisoriesError(distribution)
     index = AdvisoryIndex.from_json(content)
-    if index.distribution != subscription.distribution:
+    if index.distribution != distribution:
         raise InvalidAdvisoryIndexError(
-            f"the list of advisories is of {index.distribution}, not of {subscription.distribution}",
+            f"the list of advisories is of {index.distribution}, not of {distribution}",
             remedy="Tell the owner of the channel.",
         )
-    downloads = Downloads(open_reader(subscription.address), host.blobs)
     listed = index.about(set(packages))
     wanted = [(each.document, f"advisory {each.id}") for each in listed]
     downloads.ensure_all(wanted, lambda _blob: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client.known_advisories import known_advisories
+from farm.client.known_advisories import known_in_release
 from farm.compat.severity import SEVERITIES, at_least
 from farm.errors import FarmError
 
@@ -40,16 +40,14 @@ class RefusedByPolicyError(FarmError):
 def refuse_worse(host: Host, catalogue: Catalogue, packages: Sequence[VerifiedPackage], accepted: Severity) -> None:
     """Raise `RefusedByPolicyError` when an advisory holds for one of these packages that is worse than `accepted`.
 
-    Raises what `known_advisories` raises: where nothing can be known, nothing passes.
+    Raises what `known_in_release` raises: where nothing can be known, nothing passes.
     """
     if accepted == SEVERITIES[-1]:
         return
     release = catalogue.release
-    subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
-    # Of packages of other distributions their own owners speak: this one's list has their names for its own packages.
-    own = [each for each in packages if not each.foreign]
-    versions = [(each.entry.name, each.descriptor.version, each.entry.revision) for each in own]
-    known = known_advisories(host, subscription, (name for name, _, _ in versions))
+    versions = [(each.name, each.descriptor.version, each.entry.revision) for each in packages]
+    known = known_in_release(host, release, (name for name, _, _ in versions))
     worse = [each for each in known.find(versions) if each.stands and not at_least(accepted, each.severity)]
     if worse:
-        raise RefusedByPolicyError(f"release {release.number} of {subscription}", accepted, worse)
+        where = f"release {release.number} of {release.distribution}/{release.channel}"
+        raise RefusedByPolicyError(where, accepted, worse)

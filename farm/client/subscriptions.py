@@ -55,7 +55,7 @@ class Subscriptions:
         root = announced_root(reader, address, fingerprint)
         with tempfile.TemporaryDirectory() as first:
             release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
-            later = _roots_in(Path(first))
+            later = roots_in(Path(first))
         # The signed release says whose it is; as a name it goes into paths, so its form is checked.
         PackageName(release.distribution, "any")
         if owner not in ("", release.distribution):
@@ -100,6 +100,10 @@ class Subscriptions:
         root = (folder / "root.json").read_bytes()
         return ChannelMetadata(folder / "metadata", root, open_reader(subscription.address))
 
+    def roots_of(self, subscription: Subscription) -> set[Digest]:
+        """Return the fingerprints of the roots of a subscription: the pinned one, and all verified after it."""
+        return {Digest(subscription.fingerprint), *roots_in(self._path(subscription) / "metadata")}
+
     def _check_one_owner(self, new: Subscription, later: set[Digest]) -> None:
         """Refuse another root for a distribution that is followed here; `later` are those that the new one leads to.
 
@@ -108,7 +112,7 @@ class Subscriptions:
         for each in self.all():
             if each.distribution != new.distribution or each.channel == new.channel:
                 continue
-            known = {Digest(each.fingerprint), *_roots_in(self._path(each) / "metadata")}
+            known = self.roots_of(each)
             if new.fingerprint not in known and each.fingerprint not in later:
                 raise SubscriptionError(
                     f"this host follows {each} with another root: {each.fingerprint}, not {new.fingerprint}",
@@ -119,6 +123,6 @@ class Subscriptions:
         return self._folder / subscription.distribution / subscription.channel
 
 
-def _roots_in(metadata: Path) -> set[Digest]:
+def roots_in(metadata: Path) -> set[Digest]:
     """Return the fingerprints of the roots that were verified, one after the other, in a folder of metadata."""
     return {Digest.of(path.read_bytes()) for path in (metadata / "root_history").glob("*.root.json")}

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.compat import Member, PackageSet, resolve_needs
+from farm.compat.osv import read_osv
 from farm.fileset import Manifest
 from farm.names import Digest
+from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.trust.ceremony import online_signers
 from farm.trust.imports import Import, ImportedPackage
+from farm.trust.repository import Repository
 from tests.client.distribution import SmallDistribution
+from tests.compat.osv_documents import osv
+from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,3 +73,17 @@ class Neighbours:
         """Publish the second with these packages of the first."""
         imports = (self.pin(names, **changes),) if names else ()
         return self.second.publish(checked=checked, imports=imports, foreign=self.foreign(names))
+
+
+def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"") -> None:
+    """Let a distribution publish its list of advisories, each about one package of its own, signed."""
+    assert there.founded is not None
+    found = [(read_osv(document, there.domain), there.keep(document)) for document in documents]
+    listed = [ListedAdvisory(advisory.id, blob, advisory.packages) for advisory, blob in found]
+    blob = there.keep(statements) if statements else None
+    index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
+    publish_advisories(Repository(there.public), online_signers(there.founded.online), index)
+
+
+def theirs(package: str, *, fixed: str, **members: Any) -> bytes:
+    return osv(package=package, fixed=fixed, **members).replace(b"dist.example.org", FIRST.encode())

@@ -22,6 +22,7 @@ from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
 from tests.client.web_server import serving
 from tests.foreign.neighbours import FIRST, SECOND, Neighbours
+from tests.trust.commands import Desk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -238,6 +239,20 @@ def test_a_host_that_follows_the_distribution_with_another_root_refuses(
 def test_following_both_with_the_same_root_is_well(neighbours: Neighbours, host: Host) -> None:
     neighbours.publish("openssl", "say")
     follow(host, neighbours.first)
+    follow(host, neighbours.second)
+    assert [each.name for each in host.catalogue(f"{SECOND}/edge").verified(["web"])] == [SSL, SAY, "web"]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_following_both_is_well_with_two_versions_of_one_root(neighbours: Neighbours, host: Host, first: int) -> None:
+    """The owner has signed the way from the one to the other."""
+    keys = Desk(neighbours.first.folder)
+    keys.run("draft root --repository public --expires-days 300")
+    keys.run("sign root.draft --key keys/offline/root --yes")
+    keys.run("publish root.draft --repository public --online keys/online")
+    roots = [Digest.of((neighbours.first.public / f"metadata/{number}.root.json").read_bytes()) for number in (1, 2)]
+    neighbours.publish("openssl", "say", root=roots[2 - first])
+    host.subscriptions.subscribe(str(neighbours.first.public), "edge", roots[first - 1])
     follow(host, neighbours.second)
     assert [each.name for each in host.catalogue(f"{SECOND}/edge").verified(["web"])] == [SSL, SAY, "web"]
 

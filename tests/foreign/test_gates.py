@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.compat.osv import read_osv
 from farm.control.access import Actor
 from farm.control.advisories import Hit, add_advisory, add_statements, released_with
 from farm.control.approving import approve, in_question
@@ -35,9 +34,8 @@ from tests.compat.osv_documents import openvex, osv
 from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
-from tests.foreign.neighbours import FIRST
+from tests.foreign.neighbours import FIRST, announce, theirs
 from tests.release.conftest import EDGE
-from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
     from farm.database.session import Database
     from farm.release.pipeline import Pipeline
     from farm.release.standing import PackageGate
-    from tests.client.distribution import SmallDistribution
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -128,20 +125,6 @@ def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: TakingFarm) -> Non
             add_advisory(desk, ANN, osv(package="third.example/x"))
         with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
             add_statements(desk, ANN, openvex(product="third.example/x"))
-
-
-def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"") -> None:
-    """Let a distribution publish its list of advisories, each about one package of its own, signed."""
-    assert there.founded is not None
-    found = [(read_osv(document, FIRST), there.keep(document)) for document in documents]
-    listed = [ListedAdvisory(advisory.id, blob, advisory.packages) for advisory, blob in found]
-    blob = there.keep(statements) if statements else None
-    index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
-    publish_advisories(Repository(there.public), online_signers(there.founded.online), index)
-
-
-def theirs(package: str, *, fixed: str, **members: Any) -> bytes:
-    return osv(package=package, fixed=fixed, **members).replace(b"dist.example.org", FIRST.encode())
 
 
 def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFarm, neighbours: Neighbours) -> None:

@@ -1,0 +1,96 @@
+"""What a subscriber hears about packages of another distribution: from their owner, and from whom he follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.client.audit import audit_channel, audit_root
+from farm.client.known_advisories import NoAdvisoriesError
+from farm.client.severity_policy import RefusedByPolicyError, refuse_worse
+from tests.client.installing import install
+from tests.compat.osv_documents import openvex, osv
+from tests.foreign.neighbours import FIRST, announce, theirs
+from tests.foreign.test_client import SAY, SSL, follow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.client.host import Host
+    from tests.foreign.neighbours import Neighbours
+
+
+@pytest.fixture
+def following(neighbours: Neighbours, host: Host) -> Neighbours:
+    """The neighbours, who have told nothing bad; the host follows the second."""
+    neighbours.publish("openssl", "say")
+    announce(neighbours.first)
+    announce(neighbours.second)
+    follow(host, neighbours.second)
+    return neighbours
+
+
+def check(host: Host) -> None:
+    catalogue = host.catalogue()
+    refuse_worse(host, catalogue, catalogue.verified(["web"]), "medium")
+
+
+def test_what_the_owner_of_a_foreign_package_says_counts_for_the_subscriber(following: Neighbours, host: Host) -> None:
+    check(host)
+    announce(following.first, theirs("unused", fixed=""))
+    check(host)
+    announce(following.first, theirs("say", fixed="1.0-2", id="EXAMPLE-2026-2"), theirs("unused", fixed=""))
+    with pytest.raises(RefusedByPolicyError, match=f"{SAY} 1.0-1 has EXAMPLE-2026-2") as caught:
+        check(host)
+    assert caught.value.remedy.startswith(f"Wait for {SAY} 1.0-2")
+    statement = openvex(product=f"{FIRST}/say", about="EXAMPLE-2026-2")
+    announce(
+        following.first,
+        theirs("say", fixed="1.0-2", id="EXAMPLE-2026-2"),
+        theirs("unused", fixed=""),
+        statements=statement,
+    )
+    check(host)
+
+
+def test_so_does_what_his_own_distribution_says_of_it(following: Neighbours, host: Host) -> None:
+    announce(following.second, osv(package=SSL, fixed=""))
+    with pytest.raises(RefusedByPolicyError, match=f"{SSL} 3.0-1 has EXAMPLE-2026-1"):
+        check(host)
+    announce(following.second, osv(package=SSL, fixed=""), statements=openvex(product=SSL))
+    check(host)
+
+
+def test_another_says_nothing_about_packages_that_are_not_its_own(following: Neighbours, host: Host) -> None:
+    about_ours = osv(package="dist.example.org/web", fixed="").replace(
+        b'"ecosystem": "dist.example.org"', f'"ecosystem": "{FIRST}"'.encode()
+    )
+    announce(following.first, about_ours)
+    check(host)
+
+
+def test_who_publishes_no_list_lets_nothing_be_known(neighbours: Neighbours, host: Host) -> None:
+    neighbours.publish("openssl", "say")
+    announce(neighbours.second)
+    follow(host, neighbours.second)
+    with pytest.raises(NoAdvisoriesError, match=f"{FIRST} publishes no advisories"):
+        check(host)
+
+
+def test_an_audit_names_what_holds_for_foreign_packages(following: Neighbours, host: Host, tmp_path: Path) -> None:
+    install(host, tmp_path / "root", "web")
+    announce(following.first, theirs("say", fixed="2.0-1"))
+    found = audit_root(host, tmp_path / "root")
+    assert found.packages == 3
+    assert [each.finding.package for each in audit_channel(host, "").exposed] == [SAY]
+    ((exposed,), harmless) = (found.exposed, found.harmless)
+    assert (exposed.finding.package, exposed.finding.fixed, exposed.fixed_in, harmless) == (SAY, "2.0-1", None, ())
+    # It is mended over there, and the distribution that is followed takes that.
+    following.first.package("say", {"bin/say": "\x7fmended"}, version="2.0")
+    following.first.publish()
+    following.publish("openssl", "say")
+    (exposed,) = audit_root(host, tmp_path / "root").exposed
+    assert exposed.fixed_in is not None
+    assert exposed.fixed_in.number == 2
+    assert exposed.command.startswith("farm upgrade")
