@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import Atom, TrialSet, find_atoms
 from farm.database import releases
+from farm.release.test_needs import TestNeeds
 from farm.trust.imports import imported_descriptors
 
 if TYPE_CHECKING:
@@ -24,14 +25,23 @@ class ChannelState:
     """The base of a channel's candidates as a set on which changes are tried. For one thread."""
 
     def __init__(
-        self, channel: str, transitions: Sequence[Transition], shelf: MemberShelf, public: PublicStore
+        self,
+        channel: str,
+        transitions: Sequence[Transition],
+        shelf: MemberShelf,
+        public: PublicStore,
+        *,
+        with_tests: bool = True,
     ) -> None:
+        """With `with_tests` it is known what the tests of the base need: each recipe is read for it, once."""
         self._public = public
         self._channel = channel
         self._transitions = transitions
         self._shelf = shelf
         self._number: int | None = None
         self._trial = TrialSet(())
+        self.test_needs = TestNeeds(shelf)
+        self._with_tests = with_tests
         self._atoms: tuple[object, tuple[Atom, ...]] | None = None
 
     def trial(self, desk: Desk, number: int) -> TrialSet:
@@ -42,6 +52,7 @@ class ChannelState:
             self._trial = TrialSet(
                 [*(self._shelf.member(each) for each in members), *(each for each in imported if each is not None)]
             )
+            self._note_tests(desk, self._trial.base)
         elif self._number != number:
             moved = releases.release_difference(desk.session, self._channel, self._number, number)
             before, after = self._imported(desk, self._number), self._imported(desk, number)
@@ -53,8 +64,13 @@ class ChannelState:
             }
             self._trial.place(placed)
             self._trial.accept()
+            self._note_tests(desk, placed)
         self._number = number
         return self._trial
+
+    def _note_tests(self, desk: Desk, placed: Mapping[str, Member | None]) -> None:
+        for name, member in placed.items() if self._with_tests else ():
+            self.test_needs.put(desk, name, member)
 
     def member(self, desk: Desk, digest: Digest | None) -> Member | None:
         """Return the member of a descriptor, own or foreign, None for none."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from farm.recipe import Recipe
     from farm.release.members import MemberShelf
     from farm.release.search import Purpose
+    from farm.release.test_needs import TestNeeds
 
 Scope = Literal["", "changed", "changed-and-dependents", "all"]
 """Whose tests run; empty for none."""
@@ -68,6 +69,7 @@ class _Tally:
 class Evaluation:
     """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base.
 
+    `test_needs` says what the tests of the base's packages need.
     Test failures from before `failures_since` do not count.
     """
 
@@ -79,6 +81,7 @@ class Evaluation:
         trial: TrialSet,
         shelf: MemberShelf,
         changes: Mapping[str, Member | None],
+        test_needs: TestNeeds,
         scope: Scope,
         failures_since: datetime | None = None,
     ) -> None:
@@ -87,6 +90,7 @@ class Evaluation:
         self._trial = trial
         self._shelf = shelf
         self._changes = changes
+        self._test_needs = test_needs
         self._scope = scope
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
@@ -159,7 +163,9 @@ class Evaluation:
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
         red: list[tuple[str, str, str, int | None]] = []
-        for recipe, version, test, order in self._ordered(self._tested(changes)):
+        ordered = self._ordered(self._tested(changes))
+        verdicts.look_up(order for *_, order in ordered if not isinstance(order, Unrunnable))
+        for recipe, version, test, order in ordered:
             tally.count += 1
             if isinstance(order, Unrunnable):
                 reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
@@ -214,7 +220,11 @@ class Evaluation:
             case "changed":
                 names = {name for name in changes if name in self._trial.members}
             case "changed-and-dependents":
-                names = self._trial.dependents(changes)
+                moved = self._trial.dependents(changes)
+                # What a test needs may have gone; the tests of what is put in now are asked for anyhow.
+                names = moved | {
+                    name for name in self._test_needs.testers(moved | changes.keys()) if name in self._trial.members
+                }
         seen: set[str] = set()
         for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
             package = self._record_of(self._trial.members[name].descriptor.digest)

@@ -82,7 +82,8 @@ class Pipeline:
         self._gates = (RolledBack(), *gates)
         self._shelf = MemberShelf(office.blobs)
         self._public = PublicStore(repository, office.blobs)
-        self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public)
+        with_tests = any(isinstance(gate, TestsGate) for gate in policy.gates)
+        self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public, with_tests=with_tests)
         self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
         self._failed_builds = FailedBuilds(policy.name)
         self._signer = signer
@@ -251,6 +252,7 @@ class Pipeline:
             trial=docket.trial,
             shelf=self._shelf,
             changes=docket.members,
+            test_needs=self._state.test_needs,
             scope="" if rollback else self._scope(),
             failures_since=order.at if order and order.kind == "retry" else None,
         )
