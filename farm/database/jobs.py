@@ -6,12 +6,14 @@ nothing here that asks for the builds of a recipe takes it for one of them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, delete, exists, func, not_, select, update
 
 from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
+from farm.database.parts import in_parts
 from farm.database.records import Job
 from farm.database.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
 from farm.names import Digest
@@ -148,6 +150,17 @@ def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) 
         .execution_options(populate_existing=True)
     )
     return [job_of_row(row) for row in session.exec(query)]
+
+
+def of_subjects(session: Session, subjects: Iterable[Digest]) -> dict[Digest, list[Job]]:
+    """Return the jobs with each of these plans or tests, oldest first, rebuilds left out."""
+    found: defaultdict[Digest, list[Job]] = defaultdict(list)
+    query = select(JobRow).where(not_(col(JobRow.rebuild))).order_by(col(JobRow.id))
+    query = query.execution_options(populate_existing=True)
+    for some in in_parts(subjects):
+        for row in session.exec(query.where(col(JobRow.subject).in_(some))):
+            found[Digest(row.subject or "")].append(job_of_row(row))
+    return dict(found)
 
 
 def latest_of_revision(session: Session, revision_id: int) -> Job | None:

@@ -31,6 +31,7 @@ class MemberShelf:
         self._members: _Newest[Member] = _Newest()
         self._records: _Newest[Package] = _Newest()
         self._foreign: _Newest[ForeignPackage] = _Newest()
+        self._revisions: _Newest[RecipeRevision] = _Newest()
 
     def record(self, desk: Desk, digest: Digest) -> Package:
         """Return the record of a package, which must exist."""
@@ -74,10 +75,13 @@ class MemberShelf:
 
     def revision(self, desk: Desk, package: Package) -> RecipeRevision:
         """Return the recipe revision that a package was built from."""
-        revision = recipes.find_revision(desk.session, package.recipe)
-        if revision is None:
-            raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
-        return revision
+        known = self._revisions.get(package.recipe)
+        if known is None:
+            known = recipes.find_revision(desk.session, package.recipe)
+            if known is None:
+                raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
+            self._revisions.put(package.recipe, known)
+        return known
 
     def recipe(self, desk: Desk, package: Package) -> Recipe:
         """Return the recipe that a package was built from."""

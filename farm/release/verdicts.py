@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from farm.control.requests import wish_for_test
 from farm.database import candidates, flaky_tests, jobs
 from farm.database.flaky_tests import FlakyTest
-from farm.database.states import ENDED, PENDING, JobState
+from farm.database.states import ENDED, JobState
 from farm.names import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from farm.control.desk import Desk
@@ -71,12 +72,23 @@ class JobVerdicts:
         self._candidate_id = candidate_id
         self._now = desk.now
         self._since = since
+        self._jobs: dict[Digest, list[Job]] = {}
+        self._noted: set[int] | None = None
         self.asked = 0
+
+    def look_up(self, orders: Iterable[TestOrder]) -> None:
+        """Read what is on record about tests that will be asked for, all at once: one by one takes long for many."""
+        digests = {Digest.of_json(order.to_dict()) for order in orders} - self._jobs.keys()
+        found = jobs.of_subjects(self._session, digests)
+        self._jobs |= {digest: found.get(digest, []) for digest in digests}
 
     def of(self, order: TestOrder, test: TestOf) -> Verdict:
         """Return the verdict of a test; wishes for it (again) where more has to be known."""
         digest = Digest.of_json(order.to_dict())
-        ended = jobs.with_subject(self._session, digest, list(ENDED))
+        if digest not in self._jobs:
+            self.look_up([order])
+        known = self._jobs[digest]
+        ended = [job for job in known if job.state in ENDED]
         passed = [job for job in ended if job.state is JobState.SUCCEEDED]
         failed = [job for job in ended if job.error_code == TEST_FAILED]
         if passed and failed:
@@ -87,14 +99,16 @@ class JobVerdicts:
         counted = [job for job in failed if not self._since or (job.finished_at and job.finished_at >= self._since)]
         if counted and len(counted) >= self._failures_wanted(test):
             return Verdict("red", counted[-1].id, counted[-1].error)
-        active = jobs.with_subject(self._session, digest, [*PENDING, JobState.LEASED, JobState.RUNNING])
+        active = next((job for job in known if job.state not in ENDED), None)
         if active:
-            self._note(active[0].id)
-            return Verdict("pending", active[0].id)
+            self._note(active.id)
+            return Verdict("pending", active.id)
         trouble = [job for job in ended if job.error_code != TEST_FAILED]
         if trouble and (wait := self._pause(trouble)):
             return Verdict("pending", trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
-        return Verdict("pending", self._wish(order, test))
+        wished = self._wish(order, test)
+        known.append(wished)
+        return Verdict("pending", wished.id)
 
     def _failures_wanted(self, test: TestOf) -> int:
         known = flaky_tests.is_quarantined(self._session, test.recipe, test.test, test.version, now=self._now)
@@ -121,10 +135,14 @@ class JobVerdicts:
         pause = min(_FIRST_PAUSE * 2 ** min(len(trouble) - 1, 16), _LONGEST_PAUSE)
         return f"at {last + pause:%Y-%m-%d %H:%M:%S} UTC" if last + pause > self._now else ""
 
-    def _wish(self, order: TestOrder, test: TestOf) -> int:
+    def _wish(self, order: TestOrder, test: TestOf) -> Job:
         job = wish_for_test(self._desk, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")
         self._note(job.id)
-        return job.id
+        return job
 
     def _note(self, job_id: int) -> None:
-        self.asked += candidates.note_test(self._session, self._candidate_id, job_id)
+        if self._noted is None:
+            self._noted = set(candidates.test_jobs(self._session, self._candidate_id))
+        if job_id not in self._noted:
+            self._noted.add(job_id)
+            self.asked += candidates.note_test(self._session, self._candidate_id, job_id)
