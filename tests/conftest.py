@@ -47,6 +47,7 @@ _LONG = (
     "web/test_pages.py",
     "web/test_people.py",
     "web/test_worker_protocol.py",
+    "workers/test_channels.py",
 )
 """Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
 

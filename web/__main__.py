@@ -9,8 +9,8 @@ from pathlib import Path
 import uvicorn
 
 from farm.building.recipe_directory import read_recipe_directory
-from farm.control.settings import FarmSettings, open_office
-from farm.errors import FarmError
+from farm.control.settings import CHANGING, FarmSettings, open_office
+from farm.errors import FarmError, plain_text
 from web.app import create_app
 
 _GOODBYE_SECONDS = 3  # how long followers of logs may stay connected once it stops
@@ -25,9 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = FarmSettings.read(options.settings)
-        office = open_office(settings, read_recipe_directory(settings.recipes))
+        office = open_office(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
     except FarmError as error:
-        sys.stderr.write(f"{error.place or 'web'}: {error.message}\n{error.remedy}\n")
+        sys.stderr.write(f"{plain_text(error, 'web')}\n")
         return error.exit_status
     uvicorn.run(
         create_app(office, repository=settings.repository),

@@ -20,7 +20,7 @@ from farm.api.wire import LARGEST_NUMBER
 from farm.api.worker_client import WorkerClient
 from farm.engine.janitor import Janitor
 from farm.engine.sandbox import connect
-from farm.errors import FarmError
+from farm.errors import FarmError, plain_text
 from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.build_desk import BuildDesk
 from workers.build_settings import BuildSettings
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run(BuildSettings.read(options.settings))
     except FarmError as error:
-        sys.stderr.write(f"{error.place or 'build worker'}: {error.message}\n{error.remedy}\n")
+        sys.stderr.write(f"{plain_text(error, 'build worker')}\n")
         return error.exit_status
     return 0
 

@@ -21,19 +21,20 @@ from farm.client.download import Downloads
 from farm.client.readers import open_reader
 from farm.control import upkeep
 from farm.control.following import Following
-from farm.control.settings import FarmSettings, open_office, without_packages
-from farm.database import releases
-from farm.errors import FarmError
-from farm.names import canonical_json
-from farm.recipe import load_tree
+from farm.control.settings import CHANGING, FarmSettings, open_office
+from farm.errors import FarmError, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
+from farm.trust.delegation import channels_of
+from farm.trust.repository import Repository
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
+from workers.channel_files import ChannelFiles
+from workers.channels import Channels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from celery import Celery
 
@@ -66,22 +67,17 @@ def duties(office: Office, send: Callable[[Ring], None]) -> tuple[Duty, ...]:
     )
 
 
-def release_duties(
-    office: Office, settings: FarmSettings, policies: Sequence[ChannelPolicy], following: Following | None
-) -> tuple[Duty, ...]:
+def release_duties(office: Office, settings: FarmSettings, following: Following | None) -> tuple[Duty, ...]:
     """Return what takes every channel forward, where the farm has a repository to publish and a signer to sign."""
     if settings.repository is None or settings.signer is None:
         return ()
-    signer = SignerClient(settings.signer)
-    curators = office.world.curators
+    repository, signer = settings.repository, SignerClient(settings.signer)
     unseen = following.unseen if following else _nothing_unseen
-    pipelines = [
-        Pipeline(office, policy, settings.repository, signer, gates=package_gates(policy, curators), unseen=unseen)
-        for policy in policies
-    ]
-    with office.writing() as desk:
-        for policy in policies:
-            releases.ensure_channel(desk.session, policy.name, canonical_json(policy.to_dict()).decode())
+
+    def pipeline(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
+        return Pipeline(office, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
+
+    channels = Channels(office, ChannelFiles(settings.recipes), pipeline, lambda: _delegated(repository))
     turn = threading.Lock()
 
     def advance() -> None:
@@ -89,11 +85,19 @@ def release_duties(
         if not turn.acquire(blocking=False):
             return
         try:
-            advance_all(pipelines)
+            advance_all(channels.pipelines())
         finally:
             turn.release()
 
     return (Duty("farm.control.advance", 1.0, advance),)
+
+
+def _delegated(repository: Path) -> tuple[str, ...] | None:
+    """Return the channels that a role signs for; None when the repository does not say."""
+    try:
+        return channels_of(Repository(repository).head().targets)
+    except FarmError:
+        return None
 
 
 def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
@@ -222,17 +226,15 @@ def main(arguments: list[str] | None = None) -> int:
     log_to_stderr()
     try:
         settings = FarmSettings.read(options.settings)
-        files = read_recipe_directory(settings.recipes)
-        office = open_office(settings, files)
-        policies = tuple(load_tree(without_packages(files)).channels.values())
+        office = open_office(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
         following = following_of(office, settings)
         publishing = (
-            *release_duties(office, settings, policies, following),
+            *release_duties(office, settings, following),
             *advisory_duties(office, settings),
             *foreign_duties(following),
         )
     except FarmError as error:
-        sys.stderr.write(f"{error.place or 'control'}: {error.message}\n{error.remedy}\n")
+        sys.stderr.write(f"{plain_text(error, 'control')}\n")
         return error.exit_status
     run(control_app(settings.broker, lambda app: (*duties(office, sender(app)), *publishing)), options.name)
     return 0

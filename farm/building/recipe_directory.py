@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 LARGEST_FILE = 1024 * 1024
 MOST_FILES = 100_000
@@ -17,16 +21,19 @@ class UnreadableRecipesError(FarmError):
     code = "unreadable-recipes"
 
 
-def read_recipe_directory(root: Path) -> dict[str, bytes]:
+def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dict[str, bytes]:
     """Return the content of all regular files below `root` by path, hidden ones left out. Links are not followed.
+
+    What `leave_out` names directly below `root` is passed over.
 
     Raises `UnreadableRecipesError` for a missing directory, a link, a file over 1 MiB, or more than 100,000 files.
     """
     files: dict[str, bytes] = {}
     try:
         for folder, folders, names in os.walk(root, onerror=_raise):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(name for name in names if not name.startswith(".")):
+            passed_over = leave_out if Path(folder) == root else ()
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in passed_over)
+            for name in sorted(name for name in names if not name.startswith(".") and name not in passed_over):
                 path = Path(folder, name)
                 files[path.relative_to(root).as_posix()] = _read(path)
                 if len(files) > MOST_FILES:

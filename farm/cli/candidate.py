@@ -9,6 +9,7 @@ import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
 from farm.cli.packages import json_option
+from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
     if as_json:
         click.echo(json.dumps(page, indent=1))
         return
+    say_trouble(channel, page)
     rows = [
         (
             str(each["id"]),
@@ -67,7 +69,11 @@ def show(channel: str, number: int | None, as_json: bool) -> None:
     """
     with curator() as farm:
         found = farm.candidate(channel, number or _newest(farm.candidates(channel, limit=1), channel))
-    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(_lines(found)))
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    say_trouble(channel, found)
+    click.echo("\n".join(_lines(found)))
 
 
 @candidate.command("retry")
@@ -91,6 +97,7 @@ def _newest(page: dict[str, Any], channel: str) -> int:
     from farm.errors import FarmError
 
     if not page["candidates"]:
+        say_trouble(channel, page)
         raise FarmError(f"{channel} has had no candidate yet")
     return int(page["candidates"][0]["id"])
 

@@ -42,12 +42,14 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     from farm.cli.candidate import gate_lines
     from farm.cli.excuses import excuse_blocks
     from farm.cli.inert import inert
+    from farm.cli.trouble import trouble_lines
 
     newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
     released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"
     if newest:
         released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
     yield f"{click.style(status['channel'], bold=True)}: {released}"
+    yield from ("  " + line for line in trouble_lines(status["channel"], status))
     if frozen:
         told = f"by {frozen['by']}: {frozen['why']}"
         yield f"  {click.style('frozen', fg='cyan')}{until_text(frozen['until'])} {inert(told)}"

@@ -14,6 +14,7 @@ import click
 from farm.cli.inert import inert
 from farm.cli.settings import Settings
 from farm.cli.submit import candidate_line
+from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,17 +100,23 @@ def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_jso
             click.echo(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
         return 0
     done = _until_done(farm, order)
+    if done is None:
+        return 1
     click.echo(json.dumps(done, indent=1) if as_json else inert(done["outcome"]))
     return int(done["outcome"].startswith("refused"))
 
 
-def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any]:
+def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the order once it is done; None, when that is said, where its channel waits for somebody."""
     said = ""
     while True:
         found = next((each for each in farm.orders(order["channel"]) if each["id"] == order["id"]), order)
         if found["done-at"]:
             return found
-        now = candidate_line(farm.channel(order["channel"]))
+        status = farm.channel(order["channel"])
+        if say_trouble(order["channel"], status):
+            return None
+        now = candidate_line(status)
         if now and now != said:
             click.echo(now, err=True)
             said = now

@@ -119,7 +119,7 @@ def found(
         "broker": broker,
         "blobs": str(home.root / "blobs"),
         "logs": str(home.root / "logs"),
-        "recipes": str(recipes),
+        "recipes": str(recipes.absolute()),
         "toolchains": offered,
         "repository": str(home.public),
         "signer": str(home.signer),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.settings import Settings
+from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
@@ -29,7 +30,8 @@ _SIGNING_SECONDS = 10.0
 def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_json: bool) -> int:
     """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
 
-    Ends with status 1 when a build fails, when the channel refuses the set, or when it is frozen.
+    Ends with status 1 when a build fails, when the channel refuses the set, when it is frozen, or when its file has to
+    be mended.
 
     \b
     Example:
@@ -81,7 +83,12 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
 def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
     """Wait until the channel has decided about everything that is built, and say how it did about what was sent."""
     said, since, told = "", time.monotonic(), False
-    while not (status := farm.channel(channel))["settled"]:
+    while True:
+        status = farm.channel(channel)
+        if say_trouble(channel, status):
+            return 1
+        if status["settled"]:
+            break
         if reason := waits_for_thaw(status):
             click.echo(f"{reason}; it is released once that ends", err=True)
             return 1

@@ -70,11 +70,12 @@ class Supervisor:
             running.wait_until_ready()
             started(program.name)
 
-    def watch(self, stop: threading.Event) -> None:
-        """Restart what ends, until `stop` is set."""
+    def watch(self, stop: threading.Event, tell: Callable[[str], None] = lambda _line: None) -> None:
+        """Restart what ends, until `stop` is set; `tell` is told each time in a line."""
         while not stop.wait(0.5):
             for running in self._running:
-                running.restart_if_ended()
+                if line := running.restart_if_ended():
+                    tell(line)
 
     def stop(self) -> None:
         """End all programs, last first: asked to, and after 15 seconds made to."""
@@ -125,25 +126,35 @@ class _Running:
             time.sleep(0.05)
 
     def _failed(self, why: str) -> ProgramError:
-        if self._copier is not None:
-            self._copier.join(1)  # for the last words of a program that has ended
+        self._last_words()
         return ProgramError(self._program.name, why, self._log, self._said)
 
-    def restart_if_ended(self) -> None:
-        now = time.monotonic()
+    def restart_if_ended(self) -> str:
+        """Start again what has ended, in time; return in a line that it has just ended, or nothing."""
+        now, told = time.monotonic(), ""
         if self._process is not None:
             if self._process.poll() is None:
-                return
-            self._logger.warning("[supervisor] ended with status %d", self._process.returncode)
+                return ""
+            ended = self._process.returncode
+            self._logger.warning("[supervisor] ended with status %d", ended)
             self._process = None
             self._pause = 0.0 if now - self._started > _STEADY_SECONDS else min(_LONGEST_PAUSE, self._pause * 2 + 0.5)
             self._not_before = now + self._pause
+            again = f"in {self._pause:.0f} s" if self._pause >= 1 else "at once"
+            told = f"{self._program.name} ended with status {ended}{self._last_words()}"
+            told += f"; it is started {again}, see {self._log}"
         if now >= self._not_before:
             try:
                 self.start()
             except ProgramError as error:
                 self._logger.warning("[supervisor] %s", error)
                 self._not_before = now + _LONGEST_PAUSE
+        return told
+
+    def _last_words(self) -> str:
+        if self._copier is not None:
+            self._copier.join(1)
+        return f": {self._said}" if self._said else ""
 
     def stop(self) -> None:
         if self._process is None or self._process.poll() is not None:

@@ -55,6 +55,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, d
     """
     from farm.cli.farm_directory import check_directory, take_directory
     from farm.cli.farm_home import FarmHome, found
+    from farm.cli.inert import inert
     from farm.cli.supervisor import Supervisor
     from farm.cli.toolchain import prepare_toolchains
 
@@ -77,7 +78,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, d
         click.echo(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
         click.echo(f"  logs         {home.root / 'log'}")
         sys.stdout.flush()
-        supervisor.watch(stop)
+        supervisor.watch(stop, lambda line: click.echo(inert(line), err=True))
     finally:
         click.echo("stopping", err=True)
         supervisor.stop()

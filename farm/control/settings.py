@@ -70,34 +70,31 @@ class FarmSettings(BaseModel):
             raise InvalidSettingsError(f"these are no settings of a farm: {error}", place=Place(str(path))) from error
 
 
-def without_packages(recipe_files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the content of a tree of recipes without the recipes themselves: steps, toolchains, channels."""
-    return {path: content for path, content in recipe_files.items() if not path.startswith("packages/")}
+CHANGING = ("packages", "channels", "curators.yaml")
+"""What of a tree of recipes changes while the farm runs: packages are submitted, the others read again and again."""
 
 
 def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Office:
     """Bring the database up to date and return the office.
 
-    `recipe_files` is the content of the tree `settings.recipes` by path; of the recipes themselves nothing is taken,
-    those are submitted. Raises `RecipeError`, `SchemaTooNewError`.
+    `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken.
+    Raises `RecipeError`, `SchemaTooNewError`.
     """
-    tree = load_tree(without_packages(recipe_files))
+    tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
     toolchains = [ToolchainRef.from_dict(value) for value in settings.toolchains]
     world = World(
         distribution=tree.distribution.domain,
         platform=Platform.parse(settings.platform),
         toolchains={toolchain.name: toolchain for toolchain in toolchains},
         steps=tree.steps,
-        curators=tree.curators,
         foreign=tree.distributions,
     )
-    policy = tree.channels.get(settings.channel)
     terms = Terms(
         lease=timedelta(seconds=settings.lease_seconds),
         grace=timedelta(seconds=settings.grace_seconds),
         most_lost=settings.most_lost,
         ring_again=timedelta(seconds=settings.ring_again_seconds),
-        rebuild=policy.rebuild if policy else "static-consumers",
+        channel=settings.channel,
     )
     database = Database(settings.database)
     migrate(database)

@@ -71,11 +71,13 @@ class Terms:
     """The farm's terms.
 
     A lease lasts `lease` from the last heartbeat. The job is given to another `grace` after that: time enough for the
-    janitor of the worker's host to remove the container. `most_lost` leases may run out before a job has failed.
+    janitor of the worker's host to remove the container. `most_lost` leases may run out before a job has failed. The
+    policy that is in force on `channel` says what is rebuilt; without one, `rebuild` does.
     """
 
     lease: timedelta = timedelta(seconds=60)
     grace: timedelta = timedelta(seconds=20)
     most_lost: int = 3
     ring_again: timedelta = timedelta(seconds=30)
+    channel: str = "edge"
     rebuild: Rebuild = "static-consumers"

@@ -24,6 +24,7 @@ class ChannelRow(Row, table=True):
     frozen_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     frozen_why: str = ""
     frozen_by: str = ""
+    trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, a line for each fault
 
 
 class CandidateRow(Row, table=True):

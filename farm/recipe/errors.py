@@ -39,6 +39,10 @@ class Problem:
             lines.append(f"  {self.remedy}")
         return "\n".join(lines)
 
+    def in_a_line(self) -> str:
+        """Return where, what and what to do, without the excerpt: for people who do not have the file at hand."""
+        return f"{self.place}: {self.message}" + (f". {self.remedy}" if self.remedy else "")
+
     def _pointer(self) -> list[str]:
         # A window of the line, so that a line of a megabyte stays readable; what cannot be printed is made inert.
         first = max(0, self.place.column - _EXCERPT_WIDTH // 2) if len(self.excerpt) > _EXCERPT_WIDTH else 0

@@ -6,7 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.database import candidates, differences, excuses, holds, jobs, lookups, orders, recipes, releases
+from farm.database import (
+    candidates,
+    channel_troubles,
+    differences,
+    excuses,
+    holds,
+    jobs,
+    lookups,
+    orders,
+    recipes,
+    releases,
+)
 from farm.database.states import JobKind, JobState
 from farm.release.forms import (
     excuse_to_dict,
@@ -71,7 +82,7 @@ class ChannelStatus:
     A package that other workers are building again, as the channel's policy asks, is neither yet.
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
-    `orders` those that are not done.
+    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
     """
 
     channel: str
@@ -82,6 +93,7 @@ class ChannelStatus:
     standing: tuple[KeptExcuse, ...]
     orders: tuple[Order, ...]
     settled: bool
+    trouble: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -94,6 +106,7 @@ class ChannelStatus:
             "excuses": [excuse_to_dict(each) for each in self.standing],
             "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
+            "trouble": list(self.trouble),
         }
 
 
@@ -120,6 +133,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         standing=standing,
         orders=waiting,
         settled=settled,
+        trouble=channel_troubles.trouble_of(session, channel),
     )
 
 

@@ -14,7 +14,7 @@ from farm.cli.curating import read_until
 from farm.cli.main import main
 from farm.control import access, approving, curation
 from farm.control.access import Actor
-from farm.database import foreign
+from farm.database import channel_troubles, foreign
 from farm.database.excuses import Excuse
 from farm.database.states import Role
 from farm.names import Digest
@@ -45,12 +45,14 @@ class Shell:
     stocked: StockedFarm
     said: pytest.CaptureFixture[str]
     key: Path
+    told: str = ""
 
     def run(self, *arguments: str, status: int = 0) -> str:
         self.said.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(list(arguments))
         output, message = self.said.readouterr()
+        self.told = message
         assert ended.value.code == status, message
         assert "\x1b" not in output + message
         return output if status == 0 else message
@@ -101,6 +103,42 @@ def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
     assert "neither a length of time" in shell.run("freeze", "edge", "--why", "x", "--until", "soon", status=2)
     assert "Missing option '--why'" in shell.run("freeze", "edge", status=2)
     assert "no reason is given" in shell.run("freeze", "edge", "--why", "  ", status=1)
+
+
+def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shell: Shell) -> None:
+    line = r"channels/edge.yaml:5:22: block cannot be 'hgih\x1b'. Did you mean high?"
+    with shell.stocked.small.office.writing() as desk:
+        channel_troubles.set_trouble(
+            desk.session, "edge", [line.replace(r"\x1b", "\x1b"), "channels/edge.yaml:6:1: so"]
+        )
+    said = f"edge waits until its file is mended:\n  {line}\n  channels/edge.yaml:6:1: so\n"
+    shown = shell.run("channel", "show", "edge")
+    assert shown.splitlines()[1:4] == ["  " + each for each in said.splitlines()]
+    assert shell.json("channel", "show", "edge")[0]["trouble"] == [
+        line.replace(r"\x1b", "\x1b"),
+        "channels/edge.yaml:6:1: so",
+    ]
+    assert "waits" not in shell.run("channel", "show", "stable")
+    for verb in (["candidate", "list", "edge"], ["candidate", "show", "edge"]):
+        shell.run(*verb)
+        assert shell.told == said
+    assert shell.json("candidate", "list", "edge")["trouble"] == shell.json("candidate", "show", "edge")["trouble"]
+    assert shell.run("rollback", "edge", "1", "--why", "x", "--wait", status=1) == said
+    assert shell.run("candidate", "retry", "edge", "--wait", status=1) == said
+
+
+def test_a_submission_does_not_wait_for_a_channel_whose_file_is_wrong(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shell.stocked.small.office.writing() as desk:
+        channel_troubles.set_trouble(desk.session, "edge", ["channels/edge.yaml:5:22: so"])
+        token, _ = access.issue_token(desk, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    monkeypatch.setenv("FARM_TOKEN", token)
+    folder = tmp_path / "glibc"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_bytes(CHAIN[0].recipe()["recipe.yaml"])
+    told = shell.run("submit", str(folder), "--release", "edge", status=1)
+    assert "edge waits until its file is mended:\n  channels/edge.yaml:5:22: so\n" in told
 
 
 def test_a_package_is_held_listed_and_lifted(shell: Shell) -> None:

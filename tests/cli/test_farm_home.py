@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -33,6 +34,16 @@ def test_the_database_is_for_nobody_else_nor_the_files_beside_it(tmp_path: Path)
     finally:
         os.umask(before)
     assert modes == {"farm.db": 0o600, "farm.db-shm": 0o600, "farm.db-wal": 0o600}
+
+
+def test_the_settings_of_a_farm_can_be_copied_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = FarmHome(tmp_path / "state", tmp_path / "host", 8460)
+    monkeypatch.chdir(RECIPES.parent)
+    found(home, load_tree(read_recipe_directory(Path("recipes"))), Path("recipes"), (), 1, vary=False)
+    written = json.loads(home.settings.read_text())
+    assert written["recipes"] == str(RECIPES)
+    paths = [written[name] for name in ("blobs", "logs", "recipes", "repository", "signer")]
+    assert [each for each in paths if not Path(each).is_absolute()] == []
 
 
 def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path: Path) -> None:

@@ -51,14 +51,17 @@ def test_programs_start_in_order_and_all_stop(tmp_path: Path) -> None:
 def test_a_program_that_ends_is_started_again(tmp_path: Path) -> None:
     supervisor, stop = Supervisor(tmp_path / "log"), threading.Event()
     starts = tmp_path / "starts"
-    supervisor.start([python("short", f"open({str(starts)!r},'a').write('x')")], lambda _name: None)
-    watcher = threading.Thread(target=supervisor.watch, args=(stop,))
+    supervisor.start([python("short", f"open({str(starts)!r},'a').write('x'); print('why')")], lambda _name: None)
+    told: list[str] = []
+    watcher = threading.Thread(target=supervisor.watch, args=(stop, told.append))
     watcher.start()
     eventually(lambda: starts.exists() and len(starts.read_text()) >= 2)
     stop.set()
     watcher.join()
     supervisor.stop()
-    assert "ended with status 0" in (tmp_path / "log" / "short.log").read_text()
+    log = tmp_path / "log" / "short.log"
+    assert "ended with status 0" in log.read_text()
+    assert told[0] == f"short ended with status 0: why; it is started at once, see {log}"
 
 
 def test_a_program_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None:

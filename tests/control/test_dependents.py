@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.control.world import Terms
-from farm.database import jobs
+from farm.database import jobs, releases
 from farm.database.states import JobState
 from farm.plan import BuildOrder
 from tests.control.small_farm import SmallFarm, recipe
@@ -82,6 +82,14 @@ def test_a_dependency_with_the_same_interface_rebuilds_nobody(strict: SmallFarm)
 
 @pytest.mark.parametrize("strict", ["always"], indirect=True)
 def test_the_policy_always_rebuilds_all_dependents_in_order(strict: SmallFarm) -> None:
+    strict.submit(recipe("c", flag="x"))
+    assert strict.build_all() == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("strict", ["static-consumers"], indirect=True)
+def test_the_policy_that_is_in_force_counts_from_the_moment_that_it_is(strict: SmallFarm) -> None:
+    with strict.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", '{"rebuild":"always"}')
     strict.submit(recipe("c", flag="x"))
     assert strict.build_all() == ["c", "b", "a"]
 

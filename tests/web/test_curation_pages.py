@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from farm.control import curation, ordering
 from farm.control.access import Actor
-from farm.database import candidates, flaky_tests, orders, packages
+from farm.database import candidates, channel_troubles, flaky_tests, orders, packages
 from farm.database.excuses import Excuse
 from farm.database.flaky_tests import FlakyTest
 from farm.names import Digest
@@ -63,6 +63,18 @@ def act(stocked: StockedFarm, what: Callable[..., Any], *arguments: Any, **optio
 def excuse(**changed: Any) -> Excuse:
     values = {"package": "jq", "version": "1.7.1-2", "gate": "tests", "reason": "the test `runs` failed"}
     return Excuse(**values | changed)
+
+
+def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser: TestClient) -> None:
+    assert "mended" not in text_of(page(browser, "/channels/edge"))
+    with stocked.small.office.writing() as desk:
+        channel_troubles.set_trouble(desk.session, "edge", ["channels/edge.yaml:5:22: '<b>'. Did you mean high?"])
+    told = text_of(page(browser, "/channels/edge"))
+    assert "Waits until its file is mended. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in told
+    assert "edge waits for its file" in text_of(page(browser, "/channels"))
+    assert browser.get("/api/v1/channels").json()["channels"][0]["trouble"] == [
+        "channels/edge.yaml:5:22: '<b>'. Did you mean high?"
+    ]
 
 
 def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, browser: TestClient) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from farm.api.wire import Number
 from farm.control.channel_checks import policy_of
-from farm.database import candidates, releases
+from farm.database import candidates, channel_troubles, releases
 from farm.release.forms import release_to_dict
 from farm.release.set_changes import between
 from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel
@@ -73,7 +73,9 @@ def candidate_page(
         policy_of(desk, name)
         found = candidates.candidates(desk.session, name, before=before, limit=limit)
         shown = [candidate_status(desk.session, each).to_dict() for each in found]
-    return {"candidates": shown, "next-before": found[-1].id if len(found) == limit else None}
+        trouble = list(channel_troubles.trouble_of(desk.session, name))
+    following = found[-1].id if len(found) == limit else None
+    return {"candidates": shown, "next-before": following, "trouble": trouble}
 
 
 @router.get("/{name}/candidates/{number}")
@@ -83,7 +85,8 @@ def candidate(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
         found = candidates.candidate(desk.session, number)
         if found is None or found.channel != name:
             raise NotFoundError(f"channel {name[:100]!r} has no candidate {number}")
-        return candidate_detail(desk.session, found)
+        trouble = list(channel_troubles.trouble_of(desk.session, name))
+        return candidate_detail(desk.session, found) | {"trouble": trouble}
 
 
 @router.get("/{name}/releases/{number}/changes")

@@ -1,0 +1,20 @@
+"""How a program says with which error it ends: each place once."""
+
+from __future__ import annotations
+
+import pytest
+
+from farm.errors import FarmError, Place, plain_text
+from farm.recipe import RecipeError
+from farm.recipe.channel_reading import read_channels
+
+
+def test_an_error_is_said_with_its_place_or_the_program_and_its_remedy() -> None:
+    assert plain_text(FarmError("it is full", remedy="Free some space."), "web") == "web: it is full\nFree some space."
+    assert plain_text(FarmError("no", place=Place("a.yaml", 3, 7)), "web") == "a.yaml:3:7: no"
+
+
+def test_a_place_in_a_file_of_recipes_is_said_once() -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_channels({"channels/edge.yaml": b"gates: [proof, advisories: {block: hgih}]\n"})
+    assert plain_text(caught.value, "control").count("channels/edge.yaml:1:36") == 1

@@ -1,0 +1,188 @@
+"""The files of channels while the farm runs: what they say counts soon, and a mistake stops its own channel alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.approving import asked
+from farm.database import identities, lookups
+from farm.release.gates import package_gates
+from farm.release.pipeline import Pipeline
+from farm.release.status import channel_status
+from farm.trust.ceremony import found_channels, found_repository, online_signers
+from farm.trust.delegation import channels_of
+from farm.trust.repository import Repository
+from tests.control.small_farm import SmallFarm, recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.release.conftest import Signer
+from workers.channel_files import ChannelFiles
+from workers.channels import Channels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.recipe import ChannelPolicy
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+ALICE, BOB = "0" * 64, "1" * 64
+EDGE, STABLE = "gates: [proof]\n", "from: edge\ngates: [proof]\n"
+
+
+@dataclass
+class Running:
+    """A farm whose control worker looks at the files below `recipes`."""
+
+    farm: SmallFarm
+    recipes: Path
+    public: Path
+    keys: Path
+
+    def write(self, path: str, text: str) -> None:
+        file = self.recipes / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def start(self) -> Channels:
+        signer = Signer(Repository(self.public), online_signers(self.keys / "online"))
+
+        def build(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
+            return Pipeline(self.farm.office, policy, self.public, signer, gates=package_gates(policy, curators))
+
+        delegated = lambda: channels_of(Repository(self.public).head().targets)  # noqa: E731
+        return Channels(self.farm.office, ChannelFiles(self.recipes), build, delegated)
+
+    def newest(self, channel: str) -> int:
+        with self.farm.office.reading() as desk:
+            found = channel_status(desk.session, channel, now=desk.now).newest
+            return found.number if found else 0
+
+    def trouble(self, channel: str) -> tuple[str, ...]:
+        with self.farm.office.reading() as desk:
+            return channel_status(desk.session, channel, now=desk.now).trouble
+
+    def build(self, name: str, version: str = "1.0") -> None:
+        self.farm.submit(recipe(name, version=version))
+        self.farm.build_all_but_tests()
+
+
+def advance(channels: Channels, turns: int = 3) -> list[str]:
+    """Let some ticks of the clock pass; return which channels go on."""
+    for _ in range(turns):
+        pipelines = channels.pipelines()
+        for pipeline in pipelines:
+            pipeline.advance()
+    return [pipeline.channel for pipeline in pipelines]
+
+
+@pytest.fixture
+def running(database: Database, tmp_path: Path) -> Running:
+    keys, public = tmp_path / "keys", tmp_path / "public"
+    found_repository(public, keys, ["edge", "stable"], [], datetime.now(UTC))
+    made = Running(SmallFarm.open(database, tmp_path), tmp_path / "recipes", public, keys)
+    made.write("channels/edge.yaml", EDGE)
+    made.write("channels/stable.yaml", STABLE)
+    return made
+
+
+def test_a_typo_stops_its_own_channel_and_says_where_until_it_is_mended(running: Running) -> None:
+    running.build("a")
+    running.write("channels/stable.yaml", "from: edge\ngates: [proof, advisories: {block: hgih}]\n")
+    channels = running.start()  # as after a restart
+    assert advance(channels) == ["edge"]
+    assert (running.newest("edge"), running.newest("stable")) == (1, 0)
+    assert running.trouble("edge") == ()
+    (line,) = running.trouble("stable")
+    assert line == "channels/stable.yaml:2:36: block cannot be 'hgih'. Did you mean high?"
+
+    running.write("channels/stable.yaml", STABLE)
+    assert advance(channels, 4) == ["edge", "stable"]
+    assert running.trouble("stable") == ()
+    assert running.newest("stable") == 1
+
+
+def test_a_channel_that_comes_to_wait_keeps_the_policy_that_it_had_for_whoever_looks(running: Running) -> None:
+    channels = running.start()
+    running.write("channels/stable.yaml", "from: egde\ngates: [proof]\n")
+    assert advance(channels) == ["edge"]
+    with running.farm.office.reading() as desk:
+        assert json.loads(lookups.channel_policy(desk.session, "stable") or "")["from"] == "edge"
+    assert "Did you mean edge?" in running.trouble("stable")[0]
+
+
+def test_a_changed_policy_is_in_force_without_a_restart_and_leaves_a_line(running: Running) -> None:
+    running.build("a")
+    channels = running.start()
+    advance(channels)
+    kept = channels.pipelines()[1]
+    running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n")
+    running.write("channels/edge.yaml", "gates: [proof, approvals]\n")
+    advance(channels)
+    running.build("b")
+    advance(channels)
+    assert running.newest("edge") == 1  # b waits for alice
+    assert channels.pipelines()[1] is kept  # and stable was left in peace
+    with running.farm.office.reading() as desk:
+        assert dict(asked(desk, "edge").keys) == {"alice": ALICE}
+        trail = [each for _, each in identities.audit_trail(desk.session) if each.action == "policy"]
+    assert [(each.actor, each.subject) for each in trail] == [("control", "channel edge")]
+
+    running.write("curators.yaml", f"curators:\n  bob: {BOB!r}\n")
+    advance(channels)
+    with running.farm.office.reading() as desk:
+        assert dict(asked(desk, "edge").keys) == {"bob": BOB}
+
+
+def test_only_channels_that_ask_curators_wait_for_their_file(running: Running) -> None:
+    running.write("channels/stable.yaml", "from: edge\ngates: [proof, approvals]\n")
+    running.write("curators.yaml", "curators: {alice: x}\n")
+    assert advance(running.start()) == ["edge"]
+    assert running.trouble("stable")[0].startswith("curators.yaml:1:19: a key should be 64 lower-case")
+
+
+def test_a_file_that_is_gone_or_no_file_is_its_channels_trouble(running: Running) -> None:
+    channels = running.start()
+    stable = running.recipes / "channels" / "stable.yaml"
+    stable.unlink()
+    assert advance(channels) == ["edge"]
+    assert running.trouble("stable") == ("channels/stable.yaml: the file is gone. Put it back.",)
+    stable.symlink_to("edge.yaml")
+    assert advance(channels) == ["edge"]
+    assert "not a regular file" in running.trouble("stable")[0]
+    stable.unlink()
+    stable.mkdir()
+    assert advance(channels) == ["edge"]
+    stable.rmdir()
+    running.write("channels/stable.yaml", STABLE)
+    assert advance(channels) == ["edge", "stable"]
+
+
+def test_a_file_that_is_being_written_is_not_read_yet(running: Running) -> None:
+    channels = running.start()
+    advance(channels)
+    running.write("channels/stable.yaml", "from: edge\nga")
+    assert advance(channels, 1) == ["edge", "stable"]
+    running.write("channels/stable.yaml", "from: edge\ngates: [proof, host]")
+    assert advance(channels, 1) == ["edge", "stable"]
+    running.write("channels/stable.yaml", STABLE)
+    assert advance(channels) == ["edge", "stable"]
+    assert running.trouble("stable") == ()
+
+
+def test_a_new_channel_waits_until_a_role_signs_for_it(running: Running) -> None:
+    channels = running.start()
+    running.write("channels/lts.yaml", STABLE.replace("edge", "stable"))
+    running.write("channels/nightly.yaml", EDGE)
+    assert advance(channels) == ["edge", "stable"]
+    assert "no role signs for this channel yet" in running.trouble("lts")[0]
+    found_channels(Repository(running.public), running.keys, ["edge", "lts", "stable"], datetime.now(UTC))
+    assert advance(channels) == ["edge", "lts", "stable"]
+    assert running.trouble("lts") == ()
+    assert running.trouble("nightly")

@@ -1,0 +1,60 @@
+"""The files of channels and curators in a directory of recipes: whether they have changed, and what they say."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, TypeAlias
+
+from farm.recipe.curators import CURATORS
+from farm.recipe.document import MAXIMUM_BYTES
+from farm.recipe.policies import CHANNELS, Policies, is_channel, read_policies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
+"""Path, inode, size and time of change of each file; what is no file, or is gone, has zeros."""
+
+
+class ChannelFiles:
+    """Reads nothing but these few files; a look at them costs one `stat` each."""
+
+    def __init__(self, recipes: Path) -> None:
+        self._recipes = recipes
+
+    def stamp(self) -> Stamp:
+        """Return what changes when a file does."""
+        return tuple(self._stamp(path) for path in self._paths())
+
+    def read(self) -> Policies:
+        """Return what they say now; what cannot be read is its channel's trouble."""
+        files: dict[str, bytes] = {}
+        unreadable: dict[str, str] = {}
+        for path in self._paths():
+            try:
+                files[path] = self._read(path)
+            except OSError as error:
+                unreadable[path] = f"cannot be read: {error.strerror or error}"
+        return read_policies(files, unreadable)
+
+    def _paths(self) -> list[str]:
+        folder = self._recipes / CHANNELS
+        names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+        channels = [f"{CHANNELS}/{name}" for name in names if not name.startswith(".")]
+        found = [path for path in channels if is_channel(path)]
+        return [*found, CURATORS] if (self._recipes / CURATORS).exists() else found
+
+    def _stamp(self, path: str) -> tuple[str, int, int, int]:
+        try:
+            found = (self._recipes / path).lstat()
+        except OSError:
+            return path, 0, 0, 0
+        return path, found.st_ino, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
+
+    def _read(self, path: str) -> bytes:
+        file = self._recipes / path
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise OSError(None, "it is not a regular file", str(file))
+        with file.open("rb") as opened:
+            # One byte more than may be, for the reader to refuse it.
+            return opened.read(MAXIMUM_BYTES + 1)

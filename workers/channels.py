@@ -1,0 +1,84 @@
+"""The channels of the farm: a pipeline for each whose file can be followed, by the policy that it says now."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeAlias
+
+from farm.control.policies_in_force import in_force, take_up
+from farm.recipe.policies import Policies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from farm.control.desk import Office
+    from farm.recipe import ChannelPolicy
+    from farm.release.pipeline import Pipeline
+    from workers.channel_files import ChannelFiles, Stamp
+
+_LOG = logging.getLogger("farm.control")
+
+Build: TypeAlias = "Callable[[ChannelPolicy, Mapping[str, Mapping[str, str]]], Pipeline]"
+"""Makes the pipeline of a policy; the second are the public keys of curators, by name, by group."""
+
+
+class Channels:
+    """For one thread. `build` makes pipelines; `delegated` names the channels that a role signs for, None: unknown."""
+
+    def __init__(
+        self, office: Office, files: ChannelFiles, build: Build, delegated: Callable[[], Collection[str] | None]
+    ) -> None:
+        self._office = office
+        self._files = files
+        self._build = build
+        self._delegated = delegated
+        self._pipelines: dict[str, tuple[object, Pipeline]] = {}
+        self._undelegated: tuple[str, ...] = ()
+        self._seen = files.stamp()
+        self._taken: Stamp | None = None
+        self._keep_up()
+
+    def pipelines(self) -> list[Pipeline]:
+        """Look at the files, and return the pipelines of the channels that can go on, in the order of their names."""
+        self._keep_up()
+        return [pipeline for _, pipeline in self._pipelines.values()]
+
+    def _keep_up(self) -> None:
+        stamp = self._files.stamp()
+        # What has changed is read once it has been at rest for a turn: an editor may be in the middle of it.
+        resting, self._seen = stamp == self._seen, stamp
+        if resting and (stamp != self._taken or self._lacking(self._undelegated) != self._undelegated):
+            self._take_up(self._files.read())
+            self._taken = stamp
+
+    def _take_up(self, said: Policies) -> None:
+        said = self._without_roles(said)
+        with self._office.writing() as desk:
+            take_up(desk, said)
+        kept = self._pipelines
+        self._pipelines = {}
+        for name, policy in said.policies.items():
+            # What a pipeline has read of its channel is kept for as long as its policy stays the same.
+            policy_now = (policy, in_force(policy, said.curators))
+            before = kept.get(name)
+            if before is not None and before[0] == policy_now:
+                self._pipelines[name] = before
+            else:
+                self._pipelines[name] = policy_now, self._build(policy, said.curators)
+        for lines in said.troubles.values():
+            for line in lines:
+                _LOG.error("a channel waits: %s", line)
+
+    def _without_roles(self, said: Policies) -> Policies:
+        """Let channels wait that nobody could sign for: they have come since the keys were made."""
+        self._undelegated = self._lacking(said.policies)
+        why = "no role signs for this channel yet. Start `farm up` again, or add it with `farm keys draft targets`."
+        waiting = {name: (f"channels/{name}.yaml: {why}",) for name in self._undelegated}
+        followed = {name: policy for name, policy in said.policies.items() if name not in waiting}
+        return Policies(followed, said.curators, dict(said.troubles) | waiting)
+
+    def _lacking(self, names: Collection[str]) -> tuple[str, ...]:
+        if not names:
+            return ()
+        delegated = self._delegated()
+        return () if delegated is None else tuple(sorted(set(names) - set(delegated)))
