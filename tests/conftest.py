@@ -37,6 +37,7 @@ _LONG = (
     "release/test_publishers.py",
     "release/test_rebuilt.py",
     "release/test_scenarios.py",
+    "release/test_verdicts.py",
     "release/test_what_is_published.py",
     "threats",
     "trust/test_countersign.py",
