@@ -1,146 +1,45 @@
-"""What a channel would change now: against fresh builds, another channel, or as a curator ordered."""
+"""The one base class of the errors that are meant for people, and the place that an error points at.
+
+Each room defines its own subclasses, one per cause, carrying data. Rendering is `farm.cli.rendering`'s job.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from farm.compat.problem import listed
-from farm.database import differences, foreign, jobs, orders, releases
-from farm.release.status import has_unfinished_builds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from farm.control.desk import Desk
-    from farm.database.differences import Differences
-    from farm.database.foreign import ForeignRelease
-    from farm.database.orders import Order
-    from farm.database.releases import ReleaseRecord
-    from farm.recipe import ChannelPolicy
-    from farm.release.importing import Importer, Imports
-
-    Unseen = Callable[[Desk], tuple[str, ...]]
-
-BUILDS = "builds"
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """Changes to the newest release of a channel; `order` is the curator's order that they come from, if any.
+class Place:
+    """Where in a text something stands. `line` and `column` count from 1; 0 means the file as a whole."""
 
-    `pins` are the releases of other distributions that foreign packages are of, once these changes are made.
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+class FarmError(Exception):
+    """Something that a person has to know: what happened, where, and what to do about it.
+
+    `code` is a stable machine-readable name (kebab case), `remedy` one imperative sentence or empty,
+    `place` the position in a file where there is one. `exit_status` is what a command ends with.
     """
 
-    changes: Differences
-    source: str
-    order: Order | None = None
-    pins: tuple[ForeignRelease, ...] = ()
+    code: str = "error"
+    exit_status: int = 1
 
-    @property
-    def is_rollback(self) -> bool:
-        """Whether it brings an old set back: that was proven and tested when it was new."""
-        return self.order is not None and self.order.kind == "rollback"
-
-
-@dataclass(frozen=True, slots=True)
-class NothingToDo:
-    """Why nothing is proposed: `state` is building, idle or waiting."""
-
-    state: str
-    message: str
+    def __init__(self, message: str, *, remedy: str = "", place: Place | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.place = place
 
 
-class Collector:
-    """Proposes changes to one channel. What the database said is good until something was built or released since."""
-
-    def __init__(self, policy: ChannelPolicy, importer: Importer, unseen: Unseen = lambda _desk: ()) -> None:
-        """`unseen` gives the packages of other distributions that were not looked for yet."""
-        self._policy = policy
-        self._importer = importer
-        self._unseen = unseen
-        self._known: _Known | None = None
-
-    def propose(self, desk: Desk, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
-        """Return what the channel would change now; a curator's order comes first."""
-        policy = self._policy
-        order = orders.open_order(desk.session, policy.name)
-        if order is not None and order.kind != "retry":
-            return self._ordered(desk, newest, order)
-        if order is None and newest and policy.cadence and newest.published_at:
-            due = newest.published_at + policy.cadence
-            if due > desk.now:
-                when = f"{due:%Y-%m-%d %H:%M:%S} UTC"
-                return NothingToDo("waiting", f"the next release of {policy.name} is due at {when}")
-        return self._from_channel(desk, newest, order) if policy.from_channel else self._built(desk, newest, order)
-
-    def _built(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
-        if has_unfinished_builds(desk.session):
-            return NothingToDo("building", "builds are not finished")
-        # With no build under way, what is built depends on the jobs that there are, and every job has a number.
-        mark = (jobs.newest_job(desk.session), newest.number if newest else 0, foreign.mark(desk.session))
-        if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
-            return NothingToDo("waiting", f"{listed(unseen)} is being looked for")
-
-        def ask() -> tuple[Differences, Imports]:
-            own = differences.from_builds(desk.session, self._policy.name)
-            return own, self._importer.built(desk, newest, own)
-
-        changes, pins = self._differences(mark, ask)
-        if not changes and order is None:
-            held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
-            return NothingToDo("idle", held)
-        return Proposal(changes, BUILDS, order, pins)
-
-    def _from_channel(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
-        here, there = self._policy.name, self._policy.from_channel
-        source = releases.newest_release(desk.session, there, published=False)
-        if source is None or source.published_at is None:
-            return NothingToDo("waiting", f"{there} has no release that is signed yet")
-        mark = (source.number, newest.number if newest else 0)
-
-        def ask() -> tuple[Differences, Imports]:
-            own = differences.from_channel(desk.session, here, there)
-            return own, self._importer.taken(desk, newest, there, source.number)
-
-        changes, pins = self._differences(mark, ask)
-        if not changes and order is None:
-            return NothingToDo("idle", f"{here} holds what release {source.number} of {there} does")
-        return Proposal(changes, f"{there} release {source.number}", order, pins)
-
-    def _ordered(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Proposal:
-        number, name = int(order.detail["number"]), self._policy.name
-        if order.kind == "rollback":
-            here = newest.number if newest else 0
-            own = releases.release_difference(desk.session, name, here, number)
-            told, imports = f"rollback to release {number}", self._importer.taken(desk, newest, name, number)
-        else:
-            own = _promoted(desk, name, newest, order)
-            told = f"{order.detail['from']} release {number}"
-            imports = self._importer.promoted(desk, newest, order, own)
-        return Proposal(own | imports.changes, told, order, imports.pins)
-
-    def _differences(
-        self, mark: object, ask: Callable[[], tuple[Differences, Imports]]
-    ) -> tuple[Differences, tuple[ForeignRelease, ...]]:
-        known = self._known
-        if known is None or known.mark != mark:
-            known = self._known = _Known(mark, *ask())
-        return known.own | known.imports.changes, known.imports.pins
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the database said while things stood as `mark` says."""
-
-    mark: object
-    own: Differences
-    imports: Imports
-
-
-def _promoted(desk: Desk, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:
-    """Return what a promotion that was ordered changes among a channel's own packages."""
-    there = releases.release_set(desk.session, str(order.detail["from"]), int(order.detail["number"]))
-    here = releases.release_set(desk.session, channel, newest.number) if newest else {}
-    names = set(order.detail.get("packages") or there.keys() | here.keys())
-    return {name: (here.get(name), there.get(name)) for name in sorted(names) if here.get(name) != there.get(name)}
+def plain_text(error: FarmError, program: str) -> str:
+    """Return an error as a program says it that ends with it: where, what, and what to do. `program` is its name."""
+    where = str(error.place or program)
+    # What is wrong in a file of recipes names its places itself.
+    told = error.message if error.message.startswith(where) else f"{where}: {error.message}"
+    return f"{told}\n{error.remedy}".rstrip()
