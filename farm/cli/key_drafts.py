@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.key_sheet import names_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,6 +39,7 @@ def _edits(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--threshold", type=int, help="How many of its keys must sign for the role."),
         click.option("--remove-key", "removed", multiple=True, help="A key that goes: a .pub file, or its id."),
         click.option("--add-key", "added", multiple=True, type=_FILE, help="A .pub file of a key that comes."),
+        names_option,
         click.option("--repository", required=True, type=_FILE, help="The published directory."),
     ):
         function = option(function)
@@ -51,6 +54,7 @@ def _edits(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--out", type=_FILE, default=Path("root.draft"), show_default=True, help="The draft's file.")
 def draft_root(
     repository: Path,
+    named: tuple[Path, ...],
     added: tuple[Path, ...],
     removed: tuple[str, ...],
     threshold: int | None,
@@ -69,7 +73,8 @@ def draft_root(
     from farm.trust.repository import Repository
 
     edit = RoleEdit(role, _public_keys(added), _key_ids(removed), threshold)
-    _write(out, next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out)))
+    made = next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out))
+    _write(out, made, named)
 
 
 @draft.command("targets")
@@ -83,7 +88,14 @@ def draft_root(
 @click.option("--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a channel.")
 @click.option("--for-root", type=_FILE, help="A draft of root whose new keys of targets sign this too.")
 @click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
-def draft_targets(repository: Path, days: int | None, for_root: Path | None, out: Path, **asked: object) -> None:
+def draft_targets(
+    repository: Path,
+    named: tuple[Path, ...],
+    days: int | None,
+    for_root: Path | None,
+    out: Path,
+    **asked: object,
+) -> None:
     """Draft the next targets: a renewal, or with other channels, keys of channels, or builders.
 
     \b
@@ -103,7 +115,7 @@ def draft_targets(repository: Path, days: int | None, for_root: Path | None, out
         start=_unsigned(out),
         coming=read_draft(for_root) if for_root else None,
     )
-    _write(out, made)
+    _write(out, made, named)
 
 
 def _targets_edit(
@@ -142,8 +154,9 @@ def _targets_edit(
 @click.command("sign")
 @click.argument("path", metavar="DRAFT", type=_FILE)
 @click.option("--key", required=True, type=_FILE, help="Your private key: a file, or a .uri file.")
+@names_option
 @click.option("--yes", is_flag=True, help="Sign without being asked.")
-def sign(path: Path, key: Path, yes: bool) -> None:
+def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool) -> None:
     """Show what DRAFT changes, ask, and add your signature to it. Needs neither network nor repository.
 
     \b
@@ -153,12 +166,15 @@ def sign(path: Path, key: Path, yes: bool) -> None:
     from farm.cli.key_sheet import draft_lines
     from farm.trust.draft import DraftError
     from farm.trust.durable_file import replace_file
+    from farm.trust.key_names import KeyNames
     from farm.trust.signers import load_signer
 
     found = read_draft(path)
     found.check()
+    names = KeyNames.beneath(named)
     signer = load_signer(key, lambda name: str(click.prompt(name, hide_input=True, err=True)))
-    click.echo("\n".join(draft_lines(found)))
+    found.require_say(signer.public_key)
+    click.echo("\n".join(draft_lines(found, names)))
     if not yes:
         try:
             agreed = click.confirm(f"Sign with the key {signer.public_key.keyid[:16]}…?", err=True)
@@ -223,12 +239,14 @@ def _unsigned(path: Path) -> Draft | None:
     return read_draft(path) if path.exists() else None
 
 
-def _write(path: Path, made: Draft) -> None:
+def _write(path: Path, made: Draft, named: tuple[Path, ...]) -> None:
     from farm.cli.key_sheet import draft_lines
     from farm.trust.durable_file import replace_file
+    from farm.trust.key_names import KeyNames
 
+    names = KeyNames.beneath(named)
     replace_file(path, made.to_json())
-    click.echo("\n".join(draft_lines(made)))
+    click.echo("\n".join(draft_lines(made, names)))
     click.echo(f"written to {path}; have it signed with `farm keys sign {path} --key KEY`")
 
 

@@ -17,42 +17,54 @@ if TYPE_CHECKING:
     from tuf.api.metadata import Role
 
     from farm.trust.draft import Draft
+    from farm.trust.key_names import KeyNames
+
+names_option = click.option(
+    "--names",
+    "named",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder with .pub files: their keys are told with their names.",
+)
 
 
 @click.command("show")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@names_option
 @json_option
-def show(path: Path, as_json: bool) -> None:
+def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
     """Say what FILE is: a draft with who has signed and who has not, a metadata file, a key, a repository's directory.
 
     \b
     Examples:
       farm keys show targets.draft
-      farm keys show public
+      farm keys show public --names .
     """
-    sheet, lines = _look(path)
+    from farm.trust.key_names import KeyNames
+
+    sheet, lines = _look(path, KeyNames.beneath(named))
     click.echo(json.dumps(sheet, indent=1) if as_json else "\n".join(lines))
 
 
-def draft_lines(draft: Draft) -> list[str]:
-    """Return what a draft changes and who has signed it, for people."""
+def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
+    """Return what a draft changes and who has signed it, for people who call keys by these names."""
     from farm.trust.changes import changes_of
 
     lines = [f"draft of {draft.role}, version {draft.version}"]
-    lines += [f"  {line}" for line in changes_of(draft)]
+    lines += [f"  {line}" for line in changes_of(draft, names)]
     for quorum in draft.quorums():
         missing = f"{quorum.missing} missing" if quorum.missing else "enough"
         lines.append(f"signatures of {quorum.name}: {len(quorum.signed)} of {quorum.threshold} needed, {missing}")
-        lines += [f"  signed   {key.keyid}" for key in quorum.signed]
-        lines += [f"  not yet  {key.keyid}" for key in quorum.unsigned]
+        lines += [f"  signed   {names.beside(key, key.keyid)}" for key in quorum.signed]
+        lines += [f"  not yet  {names.beside(key, key.keyid)}" for key in quorum.unsigned]
     return lines
 
 
-def _look(path: Path) -> tuple[Any, list[str]]:
+def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
     from farm.trust.draft import Draft, DraftError
 
     if path.is_dir():
-        roles = list(_repository(path))
+        roles = list(_repository(path, names))
         return roles, [line for sheet in roles for line in _role_lines(sheet)]
     try:
         content = path.read_bytes()
@@ -63,17 +75,17 @@ def _look(path: Path) -> tuple[Any, list[str]]:
         ) from error
     if isinstance(form, dict) and "farm-draft" in form:
         draft = Draft.from_json(content)
-        return _draft_sheet(draft), draft_lines(draft)
+        return _draft_sheet(draft, names), draft_lines(draft, names)
     if isinstance(form, dict) and "signed" in form:
-        sheet = _metadata_sheet(path.name, content)
+        sheet = _metadata_sheet(path.name, content, names)
         return sheet, list(_metadata_lines(sheet))
     from farm.trust.keys import key_to_dict, load_public_key
 
     key = load_public_key(path)
-    return key_to_dict(key), [f"public key {key.keyid} ({key.scheme})"]
+    return key_to_dict(key), [names.beside(key, f"public key {key.keyid} ({key.scheme})")]
 
 
-def _draft_sheet(draft: Draft) -> dict[str, Any]:
+def _draft_sheet(draft: Draft, names: KeyNames) -> dict[str, Any]:
     from farm.trust.changes import changes_of
 
     return {
@@ -81,7 +93,7 @@ def _draft_sheet(draft: Draft) -> dict[str, Any]:
         "role": draft.role,
         "version": draft.version,
         "expires": draft.metadata.signed.expires.isoformat(),
-        "changes": changes_of(draft),
+        "changes": changes_of(draft, names),
         "signatures": [
             {
                 "of": quorum.name,
@@ -95,7 +107,7 @@ def _draft_sheet(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _metadata_sheet(name: str, content: bytes) -> dict[str, Any]:
+def _metadata_sheet(name: str, content: bytes, names: KeyNames) -> dict[str, Any]:
     from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Root, Targets
 
@@ -109,10 +121,10 @@ def _metadata_sheet(name: str, content: bytes) -> dict[str, Any]:
     signed = metadata.signed
     roles: list[dict[str, Any]] = []
     if isinstance(signed, Root):
-        roles = [_role_sheet(role, each, signed.keys) for role, each in sorted(signed.roles.items())]
+        roles = [_role_sheet(role, each, signed.keys, names) for role, each in sorted(signed.roles.items())]
     elif isinstance(signed, Targets) and signed.delegations:
         delegated = signed.delegations.roles or {}
-        roles = [_role_sheet(role, each, signed.delegations.keys) for role, each in sorted(delegated.items())]
+        roles = [_role_sheet(role, each, signed.delegations.keys, names) for role, each in sorted(delegated.items())]
     return {
         "kind": signed.type,
         "version": signed.version,
@@ -133,35 +145,52 @@ def _metadata_lines(sheet: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {line}" for line in _role_lines(role))
 
 
-def _repository(root: Path) -> Iterator[dict[str, Any]]:
-    """Yield a sheet for every role in force, with version and expiry."""
+def _repository(root: Path, names: KeyNames) -> Iterator[dict[str, Any]]:
+    """Yield a sheet for every role in force, with version and expiry; that of targets has the builders too."""
+    from farm.trust.builders_in_force import builders_in_force
     from farm.trust.delegation import TOP_ROLES, delegated_roles, role_of
     from farm.trust.repository import Repository
 
     repository = Repository(root)
     head = repository.head()
+    builders, listed = builders_in_force(repository)
+    allowed = {
+        "builders": [_key_sheet(each.key, names) | {"since-targets-version": each.since} for each in builders],
+        "rebuilds": listed.rebuilds,
+    }
     for name in TOP_ROLES:
-        document = getattr(head, name)
-        yield _role_sheet(name, head.root.roles[name], head.root.keys) | _state(document)
+        state = _state(getattr(head, name)) | (allowed if name == "targets" else {})
+        yield _role_sheet(name, head.root.roles[name], head.root.keys, names) | state
     keys = head.targets.delegations.keys if head.targets.delegations else {}
     for name in delegated_roles(head.targets):
-        yield _role_sheet(name, role_of(head.targets, name), keys) | _state(repository.delegated(head, name))
+        state = _state(repository.delegated(head, name))
+        yield _role_sheet(name, role_of(head.targets, name), keys, names) | state
 
 
 def _state(document: Any) -> dict[str, Any]:
     return {"version": document.version, "expires": document.expires.isoformat()}
 
 
-def _role_sheet(name: str, role: Role, keys: dict[str, Key]) -> dict[str, Any]:
+def _role_sheet(name: str, role: Role, keys: dict[str, Key], names: KeyNames) -> dict[str, Any]:
     known = [keys[keyid] for keyid in role.keyids if keyid in keys]
-    return {
-        "role": name,
-        "threshold": role.threshold,
-        "keys": [{"keyid": key.keyid, "scheme": key.scheme} for key in known],
-    }
+    return {"role": name, "threshold": role.threshold, "keys": [_key_sheet(key, names) for key in known]}
+
+
+def _key_sheet(key: Key, names: KeyNames) -> dict[str, Any]:
+    name = names.of(key)
+    return {"keyid": key.keyid, "scheme": key.scheme} | ({"name": name} if name else {})
 
 
 def _role_lines(sheet: dict[str, Any]) -> Iterator[str]:
     state = f"version {sheet['version']}, valid until {sheet['expires']}, " if "version" in sheet else ""
     yield f"{sheet['role']}: {state}{sheet['threshold']} of {len(sheet['keys'])} keys must sign"
-    yield from (f"  {key['keyid']} ({key['scheme']})" for key in sheet["keys"])
+    yield from (f"  {_key_line(key)}" for key in sheet["keys"])
+    for builder in sheet.get("builders", ()):
+        since = builder["since-targets-version"]
+        yield f"  builder {_key_line(builder)}" + (f", since version {since}" if since else ", since an older version")
+    for channel, count in sorted(sheet.get("rebuilds", {}).items()):
+        yield f"  {count} builders must agree on a package of {channel}"
+
+
+def _key_line(key: dict[str, Any]) -> str:
+    return f"{key['keyid']} ({key['scheme']})" + (f" {key['name']}" if "name" in key else "")

@@ -87,9 +87,10 @@ def init(
     made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now)
     paths = write_drafts(drafts, made)
     click.echo(f"online keys   {folder / 'online'}  (for the signer)")
-    for path, each in zip(paths, made, strict=True):
+    for path, each, whose in zip(paths, made, (root_keys, targets_keys), strict=True):
         (quorum,) = each.quorums()
-        click.echo(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys of {each.role})")
+        files = ", ".join(str(file) for file in whose)
+        click.echo(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys: {files})")
     click.echo(f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}.")
 
 

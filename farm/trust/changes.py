@@ -9,25 +9,31 @@ from tuf.api.metadata import Root, Targets
 from farm.names import Digest
 from farm.trust.builders import AllowedBuilders, read_builders
 from farm.trust.delegation import TOP_ROLES, delegated_roles
+from farm.trust.key_names import KeyNames
 from farm.trust.layout import ADVISORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from securesystemslib.signer import Key
     from tuf.api.metadata import Role
 
     from farm.trust.draft import Draft
 
+NAMELESS = KeyNames()
 
-def changes_of(draft: Draft) -> list[str]:
-    """Return one line for each change, then how long it would be valid, and on which root all of this rests."""
+
+def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
+    """Return one line for each change, then how long it would be valid, and on which root all of this rests.
+
+    `names` are what the reader calls keys.
+    """
     now, before = draft.metadata.signed, draft.previous.signed if draft.previous else None
     if isinstance(now, Root):
-        lines = list(_root(now, before if isinstance(before, Root) else None))
+        lines = list(_root(now, before if isinstance(before, Root) else None, names))
     else:
-        lines = list(_targets(now, before if isinstance(before, Targets) else None))
-        lines += _builders(draft.builders, draft.builders_before)
+        lines = list(_targets(now, before if isinstance(before, Targets) else None, names))
+        lines += _builders(draft.builders, draft.builders_before, names)
     if not lines:
         lines = ["nothing but the time until which it is valid"]
     until = now.expires.strftime("%Y-%m-%d")
@@ -44,16 +50,17 @@ def _rests_on(draft: Draft) -> Iterator[str]:
         yield f"rests on root version {root.signed.version} with the fingerprint {print_of}: sign only if it is yours"
 
 
-def _root(now: Root, before: Root | None) -> Iterator[str]:
+def _root(now: Root, before: Root | None, names: KeyNames) -> Iterator[str]:
     for name in TOP_ROLES:
         yield from _role(
             name,
             (now.roles[name], now.keys),
             (before.roles[name], before.keys) if before and name in before.roles else None,
+            names,
         )
 
 
-def _targets(now: Targets, before: Targets | None) -> Iterator[str]:
+def _targets(now: Targets, before: Targets | None, names: KeyNames) -> Iterator[str]:
     old = delegated_roles(before) if before else ()
     for name in sorted({*delegated_roles(now), *old}):
         what = name if name == ADVISORIES else f"channel {name}"
@@ -63,7 +70,7 @@ def _targets(now: Targets, before: Targets | None) -> Iterator[str]:
         was = _delegation(before, name) if before and name in old else None
         if was is None:
             yield f"{what} is new"
-        yield from _role(what, _delegation(now, name), was)
+        yield from _role(what, _delegation(now, name), was, names)
 
 
 def _delegation(targets: Targets, name: str) -> tuple[Role, Mapping[str, Key]]:
@@ -73,26 +80,27 @@ def _delegation(targets: Targets, name: str) -> tuple[Role, Mapping[str, Key]]:
 
 
 def _role(
-    name: str, now: tuple[Role, Mapping[str, Key]], before: tuple[Role, Mapping[str, Key]] | None
+    name: str, now: tuple[Role, Mapping[str, Key]], before: tuple[Role, Mapping[str, Key]] | None, names: KeyNames
 ) -> Iterator[str]:
     (role, keys), old = now, before[0].keyids if before else []
     for keyid in role.keyids:
         if keyid not in old:
-            yield f"{name}: the key {_describe(keys.get(keyid), keyid)} is added"
+            yield f"{name}: the key {_describe(keys.get(keyid), keyid, names)} is added"
     for keyid in old:
         if keyid not in role.keyids:
-            yield f"{name}: the key {_describe(before[1].get(keyid) if before else None, keyid)} is removed"
+            yield f"{name}: the key {_describe(before[1].get(keyid) if before else None, keyid, names)} is removed"
     if before is None or before[0].threshold != role.threshold:
         was = f" (before: {before[0].threshold})" if before else ""
         yield f"{name}: {role.threshold} of its {len(role.keyids)} keys must sign{was}"
 
 
-def _builders(now: str, before: str) -> Iterator[str]:
+def _builders(now: str, before: str, names: KeyNames) -> Iterator[str]:
     new, old = _listed(now), _listed(before)
     for keyid in sorted(new.keys() - old.keys()):
-        yield f"the builder {_describe(new[keyid], keyid)} is allowed"
+        yield f"the builder {_describe(new[keyid], keyid, names)} is allowed"
     for keyid in sorted(old.keys() - new.keys()):
-        yield f"the builder {_describe(old[keyid], keyid)} is no longer allowed: what it built is refused from then on"
+        gone = _describe(old[keyid], keyid, names)
+        yield f"the builder {gone} is no longer allowed: what it built is refused from then on"
     for channel in sorted({*new.rebuilds, *old.rebuilds}):
         if (count := new.needed(channel)) != old.needed(channel):
             yield f"{count} builders must agree on a package of {channel} (before: {old.needed(channel)})"
@@ -102,10 +110,5 @@ def _listed(document: str) -> AllowedBuilders:
     return read_builders(document.encode()) if document else AllowedBuilders((), {})
 
 
-def _describe(key: Key | None, keyid: str) -> str:
-    return f"{keyid[:16]}… ({key.scheme})" if key else f"{keyid[:16]}…"
-
-
-def describe_keys(keys: Iterable[Key]) -> str:
-    """Return keys as a list for people."""
-    return ", ".join(_describe(key, key.keyid) for key in keys) or "none"
+def _describe(key: Key | None, keyid: str, names: KeyNames) -> str:
+    return names.beside(key, f"{keyid[:16]}… ({key.scheme})" if key else f"{keyid[:16]}…")

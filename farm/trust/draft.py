@@ -126,23 +126,27 @@ class Draft:
         else:
             self._check_targets()
 
-    def signed_by(self, signer: Signer) -> Draft:
-        """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
-        keyid = signer.public_key.keyid
+    def require_say(self, key: Key) -> None:
+        """Raise `DraftError` when a signature of this key would count for nothing, or is there already."""
+        keyid = key.keyid
         quorums = self.quorums()
-        if any(keyid == key.keyid for each in quorums for key in each.signed):
+        if any(keyid == known.keyid for each in quorums for known in each.signed):
             raise DraftError(f"the key {keyid} has signed this draft already", remedy="Carry it on to the next holder.")
-        if not any(keyid == key.keyid for each in quorums for key in each.unsigned):
+        if not any(keyid == known.keyid for each in quorums for known in each.unsigned):
             names = " and ".join(each.name for each in quorums)
             raise DraftError(
                 f"the key {keyid} is none of {names}",
                 remedy="See `farm keys show DRAFT` for the keys that count, and sign with one of these.",
             )
+
+    def signed_by(self, signer: Signer) -> Draft:
+        """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
+        self.require_say(signer.public_key)
         copy: Metadata[Any] = Metadata.from_bytes(self.metadata.to_bytes())
         try:
             copy.sign(signer, append=True)
         except RepositoryError as error:
-            raise SigningError(f"the key {keyid} did not sign: {error.__cause__ or error}") from error
+            raise SigningError(f"the key {signer.public_key.keyid} did not sign: {error.__cause__ or error}") from error
         return replace(self, metadata=copy)
 
     def joined(self, other: Draft) -> Draft:

@@ -1,0 +1,125 @@
+"""What `farm keys` lists: builders with their beginning, and keys by the names that the reader has for them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner, SSlibKey
+
+from farm.trust.builders_in_force import builders_in_force
+from farm.trust.key_names import KeyNames
+from farm.trust.keys import key_to_dict
+from tests.trust.commands import Desk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.trust.conftest import Published
+
+
+@pytest.fixture
+def desk(published: Published, tmp_path: Path) -> Desk:
+    """Two more builders: the second comes in version 2 of targets and the third in version 3; the first one goes."""
+    desk = Desk(tmp_path)
+    changes = [
+        "--allow-builder workers/two.pub --rebuilds edge=2",
+        f"--allow-builder workers/three.pub --remove-builder {published.builder.public_key.keyid}",
+        "",
+    ]
+    desk.run("new workers/two")
+    desk.run("new workers/three")
+    for change in changes:
+        desk.run(f"draft targets --repository public {change}")
+        desk.run("sign targets.draft --key keys/offline/targets --yes")
+        desk.run("publish targets.draft --repository public --online keys/online")
+        (tmp_path / "targets.draft").unlink()
+    return desk
+
+
+def test_builders_are_listed_with_their_beginning_and_how_many_must_agree(desk: Desk) -> None:
+    two, three = desk.key_id("workers/two"), desk.key_id("workers/three")
+    (targets,) = [each for each in desk.json("show public") if each["role"] == "targets"]
+    assert {each["keyid"]: each["since-targets-version"] for each in targets["builders"]} == {two: 2, three: 3}
+    assert targets["rebuilds"] == {"edge": 2}
+    said = desk.run("show public")
+    assert f"  builder {two} (ed25519), since version 2\n" in said
+    assert f"  builder {three} (ed25519), since version 3\n" in said
+    assert "  2 builders must agree on a package of edge\n" in said
+
+
+def test_a_builder_that_came_back_is_there_since_it_came_back(desk: Desk, published: Published) -> None:
+    two = desk.key_id("workers/two")
+    for change in (f"--remove-builder {two} --rebuilds edge=1", "--allow-builder workers/two.pub"):
+        desk.run(f"draft targets --repository public {change}")
+        desk.run("sign targets.draft --key keys/offline/targets --yes")
+        desk.run("publish targets.draft --repository public --online keys/online")
+        (desk.folder / "targets.draft").unlink()
+    since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
+    assert since == {two: 6, desk.key_id("workers/three"): 3}
+
+
+def test_where_an_older_list_is_gone_the_beginning_is_left_open(desk: Desk, published: Published) -> None:
+    (published.root / "metadata" / "1.targets.json").unlink()
+    since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
+    assert since == {desk.key_id("workers/two"): None, desk.key_id("workers/three"): 3}
+    assert f"builder {desk.key_id('workers/two')} (ed25519), since an older version\n" in desk.run("show public")
+
+
+def test_keys_are_told_with_the_names_that_the_reader_has_for_them(desk: Desk) -> None:
+    desk.run("new ann/root")
+    ann, two = desk.key_id("ann/root"), desk.key_id("workers/two")
+    said = desk.run("draft root --repository public --add-key ann/root.pub --names .")
+    assert f"root: the key {ann[:16]}… (ed25519) ann/root is added\n" in said
+    assert f"  not yet  {ann} ann/root\n" in said
+    assert f"  not yet  {ann} root\n" in desk.run("show root.draft --names ann")
+    assert f"  not yet  {ann}\n" in desk.run("show root.draft")
+    said = desk.run("sign root.draft --key keys/offline/root --names keys --names . --yes")
+    assert f"  not yet  {desk.key_id('keys/offline/root')} offline/root\n" in said
+    assert f"  builder {two} (ed25519) workers/two, since version 2\n" in desk.run("show public --names .")
+    (root, *_) = desk.json("show public --names .")
+    assert [each["name"] for each in root["keys"]] == ["keys/offline/root"]
+    said = desk.run(f"draft targets --repository public --names . --remove-builder {two} --rebuilds edge=1")
+    assert f"the builder {two[:16]}… (ed25519) workers/two is no longer allowed" in said
+
+
+def test_a_key_is_not_called_by_the_name_of_another_whose_id_it_bears(tmp_path: Path) -> None:
+    """Ids are what the document says they are: whoever makes a draft can write Ben's beside a key of their own."""
+    ben, thief = CryptoSigner.generate_ed25519().public_key, CryptoSigner.generate_ed25519().public_key
+    (tmp_path / "ben.pub").write_text(json.dumps(key_to_dict(ben)))
+    names = KeyNames.beneath([tmp_path])
+    assert names.of(ben) == "ben"
+    assert names.of(SSlibKey(ben.keyid, thief.keytype, thief.scheme, thief.keyval)) == ""
+
+
+def test_files_of_other_programs_are_passed_over_and_a_folder_without_keys_is_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.run("new ann")
+    (tmp_path / "id_ed25519.pub").write_text("ssh-ed25519 AAAA ann@example\n")
+    assert desk.run("show ann.pub --names .").endswith("(ed25519) ann\n")
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "nowhere"):
+        assert "no .pub files" in desk.refused(f"show ann.pub --names {folder}")
+
+
+def test_whose_key_has_no_say_is_told_before_anything_is_asked(desk: Desk) -> None:
+    desk.run("new other")
+    desk.run("draft root --repository public")
+    said = desk.try_("sign root.draft --key other", answer="")
+    assert said.status == 1
+    assert "is none of root version 1 and root version 2" in said.message
+    assert "Sign with" not in said.message
+    assert said.output == ""
+
+
+def test_founding_by_several_people_says_whose_keys_are_needed(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for name in ("ann", "ben", "ann-targets"):
+        desk.run(f"new {name}")
+    said = desk.run(
+        "init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 "
+        "--targets-key ann-targets.pub"
+    )
+    assert "root.draft  (needs 2 of 2 keys: ann.pub, ben.pub)\n" in said
+    assert "targets.draft  (needs 1 of 1 keys: ann-targets.pub)\n" in said
