@@ -1,227 +1,167 @@
-"""Which packages an advisory holds for, and which statements say otherwise. Pure: names, versions, no clock."""
+"""What follows for other jobs when something was submitted, built or failed: one place decides it, again and again.
+
+`settle_all` may be run at any time on any job: it looks at how things are, never at what happened.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import json
+from collections import deque
+from typing import TYPE_CHECKING
 
-from farm.compat.severity import SEVERITIES, worst
-from farm.names import Version
+from farm.control.copies import holders_of_old_code, holds_old_code
+from farm.control.interface import interface_of
+from farm.control.planning import plan_for, recipe_of
+from farm.database import jobs, lookups, packages, recipes
+from farm.database.states import ENDED, JobKind, JobState
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable
 
-    from farm.compat.severity import Severity
+    from farm.control.desk import Desk
+    from farm.database.records import Job
+    from farm.names import Digest
+    from farm.plan import Plan
 
-EventKind: TypeAlias = Literal["introduced", "fixed", "last_affected"]
-Status: TypeAlias = Literal["not_affected", "affected", "fixed", "under_investigation"]
-
-# At one version a fix comes before what is introduced again: then the version counts as affected.
-_ORDER: tuple[EventKind, ...] = ("last_affected", "fixed", "introduced")
+_UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A version in an advisory, `1.7.1-2`, or `1.7.1` for all its revisions. None stands before all versions (`0`)."""
-
-    version: Version | None
-    revision: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Bound:
-        """Read a bound; raises `InvalidVersionError`."""
-        if text == "0":
-            return cls(None)
-        version, dash, revision = text.rpartition("-")
-        if dash and revision.isdecimal() and len(revision) <= 9:
-            return cls(Version(version), int(revision))
-        return cls(Version(text))
-
-    def is_reached_by(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version comes after the bound, or stands on it."""
-        if self.version is None or self.version < version:
-            return True
-        return self.version == version and (self.revision is None or self.revision <= revision)
-
-    def is_passed_by(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version comes after the bound, and after all revisions it stands for."""
-        if self.version is None or self.version < version:
-            return True
-        return self.version == version and self.revision is not None and self.revision < revision
-
-    def is_at(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version is what the bound names."""
-        return self.version == version and self.revision in (None, revision)
-
-    def __str__(self) -> str:
-        if self.version is None:
-            return "0"
-        return str(self.version) if self.revision is None else f"{self.version}-{self.revision}"
+def settle_all(desk: Desk, start: Iterable[Job]) -> None:
+    """Look at these jobs, and at all that follow from them, until nothing changes any more."""
+    open_ends = deque(job.id for job in start)
+    while open_ends:
+        job = jobs.job(desk.session, open_ends.popleft())
+        # Nothing depends on how a rebuild ends: what it is of is built.
+        if job is None or job.kind is not JobKind.BUILD or job.rebuild:
+            continue
+        if job.state in _UNSETTLED and not _settle(desk, job):
+            continue
+        open_ends.extend(each.id for each in _followers(desk, job))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Where in the order of versions something changed."""
-
-    kind: EventKind
-    bound: Bound
-
-
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """A package in an advisory: the ranges of versions, each a list of events, and single versions.
-
-    `package` is the short name of one of the distribution itself, the full name of one that it takes of another.
-    """
-
-    package: str
-    ranges: tuple[tuple[Event, ...], ...]
-    versions: tuple[Bound, ...]
-    severity: Severity
-
-    def holds_for(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version is affected."""
-        named = any(each.is_at(version, revision) for each in self.versions)
-        return named or any(_is_inside(events, version, revision) for events in self.ranges)
-
-    def fixed_for(self, version: Version, revision: int) -> str:
-        """Return the first version after this one that is not affected any more; empty when none is known."""
-        for events in self.ranges:
-            for event in _in_order(events) if _is_inside(events, version, revision) else ():
-                if event.kind == "fixed" and not event.bound.is_reached_by(version, revision):
-                    return str(event.bound)
-        return ""
+def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
+    """Note that a build job has succeeded, and return the jobs that the channel's policy makes of it."""
+    if job.revision_id is None:
+        raise LookupError(f"job {job.id} has no recipe")
+    before = recipes.head(desk.session, job.name)
+    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=plan, now=desk.now)
+    if before is None or before.current != job.revision_id or before.built_plan == plan:
+        return []
+    # What it has copied from may have been built anew while it was at work.
+    names = {job.name} if holds_old_code(desk, job.name) else set()
+    if before.built_plan is not None:
+        names |= _to_rebuild(desk, job, before.built_plan, plan)
+    return [_rebuild(desk, name, job) for name in sorted(names) if _rests(desk, name)]
 
 
-@dataclass(frozen=True, slots=True)
-class Advisory:
-    """A security advisory about packages of one distribution. `ids` are its id and the other names it goes by."""
-
-    id: str
-    aliases: tuple[str, ...]
-    summary: str
-    published: datetime
-    modified: datetime
-    withdrawn: datetime | None
-    affected: tuple[Affected, ...]
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """All names under which statements may speak of it."""
-        return frozenset((self.id, *self.aliases))
-
-    @property
-    def severity(self) -> Severity:
-        """The worst that it is for any package."""
-        return worst(tuple(each.severity for each in self.affected))
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """The names of the packages that it speaks of, short ones of its own distribution, sorted."""
-        return tuple(sorted({each.package for each in self.affected}))
-
-    def seen_from_abroad(self, owner: str) -> Advisory:
-        """Return what it says, to others, about the packages of the distribution `owner` whose advisory it is."""
-        own = tuple(
-            replace(each, package=f"{owner}/{each.package}") for each in self.affected if "/" not in each.package
-        )
-        return replace(self, affected=own)
+def _followers(desk: Desk, job: Job) -> list[Job]:
+    """Return the jobs whose state may depend on this one: those that need its recipe, and twins with its plan."""
+    found = jobs.waiting_for(desk.session, job.name, _UNSETTLED)
+    if job.subject is not None and job.state in ENDED:
+        found += jobs.with_subject(desk.session, job.subject, (JobState.WAITING,))
+    return [each for each in found if each.id != job.id]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What somebody states (OpenVEX) about a vulnerability in a package; `version` None is all versions."""
-
-    vulnerability: str
-    aliases: tuple[str, ...]
-    package: str
-    version: Bound | None
-    status: Status
-    justification: str
-    at: datetime
-
-    def speaks_of(self, advisory: Advisory, package: str, version: Version, revision: int) -> bool:
-        """Return whether it is about this advisory in this package."""
-        if self.package != package or not advisory.ids & {self.vulnerability, *self.aliases}:
+def _settle(desk: Desk, job: Job) -> bool:
+    """Bring one waiting or blocked job to where it belongs, and say whether that changed anything."""
+    needs = jobs.needs_of(desk.session, job.id)
+    unbuilt = [name for name, head in recipes.heads(desk.session, needs).items() if not head.is_built]
+    broken = [name for name in unbuilt if _is_broken(desk, name)]
+    if broken:
+        if job.state is JobState.BLOCKED:
             return False
-        return self.version is None or self.version.is_at(version, revision)
-
-    def seen_from_abroad(self, owner: str) -> Statement | None:
-        """Return what it states, to others, about a package of the distribution `owner` who makes it."""
-        return None if "/" in self.package else replace(self, package=f"{owner}/{self.package}")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """That an advisory holds for a package. `fixed` is the version to go to, if one is known.
-
-    `statement` is the newest that somebody made about it; with `not_affected` or `fixed` there is nothing to do.
-    """
-
-    advisory: Advisory
-    package: str
-    version: Version
-    revision: int
-    severity: Severity
-    fixed: str
-    statement: Statement | None
-
-    @property
-    def stands(self) -> bool:
-        """Whether nobody has stated that it does no harm here."""
-        return self.statement is None or self.statement.status not in ("not_affected", "fixed")
+        message = f"{', '.join(broken)} could not be built"
+        return jobs.move(desk.session, job, JobState.BLOCKED, now=desk.now, error_code="blocked", error=message)
+    if job.state is JobState.BLOCKED:
+        jobs.move(desk.session, job, JobState.WAITING, now=desk.now, error_code="", error="")
+        return _settle(desk, _again(desk, job)) or True
+    return not unbuilt and _pin(desk, job, needs)
 
 
-def find(
-    advisories: Iterable[Advisory],
-    statements: Sequence[Statement],
-    packages: Iterable[tuple[str, Version, int]],
-) -> list[Finding]:
-    """Return what advisories hold for packages (short name, version, revision), also what statements speak against.
-
-    The worst comes first, then by package and advisory. Withdrawn advisories hold for nothing.
-    """
-    by_name = {name: (version, revision) for name, version, revision in packages}
-    found = []
-    for advisory in advisories:
-        if advisory.withdrawn is None:
-            found += [each for name in advisory.packages if (each := _finding(advisory, statements, name, by_name))]
-    return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), each.package, each.advisory.id))
+def _is_broken(desk: Desk, name: str) -> bool:
+    """Say whether the current revision of a recipe will not come to be without somebody's help."""
+    head = recipes.head(desk.session, name)
+    latest = jobs.latest_of_revision(desk.session, head.current) if head else None
+    return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
-def _finding(
-    advisory: Advisory, statements: Sequence[Statement], name: str, packages: dict[str, tuple[Version, int]]
-) -> Finding | None:
-    if name not in packages:
-        return None
-    version, revision = packages[name]
-    here = [each for each in advisory.affected if each.package == name and each.holds_for(version, revision)]
-    if not here:
-        return None
-    fixes = [fixed for each in here if (fixed := each.fixed_for(version, revision))]
-    about = [each for each in statements if each.speaks_of(advisory, name, version, revision)]
-    newest = max(about, key=lambda each: each.at, default=None)
-    severity = worst(tuple(each.severity for each in here))
-    return Finding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)
+def _pin(desk: Desk, job: Job, needs: tuple[str, ...]) -> bool:
+    """Give a job its plan. It is ready then, or done already, or it waits for a twin that is at work."""
+    try:
+        plan = plan_for(desk, recipe_of(desk, job), needs)
+    except FarmError as error:
+        return jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=error.code, error=error.message)
+    jobs.keep_plan(desk.session, plan)
+    jobs.set_subject(desk.session, job.id, plan.digest)
+    if packages.packages_of_plan(desk.session, plan.digest):
+        return _answer(desk, job, plan)
+    if jobs.has_active(desk.session, plan.digest):
+        return False
+    return jobs.move(desk.session, job, JobState.READY, now=desk.now)
 
 
-def _is_inside(events: tuple[Event, ...], version: Version, revision: int) -> bool:
-    # The algorithm of the OSV schema, section "Evaluation".
-    inside = False
-    for event in _in_order(events):
-        reached = event.bound.is_passed_by if event.kind == "last_affected" else event.bound.is_reached_by
-        if reached(version, revision):
-            inside = event.kind == "introduced"
-    return inside
+def _answer(desk: Desk, job: Job, plan: Plan) -> bool:
+    """End a job whose plan was carried out before: nothing is built twice."""
+    earlier = jobs.with_subject(desk.session, plan.digest, (JobState.SUCCEEDED,))
+    answered_by = earlier[0].id if earlier else None
+    moved = jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now, answered_by=answered_by)
+    if moved:
+        settle_all(desk, record_built(desk, job, plan.digest))
+    return moved
 
 
-def _in_order(events: tuple[Event, ...]) -> list[Event]:
-    def key(event: Event) -> tuple[bool, Version, float, int]:
-        bound = event.bound
-        # A whole version begins before its first revision, and as the last affected one it ends after all of them.
-        last = float("inf") if event.kind == "last_affected" else -1.0
-        revision = last if bound.revision is None else float(bound.revision)
-        return bound.version is not None, bound.version or Version("0"), revision, _ORDER.index(event.kind)
+def _to_rebuild(desk: Desk, job: Job, before: Digest, after: Digest) -> set[str]:
+    """Return the recipes that the policy builds again because this recipe's packages are other ones now."""
+    changed = _bytes(desk, before) ^ _bytes(desk, after)
+    if not changed:
+        return set()
+    # Under every policy: a copy is not replaced by replacing what it was copied from.
+    names = holders_of_old_code(desk, {name for name, _ in changed})
+    policy = _rebuild_policy(desk)
+    if policy == "always" or (
+        policy == "interface-changed" and interface_of(desk, before) != interface_of(desk, after)
+    ):
+        names.update(recipes.recipes_that_need(desk.session, job.name))
+    return names
 
-    return sorted(events, key=key)
+
+def _rebuild_policy(desk: Desk) -> str:
+    """Return what the channel's policy says is rebuilt, as it is in force now."""
+    kept = json.loads(lookups.channel_policy(desk.session, desk.terms.channel) or "{}")
+    return str(kept.get("rebuild", desk.terms.rebuild))
+
+
+def _bytes(desk: Desk, plan: Digest) -> set[tuple[str, Digest]]:
+    return {(package.name, package.tree) for package in packages.packages_of_plan(desk.session, plan)}
+
+
+def _rests(desk: Desk, name: str) -> bool:
+    """Say whether a recipe has nothing going on: what is still to be built takes the new packages anyway."""
+    head = recipes.head(desk.session, name)
+    latest = jobs.latest_of_revision(desk.session, head.current) if head else None
+    return latest is not None and latest.state is JobState.SUCCEEDED
+
+
+def _rebuild(desk: Desk, name: str, because: Job) -> Job:
+    head = recipes.heads(desk.session, [name])[name]
+    latest = jobs.latest_of_revision(desk.session, head.current)
+    if latest is None:
+        raise LookupError(f"{name} has no job")
+    return jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=name,
+        revision_id=head.current,
+        submission=because.submission,
+        needs=jobs.needs_of(desk.session, latest.id),
+        trace=because.trace,
+        now=desk.now,
+    )
+
+
+def _again(desk: Desk, job: Job) -> Job:
+    seen = jobs.job(desk.session, job.id)
+    if seen is None:
+        raise LookupError(f"job {job.id} is gone")
+    return seen

@@ -1,411 +1,71 @@
-"""The pipeline of one channel: collect a candidate, take it through the gates, publish what passes of it.
-
-`advance` does the next step that can be done now and returns; it is called on a timer and after each job. Everything
-it knows lies in the database, so a pipeline that is killed goes on where it was.
-"""
+"""What the files of channels and of curators say, each by itself: a mistake in one of them stops no other channel."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farm.compat import is_foreign
-from farm.control.ordering import held_among
-from farm.database import candidates, excuses, foreign, orders, releases
-from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
-from farm.database.excuses import Excuse
-from farm.recipe.channel_gates import TestsGate
-from farm.release.channel_state import ChannelState
-from farm.release.collecting import Collector, NothingToDo, Proposal
-from farm.release.deciding import end_candidate, say_gate, why_superseded
-from farm.release.docket import Docket, Verdict
-from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
-from farm.release.explaining import Explainer
-from farm.release.failed_builds import FailedBuilds
-from farm.release.gates.rolled_back import RolledBack
-from farm.release.importing import Importer
-from farm.release.members import MemberShelf
-from farm.release.publication import PublicStore
-from farm.release.publishing import record_release
-from farm.release.search import search
-from farm.release.signer_client import SignerRefusedError
-from farm.release.standing import Standing
-from farm.release.withholding import Withheld, atoms_withheld, withheld
+from farm.errors import Place
+from farm.recipe.channel_gates import ApprovalsGate
+from farm.recipe.channel_reading import channel_of, survey_channels
+from farm.recipe.curators import CURATORS, read_curators
+from farm.recipe.errors import Problem, RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from farm.compat import Atom, TrialSet
-    from farm.control.desk import Desk, Office
-    from farm.database.candidates import Candidate
-    from farm.database.orders import Order
-    from farm.database.releases import ReleaseRecord
-    from farm.names import Digest
-    from farm.recipe import ChannelPolicy
-    from farm.release.collecting import Unseen
-    from farm.release.publication import Signer
-    from farm.release.standing import PackageGate
-    from farm.trust.release_index import Release
+    from farm.recipe.channel import ChannelPolicy
 
-WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
-_IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_SKIPPED: dict[str, tuple[str, ...]] = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
-_SEARCH_GATES = ("proof", "tests", "build", "signer")
+CHANNELS = "channels"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What `advance` did: `state` is idle, building, waiting, open, refused or released; `message` says it."""
+class Policies:
+    """The policies that can be followed, and for the other channels what is wrong, a line for each fault; by name.
 
-    channel: str
-    state: str
-    message: str = ""
+    `curators` are the public keys (hexadecimal) of named people, by group.
+    """
 
-
-class Pipeline:
-    """The way of one channel, from what is built to what is signed. For one thread in the whole farm."""
-
-    def __init__(
-        self,
-        office: Office,
-        policy: ChannelPolicy,
-        repository: Path,
-        signer: Signer,
-        *,
-        gates: Sequence[PackageGate] = (),
-        unseen: Unseen = lambda _desk: (),
-    ) -> None:
-        self._office = office
-        self._policy = policy
-        self._gates = (RolledBack(), *gates)
-        self._shelf = MemberShelf(office.blobs)
-        self._public = PublicStore(repository, office.blobs)
-        with_tests = any(isinstance(gate, TestsGate) for gate in policy.gates)
-        self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public, with_tests=with_tests)
-        self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
-        self._failed_builds = FailedBuilds(policy.name)
-        self._signer = signer
-
-    @property
-    def channel(self) -> str:
-        """The name of the channel."""
-        return self._policy.name
-
-    def advance(self) -> Step:
-        """Do what can be done now. Raises `SignerUnreachableError` when the signer is away: try again."""
-        channel = self._policy.name
-        unsigned = self._unsigned()
-        if unsigned is not None:
-            return self._publish(unsigned)
-        self._warm_up()
-        with self._office.planning() as desk:
-            newest = releases.newest_release(desk.session, channel)
-            candidate = candidates.open_candidate(desk.session, channel)
-            if candidate is not None and (reason := why_superseded(desk, candidate, newest)):
-                candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
-                candidate = None
-            opened = candidate or self._collect(desk, newest)
-            if isinstance(opened, Step):
-                return opened
-            step = self._through_the_gates(desk, self._docket(desk, opened, newest))
-        return self._publish(step) if isinstance(step, _Unsigned) else step
-
-    def _warm_up(self) -> None:
-        """Read what is not in memory yet, which takes long for a big channel, before others have to wait for it."""
-        with self._office.reading() as desk:
-            newest = releases.newest_release(desk.session, self._policy.name)
-            self._state.trial(desk, newest.number if newest else 0)
-            if candidate := candidates.open_candidate(desk.session, self._policy.name):
-                for change in candidates.changes_of(desk.session, candidate.id):
-                    self._state.member(desk, change.after)
-
-    def _collect(self, desk: Desk, newest: ReleaseRecord | None) -> Candidate | Step:
-        """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
-        channel = self._policy.name
-        proposal = self._collector.propose(desk, newest)
-        if isinstance(proposal, NothingToDo):
-            if proposal.state == "idle":
-                self._tell_failed_builds(desk)
-            return Step(channel, proposal.state, proposal.message)
-        if not proposal.changes and proposal.order is not None:
-            outcome = f"nothing to do: {channel} holds that already"
-            orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
-            return Step(channel, "idle", outcome)
-        if proposal.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
-            return refused
-        held = self._withheld(desk, proposal)
-        latest = candidates.latest_candidate(desk.session, channel)
-        if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
-            self._renew_excuses(desk, latest, held)
-            self._tell_failed_builds(desk)
-            return Step(channel, "refused", f"candidate {latest.id} was {latest.state}; nothing has changed since")
-        number = newest.number if newest else 0
-        opened = candidates.add_candidate(
-            desk.session, channel, proposal.changes, base_number=number, source=proposal.source, now=desk.now
-        )
-        foreign.pin_candidate(desk.session, opened.id, proposal.pins)
-        candidates.place_changes(desk.session, opened.id, held, state=WAITING)
-        if proposal.order is not None:
-            orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id)
-        return opened
-
-    def _tell_failed_builds(self, desk: Desk) -> None:
-        if not self._policy.from_channel:
-            self._failed_builds.renew(desk, Explainer(desk, self._office.logs, self._shelf, {}))
-
-    def _withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
-        """Ask the gates of single packages; a curator who promotes does not wait for the clock."""
-        if proposal.is_rollback:
-            return {}
-        return self._ask(desk, self._gates_for(proposal.order), proposal.changes.values())
-
-    def _ask(
-        self, desk: Desk, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
-    ) -> dict[str, Withheld]:
-        """Ask gates about what comes and what goes, by descriptor before and after; own and foreign ones alike."""
-        coming, going = [], []
-        for before, after in changes:
-            if after is not None:
-                coming.append(self._shelf.archived(desk, after))
-            elif before is not None:
-                going.append(self._shelf.archived(desk, before))
-        return withheld(desk, self._policy.name, gates, coming, going)
-
-    def _refuse_rollback(self, desk: Desk, proposal: Proposal) -> Step | None:
-        """End the order of a rollback that would change what a curator has come to hold since it was given."""
-        in_the_way = held_among(desk, self._policy.name, proposal.changes)
-        if in_the_way is None or proposal.order is None:
-            return None
-        outcome = f"refused: {'; '.join(in_the_way)}"
-        orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
-        return Step(self._policy.name, "refused", outcome)
-
-    def _was_decided(
-        self,
-        desk: Desk,
-        latest: Candidate,
-        newest: ReleaseRecord | None,
-        proposal: Proposal,
-        held: Mapping[str, Withheld],
-    ) -> bool:
-        """Say whether the newest candidate has decided about exactly what would be proposed now."""
-        decided = candidates.changes_of(desk.session, latest.id)
-        if latest.state == REFUSED and latest.base_number == (newest.number if newest else 0):
-            left = decided
-        elif latest.state == RELEASED and newest and newest.candidate_id == latest.id:
-            left = [each for each in decided if each.state != ACCEPTED]
-        else:
-            return False
-        before = {(each.name, each.after, each.state == WAITING) for each in left}
-        now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
-        return before == now
-
-    def _renew_excuses(self, desk: Desk, latest: Candidate, held: Mapping[str, Withheld]) -> None:
-        """Let the excuses say what the gates say now, when they have come to say something else."""
-        standing = excuses.standing(desk.session, latest.channel)
-        kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES]
-        # Which packages are held is as it was (`_was_decided`); what is said of them may be more by now.
-        said = {(each.excuse.gate, each.excuse.reason) for each in standing}
-        if {(each.gate, each.standing.reason) for each in held.values()} <= said:
-            return
-        docket = self._docket(desk, latest, releases.newest_release(desk.session, latest.channel))
-        atoms = self._atoms(desk, docket)
-        told = _excuses_of_gates(self._explainer(desk, docket, atoms), atoms, held)
-        excuses.hold_back(desk.session, latest.channel, latest.id, [*kept, *told], now=desk.now)
-
-    def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> Docket:
-        changes = candidates.changes_of(desk.session, candidate.id)
-        trial = self._state.trial(desk, base.number if base else 0)
-        members = {each.name: self._state.member(desk, each.after) for each in changes}
-        own = [each for each in changes if not is_foreign(each.name)]
-        packages = {each.name: self._shelf.record(desk, each.after) for each in own if each.after}
-        leaving = {each.name: self._shelf.record(desk, each.before) for each in own if each.before and not each.after}
-        return Docket(candidate, base, changes, members, packages, leaving, trial)
-
-    def _atoms(self, desk: Desk, docket: Docket) -> tuple[Atom, ...]:
-        """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
-        atoms = self._state.atoms(desk, docket.candidate.id, docket.trial, docket.members)
-        if any(not each.atom for each in docket.changes):
-            for atom in atoms:
-                candidates.place_changes(desk.session, docket.candidate.id, atom.names, atom=atom.key)
-        return atoms
-
-    def _explainer(self, desk: Desk, docket: Docket, atoms: Sequence[Atom]) -> Explainer:
-        by_key = {atom.key: atom for atom in atoms}
-        imported = {name: member for name, member in docket.members.items() if member is not None and member.foreign}
-        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key, imported, docket.leaving)
-
-    def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
-        candidate = docket.candidate
-        rollback = candidate.source.startswith("rollback")
-        held = self._held_now(desk, docket)
-        if held is None:
-            reason = "a gate has come to hold something back that it let pass: it is collected again"
-            candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
-            return Step(candidate.channel, "open", f"candidate {candidate.id} is superseded: {reason}")
-        order = orders.order_of(desk.session, candidate.id)
-        evaluation = Evaluation(
-            desk,
-            candidate,
-            trial=docket.trial,
-            shelf=self._shelf,
-            changes=docket.members,
-            test_needs=self._state.test_needs,
-            scope="" if rollback else self._scope(),
-            failures_since=order.at if order and order.kind == "retry" else None,
-        )
-        try:
-            if not held and (whole := evaluation.whole()).green:
-                return self._decide(desk, docket, Verdict(docket.members, whole.detail), [])
-            atoms = self._atoms(desk, docket)
-            blamed = atoms_withheld(atoms, held)
-            found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
-        except NotKnownYetError as waiting:
-            return self._wait(desk, docket, waiting.summary)
-        explainer = self._explainer(desk, docket, atoms)
-        told = [
-            *(excuse for hold in found.held.values() for excuse in explainer.held(hold)),
-            *_excuses_of_gates(explainer, atoms, held),
-        ]
-        candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=HELD)
-        accepted = evaluation.changes_of(found.accepted)
-        detail = evaluation(found.accepted, "search").detail if accepted else ""
-        return self._decide(desk, docket, Verdict(accepted, detail), told)
-
-    def _held_now(self, desk: Desk, docket: Docket) -> dict[str, Withheld] | None:
-        """Ask the gates again; None when one of them holds back what it had let pass."""
-        if docket.candidate.source.startswith("rollback"):
-            names = [each.name for each in docket.changes]
-            return None if held_among(desk, docket.candidate.channel, names) else {}
-        let_pass = {each.name for each in docket.changes if each.state != WAITING}
-        gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
-        held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
-        if held.keys() & let_pass:
-            return None
-        waiting = {each.name for each in docket.changes if each.state == WAITING}
-        # What has come to pass since then is for the next candidate.
-        return {name: each for name, each in held.items() if name in waiting} | {
-            name: Withheld(name, "next", _IN_THE_NEXT) for name in waiting - held.keys()
-        }
-
-    def _gates_for(self, order: Order | None) -> list[PackageGate]:
-        """Return the gates that are asked; a curator's order goes past the clock and past an earlier rollback."""
-        skipped = _SKIPPED.get(order.kind, ()) if order else ()
-        return [gate for gate in self._gates if gate.kind not in skipped]
-
-    def _scope(self) -> Scope:
-        for gate in self._policy.gates:
-            if isinstance(gate, TestsGate):
-                return gate.of
-        return ""
-
-    def _wait(self, desk: Desk, docket: Docket, summary: str) -> Step:
-        candidate = docket.candidate
-        runs = candidates.set_runs(desk.session, candidate.id)
-        sets = sum(run.tests > 0 for run in runs)
-        told = f"{summary} (set {sets})" if sets > 1 else summary
-        if runs and runs[-1].state == candidates.RUNNING:
-            say_gate(desk, candidate, "proof", "passed", _proven(docket.trial))
-        say_gate(desk, candidate, "tests", "pending", told)
-        return Step(candidate.channel, "open", f"candidate {candidate.id}: {told}")
-
-    def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | _Unsigned:
-        candidate = docket.candidate
-        if not self._policy.from_channel:
-            told += self._explainer(desk, docket, ()).unbuilt()
-        candidates.place_changes(desk.session, candidate.id, verdict.accepted, state=ACCEPTED)
-        if not verdict.accepted:
-            for gate in ("proof", "tests"):
-                held = sum(excuse.gate == gate for excuse in told)
-                if held:
-                    say_gate(desk, candidate, gate, "failed", f"{counted(held, 'package')} held back")
-            return _refuse(desk, candidate, told)
-        docket.trial.place(verdict.accepted)
-        say_gate(desk, candidate, "proof", "passed", _proven(docket.trial))
-        self._say_tests(desk, candidate, verdict.detail)
-        if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
-            until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
-            message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
-            say_gate(desk, candidate, "freeze", "pending", message)
-            return Step(candidate.channel, "open", message)
-        record, release = record_release(
-            desk,
-            candidate,
-            docket.base,
-            trial=docket.trial,
-            changes=verdict.accepted,
-            shelf=self._shelf,
-            public=self._public,
-        )
-        by = f"release {record.number} of {candidate.channel}"
-        excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)
-        excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
-        return _Unsigned(candidate, record, release)
-
-    def _say_tests(self, desk: Desk, candidate: Candidate, detail: str) -> None:
-        if self._scope():
-            count = json.loads(detail)["count"] if detail else 0
-            shown = {"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")}
-            say_gate(desk, candidate, "tests", "passed", f"{counted(count, 'test')} passed", **shown)
-
-    def _unsigned(self) -> _Unsigned | None:
-        """Return the release that was recorded, and that the signer has not been heard to sign."""
-        with self._office.reading() as desk:
-            record = releases.newest_release(desk.session, self._policy.name, published=False)
-            if record is None or record.published_at is not None or record.candidate_id is None:
-                return None
-            candidate = candidates.candidate(desk.session, record.candidate_id)
-            if candidate is None or candidate.state != OPEN:
-                return None
-            return _Unsigned(candidate, record, self._public.release(record.digest))
-
-    def _publish(self, unsigned: _Unsigned) -> Step:
-        candidate, record = unsigned.candidate, unsigned.record
-        try:
-            self._signer.sign(unsigned.release)
-        except SignerRefusedError as error:
-            with self._office.planning() as desk:
-                if not releases.drop_release(desk.session, record):
-                    told = f"another process has seen to release {record.number} of {record.channel}"
-                    return Step(record.channel, "idle", told)
-                refusal = Excuse(package="", gate="signer", reason=error.message, remedy=error.remedy)
-                return _refuse(desk, candidate, (refusal,))
-        message = f"release {record.number} of {record.channel} is published"
-        with self._office.planning() as desk:
-            releases.mark_published(desk.session, record.id, now=desk.now)
-            end_candidate(desk, candidate, RELEASED, message)
-        return Step(record.channel, "released", message)
+    policies: Mapping[str, ChannelPolicy]
+    curators: Mapping[str, Mapping[str, str]]
+    troubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unsigned:
-    candidate: Candidate
-    record: ReleaseRecord
-    release: Release
+def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | None = None) -> Policies:
+    """Read `channels/*.yaml` and `curators.yaml` from content by path; `unreadable` says why others could not be read.
+
+    Channels that ask for approvals wait when nobody can say who the curators are. Never raises `RecipeError`.
+    """
+    lost = unreadable or {}
+    curators, wrong = _curators(files.get(CURATORS), lost.get(CURATORS))
+    texts = {path: text for path, text in files.items() if is_channel(path)}
+    # A file that cannot be read is there all the same: another channel may take from it.
+    found = survey_channels(texts | {path: b"" for path in lost if is_channel(path)}, curators=curators)
+    troubles = {name: tuple(each.in_a_line() for each in problems) for name, problems in found.problems.items()}
+    troubles |= {channel_of(path): (f"{path}: {why}",) for path, why in lost.items() if is_channel(path)}
+    if wrong:
+        asking = (name for name, policy in found.policies.items() if _asks_for_approvals(policy))
+        troubles |= dict.fromkeys(asking, wrong)
+    followed = {name: policy for name, policy in found.policies.items() if name not in troubles}
+    return Policies(followed, curators or {}, dict(sorted(troubles.items())))
 
 
-def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping[str, Withheld]) -> list[Excuse]:
-    blamed = atoms_withheld(atoms, held)
-    return [
-        excuse
-        for atom in atoms
-        if atom.key in blamed
-        for excuse in explainer.withheld(held[blamed[atom.key]], atom, blamed[atom.key])
-    ]
+def is_channel(path: str) -> bool:
+    """Say whether the policy of a channel stands in the file at a path of the tree."""
+    return path.startswith(f"{CHANNELS}/") and path.endswith(".yaml") and path.count("/") == 1
 
 
-def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
-    return [name for atom in atoms if atom.key in keys for name in atom.names]
+def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping[str, str]] | None, tuple[str, ...]]:
+    """Return the groups; None, and what is wrong, when that cannot be said."""
+    if why is not None:
+        return None, (Problem(Place(CURATORS), why).in_a_line(),)
+    if text is None:
+        return {}, ()
+    try:
+        return read_curators(text, CURATORS), ()
+    except RecipeError as error:
+        return None, tuple(each.in_a_line() for each in error.problems)
 
 
-def _proven(trial: TrialSet) -> str:
-    return f"{counted(len(trial.members), 'package')} proven: no missing symbol, no conflict"
-
-
-def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
-    excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
-    reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
-    end_candidate(desk, candidate, REFUSED, reasons)
-    return Step(candidate.channel, "refused", f"candidate {candidate.id} is refused: {reasons}")
+def _asks_for_approvals(policy: ChannelPolicy) -> bool:
+    return any(isinstance(gate, ApprovalsGate) for gate in policy.gates)
