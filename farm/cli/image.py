@@ -9,6 +9,7 @@ from farm.cli.image_diff import diff
 from farm.cli.image_inspect import inspect
 from farm.cli.image_list import list_images
 from farm.cli.image_push import push
+from farm.cli.image_remove import remove
 from farm.cli.image_update import update
 
 
@@ -17,5 +18,5 @@ def image() -> None:
     """Make container images out of packages. Look into them, and change one package of them."""
 
 
-for verb in (build, diff, inspect, list_images, push, update):
+for verb in (build, diff, inspect, list_images, push, remove, update):
     image.add_command(verb)

@@ -12,6 +12,7 @@ from farm.cli.image_loading import load, now
 from farm.cli.image_opening import opened
 from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
+from farm.cli.severity_option import max_severity_option, severity_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--tag", help="What the new image is called.  [default: as the old one]")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write it as an OCI layout into a new directory.")
 @click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
+@max_severity_option
 @channel_option
 @json_option
 def update(
@@ -38,6 +40,7 @@ def update(
     tag: str | None,
     output: Path | None,
     no_load: bool,
+    max_severity: str | None,
     channel: str,
     as_json: bool,
 ) -> None:
@@ -63,7 +66,15 @@ def update(
     check_reference(reference)
     with host.in_use():
         own = own_files_of(known, host.blobs, engine)
-        found = update_image(host, known, packages, own, to=to, channel=channel)
+        found = update_image(
+            host,
+            known,
+            packages,
+            own,
+            to=to,
+            channel=channel,
+            allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(new),
+        )
         if found is None:
             click.echo(json.dumps({"changes": []}) if as_json else f"{image}: {', '.join(packages)}: nothing newer")
             return

@@ -156,6 +156,10 @@ class ImageRecords:
                 return each
         return None
 
+    def forget(self, record: ImageRecord) -> None:
+        """Remove a record; what it alone needed may be removed then."""
+        (self._folder / f"{record.digest.hex}.json").unlink(missing_ok=True)
+
     def keep(self, record: ImageRecord) -> ImageRecord:
         """Keep a record; a name leads to one image, so others lose it. Returns it with what was known before."""
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from farm.client.catalogue import Catalogue
+    from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
     from farm.client.image_parts import ImagePart
     from farm.client.known_image import KnownImage
@@ -94,6 +94,7 @@ class ImageUpdate:
 class _Replacement:
     """A build that goes in, and the release it is of."""
 
+    package: VerifiedPackage
     part: ImagePart
     catalogue: Catalogue
 
@@ -106,7 +107,7 @@ def update_image(
     *,
     to: str = NEWEST,
     channel: str = "",
-    allow: Callable[[Catalogue, Sequence[ImagePart]], None] = lambda _catalogue, _parts: None,
+    allow: Callable[[Catalogue, Sequence[VerifiedPackage]], None] = lambda _catalogue, _packages: None,
 ) -> ImageUpdate | None:
     """Put other builds of `names` into an image; None where it has them already.
 
@@ -137,7 +138,7 @@ def update_image(
         labels = [each.part.member.label for each in new.values()]
         raise UpdateRefusedError(labels, trial.problems, also)
     for each in new.values():
-        allow(each.catalogue, [each.part])
+        allow(each.catalogue, [each.package])
         described.ensure(each.part.placed, each.part.archive)
     return _made(host, described, image, held, new=new, trial=trial, own=own)
 
@@ -193,7 +194,7 @@ def _build(catalogue: Catalogue, name: str, held: Mapping[str, ImagePart]) -> di
         (part,) = parts_of(catalogue, [package])
         if each in held and held[each].descriptor.digest == part.descriptor.digest:
             continue
-        found[each] = _Replacement(part, catalogue)
+        found[each] = _Replacement(package, part, catalogue)
         waiting += [need for need in package.entry.needs if need not in held and need not in found]
     return found
 

@@ -22,7 +22,7 @@ from farm.oci.links_layer import ALWAYS
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -56,7 +56,7 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
     An empty path is the image's root. `bin`, `sbin`, `lib` and `lib64` there are those below `/usr`, as in every image.
     Raises `OwnFilesError`, `UnfitTreeError`, `TreeChangedError`.
     """
-    found = _gathered(directories)
+    found = placed_entries(directories, digest_tree)
     manifest = Manifest.of((placed for _, _, placed in found.values()), absolute_links=True)
     with ExitStack() as stack, store.writer() as writer:
         readers = {each: stack.enter_context(TreeReader(each)) for each in {source for source, _, _ in found.values()}}
@@ -76,8 +76,13 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
     return OwnFiles(manifest, Layer(blob.digest, blob, TAR, HOLDS))
 
 
-def _gathered(directories: Sequence[tuple[Path, str]]) -> dict[str, tuple[Path, str, Entry]]:
-    """Return every entry by its path in the image, with the directory that it is from and its path there."""
+def placed_entries(
+    directories: Sequence[tuple[Path, str]], look: Callable[[Path, Manifest], Manifest] = lambda _path, tree: tree
+) -> dict[str, tuple[Path, str, Entry]]:
+    """Return every entry by its path in the image, with the directory that it is from and its path there.
+
+    `look` completes what was found in a directory: without it no digest is known. Raises as `own_files`.
+    """
     found: dict[str, tuple[Path, str, Entry]] = {}
     for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
         if not directory.is_dir():
@@ -86,7 +91,7 @@ def _gathered(directories: Sequence[tuple[Path, str]]) -> dict[str, tuple[Path, 
         if at:
             top = Directory(_place(directory, at, ""))
             found.setdefault(top.path, (directory, "", top))
-        for entry in digest_tree(directory, tree).entries:
+        for entry in look(directory, tree).entries:
             placed = replace(entry, path=_place(directory, at, entry.path))
             other = found.get(placed.path)
             if not (isinstance(placed, Directory) and (other is None or isinstance(other[2], Directory))):

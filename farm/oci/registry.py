@@ -59,7 +59,9 @@ class Repository:
 
     def has_blob(self, digest: Digest) -> bool:
         """Say whether the repository has a blob."""
-        return self._found(self._send("HEAD", f"/v2/{self._name}/blobs/{digest}"), f"the blob {digest}")
+        response = self._send("HEAD", f"/v2/{self._name}/blobs/{digest}")
+        # A registry that keeps blobs elsewhere says where: so it has it.
+        return response.has_redirect_location or self._found(response, f"the blob {digest}")
 
     def has_manifest(self, reference: str) -> bool:
         """Say whether it has a manifest, by digest or tag."""

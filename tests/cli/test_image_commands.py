@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.client.distribution import SmallDistribution
+from tests.compat.osv_documents import osv
+from tests.foreign.neighbours import announce
 from tests.oci.registry_server import PROGRAM, running_registry
 
 if TYPE_CHECKING:
@@ -204,6 +206,31 @@ def test_a_push_sends_what_the_registry_lacks(farm: Farm, distribution: SmallDis
         refused = farm("image", "push", "x:1", "x:1")
         assert refused.returncode == 1
         assert "not a name for an image" in refused.stderr
+
+
+def test_what_is_forgotten_is_not_listed(farm: Farm, distribution: SmallDistribution) -> None:
+    built(farm)
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    assert farm("image", "update", "x:1", "say").returncode == 0
+    assert [each["names"] for each in printed(farm, "image", "list", "--json")].count([]) == 1
+    assert farm("image", "remove", "--unnamed").stdout.endswith(": forgotten\n")
+    assert farm("image", "remove", "x:1").stdout == "x:1: forgotten\n"
+    assert printed(farm, "image", "list", "--json") == []
+    assert farm("image", "remove").returncode == 2
+    assert farm("image", "remove", "x:1").returncode == 1
+
+
+def test_an_update_obeys_the_severity_that_is_accepted(farm: Farm, distribution: SmallDistribution) -> None:
+    digest = built(farm)
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    announce(distribution, osv(package="say", fixed="1.2-1"))
+    done = farm("image", "update", "x:1", "say", "--max-severity", "high")
+    assert done.returncode == 1
+    assert "say 1.1-1 has EXAMPLE-2026-1 (critical)" in done.stderr
+    assert [each["digest"] for each in printed(farm, "image", "list", "--json")] == [digest]
+    assert farm("image", "update", "x:1", "say", "--max-severity", "critical").returncode == 0
 
 
 def test_what_nobody_knows_is_said_so(farm: Farm) -> None:
