@@ -208,16 +208,15 @@ def _config(
     user: str,
 ) -> ImageConfig:
     """Return the configuration with what the command line says in place of it, or beside it."""
-    from farm.cli.run import pair
     from farm.recipe.image_values import label_name, port
     from farm.recipe.image_values import user as checked_user
 
-    added = tuple((label_name(name), value) for name, value in (pair(each, "=") for each in labels))
+    added = tuple((label_name(name), value) for name, value in (_pair(each) for each in labels))
     return replace(
         base,
         entrypoint=entrypoint or base.entrypoint,
         command=() if entrypoint else base.command,
-        environment=(*base.environment, *(pair(each, "=") for each in environment)),
+        environment=(*base.environment, *(_pair(each) for each in environment)),
         labels=(*base.labels, *added),
         ports=tuple(sorted({*base.ports, *(port(each) for each in ports)})),
         user=checked_user(user) if user else base.user,
@@ -236,3 +235,10 @@ def _name_of(file: Path | None) -> str:
 
     name = file.absolute().parent.name.lower() if file else ""
     return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "image"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise click.UsageError(f"{text!r} lacks '='.")
+    return name, value

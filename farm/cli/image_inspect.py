@@ -35,14 +35,22 @@ def inspect(image: str, as_json: bool) -> None:
     Example:
       farm image inspect jq:mine
     """
-    from farm.client.image_set import Described
+    from farm.blobs import MissingBlobError
+    from farm.client.download import DownloadError
+    from farm.client.image_set import Described, UnknownArchiveError
     from farm.client.own_files_of import own_files_of
+    from farm.client.subscriptions import SubscriptionError
     from farm.compat import joint_needs
 
     known, host, engine = opened(image, Settings.from_environment())
-    parts = Described(host).parts(known)
     own = own_files_of(known, host.blobs, engine)
-    needs = joint_needs(part.descriptor.host for part in parts)
+    try:
+        parts = Described(host).parts(known)
+    except (DownloadError, SubscriptionError, MissingBlobError, UnknownArchiveError) as error:
+        # What the image says itself is there all the same.
+        click.echo(f"what describes the packages is not on this host: {error.message}", err=True)
+        parts = ()
+    needs = joint_needs(part.descriptor.host for part in parts) if parts else None
     if as_json:
         click.echo(json.dumps(_form(known, parts, needs, own.manifest if own else None), indent=1))
         return
@@ -50,17 +58,19 @@ def inspect(image: str, as_json: bool) -> None:
         click.echo(line)
 
 
-def _form(known: KnownImage, parts: Sequence[ImagePart], needs: HostNeeds, own: Manifest | None) -> dict[str, Any]:
+def _form(
+    known: KnownImage, parts: Sequence[ImagePart], needs: HostNeeds | None, own: Manifest | None
+) -> dict[str, Any]:
     config = known.config
     sizes = {part.descriptor.digest: part.archive.size for part in parts}
     return {
         "digest": known.digest,
         "set": known.record.digest,
         "asked": list(known.record.asked),
-        "packages": [each.to_dict() | {"size": sizes[each.descriptor]} for each in known.record.packages],
+        "packages": [each.to_dict() | {"size": sizes.get(each.descriptor)} for each in known.record.packages],
         "releases": [each.to_dict() for each in known.record.releases],
         "overrides": [str(each.name) for each in known.record.overrides],
-        "host": needs.to_dict(),
+        "host": needs.to_dict() if needs else None,
         "files": [entry.to_dict() for entry in own.entries] if own else [],
         "layers": [{"diff-id": diff_id, "holds": holds} for diff_id, holds in known.layers],
         "config": {
@@ -76,7 +86,7 @@ def _form(known: KnownImage, parts: Sequence[ImagePart], needs: HostNeeds, own: 
     }
 
 
-def _lines(known: KnownImage, needs: HostNeeds, own: Manifest | None) -> list[str]:
+def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None) -> list[str]:
     from farm.cli.inert import inert
     from farm.cli.rendering import table
 
@@ -122,6 +132,8 @@ def _note(each: PlacedPackage) -> str:
     return f"OVERRIDE, the release's guarantees do not hold: {inert(each.why)}"
 
 
-def _asked_of_host(needs: HostNeeds) -> str:
+def _asked_of_host(needs: HostNeeds | None) -> str:
+    if needs is None:
+        return "not known here"
     asked = [f"Linux {needs.kernel}"] if needs.kernel else []
     return ", ".join([*asked, *needs.features, *needs.capabilities]) or "nothing particular"

@@ -208,6 +208,20 @@ def test_a_push_sends_what_the_registry_lacks(farm: Farm, distribution: SmallDis
         assert "not a name for an image" in refused.stderr
 
 
+def test_an_image_tells_its_packages_where_nothing_is_subscribed(farm: Farm, tmp_path: Path) -> None:
+    digest = built(farm, "x:1", "--output", "oci")
+    for place in ("state", "host"):
+        (tmp_path / place).rename(tmp_path / f"{place}-gone")
+    done = farm("image", "inspect", "oci", "--json")
+    shown = json.loads(done.stdout)
+    assert shown["digest"] == digest
+    assert [each["name"].partition("/")[2] for each in shown["packages"]] == ["alone", "greet", "say"]
+    assert [each["path"] for each in shown["files"] if each["type"] == "file"] == ["app/serve"]
+    assert (shown["host"], shown["releases"]) == (None, [])
+    assert "not on this host" in done.stderr
+    assert "not known here" in farm("image", "inspect", "oci").stdout
+
+
 def test_what_is_forgotten_is_not_listed(farm: Farm, distribution: SmallDistribution) -> None:
     built(farm)
     distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")

@@ -376,8 +376,9 @@ def test_records_outlive_the_process_and_a_name_leads_to_one_image(
     assert again.names == ()
 
 
-def test_bill_of_materials_release_and_provenance_refer_to_the_image(subscribed: Host) -> None:
-    image = build(subscribed, "greet")
+def test_bill_of_materials_release_and_provenance_refer_to_the_image(subscribed: Host, tmp_path: Path) -> None:
+    own = own_files([(mine(tmp_path / "app", {"a": "a"}), "app")], subscribed.blobs)
+    image = build(subscribed, "greet", own=own)
     manifests = [json.loads(subscribed.blobs.read(each.manifest.digest)) for each in image.referrers]
     assert {each["subject"]["digest"] for each in manifests} == {image.digest}
     types = [each["artifactType"] for each in manifests]
@@ -389,7 +390,7 @@ def test_bill_of_materials_release_and_provenance_refer_to_the_image(subscribed:
     content = subscribed.blobs.read(Digest(manifests[0]["layers"][0]["digest"]))
     sbom = json.loads(content)
     assert validate_full_spdx_document(JsonLikeDictParser().parse(sbom), "SPDX-2.3") == []
-    assert [each["name"] for each in sbom["packages"]] == ["image", "greet", "say"]
+    assert [each["name"] for each in sbom["packages"]] == ["image", "greet", "say", "own files"]
     assert sbom["packages"][0]["checksums"][0]["checksumValue"] == image.digest.hex
     depends = [each for each in sbom["relationships"] if each["relationshipType"] == "DEPENDS_ON"]
     assert [(each["spdxElementId"], each["relatedSpdxElement"]) for each in depends] == [
