@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PREDICATE_TYPE = "urn:farm:approval:1"
 REMOVAL_TYPE = "urn:farm:removal:1"
+_WHOSE_KEY = "Sign with the key that curators.yaml has beside your name; or have yours put there, in the group asked."
 
 
 class ApprovalError(FarmError):
@@ -34,8 +35,8 @@ class ApprovalError(FarmError):
 
     code = "approval"
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"this is no approval: {why}", remedy="Sign again with `farm approve`.")
+    def __init__(self, why: str, remedy: str = "Sign again with `farm approve`.") -> None:
+        super().__init__(f"this is no approval: {why}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     Raises `ApprovalError`, or `InvalidEnvelopeError` when no key of a curator has signed.
     """
     keys = {name: curator_key(public) for name, public in curators.items()}
-    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()})
+    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=_WHOSE_KEY)
     kind = statement.get("predicateType")
     if statement.get("_type") != STATEMENT_TYPE or kind not in (PREDICATE_TYPE, REMOVAL_TYPE):
         raise ApprovalError("the statement says something else")
@@ -90,7 +91,7 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     if not all(isinstance(text, str) for text in (label, channel, curator)):
         raise ApprovalError("the statement holds something else than names")
     if curator not in keys or keys[curator].keyid != key.keyid:
-        raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed")
+        raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
     return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE)
 
 

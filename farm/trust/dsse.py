@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 LARGEST_ENVELOPE = 4 * 1024 * 1024
+_OF_A_BUILDER = "Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution."
 
 
 class InvalidEnvelopeError(FarmError):
@@ -33,9 +34,12 @@ def sign_statement(statement: Mapping[str, Any], signer: Signer) -> bytes:
     return canonical_json(envelope.to_dict())
 
 
-def open_envelope(content: bytes, allowed: Mapping[str, Key]) -> tuple[dict[str, Any], Key]:
+def open_envelope(
+    content: bytes, allowed: Mapping[str, Key], *, remedy: str = _OF_A_BUILDER
+) -> tuple[dict[str, Any], Key]:
     """Return the statement of an envelope and the key, one of `allowed` (by key id), that signed it.
 
+    `remedy` is what helps where none of them has: unless said otherwise, the statement should be a builder's.
     Raises `InvalidEnvelopeError`. Nothing of the payload is looked at before a signature has been verified.
     """
     if len(content) > LARGEST_ENVELOPE:
@@ -52,7 +56,7 @@ def open_envelope(content: bytes, allowed: Mapping[str, Key]) -> tuple[dict[str,
     except (ValueError, VerificationError) as error:
         raise InvalidEnvelopeError(
             f"no allowed key has signed the statement (signed by: {signed_by})",
-            remedy="Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution.",
+            remedy=remedy,
         ) from error
     try:
         statement = json.loads(envelope.payload)

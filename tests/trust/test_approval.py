@@ -43,10 +43,13 @@ def test_what_was_signed_is_what_is_read() -> None:
 
 
 def test_nobody_signs_for_somebody_else() -> None:
-    with pytest.raises(ApprovalError, match="'alice' is not whose key has signed"):
+    with pytest.raises(ApprovalError, match="'alice' is not whose key has signed") as other:
         read_approval(sign_statement(statement(), BOB), KEYS)
-    with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key") as stranger:
         read_approval(sign_statement(statement(), CryptoSigner.generate_ed25519()), KEYS)
+    for refused in (other, stranger):
+        assert "the key that curators.yaml has beside your name" in refused.value.remedy
+        assert "builder" not in refused.value.remedy
 
 
 @pytest.mark.parametrize(
