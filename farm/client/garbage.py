@@ -96,6 +96,8 @@ def _trim_roots(
     for path in only or known:
         try:
             _trim(Root(path), garbage, keep, dry_run=dry_run)
+        except FileNotFoundError:
+            continue  # somebody is removing it
         except RootError as error:
             if only:
                 raise
@@ -104,7 +106,7 @@ def _trim_roots(
 
 
 def _trim(root: Root, garbage: Garbage, keep: int, *, dry_run: bool) -> None:
-    with nullcontext() if dry_run else root.locked():
+    with nullcontext() if dry_run else root.locked(make=False):
         old = old_generations(root, keep)
         numbers = {each.number for each in old}
         kept = [each for each in root.generations() if each.number not in numbers]

@@ -38,6 +38,7 @@ _ROOT_LINKS = (
 )
 _MADE = ".made"
 """How the link to a state is called, from before the state is there until it becomes `current`."""
+_NAME_A_ROOT = "Name the directory given to `farm install --root`."
 _EMPTY_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp", "var")
 
 
@@ -68,9 +69,7 @@ class Root:
         """Return the installed state. Raises `RootError`, also for a root that has none."""
         state = self.current()
         if state is None:
-            raise RootError(
-                f"nothing is installed in {self.path}", remedy="Name the directory given to `farm install --root`."
-            )
+            raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
         return state
 
     def generations(self) -> tuple[Generation, ...]:
@@ -90,17 +89,20 @@ class Root:
         return state
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, make: bool = True) -> Iterator[None]:
         """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's,
         and for one that cannot be written to.
 
         Whoever installs holds it from reading the state to switching it, so that two installs at once both count.
-        What a killed process has left behind is removed first.
+        What a killed process has left behind is removed first. Without `make` a root that is not there is not made.
         """
         self._check()
         with contextlib.ExitStack() as held:
             with _writable(self.path):
-                self._own.mkdir(parents=True, exist_ok=True)
+                if make:
+                    self._own.mkdir(parents=True, exist_ok=True)
+                elif not self._own.is_dir():
+                    raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
                 lock = held.enter_context((self._own / "lock").open("w"))
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._clean()

@@ -111,15 +111,19 @@ class HttpReader:
 
     def _chunks(self, response: httpcore.Response, transfer: Transfer, skip: int) -> Iterator[bytes]:
         gathered = bytearray()
-        for part in response.iter_stream():
-            transfer.received += len(part)
-            gathered += part[skip:]
-            skip = max(0, skip - len(part))
-            if len(gathered) >= _CHUNK:
-                yield bytes(gathered)
-                gathered.clear()
-                # Somebody else may have read in this thread meanwhile.
-                self._now.transfer = transfer
+        try:
+            for part in response.iter_stream():
+                transfer.received += len(part)
+                gathered += part[skip:]
+                skip = max(0, skip - len(part))
+                if len(gathered) >= _CHUNK:
+                    yield bytes(gathered)
+                    gathered.clear()
+                    # Somebody else may have read in this thread meanwhile.
+                    self._now.transfer = transfer
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
+            yield bytes(gathered)  # what came before the connection broke: the next try goes on from there
+            raise
         if gathered:
             yield bytes(gathered)
 
@@ -158,7 +162,7 @@ def open_reader(address: str) -> BlobReader:
 
 def _first_byte(response: httpcore.Response, url: str) -> int:
     """Return which byte of the file the first of a partial answer is (RFC 9110, 14.4). Raises `OSError`."""
-    said = dict(response.headers).get(b"content-range", b"")
+    said = {name.lower(): value for name, value in response.headers}.get(b"content-range", b"")
     found = re.fullmatch(rb"bytes ([0-9]{1,18})-[0-9]*/(?:[0-9]+|\*)", said)
     if found is None:
         raise OSError(f"{url} answered with a part of the file, and does not say which")

@@ -17,8 +17,7 @@ def roll_back(root: Root, number: int | None = None) -> Change:
 
     Raises `NoSuchGenerationError`, `RootError`.
     """
-    root.installed()  # before a lock is made in a directory that holds nothing
-    with root.locked():
+    with root.locked(make=False):
         before = root.installed()
         if number is None:
             earlier = [each.number for each in root.generations() if each.number < before.number]
