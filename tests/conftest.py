@@ -24,6 +24,7 @@ _LONG = (
     "client/test_catalogue.py",
     "client/test_garbage.py",
     "client/test_image_push.py",
+    "client/test_image_symbols.py",
     "client/test_images.py",
     "client/test_install.py",
     "client/test_killed_client.py",

@@ -133,8 +133,7 @@ def update_image(
     added = [each.part.member for each in new.values()]
     trial = try_change(base, added, asked)
     if trial.problems:
-        newest = {name: described.catalogue(part.placed) for name, part in held.items()}
-        also = nearest_set(base, added, asked, lambda name: _newer(newest, held, name))
+        also = nearest_set(base, added, asked, lambda name: _newer(described, held, name))
         labels = [each.part.member.label for each in new.values()]
         raise UpdateRefusedError(labels, trial.problems, also)
     for each in new.values():
@@ -199,10 +198,14 @@ def _build(catalogue: Catalogue, name: str, held: Mapping[str, ImagePart]) -> di
     return found
 
 
-def _newer(catalogues: Mapping[str, Catalogue], held: Mapping[str, ImagePart], name: str) -> Iterable[Member]:
+def _newer(described: Described, held: Mapping[str, ImagePart], name: str) -> Iterable[Member]:
+    """Return what the newest release has in place of a package, with what that needs more; nothing where none."""
     if name not in held:
         return ()
-    return [each.part.member for each in _build(catalogues[name], name, held).values()]
+    try:
+        return [each.part.member for each in _build(described.catalogue(held[name].placed), name, held).values()]
+    except UnknownPackageError:
+        return ()
 
 
 def _descriptor_in(catalogue: Catalogue, name: str) -> str:

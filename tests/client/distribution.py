@@ -56,7 +56,7 @@ class SmallDistribution:
     def package(
         self,
         name: str,
-        files: Mapping[str, str],
+        files: Mapping[str, str | bytes],
         *,
         version: str = "1.0",
         requires: tuple[str, ...] = (),
@@ -66,7 +66,7 @@ class SmallDistribution:
         tree = self.folder / "trees" / f"{name}-{version}-{len(self.entries)}"
         for path, content in files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_text(content)
+            (tree / path).write_bytes(content if isinstance(content, bytes) else content.encode())
             (tree / path).chmod(0o755 if path.startswith("bin/") else 0o644)
         captured = capture_tree(
             tree, scan_tree(tree), self.blobs, prefix=lambda made: f"packages/{made.store_path(name, version)}"

@@ -1,0 +1,143 @@
+"""A library that loses a symbol, in real ELF files: refused with the symbol, the dependent, and what would hold."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.client.image_diff import Side, compare
+from farm.client.image_set import Described
+from farm.client.image_update import UpdateRefusedError
+from farm.client.known_image import open_image
+from farm.engine.image_store import ImageStore
+from farm.engine.sandbox import connect
+from farm.oci.image_archive import image_archive
+from tests.client.distribution import SmallDistribution
+from tests.client.images import build, subscribe, update
+
+if TYPE_CHECKING:
+    from farm.client.host import Host
+    from farm.oci.image import OciImage
+
+LOADER = Path("/lib64/ld-linux-x86-64.so.2")
+PLACE = "/usr/bin/ld-linux-x86-64.so.2"
+LIBRARY = "int tls_connect(void) { return %d; }\n"
+LEGACY = "int tls_legacy(void) { return tls_connect(); }\n"
+PROGRAM = """\
+extern int %s(void);
+void _start(void) { int code = %s(); __asm__ volatile("syscall" : : "a"(60), "D"(code)); __builtin_unreachable(); }
+"""
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("gcc") is None or not LOADER.exists(), reason="needs gcc on x86-64 with glibc"
+)
+
+
+class Compiler:
+    """Makes a library `libtls.so.1` and programs that use one function of it, without any other library."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+
+    def library(self, number: int, *, legacy: bool = True) -> bytes:
+        source = LIBRARY % number + (LEGACY if legacy else "")
+        return self._made(source, "libtls.so.1", "-shared", "-fPIC", "-Wl,-soname,libtls.so.1")
+
+    def program(self, function: str) -> bytes:
+        linker = f"-Wl,--dynamic-linker={PLACE}"
+        return self._made(PROGRAM % (function, function), "curl", linker, after=[str(self._folder / "libtls.so.1")])
+
+    def _made(self, source: str, name: str, *options: str, after: list[str] | None = None) -> bytes:
+        (self._folder / "source.c").write_text(source)
+        out = self._folder / name
+        command = ["gcc", "-O1", "-nostdlib", "-fno-stack-protector", *options, "-o", out, "source.c", *(after or [])]
+        subprocess.run(command, check=True, cwd=self._folder)
+        return out.read_bytes()
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> Compiler:
+    return Compiler(tmp_path / "compiler")
+
+
+@pytest.fixture
+def curl(tmp_path: Path, compiler: Compiler, host: Host) -> SmallDistribution:
+    """A channel with a library, a program that uses its older function, and the loader; an image of it, `curl:1`."""
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("tls", {"lib/libtls.so.1": compiler.library(42)}, version="3.0")
+    distribution.package("curl", {"bin/curl": compiler.program("tls_legacy")}, version="8.0")
+    distribution.package("loader", {"bin/ld-linux-x86-64.so.2": LOADER.read_bytes()})
+    distribution.package("unrelated", {"share/unrelated": "x"})
+    distribution.publish()
+    subscribe(host, distribution)
+    build(host, "curl", "loader", "unrelated", name="curl:1", command=("/usr/bin/curl",))
+    return distribution
+
+
+def test_a_symbol_that_is_gone_stops_the_update_and_the_newer_dependent_is_named(
+    curl: SmallDistribution, compiler: Compiler, host: Host
+) -> None:
+    curl.package("tls", {"lib/libtls.so.1": compiler.library(44, legacy=False)}, version="4.0")
+    curl.package("curl", {"bin/curl": compiler.program("tls_connect")}, version="8.1")
+    curl.publish()
+    with pytest.raises(UpdateRefusedError) as caught:
+        update(host, "curl:1", "tls")
+    assert str(caught.value) == (
+        "tls 4.0-1 cannot go into the image:\n"
+        "  curl 8.0-1: bin/curl imports tls_legacy (no version) from libtls.so.1, which tls 4.0-1 does not export"
+    )
+    assert caught.value.also == ("curl",)
+    assert update(host, "curl:1", "tls", "curl", name="curl:2") is not None
+    sides = []
+    for name in ("curl:1", "curl:2"):
+        known = open_image(name, host, None)
+        sides.append(Side(known, Described(host).parts(known), None))
+    (change,) = compare(host, *sides).symbols
+    assert (change.soname, change.added, change.removed) == ("libtls.so.1", (), ("tls_legacy",))
+
+
+def test_without_a_newer_dependent_it_is_said_that_nothing_helps(
+    curl: SmallDistribution, compiler: Compiler, host: Host
+) -> None:
+    curl.package("tls", {"lib/libtls.so.1": compiler.library(44, legacy=False)}, version="4.0")
+    del curl.entries["curl"]
+    curl.publish()
+    with pytest.raises(UpdateRefusedError, match="tls_legacy") as caught:
+        update(host, "curl:1", "tls")
+    assert caught.value.also is None
+    assert "wait" in caught.value.remedy
+
+
+@pytest.mark.docker
+def test_the_fixed_library_runs_and_the_program_was_not_built_again(
+    curl: SmallDistribution, compiler: Compiler, host: Host
+) -> None:
+    reference = f"farm-test/{secrets.token_hex(6)}:1"
+    first = build(host, "curl", "loader", "unrelated", command=("/usr/bin/curl",))
+    curl.package("tls", {"lib/libtls.so.1": compiler.library(43)}, version="3.1")
+    curl.publish()
+    found = update(host, "curl:1", "tls")
+    assert found is not None
+    assert found.trial.dependents == ("curl",)
+    client = connect(os.environ.get("DOCKER_HOST", ""))
+    try:
+        assert ended(client, first.image, host, reference) == 42
+        assert ended(client, found.made.image, host, reference) == 43
+    finally:
+        client.remove_image(reference, force=True)
+
+
+def ended(client: object, image: OciImage, host: Host, reference: str) -> int:
+    """Load the image, run it, and return the status that its program ended with."""
+    ImageStore(client).load(  # type: ignore[arg-type]
+        image, partial(image_archive, image, host.blobs, reference=reference), reference=reference
+    )
+    return subprocess.run(["docker", "run", "--rm", "--network=none", reference], check=False).returncode
