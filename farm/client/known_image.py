@@ -17,7 +17,7 @@ from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, Platform
 from farm.oci.image import OciImage
 from farm.oci.image_config import ImageConfig
-from farm.oci.layer import TAR, Layer
+from farm.oci.layer import Layer
 from farm.oci.layout import read_layout
 from farm.oci.own_layer import HOLDS
 from farm.plan import BlobRef
@@ -170,8 +170,3 @@ def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImag
 
 def _holds(config: Mapping[str, Any]) -> list[str]:
     return [str(each.get("created_by", "")) for each in config["history"] if not each.get("empty_layer")]
-
-
-def plain_layer(diff_id: Digest, size: int, holds: str) -> Layer:
-    """Return a layer that is not compressed, and so is its own blob."""
-    return Layer(diff_id, BlobRef(diff_id, size), TAR, holds)

@@ -36,6 +36,11 @@ def own_files_of(image: KnownImage, store: BlobStore, engine: LayerSource | None
         return None
     if not store.has(diff_id):
         _bring(image, diff_id, store, engine)
+    if not store.has(diff_id):
+        raise OwnFilesError(
+            f"{image.name}: another tool has compressed the layer of own files",
+            remedy="Take the image as farm made it, or make it anew with `farm image build`.",
+        )
     layer = Layer(diff_id, BlobRef(diff_id, store.size(diff_id)), TAR, HOLDS)
     tree = files_in(image.labels)
     if tree is not None and store.has(tree):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -136,3 +137,15 @@ def test_containerd_takes_the_layout(subscribed: Host, tmp_path: Path) -> None:
         for each in names.stdout.split():
             subprocess.run([*ctr, "images", "remove", "--sync", each], check=False, capture_output=True)
         subprocess.run([*ctr[:3], "namespaces", "remove", ctr[4]], check=False, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
+def test_the_storage_of_podman_takes_the_layout(subscribed: Host, tmp_path: Path) -> None:
+    image = build(subscribed, "greet", "alone")
+    write_layout(image.image, subscribed.blobs, tmp_path / "oci", reference="x:1", referrers=image.referrers)
+    # What podman pulls into, by the library that podman does it with.
+    storage = f"containers-storage:[vfs@{tmp_path}/root+{tmp_path}/run]localhost/x:1"
+    skopeo = ["skopeo", "--insecure-policy"]
+    subprocess.run([*skopeo, "copy", f"oci:{tmp_path}/oci:1", storage], check=True, capture_output=True)
+    shown = subprocess.run([*skopeo, "inspect", "--config", storage], check=True, capture_output=True).stdout
+    assert json.loads(shown) == json.loads(subscribed.blobs.read(image.image.image_id))
