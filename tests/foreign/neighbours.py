@@ -87,3 +87,14 @@ def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"
 
 def theirs(package: str, *, fixed: str, **members: Any) -> bytes:
     return osv(package=package, fixed=fixed, **members).replace(b"dist.example.org", FIRST.encode())
+
+
+def their_own_web() -> bytes:
+    """An advisory of the first about a `web` of its own, and a full name of the second; its `say` is mended."""
+    bad = {"ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}
+    mended = {"versions": ["0.9-1"]}
+    affected = [
+        {"package": {"ecosystem": FIRST, "name": name}, **said}
+        for name, said in (("say", mended), ("web", bad), (f"{SECOND}/web", bad))
+    ]
+    return osv(affected=affected)

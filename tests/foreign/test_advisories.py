@@ -11,7 +11,7 @@ from farm.client.known_advisories import NoAdvisoriesError
 from farm.client.severity_policy import RefusedByPolicyError, refuse_worse
 from tests.client.installing import install
 from tests.compat.osv_documents import openvex, osv
-from tests.foreign.neighbours import FIRST, announce, theirs
+from tests.foreign.neighbours import FIRST, announce, their_own_web, theirs
 from tests.foreign.test_client import SAY, SSL, follow
 
 if TYPE_CHECKING:
@@ -63,10 +63,7 @@ def test_so_does_what_his_own_distribution_says_of_it(following: Neighbours, hos
 
 
 def test_another_says_nothing_about_packages_that_are_not_its_own(following: Neighbours, host: Host) -> None:
-    about_ours = osv(package="dist.example.org/web", fixed="").replace(
-        b'"ecosystem": "dist.example.org"', f'"ecosystem": "{FIRST}"'.encode()
-    )
-    announce(following.first, about_ours)
+    announce(following.first, their_own_web())
     check(host)
 
 

@@ -34,7 +34,7 @@ from tests.compat.osv_documents import openvex, osv
 from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
-from tests.foreign.neighbours import FIRST, announce, theirs
+from tests.foreign.neighbours import FIRST, announce, their_own_web, theirs
 from tests.release.conftest import EDGE
 
 if TYPE_CHECKING:
@@ -158,10 +158,11 @@ def test_what_is_stated_here_counts_against_what_is_said_there(taking: TakingFar
 
 
 def test_another_says_nothing_about_packages_that_are_not_its_own(taking: TakingFarm, neighbours: Neighbours) -> None:
-    about_ours = theirs("dist.example.org/web", fixed="").replace(FIRST.encode() + b"/web", b"dist.example.org/web")
-    announce(neighbours.first, about_ours)
+    announce(neighbours.first, their_own_web())
     taking.follow()
     assert gated(taking, Advisories("low")) == "idle"
+    assert taking.excuses() == {}
+    assert taking.released().keys() == {"web"}
 
 
 def test_a_list_that_contradicts_itself_keeps_the_update_away(
