@@ -144,7 +144,7 @@ def _source(
     if local or (not channel and not host.subscriptions.all()):
         if not local:
             click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
-        return _local(names, recipes, settings)
+        return _local(names, wanted, recipes, settings)
     catalogue = host.catalogue(channel)
     if wanted:
         check_known(catalogue, wanted)
@@ -155,16 +155,23 @@ def _source(
     return _Source(parts_of(catalogue, verified), (release_head(catalogue),), host.blobs)
 
 
-def _local(names: tuple[str, ...], recipes: Path | None, settings: Settings) -> _Source:
+def _local(names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | None, settings: Settings) -> _Source:
     from farm.blobs import BlobStore
     from farm.cli.build import local_builds
     from farm.client.image_parts import ImagePart
     from farm.fileset import Manifest
     from farm.package import PackageFacts
+    from farm.plan.graph import UnknownRecipeError
+    from farm.recipe.image_file import unknown_packages
 
     store = BlobStore(settings.host / "blobs")
     with local_builds(recipes) as (builds, _every):
-        closure = builds.closure(names)
+        try:
+            closure = builds.closure(names)
+        except UnknownRecipeError as error:
+            if wanted and error.name in names:
+                raise unknown_packages(wanted, {error.name: (error.message, error.remedy)}) from error
+            raise
     parts = (
         ImagePart(
             each.descriptor,

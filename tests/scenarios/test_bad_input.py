@@ -97,6 +97,8 @@ class TestOnAFarmThatHasBuilt:
         before = farm.snapshot()
         farm.recipe("goodness").run("build", "gool").refused("unknown-name")
         farm.run("image", "build", "gool", "--local").refused("unknown-name")
+        (farm.root / "image.yaml").write_text("packages:\n  - gool\n")
+        farm.run("image", "build", "-f", "image.yaml", "--local").refused("unknown-name-in-an-image-file")
         farm.run("test", "gool").refused("unknown-name")
         farm.run("plan", "gool").refused("unknown-name")
         assert farm.snapshot() == before
