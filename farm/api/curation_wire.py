@@ -16,10 +16,11 @@ MOST_ENVELOPES = 1000
 
 
 class FreezeRequest(Wire):
-    """A curator lets a channel publish nothing, until a time or until it is thawed."""
+    """A curator lets a channel publish nothing, until a time or until it is thawed; also in place of a freeze."""
 
     why: Why
     until: datetime | None = None
+    replace: bool = False
 
 
 class HoldRequest(Wire):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from farm.api.farm_client import FarmClient, segment
+from farm.api.farm_client import FarmClient, channel_path, segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,46 +15,48 @@ if TYPE_CHECKING:
 class CuratorClient(FarmClient):
     """A connection to a farm in the name of a curator."""
 
-    def freeze(self, channel: str, *, why: str, until: datetime | None = None) -> dict[str, Any]:
-        """Let a channel publish nothing."""
-        return self._act("PUT", f"{_channel(channel)}/freeze", {"why": why, "until": _time(until)})
+    def freeze(self, channel: str, *, why: str, until: datetime | None = None, replace: bool = False) -> dict[str, Any]:
+        """Let a channel publish nothing; with `replace` also in place of the freeze that there is."""
+        body = {"why": why, "until": _time(until), "replace": replace}
+        return self._act("PUT", f"{channel_path(channel)}/freeze", body)
 
     def thaw(self, channel: str) -> dict[str, Any]:
         """Let a frozen channel go on."""
-        return self._act("DELETE", f"{_channel(channel)}/freeze")
+        return self._act("DELETE", f"{channel_path(channel)}/freeze")
 
     def hold(self, channel: str, package: str, *, why: str, until: datetime | None = None) -> dict[str, Any]:
         """Keep a package where it is in a channel."""
-        return self._act("POST", f"{_channel(channel)}/holds", {"package": package, "why": why, "until": _time(until)})
+        body = {"package": package, "why": why, "until": _time(until)}
+        return self._act("POST", f"{channel_path(channel)}/holds", body)
 
     def lift(self, channel: str, package: str) -> dict[str, Any]:
         """Let a held package go on."""
-        return self._act("DELETE", f"{_channel(channel)}/holds/{segment(package)}")
+        return self._act("DELETE", f"{channel_path(channel)}/holds/{segment(package)}")
 
     def in_question(self, channel: str) -> dict[str, Any]:
         """Return what wants into a channel that asks for approvals, and who has approved it."""
-        return self._get_json(f"{_channel(channel)}/approvals")
+        return self._get_json(f"{channel_path(channel)}/approvals")
 
     def approve(self, channel: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
         """Send signed approvals; all are taken or none."""
         return self._act(
-            "POST", f"{_channel(channel)}/approvals", {"envelopes": [json.loads(each) for each in envelopes]}
+            "POST", f"{channel_path(channel)}/approvals", {"envelopes": [json.loads(each) for each in envelopes]}
         )
 
     def withdraw(self, channel: str, *, curator: str, packages: Sequence[str], why: str = "") -> dict[str, Any]:
         """Take back what a curator has signed for packages; for all of them or for none."""
         body = {"curator": curator, "packages": list(packages), "why": why}
-        return self._act("POST", f"{_channel(channel)}/approvals/withdrawals", body)
+        return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", body)
 
     def reports(self, channel: str, *, closed: bool = False) -> list[dict[str, Any]]:
         """Return the open reports of a channel; with `closed` all of the last."""
-        path = f"{_channel(channel)}/reports"
+        path = f"{channel_path(channel)}/reports"
         found: list[dict[str, Any]] = self._get_json(path, closed="true" if closed else None)["reports"]
         return found
 
     def report(self, channel: str, package: str, *, why: str) -> dict[str, Any]:
         """Report trouble with a package of a channel's newest release."""
-        return self._act("POST", f"{_channel(channel)}/reports", {"package": package, "why": why})
+        return self._act("POST", f"{channel_path(channel)}/reports", {"package": package, "why": why})
 
     def resolve(self, number: int) -> dict[str, Any]:
         """Close a report."""
@@ -63,29 +65,25 @@ class CuratorClient(FarmClient):
     def promote(self, channel: str, *, origin: str, packages: Sequence[str] = (), why: str = "") -> dict[str, Any]:
         """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
         body = {"kind": "promote", "from": origin, "packages": list(packages), "why": why}
-        return self._act("POST", f"{_channel(channel)}/orders", body)
+        return self._act("POST", f"{channel_path(channel)}/orders", body)
 
     def rollback(self, channel: str, number: int, *, why: str) -> dict[str, Any]:
         """Order a new release of a channel with the packages of an older one."""
-        return self._act("POST", f"{_channel(channel)}/orders", {"kind": "rollback", "number": number, "why": why})
+        return self._act("POST", f"{channel_path(channel)}/orders", {"kind": "rollback", "number": number, "why": why})
 
     def retry_held(self, channel: str, *, packages: Sequence[str] = (), why: str = "") -> dict[str, Any]:
         """Order what is held back, or some packages of it, to the gates again."""
         body = {"kind": "retry", "packages": list(packages), "why": why}
-        return self._act("POST", f"{_channel(channel)}/orders", body)
+        return self._act("POST", f"{channel_path(channel)}/orders", body)
 
     def orders(self, channel: str) -> list[dict[str, Any]]:
         """Return the orders to the pipeline of a channel, newest first."""
-        found: list[dict[str, Any]] = self._get_json(f"{_channel(channel)}/orders")["orders"]
+        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/orders")["orders"]
         return found
 
     def _act(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._send(method, path, body))
         return answer
-
-
-def _channel(name: str) -> str:
-    return f"/api/v1/channels/{segment(name)}"
 
 
 def _time(at: datetime | None) -> str | None:

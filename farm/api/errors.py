@@ -37,6 +37,15 @@ class InvalidFarmUrlError(FarmError):
         self.url = url
 
 
+class NoSuchChannelError(FarmError):
+    """A name that no path of the API can hold: no channel can be called so."""
+
+    code = "not-found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no channel {name[:100]!r}", remedy="`farm channel show` lists them.")
+
+
 class InvalidTokenError(FarmError):
     """A text cannot be a token. It is not repeated: it may be a secret with a typing error."""
 

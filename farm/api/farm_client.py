@@ -12,7 +12,13 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from farm.api import wire
-from farm.api.errors import FarmUnreachableError, InvalidFarmUrlError, InvalidTokenError, raise_for
+from farm.api.errors import (
+    FarmUnreachableError,
+    InvalidFarmUrlError,
+    InvalidTokenError,
+    NoSuchChannelError,
+    raise_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,7 +141,7 @@ class FarmClient:
 
     def channel(self, name: str) -> dict[str, Any]:
         """Return how a channel stands, as `farm.release.status` spells it."""
-        return self._get_json(f"/api/v1/channels/{segment(name)}")
+        return self._get_json(channel_path(name))
 
     def channels(self) -> list[dict[str, Any]]:
         """Return how every channel stands."""
@@ -144,27 +150,27 @@ class FarmClient:
 
     def releases(self, channel: str, *, before: int | None = None, limit: int = 50) -> dict[str, Any]:
         """Return one page of a channel's releases, newest first."""
-        return self._get_json(f"/api/v1/channels/{segment(channel)}/releases", before=before, limit=limit)
+        return self._get_json(f"{channel_path(channel)}/releases", before=before, limit=limit)
 
     def release(self, channel: str, number: int) -> dict[str, Any]:
         """Return one release of a channel with its packages."""
-        return self._get_json(f"/api/v1/channels/{segment(channel)}/releases/{number}")
+        return self._get_json(f"{channel_path(channel)}/releases/{number}")
 
     def release_changes(self, channel: str, old: int, new: int) -> dict[str, Any]:
         """Return what differs between two releases of a channel, by package."""
-        return self._get_json(f"/api/v1/channels/{segment(channel)}/releases/{new}/changes", against=old)
+        return self._get_json(f"{channel_path(channel)}/releases/{new}/changes", against=old)
 
     def candidates(self, channel: str, *, before: int | None = None, limit: int = 20) -> dict[str, Any]:
         """Return one page of a channel's candidates, newest first."""
-        return self._get_json(f"/api/v1/channels/{segment(channel)}/candidates", before=before, limit=limit)
+        return self._get_json(f"{channel_path(channel)}/candidates", before=before, limit=limit)
 
     def candidate(self, channel: str, number: int) -> dict[str, Any]:
         """Return one candidate: also what it changes, and all that its gates said."""
-        return self._get_json(f"/api/v1/channels/{segment(channel)}/candidates/{number}")
+        return self._get_json(f"{channel_path(channel)}/candidates/{number}")
 
     def excuses(self, channel: str, *, cleared: bool = False) -> list[dict[str, Any]]:
         """Return why packages are held back from a channel; with `cleared` also what no longer is."""
-        path = f"/api/v1/channels/{segment(channel)}/excuses"
+        path = f"{channel_path(channel)}/excuses"
         found: list[dict[str, Any]] = self._get_json(path, cleared="true" if cleared else None)["excuses"]
         return found
 
@@ -214,3 +220,10 @@ class FarmClient:
 def segment(name: str) -> str:
     """Return a name as one segment of a path, whatever it holds."""
     return quote(name, safe="", errors="surrogateescape")
+
+
+def channel_path(name: str) -> str:
+    """Return the path of a channel; raises `NoSuchChannelError` for what would lead elsewhere."""
+    if "/" in name or name in ("", ".", ".."):
+        raise NoSuchChannelError(name)
+    return f"/api/v1/channels/{segment(name)}"

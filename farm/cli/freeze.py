@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 @click.argument("channel")
 @why_option
 @until_option
+@click.option("--replace", is_flag=True, help="Also in place of the freeze that there is, whoever made it.")
 @json_option
-def freeze(channel: str, why: str, until: datetime | None, as_json: bool) -> None:
+def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_json: bool) -> None:
     """Let CHANNEL publish nothing, until a time or until `farm thaw`.
 
     \b
@@ -27,7 +28,7 @@ def freeze(channel: str, why: str, until: datetime | None, as_json: bool) -> Non
       farm freeze stable --why "the fair" --until 3d
     """
     with curator() as farm:
-        answer = farm.freeze(channel, why=why, until=until)
+        answer = farm.freeze(channel, why=why, until=until, replace=replace)
     click.echo(
         json.dumps(answer, indent=1) if as_json else f"{channel} is frozen{until_text(answer['frozen']['until'])}"
     )

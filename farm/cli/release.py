@@ -39,9 +39,10 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
         click.echo(json.dumps(page, indent=1))
         return
     rows = [
-        (str(each["number"]), each["released-at"], str(each["packages"]), each["digest"]) for each in page["releases"]
+        (str(each["number"]), _state(each), each["released-at"], str(each["packages"]), each["digest"])
+        for each in page["releases"]
     ]
-    click.echo(table(rows, ("RELEASE", "RELEASED AT", "PACKAGES", "DIGEST")) if rows else "no releases yet")
+    click.echo(table(rows, ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST")) if rows else "no releases yet")
 
 
 @release.command("show")
@@ -65,6 +66,8 @@ def show(channel: str, number: int, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=1))
         return
     listed = [*found["packages"], *(package for each in found["imports"] for package in each["packages"])]
+    if not found["published-at"]:
+        click.echo(f"release {number} of {channel} is not signed yet: no subscriber sees it", err=True)
     rows = [(each["name"], f"{each['version']}-{each['revision']}", each["package"]) for each in listed]
     click.echo(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
     for each in found["imports"]:
@@ -101,6 +104,10 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
     ]
     headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")
     click.echo(table(rows, headings) if rows else f"releases {old} and {new} hold the same packages")
+
+
+def _state(release: dict[str, Any]) -> str:
+    return "released" if release["published-at"] else "waits for its signature"
 
 
 _WORDS = {"new": "new", "gone": "removed", "version": "new version", "rebuilt": "rebuilt"}

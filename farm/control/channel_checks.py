@@ -81,6 +81,11 @@ def ahead(desk: Desk, until: datetime | None) -> datetime | None:
     return until
 
 
+def own_name(desk: Desk, name: str) -> str:
+    """Return a package's name as this distribution keeps it: its own go by their short names, also told in full."""
+    return name.removeprefix(f"{desk.world.distribution}/")
+
+
 def neighbours(name: str, known: Iterable[str]) -> str:
     """Return what to do about a name that nothing has: the nearest ones, or all when there are few."""
     names = sorted(known)

@@ -12,6 +12,7 @@ from farm.control.channel_checks import (
     ahead,
     neighbours,
     newest_of,
+    own_name,
     policy_of,
     reason_of,
 )
@@ -27,12 +28,26 @@ if TYPE_CHECKING:
     from farm.database.reports import Report
 
 
-def freeze(desk: Desk, actor: Actor, channel: str, *, why: str, until: datetime | None = None) -> Freeze:
-    """Let a channel publish nothing, until a time or until it is thawed. The newest reason and time count."""
+def freeze(
+    desk: Desk, actor: Actor, channel: str, *, why: str, until: datetime | None = None, replace: bool = False
+) -> Freeze:
+    """Let a channel publish nothing, until a time or until it is thawed.
+
+    Raises `AlreadyError` when it is frozen, unless this freeze is to `replace` that one, whoever made it.
+    """
     policy_of(desk, channel)
     order = Freeze(desk.now, reason_of(why), actor.name, ahead(desk, until))
+    standing = releases.frozen(desk.session, channel, now=desk.now)
+    told = _told(order.why, until)
+    if standing is not None:
+        before = f"{_until(standing)} by {standing.by}: {standing.why}"
+        if not replace:
+            raise AlreadyError(
+                f"{channel} is frozen{before}", remedy="Put yours in its place with --replace, or `farm thaw` it first."
+            )
+        told += f"; in place of one{before}"
     releases.freeze(desk.session, channel, order)
-    audit(desk, actor, "freeze", f"channel {channel}", _told(order.why, until))
+    audit(desk, actor, "freeze", f"channel {channel}", told)
     return order
 
 
@@ -48,6 +63,7 @@ def thaw(desk: Desk, actor: Actor, channel: str) -> None:
 def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, until: datetime | None = None) -> Hold:
     """Keep a package where it is in a channel, until a time or until it is lifted."""
     policy_of(desk, channel)
+    package = own_name(desk, package)
     _check_known(desk, channel, package)
     reason = reason_of(why)
     held = holds.add_hold(
@@ -60,6 +76,7 @@ def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, unti
 def lift(desk: Desk, actor: Actor, channel: str, package: str) -> None:
     """Let a held package go on. Raises `NotInQuestionError` when nobody holds it."""
     policy_of(desk, channel)
+    package = own_name(desk, package)
     if not holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now):
         held = [each.package for each in holds.open_holds(desk.session, channel, now=desk.now)]
         raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
@@ -69,7 +86,7 @@ def lift(desk: Desk, actor: Actor, channel: str, package: str) -> None:
 def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) -> Report:
     """Write down trouble with a package of a channel's newest release: it goes no further while that is open."""
     policy_of(desk, channel)
-    newest = newest_of(desk, channel)
+    newest, package = newest_of(desk, channel), own_name(desk, package)
     found = releases.members_named(desk.session, channel, newest.number, [package])
     for digest in foreign.first_taken(desk.session, channel, [package]):
         found[package] = digest
@@ -111,6 +128,10 @@ def _check_known(desk: Desk, channel: str, package: str) -> None:
         return
     known = recipes.all_packages(desk.session)
     raise NotInQuestionError(f"no recipe makes a package {package[:100]!r}", remedy=neighbours(package, known))
+
+
+def _until(order: Freeze) -> str:
+    return f" until {order.until:%Y-%m-%d %H:%M} UTC" if order.until else ""
 
 
 def _told(reason: str, until: datetime | None) -> str:

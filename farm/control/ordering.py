@@ -11,6 +11,7 @@ from farm.control.channel_checks import (
     NotInQuestionError,
     neighbours,
     newest_of,
+    own_name,
     policy_of,
     reason_of,
 )
@@ -37,7 +38,7 @@ def promote(
         other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
         raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
     newest = newest_of(desk, origin)
-    names = sorted(set(packages))
+    names = sorted({own_name(desk, each) for each in packages})
     offered = releases.release_set(desk.session, origin, newest.number)
     for name in names:
         if name not in offered:
@@ -95,7 +96,7 @@ def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (
     held = {each.excuse.package for each in excuses.standing(desk.session, channel)}
     if not held:
         raise NotInQuestionError(f"nothing is held back on {channel}")
-    names = sorted(set(packages))
+    names = sorted({own_name(desk, each) for each in packages})
     for name in names:
         if name not in held:
             raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=neighbours(name, held))
@@ -115,7 +116,8 @@ def describe_order(order: Order) -> str:
 
 def _order(desk: Desk, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str) -> Order:
     for waiting in orders.open_orders(desk.session, channel):
-        if waiting.kind == kind and dict(waiting.detail) == detail:
+        asked = {key: value for key, value in waiting.detail.items() if key != "along"}  # that the pipeline adds
+        if waiting.kind == kind and asked == detail:
             raise AlreadyError(f"order {waiting.id} of {waiting.ordered_by} asks for the same and is not done yet")
     order = orders.add_order(
         desk.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=desk.now

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlmodel import col, update
 
 from farm.api.curator_client import CuratorClient
 from farm.cli.curating import read_until
@@ -16,6 +17,7 @@ from farm.control import access, approving, curation
 from farm.control.access import Actor
 from farm.database import channel_troubles, foreign
 from farm.database.excuses import Excuse
+from farm.database.release_rows import ReleaseRow
 from farm.database.states import Role
 from farm.names import Digest
 from farm.plan import BlobRef
@@ -97,6 +99,9 @@ def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
     assert shell.run("freeze", "edge", "--why", "the fair", "--until", "3d").startswith("edge is frozen until ")
     assert "frozen until" in shell.run("channel", "show", "edge")
     assert shell.json("channel", "show", "edge")[0]["frozen"]["why"] == "the fair"
+    assert "edge is frozen until" in shell.run("freeze", "edge", "--why", "me first", status=1)
+    assert shell.run("freeze", "edge", "--why", "me first", "--replace") == "edge is frozen\n"
+    assert shell.json("channel", "show", "edge")[0]["frozen"]["why"] == "me first"
     assert shell.run("thaw", "edge") == "edge goes on\n"
     assert "edge is not frozen" in shell.run("thaw", "edge", status=1)
     assert "there is no channel 'egde'" in shell.run("freeze", "egde", "--why", "x", status=1)
@@ -230,6 +235,30 @@ def test_releases_are_compared_package_by_package(shell: Shell) -> None:
     ]  # fmt: skip
     assert shell.run("release", "diff", "edge", "1", "1") == "releases 1 and 1 hold the same packages\n"
     assert "has no release 9" in shell.run("release", "diff", "edge", "1", "9", status=1)
+
+
+def test_a_release_that_is_not_signed_is_not_shown_as_released(shell: Shell) -> None:
+    newest = (col(ReleaseRow.channel) == "edge", col(ReleaseRow.number) == 2)
+    with shell.stocked.small.office.writing() as desk:
+        desk.session.exec(update(ReleaseRow).where(*newest).values(published_at=None))
+    second, first = shell.run("release", "list", "edge").splitlines()[1:]
+    assert second.startswith("2        waits for its signature  ")
+    assert first.startswith("1        released                 ")
+    shell.run("release", "show", "edge", "2")
+    assert "release 2 of edge is not signed yet" in shell.told
+    shell.run("release", "show", "edge", "1")
+    assert shell.told == ""
+
+
+@pytest.mark.parametrize("name", ["../jobs", "a/b", "..", "", "nope"])
+def test_what_is_no_channel_is_called_so(shell: Shell, name: str) -> None:
+    for verb in (
+        ["channel", "show", name], ["release", "show", name, "1"], ["release", "list", name],
+        ["candidate", "list", name], ["candidate", "show", name, "1"], ["release", "diff", name, "1", "2"],
+        ["excuses", name], ["freeze", name, "--why", "x"], ["hold", name, "jq", "--why", "x"],
+    ):  # fmt: skip
+        if name or verb[:2] not in (["channel", "show"], ["excuses", ""]):  # without a name these tell of all channels
+            assert f"there is no channel {name!r}" in shell.run(*verb, status=1)
 
 
 def test_the_pipeline_is_ordered_to_promote_and_to_go_back(shell: Shell) -> None:

@@ -89,16 +89,30 @@ def test_a_frozen_channel_says_why_and_thaws_by_itself_or_by_hand(farm: StockedF
     act(farm, curation.freeze, "edge", why=" a bad libc ", until=farm.clock.now + timedelta(hours=1))
     frozen = look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now))
     assert (frozen.why, frozen.by) == ("a bad libc", "token:ann")
-    act(farm, curation.freeze, "edge", why="for good")
+    told = refused(farm, curation.freeze, "edge", why="for an hour")
+    assert told.startswith(f"edge is frozen until {frozen.until:%Y-%m-%d %H:%M} UTC by token:ann: a bad libc Put yours")
+    assert look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now)).why == "a bad libc"
+    act(farm, curation.freeze, "edge", why="for good", replace=True)
     assert look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now)).until is None
     act(farm, curation.thaw, "edge")
     assert look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now)) is None
     assert trail(farm)[-1] == ("token:ann", "thaw", "channel edge", "")
-    assert trail(farm)[-2] == ("token:ann", "freeze", "channel edge", "for good")
+    in_place = f"for good; in place of one until {frozen.until:%Y-%m-%d %H:%M} UTC by token:ann: a bad libc"
+    assert trail(farm)[-2] == ("token:ann", "freeze", "channel edge", in_place)
     assert refused(farm, curation.thaw, "edge") == "edge is not frozen"
     act(farm, curation.freeze, "edge", why="briefly", until=farm.clock.now + timedelta(hours=1))
     farm.clock.passes(3600)
     refused(farm, curation.thaw, "edge")
+    act(farm, curation.freeze, "edge", why="nothing is in the way of this one")
+
+
+def test_a_package_may_be_told_by_its_full_name(farm: StockedFarm) -> None:
+    full = "dist.example.org/jq"
+    assert act(farm, curation.hold, "edge", full, why="x").package == "jq"
+    act(farm, curation.lift, "edge", full)
+    assert act(farm, curation.report, "edge", full, why="x").name == "jq"
+    assert act(farm, ordering.promote, "stable", origin="edge", packages=[full, "jq"]).detail["packages"] == ["jq"]
+    refused(farm, curation.hold, "edge", "other.example/jq", why="x")
 
 
 def test_what_no_channel_can_be_told_is_refused(farm: StockedFarm) -> None:

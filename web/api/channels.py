@@ -52,6 +52,7 @@ def release_page(
 def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
     """Return one release with its packages, and with what it has taken of other distributions."""
     with office.reading() as desk:
+        policy_of(desk, name)
         record = releases.release(desk.session, name, number)
         if record is None:
             raise NotFoundError(f"channel {name[:100]!r} has no release {number}")
@@ -82,6 +83,7 @@ def candidate_page(
 def candidate(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
     """Return one candidate: also what it changes, atom by atom, and all that its gates said."""
     with office.reading() as desk:
+        policy_of(desk, name)
         found = candidates.candidate(desk.session, number)
         if found is None or found.channel != name:
             raise NotFoundError(f"channel {name[:100]!r} has no candidate {number}")
@@ -93,6 +95,7 @@ def candidate(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
 def changes(office: OfficeHere, name: str, number: Number, against: Number) -> dict[str, Any]:
     """Return what differs between release `against` and release `number` of a channel, by package."""
     with office.reading() as desk:
+        policy_of(desk, name)
         for each in (against, number):
             if releases.release(desk.session, name, each) is None:
                 raise NotFoundError(f"channel {name[:100]!r} has no release {each}")

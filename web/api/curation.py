@@ -37,7 +37,9 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 def freeze(request: Request, office: OfficeHere, token: Curator, name: str, body: FreezeRequest) -> dict[str, Any]:
     """Let a channel publish nothing, until a time or until it is thawed."""
     with office.writing() as desk:
-        order = curation.freeze(desk, actor_of(request, token), name, why=body.why, until=body.until)
+        order = curation.freeze(
+            desk, actor_of(request, token), name, why=body.why, until=body.until, replace=body.replace
+        )
     return {"channel": name, "frozen": freeze_to_dict(order)}
 
 
