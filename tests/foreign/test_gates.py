@@ -163,6 +163,7 @@ def test_another_says_nothing_about_packages_that_are_not_its_own(taking: Taking
     assert gated(taking, Advisories("low")) == "idle"
     assert taking.excuses() == {}
     assert taking.released().keys() == {"web"}
+    assert taking.signer.signed == [1]  # at once, with what it needs
 
 
 def test_a_list_that_contradicts_itself_keeps_the_update_away(
