@@ -24,6 +24,18 @@ class InvalidReferenceError(FarmError):
         )
 
 
+class NoRegistryError(FarmError):
+    """The name of an image says no registry to push it to."""
+
+    code = "no-registry"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text[:200]!r} names no registry",
+            remedy="Write it as host/name:tag, with docker.io for Docker Hub.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteReference:
     """An image in a registry: `host` with its port where it has one, the repository's name, and the tag."""
@@ -34,11 +46,11 @@ class RemoteReference:
 
     @classmethod
     def parse(cls, text: str) -> RemoteReference:
-        """Read `host/name:tag`; raises `InvalidReferenceError`, also for a name without a host."""
+        """Read `host/name:tag`; raises `InvalidReferenceError`, `NoRegistryError`."""
         check_reference(text)
         host, slash, rest = text.partition("/")
         if not slash or not _is_host(host):
-            raise InvalidReferenceError(text)
+            raise NoRegistryError(text)
         name, _, tag = rest.rpartition(":")
         return cls(host, name, tag)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.names import Digest
-from farm.oci.image_reference import InvalidReferenceError, RemoteReference, full_name
+from farm.oci.image_reference import InvalidReferenceError, NoRegistryError, RemoteReference, full_name
 from farm.oci.registry import RegistryError, Repository
 from farm.oci.registry_credentials import Credentials
 
@@ -71,8 +71,14 @@ def test_a_password_is_not_sent_to_a_realm_without_tls() -> None:
             repository.has_blob(Digest.of(b"x"))
 
 
-@pytest.mark.parametrize("text", ["jq:1", "team/jq:1", "r.example/jq", "r.example/JQ:1", ""])
-def test_what_names_no_registry_or_no_tag_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ["jq:1", "team/jq:1", ""])
+def test_what_names_no_registry_is_refused(text: str) -> None:
+    with pytest.raises(NoRegistryError):
+        RemoteReference.parse(text)
+
+
+@pytest.mark.parametrize("text", ["r.example/jq", "r.example/JQ:1"])
+def test_what_names_no_tag_or_nothing_at_all_is_refused(text: str) -> None:
     with pytest.raises(InvalidReferenceError):
         RemoteReference.parse(text)
 
