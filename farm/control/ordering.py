@@ -122,5 +122,6 @@ def _order(desk: Desk, actor: Actor, channel: str, *, kind: OrderKind, detail: d
     order = orders.add_order(
         desk.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=desk.now
     )
-    audit(desk, actor, kind, f"channel {channel}, order {order.id}", f"{describe_order(order)}: {reason}".rstrip(": "))
+    told = f"{describe_order(order)}: {reason}".rstrip(": ")
+    audit(desk, actor, kind, f"channel {channel}, order {order.id}", told, channel=channel)
     return order

@@ -121,6 +121,17 @@ class OrderRow(Row, table=True):
     outcome: str = Field(default="", sa_type=Text)
 
 
+class LeftOutRow(Row, table=True):
+    """That a rollback, an order, left a package out that was to be had; or left one in that would have gone."""
+
+    __tablename__ = "left_out"
+
+    order_id: int = Field(primary_key=True, foreign_key="curator_order.id")
+    name: str = Field(primary_key=True)  # full for those of other distributions
+    package: str = Field(index=True)  # descriptor
+    stays: bool  # it is in the channel, and would have gone
+
+
 class AdvisoryRow(Row, table=True):
     """A security advisory in OSV's form."""
 

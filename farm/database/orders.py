@@ -12,7 +12,7 @@ from sqlmodel import col, select, update
 from farm.database.curation_rows import OrderRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlmodel import Session
@@ -23,6 +23,8 @@ OrderKind: TypeAlias = Literal["promote", "rollback", "retry"]
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a curator asked for. `detail` of promote: from, number, packages (empty: all); of rollback: number.
+
+    Of retry: packages (empty: all that is held back), and, once it was taken up, what must move `along` with them.
 
     `candidate_id` and `outcome` say what came of it; `done_at` is None until then.
     """
@@ -76,9 +78,16 @@ def open_orders(session: Session, channel: str) -> list[Order]:
     return [_order(row) for row in session.exec(query.order_by(col(OrderRow.id)))]
 
 
-def take_order(session: Session, order_id: int, *, candidate_id: int) -> None:
-    """Write down which candidate was opened for an order; it is done when that candidate is decided."""
-    session.exec(update(OrderRow).where(col(OrderRow.id) == order_id).values(candidate_id=candidate_id))
+def take_order(session: Session, order_id: int, *, candidate_id: int, along: Iterable[str] = ()) -> None:
+    """Write down which candidate was opened for an order; it is done when that candidate is decided.
+
+    `along` are the packages that must move with those that the order names.
+    """
+    row = session.get_one(OrderRow, order_id)
+    row.candidate_id = candidate_id
+    if names := sorted(along):
+        row.detail = json.dumps(json.loads(row.detail) | {"along": names}, sort_keys=True)
+    session.flush()
 
 
 def finish_order(session: Session, order_id: int, *, candidate_id: int | None, outcome: str, now: datetime) -> None:

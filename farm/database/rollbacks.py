@@ -1,4 +1,4 @@
-"""Which packages a rollback took out of a channel, and whether a curator has ordered them back since."""
+"""What a rollback took out of a channel, or left out, and whether a curator has ordered it back since."""
 
 from __future__ import annotations
 
@@ -8,81 +8,129 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import and_, col, select
 
-from farm.database.curation_rows import OrderRow
+from farm.database.curation_rows import LeftOutRow, OrderRow
 from farm.database.foreign_rows import CandidateForeignRow
 from farm.database.parts import in_parts
 from farm.database.release_rows import MembershipRow, ReleaseRow
 from farm.names import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
+
+    from farm.database.differences import Differences
+
+Found = dict[Digest, tuple[int, OrderRow, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class TakenOut:
-    """That `release` of a channel, a rollback for `reason`, took a package out. `since` are later orders to let it in.
+class RolledBack:
+    """That `release` of a channel, a rollback for `reason`, has seen to a package. `since` are later orders about it.
 
-    Each of these is the names that it speaks of; an empty one speaks of all.
+    `deed` is what it did: took it out, left it out, kept it. Each order is the names that it speaks of; None: of all.
     """
 
     release: int
     reason: str
-    since: tuple[frozenset[str], ...]
+    deed: str
+    since: tuple[frozenset[str] | None, ...]
 
     def allows(self, name: str) -> bool:
-        """Say whether a curator has ordered the package of this name back in."""
-        return any(not names or name in names for names in self.since)
+        """Say whether a curator has ordered the package of this name to move since."""
+        return any(names is None or name in names for names in self.since)
 
 
-def taken_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, TakenOut]:
-    """Return for those of these packages that a rollback took out of the channel what did, the last time."""
-    found: dict[Digest, tuple[int, OrderRow]] = {}
+def leave_out(session: Session, order_id: int, offered: Differences) -> None:
+    """Write down what there was to be had when this order, a rollback, was carried out: it stays as it is."""
+    session.add_all(
+        LeftOutRow(order_id=order_id, name=name, package=package, stays=after is None)
+        for name, (before, after) in sorted(offered.items())
+        if (package := after or before) is not None
+    )
+    session.flush()
+
+
+def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RolledBack]:
+    """Return for those of these packages that a rollback took or left out of the channel what did, the last time."""
+    found: Found = {}
     for some in in_parts(packages):
-        for package, number, order in [*_own(session, channel, some), *_imported(session, channel, some)]:
-            found[Digest(package)] = number, order
+        _note(found, _left(session, channel, some, stays=False), "left it out")
+        membership = (
+            select(MembershipRow.package, ReleaseRow.number, OrderRow)
+            .join(
+                ReleaseRow,
+                and_(
+                    col(ReleaseRow.channel) == col(MembershipRow.channel),
+                    col(ReleaseRow.number) == col(MembershipRow.until),
+                ),
+            )
+            .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
+            .where(MembershipRow.channel == channel, col(MembershipRow.package).in_(some), _is_rollback())
+        )
+        _note(found, session.exec(membership).all(), "took it out")
+        # Of packages of other distributions the candidate itself says what it took out.
+        imported = (
+            select(CandidateForeignRow.before, ReleaseRow.number, OrderRow)
+            .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateForeignRow.candidate_id))
+            .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
+            .where(ReleaseRow.channel == channel, col(CandidateForeignRow.before).in_(some), _is_rollback())
+        )
+        _note(found, session.exec(imported).all(), "took it out")
+    return _with_orders(session, channel, found)
+
+
+def kept_in(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RolledBack]:
+    """Return for those of these packages of the channel that a rollback kept, though they would have gone, what did."""
+    found: Found = {}
+    for some in in_parts(packages):
+        _note(found, _left(session, channel, some, stays=True), "kept it")
+    return _with_orders(session, channel, found)
+
+
+def _left(session: Session, channel: str, packages: list[str], *, stays: bool) -> Iterable[tuple[str, int, OrderRow]]:
+    query = (
+        select(LeftOutRow.package, ReleaseRow.number, OrderRow)
+        .join(OrderRow, col(OrderRow.id) == col(LeftOutRow.order_id))
+        .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(OrderRow.candidate_id))
+        .where(OrderRow.channel == channel, col(LeftOutRow.package).in_(packages), LeftOutRow.stays == stays)
+    )
+    return session.exec(query).all()
+
+
+def _is_rollback() -> ColumnElement[bool]:
+    return col(OrderRow.kind) == "rollback"
+
+
+def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], deed: str) -> None:
+    """Add what was found, of each package the newest release; of two deeds of one release the one noted later."""
+    for package, number, order in rows:
+        if package and (Digest(package) not in found or number >= found[Digest(package)][0]):
+            found[Digest(package)] = number, order, deed
+
+
+def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, RolledBack]:
     if not found:
         return {}
-    later = _orders_since(session, channel, min(order.id or 0 for _, order in found.values()))
+    first = min(order.id or 0 for _, order, _ in found.values())
+    later = session.exec(
+        select(OrderRow).where(
+            OrderRow.channel == channel, col(OrderRow.kind).in_(["retry", "promote"]), col(OrderRow.id) > first
+        )
+    ).all()
+    spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]
     return {
-        package: TakenOut(number, order.reason, tuple(names for identity, names in later if identity > (order.id or 0)))
-        for package, (number, order) in found.items()
+        package: RolledBack(
+            number, order.reason, deed, tuple(names for later_id, names in spoken if later_id > (order.id or 0))
+        )
+        for package, (number, order, deed) in found.items()
     }
 
 
-def _own(session: Session, channel: str, packages: Sequence[str]) -> list[tuple[str, int, OrderRow]]:
-    """Return own packages that rollbacks took out, with the release and the order, the last one last."""
-    by_it = and_(
-        col(ReleaseRow.channel) == col(MembershipRow.channel), col(ReleaseRow.number) == col(MembershipRow.until)
-    )
-    query = (
-        select(MembershipRow.package, ReleaseRow.number, OrderRow)
-        .join(ReleaseRow, by_it)
-        .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
-        .where(MembershipRow.channel == channel, col(MembershipRow.package).in_(packages), OrderRow.kind == "rollback")
-        .order_by(col(ReleaseRow.number))
-    )
-    return list(session.exec(query))
-
-
-def _imported(session: Session, channel: str, packages: Sequence[str]) -> list[tuple[str, int, OrderRow]]:
-    """Return the same for packages of other distributions: the candidate itself says what it took out of these."""
-    query = (
-        select(CandidateForeignRow.before, ReleaseRow.number, OrderRow)
-        .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateForeignRow.candidate_id))
-        .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
-        .where(
-            ReleaseRow.channel == channel, col(CandidateForeignRow.before).in_(packages), OrderRow.kind == "rollback"
-        )
-        .order_by(col(ReleaseRow.number))
-    )
-    return [(package, number, order) for package, number, order in session.exec(query) if package]
-
-
-def _orders_since(session: Session, channel: str, first: int) -> list[tuple[int, frozenset[str]]]:
-    """Return the orders after `first` that let packages in: the number of each, and the names that it speaks of."""
-    query = select(OrderRow).where(
-        OrderRow.channel == channel, col(OrderRow.kind).in_(["retry", "promote"]), col(OrderRow.id) > first
-    )
-    return [(each.id or 0, frozenset(json.loads(each.detail).get("packages", []))) for each in session.exec(query)]
+def _spoken_of(kind: str, detail: Mapping[str, list[str]]) -> frozenset[str] | None:
+    """Return the packages that an order wants to move: a retry only those that it names, and what moves along."""
+    names = frozenset(detail.get("packages", []))
+    if kind == "promote" and not names:
+        return None
+    return names | frozenset(detail.get("along", []))

@@ -74,6 +74,16 @@ class Collector:
                 return NothingToDo("waiting", f"the next release of {policy.name} is due at {when}")
         return self._from_channel(desk, newest, order) if policy.from_channel else self._built(desk, newest, order)
 
+    def offered(self, desk: Desk, newest: ReleaseRecord) -> Differences:
+        """Return what there is to be had that the newest release is without, whether it would pass or not."""
+        if not self._policy.from_channel:
+            own, imports = self._new_builds(desk, newest)
+        elif source := releases.newest_release(desk.session, self._policy.from_channel):
+            own, imports = self._held_there(desk, newest, source.number)
+        else:
+            return {}
+        return own | imports.changes
+
     def _built(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
         if has_unfinished_builds(desk.session):
             return NothingToDo("building", "builds are not finished")
@@ -82,11 +92,7 @@ class Collector:
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
             return NothingToDo("waiting", f"{listed(unseen)} is being looked for")
 
-        def ask() -> tuple[Differences, Imports]:
-            own = differences.from_builds(desk.session, self._policy.name)
-            return own, self._importer.built(desk, newest, own)
-
-        changes, pins = self._differences(mark, ask)
+        changes, pins = self._differences(mark, lambda: self._new_builds(desk, newest))
         if not changes and order is None:
             held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
             return NothingToDo("idle", held)
@@ -99,14 +105,18 @@ class Collector:
             return NothingToDo("waiting", f"{there} has no release that is signed yet")
         mark = (source.number, newest.number if newest else 0)
 
-        def ask() -> tuple[Differences, Imports]:
-            own = differences.from_channel(desk.session, here, there)
-            return own, self._importer.taken(desk, newest, there, source.number)
-
-        changes, pins = self._differences(mark, ask)
+        changes, pins = self._differences(mark, lambda: self._held_there(desk, newest, source.number))
         if not changes and order is None:
             return NothingToDo("idle", f"{here} holds what release {source.number} of {there} does")
         return Proposal(changes, f"{there} release {source.number}", order, pins)
+
+    def _new_builds(self, desk: Desk, newest: ReleaseRecord | None) -> tuple[Differences, Imports]:
+        own = differences.from_builds(desk.session, self._policy.name)
+        return own, self._importer.built(desk, newest, own)
+
+    def _held_there(self, desk: Desk, newest: ReleaseRecord | None, number: int) -> tuple[Differences, Imports]:
+        own = differences.from_channel(desk.session, self._policy.name, self._policy.from_channel)
+        return own, self._importer.taken(desk, newest, self._policy.from_channel, number)
 
     def _ordered(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Proposal:
         number, name = int(order.detail["number"]), self._policy.name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
 from farm.control.ordering import held_among
-from farm.database import candidates, excuses, foreign, orders, releases
+from farm.database import candidates, excuses, foreign, orders, releases, rollbacks
 from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
 from farm.database.excuses import Excuse
 from farm.recipe.channel_gates import TestsGate
@@ -31,7 +31,7 @@ from farm.release.publishing import record_release
 from farm.release.search import search
 from farm.release.signer_client import SignerRefusedError
 from farm.release.standing import Standing
-from farm.release.withholding import Withheld, atoms_withheld, withheld
+from farm.release.withholding import Withheld, atoms_withheld, moving_along, withheld
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_SKIPPED: dict[str, tuple[str, ...]] = {"promote": ("soak", "rolled-back"), "retry": ("rolled-back",)}
+_PROMOTED_PAST = ("soak", "rolled-back")
 _SEARCH_GATES = ("proof", "tests", "build", "signer")
 
 
@@ -135,7 +135,7 @@ class Pipeline:
             return Step(channel, "idle", outcome)
         if proposal.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
             return refused
-        held = self._withheld(desk, proposal)
+        held = {} if proposal.order else self._withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
             self._renew_excuses(desk, latest, held)
@@ -146,10 +146,19 @@ class Pipeline:
             desk.session, channel, proposal.changes, base_number=number, source=proposal.source, now=desk.now
         )
         foreign.pin_candidate(desk.session, opened.id, proposal.pins)
-        candidates.place_changes(desk.session, opened.id, held, state=WAITING)
         if proposal.order is not None:
-            orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id)
+            along = self._along(desk, opened, newest, proposal)
+            orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id, along=along)
+            held = self._withheld(desk, proposal)
+        candidates.place_changes(desk.session, opened.id, held, state=WAITING)
         return opened
+
+    def _along(self, desk: Desk, opened: Candidate, newest: ReleaseRecord | None, proposal: Proposal) -> set[str]:
+        """Return what must move with the packages that a retry names, where a rollback keeps something from moving."""
+        named = proposal.order.detail.get("packages") if proposal.order and proposal.order.kind == "retry" else ()
+        if not named or not self._ask(desk, [RolledBack()], proposal.changes.values()):
+            return set()
+        return moving_along(self._atoms(desk, self._docket(desk, opened, newest)), named)
 
     def _tell_failed_builds(self, desk: Desk) -> None:
         if not self._policy.from_channel:
@@ -291,8 +300,11 @@ class Pipeline:
         }
 
     def _gates_for(self, order: Order | None) -> list[PackageGate]:
-        """Return the gates that are asked; a curator's order goes past the clock and past an earlier rollback."""
-        skipped = _SKIPPED.get(order.kind, ()) if order else ()
+        """Return the gates that are asked; who promotes goes past the clock and past an earlier rollback.
+
+        What a retry names the gate `rolled-back` finds out itself.
+        """
+        skipped = _PROMOTED_PAST if order and order.kind == "promote" else ()
         return [gate for gate in self._gates if gate.kind not in skipped]
 
     def _scope(self) -> Scope:
@@ -375,6 +387,9 @@ class Pipeline:
         message = f"release {record.number} of {record.channel} is published"
         with self._office.planning() as desk:
             releases.mark_published(desk.session, record.id, now=desk.now)
+            order = orders.order_of(desk.session, candidate.id)
+            if order is not None and order.kind == "rollback":
+                rollbacks.leave_out(desk.session, order.id, self._collector.offered(desk, record))
             end_candidate(desk, candidate, RELEASED, message)
         return Step(record.channel, "released", message)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.release.standing import PASSED, DepartureGate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.compat import Atom
     from farm.control.desk import Desk
@@ -43,6 +43,19 @@ def withheld(
             if standing.state != PASSED.state:
                 found[name] = Withheld(name, gate.kind, standing)
     return found
+
+
+def moving_along(atoms: Sequence[Atom], named: Collection[str]) -> set[str]:
+    """Return which other packages must move for these to move: those of their atoms, and of all that these need."""
+    by_key = {atom.key: atom for atom in atoms}
+    wanted = [atom.key for atom in atoms if not set(named).isdisjoint(atom.names)]
+    moving: set[str] = set()
+    while wanted:
+        key = wanted.pop()
+        if key not in moving:
+            moving.add(key)
+            wanted += [need for need in by_key[key].needs if need in by_key]
+    return {name for key in moving for name in by_key[key].names} - set(named)
 
 
 def atoms_withheld(atoms: Sequence[Atom], held: Iterable[str]) -> Mapping[str, str]:
