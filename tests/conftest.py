@@ -18,6 +18,7 @@ settings.load_profile("quick")
 
 _HERE = Path(__file__).parent
 _LONG = (
+    "cli/test_advisory.py",
     "cli/test_curating.py",
     "cli/test_image_commands.py",
     "cli/test_jobs.py",

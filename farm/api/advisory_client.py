@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 class AdvisoryClient(FarmClient):
     """A connection to a farm, to look at advisories, and (in the name of a curator) to add them."""
 
-    def add_advisory(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Add an advisory in OSV's form, or a newer state of one; returns what came of it, and what is hit."""
-        return self._answer("/api/v1/advisories", document)
+    def add_advisory(self, document: Mapping[str, Any], *, allow_unknown: bool = False) -> dict[str, Any]:
+        """Add an advisory in OSV's form, or a newer state of one; returns what came of it, and what is hit.
 
-    def state(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        With `allow_unknown` it may speak of packages that nothing has ever made; so may statements.
+        """
+        return self._answer("/api/v1/advisories", document, allow_unknown)
+
+    def state(self, document: Mapping[str, Any], *, allow_unknown: bool = False) -> dict[str, Any]:
         """Add what an OpenVEX document states; returns how much of it is new."""
-        return self._answer("/api/v1/vex", document)
+        return self._answer("/api/v1/vex", document, allow_unknown)
 
     def advisory(self, number: str) -> dict[str, Any]:
         """Return one advisory, and which newest releases it hits."""
@@ -36,6 +39,7 @@ class AdvisoryClient(FarmClient):
             if after is None:
                 return
 
-    def _answer(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._send("POST", path, dict(document)))
+    def _answer(self, path: str, document: Mapping[str, Any], allow_unknown: bool) -> dict[str, Any]:  # noqa: FBT001
+        query = "?allow-unknown=true" if allow_unknown else ""
+        answer: dict[str, Any] = json.loads(self._send("POST", path + query, dict(document)))
         return answer

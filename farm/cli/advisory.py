@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +12,11 @@ from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_unknown_option = click.option(
+    "--allow-unknown",
+    is_flag=True,
+    help="Also for packages that nothing here has ever made, and advisories that are not here yet.",
+)
 
 
 @click.group()
@@ -20,10 +26,13 @@ def advisory() -> None:
 
 @advisory.command("add")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
-def add(files: tuple[Path, ...]) -> None:
+@_unknown_option
+@json_option
+def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> None:
     """Add advisories from FILES, each one JSON document in OSV's form. Needs a token with the role curator.
 
-    Files that were added before change nothing; a newer `modified` changes what is kept, `withdrawn` takes it back.
+    Files that were added before change nothing; a newer `modified` changes what is kept, `withdrawn` takes it back. One
+    about a package that no recipe has ever made is refused.
 
     \b
     Example:
@@ -35,21 +44,34 @@ def add(files: tuple[Path, ...]) -> None:
     # All are read before the first is sent, so that a broken one leaves nothing half done.
     documents = [read_json_object(path.read_bytes(), "the advisory", str(path)) for path in files]
     settings = Settings.from_environment()
+    answers = []
     with AdvisoryClient(settings.url, settings.token) as farm:
         for document in documents:
-            answer = farm.add_advisory(document)
-            click.echo(f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}")
-            for hit in answer["released"]:
-                click.echo(f"  {hit['channel']} holds {hit['package']} {hit['version']}, which it holds for")
+            answers.append(answer := farm.add_advisory(document, allow_unknown=allow_unknown))
+            if not as_json:
+                click.echo(_added(answer))
+    if as_json:
+        click.echo(json.dumps(answers, indent=1))
+
+
+def _added(answer: dict[str, Any]) -> str:
+    lines = [f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}"]
+    lines += [
+        f"  {hit['channel']} holds {hit['package']} {hit['version']}, which it holds for" for hit in answer["released"]
+    ]
+    return "\n".join(lines)
 
 
 @advisory.command("vex")
 @click.argument("file", type=_FILE)
-def vex(file: Path) -> None:
+@_unknown_option
+@json_option
+def vex(file: Path, allow_unknown: bool, as_json: bool) -> None:
     """State with FILE, an OpenVEX document, whether advisories do harm here. Needs a token with the role curator.
 
     The newest statement about a vulnerability in a package counts. `not_affected`, and `fixed` for the version that it
-    names, let the gate `advisories` and `farm audit` pass the package.
+    names, let the gate `advisories` and `farm audit` pass the package. Of packages and advisories that are not known
+    here nothing can be stated.
 
     \b
     Example:
@@ -61,11 +83,14 @@ def vex(file: Path) -> None:
     document = read_json_object(file.read_bytes(), "the document", str(file))
     settings = Settings.from_environment()
     with AdvisoryClient(settings.url, settings.token) as farm:
-        answer = farm.state(document)
+        answer = farm.state(document, allow_unknown=allow_unknown)
+    if as_json:
+        click.echo(json.dumps(answer, indent=1))
+        return
     for each in answer["statements"]:
         version = f" {each['version']}" if each["version"] else ""
         click.echo(f"{each['vulnerability']}: {each['status']} in {each['package']}{version}")
-    click.echo(f"{answer['new']} new statements")
+    click.echo("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
 
 
 @advisory.command("list")

@@ -11,6 +11,7 @@ from farm.compat.advisories import Bound, Statement, find
 from farm.compat.openvex import read_openvex, statement_form
 from farm.compat.osv import read_json_object, read_osv
 from farm.control.access import audit
+from farm.control.advised import check_advisory, check_statements
 from farm.control.foreign_advisories import known_abroad
 from farm.database import advisories as rows
 from farm.database import foreign, packages, releases
@@ -53,11 +54,12 @@ class Hit:
     version: str
 
 
-def add_advisory(desk: Desk, actor: Actor, content: bytes) -> tuple[Advisory, Outcome]:
+def add_advisory(desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False) -> tuple[Advisory, Outcome]:
     """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
 
     Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`,
-    `UnknownDistributionError` for a package of a distribution that the recipes do not name.
+    `UnknownDistributionError` for a package of a distribution that the recipes do not name, and, unless
+    `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
     """
     advisory = read_osv(content, desk.world.distribution)
     if not advisory.withdrawn:
@@ -76,6 +78,8 @@ def add_advisory(desk: Desk, actor: Actor, content: bytes) -> tuple[Advisory, Ou
                 f"of {before.modified_at:%Y-%m-%dT%H:%M:%SZ}",
                 remedy="Set `modified` to when it was changed.",
             )
+    if not allow_unknown and not advisory.withdrawn:
+        check_advisory(desk, advisory)
     kept = rows.KeptAdvisory(
         id=advisory.id,
         body=body,
@@ -91,10 +95,13 @@ def add_advisory(desk: Desk, actor: Actor, content: bytes) -> tuple[Advisory, Ou
     return advisory, outcome
 
 
-def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Statement, ...], int]:
+def add_statements(
+    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False
+) -> tuple[tuple[Statement, ...], int]:
     """Keep what an OpenVEX document states; returns that, and how much of it is new.
 
-    Raises `InvalidAdvisoryError`, `FutureStatementError`, and `UnknownDistributionError` as `add_advisory` does.
+    Raises `InvalidAdvisoryError`, `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as
+    `add_advisory` does, and, unless `allow_unknown`, `NoSuchAdvisoryError`.
     """
     distribution = desk.world.distribution
     found = read_openvex(content, distribution)
@@ -102,6 +109,8 @@ def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Stat
     for each in found:
         if each.at > desk.now + _AHEAD:
             raise FutureStatementError(f"a statement about {each.vulnerability} is of {each.at}, which is to come")
+    if not allow_unknown:
+        check_statements(desk, found)
     kept = [
         rows.KeptStatement(
             vulnerability=each.vulnerability,
@@ -118,7 +127,7 @@ def add_statements(desk: Desk, actor: Actor, content: bytes) -> tuple[tuple[Stat
     new = rows.add_statements(desk.session, kept)
     if new:
         told = [f"{each.vulnerability} {each.status} in {each.package} {each.version or ''}".strip() for each in found]
-        audit(desk, actor, "vex", f"{new} statements", "; ".join(told))
+        audit(desk, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
     return found, new
 
 

@@ -113,6 +113,11 @@ def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
     return [package_of_row(row) for row in session.exec(query)]
 
 
+def names(session: Session) -> set[str]:
+    """Return the names of all packages that were ever built."""
+    return set(session.exec(select(PackageRow.name).distinct()))
+
+
 def package_of_row(row: PackageRow) -> Package:
     """Return the value of a row."""
     return Package(

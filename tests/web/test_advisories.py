@@ -24,6 +24,12 @@ def document(content: bytes) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def jq_is_made_here(farm: RunningFarm) -> None:
+    with farm.client() as maintainer:
+        maintainer.submit({"jq": recipe("jq")})
+
+
 def client(farm: RunningFarm, role: Role = Role.CURATOR) -> AdvisoryClient:
     return AdvisoryClient(farm.url, farm.token(role))
 
@@ -101,6 +107,7 @@ def test_only_curators_add_advisories_and_statements(farm: RunningFarm, role: Ro
 
 def test_statements_are_taken_once(farm: RunningFarm) -> None:
     with client(farm) as curator:
+        curator.add_advisory(document(osv()))
         answer = curator.state(document(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1")))
         assert answer["new"] == 1
         assert answer["statements"] == [
@@ -115,14 +122,12 @@ def test_statements_are_taken_once(farm: RunningFarm) -> None:
         assert curator.state(document(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1")))["new"] == 0
         with pytest.raises(RefusedRequestError, match="does not say why"):
             curator.state(document(openvex(justification=None)))
-    assert acts(farm) == [
-        ("token:some-curator", "vex", "1 statements", "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"),
+    assert acts(farm)[:1] == [
+        ("token:some-curator", "vex", "1 statement", "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"),
     ]
 
 
 def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) -> None:
-    with farm.client() as maintainer:
-        maintainer.submit({"jq": recipe("jq")})
     farm.worker().build()
     with farm.office.writing() as desk:
         releases.ensure_channel(desk.session, "edge", "{}")
@@ -160,3 +165,51 @@ def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> No
         with pytest.raises(RefusedRequestError) as caught:
             curator.advisory("../tokens")
         assert caught.value.status == 404
+
+
+def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(farm: RunningFarm) -> None:
+    """It would be told as added, and guard nothing."""
+    with client(farm) as curator:
+        for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-doc.")):
+            with pytest.raises(RefusedRequestError, match=f"speaks of {name}, and no recipe") as caught:
+                curator.add_advisory(document(osv(package=name)))
+            assert (caught.value.status, caught.value.code) == (422, "no-such-package")
+            assert caught.value.remedy == f"{near} Where it is to come yet, say --allow-unknown."
+        assert list(curator.advisories()) == []
+
+        assert curator.add_advisory(document(osv(package="jqq")), allow_unknown=True)["outcome"] == "added"
+        # What was let in once is no surprise any more: neither the same again, nor what is newer, nor its end.
+        assert curator.add_advisory(document(osv(package="jqq")))["outcome"] == "unchanged"
+        later = "2024-11-22T10:00:00Z"
+        assert curator.add_advisory(document(osv(package="jqq", modified=later)))["outcome"] == "updated"
+        last = "2024-11-23T10:00:00Z"
+        ended = document(osv(package="jqqq", modified=last, withdrawn=last))
+        assert curator.add_advisory(ended)["outcome"] == "withdrawn"
+
+
+def test_a_package_that_only_an_old_build_had_is_known(farm: RunningFarm) -> None:
+    farm.worker().build()
+    with farm.office.writing() as desk:
+        desk.session.connection().exec_driver_sql("DELETE FROM recipe_output")
+    with client(farm) as curator:
+        assert curator.add_advisory(document(osv()))["outcome"] == "added"
+
+
+def test_a_statement_about_what_nobody_knows_is_refused_with_the_nearest_name(farm: RunningFarm) -> None:
+    with client(farm) as curator:
+        with pytest.raises(RefusedRequestError, match="no advisory has this id or alias") as caught:
+            curator.state(document(openvex(about="NOPE-1")))
+        assert "farm advisory add" in caught.value.remedy
+        curator.add_advisory(document(osv()))
+        for content, code, near in (
+            (openvex(about="EXAMPLE-2026-2"), "no-such-advisory", "Did you mean EXAMPLE-2026-1?"),
+            (openvex(product=f"{DISTRIBUTION}/nope@1"), "no-such-package", "There are jq, jq-doc."),
+        ):
+            with pytest.raises(RefusedRequestError) as caught:
+                curator.state(document(content))
+            assert (caught.value.status, caught.value.code) == (422, code)
+            assert caught.value.remedy == f"{near} Where it is to come yet, say --allow-unknown."
+            assert curator.state(document(content), allow_unknown=True)["new"] == 1
+            assert curator.state(document(content))["new"] == 0
+        # By another of its names it is the same advisory.
+        assert curator.state(document(openvex(about="CVE-2026-1")))["new"] == 1

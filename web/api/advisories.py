@@ -22,6 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["advisories"])
 Curator = Annotated[Token, Depends(require(Role.CURATOR))]
 Document = Annotated[dict[str, Any], Body()]
 Name = Annotated[str, Query(max_length=128)]
+AllowUnknown = Annotated[bool, Query(alias="allow-unknown")]
 
 
 @router.get("/advisories")
@@ -52,10 +53,16 @@ def advisory(office: OfficeHere, number: str) -> dict[str, Any]:
 
 
 @router.post("/advisories", status_code=201)
-def add(request: Request, office: OfficeHere, token: Curator, document: Document) -> dict[str, Any]:
-    """Take an advisory in OSV's form; the same one again changes nothing, and an older one is refused."""
+def add(
+    *, request: Request, office: OfficeHere, token: Curator, document: Document, allow_unknown: AllowUnknown = False
+) -> dict[str, Any]:
+    """Take an advisory in OSV's form; the same one again changes nothing, and an older one is refused.
+
+    So is one about a package that nothing here has ever made, unless `allow-unknown` is true.
+    """
+    content = json.dumps(document).encode()
     with office.writing() as desk:
-        kept, outcome = control.add_advisory(desk, actor_of(request, token), json.dumps(document).encode())
+        kept, outcome = control.add_advisory(desk, actor_of(request, token), content, allow_unknown=allow_unknown)
         hits = control.released_with(desk, kept)
     return {
         "id": kept.id,
@@ -67,10 +74,16 @@ def add(request: Request, office: OfficeHere, token: Curator, document: Document
 
 
 @router.post("/vex", status_code=201)
-def state(request: Request, office: OfficeHere, token: Curator, document: Document) -> dict[str, Any]:
-    """Take an OpenVEX document: whether advisories do harm here. What is kept already changes nothing."""
+def state(
+    *, request: Request, office: OfficeHere, token: Curator, document: Document, allow_unknown: AllowUnknown = False
+) -> dict[str, Any]:
+    """Take an OpenVEX document: whether advisories do harm here. What is kept already changes nothing.
+
+    Unless `allow-unknown` is true, it may speak only of packages and advisories that are known here.
+    """
+    content = json.dumps(document).encode()
     with office.writing() as desk:
-        found, new = control.add_statements(desk, actor_of(request, token), json.dumps(document).encode())
+        found, new = control.add_statements(desk, actor_of(request, token), content, allow_unknown=allow_unknown)
     return {
         "new": new,
         "statements": [
