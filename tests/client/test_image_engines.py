@@ -46,10 +46,12 @@ def client() -> docker.APIClient:
 
 @pytest.fixture
 def reference(client: docker.APIClient) -> Iterator[str]:
+    """A name that nobody else has; it and the same with `-changed` behind it are gone from the engine at the end."""
     name = f"farm-test/{secrets.token_hex(6)}:1"
     yield name
-    with contextlib.suppress(docker.errors.ImageNotFound):
-        client.remove_image(name, force=True)
+    for each in (name, f"{name}-changed"):
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            client.remove_image(each, force=True)
 
 
 @pytest.fixture
@@ -109,9 +111,11 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
     assert found.made.image == build(subscribed, "greet", own=own, command=("/app/serve",)).image
     for part in found.parts:
         elsewhere.blobs.share(distribution.blobs, part.archive.digest)
-    loaded(client, found.made.image, elsewhere.blobs, reference)
-    assert run(reference) == unique.decode()
-    assert open_image(reference, elsewhere, shelf).record.package("say") == found.made.record.package("say")
+    loaded(client, found.made.image, elsewhere.blobs, f"{reference}-changed")
+    assert run(f"{reference}-changed") == unique.decode()
+    assert open_image(f"{reference}-changed", elsewhere, shelf).record.package("say") == found.made.record.package(
+        "say"
+    )
 
 
 @pytest.mark.parametrize("name", ["farm-test/none:1", "Not A Name", "sha256:" + "0" * 64])

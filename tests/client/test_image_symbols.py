@@ -120,7 +120,7 @@ def test_without_a_newer_dependent_it_is_said_that_nothing_helps(
 def test_the_fixed_library_runs_and_the_program_was_not_built_again(
     curl: SmallDistribution, compiler: Compiler, host: Host
 ) -> None:
-    reference = f"farm-test/{secrets.token_hex(6)}:1"
+    one, other = (f"farm-test/{secrets.token_hex(6)}:{number}" for number in (1, 2))
     first = build(host, "curl", "loader", "unrelated", command=("/usr/bin/curl",))
     curl.package("tls", {"lib/libtls.so.1": compiler.library(43)}, version="3.1")
     curl.publish()
@@ -129,10 +129,11 @@ def test_the_fixed_library_runs_and_the_program_was_not_built_again(
     assert found.trial.dependents == ("curl",)
     client = connect(os.environ.get("DOCKER_HOST", ""))
     try:
-        assert ended(client, first.image, host, reference) == 42
-        assert ended(client, found.made.image, host, reference) == 43
+        assert ended(client, first.image, host, one) == 42
+        assert ended(client, found.made.image, host, other) == 43
     finally:
-        client.remove_image(reference, force=True)
+        for reference in (one, other):
+            client.remove_image(reference, force=True)
 
 
 def ended(client: object, image: OciImage, host: Host, reference: str) -> int:
