@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobMismatchError, CorruptBlobError, MissingBlobError
 from farm.blobs.partial import PartialWriter
+from farm.client.full_disk import FULL, full_disk_named
 from farm.errors import FarmError
 from farm.plan import BlobRef
 from farm.trust.layout import blob_path
@@ -89,18 +89,19 @@ class Downloads:
 
     def _fetch(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         try:
-            if blob.size > _WORTH_KEEPING:
-                self._fetch_large(blob, what)
-                return
-            with self.store.writer() as writer:
-                self._receive(writer, blob, what)
-                writer.commit(blob.digest, durable=durable)
+            with full_disk_named(self.store.root):
+                if blob.size > _WORTH_KEEPING:
+                    self._fetch_large(blob, what)
+                    return
+                with self.store.writer() as writer:
+                    self._receive(writer, blob, what)
+                    writer.commit(blob.digest, durable=durable)
         except BlobMismatchError as error:
             raise DownloadError(what, f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
         except FileNotFoundError as error:
             raise DownloadError(what, f"the repository lacks {blob.digest}", "Try another mirror.") from error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in FULL:
                 raise
             raise DownloadError(what, str(error), "Check the network and the disk, and run it again.") from error
 

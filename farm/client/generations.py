@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from farm.client.flush import flush_file_system
+from farm.client.full_disk import full_disk_named
 from farm.client.generation import Generation
 from farm.errors import FarmError
 from farm.trust.durable_file import replace_file, sync_folder
@@ -113,14 +114,15 @@ class Root:
 
         `packages` are the unpacked packages by store name. The caller holds `locked`. Raises `RootError`, `OSError`.
         """
-        self._prepare()
-        for store, unpacked in packages.items():
-            self._bring(store, unpacked)
-        state = replace(generation, number=max(self._numbers(), default=0) + 1)
-        switch = self._link_to(state.number, _MADE)
-        self._write_generation(state, forest)
-        flush_file_system(self.path)
-        self._switch(switch)
+        with full_disk_named(self.path):
+            self._prepare()
+            for store, unpacked in packages.items():
+                self._bring(store, unpacked)
+            state = replace(generation, number=max(self._numbers(), default=0) + 1)
+            switch = self._link_to(state.number, _MADE)
+            self._write_generation(state, forest)
+            flush_file_system(self.path)
+            self._switch(switch)
         return state
 
     def confirm(self, state: Generation, record: SetRecord) -> Generation:

@@ -12,6 +12,7 @@ from farm.client.archives import fetch_archives
 from farm.client.cache_lock import CacheLock
 from farm.client.catalogue import Catalogue
 from farm.client.download import PARALLEL, Downloads
+from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
 from farm.client.known_places import KnownPlaces
 from farm.client.readers import open_reader
@@ -92,7 +93,7 @@ class Host:
         Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
         """
         fetch_archives(self.lacking(packages), progress)
-        with ThreadPoolExecutor(PARALLEL) as pool:
+        with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
             return dict(zip((each.store for each in packages), pool.map(self._unpacked, packages), strict=True))
 
     def _is_unpacked(self, package: VerifiedPackage) -> bool:

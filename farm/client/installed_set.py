@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.download import Downloads
 from farm.client.readers import open_reader
 from farm.compat import Member, PackageSet, closure
@@ -58,8 +59,11 @@ class InstalledSet:
 
 def _reader(host: Host, placed: PlacedPackage) -> Callable[[Digest], bytes]:
     def read(digest: Digest) -> bytes:
-        if not placed.channel or host.blobs.has(digest):
+        try:
             return host.blobs.read(digest)
+        except (MissingBlobError, CorruptBlobError):
+            if not placed.channel:
+                raise
         address = host.subscriptions.find(placed.channel).address
         downloads = Downloads(open_reader(address), host.blobs)
         return downloads.read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
