@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 import farm
 from farm.control.vouching import check_with_workers_key
 from web import pages, problems
-from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, work
+from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
 from web.bodies import BodyBounds
 from web.refusals import RefusalBudget
 from web.settings import WebSettings
@@ -41,7 +41,7 @@ def create_app(
     problems.install(app)
     for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
-    for router in (curation.router, advisories.router, work.router, blobs.router):
+    for router in (curation.router, advisories.router, trail.router, work.router, blobs.router):
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")

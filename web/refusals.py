@@ -29,6 +29,12 @@ class Refused:
     code: str
     message: str
 
+    @property
+    def channel(self) -> str:
+        """Which channel the request was about; empty when it was about none."""
+        before, found, rest = self.path.partition("/api/v1/channels/")
+        return rest.partition("/")[0] if found and not before else ""
+
 
 class RefusalBudget:
     """How many refusals of each address are written down in a minute. The last one that is says that it is."""
@@ -65,4 +71,5 @@ def write_down(office: Office, budget: RefusalBudget, refused: Refused) -> None:
         allowed=False,
         detail=refused.message if left > 1 else f"{refused.message} (no more of these are written down this minute)",
         address=refused.address,
+        channel=refused.channel,
     )

@@ -81,6 +81,12 @@ class CuratorClient(FarmClient):
         found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/orders")["orders"]
         return found
 
+    def trail(
+        self, *, channel: str = "", since: datetime | None = None, before: int | None = None, limit: int = 50
+    ) -> dict[str, Any]:
+        """Return one page of the audit trail, newest first."""
+        return self._get_json("/api/v1/trail", channel=channel or None, since=_time(since), before=before, limit=limit)
+
     def _act(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._send(method, path, body))
         return answer

@@ -34,15 +34,30 @@ def read_until(text: str, now: datetime) -> datetime:
         return now + duration(text)
     except InvalidValueError:
         pass
+    at = _date(text)
+    if at <= now:
+        raise ValueError(f"{at:%Y-%m-%d %H:%M} UTC is over; name a time that lies ahead")
+    return at
+
+
+def read_since(text: str, now: datetime) -> datetime:
+    """Return the time that lies a length before `now` (`3d`), or that a date names (UTC). Raises `ValueError`."""
+    from farm.recipe.duration import duration
+    from farm.recipe.names import InvalidValueError
+
+    try:
+        return now - duration(text)
+    except InvalidValueError:
+        return _date(text)
+
+
+def _date(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         message = f"{text[:60]!r} is neither a length of time (3d, 12h) nor a date (2026-12-24, 2026-12-24T18:00Z)"
         raise ValueError(message) from error
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    if at <= now:
-        raise ValueError(f"{at:%Y-%m-%d %H:%M} UTC is over; name a time that lies ahead")
-    return at
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 why_option = click.option("--why", required=True, help="The reason, for those who wonder later.")

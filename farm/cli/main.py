@@ -53,6 +53,7 @@ _VERBS = {
     "test": "farm.cli.build:test",
     "thaw": "farm.cli.freeze:thaw",
     "toolchain": "farm.cli.toolchain:toolchain",
+    "trail": "farm.cli.trail:trail",
     "up": "farm.cli.up:up",
     "upgrade": "farm.cli.upgrade:upgrade",
 }

@@ -75,9 +75,18 @@ class Actor:
     address: str = ""
 
 
-def audit(desk: Desk, actor: Actor, action: str, subject: str, detail: str = "") -> None:
-    """Write down, in the transaction in which it happens, that somebody did something."""
-    _add(desk, actor=actor.name, action=action, subject=subject, allowed=True, detail=detail, address=actor.address)
+def audit(desk: Desk, actor: Actor, action: str, subject: str, detail: str = "", *, channel: str = "") -> None:
+    """Write down, in the transaction in which it happens, that somebody did something; `channel`: about which one."""
+    _add(
+        desk,
+        actor=actor.name,
+        action=action,
+        subject=subject,
+        allowed=True,
+        detail=detail,
+        address=actor.address,
+        channel=channel,
+    )
 
 
 def record(
@@ -90,6 +99,7 @@ def record(
     detail: str = "",
     address: str = "",
     trace: str = "",
+    channel: str = "",
 ) -> None:
     """Write a line of the audit trail, in a transaction of its own: a refusal has no other."""
     with office.writing() as desk:
@@ -102,6 +112,7 @@ def record(
             detail=detail,
             address=address,
             trace=trace,
+            channel=channel,
         )
 
 
@@ -115,6 +126,7 @@ def _add(
     detail: str,
     address: str,
     trace: str = "",
+    channel: str = "",
 ) -> None:
     event = AuditEvent(
         at=desk.now,
@@ -125,5 +137,6 @@ def _add(
         detail=kept(detail, longest=_LONGEST_DETAIL),
         address=address,
         trace=trace,
+        channel=kept(channel, longest=128),
     )
     identities.add_audit(desk.session, event)

@@ -96,7 +96,8 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
         )
         approvals.add_approval(desk.session, approval)
         what = "approve-removal" if said.removed else "approve"
-        audit(desk, actor, what, f"{said.label} on {channel}", f"signed by {said.curator}; {said.package}")
+        signed = f"signed by {said.curator}; {said.package}"
+        audit(desk, actor, what, f"{said.label} on {channel}", signed, channel=channel)
         taken.append(approval)
     return taken
 
@@ -132,7 +133,8 @@ def withdraw(
             approvals.withdraw_approval(desk.session, channel, package.digest, curator)
             label = f"{package.name} {package.version}-{package.revision} on {channel}"
             said = f"signed by {curator}; {package.digest}"
-            audit(desk, actor, "withdraw-approval", label, kept(f"{said}; {why.strip()}" if why.strip() else said))
+            told = kept(f"{said}; {why.strip()}" if why.strip() else said)
+            audit(desk, actor, "withdraw-approval", label, told, channel=channel)
             taken.append(mine[package.digest])
     return taken
 

@@ -47,7 +47,7 @@ def freeze(
             )
         told += f"; in place of one{before}"
     releases.freeze(desk.session, channel, order)
-    audit(desk, actor, "freeze", f"channel {channel}", told)
+    audit(desk, actor, "freeze", f"channel {channel}", told, channel=channel)
     return order
 
 
@@ -57,7 +57,7 @@ def thaw(desk: Desk, actor: Actor, channel: str) -> None:
     if releases.frozen(desk.session, channel, now=desk.now) is None:
         raise AlreadyError(f"{channel} is not frozen")
     releases.freeze(desk.session, channel, None)
-    audit(desk, actor, "thaw", f"channel {channel}")
+    audit(desk, actor, "thaw", f"channel {channel}", channel=channel)
 
 
 def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, until: datetime | None = None) -> Hold:
@@ -69,7 +69,7 @@ def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, unti
     held = holds.add_hold(
         desk.session, channel, package, reason=reason, held_by=actor.name, now=desk.now, until=ahead(desk, until)
     )
-    audit(desk, actor, "hold", f"{package} on {channel}", _told(reason, until))
+    audit(desk, actor, "hold", f"{package} on {channel}", _told(reason, until), channel=channel)
     return held
 
 
@@ -80,7 +80,7 @@ def lift(desk: Desk, actor: Actor, channel: str, package: str) -> None:
     if not holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now):
         held = [each.package for each in holds.open_holds(desk.session, channel, now=desk.now)]
         raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
-    audit(desk, actor, "lift", f"{package} on {channel}")
+    audit(desk, actor, "lift", f"{package} on {channel}", channel=channel)
 
 
 def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) -> Report:
@@ -99,7 +99,7 @@ def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) ->
     made = reports.add_report(
         desk.session, channel, found[package], reason=reason, reported_by=actor.name, now=desk.now
     )
-    audit(desk, actor, "report", f"{package} {made.version} on {channel}", reason)
+    audit(desk, actor, "report", f"{package} {made.version} on {channel}", reason, channel=channel)
     return made
 
 
@@ -110,7 +110,8 @@ def resolve(desk: Desk, actor: Actor, report_id: int) -> Report:
         raise CurationError(f"there is no report {report_id}", remedy="See `farm report CHANNEL`.")
     if not reports.resolve_report(desk.session, report_id, resolved_by=actor.name, now=desk.now):
         raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}")
-    audit(desk, actor, "resolve", f"report {report_id}: {known.name} {known.version} on {known.channel}")
+    what = f"report {report_id}: {known.name} {known.version} on {known.channel}"
+    audit(desk, actor, "resolve", what, channel=known.channel)
     resolved = reports.report(desk.session, report_id)
     assert resolved is not None  # noqa: S101  (it was there a moment ago)
     return resolved

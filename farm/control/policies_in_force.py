@@ -25,7 +25,7 @@ def take_up(desk: Desk, said: Policies) -> None:
         text = canonical_json(in_force(policy, said.curators)).decode()
         before = lookups.channel_policy(desk.session, name)
         if before and before != text:
-            audit(desk, Actor("control"), "policy", f"channel {name}", "what the files say has changed")
+            audit(desk, Actor("control"), "policy", f"channel {name}", "what the files say has changed", channel=name)
         releases.ensure_channel(desk.session, name, text)
         channel_troubles.set_trouble(desk.session, name, ())
     gone = set(releases.channels(desk.session)) - set(said.policies) - set(said.troubles)

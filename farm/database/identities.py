@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlmodel import Session
+
+
+_LATE = timedelta(minutes=1)
+"""Lines written side by side may have their numbers in another order than their times, by less than this."""
 
 
 def enrol_worker(session: Session, worker: Worker) -> None:
@@ -110,16 +115,33 @@ def add_audit(session: Session, audit: AuditEvent) -> None:
             detail=audit.detail,
             address=audit.address,
             trace=audit.trace,
+            channel=audit.channel,
         )
     )
     session.flush()
 
 
-def audit_trail(session: Session, *, before: int | None = None, limit: int = 100) -> list[tuple[int, AuditEvent]]:
-    """Return lines of the audit trail with their numbers, newest first, those before the number `before`."""
+def audit_trail(
+    session: Session,
+    *,
+    channel: str = "",
+    since: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[tuple[int, AuditEvent]]:
+    """Return lines of the audit trail with their numbers, newest first.
+
+    Those about one channel, those of a time and later, those before the number `before`; each of them an index finds.
+    """
     query = select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)
     if before is not None:
         query = query.where(col(AuditRow.id) < before)
+    if channel:
+        query = query.where(AuditRow.channel == channel)
+    if since is not None:
+        # Without a bound for the numbers, all lines would be looked at for the few of the last hour.
+        older = select(AuditRow.id).where(col(AuditRow.at) < since - _LATE).order_by(col(AuditRow.at).desc()).limit(1)
+        query = query.where(col(AuditRow.at) >= since, col(AuditRow.id) > (session.exec(older).first() or 0))
     return [(row.id or 0, _audit(row)) for row in session.exec(query)]
 
 
@@ -158,4 +180,5 @@ def _audit(row: AuditRow) -> AuditEvent:
         detail=row.detail,
         address=row.address,
         trace=row.trace,
+        channel=row.channel,
     )

@@ -54,7 +54,7 @@ class AuditRow(Row, table=True):
     """Something that was done, or refused. Rows are only ever added."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_actor", "actor", "id"),)
+    __table_args__ = (Index("ix_audit_actor", "actor", "id"), Index("ix_audit_channel", "channel", "id"))
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
@@ -65,3 +65,4 @@ class AuditRow(Row, table=True):
     detail: str = Field(default="", sa_type=Text)
     address: str = ""
     trace: str = ""
+    channel: str = ""  # which it is about; empty when it is about none

@@ -143,7 +143,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """Something that was done (`allowed`) or refused. `actor` is `token:<name>`, `worker:<name>`, `farm` or empty."""
+    """Something that was done (`allowed`) or refused. `actor` is `token:<name>`, `worker:<name>`, `farm` or empty.
+
+    `channel` is the one that it is about, if any.
+    """
 
     at: datetime
     actor: str
@@ -153,6 +156,7 @@ class AuditEvent:
     detail: str = ""
     address: str = ""
     trace: str = ""
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -197,7 +199,7 @@ def test_what_is_held_back_is_told_with_blocker_owner_log_and_what_to_do(shell: 
     for expected in (
         "jq 1.7.1-2: tests, held back from edge since 2", "why      the test `runs` failed", "blocker  oniguruma",
         "breaks   only with glibc", "owner    ann", r"log      job 1: jq: \x1b]0;x\x07error", "clears   mend oniguruma",
-        "retry    farm candidate retry edge jq",
+        "retry    farm candidate retry edge jq (needs the role curator)\n",
     ):  # fmt: skip
         assert expected in told, expected
     assert told in shell.run("excuses")
@@ -337,6 +339,42 @@ def test_a_farm_that_shows_one_package_and_offers_another_gets_no_signature(
     signing = ("--key", str(shell.key), "--name", "alice", "--yes")
     assert "its descriptor says something else" in shell.run("approve", "stable", *signing, status=1)
     monkeypatch.undo()
+
+
+def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.run("freeze", "stable", "--why", "the \u202efair")
+    shell.run("hold", "edge", "jq", "--why", "x")
+    shell.run("thaw", "stable")
+    with shell.stocked.small.office.writing() as desk:
+        token, _ = access.issue_token(desk, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
+        admin, _ = access.issue_token(desk, name="root", role=Role.ADMIN, lasts=timedelta(days=1))
+    curator = os.environ["FARM_TOKEN"]
+    monkeypatch.setenv("FARM_TOKEN", token)
+    shell.run("freeze", "stable", "--why", "x", status=1)
+    assert "this needs the role curator" in shell.run("trail", status=1)
+    monkeypatch.setenv("FARM_TOKEN", curator)
+
+    refused, thawed, frozen = shell.run("trail", "--channel", "stable").splitlines()[1:]
+    assert "token:m" in refused
+    assert "refused: PUT /api/v1/channels/stable/freeze" in refused
+    assert re.search(r"token:ann +thaw +channel stable", thawed)
+    assert re.search(r"token:ann +freeze +channel stable +the \\x202efair", frozen)
+    page = shell.json("trail", "--limit", "2")
+    assert [each["action"] for each in page["trail"]] == ["GET /api/v1/trail", "PUT /api/v1/channels/stable/freeze"]
+    older = shell.json("trail", "--before", str(page["next-before"]))["trail"]
+    assert [(each["action"], each["channel"]) for each in older[:3]] == [
+        ("thaw", "stable"), ("hold", "edge"), ("freeze", "stable")
+    ]  # fmt: skip
+    assert not any("address" in each or "farm_" in json.dumps(each) for each in [*page["trail"], *older])
+    monkeypatch.setenv("FARM_TOKEN", admin)
+    assert shell.json("trail")["trail"][0]["address"] == "127.0.0.1"
+
+    assert len(shell.json("trail", "--since", "1h")["trail"]) == len(page["trail"]) + len(older)
+    assert shell.run("trail", "--since", "2999-01-01") == "nothing is written there\n"
+    assert "there is no channel 'nope'" in shell.run("trail", "--channel", "nope", status=1)
+    assert "neither a length of time" in shell.run("trail", "--since", "soon", status=2)
 
 
 def test_trouble_is_reported_listed_and_resolved(shell: Shell) -> None:

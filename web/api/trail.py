@@ -1,0 +1,54 @@
+"""The route to the audit trail: who did what, and what was refused. For those who decide; nobody writes to it here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from farm.api.wire import Number
+from farm.control.channel_checks import CurationError, policy_of
+from farm.database import identities
+from farm.database.records import Token
+from farm.database.states import Role
+from farm.release.forms import time_text
+from web.auth import OfficeHere, require
+
+router = APIRouter(prefix="/api/v1", tags=["trail"])
+
+Curator = Annotated[Token, Depends(require(Role.CURATOR))]
+
+
+@router.get("/trail")
+def trail(
+    *,
+    office: OfficeHere,
+    token: Curator,
+    channel: str = "",
+    since: datetime | None = None,
+    before: Number | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> dict[str, Any]:
+    """Return lines of the audit trail, newest first. Where people sat is for administrators alone to see."""
+    if since is not None and since.tzinfo is None:
+        raise CurationError(f"{since.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
+    with office.reading() as desk:
+        if channel:
+            policy_of(desk, channel)
+        found = identities.audit_trail(desk.session, channel=channel, since=since, before=before, limit=limit)
+    lines = [
+        {
+            "number": number,
+            "at": time_text(each.at),
+            "by": each.actor,
+            "action": each.action,
+            "subject": each.subject,
+            "channel": each.channel,
+            "allowed": each.allowed,
+            "detail": each.detail,
+            **({"address": each.address} if token.role is Role.ADMIN else {}),
+        }
+        for number, each in found
+    ]
+    return {"trail": lines, "next-before": found[-1][0] if len(found) == limit else None}
