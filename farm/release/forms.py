@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farm.control.ordering import describe_order
+from farm.database.states import Role
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,6 +57,7 @@ def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
         "partners": list(excuse.partners),
         "remedy": excuse.remedy,
         "retry": retry_command(kept),
+        "retry-needs": retry_role(kept) or None,
         "since": time_text(kept.since),
         "until": time_text(excuse.until),
         "cleared-at": time_text(kept.cleared_at),
@@ -73,6 +75,14 @@ def retry_command(kept: KeptExcuse) -> str:
     if kept.excuse.gate not in _WORTH_ANOTHER_LOOK:
         return ""
     return " ".join(["farm candidate retry", kept.channel, kept.excuse.package]).rstrip()
+
+
+def retry_role(kept: KeptExcuse) -> str:
+    """Return the role that `retry_command` needs: the owner of a package need not have it. Empty where none helps."""
+    command = retry_command(kept)
+    if not command:
+        return ""
+    return Role.MAINTAINER if command.startswith("farm retry ") else Role.CURATOR
 
 
 def held_text(kept: KeptExcuse) -> str:

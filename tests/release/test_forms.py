@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from farm.database.excuses import Excuse, KeptExcuse
-from farm.release.forms import retry_command
+from farm.release.forms import excuse_to_dict, retry_command, retry_role
 from web.pages.excuse_cards import cards
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -30,3 +30,14 @@ def test_packages_are_named_where_they_are_looked_at_and_a_job_is_tried_once_for
     assert [each.retry for each in cards(both)] == ["farm candidate retry edge jq jq-doc"]
     both = [kept("reproduced"), kept("reproduced", package="jq-doc")]
     assert [each.retry for each in cards(both)] == ["farm retry 7"]
+
+
+def test_it_is_said_who_can_have_it_looked_at_again() -> None:
+    """The owner of a package submits it; to have a channel look again is for curators."""
+    assert (retry_role(kept("tests")), retry_role(kept("build")), retry_role(kept("licences"))) == (
+        "curator",
+        "maintainer",
+        "",
+    )
+    assert [excuse_to_dict(kept(gate))["retry-needs"] for gate in ("tests", "licences")] == ["curator", None]
+    assert [each.retry_role for each in cards([kept("tests")])] == ["curator"]

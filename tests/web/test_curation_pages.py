@@ -89,7 +89,8 @@ def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, brow
     for expected in (
         "Held back 2 packages", "jq 1.7.1-2 tests the test `runs` failed. Root blocker oniguruma",
         "jq breaks only with oniguruma 6.9.9-1.", "Owner ann@example.org", "Log job 3 jq: error: ONIGERR",
-        ", candidate 2 What clears it mend either. Look again farm candidate retry edge jq", "By itself at ",
+        ", candidate 2 What clears it mend either. Look again farm candidate retry edge jq (needs the role curator)",
+        "By itself at ",
     ):  # fmt: skip
         assert expected in text, expected
     assert text.count("farm candidate retry edge") == 1  # what waits for the clock needs no second look
@@ -178,7 +179,7 @@ def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
     assert entry.findtext(f"{ATOM}title") == "jq 1.7.1-2 is held back from edge by tests"
     assert entry.findtext(f"{ATOM}content") == (
         "the test `runs` failed.\njq breaks only with oniguruma 6.9.9-1.\nOwner: ann.\nLog of job 3: error\n"
-        "What clears it: mend it.\nLook again: farm candidate retry edge jq"
+        "What clears it: mend it.\nLook again: farm candidate retry edge jq (needs the role curator)"
     )
     link = entry.find(f"{ATOM}link")
     assert link is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.release.forms import retry_command
+from farm.release.forms import retry_command, retry_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExcuseCard:
-    """A reason that holds for one or more packages; `first` is the excuse that says it, `reason` a sentence."""
+    """A reason that holds for one or more packages; `first` is the excuse that says it, `reason` a sentence.
+
+    `retry` is the command that has it looked at again, `retry_role` what it needs.
+    """
 
     packages: Sequence[KeptExcuse]
     first: KeptExcuse
     reason: str
     retry: str
+    retry_role: str
 
 
 def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
@@ -43,4 +47,5 @@ def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
     retry = retry_command(same[0])
     # A job is tried once for all that it holds back.
     others = [each.excuse.package for each in same[1:]] if retry and not retry.startswith("farm retry ") else []
-    return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), " ".join([retry, *others]))
+    command = " ".join([retry, *others])
+    return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), command, retry_role(same[0]))

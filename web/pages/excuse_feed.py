@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from farm.release.forms import held_text, retry_command
+from farm.release.forms import held_text, retry_command, retry_role
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
 
@@ -89,7 +89,7 @@ def _told(kept: KeptExcuse) -> Iterator[str]:
     if excuse.until:
         yield f"It clears by itself at {_time(excuse.until)}."
     if command := retry_command(kept):
-        yield f"Look again: {command}"
+        yield f"Look again: {command} (needs the role {retry_role(kept)})"
 
 
 def _listed(names: Iterable[str]) -> str:
