@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ERROR_MARK = b'"severity":"error"'
+"""In a line of a log: it calls itself an error. Inside a record's text every quote is escaped, so it is the field."""
+
+WORKERS_STREAM = "farm"
+"""The stream of what the worker itself says."""
+
+_TAIL = 16 * 1024
+
+
 class LogOffsetError(FarmError):
     """A piece of log does not begin where the log ends; `size` is where it does."""
 
@@ -141,6 +150,21 @@ class LogStore:
         piece = self._piece(attempt_id, begin, most)
         whole = piece if begin == 0 else piece[piece.find(b"\n") + 1 :]
         return tuple(json.loads(line) for line in whole[: whole.rfind(b"\n") + 1].splitlines())
+
+    def telling_line(self, attempt_id: int) -> str:
+        """Return the text that tells best why an attempt failed: the first error, else what the job said last.
+
+        Where it said nothing, what the worker said last; empty when nobody said anything.
+        """
+        offset = 0
+        while piece := self.lines(attempt_id, offset, most=1 << 20):
+            if (found := piece.find(ERROR_MARK)) >= 0:
+                begin = piece.rfind(b"\n", 0, found) + 1
+                return str(json.loads(piece[begin : piece.find(b"\n", found)])["text"])
+            offset += len(piece)
+        records = [each for each in self.tail(attempt_id, most=_TAIL) if str(each.get("text", "")).strip()]
+        own = [each for each in records if each.get("stream") != WORKERS_STREAM]
+        return str((own or records)[-1]["text"]) if records else ""
 
     def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:
         """Return the bytes of whole lines, about `most` of them; empty at the end of what is there."""

@@ -89,9 +89,9 @@ def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, n
         session.exec(cleared.values(cleared_at=now, cleared_by=by))
 
 
-def standing(session: Session, channel: str) -> list[KeptExcuse]:
-    """Return the excuses that stand on a channel, by package."""
-    return [_kept(row) for row in _standing(session, channel)]
+def standing(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
+    """Return the excuses that stand on a channel, by package; or those of one package."""
+    return [_kept(row) for row in _standing(session, channel, package)]
 
 
 def of_candidate(session: Session, candidate_id: int) -> list[KeptExcuse]:
@@ -112,8 +112,10 @@ def recent(session: Session, channel: str, *, limit: int = 50) -> list[KeptExcus
     return [_kept(row) for row in session.exec(query)]
 
 
-def _standing(session: Session, channel: str) -> list[ExcuseRow]:
+def _standing(session: Session, channel: str, package: str | None = None) -> list[ExcuseRow]:
     query = select(ExcuseRow).where(ExcuseRow.channel == channel, col(ExcuseRow.cleared_at).is_(None))
+    if package is not None:
+        query = query.where(ExcuseRow.package == package)
     return list(session.exec(query.order_by(col(ExcuseRow.package), col(ExcuseRow.id))))
 
 

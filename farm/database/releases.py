@@ -180,6 +180,17 @@ def first_released(session: Session, channel: str, packages: Iterable[Digest]) -
     return found
 
 
+def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, int]:
+    """Return since which release a channel holds each of these packages as it is now; what it has not is left out."""
+    query = select(MembershipRow.name, MembershipRow.since).where(
+        MembershipRow.channel == channel, col(MembershipRow.until).is_(None)
+    )
+    found: dict[str, int] = {}
+    for some in in_parts(names):
+        found |= dict(session.exec(query.where(col(MembershipRow.name).in_(some))).all())
+    return found
+
+
 def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
     """Return since when the newest published release of a channel is without these packages, None for one that it has.
 

@@ -13,25 +13,27 @@ from farm.database.states import JobState
 from farm.release.evaluation import problems_in, results_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from farm.compat import Atom, Member
     from farm.control.desk import Desk
     from farm.control.log_store import LogStore
     from farm.database.records import Job, Package
+    from farm.names import Digest
+    from farm.release.earlier_evidence import EarlierEvidence
     from farm.release.members import MemberShelf
     from farm.release.search import Hold
     from farm.release.withholding import Withheld
 
 _SENTENCES = 3
-_LOG_TAIL = 16 * 1024
+_LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
     """Writes the excuses of one candidate, which would put in `packages` and, of others, `imported`; all by name.
 
-    Own packages that it would take out are `leaving`.
+    Own packages that it would take out are `leaving`. What excuses that stand told of partners is `earlier`.
     """
 
     desk: Desk
@@ -41,6 +43,7 @@ class Explainer:
     atoms: Mapping[str, Atom] = field(default_factory=dict)
     imported: Mapping[str, Member] = field(default_factory=dict)
     leaving: Mapping[str, Package] = field(default_factory=dict)
+    earlier: EarlierEvidence | None = None
 
     def held(self, hold: Hold) -> list[Excuse]:
         """Return the excuses for an atom that the search has held back."""
@@ -97,7 +100,7 @@ class Explainer:
                     root=root,
                     owner=recipes.submitter(self.desk.session, revision.submission),
                     job=culprit.id,
-                    line=self._last_line(culprit),
+                    line=self._telling_line(culprit),
                     remedy=f"Mend the recipe of {culprit.name} and submit it, or try job {culprit.id} again.",
                 )
             )
@@ -108,14 +111,17 @@ class Explainer:
         number = first["job"]
         job = jobs.job(self.desk.session, number) if isinstance(number, int) else None
         sentences = [_test_sentence(test) for test in tests[:_SENTENCES]]
+        partners, only_with = self._partners(name, hold, "tests", [_test_words(test) for test in tests])
+        tested = str(first["package"])
+        mend = " or ".join(["Mend " + name, *(label.partition(" ")[0] for label in partners)])
         return self._excuse(
             name,
             "tests",
-            "; ".join(sentences) + self._only_with(hold),
+            "; ".join(sentences) + only_with,
             job=job.id if job else None,
-            line=self._last_line(job) if job else "",
-            partners=self._labels_of(hold.partners),
-            remedy=_mending(name, f"Mend {listed(sorted({name, str(first['package'])}))}", str(first["package"])),
+            line=self._telling_line(job) if job else "",
+            partners=partners,
+            remedy=_mending(name, mend if tested == name else f"{mend}, or the test of {tested}", tested),
         )
 
     def _of_problems(self, hold: Hold, problems: list[dict[str, object]]) -> list[Excuse]:
@@ -126,20 +132,22 @@ class Explainer:
         mains = self._mains(hold.atom)
         if root:
             reason += f"; the new {root} could not be built"
+        partners, only_with = self._partners(mains[0], hold, "proof", [str(each["message"]) for each in problems])
+        mend = " or ".join(["Mend " + mains[0], *(label.partition(" ")[0] for label in partners)])
         remedy = (
             f"Mend the recipe of {root} and submit it: what waits for it goes in with it."
             if root
-            else _mending(mains[0], f"Mend {mains[0]}, or submit what fits it", "")
+            else _mending(mains[0], f"{mend}, or submit what fits {'both' if partners else 'it'}", "")
         )
         return [
             self._excuse(
                 name,
                 "proof",
-                reason + self._only_with(hold),
+                reason + only_with,
                 root=root,
                 job=job.id if job else None,
-                line=self._last_line(job) if job else "",
-                partners=self._labels_of(hold.partners),
+                line=self._telling_line(job) if job else "",
+                partners=partners,
                 remedy=remedy,
             )
             for name in mains
@@ -176,21 +184,22 @@ class Explainer:
         root: str = "",
         **more: object,
     ) -> Excuse:
-        package = self.packages.get(name)
-        known = package or self.leaving.get(name)
+        known = self.packages.get(name) or self.leaving.get(name)
         revision = self.shelf.revision(self.desk, known) if known else None
-        foreign = self.imported.get(name)
-        digest = package.digest if package else foreign.descriptor.digest if foreign else None
         return Excuse(
             package=name,
             gate=gate,
             reason=reason,
-            digest=digest,
+            digest=self._digest(name),
             version=self._label(name).removeprefix(name).strip(),
             root=root,
             owner=recipes.submitter(self.desk.session, revision.submission) if revision else "",
             **more,  # type: ignore[arg-type]  # the fields of an excuse, by name
         )
+
+    def _digest(self, name: str) -> Digest | None:
+        package, foreign = self.packages.get(name), self.imported.get(name)
+        return package.digest if package else foreign.descriptor.digest if foreign else None
 
     def _mains(self, atom: str) -> list[str]:
         """Return the packages of an atom that are named for their recipe, or else all of them."""
@@ -218,17 +227,27 @@ class Explainer:
     def _labels_of(self, atoms: Iterable[str]) -> tuple[str, ...]:
         return tuple(self._label(self._mains(atom)[0]) for atom in atoms)
 
-    def _only_with(self, hold: Hold) -> str:
-        partners = self._labels_of(hold.partners)
-        return f"; {self._label(self._mains(hold.atom)[0])} breaks only with {listed(partners)}" if partners else ""
+    def _partners(self, name: str, hold: Hold, gate: str, told: Sequence[str]) -> tuple[tuple[str, ...], str]:
+        """Return with what a package breaks, as the search has found it now or an earlier one has, and a clause on it.
 
-    def _last_line(self, job: Job) -> str:
+        `told` are words of which one was in the excuse of then, if it breaks in the same way.
+        """
+        label = self._label(self._mains(hold.atom)[0])
+        if hold.partners:
+            partners = self._labels_of(hold.partners)
+            return partners, f"; {label} breaks only with {listed(partners)}"
+        digest = self._digest(name)
+        found = self.earlier.partners(name, digest, gate, told) if self.earlier else ()
+        if not found or self.earlier is None:
+            return (), ""
+        newest = max(each.number for each in found)
+        there = f"which {self.earlier.channel} has" + (f" since release {newest}" if newest else "")
+        partners = tuple(each.label for each in found)
+        return partners, f"; {label} breaks with {listed(partners)}, {there}"
+
+    def _telling_line(self, job: Job) -> str:
         tried = attempts.attempts_of(self.desk.session, job.id)
-        if not tried:
-            return ""
-        records = self.logs.tail(tried[-1].id, most=_LOG_TAIL)
-        told = [str(record["text"]) for record in records if str(record.get("text", "")).strip()]
-        return told[-1][:500] if told else ""
+        return self.logs.telling_line(tried[-1].id)[:_LONGEST_LINE] if tried else ""
 
 
 def _mending(name: str, own: str, tested: str) -> str:
@@ -244,7 +263,11 @@ def _mending(name: str, own: str, tested: str) -> str:
 def _test_sentence(test: Mapping[str, object]) -> str:
     if test["job"] is None:
         return str(test["message"])
-    return f"test {test['test']!r} of {test['package']} failed in job {test['job']}: {test['message']}"
+    return f"{_test_words(test)} in job {test['job']}: {test['message']}"
+
+
+def _test_words(test: Mapping[str, object]) -> str:
+    return f"test {test['test']!r} of {test['package']} failed"
 
 
 def _names(problem: Mapping[str, object]) -> list[str]:

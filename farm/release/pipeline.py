@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
@@ -20,6 +21,7 @@ from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
 from farm.release.deciding import end_candidate, say_gate, why_superseded
 from farm.release.docket import Docket, Verdict
+from farm.release.earlier_evidence import EarlierEvidence
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
 from farm.release.failed_builds import FailedBuilds
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from farm.compat import Atom, TrialSet
+    from farm.compat import Atom, Member, TrialSet
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
     from farm.database.orders import Order
@@ -241,10 +243,19 @@ class Pipeline:
                 candidates.place_changes(desk.session, docket.candidate.id, atom.names, atom=atom.key)
         return atoms
 
-    def _explainer(self, desk: Desk, docket: Docket, atoms: Sequence[Atom]) -> Explainer:
+    def _explainer(
+        self,
+        desk: Desk,
+        docket: Docket,
+        atoms: Sequence[Atom],
+        accepted: Mapping[str, Member | None] = MappingProxyType({}),
+    ) -> Explainer:
         by_key = {atom.key: atom for atom in atoms}
         imported = {name: member for name, member in docket.members.items() if member is not None and member.foreign}
-        return Explainer(desk, self._office.logs, self._shelf, docket.packages, by_key, imported, docket.leaving)
+        earlier = EarlierEvidence(desk, docket.candidate.channel, docket.trial.base, accepted)
+        return Explainer(
+            desk, self._office.logs, self._shelf, docket.packages, by_key, imported, docket.leaving, earlier
+        )
 
     def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
         candidate = docket.candidate
@@ -273,13 +284,13 @@ class Pipeline:
             found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
         except NotKnownYetError as waiting:
             return self._wait(desk, docket, waiting.summary)
-        explainer = self._explainer(desk, docket, atoms)
+        accepted = evaluation.changes_of(found.accepted)
+        explainer = self._explainer(desk, docket, atoms, accepted)
         told = [
             *(excuse for hold in found.held.values() for excuse in explainer.held(hold)),
             *_excuses_of_gates(explainer, atoms, held),
         ]
         candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=HELD)
-        accepted = evaluation.changes_of(found.accepted)
         detail = evaluation(found.accepted, "search").detail if accepted else ""
         return self._decide(desk, docket, Verdict(accepted, detail), told)
 

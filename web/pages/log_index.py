@@ -11,6 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.control.log_store import ERROR_MARK
+
 if TYPE_CHECKING:
     from farm.control.log_store import LogStore
 
@@ -18,8 +20,6 @@ PAGE_LINES = 1000
 PAGE_BYTES = 512 * 1024
 _PIECE = 1 << 20
 _REMEMBERED = 256
-# Inside a record's text every quote is escaped, so these bytes are the field itself.
-_ERROR = b'"severity":"error"'
 
 
 class PageStart(NamedTuple):
@@ -59,7 +59,7 @@ class LogIndex:
             if self.lines + 1 - start.line >= PAGE_LINES or self.size + end - start.offset >= PAGE_BYTES:
                 self.starts.append(PageStart(self.lines + 1, self.size + end))
             self.lines += 1
-            if not self.first_error and piece.find(_ERROR, end, newline) >= 0:
+            if not self.first_error and piece.find(ERROR_MARK, end, newline) >= 0:
                 self.first_error = self.lines
             end = newline
         self.size += end

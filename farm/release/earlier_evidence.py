@@ -1,0 +1,58 @@
+"""With what a package breaks, as an earlier candidate found it: once that is in the base, no search sees it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.database import excuses, releases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.compat import Member
+    from farm.control.desk import Desk
+    from farm.names import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A package, as `jq 1.7.1-1`, that the channel holds since release `number`; 0 where that is not recorded."""
+
+    label: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierEvidence:
+    """What the excuses that stand on a channel tell. `base` are the members of its newest release, by name.
+
+    `accepted` is what the candidate changes of it.
+    """
+
+    desk: Desk
+    channel: str
+    base: Mapping[str, Member]
+    accepted: Mapping[str, Member | None]
+
+    def partners(self, package: str, digest: Digest | None, gate: str, told: Sequence[str]) -> tuple[Partner, ...]:
+        """Return with what this very package broke before, if the channel keeps all of that, and it breaks as then.
+
+        `told` are words of which one must be in the reason that was given: which test failed, or what the proof found.
+        """
+        for kept in excuses.standing(self.desk.session, self.channel, package):
+            excuse = kept.excuse
+            if (excuse.digest, excuse.gate) != (digest, gate) or digest is None:
+                continue
+            if all(map(self._is_kept, excuse.partners)) and any(words in excuse.reason for words in told):
+                since = releases.held_since(self.desk.session, self.channel, map(_name, excuse.partners))
+                return tuple(Partner(label, since.get(_name(label), 0)) for label in excuse.partners)
+        return ()
+
+    def _is_kept(self, label: str) -> bool:
+        member = self.base.get(_name(label))
+        return member is not None and member.label == label and member.name not in self.accepted
+
+
+def _name(label: str) -> str:
+    return label.partition(" ")[0]
