@@ -15,6 +15,7 @@ from farm.client.download import PARALLEL, Downloads
 from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
 from farm.client.known_places import KnownPlaces
+from farm.client.power_cut import FlushRecord
 from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
 from farm.compat import compose
@@ -92,9 +93,15 @@ class Host:
 
         Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
         """
+        flushes = FlushRecord.of_this_boot(self.cache)
+        flushes.begin()
         fetch_archives(self.lacking(packages), progress)
+        missing = [each for each in packages if not self._is_unpacked(each)]
         with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
-            return dict(zip((each.store for each in packages), pool.map(self._unpacked, packages), strict=True))
+            unpacked = dict(zip((each.store for each in packages), pool.map(self._unpacked, packages), strict=True))
+            if missing:
+                flushes.end()
+        return unpacked
 
     def _is_unpacked(self, package: VerifiedPackage) -> bool:
         return self.cache.holds(package.store, package.manifest.tree_digest)

@@ -99,14 +99,15 @@ def remove(host: Host, root: Root, names: Iterable[str], terms: Terms = _PLAIN) 
         before = root.installed()
         gone = {_asked_as(before, name, root) for name in names}
         asked = [each for each in before.set.asked if each not in gone]
-        placed = InstalledSet(host, before.set).placed(asked)
+        there = InstalledSet(host, before.set)
+        placed = there.placed(asked)
         record = SetRecord(tuple(asked), placed, before.set.releases)
         change = _change(before, record, f"remove {' '.join(names)}")
         terms.announce(change)
         if terms.dry_run:
             return change
         _check_whole(root, record)
-        composition = compose(InstalledSet(host, record).described(), base=None)
+        composition = compose(there.described(placed), base=None)
         return replace(change, after=root.install(change.after, composition.forest, {}))
 
 

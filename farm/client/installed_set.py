@@ -52,9 +52,11 @@ class InstalledSet:
         members = closure(PackageSet.of(self._members.values()), names)
         return tuple(self._placed[each.name] for each in members)
 
-    def described(self) -> list[tuple[Descriptor, Manifest]]:
-        """Return each package's descriptor and manifest."""
-        return [(member.descriptor, self._manifests[name]) for name, member in self._members.items()]
+    def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:
+        """Return the descriptor and manifest of these packages of the set, else of all."""
+        names = {placed.descriptor: name for name, placed in self._placed.items()}
+        found = names.values() if packages is None else [names[each.descriptor] for each in packages]
+        return [(self._members[name].descriptor, self._manifests[name]) for name in found]
 
 
 def _reader(host: Host, placed: PlacedPackage) -> Callable[[Digest], bytes]:
