@@ -123,3 +123,35 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     for address in ("ftp://x", str(tmp_path / "nowhere"), "http://[::1"):
         with pytest.raises(InvalidAddressError):
             open_reader(address)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"206 Partial Content\r\nContent-Range: bytes 7-9/10", "another part of the file than was asked for"),
+        (b"206 Partial Content\r\nX: y", "does not say which"),
+        (b"206 Partial Content\r\nContent-Range: lines 4-9/10", "does not say which"),
+    ],
+)
+def test_a_part_that_was_not_asked_for_is_not_taken(answer: bytes, words: str) -> None:
+    def serve(connection: socket.socket, stop: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 3\r\n\r\n789")
+
+    with host(serve) as url, pytest.raises(OSError, match=words):
+        list(HttpReader(url).stream("blobs/x", 4))
+
+
+def test_of_a_part_that_begins_earlier_the_rest_is_taken_and_beyond_the_end_is_nothing() -> None:
+    def earlier(connection: socket.socket, stop: threading.Event) -> None:
+        head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-9/*\r\nContent-Length: 8\r\n\r\n"
+        connection.sendall(head + b"23456789")
+
+    def beyond(connection: socket.socket, stop: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 2\r\n\r\nno")
+
+    with host(earlier) as url:
+        assert b"".join(HttpReader(url).stream("blobs/x", 4)) == b"456789"
+    with host(beyond) as url:
+        assert list(HttpReader(url).stream("blobs/x", 4)) == []
+        with pytest.raises(OSError, match="status 416"):
+            list(HttpReader(url).stream("blobs/x"))
