@@ -52,6 +52,12 @@ class WithdrawalRequest(Wire):
     why: Why = ""
 
 
+class OrderWithdrawalRequest(Wire):
+    """A curator takes back an order that is not done."""
+
+    why: Why
+
+
 class PromoteRequest(Wire):
     """A curator wants what the newest release of another channel holds, or some packages of it."""
 

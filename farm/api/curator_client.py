@@ -87,6 +87,10 @@ class CuratorClient(FarmClient):
         """Return one page of the audit trail, newest first."""
         return self._get_json("/api/v1/trail", channel=channel or None, since=_time(since), before=before, limit=limit)
 
+    def withdraw_order(self, channel: str, number: int, *, why: str) -> dict[str, Any]:
+        """Take back an order that is not done."""
+        return self._act("POST", f"{channel_path(channel)}/orders/{number}/withdraw", {"why": why})
+
     def _act(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._send(method, path, body))
         return answer

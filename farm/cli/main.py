@@ -36,6 +36,7 @@ _VERBS = {
     "list": "farm.cli.list_root:list_root",
     "lock": "farm.cli.lock:lock",
     "log": "farm.cli.jobs:log",
+    "order": "farm.cli.order:order",
     "plan": "farm.cli.build:plan",
     "promote": "farm.cli.promote:promote",
     "rebuild": "farm.cli.build:rebuild",

@@ -16,7 +16,7 @@ from farm.control.channel_checks import (
     reason_of,
 )
 from farm.control.wording import kept
-from farm.database import excuses, holds, orders, releases
+from farm.database import candidates, excuses, holds, orders, releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,6 +101,35 @@ def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (
         if name not in held:
             raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=neighbours(name, held))
     return _order(desk, actor, channel, kind="retry", detail={"packages": names}, reason=kept(why.strip()))
+
+
+def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:
+    """Take back an order that is not done; a candidate that it was taken up by is given up. Needs a planning desk.
+
+    Raises `AlreadyError` for one that is done, or whose release is with the signer; `CurationError`.
+    """
+    policy_of(desk, channel)
+    reason = reason_of(why)
+    known = orders.order(desk.session, number)
+    if known is None or known.channel != channel:
+        raise NotInQuestionError(f"{channel} has no order {number}", remedy=f"See `farm order list {channel}`.")
+    if known.done_at is not None:
+        raise AlreadyError(f"order {number} is done: {known.outcome}")
+    newest = releases.newest_release(desk.session, channel, published=False)
+    if newest and newest.published_at is None and known.candidate_id == newest.candidate_id is not None:
+        raise AlreadyError(
+            f"release {newest.number}, which order {number} asks for, is with the signer",
+            remedy=f"Go back with `farm rollback {channel}` once it is signed.",
+        )
+    outcome = f"{orders.WITHDRAWN} by {actor.name}: {reason}"
+    orders.finish_order(desk.session, number, candidate_id=known.candidate_id, outcome=outcome, now=desk.now)
+    if known.candidate_id is not None:
+        given_up = f"order {number} was {outcome}"
+        candidates.decide(desk.session, known.candidate_id, candidates.SUPERSEDED, reason=given_up, now=desk.now)
+    audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", f"{describe_order(known)}: {reason}")
+    done = orders.order(desk.session, number)
+    assert done is not None  # noqa: S101  (it was there a moment ago)
+    return done
 
 
 def describe_order(order: Order) -> str:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+WITHDRAWN = "withdrawn"
+"""So begins the outcome of an order that was taken back."""
+
 OrderKind: TypeAlias = Literal["promote", "rollback", "retry"]
 
 
@@ -57,6 +60,12 @@ def add_order(
     session.add(row)
     session.flush()
     return _order(row)
+
+
+def order(session: Session, order_id: int) -> Order | None:
+    """Return an order by its number."""
+    row = session.get(OrderRow, order_id, populate_existing=True)
+    return _order(row) if row else None
 
 
 def open_order(session: Session, channel: str) -> Order | None:

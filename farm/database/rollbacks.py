@@ -10,6 +10,7 @@ from sqlmodel import and_, col, select
 
 from farm.database.curation_rows import LeftOutRow, OrderRow
 from farm.database.foreign_rows import CandidateForeignRow
+from farm.database.orders import WITHDRAWN
 from farm.database.parts import in_parts
 from farm.database.release_rows import MembershipRow, ReleaseRow
 from farm.names import Digest
@@ -116,7 +117,10 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
     first = min(order.id or 0 for _, order, _ in found.values())
     later = session.exec(
         select(OrderRow).where(
-            OrderRow.channel == channel, col(OrderRow.kind).in_(["retry", "promote"]), col(OrderRow.id) > first
+            OrderRow.channel == channel,
+            col(OrderRow.kind).in_(["retry", "promote"]),
+            col(OrderRow.id) > first,
+            ~col(OrderRow.outcome).startswith(WITHDRAWN),
         )
     ).all()
     spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]

@@ -274,6 +274,19 @@ def test_the_pipeline_is_ordered_to_promote_and_to_go_back(shell: Shell) -> None
     shell.run("rollback", "edge", "1", status=2)
 
 
+def test_orders_are_listed_and_one_that_waits_is_withdrawn(shell: Shell) -> None:
+    assert shell.run("order", "list", "stable") == "nothing was ordered of stable yet\n"
+    shell.run("promote", "edge", "stable", "--why", "the fair")
+    (waiting,) = shell.json("order", "list", "stable")
+    number = str(waiting["id"])
+    assert [line.split()[-1] for line in shell.run("order", "list", "stable").splitlines()[1:]] == ["waits"]
+    assert "Missing option '--why'" in shell.run("order", "withdraw", "stable", number, status=2)
+    said = shell.run("order", "withdraw", "stable", number, "--why", "it is over")
+    assert said == f"order {number} to stable: withdrawn by token:ann: it is over\n"
+    assert "is done: withdrawn" in shell.run("order", "withdraw", "stable", number, "--why", "x", status=1)
+    assert "waits: promote" not in shell.run("channel", "show", "stable")
+
+
 def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert "stable asks for 1 of the group curators" in shell.run("approve", "stable")
     assert shell.json("approve", "stable")["packages"][0]["approved-by"] == []

@@ -277,6 +277,36 @@ def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds
     assert act(farm, ordering.rollback, "edge", 1, why="x").kind == "rollback"
 
 
+def test_an_order_that_is_not_done_is_taken_back(farm: StockedFarm) -> None:
+    order = act(farm, ordering.promote, "stable", origin="edge", why="the fair")
+    told = refused(farm, ordering.withdraw_order, "edge", order.id, why="x")
+    assert told == f"edge has no order {order.id} See `farm order list edge`."
+    assert "no reason is given" in refused(farm, ordering.withdraw_order, "stable", order.id, why=" ")
+    done = act(farm, ordering.withdraw_order, "stable", order.id, why="it is over")
+    assert (done.outcome, done.done_at) == ("withdrawn by token:ann: it is over", farm.clock.now)
+    assert trail(farm)[-1] == (
+        "token:ann", "withdraw-order", f"channel stable, order {order.id}",
+        "promote everything from edge release 1: it is over",
+    )  # fmt: skip
+    assert look(farm, lambda desk: orders.open_orders(desk.session, "stable")) == []
+    told = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
+    assert told == f"order {order.id} is done: withdrawn by token:ann: it is over"
+
+
+def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: StockedFarm) -> None:
+    order = act(farm, ordering.promote, "stable", origin="edge")
+    jq = package(farm, "jq")
+    farm.release("stable", [jq], source="edge release 1")
+    with farm.small.office.writing() as desk:
+        newest = releases.newest_release(desk.session, "stable")
+        assert newest is not None
+        assert newest.candidate_id is not None
+        orders.take_order(desk.session, order.id, candidate_id=newest.candidate_id)
+        desk.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
+    told = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
+    assert told.startswith(f"release 1, which order {order.id} asks for, is with the signer")
+
+
 def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> None:
     order = act(farm, ordering.promote, "stable", origin="edge", packages=["jq", "glibc", "jq"])
     assert dict(order.detail) == {"from": "edge", "number": 1, "packages": ["glibc", "jq"]}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from farm.control.access import Actor
+from farm.control.ordering import withdraw_order
 from farm.database import approvals, candidates, holds, orders, releases
 from farm.database.approvals import Approval
 from farm.package import Descriptor
@@ -157,6 +159,22 @@ def test_a_hold_is_seen_also_when_the_rollback_waits_already(channels: TwoChanne
         latest = candidates.latest_candidate(desk.session, "stable")
         assert latest is not None
         assert (latest.source, latest.state) == ("rollback to release 1", "superseded")
+
+
+def test_an_order_that_is_withdrawn_at_the_gates_moves_nothing_and_lets_others_on(channels: TwoChannels) -> None:
+    channels.settle()
+    office = channels.edge.farm.office
+    with office.writing() as desk:
+        releases.freeze(desk.session, "stable", releases.Freeze(desk.now, "the fair", "bob", None))
+    given = order(channels.edge, "rollback", {"number": 1}, channel="stable")
+    assert channels.stable.advance().state == "open"
+    with office.planning() as desk:
+        withdraw_order(desk, Actor("token:ann", "192.0.2.1"), "stable", given.id, why="it is over")
+    with office.writing() as desk:
+        releases.freeze(desk.session, "stable", None)
+    channels.edge.farm.submit(recipe("cc"))
+    channels.settle()
+    assert channels.holds() == {"bb", "cc"}
 
 
 def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(channels: TwoChannels) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.control.access import Actor
+from farm.control.ordering import withdraw_order
 from farm.database import orders
 from tests.control.small_farm import recipe
 from tests.release.test_scenarios import TEST, library, program
@@ -39,6 +41,16 @@ def test_a_retry_brings_back_what_it_names_and_nothing_else(releasing: Releasing
     releasing.farm.submit(recipe("dd"))
     releasing.settle()
     assert releasing.versions() == {"aa": "1.0", "bb": "1.0", "cc": "1.0", "dd": "1.0"}
+
+
+def test_a_retry_that_was_withdrawn_brings_nothing_back(releasing: ReleasingFarm) -> None:
+    gone_back(releasing)
+    given = order(releasing, "retry", {"packages": ["cc"]})
+    with releasing.farm.office.planning() as desk:
+        withdraw_order(desk, Actor("token:ann", "192.0.2.1"), "edge", given.id, why="no")
+    releasing.farm.submit(recipe("dd"))
+    releasing.settle()
+    assert releasing.versions() == {"aa": "1.0", "bb": "1.0", "dd": "1.0"}
 
 
 def test_a_retry_that_names_nothing_brings_nothing_back(releasing: ReleasingFarm) -> None:

@@ -12,6 +12,7 @@ from farm.api.curation_wire import (
     FreezeRequest,
     HoldRequest,
     OrderRequest,
+    OrderWithdrawalRequest,
     PromoteRequest,
     ReportRequest,
     RollbackRequest,
@@ -166,3 +167,12 @@ def order(request: Request, office: OfficeHere, token: Curator, name: str, body:
         else:
             made = ordering.retry(desk, actor, name, packages=body.packages, why=body.why)
     return order_to_dict(made)
+
+
+@router.post("/channels/{name}/orders/{number}/withdraw")
+def withdraw_order(
+    request: Request, office: OfficeHere, token: Curator, *, name: str, number: Number, body: OrderWithdrawalRequest
+) -> dict[str, Any]:
+    """Take back an order that is not done: it does nothing then, and the candidate that it had is given up."""
+    with office.planning() as desk:
+        return order_to_dict(ordering.withdraw_order(desk, actor_of(request, token), name, number, why=body.why))
