@@ -19,9 +19,13 @@ settings.load_profile("quick")
 _HERE = Path(__file__).parent
 _LONG = (
     "cli/test_advisory.py",
+    "cli/test_asking_to_sign.py",
     "cli/test_curating.py",
     "cli/test_image_commands.py",
     "cli/test_jobs.py",
+    "cli/test_run.py",
+    "cli/test_knowing.py",
+    "client/test_audit.py",
     "client/test_catalogue.py",
     "client/test_garbage.py",
     "client/test_image_push.py",

@@ -14,6 +14,8 @@ from farm.cli.packages import json_option
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from securesystemslib.signer import Signer
+
     from farm.package import Descriptor
 
 
@@ -56,6 +58,8 @@ def approve(
         raise click.UsageError("--why goes with --withdraw.")
     if (key is None) != (name is None):
         raise click.UsageError("--key and --name go together.")
+    from farm.trust.keys import load_key
+
     with curator() as farm:
         waiting = farm.in_question(channel)
         chosen = _chosen(waiting, packages, name)
@@ -66,15 +70,28 @@ def approve(
             click.echo(f"nothing on {channel} waits for {name}")
             return
         descriptors = [(_descriptor(each), bool(each["removed"])) for each in chosen]
+        signer = load_key(key)
         click.echo(_told(waiting, chosen), err=True)
         if not yes:
-            click.confirm(f"Sign for {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?", abort=True, err=True)
-        answer = farm.approve(channel, _signed(descriptors, channel, name, key))
+            _ask(len(chosen))
+        answer = farm.approve(channel, _signed(descriptors, channel, name, signer))
     if as_json:
         click.echo(json.dumps(answer, indent=1))
         return
     count = len(answer["approvals"])
     click.echo(f"{name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+
+
+def _ask(count: int) -> None:
+    """Ask whether to sign; a no, or nobody who answers, is no interruption: it is told that nothing was signed."""
+    from farm.errors import FarmError
+
+    try:
+        agreed = click.confirm(f"Sign for {'it' if count == 1 else f'these {count}'}?", err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
 
 
 def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> None:
@@ -131,12 +148,10 @@ def _descriptor(waiting: dict[str, Any]) -> Descriptor:
     return descriptor
 
 
-def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: str, key: Path) -> list[bytes]:
+def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: str, signer: Signer) -> list[bytes]:
     from farm.trust.approval import approval_statement
     from farm.trust.dsse import sign_statement
-    from farm.trust.keys import load_key
 
-    signer = load_key(key)
     return [
         sign_statement(approval_statement(each, channel=channel, curator=name, removed=removed), signer)
         for each, removed in descriptors

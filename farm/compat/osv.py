@@ -8,7 +8,7 @@ that packages have here (`1.7.1-2`: version and revision).
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,9 @@ from farm.compat.advisories import Advisory, Affected, Bound, Event, EventKind
 from farm.compat.severity import InvalidSeverityError, Severity, severity_of_vector, severity_of_word, worst
 from farm.errors import FarmError, Place
 from farm.names import InvalidPackageNameError, InvalidVersionError, PackageName
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 LARGEST_ADVISORY = 256 * 1024
 
@@ -98,8 +101,33 @@ def read_json_object(content: bytes, what: str, file: str) -> dict[str, Any]:
 
 def problems_of(error: ValidationError) -> str:
     """Return what pydantic found, in one line for each place."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found[:20])
+    every = error.errors(include_url=False, include_input=False)
+    # A list whose one member is wrong is also said to be too short: what is wrong lies in the member.
+    below = {each["loc"][:depth] for each in every for depth in range(len(each["loc"]))}
+    found = [each for each in every if each["loc"] not in below]
+    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])} {_told(each)}" for each in found[:20])
+
+
+def _told(problem: ErrorDetails) -> str:
+    """Return in the words of whoever writes a document what is wrong at a place of it."""
+    bounds: dict[str, Any] = problem.get("ctx", {})
+    words = {
+        "missing": "is missing",
+        "too_short": f"needs at least {bounds.get('min_length')}, and has {bounds.get('actual_length')}",
+        "too_long": f"has too many: {bounds.get('max_length')} are the most",
+        "string_too_short": f"needs at least {bounds.get('min_length')} characters",
+        "string_too_long": f"is too long: {bounds.get('max_length')} characters are the most",
+        "string_type": "should be text",
+        "tuple_type": "should be a list",
+        "model_type": "should be an object",
+        "literal_error": f"should be {bounds.get('expected')}",
+        "string_pattern_mismatch": f"should be written as {bounds.get('pattern')}",
+        "timezone_aware": "names no time zone: write it as 2026-11-20T10:00:00Z",
+    }
+    kind = problem["type"]
+    if kind.startswith("datetime"):
+        return "should be a time: write it as 2026-11-20T10:00:00Z"
+    return words.get(kind, f"is not in order: {problem['msg']}")
 
 
 def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:

@@ -371,7 +371,8 @@ class Pipeline:
         if self._scope():
             count = json.loads(detail)["count"] if detail else 0
             shown = {"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")}
-            say_gate(desk, candidate, "tests", "passed", f"{counted(count, 'test')} passed", **shown)
+            told = f"{counted(count, 'test')} passed" if count else "no test concerns what changed"
+            say_gate(desk, candidate, "tests", "passed", told, **shown)
 
     def _unsigned(self) -> _Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""

@@ -55,10 +55,10 @@ def test_what_could_move_a_terminal_is_inert() -> None:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"id": None}, "id: Field required"),
-        ({"id": "../evil"}, "id: String should match"),
-        ({"modified": "yesterday"}, "modified: Input should be a valid datetime"),
-        ({"modified": "2024-11-20T10:00:00"}, "modified: Input should have timezone info"),
+        ({"id": None}, "id is missing"),
+        ({"id": "../evil"}, "id should be written as ^[A-Za-z0-9]"),
+        ({"modified": "yesterday"}, "modified should be a time: write it as 2026-11-20T10:00:00Z"),
+        ({"modified": "2024-11-20T10:00:00"}, "modified names no time zone"),
         ({"affected": []}, "affects no package of dist.example.org"),
         ({"affected": [{"package": {"ecosystem": "Debian", "name": "jq"}, "versions": ["1"]}]}, "it speaks of Debian"),
         ({"affected": [entry(versions=[])]}, "it names no versions of jq"),
@@ -70,7 +70,10 @@ def test_what_could_move_a_terminal_is_inert() -> None:
             {"affected": [entry(ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": "0", "fixed": "1"}]}])]},
             "should be one of introduced, fixed and last_affected",
         ),
-        ({"affected": [entry(ranges=[{"type": "ECOSYSTEM", "events": []}])]}, "at least 1 item"),
+        (
+            {"affected": [entry(ranges=[{"type": "ECOSYSTEM", "events": []}])]},
+            "affected.0.ranges.0.events needs at least 1, and has 0",
+        ),
         ({"affected": [entry(package={"ecosystem": DISTRIBUTION, "name": "J Q"})]}, "is not a package name"),
         ({"severity": None}, "does not say how severe it is"),
         ({"severity": [{"type": "CVSS_V3", "score": "very"}]}, "'very' is no vector of CVSS_V3"),
@@ -82,6 +85,7 @@ def test_what_is_no_advisory_is_refused_with_the_reason(members: dict[str, Any],
     with pytest.raises(InvalidAdvisoryError) as caught:
         read_osv(osv(**members), DISTRIBUTION, file="a.json")
     assert words in str(caught.value)
+    assert not {"Tuple", "Input", "validation"} & set(str(caught.value).split())
     assert caught.value.place is not None
 
 
@@ -133,11 +137,11 @@ def test_statements_are_written_as_they_are_read() -> None:
     ("document", "words"),
     [
         (openvex(justification=None), "does not say why"),
-        (openvex(justification="because"), "justification: Input should be"),
+        (openvex(justification="because"), "justification should be"),
         (openvex("fixed"), "names no version that is fixed"),
-        (openvex("safe"), "status: Input should be"),
+        (openvex("safe"), "status should be 'not_affected'"),
         (openvex(product="pkg:deb/debian/jq@1"), "is not a package name"),
-        (openvex(products=[]), "at least 1 item"),
+        (openvex(products=[]), "document: statements.0.products needs at least 1, and has 0"),
         (openvex().replace(b"openvex.dev", b"example.org"), "@context"),
     ],
 )
@@ -145,3 +149,4 @@ def test_what_states_nothing_here_is_refused(document: bytes, words: str) -> Non
     with pytest.raises(InvalidAdvisoryError) as caught:
         read_openvex(document, DISTRIBUTION)
     assert words in str(caught.value)
+    assert "; statements needs" not in str(caught.value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.control.leases import claim
+from farm.database import candidates
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from tests.control.small_farm import recipe
@@ -25,6 +26,20 @@ def test_what_is_built_and_proven_is_released(releasing: ReleasingFarm) -> None:
     assert status.newest.number == 1
     assert set(releasing.released()) == {"a", "b"}
     assert releasing.signer.signed == [1]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [("", "no test concerns what changed"), (WITH_TEST.format("of a"), "1 test passed")]
+)
+def test_how_many_tests_have_passed_is_said_and_none_is_not_counted(
+    releasing: ReleasingFarm, more: str, said: str
+) -> None:
+    releasing.farm.submit(recipe("a", more=more))
+    latest = releasing.settle().latest
+    assert latest is not None
+    with releasing.farm.office.reading() as desk:
+        results = {each.gate: each.detail for each in candidates.gate_results(desk.session, latest.candidate.id)}
+    assert said in results["tests"]
 
 
 def test_nothing_is_collected_while_builds_are_not_finished(releasing: ReleasingFarm) -> None:

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from farm.control import curation, ordering
 from farm.control.access import Actor
-from farm.database import candidates, channel_troubles, flaky_tests, orders, packages
+from farm.database import candidates, channel_troubles, flaky_tests, orders, packages, releases
 from farm.database.excuses import Excuse
 from farm.database.flaky_tests import FlakyTest
 from farm.names import Digest
@@ -98,6 +98,14 @@ def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, brow
     assert 'href="/jobs/3"' in html
     assert "/packages/oniguruma%20" not in html  # a partner is told with its version, and its page has none
     assert 'id="excuse-1"' in html
+
+
+def test_commands_in_what_clears_it_are_code_and_nothing_else_is_markup(
+    stocked: StockedFarm, browser: TestClient
+) -> None:
+    stocked.hold_back(2, excuse(remedy="say `farm <b> \x1b[1m` or <i>, not `"))
+    html = page(browser, "/channels/edge")
+    assert "<dd>say <code>farm &lt;b&gt; ^[[1m</code> or &lt;i&gt;, not `.</dd>" in html
 
 
 def test_packages_of_one_reason_share_a_card(stocked: StockedFarm, browser: TestClient) -> None:
@@ -260,6 +268,30 @@ def test_a_release_is_compared_with_any_earlier_one(stocked: StockedFarm, browse
     assert [(each["package"], each["change"]) for each in changes] == [("jq", "gone"), ("oniguruma", "gone")]
     assert browser.get("/api/v1/channels/edge/releases/3/changes?against=9").status_code == 404
     assert browser.get("/api/v1/channels/nope/releases/3/changes?against=1").status_code == 404
+
+
+def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
+    stocked: StockedFarm, browser: TestClient
+) -> None:
+    stocked.release("edge", current(stocked))
+    told = {"package": "glibc", "test": "locale", "job": 1, "message": "ended with 1", "changed": False}
+    with stocked.small.office.reading() as desk:
+        released = releases.release(desk.session, "edge", 2)
+        assert released is not None
+        assert released.candidate_id is not None
+    stocked.gate(
+        released.candidate_id, "tests", "passed", "3 tests passed",
+        **{"already-red": [told], "flaky": [told | {"package": "jq", "test": "by chance"}]},
+    )  # fmt: skip
+    for path in ("/channels/edge/releases/2", "/channels/edge"):
+        text = text_of(page(browser, path))
+        assert "1 test failed before already, and blocks nothing" in text
+        assert "glibc locale #1 ended with 1" in text
+        assert "1 flaky test" in text
+    assert "failed before already" not in page(browser, "/channels/edge/releases/1")
+    answer = browser.get("/api/v1/channels/edge/releases/2").json()["tests"]
+    assert [(each["package"], each["test"]) for each in answer["already-red"]] == [("glibc", "locale")]
+    assert [(each["package"], each["test"]) for each in answer["flaky"]] == [("jq", "by chance")]
 
 
 def test_a_channel_that_takes_from_another_says_so(stocked: StockedFarm, browser: TestClient) -> None:

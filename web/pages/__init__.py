@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from fastapi.sse import EventSourceResponse
 from starlette.staticfiles import StaticFiles
 
 from web.pages import channels, errors, excuses, front, jobs, log, packages, releases
@@ -24,6 +26,11 @@ STATIC = Path(__file__).parent.parent / "static"
 
 router = APIRouter(include_in_schema=False)
 for _part in (front, packages, jobs, log, channels, excuses, releases):
+    for _route in _part.router.routes:
+        # Who asks for the head of a page gets it: tools that look whether a link holds do. The server sends no body
+        # then; but what is followed live has no end.
+        if isinstance(_route, APIRoute) and _route.response_class is not EventSourceResponse:
+            _route.methods = {*(_route.methods or ()), "HEAD"}
     router.include_router(_part.router)
 
 

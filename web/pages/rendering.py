@@ -54,6 +54,7 @@ class Pages:
             "lasted": lasted,
             "order": describe_order,
             "sentence": sentence,
+            "commands": commands,
         }
         environment.globals |= {
             "asset": _Assets(static).address,
@@ -127,6 +128,19 @@ def size(count: int) -> str:
 def short_digest(digest: str) -> Markup:
     """Return the first twelve digits of a digest; the whole of it shows when one points at it."""
     return Markup('<code class="digest" title="{}">{}</code>').format(digest, digest.removeprefix("sha256:")[:12])
+
+
+def commands(text: str) -> Markup:
+    """Return a text with what stands between backticks as code; a backtick without a partner stays what it is."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        *parts, last = parts
+        parts[-1] += f"`{last}"
+    marked = (
+        Markup("<code>{}</code>").format(spelt_out(part)) if number % 2 else escape(spelt_out(part))
+        for number, part in enumerate(parts)
+    )
+    return Markup().join(marked)
 
 
 def _inert(value: Any) -> Any:
