@@ -81,4 +81,6 @@ class Channels:
         if not names:
             return ()
         delegated = self._delegated()
-        return () if delegated is None else tuple(sorted(set(names) - set(delegated)))
+        # A repository that does not say changes nothing.
+        lacking = set(self._undelegated) if delegated is None else set(names) - set(delegated)
+        return tuple(sorted(lacking & set(names)))
