@@ -132,11 +132,17 @@ def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
 
     for gate in gates:
         yield f"  {gate['gate']}: {gate['state']}, {inert(gate['summary'])}"
-        detail = gate.get("detail", {})
-        for each in detail.get("already-red", ()):
-            yield f"    red before already: {_test(each)}: {inert(str(each.get('message', '')))}"
-        for each in detail.get("flaky", ()):
-            yield f"    flaky, in quarantine: {_test(each)}"
+        yield from ("    " + line for line in unblocking_lines(gate.get("detail", {})))
+
+
+def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each test that failed and blocked nothing."""
+    from farm.cli.inert import inert
+
+    for each in detail.get("already-red", ()):
+        yield f"red before already: {_test(each)}: {inert(str(each.get('message', '')))}"
+    for each in detail.get("flaky", ()):
+        yield f"flaky, in quarantine: {_test(each)}"
 
 
 def _test(each: dict[str, Any]) -> str:

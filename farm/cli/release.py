@@ -50,13 +50,14 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
 @click.argument("number", type=number_type)
 @json_option
 def show(channel: str, number: int, as_json: bool) -> None:
-    """Show the packages of release NUMBER of CHANNEL, and what it has taken of other distributions.
+    """Show the packages of release NUMBER of CHANNEL, what it has taken of others, and tests that blocked nothing.
 
     \b
     Example:
       farm release show edge 1
     """
     from farm.api.farm_client import FarmClient
+    from farm.cli.candidate import unblocking_lines
     from farm.cli.rendering import table
 
     settings = Settings.from_environment()
@@ -75,6 +76,8 @@ def show(channel: str, number: int, as_json: bool) -> None:
             f"takes of {each['distribution']}: release {each['number']} of {each['channel']}, {each['release']}, "
             f"under the root {each['root']}"
         )
+    for line in unblocking_lines(found["tests"]):
+        click.echo(line)
 
 
 @release.command("diff")

@@ -160,6 +160,14 @@ def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
     }
 
 
+def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[dict[str, Any]]]:
+    """Return the tests that kept nothing out of a release though they failed: `already-red` before it, and `flaky`."""
+    said = candidates.gate_results(session, record.candidate_id) if record.candidate_id else []
+    return {
+        kind: [told for gate in said for told in detail_of(gate).get(kind, ())] for kind in ("already-red", "flaky")
+    }
+
+
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
     """Return the excuses that stand on a channel as JSON values; with `cleared` the newest ones, standing or not."""
     found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)

@@ -17,7 +17,7 @@ from farm.cli.curating import read_until
 from farm.cli.main import main
 from farm.control import access, approving, curation
 from farm.control.access import Actor
-from farm.database import channel_troubles, foreign
+from farm.database import channel_troubles, foreign, releases
 from farm.database.excuses import Excuse
 from farm.database.release_rows import ReleaseRow
 from farm.database.states import Role
@@ -272,6 +272,18 @@ def test_the_pipeline_is_ordered_to_promote_and_to_go_back(shell: Shell) -> None
     assert "order 3 of token:ann waits: go back to release 1" in shell.run("channel", "show", "edge")
     assert "is the newest of edge" in shell.run("rollback", "edge", "2", "--why", "x", status=1)
     shell.run("rollback", "edge", "1", status=2)
+
+
+def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
+    with shell.stocked.small.office.reading() as desk:
+        released = releases.release(desk.session, "edge", 2)
+        assert released is not None
+        assert released.candidate_id is not None
+    red = [{"package": "glibc", "test": "locale", "job": 3, "message": "no \x1b[31mlocale"}]
+    shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", **{"already-red": red})
+    assert "red before already: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
+    assert "red before" not in shell.run("release", "show", "edge", "1")
+    assert shell.json("release", "show", "edge", "2")["tests"]["flaky"] == []
 
 
 def test_orders_are_listed_and_one_that_waits_is_withdrawn(shell: Shell) -> None:

@@ -11,7 +11,7 @@ from farm.control.channel_checks import policy_of
 from farm.database import candidates, channel_troubles, releases
 from farm.release.forms import release_to_dict
 from farm.release.set_changes import between
-from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel
+from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel, unblocking_tests
 from farm.release.taken import taken_by
 from web.auth import OfficeHere
 from web.problems import NotFoundError
@@ -50,7 +50,7 @@ def release_page(
 
 @router.get("/{name}/releases/{number}")
 def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
-    """Return one release with its packages, and with what it has taken of other distributions."""
+    """Return one release: its packages, what it has taken of other distributions, and tests that blocked nothing."""
     with office.reading() as desk:
         policy_of(desk, name)
         record = releases.release(desk.session, name, number)
@@ -58,11 +58,12 @@ def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
             raise NotFoundError(f"channel {name[:100]!r} has no release {number}")
         members = releases.release_members(desk.session, name, number)
         taken = [each.to_dict() for each in taken_by(desk, record)]
+        tests = unblocking_tests(desk.session, record)
     packages = [
         {"name": each.name, "version": each.version, "revision": each.revision, "package": each.digest}
         for each in members
     ]
-    return release_to_dict(record) | {"packages": packages, "imports": taken}
+    return release_to_dict(record) | {"packages": packages, "imports": taken, "tests": tests}
 
 
 @router.get("/{name}/candidates")

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from sqlmodel import Session
+
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate, GateResult, SetRun
+    from farm.database.releases import ReleaseRecord
     from farm.release.set_changes import SetChange, SetChanges
 
 CHANGES = 200
@@ -108,6 +111,20 @@ def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> C
         already_red=_told(status.gates, "already-red"),
         flaky=_told(status.gates, "flaky"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class UnblockingTests:
+    """Tests that kept nothing out of a release though they failed."""
+
+    already_red: Sequence[ToldTest]
+    flaky: Sequence[ToldTest]
+
+    @classmethod
+    def of(cls, session: Session, release: ReleaseRecord | None) -> UnblockingTests:
+        """Return what was told when this release was a candidate; nothing of no release."""
+        said = candidates.gate_results(session, release.candidate_id) if release and release.candidate_id else []
+        return cls(_told(said, "already-red"), _told(said, "flaky"))
 
 
 def _in_order(said: Sequence[GateResult], policy: Sequence[str]) -> list[GateLine]:

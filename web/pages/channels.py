@@ -10,7 +10,7 @@ from farm.control.channel_checks import policy_of
 from farm.database import candidates, flaky_tests, orders, releases, reports
 from farm.release.status import channel_status
 from web.auth import OfficeHere
-from web.pages.candidate_view import view_candidate
+from web.pages.candidate_view import UnblockingTests, view_candidate
 from web.pages.excuse_cards import cards
 from web.pages.invitation import invitation
 from web.pages.rendering import PagesHere
@@ -58,6 +58,7 @@ def channel_page(
         candidate = view_candidate(desk, at_gates, policy) if at_gates else None
         quarantine = flaky_tests.flaky(session, now=desk.now, limit=_FLAKY) if "tests" in policy else []
         trouble = reports.recent_reports(session, name, only_open=True, limit=_REPORTS)
+        told = UnblockingTests.of(session, status.newest)
         done = [each for each in orders.orders(session, name, _ORDERS) if each.done_at is not None]
     return pages.page(
         request,
@@ -67,6 +68,7 @@ def channel_page(
         policy=policy,
         status=status,
         candidate=candidate,
+        told=told,
         standing=cards(status.standing),
         quarantine=quarantine,
         trouble=trouble,

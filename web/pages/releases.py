@@ -12,6 +12,7 @@ from farm.database import lookups, releases
 from farm.release.set_changes import between
 from farm.release.taken import taken_by
 from web.auth import OfficeHere
+from web.pages.candidate_view import UnblockingTests
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
 
@@ -44,6 +45,7 @@ def release_page(
         shown = lookups.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
         newest = releases.newest_release(desk.session, name)
         taken = taken_by(desk, release)
+        told = UnblockingTests.of(desk.session, release)
         total_size = lookups.release_size(desk.session, name, number)
     return pages.page(
         request,
@@ -55,6 +57,7 @@ def release_page(
         newest=newest,
         changes=changes,
         taken=taken,
+        told=told,
         total_size=total_size,
         members=shown[:_MEMBERS],
         following=shown[_MEMBERS - 1].name if len(shown) > _MEMBERS else "",
