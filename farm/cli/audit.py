@@ -1,10 +1,11 @@
-"""`farm audit`: which advisories hold for what is installed here, or for what a channel holds."""
+"""`farm audit`: which advisories hold for what is installed, made, running, or held by a channel."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,63 +14,150 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
-    from farm.client.audit import Audit, Exposed
+    from collections.abc import Iterator, Sequence
 
-FOUND = 3
+    from farm.client.audit import Audit, Exposed
+    from farm.client.host import Host
+
+FOUND, NOT_KNOWN = 3, 1
+FORMATS = ("table", "json", "sarif", "cyclonedx", "spdx")
 
 
 @click.command()
+@click.argument("images", nargs=-1)
 @click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
+@click.option("--running", is_flag=True, help="The containers and runs of farm's that are alive.")
 @channel_option
-@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
-def audit(root: Path | None, channel: str, form: str) -> int:
-    """Say which signed advisories hold for the packages of a root, or of a channel's newest release.
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: str, form: str) -> int:
+    """Say which signed advisories hold for IMAGES, a root, what is running, or a channel's newest release.
 
-    Ends with status 0 when none does, and with 3 when one was found. Advisories that the distribution states to do no
-    harm in a package are no finding.
+    Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
+    command. Ends with status 0 when nothing was found, with 3 when something was, and with 1 when it cannot be known.
+    Advisories that the distribution states to do no harm in a package are no finding. IMAGES are named as for `farm
+    image inspect`.
 
     \b
     Examples:
       farm audit --root /srv/tools
+      farm audit api:1 --format sarif > api.sarif
+      farm audit --running
       farm audit --channel dist.example.org/edge --format json
     """
-    from farm.client.audit import audit_channel, audit_root
+    if sum((bool(images), bool(root), running, bool(channel))) > 1:
+        raise click.UsageError("Name images, or one of --root, --running and --channel: each has its channel.")
+    settings = Settings.from_environment()
+    host = open_host(settings)
+    if images:
+        found = _images(images, host, settings)
+    elif running:
+        found = _running(host, settings)
+    else:
+        from farm.client.auditing import audit_channel, audit_root
 
-    if root and channel:
-        raise click.UsageError("A root knows its channel: name --root or --channel, not both.")
-    host = open_host(Settings.from_environment())
-    found = audit_root(host, root.absolute()) if root else audit_channel(host, channel)
-    click.echo(json.dumps(found.to_dict(), indent=1) if form == "json" else _table(found))
-    return FOUND if found.exposed else 0
+        found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
+    click.echo(_written(found, form))
+    if any(each.exposed for each in found):
+        return FOUND
+    return NOT_KNOWN if any(each.is_blind for each in found) else 0
+
+
+def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
+    from farm.cli.image_opening import shelf
+    from farm.client.audit_subjects import image_subject
+    from farm.client.auditing import Auditor
+    from farm.client.known_image import open_image
+
+    auditor, engine = Auditor(host), shelf(settings)
+    found = []
+    for name in dict.fromkeys(names):
+        image = open_image(name, host, engine)
+        kept = image.kept.evidence if image.kept else ()
+        evidence = {descriptor: each.provenance for descriptor, each in kept if each.provenance}
+        found.append(auditor.audit(image_subject(name, image), evidence))
+    return found
+
+
+def _running(host: Host, settings: Settings) -> list[Audit]:
+    from farm.client.audit_subjects import running_subject
+    from farm.client.auditing import Auditor
+    from farm.client.references import states
+    from farm.client.running import running
+    from farm.engine.labelled import running_containers
+    from farm.engine.sandbox import SandboxUnavailableError, connect
+
+    try:
+        containers = running_containers(connect(settings.docker))
+    except SandboxUnavailableError:
+        click.echo("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
+        containers = []
+    auditor = Auditor(host)
+    return [auditor.audit(running_subject(each)) for each in running(states(host), containers)]
+
+
+def _written(found: Sequence[Audit], form: str) -> str:
+    from farm import __version__
+    from farm.client.formats.cyclonedx import cyclonedx
+    from farm.client.formats.sarif import sarif
+    from farm.client.formats.spdx import spdx
+
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    documents: dict[str, Any] = {
+        "json": lambda: {"subjects": [each.to_dict() for each in found]},
+        "sarif": lambda: sarif(found, __version__),
+        "cyclonedx": lambda: cyclonedx(found, __version__, now),
+        "spdx": lambda: json.loads(spdx(found, now)),
+    }
+    if form in documents:
+        return json.dumps(documents[form](), indent=1)
+    return "\n\n".join(_table(each) for each in found) or "nothing of farm's is running"
 
 
 def _table(found: Audit) -> str:
+    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
     count = f"{len(found.exposed)} advisories hold" if len(found.exposed) != 1 else "1 advisory holds"
-    lines = [f"{found.subject}: {found.packages} packages, {count}{harmless}"]
+    packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
+    lines = [inert(f"{found.subject}: {packages}, {count}{harmless}")]
     if found.exposed:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
         lines += ["", table([_row(each) for each in found.exposed], headings)]
         lines += ["", *_what_to_do(found)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_not_known(found)])
 
 
 def _row(each: Exposed) -> tuple[str, ...]:
+    from farm.cli.inert import inert
+
     finding = each.finding
     since = f"release {each.since.number}, {each.since.released_at[:10]}" if each.since else "?"
     fixed = finding.fixed or "no version yet"
     if each.fixed_in:
-        fixed = f"{finding.fixed or 'another version'}, release {each.fixed_in.number}"
-    version = f"{finding.version}-{finding.revision}"
-    return finding.package, version, finding.advisory.id, finding.severity, since, fixed, finding.advisory.summary
+        mended = "another build" if each.carries else finding.fixed or "another version"
+        fixed = f"{mended}, release {each.fixed_in.number}"
+    name, version = finding.package, each.package.full_version
+    if each.carries:
+        name = each.package.name.short
+        version += f" (carries {each.carries.library.short} {each.carries.full_version} statically)"
+    elif each.package.override:
+        version += " (override)"
+    return name, version, finding.advisory.id, finding.severity, since, fixed, inert(finding.advisory.summary)
 
 
-def _what_to_do(found: Audit) -> list[str]:
-    commands = sorted({each.command for each in found.exposed if each.command})
-    lines = [f"To fix it: {command}" for command in commands]
-    waiting = sorted({each.finding.package for each in found.exposed if each.fixed_in is None})
-    if waiting:
-        lines.append(f"No release fixes {', '.join(waiting)} yet.")
-    return lines
+def _what_to_do(found: Audit) -> Iterator[str]:
+    for command in sorted({each.command for each in found.exposed if each.command}):
+        again = "" if command.startswith("farm ") else ", and start it again: a run takes the newest release"
+        yield f"To fix it: {command}{again}"
+    if waiting := sorted({each.package.name.short for each in found.exposed if each.fixed_in is None}):
+        yield f"No release fixes {', '.join(waiting)} yet."
+
+
+def _not_known(found: Audit) -> Iterator[str]:
+    if found.is_blind:
+        yield f"Nobody here recorded which set that is: {', '.join(found.unjudged)}. Ask as the user who started it."
+    elif found.unjudged:
+        yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.unjudged)}."
+    if found.unwatched:
+        yield f"Whose code these carry is not known in whole: {', '.join(found.unwatched)}."

@@ -42,7 +42,7 @@ def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) ->
     Raises `NoSuchVersionError`, and what opening an earlier release raises.
     """
     seen: dict[str, None] = {}
-    for release, index in _releases(catalogue):
+    for release, index in releases_back(catalogue):
         listing = index.listing(name)
         if listing is None:
             continue
@@ -58,14 +58,14 @@ def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) ->
 
 def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None:
     """Return the entry of this very build in the newest release that has it, None where none can be had."""
-    for _, index in _releases(catalogue):
+    for _, index in releases_back(catalogue):
         entry = index.entry(placed.name.short)
         if entry is not None and entry.descriptor.digest == placed.descriptor:
             return entry
     return None
 
 
-def _releases(catalogue: Catalogue) -> Iterator[tuple[Release, IndexTree]]:
+def releases_back(catalogue: Catalogue) -> Iterator[tuple[Release, IndexTree]]:
     """Yield the catalogue's release and those before it with their indexes, as far as they can be had."""
     release = catalogue.release
     what = f"index of an earlier release of {release.distribution}/{release.channel}"

@@ -17,8 +17,8 @@ from farm.plan import Consumption
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Where a recipe puts what others link with into an output of its own.
-_LIBRARY_PARTS = ("", "-dev", "-devel", "-static")
+LIBRARY_PARTS = ("", "-dev", "-devel", "-static")
+"""How outputs end into which a recipe puts what others link with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,17 @@ def copies_in(package: str, provenance: bytes, library: PackageName, current: Di
     `provenance` is the envelope that the signed index names, verified by its digest. Of one that cannot be read
     nothing is known.
     """
-    names = {f"{library}{part}" for part in _LIBRARY_PARTS}
+    names = {f"{library}{part}" for part in LIBRARY_PARTS}
     found = [
         StaticCopy(package, str(each.library), each.tree, each.is_known)
-        for each in _consumed(provenance)
+        for each, _ in consumed_in(provenance)
         if str(each.library) in names and each.tree != current and ({"static", "unknown"} & set(each.kinds))
     ]
     return tuple(sorted(found, key=lambda each: each.library))
 
 
-def _consumed(provenance: bytes) -> Iterator[Consumption]:
+def consumed_in(provenance: bytes) -> Iterator[tuple[Consumption, str]]:
+    """Yield what a build says it opened of each package it was built against, with that package's version."""
     try:
         statement = json.loads(base64.b64decode(json.loads(provenance)["payload"]))
         listed = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
@@ -59,6 +60,6 @@ def _consumed(provenance: bytes) -> Iterator[Consumption]:
             if version and "/" in name:
                 opened = (each.get("annotations") or {}).get("opened", "unknown")
                 tree = Digest.from_hex(each["digest"]["sha256"])
-                yield Consumption.from_json_value(PackageName.parse(name), tree, opened)
+                yield Consumption.from_json_value(PackageName.parse(name), tree, opened), version
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, FarmError):
         return

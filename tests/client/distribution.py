@@ -12,7 +12,8 @@ from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
 from farm.names import Digest
 from farm.package import describe, gather_facts
-from farm.plan import BlobRef
+from farm.plan import BlobRef, Consumption, PlannedDependency
+from farm.plan.consumption import OpenedFiles
 from farm.release.publication import make_release
 from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.dsse import sign_statement
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from farm.names import HostNeeds
     from farm.package import Descriptor
+    from farm.plan import Plan
     from farm.trust.imports import Import
 
 DISTRIBUTION = "dist.example.org"
@@ -44,6 +47,7 @@ class SmallDistribution:
     founded: Founded | None = None
     released: Release | None = None
     domain: str = DISTRIBUTION
+    built: dict[Digest, tuple[Plan, tuple[Consumption, ...]]] = field(default_factory=dict)
 
     @property
     def public(self) -> Path:
@@ -60,9 +64,14 @@ class SmallDistribution:
         *,
         version: str = "1.0",
         requires: tuple[str, ...] = (),
+        host: HostNeeds | None = None,
         signed_by: CryptoSigner | None = None,
         recipe: Digest = RECIPE,
+        linked: tuple[str, ...] = (),
+        unwatched: bool = False,
+        revision: int = 1,
     ) -> None:
+        """Add a package. `linked` are packages added before whose code was linked into it, `unwatched` unseen."""
         tree = self.folder / "trees" / f"{name}-{version}-{len(self.entries)}"
         for path, content in files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -72,11 +81,16 @@ class SmallDistribution:
             tree, scan_tree(tree), self.blobs, prefix=lambda made: f"packages/{made.store_path(name, version)}"
         )
         facts = gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
-        plan = bare_plan(name, version=version, distribution=self.domain)
+        libraries = [self.entries[each][1].descriptor for each in linked]
+        dependencies = tuple(PlannedDependency(each.name, each.version, each.tree, direct=True) for each in libraries)
+        plan = bare_plan(name, version=version, distribution=self.domain, dependencies=dependencies, revision=revision)
+        code = OpenedFiles.of(["lib/lib.a"])
+        consumed = tuple(Consumption(each.name, each.tree, code, is_known=not unwatched) for each in libraries)
+        self.built[plan.digest] = plan, consumed
         descriptor = describe(
             name=plan.name,
             version=plan.version,
-            revision=1,
+            revision=revision,
             platform=plan.platform,
             manifest=captured.manifest,
             diff_id=captured.diff_id,
@@ -84,12 +98,13 @@ class SmallDistribution:
             plan=plan.digest,
             licence="MIT",
             requires=requires,
+            host=host,
         )
         provenance = self.provenance(descriptor, captured.archive, signed_by or self.builder, recipe)
         entry = ReleaseEntry(
             name=name,
             version=version,
-            revision=1,
+            revision=revision,
             summary=f"The {name}",
             descriptor=self.keep(descriptor.to_json()),
             archive=captured.archive,
@@ -102,9 +117,8 @@ class SmallDistribution:
         self.entries[name] = (entry, Member.of(descriptor, facts, captured.manifest))
 
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
-        run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {})
-        own = descriptor.name
-        plan = bare_plan(own.short, version=str(descriptor.version), distribution=own.distribution)
+        plan, consumed = self.built[descriptor.plan]
+        run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {}, consumed)
         statement = build_statement(plan, recipe, [(descriptor, archive.digest)], (), run)
         return self.keep(sign_statement(statement, builder))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.audit import audit_channel, audit_root
+from farm.client.auditing import audit_channel, audit_root
 from farm.client.known_advisories import NoAdvisoriesError
 from farm.client.severity_policy import RefusedByPolicyError, refuse_worse
 from tests.client.installing import install

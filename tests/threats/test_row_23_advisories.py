@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.blobs import BlobStore
-from farm.client.audit import audit_channel, audit_root
+from farm.client.auditing import audit_channel, audit_root
 from farm.client.known_advisories import NoAdvisoriesError
 from farm.compat.osv import read_osv
 from farm.errors import FarmError
@@ -70,7 +70,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
 
     newest = simulator.release("2.0")
     found = document(farm(subscriber, "audit", "--root", str(subscriber.root), "--format", "json"))
-    (finding,) = found["findings"]
+    (finding,) = found["subjects"][0]["findings"]
     assert (finding["package"], finding["severity"], finding["fixed-version"]) == ("say", "critical", "2.0")
     assert finding["since"] == {"release": 1, "at": simulator.releases[0].released_at}
     assert finding["fixed-in-release"] == newest.number

@@ -1,0 +1,94 @@
+"""An audit as SARIF 2.1.0 (OASIS), which code hosts and editors show beside the code.
+
+Specification: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from farm.client.formats.wording import addresses, remedy, sentence
+from farm.names import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.audit import Audit, Exposed
+    from farm.compat.severity import Severity
+
+_Level: TypeAlias = Literal["note", "warning", "error"]
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS: dict[Severity, _Level] = {
+    "none": "note",
+    "low": "note",
+    "medium": "warning",
+    "high": "error",
+    "critical": "error",
+}
+# Of a severity only its word is known; hosts that sort by a number get one out of its range (CVSS 3.1, section 5).
+_SCORES: dict[Severity, str] = {"none": "0.0", "low": "2.0", "medium": "5.5", "high": "8.0", "critical": "9.5"}
+
+
+def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
+    """Return the log of one run of this farm's `version`; what does no harm is in it, suppressed."""
+    found = [(audit, each) for audit in audits for each in (*audit.exposed, *audit.harmless)]
+    rules = {each.finding.advisory.id: each for _, each in reversed(found)}
+    order = {identifier: number for number, identifier in enumerate(sorted(rules))}
+    driver = {"name": "farm audit", "version": version, "rules": [_rule(rules[each]) for each in order]}
+    return {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "results": [_result(audit, each, order) for audit, each in found],
+            }
+        ],
+    }
+
+
+def _rule(exposed: Exposed) -> dict[str, Any]:
+    finding = exposed.finding
+    summary = finding.advisory.summary or finding.advisory.id
+    return {
+        "id": finding.advisory.id,
+        "shortDescription": {"text": summary},
+        "fullDescription": {"text": f"{', '.join(sorted(finding.advisory.ids))}: {summary}"},
+        "helpUri": addresses(exposed)[-1],
+        "help": {"text": "Take a build of the package that is mended."},
+        "defaultConfiguration": {"level": _LEVELS[finding.severity]},
+        "properties": {"security-severity": _SCORES[finding.severity], "tags": ["security", "vulnerability"]},
+    }
+
+
+def _result(audit: Audit, exposed: Exposed, order: dict[str, int]) -> dict[str, Any]:
+    finding, package = exposed.finding, exposed.package
+    place = f"packages/{package.store}" if package.store else f"packages/{package.name.short}"
+    carried = str(exposed.carries.library) if exposed.carries else ""
+    same = Digest.of_json([audit.kind, audit.name, finding.advisory.id, str(package.name), carried])
+    result: dict[str, Any] = {
+        "ruleId": finding.advisory.id,
+        "ruleIndex": order[finding.advisory.id],
+        "level": _LEVELS[finding.severity],
+        "message": {"text": sentence(audit, exposed)},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": place}},
+                "logicalLocations": [
+                    {
+                        "name": package.name.short,
+                        "fullyQualifiedName": f"{audit.name}: {package.name} {package.full_version}",
+                        "kind": "package",
+                    }
+                ],
+            }
+        ],
+        # Neither version nor release is in it: the same hole in the next release is not a new alert.
+        "partialFingerprints": {"farm/1": same.hex},
+        "properties": {"subject": audit.subject, "remedy": remedy(exposed)},
+    }
+    if not finding.stands and finding.statement:
+        why = finding.statement.justification or finding.statement.status
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
+    return result

@@ -1,0 +1,99 @@
+"""The verbs that tell what is there, as a person types them: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.client.distribution import SmallDistribution
+from tests.compat.osv_documents import osv
+from tests.foreign.neighbours import announce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Farm = Callable[..., subprocess.CompletedProcess[str]]
+
+COMMAND = Path(sys.executable).with_name("farm")
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> SmallDistribution:
+    """`parse` carries code of `pack`, and needs `say` to run."""
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("pack", {"lib/pack.a": "pack 1\n"}, version="1.3")
+    distribution.package("say", {"bin/say": "\x7fnot elf", "etc/say.conf": "loud\n"})
+    distribution.package("parse", {"bin/parse": "#!/usr/bin/say\n"}, linked=("pack",))
+    distribution.publish()
+    return distribution
+
+
+@pytest.fixture
+def farm(distribution: SmallDistribution, tmp_path: Path) -> Farm:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "FARM_STATE": str(tmp_path / "state"),
+        "FARM_HOST": str(tmp_path / "host"),
+        "DOCKER_HOST": f"unix://{tmp_path}/no-docker.sock",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert distribution.founded is not None
+    done(run("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint))
+    return run
+
+
+def done(ended: subprocess.CompletedProcess[str], status: int = 0) -> str:
+    assert ended.returncode == status, ended.stderr + ended.stdout
+    return ended.stdout
+
+
+def told(ended: subprocess.CompletedProcess[str], status: int = 0) -> Any:
+    return json.loads(done(ended, status))
+
+
+def test_images_are_audited_and_the_status_is_for_scripts(distribution: SmallDistribution, farm: Farm) -> None:
+    announce(distribution)
+    done(farm("image", "build", "parse", "--tag", "api:1", "--no-load"))
+    done(farm("image", "build", "say", "--output", "say-oci", "--no-load"))
+    assert "0 advisories hold" in done(farm("audit", "api:1"))
+    announce(distribution, osv(package="pack", fixed="1.4"))
+    printed = done(farm("audit", "api:1", "say-oci"), 3)
+    assert "parse    1.0-1 (carries pack 1.3-1 statically)  EXAMPLE-2026-1" in printed
+    assert "No release fixes parse yet." in printed
+    assert "say-oci: image sha256:" in printed
+    first, second = told(farm("audit", "api:1", "say-oci", "--format", "json"), 3)["subjects"]
+    assert [each["carries"]["library"] for each in first["findings"]] == ["dist.example.org/pack"]
+    assert (second["kind"], second["packages"], second["findings"]) == ("image", 1, [])
+
+
+@pytest.mark.parametrize(("form", "key"), [("sarif", "runs"), ("cyclonedx", "bomFormat"), ("spdx", "spdxVersion")])
+def test_other_forms_are_printed_with_the_same_status(
+    distribution: SmallDistribution, farm: Farm, form: str, key: str
+) -> None:
+    announce(distribution, osv(package="say", fixed="2.0"))
+    assert key in told(farm("audit", "--format", form), 3)
+
+
+def test_an_audit_of_what_runs_says_that_no_docker_answers(distribution: SmallDistribution, farm: Farm) -> None:
+    announce(distribution)
+    ended = farm("audit", "--running")
+    assert done(ended) == "nothing of farm's is running\n"
+    assert "no Docker Engine answers" in ended.stderr
+
+
+def test_an_audit_looks_at_one_kind_of_thing(farm: Farm) -> None:
+    done(farm("audit", "api:1", "--running"), 2)
+    done(farm("audit", "--root", "x", "--channel", "edge"), 2)
+    assert "there is no image 'nothing:1'" in farm("audit", "nothing:1").stderr
