@@ -136,4 +136,4 @@ def _asked_of_host(needs: HostNeeds | None) -> str:
     if needs is None:
         return "not known here"
     asked = [f"Linux {needs.kernel}"] if needs.kernel else []
-    return ", ".join([*asked, *needs.features, *needs.capabilities]) or "nothing particular"
+    return ", ".join([*asked, *needs.features, *needs.capabilities, *needs.devices]) or "nothing particular"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,18 +14,39 @@ from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
 from farm.cli.subscriber import open_host
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.host import Host
+    from farm.client.late_binding import RunOptions
+    from farm.client.own_mounts import OwnMounts
+    from farm.compat import SetRecord
+    from farm.recipe.image_file import ImageFile
+
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("packages", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--network", default="none", show_default=True, help="Docker's network mode.")
-@click.option("--user", default="65534:65534", show_default=True, help="The user and group to run as.")
+@click.argument("packages", nargs=-1, type=click.UNPROCESSED)
+@click.option("-f", "--file", type=click.Path(path_type=Path, dir_okay=False), help="An image file, as image.yaml.")
+@click.option(
+    "--with",
+    "engine",
+    type=click.Choice(("docker", "bubblewrap")),
+    help="What runs it.  [default: docker where an engine answers, else bubblewrap]",
+)
+@click.option("--network", default="none", show_default=True, help="Docker's network mode; of bubblewrap none or host.")
+@click.option("--user", default="", help="The user and group to run as.  [default: the file's, or 65534:65534]")
 @click.option("--mount", "mounts", multiple=True, metavar="SOURCE:TARGET", help="A directory to see, read-only.")
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable to set.")
-@click.option("--verbose", is_flag=True, help="Say which packages run.")
+@click.option(
+    "--verbose", is_flag=True, help="Say which packages run, with what, and which privileges they are granted."
+)
 @max_severity_option
 @channel_option
 def run(
     packages: tuple[str, ...],
+    file: Path | None,
+    engine: str | None,
     network: str,
     user: str,
     mounts: tuple[str, ...],
@@ -32,48 +54,46 @@ def run(
     verbose: bool,
     max_severity: str | None,
     channel: str,
-) -> None:
-    """Run a command over PACKAGES of the newest verified release.
+) -> int:
+    """Run a command over PACKAGES, or over those of an image file, of the newest verified release.
 
-    PACKAGES end at `--`; the command follows. Without a command, the one that is called like the first package runs.
+    PACKAGES end at `--`; the command follows. Without a command, the one that is called like the first package runs, or
+    what the file says. No image is made: packages, and the file's own directories, are mounted read-only.
 
     \b
     Examples:
       farm run jq -- jq -n '1+1'
       farm run bash grep jq -- bash -c 'echo "[1,2]" | jq -c .[] | grep 2'
+      farm run -f image.yaml
     """
-    names, command = _split(sys.argv, packages)
-    from farm.cli.progress import downloads
-    from farm.client import late_binding
-    from farm.client.host import composition_of
-    from farm.engine.empty_image import EmptyImage
-    from farm.engine.sandbox import connect
+    from farm.client.host_needs import grant
+    from farm.client.late_binding import links_directory
+    from farm.client.run_engine import choose_engine
+    from farm.client.run_record import record_run
+    from farm.compat import joint_needs
 
+    names, words = _split(sys.argv, packages)
+    if bool(names) == bool(file):
+        raise click.UsageError("Name packages before `--`, or an image file with --file.")
     settings = Settings.from_environment()
-    host = open_host(settings)
-    catalogue = host.catalogue(channel)
-    verified = catalogue.verified(names)
-    severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
-    composition = composition_of(verified)
-    with downloads(sum(each.entry.archive.size for each in verified)) as progress:
-        unpacked = host.unpack(verified, progress)
-    image = EmptyImage.of(verified[0].descriptor.platform).ensure(connect(settings.docker))
-    links = late_binding.links_directory(host.state, composition)
-    options = late_binding.RunOptions(
-        command=command or (names[0],),
-        network=network,
-        user=user,
-        environment=tuple(pair(each, "=") for each in environment),
-        binds=tuple(pair(each, ":") for each in mounts),
-        terminal=sys.stdin.isatty() and sys.stdout.isatty(),
-    )
-    line = late_binding.docker_command(image, composition, unpacked, links, options)
-    late_binding.record_run(host.state, datetime.now(UTC).isoformat(), catalogue, verified, options.command[0])
-    if verbose:
-        for each in verified:
-            click.echo(f"{each.name} {each.entry.version}-{each.entry.revision} {each.descriptor.digest}", err=True)
-    sys.stdout.flush()
-    os.execvp(line[0], line)  # noqa: S606  # the container's exit status, signals and terminal become ours
+    wanted = _read(file) if file else None
+    host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
+    with host.in_use():
+        catalogue = host.catalogue(channel or (wanted.channel if wanted else ""))
+        verified = _verified(catalogue, names, wanted)
+        severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
+        own = _own(file, wanted, verified)
+        asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
+        needs = joint_needs(each.descriptor.host for each in verified)
+        granted = grant(asked, needs, chosen)
+        unpacked, links = _unpacked(host, verified), links_directory(host.state, own.composition)
+        record = _record(catalogue, verified, wanted.names if wanted else names)
+        for each in granted.unknown:
+            click.echo(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
+        if verbose:
+            _tell(record, chosen.name, granted.options)
+        record_run(host.state, datetime.now(UTC).isoformat(), record, granted.options.command, chosen.name)
+    return chosen.start(verified[0].descriptor.platform, own.composition, unpacked, links, granted.options)
 
 
 def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -81,10 +101,99 @@ def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...],
     if "--" not in argv:
         return packages, ()
     count = len(argv) - argv.index("--") - 1
-    names, command = packages[: len(packages) - count], packages[len(packages) - count :]
-    if not names:
-        raise click.UsageError("Name at least one package before `--`.")
-    return names, command
+    return packages[: len(packages) - count], packages[len(packages) - count :]
+
+
+def _read(file: Path) -> ImageFile:
+    from farm.recipe.image_file import read_image_file
+
+    return read_image_file(file.read_bytes(), str(file))
+
+
+def _verified(catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None) -> tuple[VerifiedPackage, ...]:
+    if wanted is None:
+        return catalogue.verified(names)
+    from farm.client.image_asking import check_known
+
+    check_known(catalogue, wanted)
+    return catalogue.verified(wanted.names)
+
+
+def _own(file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
+    from farm.client.own_mounts import own_mounts
+
+    directories = [(file.parent / each.source, each.path) for each in wanted.files] if wanted and file else []
+    described = [(each.descriptor, each.manifest) for each in verified]
+    return own_mounts(directories, described, wanted.replaces if wanted else ())
+
+
+def _options(
+    names: tuple[str, ...],
+    words: tuple[str, ...],
+    wanted: ImageFile | None,
+    own: OwnMounts,
+    mounts: tuple[str, ...],
+    environment: tuple[str, ...],
+    *,
+    network: str,
+    user: str,
+) -> RunOptions:
+    """Return what is asked for: the file's words, and before these what the command line says."""
+    from farm.client.late_binding import NOBODY, RunOptions
+
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    given = tuple(pair(each, "=") for each in environment)
+    binds = (*own.binds, *(pair(each, ":") for each in mounts))
+    if wanted is None:
+        return RunOptions(
+            command=words or (names[0],),
+            network=network,
+            user=user or NOBODY,
+            environment=given,
+            binds=binds,
+            terminal=terminal,
+        )
+    alone = wanted.names if len(wanted.names) == 1 and not wanted.entrypoint else ()
+    command = (*wanted.entrypoint, *(words or wanted.command or alone))
+    if not command:
+        raise click.UsageError("The image file says neither `run` nor `entrypoint`: give a command after `--`.")
+    return RunOptions(
+        command=command,
+        network=network,
+        user=user or wanted.user or NOBODY,
+        workdir=wanted.workdir or "/",
+        environment=(*wanted.environment, *given),
+        labels=wanted.labels,
+        binds=binds,
+        hidden=own.hidden,
+        volumes=wanted.volumes,
+        terminal=terminal,
+    )
+
+
+def _unpacked(host: Host, verified: Sequence[VerifiedPackage]) -> dict[str, Path]:
+    from farm.cli.progress import downloads
+
+    lacking = host.lacking(verified)
+    with downloads(sum(each.entry.archive.size for each in lacking)) as progress:
+        return host.unpack(verified, progress)
+
+
+def _record(catalogue: Catalogue, verified: Sequence[VerifiedPackage], asked: Sequence[str]) -> SetRecord:
+    from farm.client.installation import placed_packages, release_ref
+    from farm.compat import SetRecord
+
+    return SetRecord(tuple(asked), placed_packages(catalogue, verified), (release_ref(catalogue),))
+
+
+def _tell(record: SetRecord, engine: str, options: RunOptions) -> None:
+    distributions = {each.name.distribution for each in record.packages}
+    for each in record.packages:
+        name = each.name.short if len(distributions) == 1 else each.name
+        click.echo(f"{name} {each.full_version} {each.descriptor}", err=True)
+    releases = " and ".join(str(each) for each in record.releases)
+    privileges = ", ".join([*options.capabilities, *options.devices]) or "none"
+    click.echo(f"set {record.digest} of {releases}, with {engine}; privileges granted: {privileges}", err=True)
 
 
 def pair(text: str, separator: str) -> tuple[str, str]:

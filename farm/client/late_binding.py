@@ -1,13 +1,11 @@
 """A late-bound run: one constant empty image, a read-only mount for each package, the links made at start.
 
 What runs is decided when it starts, by the newest verified release, so a fix in the channel reaches a container at
-its next start without building anything.
+its next start without building anything. The same view without a Docker Engine: `farm.client.bubblewrap`.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -16,23 +14,36 @@ from typing import TYPE_CHECKING
 from farm.engine.environment import render_links
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.compat import Composition
 
+NOBODY = "65534:65534"
+"""The user and group that a container runs as where nothing is said."""
+ENVIRONMENT = (("PATH", "/usr/bin:/usr/sbin"), ("LANG", "C.UTF-8"), ("HOME", "/tmp"))  # noqa: S108
+"""The variables of every run, unless they are given."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run asks for beyond its packages: Docker's words for network, user and extra read-only directories."""
+    """What a run asks for beyond its packages, in Docker's words.
+
+    `binds` are further files and directories to see, read-only, `hidden` directories of these that are shown empty;
+    `volumes` can be written and are gone afterwards. `capabilities` are all that the process has.
+    """
 
     command: tuple[str, ...]
     network: str = "none"
-    user: str = "65534:65534"
+    user: str = NOBODY
     workdir: str = "/"
     environment: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
     binds: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     terminal: bool = False
     interactive: bool = True
 
@@ -41,22 +52,31 @@ def docker_command(
     image: str, composition: Composition, packages: Mapping[str, Path], links: Path, options: RunOptions
 ) -> list[str]:
     """Return the `docker run` command line that starts `options.command` over these packages."""
-    mounts = [(str(path), f"/packages/{store}") for store, path in sorted(packages.items())]
-    mounts += [(str(links / top), f"/{top}") for top in ("usr", "etc")]
-    mounts += list(options.binds)
     command = ["docker", "run", "--rm", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+    command += [f"--cap-add={each}" for each in options.capabilities]
+    command += [f"--device={each}" for each in options.devices]
     command += [f"--network={options.network}", f"--user={options.user}", f"--workdir={options.workdir}"]
     command += ["--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--log-driver=none"]
+    command += [f"--tmpfs={path}:rw,nosuid,nodev,mode=1777" for path in options.volumes]
+    command += [f"--tmpfs={path}:ro,nosuid,nodev,noexec" for path in options.hidden]
+    command += [f"--label={name}={value}" for name, value in options.labels]
     command += [f"--label=farm.set={composition.digest}"]
     if options.interactive:
         command.append("--interactive")
     if options.terminal:
         command.append("--tty")
-    for name, value in (("PATH", "/usr/bin:/usr/sbin"), ("LANG", "C.UTF-8"), ("HOME", "/tmp"), *options.environment):  # noqa: S108
+    for name, value in dict([*ENVIRONMENT, *options.environment]).items():
         command.append(f"--env={name}={value}")
-    for source, target in mounts:
-        command.append(f"--mount=type=bind,readonly,source={source},target={target}")
+    for source, target in mounts(packages, links, options):
+        command.append(f"--mount={_csv('type=bind', 'readonly', f'source={source}', f'target={target}')}")
     return [*command, image, *options.command]
+
+
+def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> list[tuple[str, str]]:
+    """Return all that a run sees of its host, read-only, each with its place: what lies in another comes after it."""
+    found = [(str(path), f"/packages/{store}") for store, path in sorted(packages.items())]
+    found += [(str(links / top), f"/{top}") for top in ("usr", "etc")]
+    return found + sorted(options.binds, key=lambda each: each[1])
 
 
 def links_directory(state: Path, composition: Composition) -> Path:
@@ -77,19 +97,6 @@ def links_directory(state: Path, composition: Composition) -> Path:
     return place
 
 
-def record_run(state: Path, now: str, catalogue: Catalogue, packages: Sequence[VerifiedPackage], command: str) -> None:
-    """Append to `STATE/runs.jsonl` what runs: the release and the exact packages. One write, whole or not at all."""
-    line = json.dumps(
-        {
-            "at": now,
-            "channel": f"{catalogue.release.distribution}/{catalogue.release.channel}",
-            "command": command,
-            "packages": sorted(each.descriptor.digest for each in packages),
-            "release": catalogue.release.number,
-        }
-    )
-    descriptor = os.open(state / "runs.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, line.encode() + b"\n")
-    finally:
-        os.close(descriptor)
+def _csv(*fields: str) -> str:
+    """Write fields as Docker reads `--mount`: a field with a comma or a quote is quoted (RFC 4180)."""
+    return ",".join('"' + each.replace('"', '""') + '"' if set(each) & set('",\n') else each for each in fields)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.generations import Root
 from farm.client.known_places import KnownPlaces
+from farm.client.run_record import still_runs
 from farm.trust.release_index import InvalidReleaseError, Release
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def _recent_runs(log: Path, now: datetime) -> Iterator[str]:
     since = now - timedelta(days=RUN_DAYS)
     for line in log.read_bytes().splitlines():
         form = _json(line)
+        if isinstance(form, dict) and still_runs(form.get("process")):
+            yield from _words(form)
+            continue
         with suppress(KeyError, TypeError, ValueError):
             if datetime.fromisoformat(form["at"]).astimezone(UTC) < since:
                 continue

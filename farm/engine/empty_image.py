@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 TAG = "farm/empty:1"
 
 _CREATED = "1980-01-01T00:00:00Z"
-_DIRECTORIES = ("build", "dev", "etc", "out", "packages", "proc", "run", "sources", "sys", "tmp", "usr", "var")
+DIRECTORIES = ("build", "dev", "etc", "out", "packages", "proc", "run", "sources", "sys", "tmp", "usr", "var")
+"""The mount points at its root."""
 # The merged /usr of today's distributions: what is linked at usr/bin is found at /bin too.
-_LINKS = tuple((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin"))
+LINKS = tuple((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin"))
 
 
 class EmptyImageError(FarmError):
@@ -44,8 +45,8 @@ class EmptyImage:
     @classmethod
     def of(cls, platform: Platform) -> EmptyImage:
         """Make the image of a platform; the same bytes always."""
-        entries: list[Entry] = [Directory(name) for name in _DIRECTORIES]
-        entries += [Link(name, target) for name, target in _LINKS]
+        entries: list[Entry] = [Directory(name) for name in DIRECTORIES]
+        entries += [Link(name, target) for name, target in LINKS]
         layer = b"".join(ArchiveWriter("").archive(Manifest.of(entries), _no_content))
         config = {
             "architecture": platform.architecture,

@@ -1,4 +1,5 @@
-"""The mounts that a worker makes on its host: bounded tmpfs volumes and read-only overlays. The only place that mounts.
+"""The mounts that farm makes on its host: bounded tmpfs volumes, read-only overlays, and a stage of one process's own.
+The only place that mounts.
 
 Straight to mount(2), so that no option is read by another program's rules on the way. Needs root.
 """
@@ -8,16 +9,19 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 # <sys/mount.h>
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV = 1, 2, 4
+_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_CLONE_NEWNS = 0x20000  # <sched.h>
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 _OPTIONS_LIMIT = 4095  # one page with its NUL: mount(2)
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -47,6 +51,32 @@ def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
     """Mount directories over one another, the first one on top, read-only; two layers at least."""
     lower = ":".join(_escape(layer) for layer in layers)
     _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
+
+
+def show_privately(stage: Path, sources: Iterable[str]) -> dict[str, Path]:
+    """Show files and directories below `stage`, where everybody can walk to them, and return where each is.
+
+    Only this process sees it, and those that it starts: it leaves the mount namespace of its host for good, and what
+    was at `stage` is hidden to it. Raises `MountError`, `OSError`.
+    """
+    if _library().unshare(_CLONE_NEWNS) != 0:
+        raise MountError("make a mount namespace for", stage, ctypes.get_errno())
+    _mount("none", Path("/"), "none", _MS_REC | _MS_PRIVATE, "")
+    held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sources}
+    try:
+        _mount("tmpfs", stage, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
+        shown = {}
+        for number, (source, descriptor) in enumerate(held.items()):
+            place = shown[source] = stage / str(number)
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                place.mkdir()
+            else:
+                place.touch()
+            _mount(f"/proc/self/fd/{descriptor}", place, "none", _MS_BIND | _MS_REC, "")
+        return shown
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
 
 
 def unmount(target: Path) -> None:

@@ -17,21 +17,26 @@ class HostNeeds:
     """What a package asks of the host that runs it.
 
     `kernel` is the least version of Linux (`5.6`) or empty, `features` are kernel configuration names
-    (`CONFIG_IO_URING`), `capabilities` are names as in capabilities(7) (`CAP_NET_RAW`).
+    (`CONFIG_IO_URING`), `capabilities` are names as in capabilities(7) (`CAP_NET_RAW`), `devices` are paths
+    (`/dev/kvm`).
     """
 
     kernel: str = ""
     features: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the needs as plain values for canonical JSON."""
-        return {"kernel": self.kernel, "features": list(self.features), "capabilities": list(self.capabilities)}
+        form = {"kernel": self.kernel, "features": list(self.features), "capabilities": list(self.capabilities)}
+        # Left out where there are none: what was described before there were devices keeps its digest.
+        return form | ({"devices": list(self.devices)} if self.devices else {})
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> HostNeeds:
         """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
-        return cls(str(value["kernel"]), tuple(value["features"]), tuple(value["capabilities"]))
+        devices = tuple(value["devices"]) if "devices" in value else ()
+        return cls(str(value["kernel"]), tuple(value["features"]), tuple(value["capabilities"]), devices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,12 @@ class Descriptor:
             links=tuple((_text(path), _text(target)) for path, target in document["links"]),
             replaces=_texts(document["replaces"]),
             plugins=tuple(Plugin(_text(item["path"]), _text(item["loader"])) for item in document["plugins"]),
-            host=HostNeeds(_text(host["kernel"]), _texts(host["features"]), _texts(host["capabilities"])),
+            host=HostNeeds(
+                _text(host["kernel"]),
+                _texts(host["features"]),
+                _texts(host["capabilities"]),
+                _texts(host["devices"]) if "devices" in host else (),
+            ),
         )
 
     @cached_property

@@ -175,10 +175,11 @@ def _host(fields: Fields) -> HostNeeds:
     node = fields.get("host")
     if node is None:
         return HostNeeds()
-    part = Fields(fields.document, node, "host", known=("kernel", "features", "capabilities"))
+    part = Fields(fields.document, node, "host", known=("kernel", "features", "capabilities", "devices"))
     kernel = part.parsed("kernel", Version, AS_WRITTEN)
     features = part.unique("features", names.kernel_feature)
-    return HostNeeds(str(kernel or ""), features, part.unique("capabilities", names.capability))
+    capabilities = part.unique("capabilities", names.capability)
+    return HostNeeds(str(kernel or ""), features, capabilities, part.unique("devices", names.device))
 
 
 def _limits(fields: Fields) -> Limits:

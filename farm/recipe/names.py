@@ -17,6 +17,7 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
 _DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?")
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_DEVICE = re.compile(r"/dev(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,4}")
 _FEATURE = re.compile(r"CONFIG_[A-Z0-9_]{1,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 # What the build's environment fixes so that two builds agree; a recipe that changed it would lose that.
@@ -210,6 +211,13 @@ def capability(text: str) -> str:
         near = nearest(text, CAPABILITIES)
         remedy = f"Did you mean {near}?" if near else "Write it as capabilities(7) does, as in CAP_NET_RAW."
         raise InvalidValueError(f"{quoted(text)} is not a capability", remedy=remedy)
+    return text
+
+
+def device(text: str) -> str:
+    """Check the path of a device."""
+    if not _DEVICE.fullmatch(text):
+        raise InvalidValueError(f"{quoted(text)} is not the path of a device", remedy="Write it as /dev/kvm.")
     return text
 
 

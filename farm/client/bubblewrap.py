@@ -1,0 +1,201 @@
+"""A late-bound run without a Docker Engine: bubblewrap, for whoever may make user namespaces. No service, no root.
+
+The process sees what it would see in Docker (`farm.client.late_binding`): packages, links, a fresh `/tmp`, its own
+`/proc`, a `/dev` of the harmless devices, a read-only root, no network unless asked, no privilege it could gain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from farm.client.late_binding import ENVIRONMENT, mounts
+from farm.engine.empty_image import DIRECTORIES, LINKS
+from farm.engine.mounts import MountError, show_privately
+from farm.engine.sandbox_spec import HOSTNAME
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+    from farm.client.late_binding import RunOptions
+
+PROGRAM = "bwrap"
+_NETWORKS = ("none", "host")
+_HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
+_STAGE = Path("/tmp")  # noqa: S108  # nothing is written there: it is covered, for this process alone
+_USER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
+_PASSED_ON = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
+)  # fmt: skip
+
+
+class BubblewrapError(FarmError):
+    """Bubblewrap is not there, may not do its work on this machine, or cannot do what is asked."""
+
+    code = "bubblewrap"
+
+
+def check_bubblewrap(proc: Path = Path("/proc")) -> None:
+    """See that bubblewrap can run here; raises `BubblewrapError` with what to do."""
+    if shutil.which(PROGRAM) is None:
+        raise BubblewrapError(
+            "bubblewrap is not installed: there is no program bwrap",
+            remedy="Install it, on Debian with `apt-get install bubblewrap`.",
+        )
+    # Who is root needs no user namespace that others may make, but one all the same.
+    switches = [("sys/user/max_user_namespaces", "0")]
+    if os.geteuid() != 0:
+        switches.append(("sys/kernel/unprivileged_userns_clone", "0"))
+        switches.append(("sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+    for name, off in switches:
+        if _read(proc / name) == off and not (name.startswith("sys/kernel/apparmor") and _has_profile()):
+            raise BubblewrapError(
+                f"this machine lets nobody make the user namespaces that bubblewrap needs: /proc/{name} is {off}",
+                remedy=f"Ask its administrator to change {name.removeprefix('sys/').replace('/', '.')}, or use Docker.",
+            )
+
+
+def bubblewrap_command(
+    packages: Mapping[str, Path],
+    links: Path,
+    options: RunOptions,
+    bind: Callable[[str], list[str]] = lambda source: ["--ro-bind", source],
+) -> list[str]:
+    """Return the `bwrap` command line that starts `options.command` over these packages.
+
+    `bind` gives the words that begin a read-only mount of a path. Raises `BubblewrapError`.
+    """
+    if options.network not in _NETWORKS:
+        raise BubblewrapError(
+            f"bubblewrap knows the networks {' and '.join(_NETWORKS)}, not {options.network!r:.50}",
+            remedy="Choose one of them, or run it with Docker: --with docker.",
+        )
+    user, group = user_and_group(options.user)
+    command = [PROGRAM, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
+    command += ["--uid", str(user), "--gid", str(group), "--hostname", HOSTNAME, "--cap-drop", "ALL"]
+    for each in options.capabilities:
+        command += ["--cap-add", each]
+    command += ["--share-net"] if options.network == "host" else []
+    command += _root(options)
+    for source, place in mounts(packages, links, options):
+        command += [*bind(source), place]
+    for path in _HOST_NETWORK_FILES if options.network == "host" else ():
+        command += ["--ro-bind-try", path, path]
+    for path in options.hidden:
+        command += ["--tmpfs", path, "--remount-ro", path]
+    command += ["--dir", options.workdir, "--remount-ro", "/", "--chdir", options.workdir, "--clearenv"]
+    for name, value in dict([*ENVIRONMENT, *options.environment]).items():
+        command += ["--setenv", name, value]
+    return [*command, "--", *options.command]
+
+
+def _root(options: RunOptions) -> list[str]:
+    """Return the words for what the empty image has and a runtime adds: mount points, `/proc`, `/dev`, `/tmp`."""
+    words = []
+    for name in DIRECTORIES:
+        words += ["--dir", f"/{name}"]
+    for name, target in LINKS:
+        words += ["--symlink", target, f"/{name}"]
+    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+    for each in options.devices:
+        words += ["--dev-bind", each, each]
+    for path in options.volumes:
+        words += ["--perms", "1777", "--tmpfs", path]
+    return words
+
+
+def user_and_group(text: str) -> tuple[int, int]:
+    """Return the numbers of `65534:65534`, or `0`, whose group is the same. Raises `BubblewrapError`."""
+    found = _USER.fullmatch(text.replace("root", "0"))
+    if found is None:
+        raise BubblewrapError(
+            f"bubblewrap knows users by their numbers, not {text!r:.70}", remedy="Write it as --user 1000:1000."
+        )
+    return int(found[1]), int(found[2] or found[1])
+
+
+def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOptions) -> int:
+    """Run `options.command` over these packages to its end, passing signals on; return its exit status.
+
+    That is 128 + N where signal N ended it. Root becomes the asked user first, so that the process is nobody outside
+    too; anybody else stays who he is outside. Raises `BubblewrapError`.
+    """
+    who: dict[str, Any] = {}
+    line = bubblewrap_command(packages, links, options)
+    if os.geteuid() == 0:
+        user, group = user_and_group(options.user)
+        who = {"user": user, "group": group, "extra_groups": []}
+        line = bubblewrap_command(packages, links, options, _reachable(packages, links, options))
+    told, said = os.pipe()
+    try:
+        line[1:1] = ["--info-fd", str(said)]
+        process = subprocess.Popen(line, pass_fds=[said], start_new_session=True, **who)
+    finally:
+        os.close(said)
+    with os.fdopen(told, "rb") as info:
+        content = info.read()  # ends when everything is set up, or has failed
+    _pass_signals_on(process, _child_in(content))
+    status = process.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -> Callable[[str], list[str]]:
+    """Return how sources are bound by whom root becomes, who need not be able to walk to a cache in root's home."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        shown = show_privately(_STAGE, {source for source, _ in mounts(packages, links, options)})
+    except MountError as error:
+        raise BubblewrapError(
+            f"root may not mount anything here: {error.message}", remedy="Run it as another user than root."
+        ) from error
+    return lambda source: ["--ro-bind", str(shown[source])]
+
+
+def _pass_signals_on(process: subprocess.Popen[bytes], init: int | None) -> None:
+    def passed_on(number: int, _frame: FrameType | None) -> None:
+        running = next(_children(init), None) if init else None
+        try:
+            if running is not None:
+                os.kill(running, number)
+            elif number != signal.SIGWINCH:
+                process.terminate()
+        except ProcessLookupError:
+            pass  # it has just ended
+
+    for each in _PASSED_ON:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, passed_on)
+
+
+def _child_in(info: bytes) -> int | None:
+    """Return the process id, out here, of the first process of the new pid namespace."""
+    try:
+        return int(json.loads(info)["child-pid"])
+    except (ValueError, KeyError, TypeError):
+        return None  # bubblewrap has said what is wrong, and ends
+
+
+def _children(pid: int) -> Iterator[int]:
+    text = _read(Path(f"/proc/{pid}/task/{pid}/children"))
+    yield from map(int, text.split())
+
+
+def _has_profile() -> bool:
+    return Path("/etc/apparmor.d/bwrap-userns-restrict").exists()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

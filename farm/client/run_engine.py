@@ -1,0 +1,163 @@
+"""What can start a late-bound run on this host: a Docker Engine, or bubblewrap; and what each of them can grant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from farm.client.bubblewrap import BubblewrapError, check_bubblewrap, run_bubblewrap, user_and_group
+from farm.client.late_binding import docker_command
+from farm.compat.host import Kernel
+from farm.engine.empty_image import EmptyImage
+from farm.engine.kernel import this_kernel
+from farm.engine.sandbox import SandboxUnavailableError, connect
+from farm.errors import FarmError
+from farm.names.kernel_capabilities import CAPABILITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import docker
+
+    from farm.client.late_binding import RunOptions
+    from farm.compat import Composition
+    from farm.names import Platform
+
+DOCKER, BUBBLEWRAP = "docker", "bubblewrap"
+# What a user namespace gives holds for what belongs to it; the clock, modules, devices and the log do not.
+_IN_A_NAMESPACE = frozenset(
+    (
+        "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_OWNER",
+        "CAP_KILL", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
+    )
+)  # fmt: skip
+_IN_A_NETWORK = frozenset({"CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW"})
+
+
+class NoEngineError(FarmError):
+    """Nothing on this machine can start a container."""
+
+    code = "no-engine"
+
+
+class RunEngine(Protocol):
+    """What starts a run."""
+
+    name: str
+
+    def kernel(self) -> Kernel:
+        """Return the kernel that it would run on."""
+
+    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
+        """Return the capabilities that a run with these options can really have, and how one gets others."""
+
+    def start(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> int:
+        """Run it to its end; return its exit status."""
+
+
+class DockerEngine:
+    """Docker: through its own command, so that exit status, signals and terminal are as everybody knows them."""
+
+    name = DOCKER
+
+    def __init__(self, client: docker.APIClient, address: str) -> None:
+        self._client = client
+        self._is_here = not address or address.startswith("unix:")
+
+    def kernel(self) -> Kernel:
+        """Return this machine's kernel; of one elsewhere only its release is known."""
+        if self._is_here:
+            return this_kernel()
+        return Kernel(str(self._client.version().get("KernelVersion", "")), complete=False)
+
+    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
+        """Return all for root; Docker gives others none, but lets everybody use low ports of a network of its own."""
+        if options.user.partition(":")[0] in ("0", "root"):
+            return CAPABILITIES, ""
+        low_ports = frozenset[str]() if options.network == "host" else frozenset({"CAP_NET_BIND_SERVICE"})
+        return low_ports, "Docker grants it to root alone: add --user 0, or --with bubblewrap"
+
+    def start(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> int:
+        """Become `docker run`; does not return. Raises `EmptyImageError`."""
+        image = EmptyImage.of(platform).ensure(self._client)
+        line = docker_command(image, composition, packages, links, options)
+        sys.stdout.flush()
+        os.execvp(line[0], line)  # noqa: S606
+
+
+class BubblewrapEngine:
+    """Bubblewrap, for whoever may make user namespaces."""
+
+    name = BUBBLEWRAP
+
+    def kernel(self) -> Kernel:
+        """Return this machine's kernel."""
+        return this_kernel()
+
+    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
+        """Return what a user namespace can give; over the host's network it has no say."""
+        if options.network == "host":
+            return _IN_A_NAMESPACE, "bubblewrap cannot grant it here: leave --network host away, or add --with docker"
+        return _IN_A_NAMESPACE | _IN_A_NETWORK, "bubblewrap cannot grant it: add --with docker"
+
+    def start(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> int:
+        """Run it as a child. Raises `BubblewrapError`."""
+        del platform, composition  # its root is empty, and has no labels
+        sys.stdout.flush()
+        return run_bubblewrap(packages, links, options)
+
+
+def choose_engine(asked: str, docker_address: str) -> RunEngine:
+    """Return the engine that was asked for; else Docker where it answers, else bubblewrap.
+
+    Raises `SandboxUnavailableError`, `BubblewrapError`, or `NoEngineError` where neither can be had.
+    """
+    if asked == BUBBLEWRAP:
+        check_bubblewrap()
+        return BubblewrapEngine()
+    try:
+        return _docker(docker_address)
+    except SandboxUnavailableError as error:
+        if asked == DOCKER:
+            raise
+        try:
+            check_bubblewrap()
+        except BubblewrapError as other:
+            raise NoEngineError(
+                f"nothing here can start a container: {error.message}; and {other.message}",
+                remedy=f"Start a Docker Engine, or use bubblewrap, which needs no service and no root. {other.remedy}",
+            ) from other
+        return BubblewrapEngine()
+
+
+def _docker(address: str) -> DockerEngine:
+    if shutil.which("docker") is None:
+        raise SandboxUnavailableError("be spoken to", "there is no program docker")
+    return DockerEngine(connect(address), address)
+
+
+__all__ = ["BubblewrapEngine", "DockerEngine", "NoEngineError", "RunEngine", "choose_engine", "user_and_group"]

@@ -1,0 +1,350 @@
+"""`farm run` as a person types it: in bubblewrap, as root and as nobody in particular; and in Docker, with one view."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.names import HostNeeds
+from tests.client.distribution import SmallDistribution
+from tests.client.host_shell import MOUNT, shell
+from tests.oci.packages import printing_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+COMMAND = Path(sys.executable).with_name("farm")
+NOBODY = 65534
+_EVERYWHERE = (
+    pytest.param(("bubblewrap", "root"), id="bubblewrap-root"),
+    pytest.param(("bubblewrap", "nobody"), id="bubblewrap-nobody"),
+    pytest.param(("docker", "root"), id="docker", marks=pytest.mark.docker),
+)
+_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
+_MAY_NOT = not _NAMESPACES.exists() or _NAMESPACES.read_text().strip() == "0"
+
+
+@dataclass
+class Person:
+    """Somebody who follows a small distribution, with a directory of his own."""
+
+    home: Path
+    distribution: SmallDistribution
+    engine: str
+    prefix: Sequence[str]
+    no_docker: bool
+    place: Path
+
+    def command(self, *words: str) -> list[str]:
+        return [*self.prefix, str(COMMAND), *words]
+
+    def environment(self) -> dict[str, str]:
+        docker = {"DOCKER_HOST": f"unix://{self.home}/no.sock"} if self.no_docker else {}
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "FARM_STATE": str(self.home / "state"),
+            "FARM_HOST": str(self.home / "host"),
+        } | docker
+
+    def farm(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words), env=self.environment(), cwd=self.place, capture_output=True, text=True, check=False
+        )
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.farm("run", "--with", self.engine, *words)
+
+    def runs(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in (self.home / "state/runs.jsonl").read_text().splitlines()]
+
+
+def _person(engine: str, who: str, home: Path) -> Person:
+    if engine == "bubblewrap" and (_MAY_NOT or shutil.which("bwrap") is None):
+        pytest.skip("user namespaces are off here, or bubblewrap is not installed")
+    if os.geteuid() != 0 and (who == "root" or engine == "docker"):
+        pytest.skip("needs root")
+    distribution = SmallDistribution(home / "distribution")
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n", "share/greet/words": "hello\n"})
+    distribution.package("say", {"bin/say": "\x7fnot elf", "etc/say.conf": "loud\n"})
+    distribution.publish()
+    prefix: tuple[str, ...] = ()
+    if who == "nobody" and os.geteuid() == 0:
+        prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        for path in (home, *home.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+    person = Person(home, distribution, engine, prefix, no_docker=engine == "bubblewrap", place=home)
+    assert distribution.founded is not None
+    done = person.farm("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint)
+    assert done.returncode == 0, done.stderr
+    return person
+
+
+@pytest.fixture(params=_EVERYWHERE, scope="module")
+def somebody(request: pytest.FixtureRequest) -> Iterator[Person]:
+    # Not below pytest's own directory, which nobody else may walk through.
+    with tempfile.TemporaryDirectory(prefix="farm-run-") as name:
+        home = Path(name)
+        home.chmod(0o755)
+        engine, who = request.param
+        yield _person(engine, who, home)
+
+
+@pytest.fixture
+def person(somebody: Person) -> Person:
+    """One with an empty directory to work in."""
+    place = Path(tempfile.mkdtemp(dir=somebody.home))
+    place.chmod(0o755)
+    return replace(somebody, place=place)
+
+
+def own_program(person: Person, *, below: str = "app") -> Path:
+    folder = person.place / below
+    folder.mkdir(parents=True)
+    (folder / "serve").write_bytes(printing_program(b"served"))
+    (folder / "serve").chmod(0o755)
+    return folder
+
+
+def test_the_view_is_read_only_without_network_and_privilege(person: Person) -> None:
+    script = (
+        "@ls -l /usr/bin /etc/say.conf | while read mode n u g s d1 d2 d3 rest; do echo $mode $rest; done; @ls /; "
+        "for place in / /etc /usr /usr/bin /packages/*; do (: > $place/x) 2>&- && echo wrote $place; done; "
+        ": > /tmp/x && echo wrote /tmp; while read name rest; do case $name in Uid:|Gid:|Cap*|NoNewPrivs:) "
+        "echo $name $rest;; esac; done < /proc/self/status; "
+        "while read name rest; do echo net $name; done < /proc/net/dev; "
+        "echo $HOME $PATH $LANG $MINE; while read line; do echo $line; done < /etc/hosts"
+    )
+    done = person.run("greet", "--env", "MINE=a b", *MOUNT, "--", *shell(script))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("lrwxrwxrwx greet -> /packages/greet-1.0-") for line in lines)
+    assert [line for line in lines if line.startswith("wrote")] == ["wrote /tmp"]
+    assert {"Uid: 65534 65534 65534 65534", "Gid: 65534 65534 65534 65534", "NoNewPrivs: 1"} <= set(lines)
+    capabilities = [line.split() for line in lines if line.startswith("Cap")]
+    assert [value for _, value in capabilities] == ["0" * 16] * 5
+    assert [line for line in lines if line.startswith("net") and line.endswith(":")] == ["net lo:"]
+    assert "/tmp /usr/bin:/usr/sbin C.UTF-8 a b" in lines
+    assert {"packages", "usr", "etc", "tmp", "bin", "lib64", "host-usr"} <= set(lines)
+
+
+def test_nothing_of_the_host_is_left_open(person: Person) -> None:
+    done = person.run("say", *MOUNT, "--", *shell("@ls /proc/self/fd; for each in /proc/[0-9]*; do echo $each; done"))
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.split()
+    assert [word for word in words if word.isdecimal()] == ["0", "1", "2", "3"]  # 3 is what ls reads
+    assert len([word for word in words if word.startswith("/proc/")]) <= 3
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 7", 7), ("kill -TERM $$; sleep 9", 143), ("exit 0", 0)])
+def test_the_exit_status_is_the_commands(person: Person, script: str, status: int) -> None:
+    if person.engine == "docker" and status == 143:
+        script = "exit 143"  # who is process 1 there cannot end itself by a signal
+    assert person.run("say", *MOUNT, "--", *shell(script)).returncode == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_reach_the_command(person: Person, number: signal.Signals) -> None:
+    script = "trap 'echo caught; exit 5' TERM INT USR1; echo ready; while :; do @sleep 0.05 ; done"
+    words = person.command("run", "--with", person.engine, "say", *MOUNT, "--", *shell(script))
+    process = subprocess.Popen(words, env=person.environment(), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    assert (process.stdout.read(), process.wait()) == ("caught\n", 5)
+
+
+def test_what_runs_ends_with_the_command_that_started_it(person: Person) -> None:
+    if person.engine == "docker":
+        pytest.skip("Docker's containers outlive a killed command")
+    words = person.command("run", "--with", person.engine, "say", *MOUNT, "--", *shell("echo $$; exec @sleep 1000"))
+    process = subprocess.Popen(words, env=person.environment(), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    # The pipe ends when the last process that holds it does.
+    assert process.stdout.read() == ""
+    process.wait()
+
+
+def test_an_image_file_runs_without_an_image(person: Person) -> None:
+    own_program(person)
+    (person.place / "app" / ".git").mkdir()
+    (person.place / "app" / ".git" / "config").write_text("secret")
+    (person.place / "image.yaml").write_text(
+        "packages: [greet]\nfiles: ./app\nrun: [/app/serve]\nenv: {GREETING: from the file}\nworkdir: /app\n"
+        "volumes: [/var/lib/app]\nuser: 1234:1235\n"
+    )
+    done = person.run("-f", "image.yaml")
+    assert (done.returncode, done.stdout) == (0, "served"), done.stderr
+    script = (
+        "@ls /app /app/.git; : > /var/lib/app/x && echo wrote; echo $GREETING $PWD; (: > /app/x) 2>&- || echo fixed; "
+        "while read name rest; do case $name in Uid:|Gid:) echo $name $rest;; esac; done < /proc/self/status"
+    )
+    done = person.run("-f", "image.yaml", *MOUNT, "--", *shell(script))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "/app:", "serve", "", "/app/.git:", "wrote", "from the file /app", "fixed",
+        "Uid: 1234 1234 1234 1234", "Gid: 1235 1235 1235 1235",
+    ]  # fmt: skip
+
+
+def test_own_files_lie_among_the_links(person: Person) -> None:
+    own_program(person, below="rootfs/usr/bin")
+    (person.place / "rootfs/etc").mkdir()
+    (person.place / "rootfs/etc/own.conf").write_text("own\n")
+    (person.place / "rootfs/srv").mkdir()
+    (person.place / "rootfs/srv/data").write_text("data\n")
+    (person.place / "image.yaml").write_text("packages: [greet]\nfiles: {./rootfs: /}\nrun: [serve]\n")
+    done = person.run("-f", "image.yaml")
+    assert (done.returncode, done.stdout) == (0, "served"), done.stderr
+    script = "for each in /etc/own.conf /srv/data /etc/say.conf; do read line < $each; echo $line; done"
+    assert person.run("-f", "image.yaml", *MOUNT, "--", *shell(script)).stdout.split() == ["own", "data", "loud"]
+
+
+def test_own_files_win_over_no_package(person: Person) -> None:
+    own_program(person, below="rootfs/usr/bin")
+    (person.place / "rootfs/usr/bin/serve").rename(person.place / "rootfs/usr/bin/say")
+    file = person.place / "image.yaml"
+    file.write_text("packages: [greet]\nfiles: {./rootfs: /}\nrun: [say]\n")
+    done = person.run("-f", "image.yaml")
+    assert done.returncode == 1
+    assert "/usr/bin/say: say-1.0-" in done.stderr
+    assert "write `replaces: [say]`" in done.stderr
+    file.write_text(file.read_text() + "replaces: [say]\n")
+    assert person.run("-f", "image.yaml").stdout == "served"
+
+
+def test_what_ran_is_recorded_with_its_release(person: Person) -> None:
+    person.run("greet", *MOUNT, "--", *shell("exit 0"))
+    recorded = person.runs()[-1]
+    assert recorded["engine"] == person.engine
+    record = recorded["record"]
+    assert isinstance(record, dict)
+    assert [each["name"] for each in record["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
+    assert record["asked"] == ["greet"]
+    assert [each["number"] for each in record["releases"]] == [1]
+    told = person.run("greet", "--verbose", *MOUNT, "--", *shell("exit 0")).stderr
+    assert f"set {recorded['set']} of dist.example.org/edge@1, with {person.engine}; privileges granted: none" in told
+
+
+def test_a_fix_in_the_channel_reaches_the_next_start(person: Person) -> None:
+    read = shell("read line < /etc/say.conf; echo $line")
+    assert person.run("say", *MOUNT, "--", *read).stdout == "loud\n"
+    person.distribution.package("say", {"bin/say": "new", "etc/say.conf": "louder\n"}, version="1.1")
+    person.distribution.publish()
+    for path in person.distribution.folder.rglob("*"):
+        os.chown(path, person.home.stat().st_uid, person.home.stat().st_gid)
+    assert person.run("say", *MOUNT, "--", *read).stdout == "louder\n"
+    assert len({str(each["set"]) for each in person.runs()[-2:]}) == 2
+
+
+def test_wrong_use_is_told(person: Person) -> None:
+    (person.place / "image.yaml").write_text("packages: [greet, alone]\n")
+    assert "Name packages before `--`, or an image file with --file." in person.run("--", "true").stderr
+    done = person.run("-f", "image.yaml", "--", "true")
+    assert "image.yaml:1:19" in done.stderr
+    assert done.returncode == 1
+
+
+def test_without_docker_bubblewrap_is_taken_and_without_both_it_is_said(tmp_path: Path) -> None:
+    home = tmp_path
+    person = _person("bubblewrap", "root" if os.geteuid() == 0 else "nobody", home)
+    assert person.farm("run", "say", *MOUNT, "--", *shell("echo here")).stdout == "here\n"
+    empty = home / "empty"
+    empty.mkdir()
+    environment = person.environment() | {"PATH": str(empty)}
+    done = subprocess.run(
+        person.command("run", "say"), env=environment, cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "nothing here can start a container" in done.stderr
+    assert "apt-get install bubblewrap" in done.stderr
+    done = person.farm("run", "--with", "docker", "say")
+    assert (done.returncode, "the Docker Engine failed to answer" in done.stderr) == (1, True)
+    done = person.farm("run", "--network", "bridge", "say")
+    assert (done.returncode, "bubblewrap knows the networks none and host" in done.stderr) == (1, True)
+    done = person.farm("run", "--user", "www-data", "say")
+    assert (done.returncode, "bubblewrap knows users by their numbers" in done.stderr) == (1, True)
+
+
+def test_nothing_waits_for_a_run_to_end(person: Person) -> None:
+    words = person.command(
+        "run",
+        "--with",
+        person.engine,
+        "say",
+        *MOUNT,
+        "--",
+        *shell("trap 'exit 0' TERM; echo ready; while :; do @sleep 0.05 ; done"),
+    )
+    process = subprocess.Popen(words, env=person.environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        begun = time.monotonic()
+        done = person.farm("gc")
+        assert done.returncode == 0, done.stderr
+        assert time.monotonic() - begun < 30
+        assert list((person.home / "host/packages").glob("say-*")) != []
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def with_needs(person: Person, name: str, needs: HostNeeds) -> None:
+    person.distribution.package(name, {f"share/{name}/file": "x"}, host=needs)
+    person.distribution.publish()
+    for path in person.distribution.folder.rglob("*"):
+        os.chown(path, person.home.stat().st_uid, person.home.stat().st_gid)
+
+
+CAPABILITIES = "while read name rest; do case $name in CapEff:) echo $rest;; esac; done < /proc/self/status"
+
+
+def test_a_set_is_granted_what_it_declares_and_no_more(person: Person) -> None:
+    with_needs(person, "listener", HostNeeds("3.2", (), ("CAP_NET_BIND_SERVICE",)))
+    done = person.run("listener", "--verbose", "--user", "0:0", *MOUNT, "--", *shell(CAPABILITIES))
+    assert (done.returncode, done.stdout) == (0, f"{1 << 10:016x}\n"), done.stderr
+    assert "privileges granted: CAP_NET_BIND_SERVICE" in done.stderr
+    assert person.run("say", "--user", "0:0", *MOUNT, "--", *shell(CAPABILITIES)).stdout == f"{0:016x}\n"
+
+
+def test_who_is_not_root_is_granted_it_too_or_told_how(person: Person) -> None:
+    with_needs(person, "sniffer", HostNeeds("", (), ("CAP_NET_RAW",)))
+    done = person.run("sniffer", *MOUNT, "--", *shell(CAPABILITIES))
+    if person.engine == "bubblewrap":
+        assert (done.returncode, done.stdout) == (0, f"{1 << 13:016x}\n"), done.stderr
+        done = person.run("sniffer", "--network", "host", *MOUNT, "--", *shell(CAPABILITIES))
+        assert "leave --network host away" in done.stderr
+    else:
+        assert "Docker grants it to root alone: add --user 0, or --with bubblewrap" in done.stderr
+    assert done.returncode == 1
+    assert "the set needs CAP_NET_RAW, which this run as 65534:65534 cannot be granted" in done.stderr
+
+
+def test_what_this_host_has_not_stops_a_run_before_it_starts(person: Person) -> None:
+    with_needs(person, "future", HostNeeds("99.1"))
+    person.run("say", *MOUNT, "--", *shell("exit 0"))
+    before = len(person.runs())
+    done = person.run("future", *MOUNT, "--", *shell("echo ran"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the set needs Linux 99.1 or newer, and this is" in done.stderr
+    with_needs(person, "hardware", HostNeeds(devices=("/dev/farm-has-none",)))
+    done = person.run("hardware", *MOUNT, "--", *shell("echo ran"))
+    assert "the set needs the device /dev/farm-has-none, which this machine does not have" in done.stderr
+    assert len(person.runs()) == before
+    with_needs(person, "tun", HostNeeds(devices=("/dev/zero",)))
+    done = person.run("tun", "--verbose", *MOUNT, "--", *shell("test -c /dev/zero && echo there"))
+    assert (done.stdout, "privileges granted: /dev/zero" in done.stderr) == ("there\n", True), done.stderr
