@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
 
+WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
+"""The states of a candidate's changes: a gate of single packages keeps it back; it passes; the search holds it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Docket:

@@ -20,40 +20,35 @@ from farm.recipe.channel_gates import TestsGate
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
 from farm.release.deciding import end_candidate, say_gate, why_superseded
-from farm.release.docket import Docket, Verdict
+from farm.release.docket import ACCEPTED, HELD, WAITING, Docket, Verdict
 from farm.release.earlier_evidence import EarlierEvidence
+from farm.release.entrance import Entrance
 from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
 from farm.release.explaining import Explainer
 from farm.release.failed_builds import FailedBuilds
-from farm.release.gates.rolled_back import RolledBack
 from farm.release.importing import Importer
 from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
 from farm.release.search import search
 from farm.release.signer_client import SignerRefusedError
-from farm.release.standing import Standing
-from farm.release.withholding import Withheld, atoms_withheld, moving_along, withheld
+from farm.release.withholding import atoms_withheld, moving_along
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from farm.compat import Atom, Member, TrialSet
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
-    from farm.database.orders import Order
     from farm.database.releases import ReleaseRecord
-    from farm.names import Digest
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
     from farm.release.publication import Signer
     from farm.release.standing import PackageGate
+    from farm.release.withholding import Withheld
     from farm.trust.release_index import Release
 
-WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
-_IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_PROMOTED_PAST = ("soak", "rolled-back")
 _SEARCH_GATES = ("proof", "tests", "build", "signer")
 
 
@@ -81,8 +76,8 @@ class Pipeline:
     ) -> None:
         self._office = office
         self._policy = policy
-        self._gates = (RolledBack(), *gates)
         self._shelf = MemberShelf(office.blobs)
+        self._entrance = Entrance(policy.name, gates, self._shelf)
         self._public = PublicStore(repository, office.blobs)
         with_tests = any(isinstance(gate, TestsGate) for gate in policy.gates)
         self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public, with_tests=with_tests)
@@ -137,7 +132,7 @@ class Pipeline:
             return Step(channel, "idle", outcome)
         if proposal.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
             return refused
-        held = {} if proposal.order else self._withheld(desk, proposal)
+        held = {} if proposal.order else self._entrance.withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
             self._renew_excuses(desk, latest, held)
@@ -151,38 +146,20 @@ class Pipeline:
         if proposal.order is not None:
             along = self._along(desk, opened, newest, proposal)
             orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id, along=along)
-            held = self._withheld(desk, proposal)
+            held = self._entrance.withheld(desk, proposal)
         candidates.place_changes(desk.session, opened.id, held, state=WAITING)
         return opened
 
     def _along(self, desk: Desk, opened: Candidate, newest: ReleaseRecord | None, proposal: Proposal) -> set[str]:
         """Return what must move with the packages that a retry names, where a rollback keeps something from moving."""
         named = proposal.order.detail.get("packages") if proposal.order and proposal.order.kind == "retry" else ()
-        if not named or not self._ask(desk, [RolledBack()], proposal.changes.values()):
+        if not named or not self._entrance.is_rolled_back(desk, proposal):
             return set()
         return moving_along(self._atoms(desk, self._docket(desk, opened, newest)), named)
 
     def _tell_failed_builds(self, desk: Desk) -> None:
         if not self._policy.from_channel:
             self._failed_builds.renew(desk, Explainer(desk, self._office.logs, self._shelf, {}))
-
-    def _withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
-        """Ask the gates of single packages; a curator who promotes does not wait for the clock."""
-        if proposal.is_rollback:
-            return {}
-        return self._ask(desk, self._gates_for(proposal.order), proposal.changes.values())
-
-    def _ask(
-        self, desk: Desk, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
-    ) -> dict[str, Withheld]:
-        """Ask gates about what comes and what goes, by descriptor before and after; own and foreign ones alike."""
-        coming, going = [], []
-        for before, after in changes:
-            if after is not None:
-                coming.append(self._shelf.archived(desk, after))
-            elif before is not None:
-                going.append(self._shelf.archived(desk, before))
-        return withheld(desk, self._policy.name, gates, coming, going)
 
     def _refuse_rollback(self, desk: Desk, proposal: Proposal) -> Step | None:
         """End the order of a rollback that would change what a curator has come to hold since it was given."""
@@ -260,7 +237,7 @@ class Pipeline:
     def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
         candidate = docket.candidate
         rollback = candidate.source.startswith("rollback")
-        held = self._held_now(desk, docket)
+        held = self._entrance.held_now(desk, docket)
         if held is None:
             reason = "a gate has come to hold something back that it let pass: it is collected again"
             candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
@@ -293,30 +270,6 @@ class Pipeline:
         candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=HELD)
         detail = evaluation(found.accepted, "search").detail if accepted else ""
         return self._decide(desk, docket, Verdict(accepted, detail), told)
-
-    def _held_now(self, desk: Desk, docket: Docket) -> dict[str, Withheld] | None:
-        """Ask the gates again; None when one of them holds back what it had let pass."""
-        if docket.candidate.source.startswith("rollback"):
-            names = [each.name for each in docket.changes]
-            return None if held_among(desk, docket.candidate.channel, names) else {}
-        let_pass = {each.name for each in docket.changes if each.state != WAITING}
-        gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
-        held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
-        if held.keys() & let_pass:
-            return None
-        waiting = {each.name for each in docket.changes if each.state == WAITING}
-        # What has come to pass since then is for the next candidate.
-        return {name: each for name, each in held.items() if name in waiting} | {
-            name: Withheld(name, "next", _IN_THE_NEXT) for name in waiting - held.keys()
-        }
-
-    def _gates_for(self, order: Order | None) -> list[PackageGate]:
-        """Return the gates that are asked; who promotes goes past the clock and past an earlier rollback.
-
-        What a retry names the gate `rolled-back` finds out itself.
-        """
-        skipped = _PROMOTED_PAST if order and order.kind == "promote" else ()
-        return [gate for gate in self._gates if gate.kind not in skipped]
 
     def _scope(self) -> Scope:
         for gate in self._policy.gates:

@@ -1,0 +1,81 @@
+"""The gates of single packages before a channel: asked about what comes and what goes, and asked again at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.control.ordering import held_among
+from farm.database import orders
+from farm.release.docket import WAITING
+from farm.release.gates.rolled_back import RolledBack
+from farm.release.standing import Standing
+from farm.release.withholding import Withheld, withheld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.control.desk import Desk
+    from farm.database.orders import Order
+    from farm.names import Digest
+    from farm.release.collecting import Proposal
+    from farm.release.docket import Docket
+    from farm.release.members import MemberShelf
+    from farm.release.standing import PackageGate
+
+_IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
+_PROMOTED_PAST = ("soak", "rolled-back")
+
+
+class Entrance:
+    """All such gates of one channel. A rollback passes none of them, but changes nothing that is held."""
+
+    def __init__(self, channel: str, gates: Sequence[PackageGate], shelf: MemberShelf) -> None:
+        self._channel = channel
+        self._gates = (RolledBack(), *gates)
+        self._shelf = shelf
+
+    def withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
+        """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
+        if proposal.is_rollback:
+            return {}
+        return self._ask(desk, self._gates_for(proposal.order), proposal.changes.values())
+
+    def is_rolled_back(self, desk: Desk, proposal: Proposal) -> bool:
+        """Say whether a rollback keeps anything of this as it is."""
+        return bool(self._ask(desk, [RolledBack()], proposal.changes.values()))
+
+    def held_now(self, desk: Desk, docket: Docket) -> Mapping[str, Withheld] | None:
+        """Ask the gates again; None when one of them holds back what it had let pass."""
+        if docket.candidate.source.startswith("rollback"):
+            names = [each.name for each in docket.changes]
+            return None if held_among(desk, self._channel, names) else {}
+        let_pass = {each.name for each in docket.changes if each.state != WAITING}
+        gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
+        held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
+        if held.keys() & let_pass:
+            return None
+        waiting = {each.name for each in docket.changes if each.state == WAITING}
+        # What has come to pass since then is for the next candidate.
+        return {name: each for name, each in held.items() if name in waiting} | {
+            name: Withheld(name, "next", _IN_THE_NEXT) for name in waiting - held.keys()
+        }
+
+    def _gates_for(self, order: Order | None) -> list[PackageGate]:
+        """Return the gates that are asked; who promotes goes past the clock and past an earlier rollback.
+
+        What a retry names the gate `rolled-back` finds out itself.
+        """
+        skipped = _PROMOTED_PAST if order and order.kind == "promote" else ()
+        return [gate for gate in self._gates if gate.kind not in skipped]
+
+    def _ask(
+        self, desk: Desk, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
+    ) -> dict[str, Withheld]:
+        """Ask gates about what comes and what goes, by descriptor before and after; own and foreign ones alike."""
+        coming, going = [], []
+        for before, after in changes:
+            if after is not None:
+                coming.append(self._shelf.archived(desk, after))
+            elif before is not None:
+                going.append(self._shelf.archived(desk, before))
+        return withheld(desk, self._channel, gates, coming, going)
