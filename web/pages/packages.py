@@ -19,6 +19,7 @@ from farm.package import Descriptor
 from farm.recipe.errors import RecipeError
 from web.auth import OfficeHere
 from web.pages.capabilities import grouped
+from web.pages.package_advisories import advisories_about
 from web.pages.release_needs import NOTHING
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from farm.database.records import Attempt, Package
     from farm.database.releases import ReleaseRecord
     from farm.plan import Plan
+    from web.pages.package_advisories import AdvisoryLine
     from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsShelf
 
 router = APIRouter()
@@ -114,7 +116,8 @@ class Files:
 class PackageView:
     """All that is known of a package besides its row. `release` is the one that `needs` was worked out of.
 
-    `copies` are who holds code of this package; `opened` is what its own build opened of others, by kind.
+    `copies` are who holds code of this package, `advisories` what is known to be wrong with it; `opened` is what its
+    own build opened of others, by kind.
     """
 
     descriptor: Descriptor
@@ -130,6 +133,7 @@ class PackageView:
     release: ReleaseRecord | None
     needs: ReleaseNeeds
     copies: Sequence[Copied]
+    advisories: Sequence[AdvisoryLine]
     opened: Mapping[str, Sequence[str]]
 
 
@@ -170,6 +174,7 @@ def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView
         release=release,
         needs=shelf.of(desk, release) if release else NOTHING,
         copies=copies_of(desk, package.name),
+        advisories=advisories_about(desk, package),
         opened=kinds_of(session, package.digest),
     )
 

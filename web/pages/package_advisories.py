@@ -1,0 +1,58 @@
+"""What the page of a package says about its vulnerabilities: which advisories speak of it, and how each stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat.advisories import find
+from farm.compat.severity import SEVERITIES
+from farm.control.advisories import known_about, released_with
+from farm.names import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.compat.advisories import Advisory, Finding
+    from farm.compat.severity import Severity
+    from farm.control.advisories import Hit
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoryLine:
+    """An advisory that speaks of a package. `state` says how it stands with one build, `is_open` whether it holds.
+
+    `released` are the newest releases that hold a build which it holds for.
+    """
+
+    advisory: Advisory
+    severity: Severity
+    state: str
+    is_open: bool
+    released: Sequence[Hit]
+
+
+def advisories_about(desk: Desk, package: Package) -> list[AdvisoryLine]:
+    """Return what is known about a package and not withdrawn: what stands against this build first, the worst first."""
+    advisories, statements = known_about(desk, [package.name])
+    here = [(package.name, Version(package.version), package.revision)]
+    findings = {each.advisory.id: each for each in find(advisories, statements, here)}
+    lines = [_line(desk, each, findings.get(each.id), package.name) for each in advisories]
+    return sorted(lines, key=lambda each: (not each.is_open, -SEVERITIES.index(each.severity), each.advisory.id))
+
+
+def _line(desk: Desk, advisory: Advisory, finding: Finding | None, name: str) -> AdvisoryLine:
+    severity = finding.severity if finding else advisory.severity
+    released = [each for each in released_with(desk, advisory) if each.package == name]
+    if finding is None:
+        return AdvisoryLine(advisory, severity, "not in this version", is_open=False, released=released)
+    statement = finding.statement
+    if statement is not None and not finding.stands:
+        why = f": {statement.justification.replace('_', ' ')}" if statement.justification else ""
+        state = f"stated as {statement.status.replace('_', ' ')}{why}"
+        return AdvisoryLine(advisory, severity, state, is_open=False, released=released)
+    said = f", {statement.status.replace('_', ' ')}" if statement else ""
+    state = f"open{said}; fixed in {finding.fixed}" if finding.fixed else f"open{said}; no version fixes it yet"
+    return AdvisoryLine(advisory, severity, state, is_open=True, released=released)
