@@ -1,0 +1,48 @@
+"""Roots that hold packages of two distributions: locked, installed again, reduced, and cleared up after."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.client import installation
+from farm.client.garbage import collect_garbage
+from farm.client.generations import Root
+from farm.client.host import Host
+from farm.client.lock_file import lock_generation, locked_packages
+from tests.client.installing import install
+from tests.client.whole import whole
+from tests.foreign.neighbours import FIRST, SECOND, Neighbours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def follower(neighbours: Neighbours, folder: Path) -> Host:
+    host = Host(folder / "state", folder / "shared")
+    second = neighbours.second
+    assert second.founded is not None
+    host.subscriptions.subscribe(str(second.public), "edge", second.founded.fingerprint)
+    return host
+
+
+def test_a_set_of_two_distributions_is_locked_and_had_again(neighbours: Neighbours, tmp_path: Path) -> None:
+    neighbours.publish("openssl", "say")
+    record = lock_generation(install(follower(neighbours, tmp_path / "one"), tmp_path / "one" / "root", "web"))
+    assert [each.subscription for each in record.releases] == [f"{SECOND}/edge"]
+    assert {each.name.distribution for each in record.packages} == {FIRST, SECOND}
+    host, root = follower(neighbours, tmp_path / "two"), tmp_path / "two" / "root"
+    installation.install_exactly(host, Root(root), record, locked_packages(host, record), why="locked")
+    assert whole(host, root).set == record
+
+
+def test_a_foreign_package_is_taken_out_without_a_network(neighbours: Neighbours, tmp_path: Path) -> None:
+    neighbours.publish("openssl", "say")
+    host, root = follower(neighbours, tmp_path / "one"), tmp_path / "root"
+    install(host, root, "web", f"{FIRST}/say")
+    collect_garbage(host, datetime.now(UTC), keep=1)
+    shutil.rmtree(neighbours.first.public)
+    shutil.rmtree(neighbours.second.public)
+    installation.remove(host, Root(root), ["web"])
+    assert [str(each.name) for each in whole(host, root).set.packages] == [f"{FIRST}/say"]
