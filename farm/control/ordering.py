@@ -126,7 +126,8 @@ def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: 
     if known.candidate_id is not None:
         given_up = f"order {number} was {outcome}"
         candidates.decide(desk.session, known.candidate_id, candidates.SUPERSEDED, reason=given_up, now=desk.now)
-    audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", f"{describe_order(known)}: {reason}")
+    told = f"{describe_order(known)}: {reason}"
+    audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
     done = orders.order(desk.session, number)
     assert done is not None  # noqa: S101  (it was there a moment ago)
     return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from tests.web.stocked_farm import SAMPLES, StockedFarm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from farm.control.desk import Desk
@@ -39,14 +40,19 @@ APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
 
 
 @pytest.fixture
-def farm(database: Database, tmp_path: Path) -> StockedFarm:
+def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
     """Edge has released the chain; stable takes from edge, asks for an approval, and has released nothing."""
     stocked = StockedFarm.open(database, tmp_path)
     office = stocked.small.office
     stocked.small.office = replace(office, world=replace(office.world, curators=CURATORS))
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
-    return stocked
+    yield stocked
+    # Whatever a test has decided about a channel is found by that channel.
+    events = look(stocked, lambda desk: [each for _, each in identities.audit_trail(desk.session, limit=500)])
+    assert [
+        each for each in events if re.search(r"\b(on|channel) (edge|stable)", each.subject) and not each.channel
+    ] == []
 
 
 def act(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
