@@ -11,6 +11,7 @@ import click
 
 from farm.cli.inert import inert
 from farm.cli.packages import json_option
+from farm.cli.root_change import tell_waiting
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -47,7 +48,7 @@ def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None
     from farm.client.garbage import collect_garbage
 
     host = open_host(Settings.from_environment())
-    found = collect_garbage(host, datetime.now(UTC), only=roots, keep=keep, dry_run=dry_run)
+    found = collect_garbage(host, datetime.now(UTC), only=roots, keep=keep, dry_run=dry_run, waiting=tell_waiting)
     if as_json:
         click.echo(json.dumps({"dry-run": dry_run, **found.to_dict()}, indent=1))
         return

@@ -48,7 +48,13 @@ def terms(*, dry_run: bool, allow: Callable[[Sequence[VerifiedPackage]], None] |
         announce=_announce,
         fetching=lambda size: downloads(size) if size else nullcontext(lambda _blob: None),
         dry_run=dry_run,
+        waiting=tell_waiting,
     )
+
+
+def tell_waiting(place: Path) -> None:
+    """Say that somebody else is at work, whom this command waits for."""
+    click.echo(f"waiting for another farm command that uses {place}", err=True)
 
 
 def tell(path: Path, change: Change, *, dry_run: bool) -> None:

@@ -7,9 +7,13 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from farm.client.waiting_lock import in_silence, take_lock
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from farm.client.waiting_lock import Waiting
 
 
 class CacheLock:
@@ -19,24 +23,24 @@ class CacheLock:
         self._path = shared / ".users"
 
     @contextmanager
-    def used(self) -> Iterator[None]:
+    def used(self, waiting: Waiting = in_silence) -> Iterator[None]:
         """Let nothing be removed until the end of the block: what was found or fetched in it stays."""
-        with self._held(fcntl.LOCK_SH):
+        with self._held(fcntl.LOCK_SH, waiting):
             yield
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, waiting: Waiting = in_silence) -> Iterator[None]:
         """Wait until nobody uses the cache, and keep everybody away until the end of the block."""
-        with self._held(fcntl.LOCK_EX):
+        with self._held(fcntl.LOCK_EX, waiting):
             yield
 
     @contextmanager
-    def _held(self, kind: int) -> Iterator[None]:
+    def _held(self, kind: int, waiting: Waiting) -> Iterator[None]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Read-only, so that another user of the machine may take it too.
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, kind)
+            take_lock(descriptor, kind, self._path.parent, waiting)
             yield
         finally:
             os.close(descriptor)

@@ -16,6 +16,7 @@ from farm.blobs.partial import sweep_partial
 from farm.client.generations import Root, RootError
 from farm.client.references import newest_releases, referred, roots
 from farm.client.store_survey import StoreSurvey, nodes_of
+from farm.client.waiting_lock import in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from farm.client.generation import Generation
     from farm.client.host import Host
+    from farm.client.waiting_lock import Waiting
     from farm.names import Digest
     from farm.trust.release_index import ReleaseEntry
 
@@ -58,7 +60,13 @@ class Garbage:
 
 
 def collect_garbage(
-    host: Host, now: datetime, *, only: Sequence[Path] = (), keep: int = KEEP, dry_run: bool = False
+    host: Host,
+    now: datetime,
+    *,
+    only: Sequence[Path] = (),
+    keep: int = KEEP,
+    dry_run: bool = False,
+    waiting: Waiting = in_silence,
 ) -> Garbage:
     """Remove old states of this host's roots (of those in `only`, if any), and what nothing needs then.
 
@@ -66,7 +74,7 @@ def collect_garbage(
     then nothing is removed of what roots share.
     """
     garbage = Garbage()
-    with host.lock.used() if dry_run else host.lock.alone():
+    with host.lock.used(waiting) if dry_run else host.lock.alone(waiting):
         going = _trim_roots(host, garbage, only, keep, dry_run=dry_run)
         words = referred(host, now, without=going)
         _clear_store(host, garbage, words, dry_run=dry_run)

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING
 from farm.client.flush import flush_file_system
 from farm.client.full_disk import full_disk_named
 from farm.client.generation import Generation
+from farm.client.waiting_lock import in_silence, take_lock
 from farm.errors import FarmError
 from farm.trust.durable_file import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from farm.client.waiting_lock import Waiting
     from farm.compat import SetRecord
     from farm.fileset import Forest
 
@@ -90,7 +92,7 @@ class Root:
         return state
 
     @contextlib.contextmanager
-    def locked(self, *, make: bool = True) -> Iterator[None]:
+    def locked(self, *, make: bool = True, waiting: Waiting = in_silence) -> Iterator[None]:
         """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's,
         and for one that cannot be written to.
 
@@ -105,7 +107,7 @@ class Root:
                 elif not self._own.is_dir():
                     raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
                 lock = held.enter_context((self._own / "lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                take_lock(lock, fcntl.LOCK_EX, self.path, waiting)
                 self._clean()
             yield
 

@@ -18,6 +18,7 @@ from farm.client.known_places import KnownPlaces
 from farm.client.power_cut import FlushRecord
 from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
+from farm.client.waiting_lock import in_silence
 from farm.compat import compose
 from farm.errors import FarmError
 from farm.names import Digest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.catalogue import VerifiedPackage
+    from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
     from farm.plan import BlobRef
 
@@ -46,13 +48,13 @@ class Host:
         self.lock = CacheLock(shared)
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
         """Let `farm gc` remove nothing until the end of the block.
 
         Hold it from looking for packages until what needs them is recorded: a generation, an image, a run.
         """
         self.states.add(self.state)
-        with self.lock.used():
+        with self.lock.used(waiting):
             yield
 
     def catalogue(self, channel: str = "") -> Catalogue:

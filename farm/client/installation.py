@@ -14,6 +14,7 @@ from farm.client.generation import Generation
 from farm.client.generations import RootError
 from farm.client.host import composition_of
 from farm.client.installed_set import InstalledSet
+from farm.client.waiting_lock import in_silence
 from farm.compat import PlacedPackage, ReleaseRef, SetRecord, compose
 from farm.compat.set_changes import changes
 from farm.errors import FarmError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.generations import Root
     from farm.client.host import Host
+    from farm.client.waiting_lock import Waiting
     from farm.compat.set_changes import PackageChange
     from farm.plan import BlobRef
 
@@ -59,13 +61,14 @@ class Terms:
     """How a root is changed. `allow` sees all packages before any is fetched, and raises for what is not wanted;
     `announce` hears what changes before it does; `fetching` opens what shows the progress of that many bytes.
 
-    With `dry_run` nothing is fetched and nothing changes.
+    With `dry_run` nothing is fetched and nothing changes. `waiting` hears what is locked by somebody else.
     """
 
     allow: Callable[[Sequence[VerifiedPackage]], None] = lambda _packages: None
     announce: Callable[[Change], None] = lambda _change: None
     fetching: Callable[[int], AbstractContextManager[Progress]] = lambda _size: nullcontext(lambda _blob: None)
     dry_run: bool = False
+    waiting: Waiting = in_silence
 
 
 _PLAIN = Terms()
@@ -188,9 +191,9 @@ def _held(host: Host, root: Root, terms: Terms) -> Iterator[None]:
     if terms.dry_run:
         yield
         return
-    with host.in_use():
+    with host.in_use(terms.waiting):
         host.roots.add(root.path)
-        with root.locked():
+        with root.locked(waiting=terms.waiting):
             yield
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.client.generations import Root
 from farm.client.host import Host
 from farm.trust.ceremony import online_signers
 from farm.trust.repository import Repository
@@ -212,6 +213,23 @@ def test_a_read_only_root_is_named_and_all_is_as_before(subscriber: Subscriber) 
         assert "root is left as it is" in farm.run("gc").done().output
         subscriber.as_before()
     farm.run("upgrade", "--root", "root").done()
+
+
+def test_whoever_waits_for_another_is_told(subscriber: Subscriber) -> None:
+    farm = subscriber.farm
+    host = Host(farm.state, farm.host)
+    told = f"waiting for another farm command that uses {farm.host}\n"
+    for held, command in ((host.lock.used(), "gc"), (host.lock.alone(), "upgrade")):
+        with held:
+            waiting = farm.start(command, *(("--root", "root") if command == "upgrade" else ()))
+            assert waiting.stderr is not None
+            assert waiting.stderr.readline() == told
+        farm.finish(waiting, seconds=60).done()
+    with Root(subscriber.root).locked():
+        waiting = farm.start("upgrade", "--root", "root")
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == f"waiting for another farm command that uses {subscriber.root}\n"
+    farm.finish(waiting, seconds=60).done()
 
 
 def test_two_upgrades_at_once_come_to_one_state(subscriber: Subscriber) -> None:

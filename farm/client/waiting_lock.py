@@ -1,0 +1,26 @@
+"""Taking a lock that another process may hold: whoever has to wait is told so once."""
+
+from __future__ import annotations
+
+import fcntl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import IO
+
+    Waiting = Callable[[Path], None]
+
+
+def in_silence(_place: Path) -> None:
+    """Tell nobody."""
+
+
+def take_lock(file: IO[str] | int, kind: int, place: Path, waiting: Waiting) -> None:
+    """Take a lock of `fcntl.flock`; calls `waiting` with what it is on before it waits for somebody else."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting(place)
+        fcntl.flock(file, kind)
