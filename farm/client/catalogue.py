@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.client.download import Downloads
+    from farm.compat import PlacedPackage
     from farm.fileset import Manifest
     from farm.package import Descriptor, PackageFacts
     from farm.plan import BlobRef, Plan
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from farm.trust.imports import Import
     from farm.trust.index_node import Listing
     from farm.trust.release_index import Release, ReleaseEntry
+
+    Overridden = Callable[["Catalogue", Iterable[str]], tuple["VerifiedPackage", ...]]
 
 __all__ = ["BrokenReleaseError", "Catalogue", "UnknownPackageError", "VerifiedPackage", "prove_together"]
 
@@ -47,7 +51,8 @@ class UnknownPackageError(FarmError):
 class VerifiedPackage:
     """A package of a release whose descriptor, manifest, facts and provenance have all been checked.
 
-    `downloads` bring its archive; `foreign`: it was taken from a release of another distribution.
+    `downloads` bring its archive; `foreign`: it was taken from a release of another distribution. `placed` is how a set
+    records it where it is not a package of the release, but stands in for one.
     """
 
     entry: ReleaseEntry
@@ -56,6 +61,7 @@ class VerifiedPackage:
     facts: PackageFacts
     downloads: Downloads
     foreign: bool = False
+    placed: PlacedPackage | None = None
 
     @property
     def name(self) -> str:
@@ -99,6 +105,13 @@ class Catalogue:
         self._opening = threading.Lock()
         self._index = IndexTree(self._read, release.index)
         self._what = f"index of release {release.number} of {release.channel}"
+        self._overridden: Overridden | None = None
+
+    def overridden(self, verified: Overridden) -> Catalogue:
+        """Return the same release, of which `verified` makes the sets: with packages in place of the release's own."""
+        other = copy.copy(self)
+        other._overridden = verified
+        return other
 
     def entry(self, name: str) -> ReleaseEntry:
         """Return the entry of a package; fetches what of its path this host does not have.
@@ -115,6 +128,10 @@ class Catalogue:
     def home_of(self, name: str) -> Catalogue:
         """Return the catalogue in which a package stands: this one, or that of the other distribution's release."""
         return self._find(self.known_as(name)).home
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Return the packages that meet the needs of one at run time, as the release says. Raises as `entry`."""
+        return self._find(self.known_as(name)).needs
 
     def known_as(self, name: str) -> str:
         """Return what a set knows a package by: a full name that is of this very distribution, shortened."""
@@ -139,6 +156,8 @@ class Catalogue:
         Raises `DownloadError`, `ProvenanceError`, `InvalidEnvelopeError`, `BrokenReleaseError`, `UnknownPackageError`,
         and for packages of other distributions what opening their releases raises.
         """
+        if self._overridden:
+            return self._overridden(self._plain(), names)
         packages = tuple(self._verify(each) for each in self._closure(names))
         prove_together(packages, f"release {self.release.number} of {self.release.channel}")
         return packages
@@ -152,6 +171,11 @@ class Catalogue:
         package = self._verify(found)
         provenance = package.downloads.read(package.entry.provenance, f"provenance of {name}")
         return package, verify_provenance(provenance, found.home._builders, package.descriptor, package.entry.recipe)
+
+    def _plain(self) -> Catalogue:
+        plain = copy.copy(self)
+        plain._overridden = None
+        return plain
 
     def _read(self, blob: BlobRef) -> bytes:
         return self.downloads.read(blob, self._what)

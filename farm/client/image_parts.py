@@ -22,7 +22,7 @@ class ImagePart:
 
     `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
     documents that the release names; None where there are none. `foreign`: it is of another distribution than the
-    channel.
+    channel. `override` is how a set records it where it stands in for a package of the release.
     """
 
     descriptor: Descriptor
@@ -33,6 +33,7 @@ class ImagePart:
     provenance: BlobRef | None = None
     sbom: BlobRef | None = None
     foreign: bool = False
+    override: PlacedPackage | None = None
 
     @property
     def member(self) -> Member:
@@ -47,7 +48,7 @@ class ImagePart:
     @property
     def placed(self) -> PlacedPackage:
         """The package as the record of a set names it."""
-        return PlacedPackage(
+        return self.override or PlacedPackage(
             name=self.descriptor.name,
             version=str(self.descriptor.version),
             revision=self.descriptor.revision,
@@ -66,10 +67,11 @@ def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple
             manifest=each.manifest,
             facts=each.facts,
             archive=each.entry.archive,
-            channel=channel,
+            channel=each.placed.channel if each.placed else channel,
             provenance=each.entry.provenance,
             sbom=each.entry.sbom,
             foreign=each.foreign,
+            override=each.placed,
         )
         for each in packages
     )

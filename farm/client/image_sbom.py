@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from farm.compat import PackageSet, needs_of
+from farm.compat import OpenSetError, PackageSet, needs_of
 from farm.oci.own_layer import HOLDS
 from farm.plan.sbom import (
     DOCUMENT,
@@ -23,7 +23,7 @@ from farm.plan.sbom import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from farm.client.image_making import MadeImage
     from farm.client.image_parts import ImagePart
@@ -37,7 +37,7 @@ _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # the time in every image
 def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
     """Return the SPDX document of an image as canonical JSON; `released_at` is when its newest release was made."""
     members = PackageSet.of(part.member for part in parts)
-    needs = needs_of(members, members.members)
+    needs = _needs(members)
     ordered = sorted(parts, key=lambda part: part.member.name)
     placed = {each.descriptor: each for each in made.record.packages}
     own = next((layer for layer in made.image.layers if layer.holds == HOLDS), None)
@@ -77,11 +77,23 @@ def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "
     )
 
 
+def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return needs_of(members, members.members)
+    except OpenSetError:
+        # An override was accepted with which something is missing: what is there is told.
+        providers = members.capabilities.providers
+        return {
+            name: tuple(sorted({found for each in member.requires for found in providers(each)} - {name}))
+            for name, member in members.members.items()
+        }
+
+
 def _package(part: ImagePart, placed: PlacedPackage) -> dict[str, Any]:
     descriptor = part.descriptor
     more: dict[str, Any] = {}
     if placed.stands_for or placed.why:
-        more["comment"] = f"Stands in for {placed.stands_for or 'nothing'}: {placed.why}"
+        more["comment"] = _of_override(placed)
     return element(
         _id(part),
         part.member.name,
@@ -95,6 +107,18 @@ def _package(part: ImagePart, placed: PlacedPackage) -> dict[str, Any]:
         versionInfo=placed.full_version,
         **more,
     )
+
+
+def _of_override(placed: PlacedPackage) -> str:
+    said = [f"Stands in for {placed.stands_for or 'nothing'}: {placed.why}"]
+    if placed.void:
+        said.append(f"That is {placed.void.instead_of}, whose guarantees do not hold.")
+        if placed.void.dependents:
+            said.append(f"Not tested with it: {', '.join(placed.void.dependents)}.")
+        said += [f"Found by the proof: {each}." for each in placed.void.problems]
+        if placed.void.copies:
+            said.append(f"Other code of it is linked into {', '.join(placed.void.copies)}.")
+    return "\n".join(said)
 
 
 def _id(part: ImagePart) -> str:

@@ -68,6 +68,7 @@ class Described:
             provenance=evidence.provenance,
             sbom=evidence.sbom,
             foreign=evidence.foreign,
+            override=placed if placed.is_override else None,
         )
 
     def parts(self, image: KnownImage) -> tuple[ImagePart, ...]:

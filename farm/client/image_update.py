@@ -6,15 +6,17 @@ No layer that stays is read. Where the proof fails nothing is made, and it is sa
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
 from farm.client.earlier_releases import catalogue_with
 from farm.client.image_evidence import ReleaseHead, release_head
 from farm.client.image_making import MadeImage, make_image, replaced_in
+from farm.client.image_overrides import ImageOverrides
 from farm.client.image_parts import parts_of
 from farm.client.image_set import Described
+from farm.client.overrides import OverrideError
 from farm.client.static_copies import StaticCopy, copies_in
 from farm.client.update_trial import Trial, nearest_set, try_change
 from farm.compat.set_changes import PackageChange, changes
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
+    from farm.client.image_overrides import StandIn
     from farm.client.image_parts import ImagePart
     from farm.client.known_image import KnownImage
-    from farm.compat import Member, Problem, ReleaseRef
+    from farm.compat import Member, PlacedPackage, Problem, ReleaseRef
     from farm.oci.own_layer import OwnFiles
 
 NEWEST = "newest"
@@ -57,7 +60,7 @@ class UpdateRefusedError(FarmError):
 
     def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
         lines = "\n".join(f"  {problem.message}" for problem in problems)
-        remedy = "No newer build of what is named goes with it: wait for one, or override."
+        remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
         if also:
             remedy = f"It holds with {' and '.join(also)} of the same release: name {_them(also)} too."
         super().__init__(
@@ -108,38 +111,50 @@ def update_image(
     to: str = NEWEST,
     channel: str = "",
     allow: Callable[[Catalogue, Sequence[VerifiedPackage]], None] = lambda _catalogue, _packages: None,
+    stand_in: StandIn | None = None,
+    override: str = "",
 ) -> ImageUpdate | None:
     """Put other builds of `names` into an image; None where it has them already.
 
     `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
-    what is not wanted. Raises `NotInImageError`, `UpdateRefusedError`, `NoSuchVersionError`, `DownloadError`, what
-    verifying raises, and what `make_image` raises.
+    what is not wanted. `stand_in` gives what stands in for a package of a release; `override` says why what is named
+    goes in although the proof fails because of it. Raises `NotInImageError`, `UpdateRefusedError`,
+    `NoSuchVersionError`, `OverrideError`, `DownloadError`, what verifying raises, and what `make_image` raises.
     """
-    described = Described(host, channel=channel)
+    stand_in = stand_in or _none
+    releases = image.record.releases
+    described = Described(host, channel=channel or (releases[0].subscription if releases else ""))
     held = {part.member.name: part for part in described.parts(image)}
     new: dict[str, _Replacement] = {}
+    named: set[str] = set()
     for name in names:
         placed = image.record.package(name)
         if placed is None:
             raise NotInImageError(name, image)
-        catalogue = described.catalogue(placed)
+        # An override may be of nowhere, or of a channel that others of the image are not of.
+        catalogue = described.catalogue(replace(placed, channel="") if placed.is_override else placed)
+        known_as = _seat(catalogue, placed)
+        named.add(known_as)
         if to != NEWEST:
-            catalogue = catalogue_with(host, catalogue, catalogue.known_as(str(placed.name)), to)
-        new |= _build(catalogue, catalogue.known_as(str(placed.name)), held)
+            if stand_in(catalogue, known_as):
+                raise OverrideError(f"{name} is overridden here", remedy="Leave --to away, or remove the override.")
+            catalogue = catalogue_with(host, catalogue, known_as, to)
+        new |= _build(catalogue, known_as, held, stand_in)
     if not new:
         return None
     base = [part.member for part in held.values()]
     asked = [_known_as(held, name) for name in image.record.asked]
     added = [each.part.member for each in new.values()]
     trial = try_change(base, added, asked)
-    if trial.problems:
+    overrides = ImageOverrides.of(trial, held, {name: each.part for name, each in new.items()}, named, override)
+    if refused := overrides.refused(trial):
         also = nearest_set(base, added, asked, lambda name: _newer(described, held, name))
         labels = [each.part.member.label for each in new.values()]
-        raise UpdateRefusedError(labels, trial.problems, also)
+        raise UpdateRefusedError(labels, refused, also)
     for each in new.values():
         allow(each.catalogue, [each.package])
         described.ensure(each.part.placed, each.part.archive)
-    return _made(host, described, image, held, new=new, trial=trial, own=own)
+    return _made(host, described, image, held, new=new, trial=trial, own=own, overrides=overrides)
 
 
 def _made(
@@ -151,6 +166,7 @@ def _made(
     new: Mapping[str, _Replacement],
     trial: Trial,
     own: OwnFiles | None,
+    overrides: ImageOverrides,
 ) -> ImageUpdate:
     now = {name: new[name].part if name in new else held[name] for name in trial.members}
     parts = tuple(now[name] for name in sorted(now))
@@ -158,6 +174,8 @@ def _made(
     newest = next(iter(new.values())).catalogue
     entries = {name: _descriptor_in(newest, name) for name in now}
     whole = all(entries[name] == part.descriptor.digest for name, part in now.items())
+    copies = tuple(_copies(described, now, new))
+    void = overrides.voided(trial.members, copies)
     made = make_image(
         parts,
         image.config,
@@ -167,7 +185,7 @@ def _made(
         releases=[*(() if whole else image.record.releases), *(head.ref for head in heads.values())],
         own=own,
         replaces=replaced_in(image.labels),
-        placed={each.descriptor: each for each in image.record.packages},
+        placed={each.descriptor: each for each in (*image.record.packages, *void)},
         known=image.kept.image.layers if image.kept else (),
     )
     together = tuple(name for name in trial.dependents if entries[name] == now[name].descriptor.digest)
@@ -179,17 +197,27 @@ def _made(
         trial=trial,
         together=together,
         apart=tuple(name for name in trial.dependents if name not in together),
-        copies=tuple(_copies(described, now, new)),
+        copies=copies,
     )
 
 
-def _build(catalogue: Catalogue, name: str, held: Mapping[str, ImagePart]) -> dict[str, _Replacement]:
-    """Return a release's build of a package, with what it needs that the image lacks; nothing where it has it."""
+def _build(
+    catalogue: Catalogue, name: str, held: Mapping[str, ImagePart], stand_in: StandIn
+) -> dict[str, _Replacement]:
+    """Return a release's build of a package, or what stands in for it, with what it needs that the image lacks.
+
+    Nothing where the image has it.
+    """
     found: dict[str, _Replacement] = {}
     waiting = [name]
     while waiting:
         each = waiting.pop()
-        package, _ = catalogue.checked(each)
+        package = stand_in(catalogue, each) or catalogue.checked(each)[0]
+        if package.name != each:
+            raise OverrideError(
+                f"{package.name} stands in for {each}, which has another name: this cannot be done in an image",
+                remedy="Make the image anew with `farm image build`.",
+            )
         (part,) = parts_of(catalogue, [package])
         if each in held and held[each].descriptor.digest == part.descriptor.digest:
             continue
@@ -203,9 +231,20 @@ def _newer(described: Described, held: Mapping[str, ImagePart], name: str) -> It
     if name not in held:
         return ()
     try:
-        return [each.part.member for each in _build(described.catalogue(held[name].placed), name, held).values()]
+        return [each.part.member for each in _build(described.catalogue(held[name].placed), name, held, _none).values()]
     except UnknownPackageError:
         return ()
+
+
+def _none(_catalogue: Catalogue, _name: str) -> None:
+    return None
+
+
+def _seat(catalogue: Catalogue, placed: PlacedPackage) -> str:
+    """Return what the channel knows a package by, or, where that is an override, the package that it stands in for."""
+    if placed.is_override:
+        return placed.void.instead_of.partition(" ")[0] if placed.void else placed.name.short
+    return catalogue.known_as(str(placed.name))
 
 
 def _descriptor_in(catalogue: Catalogue, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.download import Downloads
 from farm.client.readers import open_reader
-from farm.compat import Member, PackageSet, closure
+from farm.compat import Member, PackageSet, closure, from_toolchain
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef
@@ -39,7 +39,8 @@ class InstalledSet:
             descriptor = Descriptor.from_json(read(placed.descriptor))
             manifest = Manifest.from_json(read(descriptor.tree))
             facts = PackageFacts.from_json(read(descriptor.facts))
-            member = Member.of(descriptor, facts, manifest, foreign=placed.name.distribution not in own)
+            foreign = placed.name.distribution not in own and not placed.is_override
+            member = Member.of(descriptor, facts, manifest, foreign=foreign)
             self._members[member.name] = member
             self._manifests[member.name] = manifest
             self._placed[member.name] = placed
@@ -49,7 +50,11 @@ class InstalledSet:
 
         Raises `UnknownPackageError`, `OpenSetError`.
         """
-        members = closure(PackageSet.of(self._members.values()), names)
+        # What nobody provides was missing when the set was made, and an override was accepted all the same.
+        accepted = (
+            from_toolchain(self._members.values()) if any(each.is_override for each in self._placed.values()) else ()
+        )
+        members = closure(PackageSet.of(self._members.values()), names, given=accepted)
         return tuple(self._placed[each.name] for each in members)
 
     def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:

@@ -65,12 +65,52 @@ class ReleaseRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Void:
+    """What does not hold in a set because a package stands in for `instead_of` (`openssl 3.5.3-1`), another build.
+
+    `dependents` need it, directly or not, and were not tested with it; `problems` are what the proof found wrong
+    because of it, in words; `copies` are packages that hold code of other builds still, linked in when they were built.
+    `made_for` is the package for which the user made the override, where the channel has another by now.
+    """
+
+    instead_of: str
+    dependents: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    made_for: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "copies": list(self.copies),
+            "dependents": list(self.dependents),
+            "instead-of": self.instead_of,
+            "made-for": self.made_for,
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Void:
+        """Read what `to_dict` gave; raises `InvalidRecordError`."""
+        record = Record(value, "what an override voids")
+        void = cls(
+            instead_of=record.text("instead-of"),
+            dependents=record.texts("dependents"),
+            problems=record.texts("problems"),
+            copies=record.texts("copies"),
+            made_for=record.text("made-for"),
+        )
+        record.end()
+        return void
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedPackage:
     """A package of a set: its full name, version and revision, descriptor, and directory under `/packages`.
 
     `channel` is the subscription (`dist.example.org/edge`) whose release brought it; empty for a local build.
-    `stands_for` is the descriptor of the package that the release has in its place, `why` what the user said:
-    set when the package is an override, and then the release's guarantees do not hold for it.
+    `stands_for` is the descriptor of the package that the others were released with, `why` what the user said: set when
+    the package is an override, and then the release's guarantees do not hold for it. `void` says which do not.
     """
 
     name: PackageName
@@ -81,6 +121,12 @@ class PlacedPackage:
     channel: str = ""
     stands_for: Digest | None = None
     why: str = ""
+    void: Void | None = None
+
+    @property
+    def is_override(self) -> bool:
+        """Whether it stands in for another package."""
+        return self.stands_for is not None or bool(self.why)
 
     @property
     def full_version(self) -> str:
@@ -89,7 +135,7 @@ class PlacedPackage:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {
+        form = {
             "channel": self.channel,
             "descriptor": self.descriptor,
             "name": str(self.name),
@@ -99,6 +145,8 @@ class PlacedPackage:
             "version": self.version,
             "why": self.why,
         }
+        # Only of overrides, so that all other records, and with them images, are spelt as ever.
+        return form | ({"void": self.void.to_dict()} if self.void else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> PlacedPackage:
@@ -113,6 +161,7 @@ class PlacedPackage:
             channel=record.text("channel"),
             stands_for=record.read("stands-for", lambda text: None if text is None else Digest(text)),
             why=record.text("why"),
+            void=record.read("void", Void.from_dict) if "void" in value else None,
         )
         record.end()
         return package
@@ -142,7 +191,7 @@ class SetRecord:
     @property
     def overrides(self) -> tuple[PlacedPackage, ...]:
         """The packages that stand in for others."""
-        return tuple(each for each in self.packages if each.stands_for is not None or each.why)
+        return tuple(each for each in self.packages if each.is_override)
 
     def package(self, name: str) -> PlacedPackage | None:
         """Return the package of a full name, or of a short one that only one package has."""
