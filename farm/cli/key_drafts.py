@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.key_sheet import names_option
+from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,7 @@ def _edits(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--threshold", type=int, help="How many of its keys must sign for the role."),
         click.option("--remove-key", "removed", multiple=True, help="A key that goes: a .pub file, or its id."),
         click.option("--add-key", "added", multiple=True, type=_FILE, help="A .pub file of a key that comes."),
+        json_option,
         names_option,
         click.option("--repository", required=True, type=_FILE, help="The published directory."),
     ):
@@ -61,6 +64,7 @@ def draft_root(
     days: int | None,
     role: str,
     out: Path,
+    as_json: bool,
 ) -> None:
     """Draft the next root: a renewal, or with other keys for one of the four roles that root names.
 
@@ -74,7 +78,7 @@ def draft_root(
 
     edit = RoleEdit(role, _public_keys(added), _key_ids(removed), threshold)
     made = next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out))
-    _write(out, made, named)
+    _write(out, made, named, as_json=as_json)
 
 
 @draft.command("targets")
@@ -94,6 +98,7 @@ def draft_targets(
     days: int | None,
     for_root: Path | None,
     out: Path,
+    as_json: bool,
     **asked: object,
 ) -> None:
     """Draft the next targets: a renewal, or with other channels, keys of channels, or builders.
@@ -115,7 +120,7 @@ def draft_targets(
         start=_unsigned(out),
         coming=read_draft(for_root) if for_root else None,
     )
-    _write(out, made, named)
+    _write(out, made, named, as_json=as_json)
 
 
 def _targets_edit(
@@ -156,14 +161,15 @@ def _targets_edit(
 @click.option("--key", required=True, type=_FILE, help="Your private key: a file, or a .uri file.")
 @names_option
 @click.option("--yes", is_flag=True, help="Sign without being asked.")
-def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool) -> None:
+@json_option
+def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool, as_json: bool) -> None:
     """Show what DRAFT changes, ask, and add your signature to it. Needs neither network nor repository.
 
     \b
     Example:
       farm keys sign targets.draft --key ann.key
     """
-    from farm.cli.key_sheet import draft_lines
+    from farm.cli.key_sheet import draft_lines, draft_sheet
     from farm.trust.draft import DraftError
     from farm.trust.durable_file import replace_file
     from farm.trust.key_names import KeyNames
@@ -174,7 +180,8 @@ def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool) -> None:
     names = KeyNames.beneath(named)
     signer = load_signer(key, lambda name: str(click.prompt(name, hide_input=True, err=True)))
     found.require_say(signer.public_key)
-    click.echo("\n".join(draft_lines(found, names)))
+    # Who signs sees what; a program that reads JSON reads what came of it.
+    click.echo("\n".join(draft_lines(found, names)), err=as_json)
     if not yes:
         try:
             agreed = click.confirm(f"Sign with the key {signer.public_key.keyid[:16]}…?", err=True)
@@ -184,6 +191,9 @@ def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool) -> None:
             raise DraftError(f"{path} was not signed", remedy="Run it again, and answer y; or say --yes.")
     signed = found.signed_by(signer)
     replace_file(path, signed.to_json())
+    if as_json:
+        click.echo(json.dumps({"path": str(path)} | draft_sheet(signed, names), indent=1))
+        return
     missing = [f"{each.missing} more for {each.name}" for each in signed.quorums() if each.missing]
     click.echo(f"signed: {path} needs {', '.join(missing)}" if missing else f"signed: {path} can be published")
 
@@ -192,7 +202,8 @@ def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool) -> None:
 @click.argument("paths", metavar="DRAFT...", nargs=-1, required=True, type=_FILE)
 @click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
 @click.option("--online", required=True, type=_FILE, help="The folder of online keys.")
-def publish(paths: tuple[Path, ...], repository: Path, online: Path) -> None:
+@json_option
+def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bool) -> None:
     """Put a draft in force that enough people have signed. Copies that were signed apart are joined.
 
     It may be run again after it was cut off: what is done is left as it is.
@@ -214,13 +225,17 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path) -> None:
         raise KeyFileError(online, "it is no folder", "Name the folder of online keys: KEYS/online.")
     place = Repository(repository)
     done = publish_draft(place, found, read_signers(online), datetime.now(UTC))
+    print_of = Digest.of(place.read_metadata(f"{found.version}.root.json")) if found.role == "root" else None
+    if as_json:
+        sheet = {"role": found.role, "version": found.version, "already": done.already, "gap": list(done.gap)}
+        click.echo(json.dumps(sheet | {"fingerprint": print_of}, indent=1))
+        return
     click.echo(f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}")
     for role in done.gap:
         click.echo(
             f"the old keys of {role} were not all here: a client in the middle of its check is told to try again"
         )
-    if found.role == "root":
-        print_of = Digest.of(place.read_metadata(f"{found.version}.root.json"))
+    if print_of:
         click.echo(f"fingerprint   {print_of}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
 
 
@@ -239,13 +254,16 @@ def _unsigned(path: Path) -> Draft | None:
     return read_draft(path) if path.exists() else None
 
 
-def _write(path: Path, made: Draft, named: tuple[Path, ...]) -> None:
-    from farm.cli.key_sheet import draft_lines
+def _write(path: Path, made: Draft, named: tuple[Path, ...], *, as_json: bool) -> None:
+    from farm.cli.key_sheet import draft_lines, draft_sheet
     from farm.trust.durable_file import replace_file
     from farm.trust.key_names import KeyNames
 
     names = KeyNames.beneath(named)
     replace_file(path, made.to_json())
+    if as_json:
+        click.echo(json.dumps({"path": str(path)} | draft_sheet(made, names), indent=1))
+        return
     click.echo("\n".join(draft_lines(made, names)))
     click.echo(f"written to {path}; have it signed with `farm keys sign {path} --key KEY`")
 

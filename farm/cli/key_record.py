@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
+
+from farm.cli.packages import json_option
 
 
 @click.command("dns")
@@ -12,7 +15,8 @@ import click
 @click.option("--repository", required=True, type=click.Path(path_type=Path), help="The published directory.")
 @click.option("--address", required=True, help="The http(s) URL under which subscribers reach it.")
 @click.option("--root", "version", type=int, default=1, show_default=True, help="Which version of root it names.")
-def record(domain: str, repository: Path, address: str, version: int) -> None:
+@json_option
+def record(domain: str, repository: Path, address: str, version: int, as_json: bool) -> None:
     """Print the DNS record that the owner of DOMAIN publishes, as a line for its zone file.
 
     It names the first root, from which every later one is verified, so it never has to change. Name a later one when
@@ -25,7 +29,7 @@ def record(domain: str, repository: Path, address: str, version: int) -> None:
     from farm.errors import FarmError
     from farm.names import Digest, PackageName
     from farm.trust.delegation import channels_of
-    from farm.trust.enrolment_record import EnrolmentRecord, checked_address
+    from farm.trust.enrolment_record import EnrolmentRecord, checked_address, record_name
     from farm.trust.layout import release_target
     from farm.trust.release_index import Release
     from farm.trust.repository import Repository
@@ -46,4 +50,8 @@ def record(domain: str, repository: Path, address: str, version: int) -> None:
                 remedy="Publish the record under the domain that the distribution is named for.",
             )
     root = place.read_metadata(f"{version}.root.json")
-    click.echo(EnrolmentRecord(checked, Digest.of(root)).zone_line(domain))
+    made = EnrolmentRecord(checked, Digest.of(root))
+    line = made.zone_line(domain)
+    click.echo(
+        json.dumps({"name": record_name(domain), "text": str(made), "line": line}, indent=1) if as_json else line
+    )

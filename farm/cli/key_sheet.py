@@ -75,7 +75,7 @@ def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
         ) from error
     if isinstance(form, dict) and "farm-draft" in form:
         draft = Draft.from_json(content)
-        return _draft_sheet(draft, names), draft_lines(draft, names)
+        return draft_sheet(draft, names), draft_lines(draft, names)
     if isinstance(form, dict) and "signed" in form:
         sheet = _metadata_sheet(path.name, content, names)
         return sheet, list(_metadata_lines(sheet))
@@ -85,7 +85,8 @@ def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
     return key_to_dict(key), [names.beside(key, f"public key {key.keyid} ({key.scheme})")]
 
 
-def _draft_sheet(draft: Draft, names: KeyNames) -> dict[str, Any]:
+def draft_sheet(draft: Draft, names: KeyNames) -> dict[str, Any]:
+    """Return the same as JSON values."""
     from farm.trust.changes import changes_of
 
     return {

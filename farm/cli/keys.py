@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.key_drafts import draft, publish, sign
 from farm.cli.key_record import record
 from farm.cli.key_sheet import show
+from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
@@ -41,6 +43,7 @@ def keys() -> None:
 @click.option("--targets-key", "targets_keys", multiple=True, type=_FILE, help="A .pub file of who signs targets.")
 @click.option("--targets-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option("--drafts", type=_FILE, default=Path(), help="Where the drafts go that these people sign.")
+@json_option
 def init(
     repository: Path,
     folder: Path,
@@ -51,6 +54,7 @@ def init(
     targets_keys: tuple[Path, ...],
     targets_threshold: int,
     drafts: Path,
+    as_json: bool,
 ) -> None:
     """Make keys, and version 1 of all metadata. Overwrites nothing.
 
@@ -74,6 +78,9 @@ def init(
         if (root_threshold, targets_threshold) != (1, 1):
             raise click.UsageError("A threshold needs --root-key and --targets-key: without, one key of each is made.")
         founded = found_repository(repository, folder, channels, allowed, now)
+        if as_json:
+            _print({"offline": founded.offline, "online": founded.online, "fingerprint": founded.fingerprint})
+            return
         click.echo(f"offline keys  {founded.offline}  (root, targets: carry them away)")
         click.echo(f"online keys   {founded.online}  (for the signer)")
         click.echo(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
@@ -86,6 +93,9 @@ def init(
     }
     made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now)
     paths = write_drafts(drafts, made)
+    if as_json:
+        _print({"online": folder / "online", "drafts": paths})
+        return
     click.echo(f"online keys   {folder / 'online'}  (for the signer)")
     for path, each, whose in zip(paths, made, (root_keys, targets_keys), strict=True):
         (quorum,) = each.quorums()
@@ -98,7 +108,8 @@ def init(
 @click.option("--repository", required=True, type=_FILE, help="The published directory.")
 @click.option("--keys", "folder", required=True, type=_FILE, help="Where all the keys are now.")
 @click.argument("builders", nargs=-1, required=True, type=_FILE)
-def allow(repository: Path, folder: Path, builders: tuple[Path, ...]) -> None:
+@json_option
+def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: bool) -> None:
     """Let clients accept what the workers with the keys BUILDERS (their .pub files) build, beside those of before.
 
     Needs the offline keys of targets in KEYS/offline, and the online keys. Where they are with several people, use
@@ -115,14 +126,18 @@ def allow(repository: Path, folder: Path, builders: tuple[Path, ...]) -> None:
     added = allow_more_builders(
         Repository(repository), folder, [load_public_key(path) for path in builders], datetime.now(UTC)
     )
-    click.echo(f"{added} builders added")
+    if as_json:
+        _print({"added": added})
+        return
+    click.echo(f"{added} builder{'' if added == 1 else 's'} added")
 
 
 @keys.command("new")
 @click.argument("path", type=_FILE)
 @click.option("--uri", help="Where the key lies, if in an HSM or a key service: hsm:2?label=farm.")
 @click.option("--public", type=_FILE, help="Its public key, where it cannot be read from there.")
-def new(path: Path, uri: str | None, public: Path | None) -> None:
+@json_option
+def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None:
     """Make one ed25519 key at PATH, with its public half at PATH.pub; or note at PATH.uri where a key is.
 
     \b
@@ -130,7 +145,7 @@ def new(path: Path, uri: str | None, public: Path | None) -> None:
       farm keys new worker-3/key
       farm keys new keys/online/timestamp --uri 'hsm:2?label=farm'
     """
-    from farm.trust.keys import create_key, load_public_key
+    from farm.trust.keys import create_key, key_to_dict, load_public_key
     from farm.trust.signers import link_key
 
     if uri is None:
@@ -140,6 +155,9 @@ def new(path: Path, uri: str | None, public: Path | None) -> None:
     else:
         known = load_public_key(public) if public else None
         key = link_key(path, uri, known, lambda name: str(click.prompt(name, hide_input=True, err=True)))
+    if as_json:
+        _print({"path": f"{path}.pub"} | key_to_dict(key))
+        return
     click.echo(f"{key.keyid}  {path}.pub")
 
 
@@ -153,18 +171,20 @@ def export(public: Path, pem: bool) -> None:
     Example:
       farm keys export worker-1/key.pub --pem > worker-1.pem
     """
-    import json
-
     from farm.trust.keys import KeyFileError, key_to_dict, load_public_key, public_pem
 
     key = load_public_key(public)
     if not pem:
-        click.echo(json.dumps(key_to_dict(key), indent=1))
+        _print(key_to_dict(key))
         return
     try:
         click.echo(public_pem(key).decode(), nl=False)
     except ValueError as error:
         raise KeyFileError(public, f"a key of kind {key.keytype} has no PEM: {error}", "Export it as JSON.") from error
+
+
+def _print(values: dict[str, Any]) -> None:
+    click.echo(json.dumps(values, indent=1, default=str))
 
 
 for _verb in (draft, sign, show, publish, record):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.packages import json_option
 from farm.cli.recipes_option import read_tree, recipes_option
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @recipes_option
-def lint(recipes: Path | None) -> None:
+@json_option
+def lint(recipes: Path | None, as_json: bool) -> None:
     """Check all recipes, steps, toolchains and channels, and the graph of what is built from what.
 
     \b
@@ -24,7 +27,17 @@ def lint(recipes: Path | None) -> None:
     from farm.plan import BuildGraph
 
     tree = read_tree(recipes)
-    order = BuildGraph.of(tree.recipes).order()
+    order = list(BuildGraph.of(tree.recipes).order())
+    if as_json:
+        sheet = {
+            "recipes": sorted(tree.recipes),
+            "steps": sorted(tree.steps.definitions),
+            "toolchains": sorted(tree.toolchains),
+            "channels": sorted(tree.channels),
+            "build-order": order,
+        }
+        click.echo(json.dumps(sheet, indent=1))
+        return
     click.echo(
         f"{len(tree.recipes)} recipes, {len(tree.steps.definitions)} steps, {len(tree.toolchains)} toolchains, "
         f"{len(tree.channels)} channels: in order"
