@@ -144,8 +144,10 @@ class _Look:
         return Question(name, self._packages[name].descriptor, is_mended)
 
     def _holds(self, finding: Finding, name: str, version: Version, revision: int) -> bool:
+        """Whether a build has what was found: what is harmless is mended where it is gone, not where it is harmless."""
         found = self._known.find([(name, version, revision)])
-        return any(each.stands and each.advisory.id == finding.advisory.id for each in found)
+        same = (each for each in found if each.advisory.id == finding.advisory.id)
+        return any(each.stands or not finding.stands for each in same)
 
     def _of_copy(self, copy: CopiedCode) -> Iterator[tuple[Finding, CopiedCode]]:
         """Yield what holds for code that was linked in. Without a revision it is judged as the first of its version."""

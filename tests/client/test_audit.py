@@ -17,7 +17,7 @@ from farm.engine.labelled import LabelledContainer
 from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe
 from tests.client.installing import install
-from tests.compat.osv_documents import osv
+from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 from tests.foreign.neighbours import announce
 
 if TYPE_CHECKING:
@@ -129,6 +129,26 @@ def test_the_first_release_that_is_mended_is_named_not_the_newest(
     (exposed,) = audit_root(follower, tmp_path / "root").exposed
     assert exposed.fixed_in is not None
     assert (exposed.since and exposed.since.number, exposed.fixed_in.number) == (1, 3)
+
+
+def test_what_does_no_harm_is_fixed_only_by_a_release_that_holds_the_fix(
+    linked: SmallDistribution, follower: Host, tmp_path: Path
+) -> None:
+    """That a newer build does no harm either is no fix."""
+    install(follower, tmp_path / "root", "tool")
+    announce(linked, osv(package="tool", fixed="2.0"), statements=openvex(product=f"{DISTRIBUTION}/tool"))
+    (harmless,) = audit_channel(follower, "").harmless
+    assert (harmless.finding.fixed, harmless.fixed_in, harmless.command) == ("2.0", None, "")
+    linked.package("tool", {"bin/tool": "\x7ftool 1.5"}, version="1.5")
+    linked.publish()
+    found = audit_root(follower, tmp_path / "root")
+    (harmless,) = found.harmless
+    assert (found.exposed, harmless.fixed_in, harmless.command) == ((), None, "")
+    linked.package("tool", {"bin/tool": "\x7ftool 2"}, version="2.0")
+    linked.publish()
+    (harmless,) = audit_root(follower, tmp_path / "root").harmless
+    assert harmless.fixed_in is not None
+    assert harmless.fixed_in.number == 3
 
 
 def test_what_runs_is_found_by_what_it_has_mounted_or_by_its_label(
