@@ -201,6 +201,23 @@ def test_it_soaks_on_the_channel_that_it_comes_from(taking: TakingFarm, neighbou
     assert taking.taken("stable").release == taking.taken().release != first
 
 
+def test_that_it_is_taken_no_more_soaks_as_well(taking: TakingFarm) -> None:
+    assert taking.decide() == "idle"
+    stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
+    taking.farm.clock.passes(4 * 3600)
+    assert until_still(stable) == "released"
+    taking.farm.shape("web", "2.0", {})
+    taking.farm.submit(recipe("web", version="2.0"))
+    taking.decide()
+    taking.farm.clock.passes(4 * 3600 - 60)
+    assert until_still(stable) == "refused"
+    (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
+    assert (excuse.gate, excuse.reason.partition(" since ")[0]) == ("soak", "edge has been without it")
+    taking.farm.clock.passes(60)
+    assert until_still(stable) == "released"
+    assert excuses_on(taking, "stable") == []
+
+
 def until_still(pipeline: Pipeline) -> str:
     state = ""
     for _ in range(5):
