@@ -28,6 +28,7 @@ _VERBS = {
     "gc": "farm.cli.gc:gc",
     "hold": "farm.cli.hold:hold",
     "image": "farm.cli.image:image",
+    "images": "farm.cli.images:images",
     "info": "farm.cli.packages:info",
     "install": "farm.cli.install:install",
     "jobs": "farm.cli.jobs:jobs",
@@ -38,6 +39,7 @@ _VERBS = {
     "log": "farm.cli.jobs:log",
     "order": "farm.cli.order:order",
     "plan": "farm.cli.build:plan",
+    "policy": "farm.cli.policy:policy",
     "promote": "farm.cli.promote:promote",
     "rebuild": "farm.cli.build:rebuild",
     "release": "farm.cli.release:release",
@@ -57,6 +59,7 @@ _VERBS = {
     "trail": "farm.cli.trail:trail",
     "up": "farm.cli.up:up",
     "upgrade": "farm.cli.upgrade:upgrade",
+    "who-needs": "farm.cli.who_needs:who_needs",
 }
 """Verb → where it lives. Loading one does not load the others, so that `farm --version` is quick."""
 

@@ -57,6 +57,10 @@ class InstalledSet:
         members = closure(PackageSet.of(self._members.values()), names, given=accepted)
         return tuple(self._placed[each.name] for each in members)
 
+    def members(self) -> tuple[Member, ...]:
+        """Return the packages as members of their set."""
+        return tuple(self._members.values())
+
     def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:
         """Return the descriptor and manifest of these packages of the set, else of all."""
         names = {placed.descriptor: name for name, placed in self._placed.items()}

@@ -97,3 +97,43 @@ def test_an_audit_looks_at_one_kind_of_thing(farm: Farm) -> None:
     done(farm("audit", "api:1", "--running"), 2)
     done(farm("audit", "--root", "x", "--channel", "edge"), 2)
     assert "there is no image 'nothing:1'" in farm("audit", "nothing:1").stderr
+
+
+def test_images_that_hold_a_package_are_listed_with_it(distribution: SmallDistribution, farm: Farm) -> None:
+    assert done(farm("images")) == "there are no images\n"
+    done(farm("image", "build", "parse", "--tag", "api:1", "--no-load"))
+    done(farm("image", "build", "say", "--tag", "web:1", "--no-load"))
+    every = done(farm("images"))
+    assert [line.split()[0] for line in every.splitlines()] == ["NAME", "api:1", "web:1"]
+    assert every.splitlines()[1].endswith("no         parse 1.0-1, say 1.0-1")
+    both = told(farm("images", "--holding", "say<1.1", "--json"))
+    assert [each["names"] for each in both] == [["api:1"], ["web:1"]]
+    assert both[1]["holding"] == [{"package": "dist.example.org/say", "version": "1.0-1", "carries": None}]
+    # The library is in no image, but its code is in one of them.
+    carrying = done(farm("images", "--holding", "pack<1.4", "--holding", "say"))
+    assert carrying.splitlines()[1].endswith("parse 1.0-1 (carries pack 1.3 statically), say 1.0-1")
+    assert done(farm("images", "--holding", "say>1.0")) == "no image holds say>1.0\n"
+    wrong = farm("images", "--holding", "say<<1")
+    assert wrong.returncode == 2
+    assert "error: column 4: << is no operator\n  say<<1\n     ^" in wrong.stderr
+
+
+def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) -> None:
+    done(farm("install", "--root", "root", "parse"))
+    done(farm("image", "build", "parse", "--tag", "api:1", "--no-load"))
+    for where, place in (
+        ((), "release 1 of dist.example.org/edge"),
+        (("--image", "api:1"), "api:1"),
+    ):
+        printed = done(farm("who-needs", "say", *where))
+        assert printed == (
+            f"{place}: say, of say 1.0-1: 1 package needs it\n\n"
+            "PACKAGE      NEEDS\n"
+            "parse 1.0-1  /usr/bin/say by bin/parse\n"
+        )
+    form = told(farm("who-needs", "command:say", "--root", "root", "--json"))
+    assert (form["provided-by"], [each["package"] for each in form["dependents"]]) == (["say"], ["parse"])
+    ended = farm("who-needs", "sya")
+    assert ended.returncode == 1
+    assert "Did you mean say?" in ended.stderr
+    done(farm("who-needs", "say", "--root", "root", "--image", "api:1"), 2)
