@@ -23,6 +23,7 @@ _LONG = (
     "cli/test_curating.py",
     "cli/test_image_commands.py",
     "cli/test_jobs.py",
+    "cli/test_policy.py",
     "cli/test_run.py",
     "cli/test_knowing.py",
     "client/test_audit.py",

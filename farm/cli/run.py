@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
     from farm.client.late_binding import RunOptions
+    from farm.client.offline import LastVerified
     from farm.client.own_mounts import OwnMounts
     from farm.compat import SetRecord
     from farm.recipe.image_file import ImageFile
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--user", default="", help="The user and group to run as.  [default: the file's, or 65534:65534]")
 @click.option("--mount", "mounts", multiple=True, metavar="SOURCE:TARGET", help="A directory to see, read-only.")
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable to set.")
+@click.option("--offline", is_flag=True, help="Ask no repository: run the last verified release, of what is here.")
 @click.option(
     "--verbose", is_flag=True, help="Say which packages run, with what, and which privileges they are granted."
 )
@@ -51,6 +55,7 @@ def run(
     user: str,
     mounts: tuple[str, ...],
     environment: tuple[str, ...],
+    offline: bool,
     verbose: bool,
     max_severity: str | None,
     channel: str,
@@ -68,6 +73,7 @@ def run(
     """
     from farm.client.host_needs import grant
     from farm.client.late_binding import links_directory
+    from farm.client.offline import nothing_fetched
     from farm.client.run_engine import choose_engine
     from farm.client.run_record import record_run
     from farm.compat import joint_needs
@@ -79,14 +85,17 @@ def run(
     wanted = _read(file) if file else None
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
     with host.in_use():
-        catalogue = host.catalogue(channel or (wanted.channel if wanted else ""))
-        verified = _verified(catalogue, names, wanted)
-        severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
+        found = _find(host, channel or (wanted.channel if wanted else ""), names, wanted, offline=offline)
+        catalogue, verified = found.catalogue, found.packages
+        lists = found.last.lists if found.last else None
+        severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
         own = _own(file, wanted, verified)
         asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
         needs = joint_needs(each.descriptor.host for each in verified)
         granted = grant(asked, needs, chosen)
-        unpacked, links = _unpacked(host, verified), links_directory(host.state, own.composition)
+        with nothing_fetched(found.last) if found.last else nullcontext():
+            unpacked = _unpacked(host, verified)
+        links = links_directory(host.state, own.composition)
         record = _record(catalogue, verified, wanted.names if wanted else names)
         for each in granted.unknown:
             click.echo(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
@@ -108,6 +117,36 @@ def _read(file: Path) -> ImageFile:
     from farm.recipe.image_file import read_image_file
 
     return read_image_file(file.read_bytes(), str(file))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The packages that run, and of which release; `last` where that is the last verified one, not the newest."""
+
+    catalogue: Catalogue
+    packages: tuple[VerifiedPackage, ...]
+    last: LastVerified | None = None
+
+
+def _find(host: Host, channel: str, names: tuple[str, ...], wanted: ImageFile | None, *, offline: bool) -> _Found:
+    """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked."""
+    from farm.client.offline import is_unreachable, nothing_fetched
+    from farm.errors import FarmError
+
+    why = "no repository was asked"
+    if not offline:
+        try:
+            catalogue = host.catalogue(channel)
+            return _Found(catalogue, _verified(catalogue, names, wanted))
+        except FarmError as error:
+            if not is_unreachable(error):
+                raise
+            why = error.message
+    last = host.last_verified(channel)
+    with nothing_fetched(last):
+        packages = _verified(last.catalogue, names, wanted)
+    click.echo(f"warning: {why}: {last.words}", err=True)
+    return _Found(last.catalogue, packages, last)
 
 
 def _verified(catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None) -> tuple[VerifiedPackage, ...]:

@@ -20,7 +20,7 @@ class Settings:
     packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
     commas) are private networks that builds may fetch sources from. `max_severity` is the worst that an
     advisory may be about what is run or installed here; empty is whatever. `resolver` is the DNS server that is asked
-    on subscribing; empty is the machine's own.
+    on subscribing; empty is the machine's own. `policy` is a file that says what may be used here.
     """
 
     state: Path
@@ -32,6 +32,7 @@ class Settings:
     allowed_networks: tuple[str, ...]
     max_severity: str = ""
     resolver: str = ""
+    policy: Path | None = None
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -48,6 +49,7 @@ class Settings:
             allowed_networks=_networks(os.environ.get("FARM_ALLOWED_NETWORKS", "")),
             max_severity=_severity(os.environ.get("FARM_MAX_SEVERITY", "")),
             resolver=os.environ.get("FARM_RESOLVER", ""),
+            policy=Path(os.environ["FARM_POLICY"]).absolute() if os.environ.get("FARM_POLICY") else None,
         )
 
 

@@ -1,31 +1,76 @@
-"""`--max-severity`: how bad an advisory may be about what is run or installed."""
+"""`--max-severity` and `--policy`: what a subscriber accepts of what is run, installed or made into an image."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from farm.cli.settings import SEVERITY_WORDS
+from farm.cli.settings import SEVERITY_WORDS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
-    from farm.compat.severity import Severity
+    from farm.client.known_advisories import AdvisoryLists
+    from farm.recipe.policy_file import Policy
 
-max_severity_option = click.option(
-    "--max-severity",
-    type=click.Choice(SEVERITY_WORDS),
-    help="Refuse packages with an advisory that is worse than this (FARM_MAX_SEVERITY).",
+_Command = TypeVar("_Command")
+_META = "farm.policy"
+
+
+def _remember(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    context.meta[_META] = value
+
+
+policy_option = click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    expose_value=False,
+    callback=_remember,
+    help="What may be used, as a file (FARM_POLICY).  [default: policy.yaml in FARM_STATE, if it is there]",
 )
 
 
-def severity_check(host: Host, catalogue: Catalogue, accepted: str) -> Callable[[Sequence[VerifiedPackage]], None]:
-    """Return what raises `RefusedByPolicyError` for packages that are worse than accepted; empty accepts everything."""
-    from farm.client.severity_policy import refuse_worse
+def max_severity_option(command: _Command) -> _Command:
+    """Add both options; the policy's file is for `severity_check` alone."""
+    severity = click.option(
+        "--max-severity",
+        type=click.Choice(SEVERITY_WORDS),
+        help="Refuse packages with an advisory that is worse than this (FARM_MAX_SEVERITY).",
+    )
+    return severity(policy_option(command))  # type: ignore[type-var]
 
-    if not accepted:
-        return lambda _packages: None
-    return lambda packages: refuse_worse(host, catalogue, packages, cast("Severity", accepted))
+
+def policy_in_force() -> tuple[Policy, Path | None]:
+    """Return the policy of the command that runs, and its file: that of `--policy`, FARM_POLICY or the state directory.
+
+    A file that was named must be there. Raises `RecipeError`, `OSError`.
+    """
+    from farm.recipe.policy_file import Policy, read_policy
+
+    settings = Settings.from_environment()
+    named = click.get_current_context().meta.get(_META) or settings.policy
+    path = named or settings.state / "policy.yaml"
+    try:
+        return read_policy(path.read_bytes(), str(path)), path
+    except FileNotFoundError:
+        if named:
+            raise
+        return Policy(), None
+
+
+def severity_check(
+    host: Host, catalogue: Catalogue, accepted: str, lists: AdvisoryLists | None = None
+) -> Callable[[Sequence[VerifiedPackage]], None]:
+    """Return what raises `RefusedByPolicyError` for packages that the policy, or `accepted`, does not accept.
+
+    An empty `accepted` adds nothing to the policy. `lists` are the advisories, the newest unless given.
+    """
+    from farm.client.policy_facts import enforce
+    from farm.recipe.policy_file import stricter
+
+    policy, _ = policy_in_force()
+    return lambda packages: enforce(stricter(policy, accepted), host, catalogue, packages, lists)

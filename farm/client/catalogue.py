@@ -16,7 +16,7 @@ from farm.names import PackageName
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, listings, read_entry
 from farm.trust.provenance import verify_provenance
-from farm.trust.release_package import BrokenReleaseError, check_package
+from farm.trust.release_package import BrokenReleaseError, agreeing_builders, check_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -132,6 +132,14 @@ class Catalogue:
     def needs(self, name: str) -> tuple[str, ...]:
         """Return the packages that meet the needs of one at run time, as the release says. Raises as `entry`."""
         return self._find(self.known_as(name)).needs
+
+    def attested(self, package: VerifiedPackage) -> int:
+        """Return how many builders that are allowed have come to this very package, each by itself."""
+        return self.home_of(package.name).attested_in(package.entry, package.descriptor)
+
+    def attested_in(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
+        """Return how many builders of this distribution, allowed now, have come to the package of an entry."""
+        return len(agreeing_builders(entry, self._builders, descriptor, self.downloads.read))
 
     def known_as(self, name: str) -> str:
         """Return what a set knows a package by: a full name that is of this very distribution, shortened."""

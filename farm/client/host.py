@@ -15,6 +15,7 @@ from farm.client.download import PARALLEL, Downloads
 from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
 from farm.client.known_places import KnownPlaces
+from farm.client.offline import last_verified
 from farm.client.power_cut import FlushRecord
 from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.catalogue import VerifiedPackage
+    from farm.client.offline import LastVerified
     from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
     from farm.plan import BlobRef
@@ -64,6 +66,13 @@ class Host:
         downloads = Downloads(open_reader(subscription.address), self.blobs)
         imported = ImportedReleases(self.state, self.blobs, self.subscriptions)
         return Catalogue(release, builders, downloads, imported.open)
+
+    def last_verified(self, channel: str = "") -> LastVerified:
+        """Return the last release of a subscribed channel that was verified here, without asking its repository.
+
+        Raises `SubscriptionError`, `NothingVerifiedError`.
+        """
+        return last_verified(self, channel)
 
     def pinned(self, ref: ReleaseRef) -> Catalogue:
         """Return one release of a subscribed channel, found from the newest verified one back.

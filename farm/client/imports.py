@@ -19,6 +19,7 @@ from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
 from farm.trust.earlier_release import pinned_release
+from farm.trust.kept_metadata import KeptMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,10 @@ class ImportedReleases:
             content = self._metadata(reader, pin).advisories().get(NAME)
         self._check_subscribed(pin)
         return content, Downloads(reader, self._blobs)
+
+    def kept(self, pin: Import) -> KeptMetadata:
+        """Return what was verified of the other distribution before."""
+        return KeptMetadata(self._of(pin) / "metadata")
 
     def _metadata(self, reader: RepositoryReader, pin: Import) -> ChannelMetadata:
         folder = self._of(pin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from farm.client.download import Downloads
 from farm.client.imports import ImportedReleases
@@ -53,34 +53,57 @@ def known_advisories(host: Host, subscription: Subscription, packages: Iterable[
 
     Raises `NoAdvisoriesError`, `InvalidAdvisoryIndexError`, `UntrustedMetadataError`, `DownloadError`.
     """
-    content = host.subscriptions.metadata(subscription).advisories().get(NAME)
-    return _read(content, subscription.distribution, Downloads(open_reader(subscription.address), host.blobs), packages)
+    content, downloads = _Published(host).own(subscription)
+    return _read(content, subscription.distribution, downloads, packages)
 
 
-def known_in_release(host: Host, release: Release, packages: Iterable[str]) -> KnownAdvisories:
-    """Fetch and verify what is known about packages of a release: also what the owners of those that it takes say.
+class AdvisoryLists(Protocol):
+    """Where signed lists of advisories come from, each with what brings the documents that it names."""
 
-    Names are short, and full for packages of other distributions. Raises as `known_advisories`, and what opening an
-    import raises.
+    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
+        """Return the list of a distribution that is followed; none where it publishes none."""
+
+    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
+        """Return the list of a distribution that a release takes packages of."""
+
+
+class _Published:
+    """The newest lists, from their repositories."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
+        content = self._host.subscriptions.metadata(subscription).advisories().get(NAME)
+        return content, Downloads(open_reader(subscription.address), self._host.blobs)
+
+    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
+        return ImportedReleases(self._host.state, self._host.blobs, self._host.subscriptions).advisories(pin)
+
+
+def known_in_release(
+    host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
+) -> KnownAdvisories:
+    """Verify what is known about packages of a release: also what the owners of those that it takes say.
+
+    Names are short, and full for packages of other distributions. `lists` are the newest unless given. Raises as
+    `known_advisories`, and what opening an import raises.
     """
     names = set(packages)
+    lists = lists or _Published(host)
     subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
-    known = known_advisories(host, subscription, names)
+    content, downloads = lists.own(subscription)
+    known = _read(content, subscription.distribution, downloads, names)
     advisories, statements = list(known.advisories), list(known.statements)
-    imported = ImportedReleases(host.state, host.blobs, host.subscriptions)
     for pin in release.imports:
         short = {each.rpartition("/")[2] for each in names.intersection(pin.names)}
         if not short:
             continue
-        theirs = _read(*_list_of(imported, pin), short)
+        content, downloads = lists.of(pin)
+        theirs = _read(content, pin.distribution, downloads, short)
         advisories += [each.seen_from_abroad(pin.distribution) for each in theirs.advisories]
         statements += [found for each in theirs.statements if (found := each.seen_from_abroad(pin.distribution))]
     return KnownAdvisories(tuple(advisories), tuple(statements))
-
-
-def _list_of(imported: ImportedReleases, pin: Import) -> tuple[bytes | None, str, Downloads]:
-    content, downloads = imported.advisories(pin)
-    return content, pin.distribution, downloads
 
 
 def _read(content: bytes | None, distribution: str, downloads: Downloads, packages: Iterable[str]) -> KnownAdvisories:

@@ -15,6 +15,7 @@ from farm.errors import FarmError
 from farm.names import Digest, PackageName
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata
+from farm.trust.kept_metadata import KeptMetadata
 from farm.trust.repository import replace_file
 
 
@@ -99,6 +100,10 @@ class Subscriptions:
         folder = self._path(subscription)
         root = (folder / "root.json").read_bytes()
         return ChannelMetadata(folder / "metadata", root, open_reader(subscription.address))
+
+    def kept(self, subscription: Subscription) -> KeptMetadata:
+        """Return what was verified of a subscription before."""
+        return KeptMetadata(self._path(subscription) / "metadata")
 
     def roots_of(self, subscription: Subscription) -> set[Digest]:
         """Return the fingerprints of the roots of a subscription: the pinned one, and all verified after it."""

@@ -62,6 +62,21 @@ def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilde
     return CheckedPackage(descriptor, manifest, facts)
 
 
+def agreeing_builders(
+    entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
+) -> frozenset[str]:
+    """Return all builders, allowed now, whose provenance an entry names and who came to this package.
+
+    Raises `ProvenanceError`, and what `fetch` raises.
+    """
+    found = set()
+    for blob in (entry.provenance, *entry.rebuilds):
+        with suppress(InvalidEnvelopeError):
+            content = fetch(blob, f"provenance of {entry.name}")
+            found.add(verified_builder(content, builders, descriptor, entry.recipe))
+    return frozenset(found)
+
+
 def _check_builders(
     release: Release, entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
 ) -> None:

@@ -34,6 +34,7 @@ class SeenReleases:
         path = self._folder / f"{release.channel}.json"
         before = self._read(path, keyids)
         if before == release:
+            path.touch()  # its time is when the channel was last seen to be so
             return
         if before:
             if before.distribution != release.distribution:
@@ -45,6 +46,10 @@ class SeenReleases:
             check_successor(before, release)
         form = {"keys": list(keyids), "release": release.to_json().decode()}
         replace_file(path, (json.dumps(form, indent=1) + "\n").encode())
+
+    def seen(self, channel: str, keyids: Sequence[str]) -> Release | None:
+        """Return the newest release of a channel that was taken, None where none was under these keys."""
+        return self._read(self._folder / f"{channel}.json", keyids)
 
     def _read(self, path: Path, keyids: Sequence[str]) -> Release | None:
         try:

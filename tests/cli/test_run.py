@@ -348,3 +348,61 @@ def test_what_this_host_has_not_stops_a_run_before_it_starts(person: Person) -> 
     with_needs(person, "tun", HostNeeds(devices=("/dev/zero",)))
     done = person.run("tun", "--verbose", *MOUNT, "--", *shell("test -c /dev/zero && echo there"))
     assert (done.stdout, "privileges granted: /dev/zero" in done.stderr) == ("there\n", True), done.stderr
+
+
+def test_when_the_repository_cannot_be_reached_the_last_verified_release_runs(person: Person) -> None:
+    read = shell("read line < /etc/say.conf; echo $line")
+    assert person.run("say", *MOUNT, "--", *read).returncode == 0
+    last = person.runs()[-1]
+    public, gone = person.distribution.public, person.distribution.folder / "gone"
+    public.rename(gone)
+    try:
+        done = person.run("say", *MOUNT, "--", *read)
+        assert done.returncode == 0, done.stderr
+        assert f"warning: '{public}' is neither an http(s) URL nor a directory: running release" in done.stderr
+        assert "verified last at 20" in done.stderr
+        assert person.runs()[-1]["record"] == last["record"]
+        public.mkdir()  # there, and empty
+        assert "warning: cannot reach the repository" in person.run("say", *MOUNT, "--", *read).stderr
+        public.rmdir()
+    finally:
+        gone.rename(public)
+
+
+def test_offline_asks_nobody_and_runs_what_is_here_as_a_whole(person: Person) -> None:
+    person.run("say", *MOUNT, "--", *shell("exit 0"))
+    person.distribution.package("later", {"share/later/file": "later\n"})
+    person.distribution.publish()
+    for path in person.distribution.folder.rglob("*"):
+        os.chown(path, person.home.stat().st_uid, person.home.stat().st_gid)
+    before = person.runs()[-1]
+    done = person.run("say", "--offline", *MOUNT, "--", *shell("exit 0"))
+    assert "warning: no repository was asked: running release" in done.stderr
+    assert person.runs()[-1]["record"] == before["record"]
+    assert person.farm("search").returncode == 0  # now the newest is verified, and not all of it is here
+    done = person.run("later", "--offline", *MOUNT, "--", *shell("exit 0"))
+    assert done.returncode == 1
+    assert "is the last that was verified, and this host does not have all of it" in done.stderr
+
+
+def test_a_policy_decides_what_runs(person: Person) -> None:
+    with_needs(person, "bound", HostNeeds("", (), ("CAP_NET_BIND_SERVICE",)))
+    file = person.place / "policy.yaml"
+    file.write_text("channels: [other.example/stable]\ncapabilities: []\nminimum-attestations: 2\n")
+    done = person.run("bound", "--policy", str(file), *MOUNT, "--", *shell("echo ran"))
+    assert (done.returncode, done.stdout) == (1, "")
+    for words in (
+        "only packages of other.example/stable are accepted, and dist.example.org/bound came from",
+        "no capability may be granted, and dist.example.org/bound needs CAP_NET_BIND_SERVICE",
+        "each package must be built by 2 builders, each by itself, and was: dist.example.org/bound by 1",
+    ):
+        assert words in done.stderr
+    file.write_text(
+        "channels: [dist.example.org/edge]\ncapabilities: [CAP_NET_BIND_SERVICE]\nminimum-attestations: 1\n"
+    )
+    done = person.run("bound", "--policy", str(file), *MOUNT, "--", *shell("echo ran"))
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+    file.write_text("overides: forbidden\n")
+    done = person.run("bound", "--policy", str(file), *MOUNT, "--", *shell("echo ran"))
+    assert f"{file}:1:1: a policy has no key 'overides'" in done.stderr
+    assert "Did you mean overrides?" in done.stderr

@@ -29,15 +29,15 @@ def subscribed(neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.Monke
     farm("subscribe", str(neighbours.second.public), "edge", "--fingerprint", neighbours.second.founded.fingerprint)
 
 
-def farm(*words: str, status: int = 0) -> str:
-    """What a command prints; with another status, what it complains of."""
+def farm(*words: str, status: int = 0, printed: bool = False) -> str:
+    """What a command prints; with another status, what it complains of, unless it is `printed` all the same."""
     output, message = io.TextIOWrapper(io.BytesIO()), io.StringIO()  # some print bytes
     with redirect_stdout(output), redirect_stderr(message), pytest.raises(SystemExit) as end:
         main(list(words))
     output.seek(0)
-    printed = output.read()
-    assert int(end.value.code or 0) == status, f"{words}: {printed}{message.getvalue()}"
-    return printed if status == 0 else message.getvalue()
+    text = output.read()
+    assert int(end.value.code or 0) == status, f"{words}: {text}{message.getvalue()}"
+    return text if status == 0 or printed else message.getvalue()
 
 
 @pytest.mark.usefixtures("subscribed")

@@ -1,0 +1,130 @@
+"""The last verified release of a channel, for when its repository cannot be reached: out of what this host has, alone.
+
+It was proven and signed when it was verified, so what is here of it may run; nothing newer can be known, which is said.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.client.catalogue import Catalogue
+from farm.client.download import DownloadError, Downloads
+from farm.client.imports import ImportedReleases
+from farm.client.readers import InvalidAddressError
+from farm.errors import FarmError
+from farm.trust.advisory_index import NAME
+from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.earlier_release import pinned_release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.client.host import Host
+    from farm.client.subscriptions import Subscription
+    from farm.trust.imports import Import
+
+
+class NotHereError(FarmError):
+    """What was asked for is not on this host as a whole, and nobody else can be asked."""
+
+    code = "not-here"
+
+    def __init__(self, what: str, release: str) -> None:
+        super().__init__(
+            f"{release} is the last that was verified, and this host does not have all of it: the {what} is missing",
+            remedy="Run it once while the repository can be reached; then it runs without it.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerified:
+    """A release as it was verified last: `at` that time, `ended` since when its metadata has expired.
+
+    `lists` are the advisories of that time.
+    """
+
+    catalogue: Catalogue
+    at: datetime
+    ended: datetime | None
+    lists: KeptLists
+
+    @property
+    def words(self) -> str:
+        """What a person has to know of it."""
+        release = self.catalogue.release
+        text = (
+            f"running release {release.number} of {release.distribution}/{release.channel}, verified last at "
+            f"{_time(self.at)}"
+        )
+        if self.ended:
+            text += f"; its metadata has expired since {_time(self.ended)}, so that fixes may be missing"
+        return text
+
+
+class KeptLists:
+    """The lists of advisories that were verified last."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._imported = ImportedReleases(host.state, host.blobs, host.subscriptions)
+
+    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
+        """Return the list of a distribution that is followed. Raises `NothingVerifiedError`."""
+        return self._host.subscriptions.kept(subscription).advisories().get(NAME), self._downloads()
+
+    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
+        """Return the list of a distribution that a release takes packages of. Raises `NothingVerifiedError`."""
+        return self._imported.kept(pin).advisories().get(NAME), self._downloads()
+
+    def _downloads(self) -> Downloads:
+        return Downloads(_NoReader(), self._host.blobs)
+
+
+class _NoReader:
+    """A repository that is not asked."""
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        del offset
+        raise FileNotFoundError(path)
+
+
+def last_verified(host: Host, channel: str = "") -> LastVerified:
+    """Return the last verified release of a subscribed channel. Raises `NothingVerifiedError`, `SubscriptionError`."""
+    subscription = host.subscriptions.find(channel)
+    kept = host.subscriptions.kept(subscription)
+    release, builders = kept.last(subscription.channel)
+    downloads = Downloads(_NoReader(), host.blobs)
+    imported = ImportedReleases(host.state, host.blobs, host.subscriptions)
+
+    def opened(pin: Import) -> Catalogue:
+        newest, theirs = imported.kept(pin).last(pin.channel)
+        what = f"earlier release of {pin.distribution}/{pin.channel}"
+        return Catalogue(pinned_release(newest, pin, lambda blob: downloads.read(blob, what)), theirs, downloads)
+
+    at, ended = kept.verified_at(subscription.channel), kept.ended(subscription.channel, datetime.now(UTC))
+    return LastVerified(Catalogue(release, builders, downloads, opened), at, ended, KeptLists(host))
+
+
+def is_unreachable(error: FarmError) -> bool:
+    """Return whether a repository could not be asked, which is not the same as one that says something wrong."""
+    if isinstance(error, UntrustedMetadataError):
+        return error.reason == "network"
+    return isinstance(error, InvalidAddressError)  # the directory of a mirror that is not plugged in
+
+
+@contextmanager
+def nothing_fetched(last: LastVerified) -> Iterator[None]:
+    """Say what is missing here, where the work inside would have to fetch it. Raises `NotHereError`."""
+    try:
+        yield
+    except DownloadError as error:
+        release = last.catalogue.release
+        where = f"release {release.number} of {release.distribution}/{release.channel}"
+        raise NotHereError(error.what, where) from error
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

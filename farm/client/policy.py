@@ -1,0 +1,175 @@
+"""A subscriber's policy against a set: what it says of each package, and why the set may not run. Decides, alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from farm.compat.severity import at_least
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.compat import PlacedPackage, SetRecord
+    from farm.compat.advisories import Finding
+    from farm.names import Digest
+    from farm.recipe.policy_file import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a set may not run: the key of the policy, the packages that it is about, what it says and what to do."""
+
+    rule: str
+    packages: tuple[str, ...]
+    message: str
+    remedy: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"rule": self.rule, "packages": list(self.packages), "message": self.message, "remedy": self.remedy}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a set, as far as a policy asks for it.
+
+    `capabilities` and `attestations` are by descriptor; a package that is missing from the latter is in no release that
+    can be had. `findings` are advisories that hold, `unknown` packages about which nobody publishes advisories.
+    """
+
+    record: SetRecord
+    capabilities: Mapping[Digest, tuple[str, ...]] = field(default_factory=dict)
+    attestations: Mapping[Digest, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class RefusedByPolicyError(FarmError):
+    """A set is not what the subscriber's own policy accepts; `objections` say which packages and why."""
+
+    code = "refused-by-policy"
+
+    def __init__(self, where: str, objections: tuple[Objection, ...]) -> None:
+        self.objections = objections
+        remedies = list(dict.fromkeys(each.remedy for each in objections))
+        super().__init__(
+            f"{where} is refused: {'; '.join(each.message for each in objections)}", remedy=" ".join(remedies)
+        )
+
+
+def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
+    """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run."""
+    found = (
+        _channels(policy, known),
+        _severity(policy, known),
+        _unknown(policy, known),
+        _overrides(policy, known),
+        _attestations(policy, known),
+        _capabilities(policy, known),
+    )
+    return tuple(each for each in found if each)
+
+
+def _channels(policy: Policy, known: Known) -> Objection | None:
+    if policy.channels is None:
+        return None
+    others = [each for each in known.record.packages if each.channel not in policy.channels]
+    if not others:
+        return None
+    told = sorted({each.channel or "a local build" for each in others})
+    return Objection(
+        "channels",
+        _names(others),
+        f"only packages of {' and '.join(policy.channels)} are accepted, and {_listed(others)} came from "
+        f"{' and '.join(told)}",
+        f"Take them from {' or '.join(policy.channels)}, or add the channel to the policy.",
+    )
+
+
+def _severity(policy: Policy, known: Known) -> Objection | None:
+    most = policy.maximum_severity
+    worse = [each for each in known.findings if each.stands and most and not at_least(most, each.severity)]
+    if not worse:
+        return None
+    told = "; ".join(
+        f"{each.package} {each.version}-{each.revision} has {each.advisory.id} ({each.severity}): "
+        f"{each.advisory.summary}"
+        for each in worse
+    )
+    fixed = sorted({f"{each.package} {each.fixed}" for each in worse if each.fixed})
+    wait = f"Wait for {' and '.join(fixed)}" if fixed else "Wait for a release that is fixed"
+    return Objection(
+        "maximum-severity",
+        tuple(sorted({each.package for each in worse})),
+        f"nothing worse than {most} is accepted, and {told}",
+        f"{wait}, or leave the package out; to accept it, "
+        f"{'--max-severity' if policy.by_command else 'write in the policy maximum-severity:'} {worse[0].severity}.",
+    )
+
+
+def _unknown(policy: Policy, known: Known) -> Objection | None:
+    if not policy.maximum_severity or not known.unknown:
+        return None
+    return Objection(
+        "maximum-severity",
+        known.unknown,
+        f"nothing worse than {policy.maximum_severity} is accepted, and nobody publishes advisories about "
+        f"{', '.join(known.unknown)}",
+        "Take them from a channel that does, or leave them out.",
+    )
+
+
+def _overrides(policy: Policy, known: Known) -> Objection | None:
+    standing = known.record.overrides
+    if policy.overrides == "allowed" or not standing:
+        return None
+    return Objection(
+        "overrides",
+        _names(standing),
+        f"overrides are forbidden, and {_listed(standing)} stands in for what the release has",
+        "Remove it: `farm override remove`.",
+    )
+
+
+def _attestations(policy: Policy, known: Known) -> Objection | None:
+    least = policy.minimum_attestations
+    short = [each for each in known.record.packages if known.attestations.get(each.descriptor, 0) < least]
+    if not short:
+        return None
+    told = ", ".join(f"{each.name} by {known.attestations.get(each.descriptor, 0)}" for each in short)
+    return Objection(
+        "minimum-attestations",
+        _names(short),
+        f"each package must be built by {least} builders, each by itself, and was: {told}",
+        "Wait until others have built it again, or take a channel with the gate `reproduced`.",
+    )
+
+
+def _capabilities(policy: Policy, known: Known) -> Objection | None:
+    if policy.capabilities is None:
+        return None
+    beyond = {
+        each: sorted(set(known.capabilities.get(each.descriptor, ())) - set(policy.capabilities))
+        for each in known.record.packages
+    }
+    asking = [each for each, more in beyond.items() if more]
+    if not asking:
+        return None
+    told = ", ".join(f"{each.name} needs {' and '.join(beyond[each])}" for each in asking)
+    allowed = " and ".join(policy.capabilities) or "no capability"
+    return Objection(
+        "capabilities",
+        _names(asking),
+        f"{allowed} may be granted, and {told}",
+        "Leave the package out, or add it under capabilities in the policy.",
+    )
+
+
+def _names(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> tuple[str, ...]:
+    return tuple(str(each.name) for each in packages)
+
+
+def _listed(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> str:
+    return ", ".join(_names(packages))

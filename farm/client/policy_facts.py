@@ -1,0 +1,128 @@
+"""What a policy has to know of a set, gathered: only what it asks for, from what is signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.earlier_releases import entry_of
+from farm.client.installation import placed_packages, release_ref
+from farm.client.known_advisories import known_in_release
+from farm.client.policy import Known, RefusedByPolicyError, judge
+from farm.compat import SetRecord
+from farm.compat.severity import SEVERITIES
+from farm.names import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.host import Host
+    from farm.client.known_advisories import AdvisoryLists
+    from farm.compat import PlacedPackage
+    from farm.compat.advisories import Finding
+    from farm.names import Digest
+    from farm.package import Descriptor
+    from farm.recipe.policy_file import Policy
+
+
+def enforce(
+    policy: Policy,
+    host: Host,
+    catalogue: Catalogue,
+    packages: Sequence[VerifiedPackage],
+    lists: AdvisoryLists | None = None,
+) -> None:
+    """Raise `RefusedByPolicyError` for packages of a release that a policy does not accept.
+
+    `lists` are the advisories, the newest unless given. Raises what `known_in_release` raises: where nothing can be
+    known, nothing passes.
+    """
+    if policy.limits_nothing:
+        return
+    release = catalogue.release
+    record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
+    findings: tuple[Finding, ...] = ()
+    if _asks_for_advisories(policy):
+        versions = [(each.name, each.descriptor.version, each.entry.revision) for each in packages]
+        known = known_in_release(host, release, (name for name, _, _ in versions), lists)
+        findings = tuple(known.find(versions))
+    attestations = {}
+    if policy.minimum_attestations:
+        standing = {each.descriptor for each in record.overrides}
+        attestations = {
+            each.descriptor.digest: catalogue.attested(each)
+            for each in packages
+            if each.descriptor.digest not in standing
+        }
+    capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
+    objections = judge(policy, Known(record, capabilities, attestations, findings))
+    if objections:
+        where = f"release {release.number} of {release.distribution}/{release.channel}"
+        raise RefusedByPolicyError(where, objections)
+
+
+def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: Mapping[Digest, Descriptor]) -> Known:
+    """Return what a policy has to know of a set that was recorded: in a root or an image.
+
+    Its packages are looked for in their channels. Raises what these raise.
+    """
+    findings: list[Finding] = []
+    attestations: dict[Digest, int] = {}
+    unknown: list[str] = []
+    for channel, placed in _by_channel(record).items():
+        standing = [each for each in placed if each in record.overrides]
+        released = [each for each in placed if each not in standing]
+        if not channel:
+            unknown += [str(each.name) for each in placed]
+            continue
+        if _asks_for_advisories(policy) or policy.minimum_attestations:
+            catalogue = host.catalogue(channel)
+            if _asks_for_advisories(policy):
+                held, nobody = _advisories(host, catalogue, placed)
+                findings += held
+                unknown += nobody
+            if policy.minimum_attestations:
+                attestations |= _attested(catalogue, released, descriptors)
+    capabilities = {digest: each.host.capabilities for digest, each in descriptors.items()}
+    return Known(record, capabilities, attestations, tuple(findings), tuple(sorted(unknown)))
+
+
+def _asks_for_advisories(policy: Policy) -> bool:
+    return policy.maximum_severity not in ("", SEVERITIES[-1])
+
+
+def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
+    found: dict[str, list[PlacedPackage]] = {}
+    for each in record.packages:
+        found.setdefault(each.channel, []).append(each)
+    return found
+
+
+def _advisories(host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage]) -> tuple[list[Finding], list[str]]:
+    """Return the advisories that hold, and packages of other distributions that the channel takes no more."""
+    own = catalogue.release.distribution
+    versions, unknown = [], []
+    for each in placed:
+        foreign = each.name.distribution != own
+        name = str(each.name) if foreign else each.name.short
+        if foreign and catalogue.import_of(name) is None:
+            unknown.append(name)
+        else:
+            versions.append((name, Version(each.version), each.revision))
+    known = known_in_release(host, catalogue.release, (name for name, _, _ in versions))
+    return known.find(versions), unknown
+
+
+def _attested(
+    catalogue: Catalogue, placed: Iterable[PlacedPackage], descriptors: Mapping[Digest, Descriptor]
+) -> dict[Digest, int]:
+    own, found = catalogue.release.distribution, {}
+    for each in placed:
+        name = each.name.short if each.name.distribution == own else str(each.name)
+        if "/" in name and catalogue.import_of(name) is None:
+            continue
+        home = catalogue.home_of(name)
+        entry = entry_of(home, each)
+        if entry is not None:
+            found[each.descriptor] = home.attested_in(entry, descriptors[each.descriptor])
+    return found

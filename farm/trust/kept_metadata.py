@@ -1,0 +1,113 @@
+"""What a client has verified of a repository before, without asking anybody: the last release, and what is known of it.
+
+Only what was accepted as a whole counts: the release that `SeenReleases` has taken, under the keys that its channel
+has. Expiry is told, not enforced: who reads this wants what is here already to go on working.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Targets
+from tuf.api.serialization import DeserializationError
+
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.builders import read_builders
+from farm.trust.delegation import DelegationError, delegated_roles, role_of
+from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
+from farm.trust.seen_releases import SeenReleases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.release_index import Release
+
+_ROLES = ("root", "targets", "snapshot", "timestamp")
+
+
+class NothingVerifiedError(FarmError):
+    """Nothing of a channel was verified here before, so that nothing can be said of it without its repository."""
+
+    code = "nothing-verified"
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(
+            f"no release of channel {channel} was verified on this host before",
+            remedy="Run it once while the repository can be reached.",
+        )
+
+
+class KeptMetadata:
+    """The metadata that `ChannelMetadata` keeps in `state`, read without a repository."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    def last(self, channel: str) -> tuple[Release, AllowedBuilders]:
+        """Return the last release that was verified, and the builders' keys. Raises `NothingVerifiedError`."""
+        with self._held(channel):
+            targets = self._targets("targets")
+            builders = self._target(targets, BUILDERS_TARGET)
+            keyids = tuple(sorted(role_of(targets, channel).keyids))
+            release = SeenReleases(self._state / "seen").seen(channel, keyids)
+            if release is None or builders is None:
+                raise NothingVerifiedError(channel)
+            return release, read_builders(builders)
+
+    def advisories(self) -> dict[str, bytes]:
+        """Return the advisories' documents that were verified last, by name. Raises `NothingVerifiedError`."""
+        with self._held(ADVISORIES):
+            if ADVISORIES not in delegated_roles(self._targets("targets")):
+                return {}
+            signed = self._targets(ADVISORIES)
+            found = {path.removeprefix(f"{ADVISORIES}/"): self._target(signed, path) for path in signed.targets}
+            return {name: content for name, content in found.items() if content is not None}
+
+    def verified_at(self, channel: str) -> datetime:
+        """Return when a release of the channel was verified last."""
+        return datetime.fromtimestamp((self._state / "seen" / f"{channel}.json").stat().st_mtime, UTC)
+
+    def ended(self, channel: str, now: datetime) -> datetime | None:
+        """Return since when what was verified last has expired, None where it has not."""
+        ends = []
+        for role in (*_ROLES, channel):
+            try:
+                form: Any = json.loads((self._state / f"{role}.json").read_bytes())
+                ends.append(datetime.fromisoformat(form["signed"]["expires"]).astimezone(UTC))
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+        first = min(ends, default=now)
+        return first if first < now else None
+
+    @contextmanager
+    def _held(self, channel: str) -> Iterator[None]:
+        try:
+            with (self._state / ".lock").open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                yield
+        except (OSError, RepositoryError, DeserializationError, DelegationError) as error:
+            raise NothingVerifiedError(channel) from error
+
+    def _targets(self, role: str) -> Targets:
+        metadata: Metadata[Any] = Metadata.from_file(str(self._state / f"{role}.json"))
+        if not isinstance(metadata.signed, Targets):
+            raise DelegationError(f"{role} is {metadata.signed.type} metadata")
+        return metadata.signed
+
+    def _target(self, targets: Targets, path: str) -> bytes | None:
+        """Return a target as it was fetched; None where it was not, or has rotted since."""
+        found = targets.targets.get(path)
+        digest = found.hashes.get("sha256", "") if found else ""
+        try:
+            content = (self._state / "targets" / digest).read_bytes()
+        except OSError:
+            return None
+        return content if Digest.of(content).hex == digest else None

@@ -1,0 +1,89 @@
+"""`farm policy check`, and the policy where things are installed and made into images."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.client.distribution import SmallDistribution
+from tests.compat.osv_documents import osv
+from tests.foreign.neighbours import announce
+from tests.foreign.test_commands import farm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> SmallDistribution:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
+    distribution.package("say", {"bin/say": "\x7fnot elf"})
+    distribution.package("alone", {"share/alone/file": "alone\n"})
+    distribution.publish()
+    return distribution
+
+
+@pytest.fixture
+def policy(distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The place of a policy that every command of the host obeys, once it is written."""
+    monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("FARM_HOST", str(tmp_path / "shared"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    assert distribution.founded is not None
+    farm("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint)
+    return tmp_path / "state" / "policy.yaml"
+
+
+def test_a_root_is_judged_with_a_verdict_for_programs(policy: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "root")
+    farm("install", "--root", root, "greet")
+    policy.write_text("channels: [dist.example.org/edge]\nminimum-attestations: 1\noverrides: forbidden\n")
+    assert f"{root}: 2 packages, all that {policy} accepts" in farm("policy", "check", root)
+    policy.write_text("minimum-attestations: 2\n")
+    verdict = json.loads(farm("policy", "check", root, "--json", status=3, printed=True))
+    assert verdict["allowed"] is False
+    assert [each["name"] for each in verdict["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
+    assert [(each["rule"], each["packages"]) for each in verdict["objections"]] == [
+        ("minimum-attestations", ["dist.example.org/greet", "dist.example.org/say"])
+    ]
+    assert verdict["policy"]["file"] == str(policy)
+    assert verdict["releases"] == ["dist.example.org/edge@1"]
+    assert "minimum-attestations: each package" in farm("policy", "check", root, status=3, printed=True)
+
+
+def test_an_image_is_judged_by_advisories(policy: Path, distribution: SmallDistribution, tmp_path: Path) -> None:
+    layout = str(tmp_path / "oci")
+    farm("image", "build", "greet", "--no-load", "--output", layout)
+    announce(distribution)
+    policy.write_text("maximum-severity: high\n")
+    farm("policy", "check", layout)
+    announce(distribution, osv(package="say", fixed="2.0"))
+    said = farm("policy", "check", layout, status=3, printed=True)
+    assert "nothing worse than high is accepted, and say 1.0-1 has EXAMPLE-2026-1 (critical)" in said
+    assert "write in the policy maximum-severity: critical." in said
+
+
+def test_installing_upgrading_and_building_obey_it(policy: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "root")
+    farm("install", "--root", root, "alone")
+    policy.write_text("channels: [other.example/stable]\n")
+    for words in (
+        ("install", "--root", root, "greet"),
+        ("upgrade", "--root", root),
+        ("image", "build", "greet", "--no-load", "--output", str(tmp_path / "oci")),
+    ):
+        said = farm(*words, status=1)
+        assert "only packages of other.example/stable are accepted" in said
+        assert "add the channel to the policy" in said
+    assert not (tmp_path / "oci").exists()
+    assert not (tmp_path / "root/usr/bin/greet").exists()
+
+
+def test_without_a_policy_there_is_no_verdict(policy: Path, tmp_path: Path) -> None:
+    farm("install", "--root", str(tmp_path / "root"), "alone")
+    assert not policy.exists()
+    assert "There is no policy: name one with --policy" in farm("policy", "check", str(tmp_path / "root"), status=2)
+    assert "No such file" in farm("policy", "check", "x", "--policy", str(tmp_path / "none.yaml"), status=1)
