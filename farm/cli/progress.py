@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from farm.building.local import Progress
     from farm.plan import BlobRef
+
+_PATIENCE = 2.0
+"""Seconds that something may take before it is shown how far it is."""
 
 
 @contextlib.contextmanager
@@ -57,3 +61,30 @@ def building() -> Iterator[Callable[[Progress], None]]:
 def _line(progress: Progress) -> str:
     took = f" in {progress.seconds:.0f} s" if progress.state == "built" else ""
     return f"[{progress.number}/{progress.total}] {progress.state} {progress.recipe}{took}"
+
+
+@contextlib.contextmanager
+def looking(total: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of `total` bytes was read, once that takes longer than two seconds."""
+    if not sys.stderr.isatty():
+        yield lambda _size: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    begun, read = time.monotonic(), 0
+    bars = Bars(TextColumn("reading"), BarColumn(), DownloadColumn(), console=Console(stderr=True), transient=True)
+    task = bars.add_task("reading", total=total)
+
+    def seen(size: int) -> None:
+        nonlocal read
+        read += size
+        if time.monotonic() - begun > _PATIENCE:
+            bars.start()
+            bars.update(task, completed=read)
+
+    try:
+        yield seen
+    finally:
+        bars.stop()

@@ -150,6 +150,14 @@ class Root:
         self._switch(self._link_to(number, ".current"))
         return state
 
+    def links(self, state: Generation) -> Path:
+        """Return the directory with the links of a state that is kept."""
+        return self._place(state.number)
+
+    def own_links(self) -> tuple[tuple[str, str], ...]:
+        """Return the links at the top of the root, each with where it leads, and `current` of a root that is whole."""
+        return _ROOT_LINKS
+
     def lacks(self, state: Generation) -> tuple[str, ...]:
         """Return the directories of packages that a state needs and that are not there."""
         return tuple(each.store for each in state.set.packages if not self.package(each.store).is_dir())
@@ -165,6 +173,21 @@ class Root:
     def remove_package(self, store: str) -> None:
         """Remove a package that no state needs. The caller holds `locked`."""
         _remove(self.package(store))
+
+    def replace_package(self, store: str, unpacked: Path) -> None:
+        """Put a package anew in the place of what is there. The caller holds `locked`. Raises `OSError`."""
+        place = self.package(store)
+        temporary, old = (place.with_name(f".{store}.{secrets.token_hex(8)}") for _ in range(2))
+        try:
+            _link_tree(str(unpacked), str(temporary))
+            if os.path.lexists(place):
+                place.rename(old)
+            temporary.rename(place)
+            flush_file_system(self.path)
+        finally:
+            for path in (temporary, old):
+                if os.path.lexists(path):
+                    _discard(path)
 
     def package(self, store: str) -> Path:
         """Return where a package lies, whether or not it is there."""

@@ -187,7 +187,7 @@ class ImageShelf:
         """Give one uncompressed layer of an image in pieces. Raises `ImageLayerError` where the engine does not."""
         archive = self._client.get_image(name)
         # Engines from 25 on save by digest; whoever takes the layer compares it.
-        with tarfile.open(fileobj=_Stream(archive), mode="r|") as saved:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=Stream(archive), mode="r|") as saved:  # type: ignore[call-overload]
             for member in saved:
                 if member.name.rpartition("/")[2] == diff_id.hex and member.isreg():
                     content = saved.extractfile(member)
@@ -197,7 +197,7 @@ class ImageShelf:
         raise ImageLayerError(name, diff_id)
 
 
-class _Stream:
+class Stream:
     """What the engine sends, as a file that is read from front to back."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -205,6 +205,7 @@ class _Stream:
         self._held = b""
 
     def read(self, size: int) -> bytes:
+        """Return the next bytes, fewer than `size` only at the end."""
         while len(self._held) < size:
             piece = next(self._pieces, b"")
             if not piece:

@@ -137,3 +137,29 @@ def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) ->
     assert ended.returncode == 1
     assert "Did you mean say?" in ended.stderr
     done(farm("who-needs", "say", "--root", "root", "--image", "api:1"), 2)
+
+
+def test_a_damaged_root_is_told_mended_and_well_again(farm: Farm, tmp_path: Path) -> None:
+    done(farm("install", "--root", "root", "parse"))
+    assert "2 packages, 28 B: all as signed" in done(farm("verify", "--root", "root"))
+    place = (tmp_path / "root/etc/say.conf").resolve()
+    place.chmod(0o644)
+    place.write_text("LOUD\n")
+    inside = place.relative_to(tmp_path / "root")
+    printed = done(farm("verify", "--root", "root"), 3)
+    assert f"1 thing is not as signed\n  altered dist.example.org/say {inside}: its content is another\n" in printed
+    assert [each["path"] for each in told(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [str(inside)]
+    mended = done(farm("verify", "--root", "root", "--fix"))
+    assert "brought anew: say 1.0-1 from its verified archive" in mended
+    assert place.read_text() == "loud\n"
+    assert told(farm("verify", "--root", "root", "--fix", "--json"))["mended"] == []
+
+
+def test_an_image_is_verified_by_its_name(farm: Farm, tmp_path: Path) -> None:
+    done(farm("image", "build", "say", "--output", "say-oci", "--no-load"))
+    assert "1 package, 13 B: all as signed" in done(farm("verify", "say-oci"))
+    largest = max((tmp_path / "say-oci/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes() + b"more")
+    assert "1 thing is not as signed" in done(farm("verify", "say-oci"), 3)
+    done(farm("verify", "say-oci", "--fix"), 2)
+    done(farm("verify"), 2)

@@ -1,0 +1,111 @@
+"""`farm verify`: every byte of a root or an image against the signed index."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.client.verification import Verification
+
+FOUND = 3
+_MOST_SHOWN = 50
+
+
+@click.command()
+@click.argument("image", default="")
+@click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
+@click.option("--fix", is_flag=True, help="Bring damaged packages of a root anew from their verified archives.")
+@json_option
+def verify(image: str, root: Path | None, fix: bool, as_json: bool) -> int:
+    """Read every byte of a root or an IMAGE, and compare it with what is signed.
+
+    Says which file of which package was altered, added or is missing; of an image, which layer. Ends with status 0 when
+    all is well or was mended, with 3 when something is not as it was signed, and with 1 when it cannot be known. IMAGE
+    is named as for `farm image inspect`.
+
+    \b
+    Examples:
+      farm verify --root /srv/tools
+      farm verify --root /srv/tools --fix
+      farm verify api:1 --json
+    """
+    if bool(image) == bool(root):
+        raise click.UsageError("Name an image, or a root with --root.")
+    if fix and root is None:
+        raise click.UsageError("An image is not mended: make it anew with `farm image build`.")
+    settings = Settings.from_environment()
+    found = _root(root.absolute(), settings) if root else _image(image, settings)
+    if as_json and not fix:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+    else:
+        for line in _lines(found):
+            click.echo(line, err=as_json)
+    if not (fix and root and found.faults):
+        if as_json and fix:
+            click.echo(json.dumps(found.to_dict() | {"mended": []}, indent=1))
+        return FOUND if found.faults else 0
+    return _mend(root.absolute(), found, settings, as_json=as_json)
+
+
+def _root(root: Path, settings: Settings) -> Verification:
+    from farm.cli.progress import looking
+    from farm.client.verification_root import verify_root
+
+    return verify_root(open_host(settings), root, looking)
+
+
+def _image(name: str, settings: Settings) -> Verification:
+    from farm.cli.image_opening import opened
+    from farm.cli.progress import looking
+    from farm.client.verification_image import verify_image
+    from farm.engine.sandbox import connect
+    from farm.engine.saved_image import saved_digests
+
+    known, host, engine = opened(name, settings)
+    in_docker = engine and not known.directory and engine.inspect(name)
+
+    saved = partial(saved_digests, connect(settings.docker)) if in_docker else None
+    return verify_image(host, known, engine, saved, looking)
+
+
+def _mend(root: Path, found: Verification, settings: Settings, *, as_json: bool) -> int:
+    from farm.client.verification_root import mend_root
+
+    mended = mend_root(open_host(settings), root, found)
+    after = _root(root, settings)
+    if as_json:
+        click.echo(json.dumps(after.to_dict() | {"mended": list(mended)}, indent=1))
+    else:
+        for each in mended:
+            click.echo(f"brought anew: {each}")
+        for line in _lines(after):
+            click.echo(line)
+    return FOUND if after.faults else 0
+
+
+def _lines(found: Verification) -> Iterator[str]:
+    from farm.cli.inert import inert
+    from farm.cli.rendering import human_size
+
+    count = len(found.faults)
+    said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
+    packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
+    yield inert(f"{found.subject}: {packages}, {human_size(found.size)}: {said}")
+    for each in found.faults[:_MOST_SHOWN]:
+        place = f" {each.path}" if each.path else ""
+        yield inert(f"  {each.what} {each.of}{place}: {each.how}")
+    if count > _MOST_SHOWN:
+        yield f"  and {count - _MOST_SHOWN} more: see --json"
+    for unsigned in found.unsigned:
+        yield inert(f"  {unsigned} was put there by the user: compared with its own descriptor, which no release holds")
