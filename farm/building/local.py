@@ -173,6 +173,10 @@ class LocalBuilds:
             for each in first
         )
 
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe that makes a package. Raises `UnknownRecipeError`."""
+        return self._tree.recipes[self._graph.recipe_of(name)]
+
     def plan(self, name: str) -> Plan:
         """Build what a recipe needs, and return its plan."""
         recipe = self._tree.recipes[self._graph.recipe_of(name)]

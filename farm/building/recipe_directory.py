@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+_NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
 LARGEST_FILE = 1024 * 1024
 MOST_FILES = 100_000
 
@@ -44,6 +46,23 @@ def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dic
             remedy="Name the directory with --recipes or FARM_RECIPES.",
         ) from error
     return files
+
+
+def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:
+    """Return the files of a tree with one recipe from a directory of its own, in place of the tree's of that name.
+
+    Raises `UnreadableRecipesError`, also where the directory holds no recipe that says its name.
+    """
+    own = read_recipe_directory(directory)
+    # Only where it belongs is read here: what else is wrong with it is said when the whole tree is loaded.
+    found = _NAME.search(own.get("recipe.yaml", b""))
+    if found is None:
+        raise UnreadableRecipesError(
+            f"{directory} holds no recipe.yaml with a name", remedy="Name the directory that the recipe itself lies in."
+        )
+    place = f"packages/{found[1].decode()}/"
+    kept = {path: content for path, content in files.items() if not path.startswith(place)}
+    return kept | {f"{place}{path}": content for path, content in own.items()}
 
 
 def _read(path: Path) -> bytes:

@@ -142,11 +142,16 @@ def plan(name: str, recipes: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def local_builds(recipes: Path | None, *, verbose: bool = False) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
-    """Open the local builds of a tree of recipes, with progress on standard error; yields its recipes' names too."""
+def local_builds(
+    recipes: Path | None, *, verbose: bool = False, instead: Path | None = None
+) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
+    """Open the local builds of a tree of recipes, with progress on standard error; yields its recipes' names too.
+
+    `instead` is the directory of one recipe, which is taken in place of the tree's of that name.
+    """
     from farm.building.local import LocalBuilds, Reports
     from farm.building.local_state import LocalState
-    from farm.building.recipe_directory import read_recipe_directory
+    from farm.building.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.progress import building
     from farm.engine.address_guard import AddressGuard
     from farm.engine.source_download import DownloadPolicy
@@ -155,6 +160,8 @@ def local_builds(recipes: Path | None, *, verbose: bool = False) -> Iterator[tup
 
     settings = Settings.from_environment()
     files = read_recipe_directory(recipes or settings.recipes)
+    if instead:
+        files = with_recipe(files, instead)
     tree = load_tree(files)
     with building() as show:
         reports = Reports(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.image_loading import load, now
+from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from farm.oci.own_layer import OwnFiles
     from farm.recipe.image_file import ImageFile
 
-NOBODY = "65534:65534"
-
 
 @click.command("build", context_settings={"ignore_unknown_options": False})
 @click.argument("packages", nargs=-1)
@@ -35,7 +34,7 @@ NOBODY = "65534:65534"
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
 @click.option("--port", "ports", multiple=True, metavar="PORT", help="A port that it listens on, as 8080 or 53/udp.")
-@click.option("--user", default="", help=f"The user and group to run as.  [default: {NOBODY}]")
+@click.option("--user", default="", help="The user and group to run as.  [default: 65534:65534]")
 @click.option("--local", is_flag=True, help="Take the packages from local builds of the recipes, not from a channel.")
 @recipes_option
 @max_severity_option
@@ -82,7 +81,7 @@ def build(
     reference = tag or f"{packages[0] if packages else _name_of(file)}:farm"
     check_reference(reference)
     with open_host(settings).in_use():
-        source = _source(packages, wanted, recipes, channel, settings, max_severity, local=local)
+        source = _source(packages, file, wanted, recipes, channel, settings, max_severity, local=local)
         config = _config(_base_config(source.parts, wanted, packages), entrypoint, environment, labels, ports, user)
         made = make_image(
             source.parts,
@@ -98,6 +97,8 @@ def build(
     click.echo(
         f"{made.image.digest}  {len(source.parts)} packages, {len(made.image.layers)} layers, {human_size(size)}"
     )
+    for line in override_lines(made.record.packages):
+        click.echo(line)
     if output:
         said = annotations_of(made, source.heads)
         write_layout(made.image, source.store, output, reference=reference, referrers=kept.referrers, annotations=said)
@@ -123,6 +124,7 @@ def _read(file: Path) -> ImageFile:
 
 def _source(
     packages: tuple[str, ...],
+    file: Path | None,
     wanted: ImageFile | None,
     recipes: Path | None,
     channel: str,
@@ -137,6 +139,8 @@ def _source(
     from farm.client.image_asking import check_known
     from farm.client.image_evidence import release_head
     from farm.client.image_parts import parts_of
+    from farm.client.overrides import Scope
+    from farm.client.overriding import overridden
 
     names = wanted.names if wanted else packages
     host = open_host(settings)
@@ -145,7 +149,7 @@ def _source(
         if not local:
             click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
         return _local(names, wanted, recipes, settings)
-    catalogue = host.catalogue(channel)
+    catalogue = overridden(host, host.catalogue(channel), *([Scope.of_image_file(file)] if file else []))
     if wanted:
         check_known(catalogue, wanted)
     verified = catalogue.verified(names)
@@ -185,18 +189,16 @@ def _local(names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | Non
 
 
 def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, packages: tuple[str, ...]) -> ImageConfig:
+    from farm.client.image_defaults import NOBODY, default_command, plain_config
     from farm.oci.image_config import ImageConfig
 
     platform = parts[0].descriptor.platform
-    names = wanted.names if wanted else tuple(set(packages))
-    # Only of a single package it is plain what is to run: of several an order would have to decide.
-    alone = names if len(names) == 1 else ()
     if wanted is None:
-        return ImageConfig(platform, command=alone, user=NOBODY)
+        return plain_config(platform, packages)
     return ImageConfig(
         platform,
         entrypoint=wanted.entrypoint,
-        command=wanted.command or (() if wanted.entrypoint else alone),
+        command=wanted.command or (() if wanted.entrypoint else default_command(wanted.names)),
         environment=wanted.environment,
         user=wanted.user or NOBODY,
         working_directory=wanted.workdir,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.image_opening import opened
+from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
@@ -107,6 +108,8 @@ def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None) -> 
         for each in record.packages
     ]
     lines += ["", table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
+    if said := override_lines(record.packages):
+        lines += ["", *said]
     if own:
         files = [entry.path for entry in own.entries if entry.to_dict()["type"] != "dir"]
         lines += ["", f"own files: {len(files)}", *(f"  /{inert(path)}" for path in files[:_MOST_FILES])]
@@ -125,11 +128,7 @@ def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:
 
 
 def _note(each: PlacedPackage) -> str:
-    from farm.cli.inert import inert
-
-    if each.stands_for is None and not each.why:
-        return ""
-    return f"OVERRIDE, the release's guarantees do not hold: {inert(each.why)}"
+    return "OVERRIDE" if each.is_override else ""
 
 
 def _asked_of_host(needs: HostNeeds | None) -> str:

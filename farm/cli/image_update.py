@@ -10,6 +10,7 @@ import click
 
 from farm.cli.image_loading import load, now
 from farm.cli.image_opening import opened
+from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from farm.client.known_image import KnownImage
 
 
+_SYMBOLS = ("missing-symbol", "missing-version")
+
+
 @click.command("update")
 @click.argument("image")
 @click.argument("packages", nargs=-1, required=True)
 @click.option("--to", default="newest", show_default=True, help="A version, as 3.5.4 or 3.5.4-1.")
 @click.option("--tag", help="What the new image is called.  [default: as the old one]")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write it as an OCI layout into a new directory.")
+@click.option("--override", default="", metavar="WHY", help="Put them in though the proof fails because of them.")
 @click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
 @max_severity_option
 @channel_option
@@ -39,6 +44,7 @@ def update(
     to: str,
     tag: str | None,
     output: Path | None,
+    override: str,
     no_load: bool,
     max_severity: str | None,
     channel: str,
@@ -50,12 +56,17 @@ def update(
     are told the symbol, who misses it, and which other packages would have to go with it. IMAGE is named as for `farm
     image inspect`. An OCI layout is changed in place.
 
+    With --override they go in all the same where the proof fails because of them; the image records WHY, and what is
+    void. What `farm override` has chosen for this host goes in where it is named here.
+
     \b
-    Example:
+    Examples:
       farm image update api:1 openssl --tag api:2
+      farm image update api:1 openssl --override 'curl does not call what is gone'
     """
     from farm.client.image_evidence import annotations_of, keep_image
     from farm.client.image_update import update_image
+    from farm.client.overriding import stand_in_on
     from farm.client.own_files_of import own_files_of
     from farm.oci.image_reference import check_reference
     from farm.oci.layout import write_layout
@@ -73,6 +84,8 @@ def update(
             own,
             to=to,
             channel=channel,
+            stand_in=stand_in_on(host),
+            override=override.strip(),
             allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(new),
         )
         if found is None:
@@ -125,11 +138,12 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
         "changes": [each.to_dict() for each in found.changes],
         "release": found.release.to_dict(),
         "proven": {
-            "missing-symbols": 0,
+            "missing-symbols": sum(problem.code in _SYMBOLS for problem in found.trial.problems),
             "path-conflicts": 0,
             "packages-checked": found.trial.checked,
             "dependents": list(found.trial.dependents),
         },
+        "overrides": [each.to_dict() for each in found.made.record.overrides],
         "released-together": list(found.together),
         "not-released-together": list(found.apart),
         "still-linked-statically": [each.to_dict() for each in found.copies],
@@ -144,7 +158,9 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
     yield from (f"{each}" for each in found.changes)
     users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
-    yield f"proven: no symbol missing, no path claimed twice{users}"
+    if not found.trial.problems:
+        yield f"proven: no symbol missing, no path claimed twice{users}"
+    yield from override_lines(found.made.record.packages)
     release = f"release {found.release.number} of {found.release.subscription}"
     if found.together:
         yield f"tested: {release} holds these very builds with {_all(found.together)}, past its gates"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.inert import inert
+from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
 from farm.cli.root_change import open_root
 
@@ -41,6 +42,8 @@ def list_root(root: Path, generations: bool, as_json: bool) -> None:
         click.echo(json.dumps({"root": str(place.path), **_listed(current)}, indent=1))
     else:
         click.echo(f"{root}: generation {current.number}, {current.releases}\n\n{_packages(current)}")
+        for line in override_lines(current.set.packages):
+            click.echo(line)
 
 
 def _listed(state: Generation) -> dict[str, Any]:

@@ -38,6 +38,7 @@ _VERBS = {
     "lock": "farm.cli.lock:lock",
     "log": "farm.cli.jobs:log",
     "order": "farm.cli.order:order",
+    "override": "farm.cli.override:override",
     "plan": "farm.cli.build:plan",
     "policy": "farm.cli.policy:policy",
     "promote": "farm.cli.promote:promote",
@@ -59,6 +60,7 @@ _VERBS = {
     "trail": "farm.cli.trail:trail",
     "up": "farm.cli.up:up",
     "upgrade": "farm.cli.upgrade:upgrade",
+    "verify": "farm.cli.verify:verify",
     "who-needs": "farm.cli.who_needs:who_needs",
 }
 """Verb → where it lives. Loading one does not load the others, so that `farm --version` is quick."""

@@ -11,7 +11,8 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
-    from farm.client.catalogue import VerifiedPackage
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.host import Host
 
 channel_option = click.option("--channel", default="", help="DISTRIBUTION/CHANNEL, where there are several.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -55,15 +56,28 @@ def info(name: str, channel: str, as_json: bool) -> None:
       farm info jq
     """
 
-    catalogue = open_host(Settings.from_environment()).catalogue(channel)
+    host = open_host(Settings.from_environment())
+    catalogue = host.catalogue(channel)
     package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
         click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))
         return
     pin = catalogue.import_of(package.name)
     taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
-    for heading, value in [*_facts(package), *taken]:
+    for heading, value in [*_facts(package), *taken, *_overridden(host, catalogue, package.name)]:
         click.echo(f"{click.style(f'{heading:<11}', bold=True)} {value}")
+
+
+def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
+    from farm.cli.inert import inert
+    from farm.client.overrides import Overrides
+
+    release = catalogue.release
+    return [
+        ("overridden", inert(f"for {scope}, by {each.source}: {each.why}"))
+        for scope, each in Overrides(host.state).all()
+        if (each.channel, each.package) == (f"{release.distribution}/{release.channel}", name)
+    ]
 
 
 def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.inert import inert
+from farm.cli.override_lines import override_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,10 +33,16 @@ def open_root(path: Path) -> Root:
 
 
 def catalogue_for(host: Host, root: Root, channel: str) -> Catalogue:
-    """Return the newest release of the channel that was named, else of the one that the root was installed from."""
+    """Return the newest release of the channel that was named, else of the one that the root was installed from.
+
+    Overrides of the host and of the root stand in wherever a set is made of it.
+    """
+    from farm.client.overrides import Scope
+    from farm.client.overriding import overridden
+
     state = root.current()
     own = state.set.releases[0].subscription if state and state.set.releases else ""
-    return host.catalogue(channel or own)
+    return overridden(host, host.catalogue(channel or own), Scope.of_root(root.path))
 
 
 def terms(*, dry_run: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
@@ -58,7 +65,7 @@ def tell_waiting(place: Path) -> None:
 
 
 def tell(path: Path, change: Change, *, dry_run: bool) -> None:
-    """Say what came of it, in one line."""
+    """Say what came of it in one line, and what overrides void in it."""
     state = change.after
     packages = "1 package" if len(state.set.packages) == 1 else f"{len(state.set.packages)} packages"
     if change.nothing and change.before:
@@ -67,6 +74,8 @@ def tell(path: Path, change: Change, *, dry_run: bool) -> None:
         click.echo(f"{path}: would be {packages} from {state.releases}; nothing was changed")
     else:
         click.echo(f"{path}: generation {state.number}, {packages} from {state.releases}")
+    for line in override_lines(state.set.packages):
+        click.echo(line)
 
 
 def change_lines(change: Change) -> list[str]:

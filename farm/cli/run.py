@@ -85,7 +85,7 @@ def run(
     wanted = _read(file) if file else None
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
     with host.in_use():
-        found = _find(host, channel or (wanted.channel if wanted else ""), names, wanted, offline=offline)
+        found = _find(host, channel, file, names, wanted, offline=offline)
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
         severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
@@ -128,25 +128,35 @@ class _Found:
     last: LastVerified | None = None
 
 
-def _find(host: Host, channel: str, names: tuple[str, ...], wanted: ImageFile | None, *, offline: bool) -> _Found:
-    """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked."""
+def _find(
+    host: Host, channel: str, file: Path | None, names: tuple[str, ...], wanted: ImageFile | None, *, offline: bool
+) -> _Found:
+    """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked.
+
+    The overrides of this host, and those for the image file, stand in.
+    """
     from farm.client.offline import is_unreachable, nothing_fetched
+    from farm.client.overrides import Scope
+    from farm.client.overriding import overridden
     from farm.errors import FarmError
 
+    channel = channel or (wanted.channel if wanted else "")
+    scopes = [Scope.of_image_file(file)] if file else []
     why = "no repository was asked"
     if not offline:
         try:
-            catalogue = host.catalogue(channel)
+            catalogue = overridden(host, host.catalogue(channel), *scopes)
             return _Found(catalogue, _verified(catalogue, names, wanted))
         except FarmError as error:
             if not is_unreachable(error):
                 raise
             why = error.message
     last = host.last_verified(channel)
+    catalogue = overridden(host, last.catalogue, *scopes)
     with nothing_fetched(last):
-        packages = _verified(last.catalogue, names, wanted)
+        packages = _verified(catalogue, names, wanted)
     click.echo(f"warning: {why}: {last.words}", err=True)
-    return _Found(last.catalogue, packages, last)
+    return _Found(catalogue, packages, last)
 
 
 def _verified(catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None) -> tuple[VerifiedPackage, ...]:

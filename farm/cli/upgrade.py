@@ -52,6 +52,7 @@ def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, a
         "root": str(place.path),
         "generation": None if dry_run else change.after.number,
         "releases": [each.to_dict() for each in change.after.set.releases],
+        "overrides": [each.to_dict() for each in change.after.set.overrides],
         "changes": [each.to_dict() for each in change.packages],
         "fetched": change.fetched,
     }

@@ -152,7 +152,8 @@ def update_image(
         labels = [each.part.member.label for each in new.values()]
         raise UpdateRefusedError(labels, refused, also)
     for each in new.values():
-        allow(each.catalogue, [each.package])
+        placed = overrides.placed.get(each.part.member.name)
+        allow(each.catalogue, [replace(each.package, placed=placed)])
         described.ensure(each.part.placed, each.part.archive)
     return _made(host, described, image, held, new=new, trial=trial, own=own, overrides=overrides)
 

@@ -126,7 +126,8 @@ def placed_packages(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -
     """Return the packages of a release as a set records them."""
     channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
     return tuple(
-        PlacedPackage(
+        each.placed
+        or PlacedPackage(
             name=each.descriptor.name,
             version=str(each.descriptor.version),
             revision=each.descriptor.revision,

@@ -15,7 +15,7 @@ from farm.oci.links_layer import links_layer
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from farm.blobs import BlobStore
     from farm.compat import Composition
@@ -82,13 +82,19 @@ def image_from(
     if files is not None:
         layers.append(files)
     config_blob = _put(store, configuration(config, layers))
-    manifest = {
-        "config": {"digest": config_blob.digest, "mediaType": CONFIG, "size": config_blob.size},
-        "layers": [layer.descriptor() for layer in layers],
-        "mediaType": MANIFEST,
-        "schemaVersion": 2,
-    }
-    return OciImage(config_blob, _put(store, canonical_json(manifest)), tuple(layers))
+    return OciImage(config_blob, _put(store, manifest_of(config_blob, layers)), tuple(layers))
+
+
+def manifest_of(config: BlobRef, layers: Sequence[Layer]) -> bytes:
+    """Return the manifest of an image (OCI image specification, manifest.md)."""
+    return canonical_json(
+        {
+            "config": {"digest": config.digest, "mediaType": CONFIG, "size": config.size},
+            "layers": [layer.descriptor() for layer in layers],
+            "mediaType": MANIFEST,
+            "schemaVersion": 2,
+        }
+    )
 
 
 def _matched(composition: Composition, archives: Iterable[PackageArchive]) -> list[PackageArchive]:

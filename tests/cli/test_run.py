@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -406,3 +407,23 @@ def test_a_policy_decides_what_runs(person: Person) -> None:
     done = person.run("bound", "--policy", str(file), *MOUNT, "--", *shell("echo ran"))
     assert f"{file}:1:1: a policy has no key 'overides'" in done.stderr
     assert "Did you mean overrides?" in done.stderr
+
+
+def test_what_root_starts_is_nobody_outside_too(person: Person) -> None:
+    mark = f"mark-{os.urandom(6).hex()}"
+    script = f"trap 'exit 0' TERM; echo ready; : {mark}; while :; do @sleep 0.05 ; done"
+    words = person.command("run", "--with", person.engine, "say", *MOUNT, "--", *shell(script))
+    process = subprocess.Popen(words, env=person.environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        owners = set()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                line = path.read_bytes()
+                if mark.encode() in line and line.startswith(b"/host-usr/"):
+                    owners.add(path.stat().st_uid)
+        assert owners == {NOBODY if os.geteuid() == 0 else os.geteuid()}
+    finally:
+        process.terminate()
+        process.wait()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,67 +17,15 @@ from farm.client.known_image import open_image
 from farm.engine.image_store import ImageStore
 from farm.engine.sandbox import connect
 from farm.oci.image_archive import image_archive
-from tests.client.distribution import SmallDistribution
-from tests.client.images import build, subscribe, update
+from tests.client.images import build, update
+from tests.client.tls import Compiler, needs_compiler
 
 if TYPE_CHECKING:
     from farm.client.host import Host
     from farm.oci.image import OciImage
+    from tests.client.distribution import SmallDistribution
 
-LOADER = Path("/lib64/ld-linux-x86-64.so.2")
-PLACE = "/usr/bin/ld-linux-x86-64.so.2"
-LIBRARY = "int tls_connect(void) { return %d; }\n"
-LEGACY = "int tls_legacy(void) { return tls_connect(); }\n"
-PROGRAM = """\
-extern int %s(void);
-void _start(void) { int code = %s(); __asm__ volatile("syscall" : : "a"(60), "D"(code)); __builtin_unreachable(); }
-"""
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None or not LOADER.exists(), reason="needs gcc on x86-64 with glibc"
-)
-
-
-class Compiler:
-    """Makes a library `libtls.so.1` and programs that use one function of it, without any other library."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-
-    def library(self, number: int, *, legacy: bool = True) -> bytes:
-        source = LIBRARY % number + (LEGACY if legacy else "")
-        return self._made(source, "libtls.so.1", "-shared", "-fPIC", "-Wl,-soname,libtls.so.1")
-
-    def program(self, function: str) -> bytes:
-        linker = f"-Wl,--dynamic-linker={PLACE}"
-        return self._made(PROGRAM % (function, function), "curl", linker, after=[str(self._folder / "libtls.so.1")])
-
-    def _made(self, source: str, name: str, *options: str, after: list[str] | None = None) -> bytes:
-        (self._folder / "source.c").write_text(source)
-        out = self._folder / name
-        command = ["gcc", "-O1", "-nostdlib", "-fno-stack-protector", *options, "-o", out, "source.c", *(after or [])]
-        subprocess.run(command, check=True, cwd=self._folder)
-        return out.read_bytes()
-
-
-@pytest.fixture
-def compiler(tmp_path: Path) -> Compiler:
-    return Compiler(tmp_path / "compiler")
-
-
-@pytest.fixture
-def curl(tmp_path: Path, compiler: Compiler, host: Host) -> SmallDistribution:
-    """A channel with a library, a program that uses its older function, and the loader; an image of it, `curl:1`."""
-    distribution = SmallDistribution(tmp_path / "distribution")
-    distribution.package("tls", {"lib/libtls.so.1": compiler.library(42)}, version="3.0")
-    distribution.package("curl", {"bin/curl": compiler.program("tls_legacy")}, version="8.0")
-    distribution.package("loader", {"bin/ld-linux-x86-64.so.2": LOADER.read_bytes()})
-    distribution.package("unrelated", {"share/unrelated": "x"})
-    distribution.publish()
-    subscribe(host, distribution)
-    build(host, "curl", "loader", "unrelated", name="curl:1", command=("/usr/bin/curl",))
-    return distribution
+pytestmark = needs_compiler
 
 
 def test_a_symbol_that_is_gone_stops_the_update_and_the_newer_dependent_is_named(

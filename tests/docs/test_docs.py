@@ -101,10 +101,9 @@ def check(words: list[str]) -> None:
     context = click.Context(command, info_name="farm")
     rest = words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        found = command.get_command(context, rest[0])
-        if found is None:
-            raise click.UsageError(f"no such command: {' '.join(words)}")
-        command, context, rest = found, click.Context(found, info_name=rest[0], parent=context), rest[1:]
+        name, found, rest = command.resolve_command(context, rest)
+        assert found is not None
+        command, context = found, click.Context(found, info_name=name, parent=context)
     # `farm run` hands what it does not know on, so a misspelt option would pass there.
     context.ignore_unknown_options = False
     given, _, _ = command.make_parser(context).parse_args(list(rest))

@@ -1,0 +1,48 @@
+"""What every listing says of overrides: what stands in for what and why, what is void, and for whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.cli.inert import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.compat import PlacedPackage
+    from farm.compat.set_record import Void
+
+
+def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:
+    """Return the lines for the overrides of a set, none where it has none."""
+    return [line for each in packages if each.is_override for line in _lines(each)]
+
+
+def _lines(placed: PlacedPackage) -> Iterator[str]:
+    void = placed.void
+    instead_of = void.instead_of if void else f"the package {placed.stands_for or 'of its name'}"
+    origin = f"of {placed.channel}" if placed.channel else "built here"
+    label = f"{placed.name.short} {placed.full_version}"
+    yield inert(f"OVERRIDE: {label}, {origin}, stands in for {instead_of}: {placed.why}")
+    yield f"  void: all that the release guarantees of {inert(instead_of)}{_dependents(void) if void else ''}"
+    if void:
+        yield from _found(placed, void)
+
+
+def _dependents(void: Void) -> str:
+    return f"; that it was tested with {_all(void.dependents)}" if void.dependents else ""
+
+
+def _found(placed: PlacedPackage, void: Void) -> Iterator[str]:
+    for problem in void.problems:
+        yield inert(f"  void: the proof, which finds: {problem}")
+    if not void.problems:
+        yield "  proven with it: no symbol missing, no path claimed twice"
+    for name in void.copies:
+        yield inert(f"  {name} holds code of another build of {placed.name.short}, linked in when it was built")
+    if void.made_for:
+        yield inert(f"  it was made for {void.made_for}; the channel has {void.instead_of} by now")
+
+
+def _all(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,54 @@
+"""What an override names as its source: a package of another subscription, or one that is built on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.client.host import Host
+    from farm.client.overrides import BuiltHere, OfChannel
+
+
+def source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | OfChannel:
+    """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the tree of recipes.
+
+    A build is made now, unless it was made before. Raises what subscriptions and building raise.
+    """
+    from farm.client.overrides import OfChannel
+
+    channel, colon, name = source.partition(":")
+    if colon and not Path(source).exists():
+        followed = host.subscriptions.find(channel)
+        known = host.catalogue(channel).entry(name)
+        return OfChannel(f"{followed.distribution}/{followed.channel}", known.name)
+    if "/" in source or Path(source).is_dir():
+        return _built(package.rpartition("/")[2], Path(source).absolute(), recipes)
+    return _built(source, None, recipes)
+
+
+def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere:
+    """Build a package here, from a recipe in a directory of its own or from the tree's."""
+    from farm.building.local_state import LocalState
+    from farm.cli.build import local_builds
+    from farm.client.built_here import built_here
+
+    settings = Settings.from_environment()
+    state = LocalState(settings.state, settings.host)
+    with local_builds(recipes, instead=directory) as (builds, _every):
+        closure = builds.closure([name])
+        recipe, plan = builds.recipe(name), builds.plan(name)
+    outcome = state.outcome(plan.digest)
+    assert outcome is not None  # noqa: S101  (it was recorded just now)
+    place = directory or (recipes or settings.recipes) / "packages" / recipe.name
+    return built_here(
+        name,
+        closure,
+        state.store,
+        summary=recipe.summary,
+        recipe=recipe.digest,
+        provenance=outcome.provenance,
+        place=str(place),
+    )
