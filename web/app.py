@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 import farm
 from farm.control.vouching import check_with_workers_key
-from web import pages, problems
+from web import pages, problems, registry
 from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
 from web.bodies import BodyBounds
 from web.refusals import RefusalBudget
@@ -45,6 +45,7 @@ def create_app(
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
+    registry.install(app, repository)
     pages.install(app, repository)
     app.add_middleware(BodyBounds, settings=app.state.settings, office=office, refusals=app.state.refusals)
     return app

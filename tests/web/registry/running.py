@@ -1,0 +1,69 @@
+"""The farm's registry on the loopback, over a small published distribution, with its access log."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from farm.blobs.store import BlobStore
+from farm.control.desk import Office
+from farm.control.log_store import LogStore
+from farm.control.world import Terms
+from tests.control.small_farm import WORLD
+from tests.web.running_farm import serving
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.database.session import Database
+
+GREETED = "edge/greet"
+
+
+@dataclass(frozen=True)
+class RunningRegistry:
+    url: str
+    folder: Path
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+        return httpx.request(method, f"{self.url}/v2/{path}", headers=headers, timeout=30)
+
+    def digest(self, name: str, tag: str = "latest") -> str:
+        answered = self.ask(f"{name}/manifests/{tag}")
+        assert answered.status_code == 200, answered.text
+        return str(answered.headers["docker-content-digest"])
+
+    def manifest(self, name: str, tag: str = "latest") -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(f"{name}/manifests/{tag}").json()
+        return found
+
+    def refused(self, path: str, method: str = "GET") -> tuple[int, str, str]:
+        answered = self.ask(path, method)
+        (error,) = answered.json()["errors"]
+        return answered.status_code, error["code"], error["message"]
+
+    def lines(self, kind: str = "") -> list[dict[str, Any]]:
+        """The access log so far, of one kind of request or of all."""
+        lines = [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
+        return [line for line in lines if kind in ("", line["kind"])]
+
+    def blobs_sent(self) -> list[str]:
+        return [line["reference"] for line in self.lines("blob") if line["method"] == "GET" and line["status"] == 200]
+
+
+@contextmanager
+def running_registry(database: Database, directory: Path, repository: Path) -> Iterator[RunningRegistry]:
+    blobs, logs = BlobStore(directory / "blobs"), LogStore(directory / "logs")
+    office = Office.open(database, blobs, logs, WORLD, Terms())
+    with serving(create_app(office, repository=repository)) as url:
+        yield RunningRegistry(url, directory / "registry")

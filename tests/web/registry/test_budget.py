@@ -1,0 +1,93 @@
+"""The registry makes a thing once for all who ask, few at a time, and so many a minute."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from web.registry.budget import Bounds, Makings
+from web.registry.errors import NameUnknownError, NothingSignedError, TooManyError
+
+
+def until(condition: threading.Event) -> None:
+    assert condition.wait(10)
+
+
+def test_who_asks_for_the_same_meanwhile_gets_the_same() -> None:
+    makings: Makings[object] = Makings(Bounds())
+    begun, go_on = threading.Event(), threading.Event()
+    made = []
+
+    def make() -> object:
+        begun.set()
+        until(go_on)
+        made.append(object())
+        return made[-1]
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(makings.once, "key", make)
+        until(begun)
+        others = [pool.submit(makings.once, "key", make) for _ in range(3)]
+        while makings.inside < 4:
+            time.sleep(0.001)
+        go_on.set()
+        assert {id(each.result()) for each in (first, *others)} == {id(made[0])}
+    assert len(made) == 1
+
+
+def test_so_many_wait_and_the_next_is_sent_away() -> None:
+    makings: Makings[int] = Makings(Bounds(at_a_time=1, waiting=1))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make() -> int:
+        begun.set()
+        until(go_on)
+        return 1
+
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.submit(makings.once, 1, make), pool.submit(makings.once, 2, make)
+        until(begun)
+        while makings.inside < 2:
+            time.sleep(0.001)
+        with pytest.raises(TooManyError) as caught:
+            makings.once(3, make)
+        assert caught.value.headers[0][0] == "Retry-After"
+        go_on.set()
+        assert (one.result(), two.result()) == (1, 1)
+    assert makings.once(3, make) == 1
+
+
+def test_a_minute_has_so_many_and_the_next_minute_has_them_again() -> None:
+    now = [0.0]
+    makings: Makings[int] = Makings(Bounds(a_minute=2), clock=lambda: now[0])
+    assert [makings.once(key, lambda: 1) for key in (1, 2)] == [1, 1]
+    now[0] = 50
+    with pytest.raises(TooManyError) as caught:
+        makings.once(3, lambda: 1)
+    assert dict(caught.value.headers) == {"Retry-After": "10"}
+    now[0] = 60
+    assert makings.once(3, lambda: 1) == 1
+
+
+def test_what_is_not_there_is_looked_for_once_and_what_failed_again() -> None:
+    makings: Makings[int] = Makings(Bounds())
+    asked: list[str] = []
+
+    def unknown() -> int:
+        asked.append("unknown")
+        raise NameUnknownError("not there", [])
+
+    def failing() -> int:
+        asked.append("failing")
+        raise NothingSignedError("just now")
+
+    for _ in range(2):
+        with pytest.raises(NameUnknownError):
+            makings.once("one", unknown)
+        with pytest.raises(NothingSignedError):
+            makings.once("other", failing)
+    assert asked == ["unknown", "failing", "failing"]
+    assert makings.inside == 0

@@ -1,0 +1,183 @@
+"""Which image a name gives: that of `farm image build`, of what is signed, made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.names import Digest
+from farm.release.publication import make_release
+from tests.web.registry.running import running_registry
+
+if TYPE_CHECKING:
+    from farm.database.session import Database
+    from tests.client.distribution import SmallDistribution
+    from tests.web.registry.running import RunningRegistry
+
+COMMAND = str(Path(sys.executable).parent / "farm")
+
+
+def built(distribution: SmallDistribution, folder: Path, *names: str) -> str:
+    """Return the digest that `farm image build` prints on another host."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "FARM_STATE": str(folder / "state"),
+        "FARM_HOST": str(folder / "host"),
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+    }
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([COMMAND, *arguments], env=environment, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    assert distribution.founded is not None
+    run("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint)
+    return run("image", "build", *names, "--no-load").split()[0]
+
+
+def files(folder: Path) -> dict[str, int]:
+    """Every file that the registry keeps of images, and when it was written last."""
+    kept = [each for name in ("blobs", "images", "known") for each in (folder / name).rglob("*")]
+    return {str(each): each.stat().st_mtime_ns for each in kept if each.is_file()}
+
+
+def test_it_is_the_image_of_image_build(
+    registry: RunningRegistry, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    assert registry.digest("edge/greet") == built(distribution, tmp_path / "one", "greet")
+    assert registry.digest("edge/alone/greet/c_p_p") == built(distribution, tmp_path / "two", "greet", "c++", "alone")
+
+
+def test_what_was_pulled_before_is_given_without_making_or_writing_anything(
+    registry: RunningRegistry, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    digest = registry.digest("edge/greet/alone")
+    before = files(registry.folder)
+    # Nothing but signatures is looked at: what describes packages is not there any more.
+    for entry, _ in distribution.entries.values():
+        for blob in (entry.descriptor, entry.manifest, entry.facts):
+            distribution.blobs.delete(blob.digest)
+    assert registry.digest("edge/alone/greet") == digest
+    assert registry.digest("edge/alone/greet", "1") == digest
+    assert files(registry.folder) == before
+    assert registry.refused("edge/say/manifests/latest")[:2] == (500, "UNKNOWN")
+
+
+def test_the_same_set_in_another_release_is_the_same_image_with_both_beside_it(
+    registry: RunningRegistry, distribution: SmallDistribution
+) -> None:
+    digest = registry.digest("edge/greet")
+    first = registry.ask(f"edge/greet/referrers/{digest}").json()["manifests"]
+    distribution.package("other", {"share/other": "x"})
+    distribution.publish()
+    made = [each for each in files(registry.folder) if "/blobs/" in each]
+    assert registry.digest("edge/greet") == digest
+    both = registry.ask(f"edge/greet/referrers/{digest}").json()["manifests"]
+    assert {each["digest"] for each in first} < {each["digest"] for each in both}
+    releases = {each["annotations"].get("farm.releases") for each in both}
+    assert {f"{distribution.domain}/edge@1", f"{distribution.domain}/edge@2"} <= releases
+    # Of the image itself nothing was written again.
+    assert {each: files(registry.folder)[each] for each in made}.keys() == set(made)
+
+
+def test_an_older_release_stays_to_be_had_by_its_number_and_by_digest(
+    registry: RunningRegistry, distribution: SmallDistribution
+) -> None:
+    old = registry.digest("edge/greet")
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "new"}, version="1.1")
+    distribution.publish()
+    new = registry.digest("edge/greet")
+    assert new != old
+    assert (registry.digest("edge/greet", "1"), registry.digest("edge/greet", "2")) == (old, new)
+    assert registry.ask(f"edge/greet/manifests/{old}").status_code == 200
+    # An older one that nobody asked for while it was the newest is made as well.
+    assert registry.digest("edge/say", "1") != registry.digest("edge/say", "2")
+
+
+def test_a_digest_is_given_again_after_the_blobs_were_removed(
+    registry: RunningRegistry, distribution: SmallDistribution
+) -> None:
+    for tag in ("latest", "latest-plain"):
+        digest = registry.digest("edge/greet", tag)
+        layers = {each["digest"] for each in registry.manifest("edge/greet", tag)["layers"]}
+        shutil.rmtree(registry.folder / "blobs")
+        assert registry.digest("edge/greet", digest) == digest
+        for each in layers:
+            assert Digest.of(registry.ask(f"edge/greet/blobs/{each}").content) == each
+
+
+def test_the_layers_of_the_plain_image_are_what_the_configuration_says(registry: RunningRegistry) -> None:
+    plain, packed = registry.manifest("edge/greet", "1-plain"), registry.manifest("edge/greet", "1")
+    assert plain["config"] == packed["config"]
+    config = registry.ask(f"edge/greet/blobs/{plain['config']['digest']}").json()
+    assert [each["digest"] for each in plain["layers"]] == config["rootfs"]["diff_ids"]
+    assert {each["mediaType"] for each in plain["layers"]} == {"application/vnd.oci.image.layer.v1.tar"}
+    for each in plain["layers"]:
+        content = registry.ask(f"edge/greet/blobs/{each['digest']}").content
+        assert (Digest.of(content), len(content)) == (each["digest"], each["size"])
+
+
+def test_a_release_that_nobody_signed_is_not_there(registry: RunningRegistry, distribution: SmallDistribution) -> None:
+    signed = registry.digest("edge/greet")
+    distribution.package("secret", {"share/secret": "not out yet"})
+    entry = distribution.entries["secret"][0]
+    assert distribution.released is not None
+    # Everything of it lies in the published directory already, but for the signature.
+    release, index = make_release(
+        distribution.released,
+        [entry],
+        [],
+        distribution=distribution.domain,
+        channel="edge",
+        now=datetime(2026, 1, 2, tzinfo=UTC),
+        read=distribution.read,
+    )
+    for content in (*index, release.to_json()):
+        distribution.keep(content)
+    assert registry.refused("edge/secret/manifests/latest")[1] == "NAME_UNKNOWN"
+    assert registry.refused("edge/greet/manifests/2")[1] == "MANIFEST_UNKNOWN"
+    assert registry.refused("edge/secret/tags/list")[1] == "NAME_UNKNOWN"
+    assert registry.refused(f"edge/greet/manifests/{release.digest}")[1] == "MANIFEST_UNKNOWN"
+    assert registry.refused(f"edge/greet/blobs/{entry.archive.digest}")[1] == "BLOB_UNKNOWN"
+    assert registry.digest("edge/greet") == signed
+    distribution.publish()
+    assert registry.ask("edge/secret/manifests/2").status_code == 200
+
+
+def test_the_farms_own_blobs_are_not_given_out(registry: RunningRegistry) -> None:
+    registry.digest("edge/greet")
+    private = registry.folder.parent / "blobs" / "sha256" / "ab"
+    private.mkdir(parents=True)
+    (private / ("0" * 62)).write_text("a log")
+    assert registry.refused(f"edge/greet/blobs/sha256:ab{'0' * 62}")[1] == "BLOB_UNKNOWN"
+
+
+def test_metadata_that_does_not_verify_stops_names_and_not_digests(
+    registry: RunningRegistry, distribution: SmallDistribution
+) -> None:
+    digest = registry.digest("edge/greet")
+    timestamp = distribution.public / "metadata" / "timestamp.json"
+    whole = timestamp.read_bytes()
+    timestamp.write_bytes(whole.replace(b'"sig":"', b'"sig":"00'))
+    assert registry.refused("edge/greet/manifests/latest")[:2] == (503, "UNAVAILABLE")
+    assert registry.refused("edge/greet/tags/list")[:2] == (503, "UNAVAILABLE")
+    assert registry.ask(f"edge/greet/manifests/{digest}").status_code == 200
+    timestamp.write_bytes(whole)
+    assert registry.digest("edge/greet") == digest
+
+
+def test_another_process_gives_what_the_first_one_made(
+    registry: RunningRegistry, database: Database, distribution: SmallDistribution
+) -> None:
+    digest = registry.digest("edge/greet")
+    before = files(registry.folder)
+    with running_registry(database, registry.folder.parent, distribution.public) as other:
+        assert other.digest("edge/greet") == digest
+        assert other.ask(f"edge/greet/referrers/{digest}").json()["manifests"]
+    assert files(registry.folder) == before

@@ -1,0 +1,25 @@
+"""The farm's read-only OCI registry: `docker pull HOST/stable/bash/jq` gives an image of a signed release.
+
+Images are made when they are first asked for, by the code of `farm image build`, and kept. All that the registry has
+beside the farm lies in one directory, `registry` beside the farm's blobs, which may be removed while nothing runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from web.registry.face import RegistryFace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fastapi import FastAPI
+
+__all__ = ["install"]
+
+
+def install(app: FastAPI, repository: Path | None) -> None:
+    """Serve the releases published in `repository` as images below `/v2`; nothing where nothing is published."""
+    if repository is not None:
+        folder = app.state.office.blobs.root.parent / "registry"
+        app.mount("/v2", RegistryFace(repository, folder), name="registry")

@@ -1,0 +1,84 @@
+"""One line of JSON for each request to the registry, so that bytes and blobs can be counted afterwards."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from starlette.types import Message, Scope, Send
+
+LARGEST = 64 << 20
+"""Bytes of the file, of which there are two at most."""
+_LONGEST = 300
+
+
+class AccessLog:
+    """A file that lines are added to, opened for each: so it can be moved away, and several processes may share it.
+
+    One that has grown large becomes `access.log.1`, in the place of what was that before.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append a line."""
+        text = json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n"
+        with self._lock:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a") as file:
+                file.write(text)
+                large = file.tell() > LARGEST
+            if large:
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+
+
+class Counted:
+    """What goes out on one request: the status, and how many bytes of a body were given to the connection.
+
+    `done` is awaited before the last of it goes out, so that whoever has an answer finds its line.
+    """
+
+    def __init__(self, send: Send, done: Callable[[Counted], Awaitable[None]]) -> None:
+        self._send = send
+        self._done = done
+        self.status = 0
+        self.sent = 0
+        self.ended = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        self.sent += len(message.get("body", b""))
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            await self.end()
+        await self._send(message)
+
+    async def end(self) -> None:
+        """Say that nothing comes any more; counts once."""
+        if not self.ended:
+            self.ended = True
+            await self._done(self)
+
+    def line(self, scope: Scope, kind: str, name: str, reference: str) -> dict[str, Any]:
+        """Return the line: `kind` is `blob`, `manifest`, `referrers`, `tags` or empty."""
+        agent = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
+        return {
+            "address": scope["client"][0] if scope.get("client") else "",
+            "agent": agent[:_LONGEST],
+            "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "bytes": self.sent,
+            "kind": kind,
+            "method": scope["method"],
+            "name": name[:_LONGEST],
+            "reference": reference[:_LONGEST],
+            "status": self.status,
+        }

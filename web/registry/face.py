@@ -1,0 +1,207 @@
+"""The reading side of the OCI distribution specification 1.1, below `/v2`: for everybody, and for reading alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode
+
+from anyio import CapacityLimiter, to_thread
+from starlette.responses import FileResponse, Response
+
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError
+from farm.oci.layer import MANIFEST
+from farm.oci.referrers import INDEX, referrers_index
+from web.registry.access_log import AccessLog, Counted
+from web.registry.errors import (
+    BlobUnknownError,
+    BrokenInsideError,
+    DigestInvalidError,
+    ManifestUnknownError,
+    NoSuchEndpointError,
+    NotReadingError,
+    RegistryError,
+    answer,
+)
+from web.registry.making import ImageMaking
+from web.registry.names import ImageName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+
+    from web.registry.budget import Bounds
+
+_log = logging.getLogger("farm.web")
+
+LARGEST_MANIFEST = 4 << 20
+_ENDPOINT = re.compile(
+    r"/v2/(?P<name>.+)/(?:(?P<kind>manifests|blobs|referrers)/(?P<reference>[^/]+)|tags/(?P<tags>list))"
+)
+_THREADS = 16
+"""Of its own, so that nobody who pulls keeps a worker's report waiting."""
+_MOST_TAGS, _TAGS = 1000, 100
+_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request: `kind` is `manifests`, `blobs`, `referrers`, `tags`, or empty for the root."""
+
+    method: str
+    kind: str = ""
+    name: str = ""
+    reference: str = ""
+    query: str = ""
+
+
+class RegistryFace:
+    """The ASGI application that answers for one published repository. `folder` is the registry's own directory."""
+
+    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None) -> None:
+        self._images = ImageMaking(repository, folder, bounds)
+        self._access = AccessLog(folder / "access.log")
+        self._threads: CapacityLimiter | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        asked = _asked(scope)
+        # A limiter belongs to the event loop that it is made in.
+        limiter = self._threads = self._threads or CapacityLimiter(_THREADS)
+
+        async def note(counted: Counted) -> None:
+            line = counted.line(scope, asked.kind.removesuffix("s"), asked.name, asked.reference)
+            await to_thread.run_sync(self._access.write, line, limiter=limiter)
+
+        counted = Counted(send, note)
+        response = await to_thread.run_sync(partial(self._answer, asked), limiter=limiter)
+        response.headers.update(_VERSION)
+        try:
+            await response(scope, receive, counted)
+        finally:
+            await counted.end()
+
+    def _answer(self, asked: _Asked) -> Response:
+        try:
+            return self._found(asked)
+        except RegistryError as error:
+            if error.status != BrokenInsideError.status:
+                return answer(error)
+            told: FarmError = error
+        except (FarmError, OSError) as error:
+            told = BrokenInsideError(str(error))
+        # What went wrong inside is told to the operator's log, not to whoever asked.
+        _log.error("registry: %s %s %s: %s", asked.method, asked.kind, asked.name, told)
+        return answer(BrokenInsideError("the farm failed to answer; its log says why"))
+
+    def _found(self, asked: _Asked) -> Response:
+        if asked.method not in ("GET", "HEAD"):
+            raise NotReadingError("this registry is for reading", remedy="Push to another, with `farm image push`.")
+        if not asked.kind:
+            return _json("{}", "application/json")
+        if asked.kind == "unknown":
+            raise NoSuchEndpointError("this registry has nothing at this address")
+        name = ImageName.parse(asked.name)
+        match asked.kind:
+            case "manifests":
+                return self._manifest(name, asked.reference)
+            case "blobs":
+                return self._blob(asked.reference)
+            case "referrers":
+                return self._referrers(asked)
+            case _:
+                return self._tags(name, asked)
+
+    def _manifest(self, name: ImageName, reference: str) -> Response:
+        by_digest = ":" in reference
+        digest = _digest(reference) if by_digest else self._images.tagged(name, reference)
+        content = self._content(digest)
+        kept = _FOR_EVER if by_digest else "no-cache"
+        return Response(content, headers={**_names(digest), "Cache-Control": kept}, media_type=MANIFEST)
+
+    def _content(self, digest: Digest) -> bytes:
+        """Return the manifest of an image, or of what refers to one."""
+        blobs = self._images.shelf.blobs
+        if blobs.has(digest) or self._images.pinned(digest):
+            content = blobs.read(digest) if blobs.size(digest) <= LARGEST_MANIFEST else b""
+            if _is_manifest(content):
+                return content
+        raise ManifestUnknownError(
+            f"no image of this digest was made here: {digest}", remedy="Pull it by a tag first: latest, or a release."
+        )
+
+    def _blob(self, reference: str) -> Response:
+        digest = _digest(reference)
+        blobs = self._images.shelf.blobs
+        if not blobs.has(digest):
+            raise BlobUnknownError(f"no image that was made here has the blob {digest}")
+        # Not verified on its way: whoever pulls does it, and knows the digest.
+        headers = {**_names(digest), "Cache-Control": _FOR_EVER}
+        return FileResponse(blobs.path(digest), headers=headers, media_type="application/octet-stream")
+
+    def _referrers(self, asked: _Asked) -> Response:
+        record = self._images.pinned(_digest(asked.reference))
+        listed = [each.descriptor() for each in record.referrers] if record else []
+        # No type has a space in it: that is a plus sign which was not encoded.
+        wanted = parse_qs(asked.query).get("artifactType", [""])[0].replace(" ", "+")
+        headers = {"Cache-Control": "no-cache"}
+        if wanted:
+            listed = [each for each in listed if each["artifactType"] == wanted]
+            headers["OCI-Filters-Applied"] = "artifactType"
+        return _json(referrers_index(listed).decode(), INDEX, headers)
+
+    def _tags(self, name: ImageName, asked: _Asked) -> Response:
+        query = parse_qs(asked.query)
+        limit = _limit(query.get("n", [""])[0])
+        after = query.get("last", [""])[0]
+        tags, more = self._images.tags(name, after, limit) if limit else ([], False)
+        headers = {"Cache-Control": "no-cache"}
+        if more:
+            following = urlencode({"n": limit, "last": tags[-1]})
+            headers["Link"] = f'</v2/{asked.name}/tags/list?{following}>; rel="next"'
+        return _json(json.dumps({"name": asked.name, "tags": tags}), "application/json", headers)
+
+
+def _asked(scope: Scope) -> _Asked:
+    path, method = scope["path"], scope["method"]
+    if path in ("/v2", "/v2/"):
+        return _Asked(method)
+    found = _ENDPOINT.fullmatch(path)
+    if found is None:
+        return _Asked(method, "unknown", path)
+    query = scope["query_string"].decode("latin-1")
+    return _Asked(method, found["kind"] or "tags", found["name"], found["reference"] or "", query)
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest(text)
+    except InvalidDigestError as error:
+        raise DigestInvalidError(f"{text[:100]!r} is no sha256 digest") from error
+
+
+def _names(digest: Digest) -> dict[str, str]:
+    return {"Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
+
+
+def _is_manifest(content: bytes) -> bool:
+    try:
+        return bool(json.loads(content)["mediaType"] == MANIFEST)
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def _limit(text: str) -> int:
+    return min(int(text), _MOST_TAGS) if re.fullmatch(r"[0-9]{1,9}", text) else _TAGS
+
+
+def _json(text: str, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(text, headers=dict(headers or {}), media_type=media_type)

@@ -1,0 +1,66 @@
+"""What repositories and tags are called: `stable/bash/jq`, `latest`, `7`, `7-plain`. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from farm.names import InvalidPackageNameError, PackageName
+from web.registry.errors import ManifestUnknownError, NameInvalidError
+
+MOST_PACKAGES = 32
+"""How many packages a name may have. Clients stop at 255 letters."""
+NEWEST, PLAIN = "latest", "-plain"
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_TAG = re.compile(rf"({NEWEST}|[1-9][0-9]{{0,9}})({PLAIN})?")
+_SPELT = "Write it as CHANNEL/PACKAGE/PACKAGE…, a plus sign in a package's name as _p."
+
+
+@dataclass(frozen=True, slots=True)
+class ImageName:
+    """An image that is asked for: a channel, and its packages, each once, sorted."""
+
+    channel: str
+    packages: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, path: str) -> ImageName:
+        """Read the name of a repository. Raises `NameInvalidError`."""
+        channel, *components = path.split("/")
+        if not components or not all(_COMPONENT.fullmatch(each) for each in (channel, *components)):
+            raise NameInvalidError(f"{path[:255]!r} names no packages of a channel", remedy=_SPELT)
+        # No package has an underscore in its name, and no component a plus sign.
+        packages = tuple(sorted({each.replace("_p", "+") for each in components}))
+        if len(packages) > MOST_PACKAGES:
+            raise NameInvalidError(
+                f"the name has {len(packages)} packages, and may have {MOST_PACKAGES}",
+                remedy="Make a package that needs them all, or use `farm image build`.",
+            )
+        for each in packages:
+            try:
+                PackageName("dist.example.org", each)
+            except InvalidPackageNameError as error:
+                raise NameInvalidError(error.message, remedy=_SPELT) from error
+        return cls(channel, packages)
+
+    def __str__(self) -> str:
+        return "/".join((self.channel, *(each.replace("+", "_p") for each in self.packages)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Which release is meant, 0 the newest, and whether its layers are to come uncompressed."""
+
+    number: int
+    plain: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Tag:
+        """Read a tag. Raises `ManifestUnknownError` for one that no image has."""
+        found = _TAG.fullmatch(text)
+        if found is None:
+            raise ManifestUnknownError(
+                f"no image has the tag {text[:128]!r}",
+                remedy=f"Tags are {NEWEST} and the numbers of releases, each also with {PLAIN} behind it.",
+            )
+        return cls(0 if found[1] == NEWEST else int(found[1]), found[2] is not None)
