@@ -114,19 +114,29 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
 
     listed: list[dict[str, Any]] = waiting["packages"]
     known = {each["package"] for each in listed}
+    in_full = _in_full(listed) if any("/" in name for name in names) else {}
+    wanted = set()
     for name in names:
-        if name not in known:
+        asked = in_full.get(name, name)
+        if asked not in known:
             near = get_close_matches(name, known, n=1)
             raise FarmError(
                 f"{name} wants neither into {waiting['channel']} nor out of it",
                 remedy=f"Did you mean {near[0]}?" if near else "",
             )
-    wanted = set(names)
+        wanted.add(asked)
     return [
         each
         for each in listed
         if (each["package"] in wanted if wanted else not each["enough"]) and who not in each["approved-by"]
     ]
+
+
+def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return how packages are listed, by the full names that their descriptors give them."""
+    from farm.package import Descriptor
+
+    return {str(Descriptor.from_json(str(each["descriptor"]).encode()).name): each["package"] for each in listed}
 
 
 def _descriptor(waiting: dict[str, Any]) -> Descriptor:

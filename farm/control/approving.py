@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.control.access import audit
-from farm.control.channel_checks import AlreadyError, CurationError, NotInQuestionError, neighbours, policy_of
+from farm.control.channel_checks import (
+    AlreadyError,
+    CurationError,
+    NotInQuestionError,
+    neighbours,
+    own_name,
+    policy_of,
+)
 from farm.control.wording import kept
 from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, releases
 from farm.database.approvals import Approval
@@ -110,13 +117,14 @@ def withdraw(
     Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
     """
     keys = asked(desk, channel).keys
+    names = list(dict.fromkeys(own_name(desk, each) for each in names))
     released = _released(desk, channel, names)
     waiting = lookups.packages_by_digest(desk.session, _arriving(desk, channel) - set(released.values()))
     waiting |= lookups.packages_by_digest(desk.session, _signed_away(desk, channel, curator, keys))
     given = approvals.approvals_of(desk.session, channel, [*waiting, *released.values()])
     mine = {digest: each for digest, signed in given.items() for each in signed if each.curator == curator}
     taken = []
-    for name in dict.fromkeys(names):
+    for name in names:
         found = [package for digest, package in waiting.items() if package.name == name and digest in mine]
         if not found and released.get(name) in mine:
             raise AlreadyError(

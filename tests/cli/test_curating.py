@@ -303,12 +303,14 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert "stable asks for 1 of the group curators" in shell.run("approve", "stable")
     assert shell.json("approve", "stable")["packages"][0]["approved-by"] == []
     signing = ("--key", str(shell.key), "--name", "alice")
-    assert shell.run("approve", "stable", "jq", *signing, "--yes") == "alice has approved 1 package on stable\n"
+    full = "dist.example.org/jq"
+    assert shell.run("approve", "stable", full, *signing, "--yes") == "alice has approved 1 package on stable\n"
     assert shell.run("approve", "stable", *signing, "--yes") == "alice has approved 1 package on stable\n"
     assert shell.run("approve", "stable", *signing, "--yes") == "nothing on stable waits for alice\n"
     assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [["alice"], ["alice"]]
     assert "asks for no approvals" in shell.run("approve", "edge", status=1)
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
+    assert "wants neither into" in shell.run("approve", "stable", "other.example/jq", status=1)
     shell.run("approve", "stable", "--name", "alice", status=2)
 
 
@@ -335,7 +337,7 @@ def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:
     assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [[], []]
     assert "alice has approved no jq that wants into stable" in shell.run("approve", "stable", "jq", *back, status=1)
     shell.run("approve", "stable", *signing)
-    assert len(shell.json("approve", "stable", "jq", *back)["withdrawn"]) == 1
+    assert len(shell.json("approve", "stable", "dist.example.org/jq", "jq", *back)["withdrawn"]) == 1
     for wrong in (["jq", "--withdraw"], [*back], ["jq", *back, "--key", str(shell.key)], ["jq", "--why", "x"]):
         shell.run("approve", "stable", *wrong, status=2)
 
