@@ -1,15 +1,12 @@
-"""Images in real engines: run by Docker, taken by its containerd, and changed where Docker alone has them."""
+"""Images in real engines: run by Docker, containerd and podman, and changed where Docker alone has them."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
-import shutil
 import subprocess
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker
@@ -26,17 +23,18 @@ from farm.oci.image_archive import image_archive
 from farm.oci.layout import write_layout
 from farm.oci.own_layer import OwnFiles, own_files
 from tests.client.images import build, subscribe
+from tests.engine.other_engines import containerd, needs_containerd, needs_podman, podman
 from tests.oci.packages import printing_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from farm.blobs import BlobStore
     from farm.oci.image import OciImage
     from tests.client.distribution import SmallDistribution
 
 pytestmark = pytest.mark.docker
-CONTAINERD = "/run/docker/containerd/containerd.sock"
 
 
 @pytest.fixture
@@ -124,32 +122,33 @@ def test_what_docker_does_not_have_is_not_known(client: docker.APIClient, host: 
         open_image(name, host, ImageShelf(client))
 
 
-@pytest.mark.skipif(not Path(CONTAINERD).exists() or shutil.which("ctr") is None, reason="needs Docker's containerd")
-def test_containerd_takes_the_layout(subscribed: Host, tmp_path: Path) -> None:
-    image = build(subscribed, "greet", "alone")
+@needs_containerd
+def test_containerd_takes_the_layout_and_runs_it(subscribed: Host, tmp_path: Path) -> None:
+    unique = secrets.token_hex(8)
+    own = program(tmp_path, subscribed.blobs, unique.encode())
+    image = build(subscribed, "greet", "alone", own=own, command=("/app/serve",))
     name = f"farm.test/{secrets.token_hex(6)}:1"
     write_layout(image.image, subscribed.blobs, tmp_path / "oci", reference=name, referrers=image.referrers)
     archive = tmp_path / "oci.tar"
     subprocess.run(["tar", "--create", "--file", archive, "--directory", tmp_path / "oci", "."], check=True)
-    ctr = ["ctr", "--address", CONTAINERD, "--namespace", f"farm-test-{secrets.token_hex(6)}"]
-    try:
-        subprocess.run([*ctr, "images", "import", "--no-unpack", archive], check=True, capture_output=True)
-        listed = subprocess.run([*ctr, "images", "list"], check=True, capture_output=True, text=True).stdout
-        assert image.digest in next(line for line in listed.splitlines() if line.startswith(name))
-    finally:
-        names = subprocess.run([*ctr, "images", "list", "--quiet"], check=False, capture_output=True, text=True)
-        for each in names.stdout.split():
-            subprocess.run([*ctr, "images", "remove", "--sync", each], check=False, capture_output=True)
-        subprocess.run([*ctr[:3], "namespaces", "remove", ctr[4]], check=False, capture_output=True)
+    with containerd() as ctr:
+        # Else it would unpack the list of referrers as an image too.
+        ctr("images", "import", "--no-unpack", str(archive))
+        assert image.digest in next(line for line in ctr("images", "list").splitlines() if line.startswith(name))
+        assert ctr("run", "--rm", name, secrets.token_hex(6)) == unique
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
-def test_the_storage_of_podman_takes_the_layout(subscribed: Host, tmp_path: Path) -> None:
-    image = build(subscribed, "greet", "alone")
+@needs_podman
+def test_podman_takes_the_archive_and_the_layout_as_one_image_and_runs_it(subscribed: Host, tmp_path: Path) -> None:
+    unique = secrets.token_hex(8)
+    own = program(tmp_path, subscribed.blobs, unique.encode())
+    image = build(subscribed, "greet", "alone", own=own, command=("/app/serve",))
     write_layout(image.image, subscribed.blobs, tmp_path / "oci", reference="x:1", referrers=image.referrers)
-    # What podman pulls into, by the library that podman does it with.
-    storage = f"containers-storage:[vfs@{tmp_path}/root+{tmp_path}/run]localhost/x:1"
-    skopeo = ["skopeo", "--insecure-policy"]
-    subprocess.run([*skopeo, "copy", f"oci:{tmp_path}/oci:1", storage], check=True, capture_output=True)
-    shown = subprocess.run([*skopeo, "inspect", "--config", storage], check=True, capture_output=True).stdout
-    assert json.loads(shown) == json.loads(subscribed.blobs.read(image.image.image_id))
+    archive = tmp_path / "docker.tar"
+    archive.write_bytes(b"".join(image_archive(image.image, subscribed.blobs, reference="farm.test/x:1")))
+    with podman(tmp_path / "podman") as run:
+        run("load", "--input", str(archive))
+        assert run("pull", "--quiet", f"oci:{tmp_path}/oci:1").split() == [image.image.image_id.hex]
+        known = run("image", "inspect", "farm.test/x:1", "--format={{.Id}} {{.Digest}}")
+        assert known.split() == [image.image.image_id.hex, image.digest]
+        assert run("run", "--rm", "--network=none", "farm.test/x:1") == unique
