@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from farm.trust.draft import Draft
     from farm.trust.drafting import TargetsEdit
+    from farm.trust.known_root import KnownRoot
 
 _FILE = click.Path(path_type=Path)
 
@@ -90,7 +91,7 @@ def draft_root(
 @click.option("--allow-builder", "allowed", multiple=True, type=_FILE, help="A worker's .pub file to accept.")
 @click.option("--remove-builder", "refused", multiple=True, help="A builder to accept no more: .pub file or key id.")
 @click.option("--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a channel.")
-@click.option("--for-root", type=_FILE, help="A draft of root whose new keys of targets sign this too.")
+@click.option("--for-root", type=_FILE, help="A draft of root: its keys of targets sign too.")
 @click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
 def draft_targets(
     repository: Path,
@@ -160,19 +161,27 @@ def _targets_edit(
 @click.argument("path", metavar="DRAFT", type=_FILE)
 @click.option("--key", required=True, type=_FILE, help="Your private key: a file, or a .uri file.")
 @names_option
+@click.option("--root-fingerprint", metavar="DIGEST", help="The root that you know, where it is not the key's last.")
 @click.option("--yes", is_flag=True, help="Sign without being asked.")
 @json_option
-def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool, as_json: bool) -> None:
+def sign(
+    *, path: Path, key: Path, named: tuple[Path, ...], root_fingerprint: str | None, yes: bool, as_json: bool
+) -> None:
     """Show what DRAFT changes, ask, and add your signature to it. Needs neither network nor repository.
+
+    Beside the key it keeps which root you have signed for. A draft that rests on another one is refused, unless the
+    keys of that root have signed the other as a later one, or you name its fingerprint.
 
     \b
     Example:
       farm keys sign targets.draft --key ann.key
     """
     from farm.cli.key_sheet import draft_lines, draft_sheet
+    from farm.names import Digest
     from farm.trust.draft import DraftError
     from farm.trust.durable_file import replace_file
     from farm.trust.key_names import KeyNames
+    from farm.trust.known_root import KnownRoot
     from farm.trust.signers import load_signer
 
     found = read_draft(path)
@@ -180,6 +189,8 @@ def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool, as_json: boo
     names = KeyNames.beneath(named)
     signer = load_signer(key, lambda name: str(click.prompt(name, hide_input=True, err=True)))
     found.require_say(signer.public_key)
+    known = KnownRoot.beside(key)
+    known.check(found, Digest(root_fingerprint) if root_fingerprint is not None else None)
     # Who signs sees what; a program that reads JSON reads what came of it.
     click.echo("\n".join(draft_lines(found, names)), err=as_json)
     if not yes:
@@ -190,6 +201,7 @@ def sign(path: Path, key: Path, named: tuple[Path, ...], yes: bool, as_json: boo
         if not agreed:
             raise DraftError(f"{path} was not signed", remedy="Run it again, and answer y; or say --yes.")
     signed = found.signed_by(signer)
+    _keep(known, found)
     replace_file(path, signed.to_json())
     if as_json:
         click.echo(json.dumps({"path": str(path)} | draft_sheet(signed, names), indent=1))
@@ -248,6 +260,14 @@ def read_draft(path: Path) -> Draft:
     except OSError as error:
         raise DraftError(f"cannot read {path}: {error.strerror}", remedy="Name the file of a draft.") from error
     return Draft.from_json(content)
+
+
+def _keep(known: KnownRoot, draft: Draft) -> None:
+    """Remember the root that was signed for; a key may lie where nothing can be written, and signs all the same."""
+    try:
+        known.keep(draft)
+    except OSError as error:
+        click.echo(f"the root is not remembered: cannot write {known.path}: {error.strerror}", err=True)
 
 
 def _unsigned(path: Path) -> Draft | None:

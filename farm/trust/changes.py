@@ -43,9 +43,8 @@ def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
 
 def _rests_on(draft: Draft) -> Iterator[str]:
     # Whoever made the draft may have made that root for it, and with it a version before that never was: a machine
-    # without the repository cannot tell, its owner can.
-    root = draft.previous if draft.role == "root" else draft.root
-    if root and draft.previous:
+    # on which the key has not signed yet cannot tell, its owner can.
+    if root := draft.rests_on:
         print_of = Digest.of(root.to_bytes())
         yield f"rests on root version {root.signed.version} with the fingerprint {print_of}: sign only if it is yours"
 

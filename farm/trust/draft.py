@@ -96,6 +96,13 @@ class Draft:
         """The version that it would be."""
         return int(self.metadata.signed.version)
 
+    @property
+    def rests_on(self) -> Metadata[Root] | None:
+        """The root in force when it was made, by which its signers are known; None for one that founds a repository."""
+        if self.previous is None:
+            return None
+        return cast("Metadata[Root]", self.previous) if self.role == "root" else self.root
+
     def quorums(self) -> list[Quorum]:
         """Return who must sign: for root the keys of its predecessor and its own, for targets those that root names."""
         if self.role == "root":

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 URI_SUFFIX = ".uri"
 PIN_SUFFIX = ".pin"
-_NOT_KEYS = (".pub", ".pem", PIN_SUFFIX)
+KNOWN_ROOT_SUFFIX = ".known-root"
+_NOT_KEYS = (".pub", ".pem", PIN_SUFFIX, KNOWN_ROOT_SUFFIX)
 
 
 class MissingSignerError(FarmError):
