@@ -10,8 +10,9 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
+from farm.fileset import Manifest
 from farm.names import Digest
-from farm.package import describe, gather_facts
+from farm.package import PackageFacts, describe, gather_facts
 from farm.plan import BlobRef, Consumption, PlannedDependency
 from farm.plan.consumption import OpenedFiles
 from farm.release.publication import make_release
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
     from farm.names import HostNeeds
     from farm.package import Descriptor
-    from farm.plan import Plan
+    from farm.plan import BuiltPackage, Plan
+    from farm.recipe import Recipe
     from farm.trust.imports import Import
 
 DISTRIBUTION = "dist.example.org"
@@ -47,6 +49,7 @@ class SmallDistribution:
     founded: Founded | None = None
     released: Release | None = None
     domain: str = DISTRIBUTION
+    channel: str = "edge"
     built: dict[Digest, tuple[Plan, tuple[Consumption, ...]]] = field(default_factory=dict)
 
     @property
@@ -116,6 +119,28 @@ class SmallDistribution:
         )
         self.entries[name] = (entry, Member.of(descriptor, facts, captured.manifest))
 
+    def add(self, package: BuiltPackage, provenance: Digest, recipe: Recipe, blobs: BlobStore) -> None:
+        """Add a package that was built of a recipe, whose blobs lie in another store."""
+        descriptor = package.descriptor
+        for blob in (package.archive, package.manifest, package.facts):
+            self.blobs.put_bytes(blobs.read(blob.digest))
+        name = descriptor.name.short
+        entry = ReleaseEntry(
+            name=name,
+            version=str(descriptor.version),
+            revision=descriptor.revision,
+            summary=recipe.summary,
+            descriptor=self.keep(descriptor.to_json()),
+            archive=package.archive,
+            manifest=package.manifest,
+            facts=package.facts,
+            provenance=self.keep(blobs.read(provenance)),
+            recipe=recipe.digest,
+            needs=(),
+        )
+        facts = PackageFacts.from_json(self.read(package.facts))
+        self.entries[name] = (entry, Member.of(descriptor, facts, Manifest.from_json(self.read(package.manifest))))
+
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
         plan, consumed = self.built[descriptor.plan]
         run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {}, consumed)
@@ -139,7 +164,7 @@ class SmallDistribution:
         """Publish; unchecked, as a signer would whose checks were broken into. `foreign` are the imported packages."""
         if self.founded is None:
             self.founded = found_repository(
-                self.public, self.folder / "keys", ["edge"], [self.builder.public_key], datetime.now(UTC)
+                self.public, self.folder / "keys", [self.channel], [self.builder.public_key], datetime.now(UTC)
             )
         members = PackageSet.of([*(member for _, member in self.entries.values()), *foreign])
         resolved = resolve_needs(members)
@@ -152,7 +177,7 @@ class SmallDistribution:
             put,
             gone,
             distribution=self.domain,
-            channel="edge",
+            channel=self.channel,
             now=datetime(2026, 1, 1, tzinfo=UTC),
             read=self.read,
             imports=imports,

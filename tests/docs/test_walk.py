@@ -1,0 +1,127 @@
+"""How a page's section is carried out, compared and written anew: with commands that are in every shell."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs.walk import Section, says, walk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = """\
+# A page
+
+## Before
+
+```console
+$ false
+```
+
+## The walk
+
+```sh
+this does not run
+```
+
+```yaml
+# some/greeting.yaml
+say: hello
+```
+
+```console
+$ here=$(cat <<'END'
+> from here
+> END
+> )
+$ tail -n 1 some/greeting.yaml; echo "$here" >&2
+say: hello
+from here
+$ (exit 3)
+$ echo $?
+3
+```
+
+### Later
+
+```console
+$ cat happened
+at 2026-01-02, 4.2 MB
+```
+
+## After
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.md"
+    path.write_text(PAGE)
+    return path
+
+
+def carry_out(page: Path) -> None:
+    folder = page.parent / "folder"
+    folder.mkdir()
+
+    def happen() -> None:
+        assert (folder / "some" / "greeting.yaml").exists()
+        (folder / "happened").write_text("at 2026-11-27, 17 kB\n")
+
+    walk(Section(page, "## The walk"), folder, {"PATH": os.environ["PATH"]}, {"Later": happen})
+
+
+def test_files_and_commands_are_carried_out_in_order(page: Path) -> None:
+    carry_out(page)
+    assert page.read_text() == PAGE
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("from here\n$ (", "from there\n$ (", r"\+from here"),
+        ("$ echo $?\n3\n", "", r"line 28: status 3 of: \(exit 3\)"),
+        ("$ cat happened", "$ cat", r"-at 2026-01-02, 4\.2 MB"),
+        ("say: hello\nfrom", "from", r"\+say: hello"),
+        ("at 2026-01-02, 4.2 MB", "on 2026-01-02, 4.2 MB", r"\+at 2026-11-27, 17 kB"),
+    ],
+)
+def test_a_page_that_says_otherwise_is_told(page: Path, right: str, wrong: str, told: str) -> None:
+    assert PAGE.count(right) == 1
+    page.write_text(PAGE.replace(right, wrong))
+    with pytest.raises(AssertionError, match=told):
+        carry_out(page)
+
+
+def test_what_was_printed_is_written_into_the_page(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPDATE_GOLDEN", "1")
+    page.write_text(PAGE.replace("say: hello\nfrom here", "…").replace("\n3\n", "\n").replace("at 2026", "on 2026"))
+    with pytest.raises(AssertionError):
+        carry_out(page)
+    # A line that stands for any stays.
+    updated = PAGE.replace("say: hello\nfrom here", "…").replace("at 2026-01-02, 4.2 MB", "at 2026-11-27, 17 kB")
+    assert page.read_text() == updated
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        (["a", "…", "d"], ["a", "b", "c", "d"]),
+        (["a", "…"], ["a"]),
+        ([f"sha256:{'0' * 64} of 127.0.0.1:80"], [f"sha256:{'f' * 64} of 127.0.0.1:43210"]),
+        (["A   B"], ["A      B"]),
+    ],
+)
+def test_what_may_differ(shown: list[str], printed: list[str]) -> None:
+    assert says(shown, printed)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [(["a", "…"], ["b"]), (["1 of 4"], ["2 of 4"]), (["a", "b"], ["b", "a"]), (["release 1"], ["release 12"])],
+)
+def test_what_may_not(shown: list[str], printed: list[str]) -> None:
+    assert not says(shown, printed)

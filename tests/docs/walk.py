@@ -1,0 +1,205 @@
+"""Sections of pages that run: a shell carries out what they show, and what it prints is compared with the page.
+
+Of the fenced blocks of a section, in their order:
+
+- `console`: a line after `$ ` is a command, lines after `> ` continue it, the others are what it prints. A command that
+  ends with another status than 0 is followed by `$ echo $?`.
+- any other block whose first line is `# NAME`: written to the file NAME, as it stands.
+
+Digests, sizes, times and ports of the loopback stand for any other; a line `…` stands for any lines. All else is
+compared to the letter, except for how wide the columns of a table are.
+
+`UPDATE_GOLDEN=1` writes what was printed into the page, for review, where it is not what the page says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+ANY_LINES = "…"
+_FENCE = re.compile(r"^```(\w*)$")
+_FILE = re.compile(r"^# ([\w./-]+)$")
+_LIKE = (
+    (re.compile(r"\b[0-9a-f]{12,64}\b"), "DIGEST"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?"), "TIME"),
+    (re.compile(r"\b\d+(\.\d+)? (B|kB|MB|GB)\b"), "SIZE"),
+    (re.compile(r"\b\d+(\.\d+)? (ms|s|seconds?)\b"), "SECONDS"),
+    (re.compile(r"\b127\.0\.0\.1:\d+"), "LOOPBACK"),
+    (re.compile(r" {2,}"), "  "),
+)
+
+
+@dataclass
+class Step:
+    """What the lines `start` to `end` of a page say: a file to write, or a command and what it prints."""
+
+    start: int
+    end: int
+    file: str = ""
+    command: str = ""
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a page: from its heading to the next one that is no deeper."""
+
+    page: Path
+    heading: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.page.read_text().splitlines()
+
+    def parts(self) -> list[tuple[str, list[Step]]]:
+        """Return the steps below each heading of the section, by the heading's text."""
+        lines = self.lines
+        level = self.heading.split()[0]
+        found: list[tuple[str, list[Step]]] = []
+        number = lines.index(self.heading)
+        while number < len(lines):
+            fence = _FENCE.match(lines[number])
+            if fence:
+                end = lines.index("```", number + 1)
+                found[-1][1].extend(_steps(fence[1], lines, number + 1, end))
+                number = end
+            elif heading := re.match(r"^(#+) (.*)$", lines[number]):
+                if found and len(heading[1]) <= len(level):
+                    break
+                found.append((heading[2], []))
+            number += 1
+        return found
+
+    def rewrite(self, printed: Sequence[tuple[Step, list[str]]]) -> None:
+        """Put what was printed into the page."""
+        lines = self.lines
+        for step, output in reversed(printed):
+            lines[step.end - len(step.lines) : step.end] = output
+        self.page.write_text("\n".join(lines) + "\n")
+
+
+def _steps(language: str, lines: Sequence[str], start: int, end: int) -> Iterator[Step]:
+    named = _FILE.match(lines[start])
+    if language != "console":
+        if named:
+            yield Step(start, end, file=named[1], lines=list(lines[start:end]))
+        return
+    step: Step | None = None
+    for number in range(start, end):
+        line = lines[number]
+        if line.startswith("$ "):
+            if step:
+                yield step
+            step = Step(number, number + 1, command=line.removeprefix("$ "))
+            continue
+        assert step is not None, f"line {number + 1} is printed by no command: {line}"
+        step.end = number + 1
+        if line.startswith("> ") and not step.lines:
+            step.command += "\n" + line.removeprefix("> ")
+        else:
+            step.lines.append(line)
+    if step:
+        yield step
+
+
+class Shell:
+    """One shell in which commands run one after the other; what they print comes as a terminal would show it."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen(
+            ["bash"],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def write(self, name: str, lines: Sequence[str]) -> None:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+
+    def run(self, command: str) -> tuple[int, list[str]]:
+        """Return the status of a command, and the lines that it printed."""
+        assert self._process.stdin is not None
+        text = f"{{ {command}\n}} </dev/null\nstatus=$?; printf '\\0%d\\0' $status; (exit $status)\n"
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+        output, status = self._until_zero(), self._until_zero()
+        return int(status), output.splitlines()
+
+    def _until_zero(self) -> str:
+        assert self._process.stdout is not None
+        content = bytearray()
+        while (byte := self._process.stdout.read(1)) != b"\0":
+            assert byte, f"the shell has ended: {content.decode()}"
+            content += byte
+        return content.decode()
+
+
+def walk(
+    section: Section,
+    folder: Path,
+    environment: Mapping[str, str],
+    meanwhile: Mapping[str, Callable[[], None]] | None = None,
+) -> None:
+    """Carry out a section in `folder`; `meanwhile` happens before what stands below a heading of that text.
+
+    The test fails where a command prints or ends otherwise than the page says.
+    """
+    parts = section.parts()
+    missing = set(meanwhile or ()) - {heading for heading, _ in parts}
+    assert not missing, f"{section.page.name} has no such heading: {missing}"
+    printed: list[tuple[Step, list[str]]] = []
+    wrong: list[str] = []
+    with Shell(folder, environment) as shell:
+        for heading, steps in parts:
+            (meanwhile or {}).get(heading, lambda: None)()
+            for step, following in zip(steps, [*steps[1:], None], strict=True):
+                if step.file:
+                    shell.write(step.file, step.lines)
+                    continue
+                status, output = shell.run(step.command)
+                if status and (following is None or following.command != "echo $?"):
+                    wrong.append(f"line {step.start + 1}: status {status} of: {step.command}")
+                if not says(step.lines, output):
+                    printed.append((step, output))
+                    wrong.append(f"line {step.start + 1}: {step.command}\n" + _difference(step.lines, output))
+    if os.environ.get("UPDATE_GOLDEN"):
+        section.rewrite(printed)
+    assert not wrong, f"{section.page.name}, {section.heading}\n" + "\n\n".join(wrong)
+
+
+def says(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    """Whether what was printed is what a page shows, where `…` stands for any lines."""
+    pattern = "".join("(.*\n)*" if line == ANY_LINES else re.escape(like(line)) + "\n" for line in shown)
+    return re.fullmatch(pattern, "".join(like(line) + "\n" for line in printed)) is not None
+
+
+def like(line: str) -> str:
+    """Return a line with names in place of what differs from run to run."""
+    for pattern, name in _LIKE:
+        line = pattern.sub(name, line)
+    return line.rstrip()
+
+
+def _difference(shown: Sequence[str], printed: Sequence[str]) -> str:
+    lines = difflib.unified_diff(shown, printed, "the page", "printed", lineterm="", n=1)
+    return "\n".join(f"  {line}" for line in lines)
