@@ -25,6 +25,8 @@ SPDX = "application/spdx+json"
 RELEASE = "application/vnd.farm.release.v1+json"
 RECORD = "application/vnd.farm.set.v1+json"
 PROVENANCE = "application/vnd.dsse.envelope.v1+json"
+RELEASES = "farm.releases"
+"""The annotation of an image, and of what refers to it, that names the releases it is of."""
 _PREDICATE = "https://slsa.dev/provenance/v1"
 
 
@@ -108,7 +110,7 @@ def annotations_of(made: MadeImage, heads: Sequence[ReleaseHead]) -> dict[str, s
     """Return what is said at an image's descriptor: the set, and the releases that it is of."""
     said = {"farm.set": str(made.record.digest)}
     if heads:
-        said["farm.releases"] = " ".join(sorted(str(head.ref) for head in heads))
+        said[RELEASES] = " ".join(sorted(str(head.ref) for head in heads))
         # The time of the release, not that of making the image: so everybody who makes it says the same.
         said["org.opencontainers.image.created"] = max(head.released_at for head in heads)
     return said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -29,15 +31,22 @@ class AccessLog:
         self._lock = threading.Lock()
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line."""
+        """Append a line. Raises `OSError`."""
         text = json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n"
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 file.write(text)
-                large = file.tell() > LARGEST
-            if large:
-                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+                # Of two processes that find it large the second has another file before it by then.
+                if file.tell() > LARGEST and self._is_at_its_place(file.fileno()):
+                    self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+
+    def _is_at_its_place(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
 
 class Counted:
@@ -46,8 +55,9 @@ class Counted:
     `done` is awaited before the last of it goes out, so that whoever has an answer finds its line.
     """
 
-    def __init__(self, send: Send, done: Callable[[Counted], Awaitable[None]]) -> None:
+    def __init__(self, send: Send, method: str, done: Callable[[Counted], Awaitable[None]]) -> None:
         self._send = send
+        self._method = method
         self._done = done
         self.status = 0
         self.sent = 0
@@ -57,7 +67,8 @@ class Counted:
         """Send one message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-        self.sent += len(message.get("body", b""))
+        if self._method != "HEAD":  # the server sends no body then
+            self.sent += len(message.get("body", b""))
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             await self.end()
         await self._send(message)
@@ -77,7 +88,7 @@ class Counted:
             "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "bytes": self.sent,
             "kind": kind,
-            "method": scope["method"],
+            "method": self._method,
             "name": name[:_LONGEST],
             "reference": reference[:_LONGEST],
             "status": self.status,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from web.registry.errors import RegistryError, TooManyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
 _T = TypeVar("_T")
 _MINUTE = 60.0
@@ -25,21 +28,35 @@ _LASTING = (403, 404)
 class Bounds:
     """How many makings there may be in a minute and at a time, and how many wait for one, for how many seconds.
 
-    `images` is how many are kept.
+    `one_a_minute` and `one_waits` are the share of one household in what there may be in a minute, and in what is
+    made or waits. `content` is how many bytes the packages of one image may have.
     """
 
     a_minute: int = 120
     at_a_time: int = 2
-    waiting: int = 8
+    waiting: int = 30
     patience: float = 20.0
-    images: int = 5000
+    one_a_minute: int = 40
+    one_waits: int = 16
+    content: int = 8 << 30
+
+    @property
+    def inside(self) -> int:
+        """How many make something or wait, at most."""
+        return self.at_a_time + self.waiting
+
+
+def household(address: str) -> str:
+    """Return what one customer of a provider has: an IPv4 address, or the /64 that an IPv6 address is in."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else str(ipaddress.ip_network((int(parsed), 64), strict=False))
 
 
 class Makings(Generic[_T]):
-    """Runs what is to be made. Who asks for what is being made already waits for that; no lock is held meanwhile.
-
-    `inside` is how many make something or wait.
-    """
+    """Runs what is to be made. Who asks for what is being made already waits for that; no lock is held meanwhile."""
 
     def __init__(self, bounds: Bounds, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._bounds = bounds
@@ -48,33 +65,42 @@ class Makings(Generic[_T]):
         self._places = threading.BoundedSemaphore(bounds.at_a_time)
         self._under_way: dict[Hashable, Future[_T]] = {}
         self._refused: dict[Hashable, RegistryError] = {}
-        self.inside = 0
+        self._inside: Counter[str] = Counter()
         self._began = clock()
-        self._spent = 0
+        self._spent: Counter[str] = Counter()
 
-    def once(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """Return what `make` gives, or gave to another who asks just now. Raises `TooManyError`, and what it raises.
+    @property
+    def inside(self) -> int:
+        """How many make something or wait."""
+        return self._inside.total()
 
-        What was refused for this key is refused again without another look.
+    def once(self, key: Hashable, make: Callable[[], _T], who: str = "") -> _T:
+        """Return what `make` gives, or gave to another who asks just now; `who` is the household that asks.
+
+        What was refused for this key is refused again without another look. Raises `TooManyError`, and what it raises.
         """
         with self._lock:
             if key in self._refused:
                 raise self._refused[key].with_traceback(None)
-            if self.inside >= self._bounds.at_a_time + self._bounds.waiting:
+            if self.inside >= self._bounds.inside or self._inside[who] >= self._bounds.one_waits:
                 raise TooManyError(_SOON)
             found = self._under_way.get(key)
-            mine = None if found else self._begin(key)
-            self.inside += 1
+            if found is None:
+                self._spend(who)
+                mine = self._under_way[key] = Future()
+            self._inside[who] += 1
+        with self._leaving(who):
+            return self._wait(found) if found else self._carry_out(key, mine, make)
+
+    @contextmanager
+    def _leaving(self, who: str) -> Iterator[None]:
         try:
-            return self._carry_out(key, mine, make) if mine else self._wait(found)
+            yield
         finally:
             with self._lock:
-                self.inside -= 1
-
-    def _begin(self, key: Hashable) -> Future[_T]:
-        self._spend()
-        self._under_way[key] = Future()
-        return self._under_way[key]
+                self._inside[who] -= 1
+                if not self._inside[who]:
+                    del self._inside[who]
 
     def _carry_out(self, key: Hashable, mine: Future[_T], make: Callable[[], _T]) -> _T:
         try:
@@ -103,17 +129,16 @@ class Makings(Generic[_T]):
         finally:
             self._places.release()
 
-    def _wait(self, found: Future[_T] | None) -> _T:
-        assert found is not None  # noqa: S101  (asked by the caller)
+    def _wait(self, found: Future[_T]) -> _T:
         try:
             return found.result(2 * self._bounds.patience)
         except TimeoutError:
             raise TooManyError(_SOON) from None
 
-    def _spend(self) -> None:
+    def _spend(self, who: str) -> None:
         now = self._clock()
         if now - self._began >= _MINUTE:
-            self._began, self._spent = now, 0
-        if self._spent >= self._bounds.a_minute:
+            self._began, self._spent = now, Counter()
+        if self._spent.total() >= self._bounds.a_minute or self._spent[who] >= self._bounds.one_a_minute:
             raise TooManyError(max(1, round(self._began + _MINUTE - now)))
-        self._spent += 1
+        self._spent[who] += 1

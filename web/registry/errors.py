@@ -110,6 +110,22 @@ class NothingSignedError(RegistryError):
     status = 503
 
 
+class TooLargeError(RegistryError):
+    """A set is larger than what the farm makes images of for strangers."""
+
+    code = "registry-too-large"
+    oci = "DENIED"
+    status = 403
+
+
+class NoRoomError(RegistryError):
+    """The farm's disk is nearly full: nothing is made until there is room again."""
+
+    code = "registry-no-room"
+    oci = "UNAVAILABLE"
+    status = 503
+
+
 class BrokenInsideError(RegistryError):
     """The farm failed; its log says why."""
 

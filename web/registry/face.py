@@ -7,10 +7,11 @@ import logging
 import re
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 
 from farm.errors import FarmError
@@ -18,6 +19,7 @@ from farm.names import Digest, InvalidDigestError
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index
 from web.registry.access_log import AccessLog, Counted
+from web.registry.budget import Bounds, household
 from web.registry.errors import (
     BlobUnknownError,
     BrokenInsideError,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from web.registry.budget import Bounds
+    from web.registry.trimming import Room
 
 _log = logging.getLogger("farm.web")
 
@@ -46,7 +48,7 @@ _ENDPOINT = re.compile(
     r"/v2/(?P<name>.+)/(?:(?P<kind>manifests|blobs|referrers)/(?P<reference>[^/]+)|tags/(?P<tags>list))"
 )
 _THREADS = 16
-"""Of its own, so that nobody who pulls keeps a worker's report waiting."""
+"""For what needs no making; of its own, so that nobody who pulls keeps a worker's report waiting."""
 _MOST_TAGS, _TAGS = 1000, 100
 _VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -54,20 +56,28 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request: `kind` is `manifests`, `blobs`, `referrers`, `tags`, or empty for the root."""
+    """A request: `kind` is `manifests`, `blobs`, `referrers`, `tags`, or empty for the root.
+
+    `who` is the household that asks, `has` the entity tags of what it has already.
+    """
 
     method: str
     kind: str = ""
     name: str = ""
     reference: str = ""
     query: str = ""
+    who: str = ""
+    has: tuple[str, ...] = ()
 
 
 class RegistryFace:
     """The ASGI application that answers for one published repository. `folder` is the registry's own directory."""
 
-    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None) -> None:
-        self._images = ImageMaking(repository, folder, bounds)
+    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None, room: Room | None = None) -> None:
+        bounds = bounds or Bounds()
+        self._images = ImageMaking(repository, folder, bounds, room)
+        # Images are made beside lists of tags: however many wait for either, others find a thread.
+        self._most_threads = 2 * bounds.inside + _THREADS
         self._access = AccessLog(folder / "access.log")
         self._threads: CapacityLimiter | None = None
 
@@ -75,13 +85,13 @@ class RegistryFace:
         """Serve one request."""
         asked = _asked(scope)
         # A limiter belongs to the event loop that it is made in.
-        limiter = self._threads = self._threads or CapacityLimiter(_THREADS)
+        limiter = self._threads = self._threads or CapacityLimiter(self._most_threads)
 
         async def note(counted: Counted) -> None:
             line = counted.line(scope, asked.kind.removesuffix("s"), asked.name, asked.reference)
-            await to_thread.run_sync(self._access.write, line, limiter=limiter)
+            await to_thread.run_sync(self._note, line, limiter=limiter)
 
-        counted = Counted(send, note)
+        counted = Counted(send, scope["method"], note)
         response = await to_thread.run_sync(partial(self._answer, asked), limiter=limiter)
         response.headers.update(_VERSION)
         try:
@@ -89,9 +99,16 @@ class RegistryFace:
         finally:
             await counted.end()
 
+    def _note(self, line: dict[str, Any]) -> None:
+        try:
+            self._access.write(line)
+        except OSError as error:  # nobody pulls less for it
+            _log.error("registry: the access log cannot be written: %s", error)
+
     def _answer(self, asked: _Asked) -> Response:
         try:
-            return self._found(asked)
+            response = self._found(asked)
+            return _not_modified(response) if response.headers.get("etag") in asked.has else response
         except RegistryError as error:
             if error.status != BrokenInsideError.status:
                 return answer(error)
@@ -112,7 +129,7 @@ class RegistryFace:
         name = ImageName.parse(asked.name)
         match asked.kind:
             case "manifests":
-                return self._manifest(name, asked.reference)
+                return self._manifest(name, asked)
             case "blobs":
                 return self._blob(asked.reference)
             case "referrers":
@@ -120,17 +137,17 @@ class RegistryFace:
             case _:
                 return self._tags(name, asked)
 
-    def _manifest(self, name: ImageName, reference: str) -> Response:
-        by_digest = ":" in reference
-        digest = _digest(reference) if by_digest else self._images.tagged(name, reference)
-        content = self._content(digest)
+    def _manifest(self, name: ImageName, asked: _Asked) -> Response:
+        by_digest = ":" in asked.reference
+        digest = _digest(asked.reference) if by_digest else self._images.tagged(name, asked.reference, asked.who)
+        content = self._content(digest, asked.who)
         kept = _FOR_EVER if by_digest else "no-cache"
         return Response(content, headers={**_names(digest), "Cache-Control": kept}, media_type=MANIFEST)
 
-    def _content(self, digest: Digest) -> bytes:
+    def _content(self, digest: Digest, who: str) -> bytes:
         """Return the manifest of an image, or of what refers to one."""
         blobs = self._images.shelf.blobs
-        if blobs.has(digest) or self._images.pinned(digest):
+        if blobs.has(digest) or self._images.pinned(digest, who):
             content = blobs.read(digest) if blobs.size(digest) <= LARGEST_MANIFEST else b""
             if _is_manifest(content):
                 return content
@@ -140,15 +157,17 @@ class RegistryFace:
 
     def _blob(self, reference: str) -> Response:
         digest = _digest(reference)
-        blobs = self._images.shelf.blobs
-        if not blobs.has(digest):
-            raise BlobUnknownError(f"no image that was made here has the blob {digest}")
+        path = self._images.shelf.blobs.path(digest)
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            raise BlobUnknownError(f"no image that was made here has the blob {digest}") from None
         # Not verified on its way: whoever pulls does it, and knows the digest.
         headers = {**_names(digest), "Cache-Control": _FOR_EVER}
-        return FileResponse(blobs.path(digest), headers=headers, media_type="application/octet-stream")
+        return FileResponse(path, headers=headers, media_type="application/octet-stream", stat_result=state)
 
     def _referrers(self, asked: _Asked) -> Response:
-        record = self._images.pinned(_digest(asked.reference))
+        record = self._images.pinned(_digest(asked.reference), asked.who)
         listed = [each.descriptor() for each in record.referrers] if record else []
         # No type has a space in it: that is a plus sign which was not encoded.
         wanted = parse_qs(asked.query).get("artifactType", [""])[0].replace(" ", "+")
@@ -162,7 +181,7 @@ class RegistryFace:
         query = parse_qs(asked.query)
         limit = _limit(query.get("n", [""])[0])
         after = query.get("last", [""])[0]
-        tags, more = self._images.tags(name, after, limit) if limit else ([], False)
+        tags, more = self._images.tags(name, after, limit, asked.who) if limit else ([], False)
         headers = {"Cache-Control": "no-cache"}
         if more:
             following = urlencode({"n": limit, "last": tags[-1]})
@@ -177,8 +196,15 @@ def _asked(scope: Scope) -> _Asked:
     found = _ENDPOINT.fullmatch(path)
     if found is None:
         return _Asked(method, "unknown", path)
-    query = scope["query_string"].decode("latin-1")
-    return _Asked(method, found["kind"] or "tags", found["name"], found["reference"] or "", query)
+    return _Asked(
+        method,
+        found["kind"] or "tags",
+        found["name"],
+        found["reference"] or "",
+        scope["query_string"].decode("latin-1"),
+        household(scope["client"][0]) if scope.get("client") else "",
+        tuple(each.strip().removeprefix("W/") for each in Headers(scope=scope).get("if-none-match", "").split(",")),
+    )
 
 
 def _digest(text: str) -> Digest:
@@ -190,6 +216,11 @@ def _digest(text: str) -> Digest:
 
 def _names(digest: Digest) -> dict[str, str]:
     return {"Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
+
+
+def _not_modified(response: Response) -> Response:
+    kept = ("cache-control", "docker-content-digest", "etag")
+    return Response(status_code=304, headers={each: response.headers[each] for each in kept})
 
 
 def _is_manifest(content: bytes) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
+import bisect
+import threading
+from collections import OrderedDict
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,14 +19,13 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.oci.plain_image import plain_image
 from web.registry.budget import Bounds, Makings
-from web.registry.errors import BrokenInsideError, NameUnknownError, RegistryError
+from web.registry.errors import BrokenInsideError, NameUnknownError, NoRoomError, RegistryError, TooLargeError
 from web.registry.names import NEWEST, PLAIN, ImageName, Tag
 from web.registry.releases import SignedReleases
 from web.registry.shelf import ImageShelf
-from web.registry.trimming import trim
+from web.registry.trimming import Room, Trimming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from farm.client.catalogue import Catalogue
@@ -33,29 +34,36 @@ if TYPE_CHECKING:
 
 _MOST_FOUND = 100_000
 """How many answers to whether a release has a package are kept in memory."""
+_MOST_LISTS = 64
+"""Of how many names the releases are kept in memory, so that who reads a list page by page makes one look."""
+_MOST_LISTED = 1000
+"""How many releases, the newest, are looked through for a list of tags; older ones are to be had by their numbers."""
 
 
 class ImageMaking:
-    """The images of one published repository."""
+    """The images of one published repository. `who` is always the household that asks."""
 
-    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None) -> None:
+    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None, room: Room | None = None) -> None:
         self.releases = SignedReleases(repository, folder / "metadata")
         self.shelf = ImageShelf(folder)
+        self.trimming = Trimming(self.shelf, room or Room())
         self._bounds = bounds or Bounds()
         self._images: Makings[Digest] = Makings(self._bounds)
-        self._looks: Makings[list[str]] = Makings(self._bounds)
+        self._looks: Makings[tuple[int, ...]] = Makings(self._bounds)
         self._found: dict[tuple[Digest, tuple[str, ...]], bool] = {}
+        self._lists: OrderedDict[tuple[Digest, ImageName], tuple[int, ...]] = OrderedDict()
+        self._listing = threading.Lock()
 
-    def tagged(self, name: ImageName, text: str) -> Digest:
+    def tagged(self, name: ImageName, text: str, who: str = "") -> Digest:
         """Return the image of a tag; it is on the shelf then. Raises `RegistryError`."""
         tag = Tag.parse(text)
         release = self.releases.find(name.channel, tag.number)
         question = _question(release, name, plain=tag.plain)
         return self.shelf.answered(question) or self._images.once(
-            question, lambda: self._make(name, release, question, plain=tag.plain)
+            question, lambda: self._make(name, release, question, plain=tag.plain), who
         )
 
-    def pinned(self, digest: Digest) -> ImageRecord | None:
+    def pinned(self, digest: Digest, who: str = "") -> ImageRecord | None:
         """Return the image of a digest; made again if blobs of it were removed since. None where none was made."""
         kept = self.shelf.image(digest)
         if kept or not (lost := self.shelf.record(digest)):
@@ -63,21 +71,25 @@ class ImageMaking:
         for ref in reversed(lost.record.releases):
             asked = ImageName(ref.channel, lost.record.asked)
             for plain in ("", PLAIN):
-                if self.tagged(asked, f"{ref.number}{plain}") == digest:
+                if self.tagged(asked, f"{ref.number}{plain}", who) == digest:
                     return self.shelf.image(digest)
         return None
 
-    def tags(self, name: ImageName, after: str, limit: int) -> tuple[list[str], bool]:
-        """Return at most `limit` tags that come after another in the alphabet, and whether there may be more.
+    def tags(self, name: ImageName, after: str, limit: int, who: str = "") -> tuple[list[str], bool]:
+        """Return at most `limit` tags that come after another in the alphabet, and whether there are more.
 
         Raises `NameUnknownError` for a package that no release has.
         """
         newest = self.releases.newest(name.channel)
-        key = ("tags", newest.digest, name, after, limit)
-        found = self._looks.once(key, lambda: self._tags(name, newest, after, limit))
-        return found[:limit], len(found) > limit
+        numbers = self._numbers(name, newest, who)
+        words = [*map(str, numbers), *([NEWEST] if numbers[0] == newest.number else [])]
+        tags = sorted(each + kind for each in words for kind in ("", PLAIN))
+        begin = bisect.bisect_right(tags, after)
+        return tags[begin : begin + limit], begin + limit < len(tags)
 
     def _make(self, name: ImageName, release: Release, question: Digest, *, plain: bool) -> Digest:
+        if self.trimming.is_short():
+            raise NoRoomError("the farm's disk is nearly full", remedy="Images that were pulled before can be had.")
         self._check_known(name, release)
         catalogue = self.releases.catalogue(release)
         try:
@@ -95,7 +107,7 @@ class ImageMaking:
         self.shelf.keep(record)
         for each in (question, _of_set(made.record, plain=plain), _last(name, plain=plain)):
             self.shelf.remember(each, record.digest)
-        trim(self.shelf, self._bounds.images)
+        self.trimming.look()
         return record.digest
 
     def _composed(
@@ -103,6 +115,13 @@ class ImageMaking:
     ) -> tuple[MadeImage, tuple[ImagePart, ...]]:
         """Return the image of these packages: the one that is kept, where an earlier release had the very same set."""
         parts, head = parts_of(catalogue, catalogue.verified(name.packages)), release_head(catalogue)
+        size = sum(part.content_bytes for part in parts)
+        if size > self._bounds.content:
+            raise TooLargeError(
+                f"the packages of {name} and what they need have {size >> 20} MB, and the farm makes images of "
+                f"{self._bounds.content >> 20} MB at most for whoever asks",
+                remedy="Make it with `farm image build`.",
+            )
         blobs = self.shelf.blobs
         record = SetRecord(name.packages, tuple(part.placed for part in parts), (head.ref,))
         config = plain_config(parts[0].descriptor.platform, name.packages)
@@ -126,40 +145,42 @@ class ImageMaking:
     def _check_known(self, name: ImageName, release: Release) -> None:
         lacking = self.releases.lacking(release, name.packages)
         if lacking:
-            names = (each.name for each in self.releases.catalogue(release).listings())
-            raise _unknown(release, lacking, names)
+            what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
+            raise NameUnknownError(what, self.releases.near(release, lacking))
 
     def _kept(self, question: Digest) -> ImageRecord | None:
         digest = self.shelf.answered(question)
         return self.shelf.image(digest) if digest else None
 
-    def _tags(self, name: ImageName, newest: Release, after: str, limit: int) -> list[str]:
-        """Return one tag more than `limit`, if there are so many."""
-        numbers = [number for number in self.releases.numbers(name.channel) if self._holds(name, number)]
+    def _numbers(self, name: ImageName, newest: Release, who: str) -> tuple[int, ...]:
+        """Return the numbers of the releases that have all packages of a name, the newest first; at least one."""
+        key = (newest.digest, name)
+        with self._listing:
+            if key in self._lists:
+                self._lists.move_to_end(key)
+                return self._lists[key]
+        numbers = self._looks.once(key, lambda: self._look(name, newest), who)
+        with self._listing:
+            self._lists[key] = numbers
+            if len(self._lists) > _MOST_LISTS:
+                self._lists.popitem(last=False)
+        return numbers
+
+    def _look(self, name: ImageName, newest: Release) -> tuple[int, ...]:
+        chain = sorted(self.releases.chain(name.channel).items(), reverse=True)[:_MOST_LISTED]
+        numbers = tuple(number for number, digest in chain if self._holds(name, digest))
         if not numbers:
             self._check_known(name, newest)
-        tags = [str(number) for number in numbers]
-        if numbers[0] == newest.number:
-            tags.append(NEWEST)
-        tags = sorted(each + kind for each in tags for kind in ("", PLAIN))
-        return [each for each in tags if each > after][: limit + 1]
+        return numbers
 
-    def _holds(self, name: ImageName, number: int) -> bool:
-        """Say whether a release has all packages of a name; looked up once for each index."""
-        release = self.releases.find(name.channel, number)
-        key = (release.index.digest, name.packages)
+    def _holds(self, name: ImageName, release: Digest) -> bool:
+        """Say whether a release has all packages of a name; looked up once."""
+        key = (release, name.packages)
         if key not in self._found:
             if len(self._found) >= _MOST_FOUND:
                 self._found.clear()
-            self._found[key] = not self.releases.lacking(release, name.packages)
+            self._found[key] = not self.releases.lacking(self.releases.at(release), name.packages)
         return self._found[key]
-
-
-def _unknown(release: Release, lacking: Sequence[str], names: Iterable[str]) -> NameUnknownError:
-    have = list(names)
-    near = [found for each in lacking for found in difflib.get_close_matches(each, have, n=3)]
-    what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
-    return NameUnknownError(what, dict.fromkeys(near))
 
 
 def _question(release: Release, name: ImageName, *, plain: bool) -> Digest:

@@ -25,7 +25,7 @@ from farm.trust.release_index import Release
 from web.registry.errors import ForeignPackagesError, ManifestUnknownError, NameUnknownError, NothingSignedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from farm.names import Digest
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 60.0
 """Seconds for which the newest release is believed where nothing was published meanwhile: metadata expires."""
+_FEW = 2000
+"""Of more packages, only names that begin with the same letter are compared with one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class SignedReleases:
         self._downloads = Downloads(DirectoryReader(repository), self.blobs)
         self._verified: dict[str, _Verified] = {}
         self._chains: dict[str, dict[int, Digest]] = {}
+        self._names: dict[str, tuple[Digest, tuple[str, ...]]] = {}
         self._looking = threading.Lock()
+        self._walking = threading.Lock()
 
     def newest(self, channel: str) -> Release:
         """Return the newest signed release of a channel. Raises `NameUnknownError`, `NothingSignedError`."""
@@ -73,9 +77,13 @@ class SignedReleases:
             )
         return self._read(digest)
 
-    def numbers(self, channel: str) -> list[int]:
-        """Return the numbers of all releases of a channel, the newest first."""
-        return sorted(self._chain(self.newest(channel)), reverse=True)
+    def chain(self, channel: str) -> dict[int, Digest]:
+        """Return the digests of all releases of a channel by number."""
+        return self._chain(self.newest(channel))
+
+    def at(self, digest: Digest) -> Release:
+        """Return a release that `chain` named."""
+        return self._read(digest)
 
     def catalogue(self, release: Release) -> Catalogue:
         """Return the packages of a release that `find` gave."""
@@ -86,6 +94,23 @@ class SignedReleases:
         """Return which of these packages a release does not have; reads their paths in its index."""
         index = IndexTree(lambda blob: self._downloads.read(blob, "index of a release"), release.index)
         return [name for name in names if index.listing(name) is None]
+
+    def near(self, release: Release, lacking: Sequence[str]) -> list[str]:
+        """Return names of the channel's newest release that are like those which `release` lacks."""
+        names = self._names_in(self.newest(release.channel))
+        found: dict[str, None] = {}
+        for each in lacking:
+            alike = names if len(names) <= _FEW else [name for name in names if name[0] == each[0]]
+            found.update(dict.fromkeys(difflib.get_close_matches(each, alike, n=3)))
+        return [name for name in found if name not in lacking]
+
+    def _names_in(self, release: Release) -> tuple[str, ...]:
+        index = release.index.digest
+        known = self._names.get(release.channel)
+        if known is None or known[0] != index:
+            names = tuple(each.name for each in self.catalogue(release).listings())
+            known = self._names[release.channel] = index, names
+        return known[1]
 
     def _newest(self, channel: str) -> _Verified:
         channels = self._channels()
@@ -113,7 +138,13 @@ class SignedReleases:
 
     def _chain(self, newest: Release) -> dict[int, Digest]:
         """Return the digests of all releases by number, each named by the one after it, the newest by its signature."""
-        before = self._chains.get(newest.channel, {})
+        with self._walking:  # one walks for all: the first walk reads every release there was
+            before = self._chains.get(newest.channel, {})
+            if before.get(newest.number) != newest.digest:
+                before = self._chains[newest.channel] = self._walked(newest, before)
+            return before
+
+    def _walked(self, newest: Release, before: dict[int, Digest]) -> dict[int, Digest]:
         found: dict[int, Digest] = {}
         release = newest
         for _ in range(MOST_STEPS):
@@ -124,7 +155,6 @@ class SignedReleases:
                 found |= {number: digest for number, digest in before.items() if number < release.number}
                 break
             release = self._read(release.previous)
-        self._chains[newest.channel] = found
         return found
 
     def _read(self, digest: Digest) -> Release:

@@ -12,8 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
+from farm.client.image_evidence import RELEASES
 from farm.client.image_records import ImageRecord
-from farm.names import Digest
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError
 from farm.trust.durable_file import replace_file
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAY = 86400.0
+_MOST_RELEASES = 64
+"""How many releases, the newest, an image is said to be of: some packages stay for years as they are."""
 
 
 class ImageShelf:
@@ -34,7 +38,7 @@ class ImageShelf:
         """Return the image that a question led to before, if all of it is still here."""
         try:
             digest = Digest((self.folder / "known" / question.hex).read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError, InvalidDigestError):
             return None
         return digest if self.image(digest) else None
 
@@ -50,21 +54,20 @@ class ImageShelf:
         """Keep an image, with the releases and referrers that were known of it before."""
         with self._changing():
             before = self.record(record.digest)
-            if before:
-                referrers = {each.manifest.digest: each for each in (*before.referrers, *record.referrers)}
-                both = replace(record.record, releases=(*before.record.releases, *record.record.releases))
-                record = replace(record, record=both, made=before.made, referrers=tuple(referrers.values()))
-            replace_file(self._path(record.digest), record.to_json())
+            replace_file(self._path(record.digest), (_merged(before, record) if before else record).to_json())
 
     def remember(self, question: Digest, image: Digest) -> None:
         """Let a question lead to an image that is kept."""
         replace_file(self.folder / "known" / question.hex, image.encode())
 
     def record(self, digest: Digest) -> ImageRecord | None:
-        """Return what is known of an image that was made, whether or not its blobs are here."""
+        """Return what is known of an image that was made, whether or not its blobs are here.
+
+        A record that is damaged, or of another version of farm, is as good as none: its image is made again.
+        """
         try:
             return ImageRecord.from_json(self._path(digest).read_bytes())
-        except FileNotFoundError:
+        except (OSError, ValueError, AttributeError, TypeError, FarmError):
             return None
 
     def _note_use(self, digest: Digest) -> None:
@@ -84,3 +87,17 @@ class ImageShelf:
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _merged(before: ImageRecord, new: ImageRecord) -> ImageRecord:
+    """Return the record of an image that was made for one release, and then for another."""
+    releases = {*before.record.releases, *new.record.releases}
+    newest = sorted(releases, key=lambda each: (each.number, each))[-_MOST_RELEASES:]
+    said = {str(each) for each in newest}
+    referrers = {each.manifest.digest: each for each in (*before.referrers, *new.referrers)}
+    return replace(
+        new,
+        record=replace(new.record, releases=tuple(newest)),
+        made=before.made,
+        referrers=tuple(each for each in referrers.values() if each.annotations.get(RELEASES, "") in {"", *said}),
+    )

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from web.registry.budget import Bounds, Makings
+from web.registry.budget import Bounds, Makings, household
 from web.registry.errors import NameUnknownError, NothingSignedError, TooManyError
 
 
@@ -91,3 +91,39 @@ def test_what_is_not_there_is_looked_for_once_and_what_failed_again() -> None:
             makings.once("other", failing)
     assert asked == ["unknown", "failing", "failing"]
     assert makings.inside == 0
+
+
+def test_one_household_leaves_something_to_the_others() -> None:
+    makings: Makings[int] = Makings(Bounds(a_minute=3, one_a_minute=2))
+    assert [makings.once(key, lambda: 1, "eager") for key in (1, 2)] == [1, 1]
+    with pytest.raises(TooManyError):
+        makings.once(3, lambda: 1, "eager")
+    assert makings.once(3, lambda: 1, "other") == 1
+    with pytest.raises(TooManyError):
+        makings.once(4, lambda: 1, "third")
+
+
+def test_one_household_does_not_take_all_places_to_wait() -> None:
+    makings: Makings[int] = Makings(Bounds(one_waits=1))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make() -> int:
+        begun.set()
+        until(go_on)
+        return 1
+
+    with ThreadPoolExecutor(1) as pool:
+        one = pool.submit(makings.once, 1, make, "eager")
+        until(begun)
+        with pytest.raises(TooManyError):
+            makings.once(2, lambda: 2, "eager")
+        assert makings.once(2, lambda: 2, "other") == 2
+        go_on.set()
+        assert one.result() == 1
+    assert makings.once(2, lambda: 2, "eager") == 2
+
+
+def test_a_household_is_what_a_provider_gives_one_customer() -> None:
+    assert household("192.0.2.7") == "192.0.2.7"
+    assert household("2001:db8:1:2:3::4") == household("2001:db8:1:2:ffff::") != household("2001:db8:1:3::")
+    assert household("") == ""

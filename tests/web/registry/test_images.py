@@ -10,20 +10,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from farm.names import Digest
 from farm.release.publication import make_release
 from tests.web.registry.running import running_registry
+from web.registry import releases, shelf
+from web.registry.budget import Bounds
+from web.registry.errors import NameUnknownError, TooLargeError, TooManyError
+from web.registry.making import ImageMaking
+from web.registry.names import ImageName
 
 if TYPE_CHECKING:
     from farm.database.session import Database
     from tests.client.distribution import SmallDistribution
     from tests.web.registry.running import RunningRegistry
 
+GREET = ImageName("edge", ("greet",))
 COMMAND = str(Path(sys.executable).parent / "farm")
 
 
-def built(distribution: SmallDistribution, folder: Path, *names: str) -> str:
-    """Return the digest that `farm image build` prints on another host."""
+def built(distribution: SmallDistribution, folder: Path, *sets: tuple[str, ...]) -> list[str]:
+    """Return the digests that `farm image build` prints on another host."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -38,7 +46,7 @@ def built(distribution: SmallDistribution, folder: Path, *names: str) -> str:
 
     assert distribution.founded is not None
     run("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint)
-    return run("image", "build", *names, "--no-load").split()[0]
+    return [run("image", "build", *names, "--no-load").split()[0] for names in sets]
 
 
 def files(folder: Path) -> dict[str, int]:
@@ -50,8 +58,10 @@ def files(folder: Path) -> dict[str, int]:
 def test_it_is_the_image_of_image_build(
     registry: RunningRegistry, distribution: SmallDistribution, tmp_path: Path
 ) -> None:
-    assert registry.digest("edge/greet") == built(distribution, tmp_path / "one", "greet")
-    assert registry.digest("edge/alone/greet/c_p_p") == built(distribution, tmp_path / "two", "greet", "c++", "alone")
+    names = ("edge/greet", "edge/alone/greet/c_p_p")
+    assert [registry.digest(name) for name in names] == built(
+        distribution, tmp_path, ("greet",), ("greet", "c++", "alone")
+    )
 
 
 def test_what_was_pulled_before_is_given_without_making_or_writing_anything(
@@ -67,6 +77,68 @@ def test_what_was_pulled_before_is_given_without_making_or_writing_anything(
     assert registry.digest("edge/alone/greet", "1") == digest
     assert files(registry.folder) == before
     assert registry.refused("edge/say/manifests/latest")[:2] == (500, "UNKNOWN")
+
+
+def test_of_a_set_that_stays_for_years_the_newest_releases_are_named(
+    distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "_MOST_RELEASES", 2)
+    images = ImageMaking(distribution.public, tmp_path / "registry")
+    for _ in range(3):
+        digest = images.tagged(GREET, "latest")
+        distribution.publish()
+    assert images.tagged(GREET, "1") == digest
+    record = images.shelf.image(digest)
+    assert record is not None
+    assert [each.number for each in record.record.releases] == [2, 3]
+    said = {each.annotations.get("farm.releases") for each in record.referrers}
+    assert said == {None, f"{distribution.domain}/edge@2", f"{distribution.domain}/edge@3"}
+
+
+@pytest.mark.parametrize("harm", ["", "{", '{"format":0}', "\0" * 9])
+def test_what_is_kept_and_damaged_or_of_another_version_is_made_again(
+    distribution: SmallDistribution, tmp_path: Path, harm: str
+) -> None:
+    images = ImageMaking(distribution.public, tmp_path / "registry")
+    digest = images.tagged(GREET, "latest")
+    for place in ("images", "known"):
+        for path in (images.shelf.folder / place).iterdir():
+            path.write_text(harm)
+        assert images.tagged(GREET, "latest") == digest
+        assert images.shelf.image(digest) is not None
+
+
+def test_a_set_that_is_too_large_is_refused(distribution: SmallDistribution, tmp_path: Path) -> None:
+    images = ImageMaking(distribution.public, tmp_path / "registry", Bounds(content=50_000))
+    assert images.tagged(GREET, "latest")
+    with pytest.raises(TooLargeError, match="edge/alone and what they need"):
+        images.tagged(ImageName("edge", ("alone",)), "latest")
+    assert not images.shelf.blobs.has(distribution.entries["alone"][0].archive.digest)
+
+
+def test_a_list_of_tags_is_looked_up_once_for_all_its_pages(distribution: SmallDistribution, tmp_path: Path) -> None:
+    for _ in range(3):
+        distribution.publish()
+    images = ImageMaking(distribution.public, tmp_path / "registry", Bounds(a_minute=1))
+    first, more = images.tags(GREET, "", 4)
+    pages = [first]
+    while more:
+        page, more = images.tags(GREET, pages[-1][-1], 4)
+        pages.append(page)
+    assert [len(page) for page in pages] == [4, 4, 2]
+    with pytest.raises(TooManyError):
+        images.tags(ImageName("edge", ("say",)), "", 4)
+
+
+def test_of_many_packages_near_names_are_found_among_those_of_the_first_letter(
+    distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "_FEW", 1)
+    images = ImageMaking(distribution.public, tmp_path / "registry")
+    for name, near in (("gret", "Did you mean greet?"), ("xreet", "")):
+        with pytest.raises(NameUnknownError) as caught:
+            images.tagged(ImageName("edge", (name,)), "latest")
+        assert caught.value.remedy == near
 
 
 def test_the_same_set_in_another_release_is_the_same_image_with_both_beside_it(

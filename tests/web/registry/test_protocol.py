@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.names import Digest
+from web.registry import access_log
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.client.distribution import SmallDistribution
     from tests.web.registry.running import RunningRegistry
 
@@ -17,40 +22,73 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 NOTHING = "sha256:" + "0" * 64
 
 
-def test_the_root_says_that_it_is_a_registry(registry: RunningRegistry) -> None:
-    answered = registry.ask("")
+def test_the_root_says_that_it_is_a_registry(quiet: RunningRegistry) -> None:
+    answered = quiet.ask("")
     assert (answered.status_code, answered.json()) == (200, {})
     assert answered.headers["docker-distribution-api-version"] == "registry/2.0"
 
 
-def test_a_manifest_by_tag_and_by_digest_is_the_same_bytes(registry: RunningRegistry) -> None:
-    by_tag = registry.ask("edge/greet/manifests/latest", Accept=MANIFEST)
+def test_a_manifest_by_tag_and_by_digest_is_the_same_bytes(quiet: RunningRegistry) -> None:
+    by_tag = quiet.ask("edge/greet/manifests/latest", Accept=MANIFEST)
     digest = by_tag.headers["docker-content-digest"]
     assert Digest.of(by_tag.content) == digest
     assert by_tag.headers["content-type"] == MANIFEST
     assert by_tag.headers["cache-control"] == "no-cache"
-    by_digest = registry.ask(f"edge/greet/manifests/{digest}")
+    by_digest = quiet.ask(f"edge/greet/manifests/{digest}")
     assert by_digest.content == by_tag.content
     assert "immutable" in by_digest.headers["cache-control"]
-    head = registry.ask("edge/greet/manifests/latest", "HEAD")
+    head = quiet.ask("edge/greet/manifests/latest", "HEAD")
     assert head.content == b""
     assert {key: head.headers[key] for key in ("content-length", "content-type", "docker-content-digest")} == {
         key: by_tag.headers[key] for key in ("content-length", "content-type", "docker-content-digest")
     }
 
 
-def test_names_in_any_order_are_one_image(registry: RunningRegistry) -> None:
-    one = registry.digest("edge/greet/alone")
-    assert registry.digest("edge/alone/greet/greet") == one
-    assert registry.digest("edge/alone/greet", "1") == one
-    assert registry.digest("edge/greet") != one
+def test_what_somebody_has_already_is_not_sent_again(quiet: RunningRegistry) -> None:
+    digest = quiet.digest("edge/greet")
+    config = quiet.manifest("edge/greet")["config"]["digest"]
+    for path, tag in ((f"edge/greet/manifests/{digest}", digest), (f"edge/greet/blobs/{config}", config)):
+        for known in (f'"{tag}"', f'"other", W/"{tag}"'):
+            answered = quiet.ask(path, **{"If-None-Match": known})
+            assert (answered.status_code, answered.content) == (304, b"")
+            assert (answered.headers["etag"], answered.headers["docker-content-digest"]) == (f'"{tag}"', tag)
+        assert quiet.ask(path, **{"If-None-Match": '"other"'}).status_code == 200
+    assert quiet.ask("edge/greet/manifests/latest", **{"If-None-Match": f'"{digest}"'}).status_code == 304
 
 
-def test_every_layer_is_there_and_is_the_size_that_was_said(registry: RunningRegistry) -> None:
-    manifest = registry.manifest("edge/greet/alone/c_p_p")
+def test_a_connection_is_kept_for_answers_of_all_kinds(quiet: RunningRegistry) -> None:
+    blob = quiet.manifest("edge/greet")["config"]["digest"]
+    connection = http.client.HTTPConnection(quiet.host)
+    connection.connect()
+    with contextlib.closing(connection):
+        before = connection.sock
+        for method, path, status in (
+            ("HEAD", "edge/greet/manifests/latest", 200),
+            ("HEAD", "edge/gret/manifests/latest", 404),
+            ("GET", "edge/greet/manifests/9", 404),
+            ("HEAD", f"edge/greet/blobs/{blob}", 200),
+            ("GET", f"edge/greet/blobs/{blob}", 200),
+            ("PUT", "edge/greet/manifests/latest", 405),
+        ):
+            connection.request(method, f"/v2/{path}")
+            answered = connection.getresponse()
+            answered.read()
+            assert (method, answered.status) == (method, status)
+            assert connection.sock is before
+
+
+def test_names_in_any_order_are_one_image(quiet: RunningRegistry) -> None:
+    one = quiet.digest("edge/greet/alone")
+    assert quiet.digest("edge/alone/greet/greet") == one
+    assert quiet.digest("edge/alone/greet", "1") == one
+    assert quiet.digest("edge/greet") != one
+
+
+def test_every_layer_is_there_and_is_the_size_that_was_said(quiet: RunningRegistry) -> None:
+    manifest = quiet.manifest("edge/greet/alone/c_p_p")
     for each in (manifest["config"], *manifest["layers"]):
-        head = registry.ask(f"edge/greet/blobs/{each['digest']}", "HEAD")
-        content = registry.ask(f"edge/greet/blobs/{each['digest']}").content
+        head = quiet.ask(f"edge/greet/blobs/{each['digest']}", "HEAD")
+        content = quiet.ask(f"edge/greet/blobs/{each['digest']}").content
         assert int(head.headers["content-length"]) == len(content) == each["size"]
         assert Digest.of(content) == each["digest"] == head.headers["docker-content-digest"]
         assert head.content == b""
@@ -66,15 +104,15 @@ def test_the_layer_of_a_package_is_the_published_archive_itself(
     assert kept.samefile(distribution.blobs.path(archive))
 
 
-def test_a_part_of_a_blob_can_be_asked_for(registry: RunningRegistry) -> None:
-    layer = registry.manifest("edge/alone")["layers"][-1]
+def test_a_part_of_a_blob_can_be_asked_for(quiet: RunningRegistry) -> None:
+    layer = quiet.manifest("edge/alone")["layers"][-1]
     path = f"edge/alone/blobs/{layer['digest']}"
-    whole = registry.ask(path).content
-    middle = registry.ask(path, Range="bytes=100-299")
+    whole = quiet.ask(path).content
+    middle = quiet.ask(path, Range="bytes=100-299")
     assert (middle.status_code, middle.content) == (206, whole[100:300])
     assert middle.headers["content-range"] == f"bytes 100-299/{len(whole)}"
-    assert registry.ask(path, Range=f"bytes={len(whole) - 5}-").content == whole[-5:]
-    assert registry.ask(path, Range=f"bytes={len(whole)}-").status_code == 416
+    assert quiet.ask(path, Range=f"bytes={len(whole) - 5}-").content == whole[-5:]
+    assert quiet.ask(path, Range=f"bytes={len(whole)}-").status_code == 416
 
 
 @pytest.mark.parametrize(
@@ -96,27 +134,27 @@ def test_a_part_of_a_blob_can_be_asked_for(registry: RunningRegistry) -> None:
         ("edge/greet/blobs/uploads/", 404, "UNSUPPORTED"),
     ],
 )
-def test_each_refusal_has_its_code(registry: RunningRegistry, path: str, status: int, code: str) -> None:
-    assert registry.refused(path)[:2] == (status, code)
+def test_each_refusal_has_its_code(quiet: RunningRegistry, path: str, status: int, code: str) -> None:
+    assert quiet.refused(path)[:2] == (status, code)
 
 
-def test_what_is_not_there_is_answered_with_what_is_near(registry: RunningRegistry) -> None:
-    assert "Did you mean greet?" in registry.refused("edge/alone/gret/manifests/latest")[2]
-    assert "Did you mean edge?" in registry.refused("edgy/greet/manifests/latest")[2]
-    assert "has no release 2. The newest that is signed is 1." in registry.refused("edge/greet/manifests/2")[2]
+def test_what_is_not_there_is_answered_with_what_is_near(quiet: RunningRegistry) -> None:
+    assert "Did you mean greet?" in quiet.refused("edge/alone/gret/manifests/latest")[2]
+    assert "Did you mean edge?" in quiet.refused("edgy/greet/manifests/latest")[2]
+    assert "has no release 2. The newest that is signed is 1." in quiet.refused("edge/greet/manifests/2")[2]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_nobody_writes(registry: RunningRegistry, method: str) -> None:
+def test_nobody_writes(quiet: RunningRegistry, method: str) -> None:
     for path in ("edge/greet/blobs/uploads/", "edge/greet/manifests/latest", ""):
-        assert registry.refused(path, method)[:2] == (405, "UNSUPPORTED")
-    assert registry.ask("edge/greet/manifests/latest", "PUT").headers["allow"] == "GET, HEAD"
+        assert quiet.refused(path, method)[:2] == (405, "UNSUPPORTED")
+    assert quiet.ask("edge/greet/manifests/latest", "PUT").headers["allow"] == "GET, HEAD"
 
 
-def test_only_manifests_are_given_as_manifests(registry: RunningRegistry) -> None:
-    manifest = registry.manifest("edge/greet")
+def test_only_manifests_are_given_as_manifests(quiet: RunningRegistry) -> None:
+    manifest = quiet.manifest("edge/greet")
     for each in (manifest["config"], *manifest["layers"]):
-        assert registry.refused(f"edge/greet/manifests/{each['digest']}")[:2] == (404, "MANIFEST_UNKNOWN")
+        assert quiet.refused(f"edge/greet/manifests/{each['digest']}")[:2] == (404, "MANIFEST_UNKNOWN")
 
 
 def test_tags_are_the_releases_that_hold_the_packages_page_by_page(
@@ -154,23 +192,39 @@ def test_a_package_that_has_gone_is_found_in_the_releases_that_had_it(
     assert registry.ask("edge/alone/tags/list").json()["tags"] == ["1", "1-plain"]
 
 
-def test_what_refers_to_an_image_is_listed_by_kind(registry: RunningRegistry) -> None:
-    digest = registry.digest("edge/greet")
-    listed = registry.ask(f"edge/greet/referrers/{digest}")
+def test_what_refers_to_an_image_is_listed_by_kind(quiet: RunningRegistry) -> None:
+    digest = quiet.digest("edge/greet")
+    listed = quiet.ask(f"edge/greet/referrers/{digest}")
     assert listed.headers["content-type"] == "application/vnd.oci.image.index.v1+json"
     assert len(listed.json()["manifests"]) == 3
     for each in listed.json()["manifests"]:
-        manifest = registry.ask(f"edge/greet/manifests/{each['digest']}").json()
+        manifest = quiet.ask(f"edge/greet/manifests/{each['digest']}").json()
         assert manifest["subject"]["digest"] == digest
         for blob in manifest["layers"]:
-            content = registry.ask(f"edge/greet/blobs/{blob['digest']}").content
+            content = quiet.ask(f"edge/greet/blobs/{blob['digest']}").content
             assert (Digest.of(content), len(content)) == (blob["digest"], blob["size"])
     release = "application/vnd.farm.release.v1+json"
-    some = registry.ask(f"edge/greet/referrers/{digest}?artifactType={release}")
+    some = quiet.ask(f"edge/greet/referrers/{digest}?artifactType={release}")
     assert [each["artifactType"] for each in some.json()["manifests"]] == [release]
     assert some.headers["oci-filters-applied"] == "artifactType"
-    none = registry.ask(f"edge/greet/referrers/{NOTHING}")
+    none = quiet.ask(f"edge/greet/referrers/{NOTHING}")
     assert (none.status_code, none.json()["manifests"]) == (200, [])
+
+
+def test_an_access_log_that_cannot_be_written_keeps_nobody_from_pulling(registry: RunningRegistry) -> None:
+    (registry.folder / "access.log").mkdir(parents=True)
+    manifest = registry.manifest("edge/greet")
+    assert registry.ask(f"edge/greet/blobs/{manifest['config']['digest']}").status_code == 200
+
+
+def test_an_access_log_that_has_grown_large_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "LARGEST", 100)
+    logs = [access_log.AccessLog(tmp_path / "access.log") for _ in range(2)]  # of two processes
+    for number in range(40):
+        logs[number % 2].write({"number": number, "padding": "x" * 20})
+    lines = [json.loads(line) for name in ("access.log.1", "access.log") for line in (tmp_path / name).open()]
+    assert [line["number"] for line in lines] == list(range(40 - len(lines), 40))
+    assert len(lines) >= 3
 
 
 def test_the_access_log_counts_blobs_and_bytes(registry: RunningRegistry) -> None:
@@ -187,4 +241,7 @@ def test_the_access_log_counts_blobs_and_bytes(registry: RunningRegistry) -> Non
     assert lines[-2]["bytes"] == 0
     assert {line["name"] for line in lines} == {"edge/greet"}
     assert json.dumps(lines[0]["reference"]) == json.dumps(manifest["layers"][0]["digest"])
-    assert len(registry.lines("manifest")) == 1
+    registry.ask("edge/greet/manifests/latest", "HEAD")
+    got, head = registry.lines("manifest")
+    assert got["bytes"] > 0
+    assert head["bytes"] == 0

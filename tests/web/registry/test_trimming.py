@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
-from web.registry.budget import Bounds
+import pytest
+
+from web.registry.errors import NoRoomError
 from web.registry.making import ImageMaking
 from web.registry.names import ImageName
-from web.registry.trimming import trim
+from web.registry.trimming import Room, Trimming
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,11 +21,25 @@ if TYPE_CHECKING:
     from tests.client.distribution import SmallDistribution
 
 NAMES = tuple(ImageName("edge", names) for names in (("greet",), ("alone",), ("say",), ("c++",)))
+PLENTY = Room(spare=0)
 
 
-def age(folder: Path, digest: Digest, days: int) -> None:
-    then = time.time() - days * 86400
-    os.utime(folder / "images" / f"{digest.hex}.json", (then, then))
+@pytest.fixture
+def images(distribution: SmallDistribution, tmp_path: Path) -> ImageMaking:
+    return ImageMaking(distribution.public, tmp_path / "registry", room=PLENTY)
+
+
+def made(images: ImageMaking) -> list[Digest]:
+    """Make all images, the first asked for longest ago."""
+    digests = [images.tagged(name, "latest") for name in NAMES]
+    for days, digest in enumerate(reversed(digests), start=3):
+        then = time.time() - days * 86400
+        os.utime(images.shelf.folder / "images" / f"{digest.hex}.json", (then, then))
+    return digests
+
+
+def kept(images: ImageMaking, digests: list[Digest]) -> list[bool]:
+    return [images.shelf.image(digest) is not None for digest in digests]
 
 
 def blobs_of(images: ImageMaking, digest: Digest) -> set[Digest]:
@@ -31,34 +48,68 @@ def blobs_of(images: ImageMaking, digest: Digest) -> set[Digest]:
     return {blob.digest for blob in record.blobs}
 
 
-def test_what_was_asked_for_last_stays_whole(distribution: SmallDistribution, tmp_path: Path) -> None:
-    images = ImageMaking(distribution.public, tmp_path / "registry")
-    made = [images.tagged(name, "latest") for name in NAMES]
-    for days, digest in enumerate(reversed(made), start=3):
-        age(images.shelf.folder, digest, days)
-    assert images.tagged(NAMES[0], "latest") == made[0]  # the oldest, and asked for just now
-    assert trim(images.shelf, len(NAMES)) == 0
-    assert trim(images.shelf, 2, young=-1) == 2
-    assert [images.shelf.image(digest) is not None for digest in made] == [True, False, False, True]
-    kept = blobs_of(images, made[0]) | blobs_of(images, made[3])
-    assert set(images.shelf.blobs.iter()) == kept
+def test_what_was_asked_for_last_stays_whole(distribution: SmallDistribution, images: ImageMaking) -> None:
+    digests = made(images)
+    assert images.tagged(NAMES[0], "latest") == digests[0]  # the oldest, and asked for just now
+    assert Trimming(images.shelf, Room(images=4, spare=0)).look() == 0
+    assert Trimming(images.shelf, Room(images=3, spare=0), young=-1).look() == 2
+    assert kept(images, digests) == [True, False, False, True]
+    assert set(images.shelf.blobs.iter()) == blobs_of(images, digests[0]) | blobs_of(images, digests[3])
     assert len(list((images.shelf.folder / "known").iterdir())) == 6
     assert distribution.blobs.has(distribution.entries["alone"][0].archive.digest)
-    assert images.tagged(NAMES[1], "latest") == made[1]
+    assert images.tagged(NAMES[1], "latest") == digests[1]
 
 
-def test_blobs_that_have_just_come_stay(distribution: SmallDistribution, tmp_path: Path) -> None:
-    images = ImageMaking(distribution.public, tmp_path / "registry")
-    images.tagged(NAMES[0], "latest")
-    archive = distribution.entries["alone"][0].archive.digest
-    images.shelf.blobs.share(distribution.blobs, archive)  # of an image that is being made
+def test_blobs_that_have_just_come_stay(distribution: SmallDistribution, images: ImageMaking) -> None:
+    made(images)
+    images.shelf.blobs.share(distribution.blobs, distribution.entries["alone"][0].archive.digest)
     before = set(images.shelf.blobs.iter())
-    assert trim(images.shelf, 0) == 1
+    assert Trimming(images.shelf, Room(images=2, spare=0)).look() == 3
     assert set(images.shelf.blobs.iter()) == before
 
 
-def test_making_keeps_within_the_bound(distribution: SmallDistribution, tmp_path: Path) -> None:
-    images = ImageMaking(distribution.public, tmp_path / "registry", Bounds(images=2))
+def test_bytes_that_lie_nowhere_else_have_a_bound_and_links_to_what_is_published_do_not_count(
+    distribution: SmallDistribution, images: ImageMaking
+) -> None:
+    digests = made(images)
+    large = images.tagged(NAMES[1], "latest-plain")
+    os.utime(images.shelf.folder / "images" / f"{large.hex}.json", (0, 0))
+    lying = [images.shelf.blobs.path(each).stat() for each in images.shelf.blobs.iter()]
+    own = sum(each.st_size for each in lying if each.st_nlink == 1)
+    assert own < sum(each.st_size for each in lying)
+    assert Trimming(images.shelf, Room(bytes=own, spare=0)).look() == 0
+    assert Trimming(images.shelf, Room(bytes=own - 1, spare=0), young=-1).look() == 1
+    assert kept(images, [*digests, large]) == [True, True, True, True, False]
+    assert not any(images.shelf.blobs.size(each) > 50_000 for each in images.shelf.blobs.iter())
+
+
+def test_questions_have_a_bound_however_many_lead_to_one_image(images: ImageMaking) -> None:
+    digests = made(images)
+    known = images.shelf.folder / "known"
+    for number in range(50):
+        (known / f"{number:064x}").write_text(digests[0])
+    assert Trimming(images.shelf, Room(questions=60, spare=0)).look() == 0
+    assert len(list(known.iterdir())) == 54
+
+
+def test_an_image_that_alone_is_too_large_stays_until_another_comes(images: ImageMaking) -> None:
+    digest = images.tagged(NAMES[1], "latest-plain")
+    assert Trimming(images.shelf, Room(bytes=1, spare=0), young=-1).look() == 0
+    assert images.shelf.image(digest) is not None
+
+
+def test_making_keeps_within_the_room(distribution: SmallDistribution, tmp_path: Path) -> None:
+    images = ImageMaking(distribution.public, tmp_path / "registry", room=Room(images=2, spare=0))
     for name in NAMES:
         images.tagged(name, "latest")
-    assert len(list((images.shelf.folder / "images").iterdir())) == 2
+    assert len(list((images.shelf.folder / "images").iterdir())) <= 2
+
+
+def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_what_was_made_is_given(
+    distribution: SmallDistribution, images: ImageMaking, tmp_path: Path
+) -> None:
+    digest = images.tagged(NAMES[0], "latest")
+    full = ImageMaking(distribution.public, tmp_path / "registry", room=Room(spare=shutil.disk_usage("/").total))
+    assert full.tagged(NAMES[0], "latest") == digest
+    with pytest.raises(NoRoomError):
+        full.tagged(NAMES[1], "latest")
