@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 _NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
 LARGEST_FILE = 1024 * 1024
@@ -54,15 +54,24 @@ def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:
     Raises `UnreadableRecipesError`, also where the directory holds no recipe that says its name.
     """
     own = read_recipe_directory(directory)
+    place = f"packages/{_name_in(own, directory)}/"
+    kept = {path: content for path, content in files.items() if not path.startswith(place)}
+    return kept | {f"{place}{path}": content for path, content in own.items()}
+
+
+def name_of_recipe(directory: Path) -> str:
+    """Return the name that a recipe in a directory of its own says. Raises `UnreadableRecipesError`."""
+    return _name_in(read_recipe_directory(directory), directory)
+
+
+def _name_in(own: Mapping[str, bytes], directory: Path) -> str:
     # Only where it belongs is read here: what else is wrong with it is said when the whole tree is loaded.
     found = _NAME.search(own.get("recipe.yaml", b""))
     if found is None:
         raise UnreadableRecipesError(
             f"{directory} holds no recipe.yaml with a name", remedy="Name the directory that the recipe itself lies in."
         )
-    place = f"packages/{found[1].decode()}/"
-    kept = {path: content for path, content in files.items() if not path.startswith(place)}
-    return kept | {f"{place}{path}": content for path, content in own.items()}
+    return found[1].decode()
 
 
 def _read(path: Path) -> bytes:

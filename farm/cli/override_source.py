@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | OfChannel:
     """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the tree of recipes.
 
-    A build is made now, unless it was made before. Raises what subscriptions and building raise.
+    A build is made now, unless it was made before. Raises `OverrideError`, and what subscriptions and building raise.
     """
     from farm.client.overrides import OfChannel
 
@@ -32,12 +32,21 @@ def source_of(host: Host, package: str, source: str, recipes: Path | None) -> Bu
 def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere:
     """Build a package here, from a recipe in a directory of its own or from the tree's."""
     from farm.building.local_state import LocalState
+    from farm.building.recipe_directory import name_of_recipe
     from farm.cli.build import local_builds
     from farm.client.built_here import built_here
+    from farm.client.overrides import OverrideError
 
+    own = name_of_recipe(_there(directory)) if directory else ""
     settings = Settings.from_environment()
     state = LocalState(settings.state, settings.host)
     with local_builds(recipes, instead=directory) as (builds, _every):
+        if own and name not in (makes := builds.recipe(own).package_names):
+            # Or the tree's own recipe of that name would be built, and nobody told.
+            raise OverrideError(
+                f"the recipe in {directory} makes {', '.join(makes)}, and not {name}",
+                remedy=f"Name the package that it makes, or a directory with a recipe of {name}.",
+            )
         closure = builds.closure([name])
         recipe, plan = builds.recipe(name), builds.plan(name)
     outcome = state.outcome(plan.digest)
@@ -52,3 +61,14 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
         provenance=outcome.provenance,
         place=str(place),
     )
+
+
+def _there(directory: Path) -> Path:
+    from farm.client.overrides import OverrideError
+
+    if not directory.is_dir():
+        raise OverrideError(
+            f"there is no directory {directory}",
+            remedy="Name a directory with a recipe, a package of the tree of recipes, or CHANNEL:PACKAGE.",
+        )
+    return directory

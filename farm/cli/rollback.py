@@ -55,6 +55,7 @@ def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
     import json
 
     from farm.cli.inert import inert
+    from farm.cli.override_lines import override_lines
     from farm.cli.root_change import open_root
     from farm.client.rolling_back import roll_back
 
@@ -66,4 +67,6 @@ def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
     for each in change.packages:
         click.echo(inert(str(each)))
     click.echo(f"{path}: generation {change.after.number}, {change.after.releases}")
+    for line in override_lines(change.after.set.packages):
+        click.echo(line)
     return 0

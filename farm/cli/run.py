@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
@@ -99,6 +100,8 @@ def run(
         record = _record(catalogue, verified, wanted.names if wanted else names)
         for each in granted.unknown:
             click.echo(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
+        for line in override_lines(record.packages):
+            click.echo(line, err=True)
         if verbose:
             _tell(record, chosen.name, granted.options)
         record_run(host.state, datetime.now(UTC).isoformat(), record, granted.options.command, chosen.name)
@@ -135,7 +138,8 @@ def _find(
 
     The overrides of this host, and those for the image file, stand in.
     """
-    from farm.client.offline import is_unreachable, nothing_fetched
+    from farm.client.mirrored_metadata import is_unreachable
+    from farm.client.offline import nothing_fetched
     from farm.client.overrides import Scope
     from farm.client.overriding import overridden
     from farm.errors import FarmError

@@ -121,6 +121,14 @@ class Catalogue:
         """
         return self._find(self.known_as(name)).entry
 
+    def holds(self, name: str) -> bool:
+        """Return whether the release has a package. Raises as `entry`, but for `UnknownPackageError`."""
+        try:
+            self.entry(name)
+        except UnknownPackageError:
+            return False
+        return True
+
     def import_of(self, name: str) -> Import | None:
         """Return of which release of another distribution a package is taken; None for an own one."""
         return self._imported[name][0] if name in self._imported else None
@@ -132,6 +140,11 @@ class Catalogue:
     def needs(self, name: str) -> tuple[str, ...]:
         """Return the packages that meet the needs of one at run time, as the release says. Raises as `entry`."""
         return self._find(self.known_as(name)).needs
+
+    @property
+    def builders(self) -> AllowedBuilders:
+        """The builders that the distribution allows now."""
+        return self._builders
 
     def attested(self, package: VerifiedPackage) -> int:
         """Return how many builders that are allowed have come to this very package, each by itself."""

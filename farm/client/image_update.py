@@ -223,7 +223,9 @@ def _build(
         if each in held and held[each].descriptor.digest == part.descriptor.digest:
             continue
         found[each] = _Replacement(package, part, catalogue)
-        waiting += [need for need in package.entry.needs if need not in held and need not in found]
+        lacking = [need for need in package.entry.needs if need not in held and need not in found]
+        # A stand-in may need what the release has not: the proof misses it, and names it.
+        waiting += [need for need in lacking if package.placed is None or catalogue.holds(need)]
     return found
 
 

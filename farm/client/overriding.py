@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
-from farm.client.catalogue import UnknownPackageError, VerifiedPackage
+from farm.client.catalogue import VerifiedPackage
 from farm.client.download import Downloads
 from farm.client.overrides import BuiltHere, OverrideError, Overrides
 from farm.client.static_copies import copies_in
@@ -189,20 +189,11 @@ def _seats(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> s
         name = waiting.pop()
         seats.add(name)
         if name in stand_ins.by_name:
-            needs = {each for each in stand_ins.open(name).entry.needs if _has(catalogue, each)}
+            needs = {each for each in stand_ins.open(name).entry.needs if catalogue.holds(each)}
         else:
             needs = set(catalogue.needs(name))
         waiting |= needs - seats
     return seats
-
-
-def _has(catalogue: Catalogue, name: str) -> bool:
-    """Return whether a release holds a package; what it does not, the proof misses and names."""
-    try:
-        catalogue.entry(name)
-    except UnknownPackageError:
-        return False
-    return True
 
 
 def _copies(found: Sequence[VerifiedPackage], package: VerifiedPackage, before: VerifiedPackage) -> Iterator[str]:

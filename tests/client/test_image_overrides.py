@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -126,6 +127,18 @@ def test_what_the_host_overrides_goes_into_an_image_too(
     back = update(host, "curl:2", "tls")
     assert back is not None
     assert back.made.record.overrides == ()
+
+
+@pytest.mark.usefixtures("curl")
+def test_what_a_stand_in_needs_and_the_release_has_not_is_named_by_the_proof(host: Host, tmp_path: Path) -> None:
+    mine = SmallDistribution(tmp_path / "mine")
+    override = built(host, mine, "tls", {"bin/tls": "#!/usr/bin/nowhere\n"}, version="3.0.1")
+    put(host, replace(override, entry=replace(override.entry, needs=("nowhere",))), "tls", why="a try")
+    found = update(host, "curl:1", "tls", name="curl:2", stand_in=stand_in_on(host))
+    assert found is not None
+    (placed,) = found.made.record.overrides
+    assert placed.void is not None
+    assert any("bin/tls is run by /usr/bin/nowhere" in each for each in placed.void.problems)
 
 
 @pytest.mark.usefixtures("losing")
