@@ -36,6 +36,7 @@ _LONG = (
     "client/test_killed_client.py",
     "client/test_lock_file.py",
     "client/test_roots.py",
+    "client/test_tracing.py",
     "client/test_verification.py",
     "control/test_copies.py",
     "control/test_curation.py",

@@ -42,6 +42,7 @@ _VERBS = {
     "plan": "farm.cli.build:plan",
     "policy": "farm.cli.policy:policy",
     "promote": "farm.cli.promote:promote",
+    "provenance": "farm.cli.provenance:provenance",
     "rebuild": "farm.cli.build:rebuild",
     "release": "farm.cli.release:release",
     "remove": "farm.cli.remove:remove",

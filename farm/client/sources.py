@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from farm.client.catalogue import Catalogue
+    from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.names import Digest
 
 LARGEST_SOURCE = 8 << 30
 """The most bytes of one source: a release names it by digest alone, and a server that lies has to end somewhere."""
-_LARGEST_CONTENTS = 16 << 20
+_LARGEST_DOCUMENT = 16 << 20
 
 
 class OccupiedDirectoryError(FarmError):
@@ -39,9 +39,7 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise OccupiedDirectoryError(directory)
     package, plan = catalogue.checked(name)
-    recipe = package.entry.recipe
-    package.downloads.ensure_within(recipe, _LARGEST_CONTENTS, f"list of the recipe of {name}")
-    contents = RecipeContents.from_json(package.downloads.store.read(recipe))
+    contents = recipe_contents(package)
     wanted = {f"sources/{_plain(source.file)}": source.digest for source in plan.sources}
     wanted["recipe/recipe.yaml"] = contents.recipe
     wanted |= {f"recipe/{_plain(file)}": digest for file, digest in contents.files.items()}
@@ -51,6 +49,17 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
         _write(catalogue, digest, directory / path)
     (directory / "plan.json").write_bytes(plan.to_json())
     return len(wanted)
+
+
+def recipe_contents(package: VerifiedPackage) -> RecipeContents:
+    """Return what the recipe of a package consists of. Raises `DownloadError`, `InvalidContentsError`."""
+    return RecipeContents.from_json(read_named(package, package.entry.recipe, f"list of the recipe of {package.name}"))
+
+
+def read_named(package: VerifiedPackage, digest: Digest, what: str) -> bytes:
+    """Return the bytes of a small blob that is signed by its digest alone. Raises `DownloadError`."""
+    package.downloads.ensure_within(digest, _LARGEST_DOCUMENT, what)
+    return package.downloads.store.read(digest)
 
 
 def _plain(file: str) -> str:

@@ -52,6 +52,28 @@ def check_tree(root: Path, manifest: Manifest, seen: Callable[[int], None]) -> l
     return sorted([*found, *(Deviation(path, "missing", "it is gone") for path in tops)])
 
 
+def check_entry(root: Path, entry: Entry) -> str:
+    """Return in which way one entry under `root` is not what it should be, nothing where it is; of a directory, itself
+    alone is looked at.
+    """
+    *above, name = entry.path.split("/")
+    descriptor = -1
+    try:
+        descriptor = os.open(root, _DIRECTORY)
+        for part in above:
+            below = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        return _Check({}, lambda _size: None).how(descriptor, name, entry)
+    except FileNotFoundError:
+        return "it is gone"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 class _Check:
     """One comparison: which of the expected paths were met."""
 
@@ -72,7 +94,7 @@ class _Check:
                 continue
             self.met.add(path)
             try:
-                if how := self._how(descriptor, name, entry):
+                if how := self.how(descriptor, name, entry):
                     yield Deviation(path, "altered", how)
                 elif isinstance(entry, Directory):
                     yield from self._below(descriptor, name, path)
@@ -86,7 +108,7 @@ class _Check:
         finally:
             os.close(descriptor)
 
-    def _how(self, descriptor: int, name: str, entry: Entry) -> str:
+    def how(self, descriptor: int, name: str, entry: Entry) -> str:
         """Return in which way something is not what it should be, nothing where it is."""
         status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         if isinstance(entry, Directory):

@@ -14,7 +14,7 @@ from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.repository import RepositoryStateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from securesystemslib.signer import Key
 
@@ -33,18 +33,30 @@ def builders_in_force(repository: Repository) -> tuple[list[BuilderSince], Allow
     """Return the allowed builders by key id, each with since when, and their list; raises `RepositoryStateError`."""
     newest = repository.head().targets.version
     now = repository.builders()
+    since = allowed_since(now, newest, _lists_before(repository, newest))
+    return [BuilderSince(now[keyid], since[keyid]) for keyid in sorted(now)], now
+
+
+def allowed_since(
+    now: AllowedBuilders, newest: int, before: Iterable[tuple[int, AllowedBuilders | None]]
+) -> dict[str, int | None]:
+    """Return for each builder of version `newest` of targets since which version it is allowed without a break.
+
+    `before` are the lists of the versions before, from the newest back, each asked for only when it is needed. None is
+    one that cannot be had: then nobody knows.
+    """
     since: dict[str, int | None] = dict.fromkeys(now, newest)
     open_ids = set(now)
-    for version, before in _lists_before(repository, newest):
-        if not open_ids:
-            break
-        if before is None:  # a backup or a tidied host need not hold every older version
+    for version, builders in before:
+        if builders is None:  # a backup or a tidied host need not hold every older version
             since |= dict.fromkeys(open_ids)
             break
-        known = {identity_of(key) for key in before.values()}
+        known = {identity_of(key) for key in builders.values()}
         open_ids = {keyid for keyid in open_ids if identity_of(now[keyid]) in known}
         since |= dict.fromkeys(open_ids, version)
-    return [BuilderSince(now[keyid], since[keyid]) for keyid in sorted(now)], now
+        if not open_ids:
+            break
+    return since
 
 
 def _lists_before(repository: Repository, newest: int) -> Iterator[tuple[int, AllowedBuilders | None]]:

@@ -19,6 +19,7 @@ from tuf.api.serialization import DeserializationError
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.builders import read_builders
+from farm.trust.channel_signers import read_signers
 from farm.trust.delegation import DelegationError, delegated_roles, role_of
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.seen_releases import SeenReleases
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.channel_signers import ChannelSigners
+    from farm.trust.client_metadata import RepositoryReader
     from farm.trust.release_index import Release
 
 _ROLES = ("root", "targets", "snapshot", "timestamp")
@@ -70,6 +73,14 @@ class KeptMetadata:
             signed = self._targets(ADVISORIES)
             found = {path.removeprefix(f"{ADVISORIES}/"): self._target(signed, path) for path in signed.targets}
             return {name: content for name, content in found.items() if content is not None}
+
+    def signers(self, channel: str, reader: RepositoryReader) -> ChannelSigners:
+        """Return whose keys stand behind a channel. `reader` is only asked for older lists of builders.
+
+        Raises `NothingVerifiedError`.
+        """
+        with self._held(channel):
+            return read_signers(self._state, reader, channel)
 
     def verified_at(self, channel: str) -> datetime:
         """Return when a release of the channel was verified last."""

@@ -5,25 +5,28 @@ The statement holds the whole Plan, so that whoever reads it can compute the pla
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError
 from farm.plan import Consumption, Plan
 from farm.trust.dsse import open_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from securesystemslib.signer import Key
 
-    from farm.names import Digest
     from farm.package import Descriptor
     from farm.plan import PlannedDependency, SourceOrigin
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:farm:build:1"
+_FROM_TOOLCHAIN = "from-toolchain"
 _OPENED = "opened"
 """The annotation of a dependency that says which of its files were opened that code can be copied from."""
 
@@ -133,6 +136,64 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
     return plan
 
 
+@dataclass(frozen=True, slots=True)
+class SaidBuild:
+    """What a builder has signed of its build besides the plan. `taken_from` says from where it had each source: an
+    address, or `debian:NAME` for a package of the toolchain; of a source that is not in it, nothing is said.
+    """
+
+    run: BuildRun
+    taken_from: Mapping[Digest, str]
+
+
+def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
+    """Return what a builder says of its build: nothing that anybody but the builder can know.
+
+    Raises as `read_consumed`.
+    """
+    statement, key = open_envelope(content, allowed)
+    try:
+        predicate = statement["predicate"]
+        details, metadata = predicate["runDetails"], predicate["runDetails"]["metadata"]
+        run = BuildRun(
+            builder=key.keyid,
+            attempt=str(metadata["invocationId"]),
+            started=str(metadata["startedOn"]),
+            finished=str(metadata["finishedOn"]),
+            log=Digest.from_hex(details["byproducts"][0]["digest"]["sha256"]),
+            runtime={str(name): str(value) for name, value in details["builder"]["version"].items()},
+            consumed=read_consumed(content, allowed),
+        )
+        return SaidBuild(run, dict(_taken_from(predicate["buildDefinition"]["resolvedDependencies"])))
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ProvenanceError("a build", f"what is said of it lacks {error}") from error
+    except InvalidDigestError as error:
+        raise ProvenanceError("a build", f"what is said of it cannot be read: {error}") from error
+
+
+def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest, str]]:
+    for each in resolved:
+        package = each.get("annotations", {}).get(_FROM_TOOLCHAIN)
+        if place := each.get("uri") or (package and f"debian:{package}"):
+            yield Digest.from_hex(each["digest"]["sha256"]), str(place)
+
+
+def plan_by_digest(content: bytes, digest: Digest) -> Plan:
+    """Return the plan of this digest out of a statement. Nobody's signature is looked at: what the plan is, its digest
+    says, and that anybody carried it out, nobody.
+
+    Raises `ProvenanceError`.
+    """
+    try:
+        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
+        plan = Plan.from_dict(payload["predicate"]["buildDefinition"]["internalParameters"]["plan"])
+    except (ValueError, LookupError, TypeError, FarmError) as error:
+        raise ProvenanceError("a build", f"its plan cannot be read: {error}") from error
+    if plan.digest != digest:
+        raise ProvenanceError("a build", f"its plan has digest {plan.digest}, not {digest}")
+    return plan
+
+
 def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumption, ...]:
     """Return what a build says it opened of each dependency of its plan, in the plan's order.
 
@@ -167,7 +228,7 @@ def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterabl
         if origin and origin.url:
             entry["uri"] = origin.url
         if origin and origin.debian_package:
-            entry["annotations"] = {"from-toolchain": origin.debian_package}
+            entry["annotations"] = {_FROM_TOOLCHAIN: origin.debian_package}
         resolved.append(entry)
     resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
     for each in plan.dependencies:

@@ -163,3 +163,27 @@ def test_an_image_is_verified_by_its_name(farm: Farm, tmp_path: Path) -> None:
     assert "1 thing is not as signed" in done(farm("verify", "say-oci"), 3)
     done(farm("verify", "say-oci", "--fix"), 2)
     done(farm("verify"), 2)
+
+
+def test_the_chain_behind_a_file_is_told_in_words_and_as_json(farm: Farm, tmp_path: Path) -> None:
+    done(farm("install", "--root", "root", "parse"))
+    printed = done(farm("provenance", "root/usr/bin/parse"))
+    root = tmp_path / "root"
+    assert printed.startswith(
+        f"{root}/usr/bin/parse is bin/parse of dist.example.org/parse 1.0-1, in generation 1 of {root}\n"
+        "  as in the signed manifest: 15 B, sha256:"
+    )
+    assert "pack 1.3-1, in release 1 of dist.example.org/edge; code of it was linked in" in printed
+    of_channel = told(farm("provenance", "parse", "--json"))
+    assert of_channel == told(farm("provenance", "parse", "--root", "root", "--json"))
+    assert (of_channel["file"], of_channel["override"], of_channel["contradictions"]) == (None, None, [])
+    assert of_channel["verified"]["release"]["number"] == 1
+    deep = told(farm("provenance", "dist.example.org/parse", "--deep", "--json"))
+    assert [each["package"] for each in deep] == ["dist.example.org/parse", "dist.example.org/pack"]
+    place = (tmp_path / "root/usr/bin/parse").resolve()
+    place.chmod(0o755)
+    place.write_text("#!/usr/bin/say!\n")
+    assert "NOT AS SIGNED: it has 16 bytes, not 15" in done(farm("provenance", f"{tmp_path}/root/usr/bin/parse"), 3)
+    assert "lies in no directory that farm has installed into" in farm("provenance", "/etc/passwd").stderr
+    done(farm("provenance", "./root/usr/bin/parse", "--root", "root"), 2)
+    assert "Did you mean parse" in farm("provenance", "prse", "--root", "root").stderr

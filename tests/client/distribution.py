@@ -13,8 +13,9 @@ from farm.compat import Member, PackageSet, resolve_needs
 from farm.fileset import Manifest
 from farm.names import Digest
 from farm.package import PackageFacts, describe, gather_facts
-from farm.plan import BlobRef, Consumption, PlannedDependency
+from farm.plan import BlobRef, Consumption, PlannedDependency, PlannedSource
 from farm.plan.consumption import OpenedFiles
+from farm.recipe.contents import RecipeContents
 from farm.release.publication import make_release
 from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.dsse import sign_statement
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from farm.names import HostNeeds
     from farm.package import Descriptor
-    from farm.plan import BuiltPackage, Plan
+    from farm.plan import BuiltPackage, Plan, SourceOrigin
     from farm.recipe import Recipe
     from farm.trust.imports import Import
 
@@ -41,16 +42,18 @@ RECIPE = Digest.of(b"the recipe")
 
 @dataclass
 class SmallDistribution:
-    """Packages are added, then published together; `public` is what a client reads."""
+    """Packages are added, then published together; `public` is what a client reads. `builders` are allowed too."""
 
     folder: Path
     builder: CryptoSigner = field(default_factory=CryptoSigner.generate_ed25519)
+    builders: Sequence[CryptoSigner] = ()
     entries: dict[str, tuple[ReleaseEntry, Member]] = field(default_factory=dict)
     founded: Founded | None = None
     released: Release | None = None
     domain: str = DISTRIBUTION
     channel: str = "edge"
     built: dict[Digest, tuple[Plan, tuple[Consumption, ...]]] = field(default_factory=dict)
+    origins: dict[Digest, tuple[SourceOrigin, ...]] = field(default_factory=dict)
 
     @property
     def public(self) -> Path:
@@ -73,8 +76,21 @@ class SmallDistribution:
         linked: tuple[str, ...] = (),
         unwatched: bool = False,
         revision: int = 1,
+        made_of: Mapping[str, bytes] | None = None,
+        text: str = "",
+        origins: Sequence[SourceOrigin] = (),
     ) -> None:
-        """Add a package. `linked` are packages added before whose code was linked into it, `unwatched` unseen."""
+        """Add a package. `linked` are packages added before whose code was linked into it, `unwatched` unseen.
+
+        `text` is its recipe, which is then published with what lies beside it; `made_of` are the sources of the plan.
+        """
+        sources = tuple(PlannedSource(file, Digest.of(content)) for file, content in (made_of or {}).items())
+        if text:
+            beside = {
+                file: self.keep(content).digest for file, content in (made_of or {}).items() if f"file: {file}" in text
+            }
+            contents = RecipeContents(self.keep(text.encode()).digest, beside)
+            recipe = self.keep(contents.to_json()).digest
         tree = self.folder / "trees" / f"{name}-{version}-{len(self.entries)}"
         for path, content in files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -86,10 +102,18 @@ class SmallDistribution:
         facts = gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
         libraries = [self.entries[each][1].descriptor for each in linked]
         dependencies = tuple(PlannedDependency(each.name, each.version, each.tree, direct=True) for each in libraries)
-        plan = bare_plan(name, version=version, distribution=self.domain, dependencies=dependencies, revision=revision)
+        plan = bare_plan(
+            name,
+            version=version,
+            distribution=self.domain,
+            dependencies=dependencies,
+            revision=revision,
+            sources=sources,
+        )
         code = OpenedFiles.of(["lib/lib.a"])
         consumed = tuple(Consumption(each.name, each.tree, code, is_known=not unwatched) for each in libraries)
         self.built[plan.digest] = plan, consumed
+        self.origins[plan.digest] = tuple(origins)
         descriptor = describe(
             name=plan.name,
             version=plan.version,
@@ -114,7 +138,7 @@ class SmallDistribution:
             manifest=self.keep(captured.manifest.to_json()),
             facts=self.keep(facts.to_json()),
             provenance=provenance,
-            recipe=RECIPE,
+            recipe=recipe if text else RECIPE,
             needs=(),
         )
         self.entries[name] = (entry, Member.of(descriptor, facts, captured.manifest))
@@ -144,7 +168,9 @@ class SmallDistribution:
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
         plan, consumed = self.built[descriptor.plan]
         run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {}, consumed)
-        statement = build_statement(plan, recipe, [(descriptor, archive.digest)], (), run)
+        statement = build_statement(
+            plan, recipe, [(descriptor, archive.digest)], self.origins.get(plan.digest, ()), run
+        )
         return self.keep(sign_statement(statement, builder))
 
     def rebuilt(self, name: str, builder: CryptoSigner) -> BlobRef:
@@ -163,8 +189,9 @@ class SmallDistribution:
     ) -> Release:
         """Publish; unchecked, as a signer would whose checks were broken into. `foreign` are the imported packages."""
         if self.founded is None:
+            allowed = [each.public_key for each in (self.builder, *self.builders)]
             self.founded = found_repository(
-                self.public, self.folder / "keys", [self.channel], [self.builder.public_key], datetime.now(UTC)
+                self.public, self.folder / "keys", [self.channel], allowed, datetime.now(UTC)
             )
         members = PackageSet.of([*(member for _, member in self.entries.values()), *foreign])
         resolved = resolve_needs(members)

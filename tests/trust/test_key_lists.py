@@ -9,11 +9,14 @@ import pytest
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from farm.trust.builders_in_force import builders_in_force
+from farm.trust.kept_metadata import KeptMetadata
 from farm.trust.key_names import KeyNames
 from farm.trust.keys import key_to_dict
 from tests.trust.commands import Desk
+from tests.trust.conftest import DirectoryReader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.trust.conftest import Published
@@ -58,6 +61,25 @@ def test_a_builder_that_came_back_is_there_since_it_came_back(desk: Desk, publis
         (desk.folder / "targets.draft").unlink()
     since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
     assert since == {two: 6, desk.key_id("workers/three"): 3}
+
+
+def test_a_client_finds_the_same_beginnings_and_believes_no_list_that_is_not_signed(
+    desk: Desk, published: Published, tmp_path: Path
+) -> None:
+    published.publish(1)
+    published.client(tmp_path / "state").newest("edge")
+    two, three = desk.key_id("workers/two"), desk.key_id("workers/three")
+
+    def since() -> Mapping[str, int | None]:
+        return KeptMetadata(tmp_path / "state").signers("edge", DirectoryReader(published.root)).since
+
+    assert since() == {two: 2, three: 3}
+    for version in (1, 2):
+        older = published.root / "metadata" / f"{version}.targets.json"
+        form = json.loads(older.read_bytes())
+        form["signed"]["expires"] = "2001-01-01T00:00:00Z"
+        older.write_text(json.dumps(form))
+        assert since() == {two: None, three: None if version == 2 else 3}
 
 
 def test_where_an_older_list_is_gone_the_beginning_is_left_open(desk: Desk, published: Published) -> None:

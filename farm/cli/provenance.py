@@ -1,0 +1,82 @@
+"""`farm provenance`: the chain from a file or a package back to the sources and the toolchain, in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.key_sheet import names_option
+from farm.cli.packages import channel_option, json_option
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from farm.client.provenance import Provenance
+    from farm.client.tracing import Tracing
+
+FOUND = 3
+
+
+@click.command()
+@click.argument("what", metavar="PACKAGE|PATH")
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="The package of a directory that farm has installed into."
+)
+@click.option("--image", default="", help="The package of an image, named as for `farm image inspect`.")
+@channel_option
+@click.option("--deep", is_flag=True, help="Go on with each package that it was built against.")
+@names_option
+@json_option
+def provenance(
+    what: str, root: Path | None, image: str, channel: str, deep: bool, named: tuple[Path, ...], as_json: bool
+) -> int:
+    """Say where a package comes from: release, builders, recipe, sources, toolchain, and what it was built against.
+
+    PATH is a file in a root: then also whose file it is, and whether it is as signed. What was verified on this
+    machine stands apart from what others say. Ends with status 3 when something contradicts what is signed.
+
+    \b
+    Examples:
+      farm provenance jq
+      farm provenance /srv/tools/usr/bin/jq
+      farm provenance jq --image api:1 --deep
+    """
+    from farm.cli.provenance_lines import provenance_lines
+    from farm.client.tracing import Tracing
+    from farm.trust.key_names import KeyNames
+
+    if sum((bool(root), bool(image), bool(channel))) > 1:
+        raise click.UsageError("Name one of --root, --image and --channel.")
+    names, settings = KeyNames.beneath(named), Settings.from_environment()
+    tracing = Tracing(open_host(settings))
+    first = _first(what, root, image, channel, settings, tracing)
+    found = []
+    for each in (first, *(tracing.deep(first) if deep else ())):
+        found.append(each)
+        if not as_json:
+            click.echo("\n".join(([""] if each is not first else []) + provenance_lines(each, names)))
+    if as_json:
+        click.echo(json.dumps([each.to_dict() for each in found] if deep else first.to_dict(), indent=1))
+    return FOUND if any(each.contradictions for each in found) else 0
+
+
+def _first(what: str, root: Path | None, image: str, channel: str, settings: Settings, tracing: Tracing) -> Provenance:
+    from farm.client.file_owner import is_inside_root, owner_of
+    from farm.client.generations import Root
+
+    is_path = what.startswith(("/", "./", "../")) or ("/" in what and is_inside_root(Path(what)))
+    if is_path:
+        if root or image or channel:
+            raise click.UsageError("A path says itself where it lies: leave out --root, --image and --channel.")
+        return tracing.of_file(owner_of(Path(what)))
+    if root:
+        return tracing.of_set(Root(root.absolute()).installed().set, what, str(root))
+    if image:
+        from farm.cli.image_opening import opened
+
+        known, _, _ = opened(image, settings)
+        return tracing.of_set(known.record, what, image)
+    return tracing.of_release(open_host(settings).catalogue(channel), what)

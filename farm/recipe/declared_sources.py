@@ -1,0 +1,41 @@
+"""What a recipe says of its sources and its toolchain, read without the steps: of any recipe, also another's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.names import Version
+from farm.recipe import names
+from farm.recipe.document import parse
+from farm.recipe.fields import AS_WRITTEN, Fields
+from farm.recipe.load import KEYS, REQUIRED
+from farm.recipe.sources import read_sources
+from farm.recipe.template import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.recipe.recipe import Source
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSources:
+    """The sources of a recipe and the name of its toolchain."""
+
+    sources: tuple[Source, ...]
+    toolchain: str
+
+
+def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str) -> DeclaredSources:
+    """Read them; `beside` are the files next to the recipe by name. Raises `RecipeError`, naming `file`."""
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
+    templates = Templates(
+        name=fields.parsed("name", names.short_name) or "unnamed",
+        version=fields.parsed("version", Version, AS_WRITTEN) or Version("0"),
+        revision=fields.integer("revision", 1, least=1, most=999_999),
+    )
+    declared = DeclaredSources(read_sources(fields, templates, beside), fields.parsed("toolchain", names.word) or "")
+    document.finish()
+    return declared
