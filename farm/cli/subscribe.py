@@ -8,6 +8,7 @@ import click
 
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
+from farm.cli.subscriptions import mirror_option, priority_option
 
 if TYPE_CHECKING:
     from farm.client.subscriptions import Subscription, Subscriptions
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
 @click.argument("address", metavar="DOMAIN/CHANNEL | ADDRESS CHANNEL")
 @click.argument("channel", metavar="", required=False)
 @click.option("--fingerprint", help="sha256:… of the root metadata, as the owner announces it.")
+@mirror_option
+@priority_option
 @click.option("--resolver", metavar="HOST[:PORT]", help="The DNS server to ask (an IP address); or FARM_RESOLVER.")
-def subscribe(address: str, channel: str | None, fingerprint: str | None, resolver: str | None) -> None:
+def subscribe(
+    address: str,
+    channel: str | None,
+    fingerprint: str | None,
+    mirrors: tuple[str, ...],
+    priority: int | None,
+    resolver: str | None,
+) -> None:
     """Follow a channel: of a distribution by its domain, or of the repository at ADDRESS (a URL or a directory).
 
     By its domain, the TXT record _farm.DOMAIN says where the repository is and which root it has. The root is pinned;
@@ -28,14 +38,20 @@ def subscribe(address: str, channel: str | None, fingerprint: str | None, resolv
     Examples:
       farm subscribe dist.example.org/stable
       farm subscribe http://127.0.0.1:8460/repository edge --fingerprint sha256:…
+      farm subscribe dist.example.org/stable --mirror /mnt/mirror --mirror https://mirror.example.net/farm
     """
+    from farm.client.subscriptions import checked_mirrors
+
     settings = Settings.from_environment()
+    checked_mirrors(mirrors)
     host = open_host(settings)
     if channel is None:
         asked = settings.resolver if resolver is None else resolver
         subscription = _by_domain(host.subscriptions, address, fingerprint, asked)
     else:
         subscription = _by_hand(host.subscriptions, address, channel, fingerprint)
+    if mirrors or priority is not None:
+        subscription = host.subscriptions.change(subscription, mirrors=mirrors or None, priority=priority)
     release = host.catalogue(str(subscription)).release
     click.echo(f"subscribed to {subscription}: release {release.number} of {release.released_at}")
 

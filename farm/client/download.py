@@ -13,9 +13,10 @@ from farm.plan import BlobRef
 from farm.trust.layout import blob_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.blobs import BlobStore, BlobWriter
+    from farm.client.mirrors import Mirror
     from farm.client.readers import BlobReader
     from farm.names import Digest
 
@@ -30,16 +31,32 @@ class DownloadError(FarmError):
 
     code = "download"
 
-    def __init__(self, what: str, why: str, remedy: str) -> None:
+    def __init__(self, what: str, why: str, remedy: str, *, is_lacking: bool = False) -> None:
+        """`is_lacking`: the repository answers, and does not have it."""
         super().__init__(f"cannot fetch the {what}: {why}", remedy=remedy)
         self.what = what
+        self.is_lacking = is_lacking
+
+
+class _NotServedError(Exception):
+    """A place does not send the blob: `why`, and what its user can do. Nothing is wrong on this host."""
+
+    def __init__(self, why: str, remedy: str, *, is_lacking: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.remedy = remedy
+        self.is_lacking = is_lacking
 
 
 class Downloads:
-    """Brings blobs from `reader` into `store`. What is there already, and whole, is not asked for again."""
+    """Brings blobs into `store`: from one of `mirrors`, in their order, and else from `reader`, which is their owner's.
 
-    def __init__(self, reader: BlobReader, store: BlobStore) -> None:
+    What is there already, and whole, is not asked for again.
+    """
+
+    def __init__(self, reader: BlobReader, store: BlobStore, mirrors: Sequence[Mirror] = ()) -> None:
         self._reader = reader
+        self._mirrors = mirrors
         self.store = store
 
     def read(self, blob: BlobRef, what: str) -> bytes:
@@ -50,10 +67,10 @@ class Downloads:
             self._fetch(blob, what)
             return self.store.read(blob.digest)
 
-    def ensure(self, blob: BlobRef, what: str) -> None:
+    def ensure(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         """See that the blob is in the store; raises `DownloadError`."""
         if not (self.store.has(blob.digest) and self.store.size(blob.digest) == blob.size):
-            self._fetch(blob, what)
+            self._fetch(blob, what, durable=durable)
 
     def ensure_within(self, digest: Digest, most: int, what: str) -> None:
         """See that a blob is in the store whose size nobody has said; refuses more than `most` bytes of it.
@@ -65,10 +82,15 @@ class Downloads:
         except (MissingBlobError, CorruptBlobError):
             self._fetch(BlobRef(digest, most), what)
 
-    def ensure_all(self, blobs: Iterable[tuple[BlobRef, str]], done: Callable[[BlobRef], None]) -> None:
-        """Bring blobs, four at a time, calling `done` after each. Raises the first `DownloadError`."""
+    def ensure_all(
+        self, blobs: Iterable[tuple[BlobRef, str]], done: Callable[[BlobRef], None], *, durable: bool = True
+    ) -> None:
+        """Bring blobs, four at a time, calling `done` after each. Raises the first `DownloadError`.
+
+        Where they are not `durable`, the caller flushes them to the disk at the end, all at once.
+        """
         with ThreadPoolExecutor(PARALLEL) as pool:
-            futures = [(blob, pool.submit(self.ensure, blob, what)) for blob, what in blobs]
+            futures = [(blob, pool.submit(self.ensure, blob, what, durable=durable)) for blob, what in blobs]
             try:
                 for blob, future in futures:
                     future.result()
@@ -90,55 +112,90 @@ class Downloads:
     def _fetch(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         try:
             with full_disk_named(self.store.root):
-                if blob.size > _WORTH_KEEPING:
-                    self._fetch_large(blob, what)
-                    return
-                with self.store.writer() as writer:
-                    self._receive(writer, blob, what)
-                    writer.commit(blob.digest, durable=durable)
-        except BlobMismatchError as error:
-            raise DownloadError(what, f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
-        except FileNotFoundError as error:
-            raise DownloadError(what, f"the repository lacks {blob.digest}", "Try another mirror.") from error
+                self._fetch_from_any(blob, durable=durable)
+        except _NotServedError as error:
+            raise DownloadError(what, error.why, error.remedy, is_lacking=error.is_lacking) from error
         except OSError as error:
             if error.errno in FULL:
                 raise
-            raise DownloadError(what, str(error), "Check the network and the disk, and run it again.") from error
+            raise DownloadError(what, str(error), "Check the disk, and run it again.") from error
 
-    def _fetch_large(self, blob: BlobRef, what: str) -> None:
-        """Go on where a process that was killed, or a connection that broke, has ended."""
+    def _fetch_from_any(self, blob: BlobRef, *, durable: bool) -> None:
+        for mirror in self._mirrors:
+            if mirror.is_given_up:
+                continue
+            try:
+                self._fetch_from(mirror, blob, durable=durable)
+            except _NotServedError as error:
+                mirror.pass_over(error.why, for_good=not error.is_lacking)
+            else:
+                return
+        self._fetch_from(self._reader, blob, durable=durable)
+
+    def _fetch_from(self, reader: BlobReader, blob: BlobRef, *, durable: bool) -> None:
+        """Fetch from one place. Raises `_NotServedError`, `OSError` for what is wrong on this host."""
+        try:
+            if blob.size > _WORTH_KEEPING:
+                self._fetch_large(reader, blob, durable=durable)
+                return
+            with self.store.writer() as writer:
+                _receive(writer, reader, blob)
+                writer.commit(blob.digest, durable=durable)
+        except BlobMismatchError as error:
+            raise _NotServedError(f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
+
+    def _fetch_large(self, reader: BlobReader, blob: BlobRef, *, durable: bool) -> None:
+        """Go on where a process that was killed, a connection that broke, or another place, has ended.
+
+        Whose fault it is that such a whole is another cannot be known: so it is asked for anew, from the first byte on.
+        """
         before = self._inode(blob.digest)
         with PartialWriter(self.store, blob.digest) as writer:
             if self._inode(blob.digest) not in (None, before):
                 return  # somebody else fetched it while this one waited
             if writer.size:
                 try:
-                    self._receive(writer, blob, what)
-                    writer.commit(blob.digest)
-                except (DownloadError, BlobMismatchError):
+                    _receive(writer, reader, blob)
+                    writer.commit(blob.digest, durable=durable)
+                except (_TooLongError, BlobMismatchError):
                     writer.restart()  # the part is not of this blob; or the host is to be asked for all of it
                 else:
                     return
             try:
-                self._receive(writer, blob, what)
-                writer.commit(blob.digest)
-            except (DownloadError, BlobMismatchError):
+                _receive(writer, reader, blob)
+                writer.commit(blob.digest, durable=durable)
+            except (_TooLongError, BlobMismatchError):
                 writer.restart()
                 raise
-
-    def _receive(self, writer: BlobWriter, blob: BlobRef, what: str) -> None:
-        path = blob_path(blob.digest)
-        chunks = self._reader.stream(path, writer.size) if writer.size else self._reader.stream(path)
-        for chunk in chunks:
-            if writer.size + len(chunk) > blob.size:
-                raise DownloadError(what, f"it has more than the {blob.size} bytes that were signed", _TAMPERED)
-            writer.write(chunk)
 
     def _inode(self, digest: Digest) -> int | None:
         try:
             return self.store.path(digest).stat().st_ino
         except FileNotFoundError:
             return None
+
+
+class _TooLongError(_NotServedError):
+    """A place sends more bytes than were signed."""
+
+
+def _receive(writer: BlobWriter, reader: BlobReader, blob: BlobRef) -> None:
+    for chunk in _sent(reader, blob, writer.size):
+        if writer.size + len(chunk) > blob.size:
+            raise _TooLongError(f"it has more than the {blob.size} bytes that were signed", _TAMPERED)
+        writer.write(chunk)
+
+
+def _sent(reader: BlobReader, blob: BlobRef, offset: int) -> Iterator[bytes]:
+    """Yield what a place sends, so that its failures are told from those of the disk here."""
+    path = blob_path(blob.digest)
+    try:
+        yield from reader.stream(path, offset) if offset else reader.stream(path)
+    except FileNotFoundError as error:
+        why = f"the repository lacks {blob.digest}"
+        raise _NotServedError(why, "Try another mirror.", is_lacking=True) from error
+    except OSError as error:
+        raise _NotServedError(str(error), "Check the network, and run it again.") from error
 
 
 _TAMPERED = "Nothing was changed. The mirror is damaged or lies: try another, and tell the owner of the channel."

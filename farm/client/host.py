@@ -11,13 +11,13 @@ from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError, PackageCac
 from farm.client.archives import fetch_archives
 from farm.client.cache_lock import CacheLock
 from farm.client.catalogue import Catalogue
-from farm.client.download import PARALLEL, Downloads
+from farm.client.download import PARALLEL
 from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
 from farm.client.known_places import KnownPlaces
+from farm.client.mirrors import Mirrors, unheard
 from farm.client.offline import last_verified
 from farm.client.power_cut import FlushRecord
-from farm.client.readers import open_reader
 from farm.client.subscriptions import Subscriptions
 from farm.client.waiting_lock import in_silence
 from farm.compat import compose
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.catalogue import VerifiedPackage
+    from farm.client.download import Downloads
+    from farm.client.mirrors import Warn
     from farm.client.offline import LastVerified
+    from farm.client.subscriptions import Subscription
     from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
     from farm.plan import BlobRef
@@ -40,11 +43,13 @@ if TYPE_CHECKING:
 class Host:
     """The subscriber's state in one directory; `shared` is what all states of the machine share, verified by digest."""
 
-    def __init__(self, state: Path, shared: Path) -> None:
+    def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
+        """`warn` hears which mirrors are passed over, and why."""
         self.state = state
         self.blobs = BlobStore(shared / "blobs")
         self.cache = PackageCache(shared / "packages")
-        self.subscriptions = Subscriptions(state)
+        self.mirrors = Mirrors(warn)
+        self.subscriptions = Subscriptions(state, self.mirrors)
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
         self.lock = CacheLock(shared)
@@ -63,9 +68,16 @@ class Host:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
         subscription = self.subscriptions.find(channel)
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        downloads = Downloads(open_reader(subscription.address), self.blobs)
-        imported = ImportedReleases(self.state, self.blobs, self.subscriptions)
-        return Catalogue(release, builders, downloads, imported.open)
+        return Catalogue(release, builders, self.downloads(subscription), self.imported(subscription).open)
+
+    def downloads(self, subscription: Subscription) -> Downloads:
+        """Return what brings blobs of a subscription to this host. Raises `InvalidAddressError`."""
+        return self.subscriptions.downloads(subscription, self.blobs)
+
+    def imported(self, subscription: Subscription | None = None) -> ImportedReleases:
+        """Return what opens the releases of others that one has pinned, with the mirrors that a subscription has."""
+        places = (subscription.address, *subscription.mirrors) if subscription else ()
+        return ImportedReleases(self.state, self.blobs, self.subscriptions, self.mirrors, places)
 
     def last_verified(self, channel: str = "") -> LastVerified:
         """Return the last release of a subscribed channel that was verified here, without asking its repository.
@@ -81,7 +93,7 @@ class Host:
         """
         subscription = self.subscriptions.find(ref.subscription)
         newest, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        downloads = Downloads(open_reader(subscription.address), self.blobs)
+        downloads = self.downloads(subscription)
         pin = Import(
             distribution=ref.distribution,
             channel=ref.channel,
@@ -92,8 +104,7 @@ class Host:
             packages=(),
         )
         release = pinned_release(newest, pin, lambda blob: downloads.read(blob, f"earlier release of {subscription}"))
-        imported = ImportedReleases(self.state, self.blobs, self.subscriptions)
-        return Catalogue(release, builders, downloads, imported.open)
+        return Catalogue(release, builders, downloads, self.imported(subscription).open)
 
     def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
         """Return the packages whose archives have to be fetched."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client.download import Downloads
 from farm.client.earlier_releases import entry_of
 from farm.client.image_parts import ImagePart
 from farm.client.image_records import Evidence
-from farm.client.readers import open_reader
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.oci.layer import TAR_ZSTD
@@ -17,6 +15,7 @@ from farm.plan import BlobRef
 
 if TYPE_CHECKING:
     from farm.client.catalogue import Catalogue
+    from farm.client.download import Downloads
     from farm.client.host import Host
     from farm.client.known_image import KnownImage
     from farm.compat import PlacedPackage
@@ -92,8 +91,7 @@ class Described:
     def _fetching(self, placed: PlacedPackage) -> Downloads:
         channel = placed.channel or self._channel
         if channel not in self._downloads:
-            address = self._host.subscriptions.find(channel).address
-            self._downloads[channel] = Downloads(open_reader(address), self._host.blobs)
+            self._downloads[channel] = self._host.downloads(self._host.subscriptions.find(channel))
         return self._downloads[channel]
 
     def _evidence(self, image: KnownImage, placed: PlacedPackage) -> Evidence:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import Catalogue
 from farm.client.download import Downloads
+from farm.client.mirrored_metadata import MirroredMetadata
+from farm.client.mirrors import Mirrors
 from farm.client.readers import open_reader
 from farm.client.subscriptions import SubscriptionError, roots_in
 from farm.errors import FarmError
@@ -20,9 +22,10 @@ from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
 from farm.trust.earlier_release import pinned_release
 from farm.trust.kept_metadata import KeptMetadata
+from farm.trust.layout import IMPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -34,10 +37,20 @@ if TYPE_CHECKING:
 class ImportedReleases:
     """Opens pinned releases for one host."""
 
-    def __init__(self, state: Path, blobs: BlobStore, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self,
+        state: Path,
+        blobs: BlobStore,
+        subscriptions: Subscriptions,
+        mirrors: Mirrors | None = None,
+        places: Sequence[str] = (),
+    ) -> None:
+        """`places` are repositories that may be mirrors with what they import: asked where the owner's is not there."""
         self._folder = state / "imports"
         self._blobs = blobs
         self._subscriptions = subscriptions
+        self._mirrors = mirrors or Mirrors()
+        self._places = places
 
     def open(self, pin: Import) -> Catalogue:
         """Return the pinned release, verified from the root that the import names.
@@ -45,11 +58,11 @@ class ImportedReleases:
         A host that follows the distribution under another root takes nothing of it. Raises `SubscriptionError`,
         `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
         """
-        reader = open_reader(pin.address)
-        downloads = Downloads(reader, self._blobs)
         with _told_of(pin):
-            newest, builders = self._metadata(reader, pin).newest(pin.channel)
+            metadata = self.metadata(pin)
+            newest, builders = metadata.newest(pin.channel)
             self._check_subscribed(pin)
+            downloads = Downloads(open_reader(metadata.place), self._blobs)
             what = f"earlier release of {pin.distribution}/{pin.channel}"
             release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
         return Catalogue(release, builders, downloads)
@@ -59,19 +72,25 @@ class ImportedReleases:
 
         Raises as `open`.
         """
-        reader = open_reader(pin.address)
         with _told_of(pin):
-            content = self._metadata(reader, pin).advisories().get(NAME)
+            metadata = self.metadata(pin)
+            content = metadata.advisories().get(NAME)
         self._check_subscribed(pin)
-        return content, Downloads(reader, self._blobs)
+        return content, Downloads(open_reader(metadata.place), self._blobs)
 
     def kept(self, pin: Import) -> KeptMetadata:
         """Return what was verified of the other distribution before."""
         return KeptMetadata(self._of(pin) / "metadata")
 
-    def _metadata(self, reader: RepositoryReader, pin: Import) -> ChannelMetadata:
+    def metadata(self, pin: Import) -> MirroredMetadata:
+        """Return the verifier of the other distribution's metadata, from its root on."""
         folder = self._of(pin)
-        return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin), reader)
+
+        def verifier(reader: RepositoryReader, place: str) -> ChannelMetadata:
+            return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin, place), reader)
+
+        places = [import_of(each, pin) for each in self._places]
+        return MirroredMetadata(pin.address, places, verifier, self._mirrors, is_promised=False)
 
     def _of(self, pin: Import) -> Path:
         return self._folder / pin.distribution / pin.root.hex
@@ -96,13 +115,18 @@ class ImportedReleases:
             self._subscriptions.metadata(subscription).newest(subscription.channel)
         return pin.root in self._subscriptions.roots_of(subscription)
 
-    def _root(self, folder: Path, reader: RepositoryReader, pin: Import) -> bytes:
+    def _root(self, folder: Path, reader: RepositoryReader, pin: Import, place: str) -> bytes:
         path = folder / "root.json"
         if path.exists() and Digest.of(root := path.read_bytes()) == pin.root:
             return root
-        root = announced_root(reader, pin.address, pin.root)
+        root = announced_root(reader, place, pin.root)
         replace_file(path, root)
         return root
+
+
+def import_of(mirror: str, pin: Import) -> str:
+    """Return where a mirror has what its channel takes of another distribution: a repository of its own."""
+    return f"{mirror.rstrip('/')}/{IMPORTS}/{pin.distribution}"
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
-from farm.client.download import Downloads
-from farm.client.readers import open_reader
 from farm.compat import Member, PackageSet, closure, from_toolchain
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
@@ -75,8 +73,7 @@ def _reader(host: Host, placed: PlacedPackage) -> Callable[[Digest], bytes]:
         except (MissingBlobError, CorruptBlobError):
             if not placed.channel:
                 raise
-        address = host.subscriptions.find(placed.channel).address
-        downloads = Downloads(open_reader(address), host.blobs)
+        downloads = host.downloads(host.subscriptions.find(placed.channel))
         return downloads.read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
 
     return read

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from farm.client.download import Downloads
-from farm.client.imports import ImportedReleases
-from farm.client.readers import open_reader
 from farm.compat.advisories import find
 from farm.compat.openvex import read_openvex
 from farm.errors import FarmError
@@ -16,6 +13,7 @@ from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from farm.client.download import Downloads
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
     from farm.compat.advisories import Advisory, Finding, Statement
@@ -53,7 +51,7 @@ def known_advisories(host: Host, subscription: Subscription, packages: Iterable[
 
     Raises `NoAdvisoriesError`, `InvalidAdvisoryIndexError`, `UntrustedMetadataError`, `DownloadError`.
     """
-    content, downloads = _Published(host).own(subscription)
+    content, downloads = _Published(host, subscription).own(subscription)
     return _read(content, subscription.distribution, downloads, packages)
 
 
@@ -68,17 +66,18 @@ class AdvisoryLists(Protocol):
 
 
 class _Published:
-    """The newest lists, from their repositories."""
+    """The newest lists, from their repositories. `taker` is whose releases take packages of others."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, taker: Subscription) -> None:
         self._host = host
+        self._taker = taker
 
     def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
         content = self._host.subscriptions.metadata(subscription).advisories().get(NAME)
-        return content, Downloads(open_reader(subscription.address), self._host.blobs)
+        return content, self._host.downloads(subscription)
 
     def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
-        return ImportedReleases(self._host.state, self._host.blobs, self._host.subscriptions).advisories(pin)
+        return self._host.imported(self._taker).advisories(pin)
 
 
 def known_in_release(
@@ -90,8 +89,8 @@ def known_in_release(
     `known_advisories`, and what opening an import raises.
     """
     names = set(packages)
-    lists = lists or _Published(host)
     subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
+    lists = lists or _Published(host, subscription)
     content, downloads = lists.own(subscription)
     known = _read(content, subscription.distribution, downloads, names)
     advisories, statements = list(known.advisories), list(known.statements)

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import Catalogue
 from farm.client.download import DownloadError, Downloads
-from farm.client.imports import ImportedReleases
-from farm.client.readers import InvalidAddressError
 from farm.errors import FarmError
 from farm.trust.advisory_index import NAME
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.earlier_release import pinned_release
 
 if TYPE_CHECKING:
@@ -69,7 +66,7 @@ class KeptLists:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._imported = ImportedReleases(host.state, host.blobs, host.subscriptions)
+        self._imported = host.imported()
 
     def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
         """Return the list of a distribution that is followed. Raises `NothingVerifiedError`."""
@@ -97,7 +94,7 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
     kept = host.subscriptions.kept(subscription)
     release, builders = kept.last(subscription.channel)
     downloads = Downloads(_NoReader(), host.blobs)
-    imported = ImportedReleases(host.state, host.blobs, host.subscriptions)
+    imported = host.imported()
 
     def opened(pin: Import) -> Catalogue:
         newest, theirs = imported.kept(pin).last(pin.channel)
@@ -106,13 +103,6 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
 
     at, ended = kept.verified_at(subscription.channel), kept.ended(subscription.channel, datetime.now(UTC))
     return LastVerified(Catalogue(release, builders, downloads, opened), at, ended, KeptLists(host))
-
-
-def is_unreachable(error: FarmError) -> bool:
-    """Return whether a repository could not be asked, which is not the same as one that says something wrong."""
-    if isinstance(error, UntrustedMetadataError):
-        return error.reason == "network"
-    return isinstance(error, InvalidAddressError)  # the directory of a mirror that is not plugged in
 
 
 @contextmanager

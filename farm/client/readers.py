@@ -14,6 +14,7 @@ import httpcore
 import httpx
 
 from farm.client.pace import Pace
+from farm.engine.address_guard import ForbiddenAddressError, GuardedBackend
 from farm.engine.deadline_stream import DeadlineStream
 from farm.errors import FarmError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from farm.client.pace import Transfer
+    from farm.engine.address_guard import AddressGuard
 
 _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 10.0
@@ -67,8 +69,11 @@ class DirectoryReader:
 class HttpReader:
     """Reads the repository from any static host over HTTP. One connection pool, safe to use from several threads."""
 
-    def __init__(self, address: str, pace: Pace | None = None) -> None:
-        """`pace` is how slow the host may be. Raises `InvalidAddressError`."""
+    def __init__(self, address: str, pace: Pace | None = None, guard: AddressGuard | None = None) -> None:
+        """`pace` is how slow the host may be, `guard` what may be connected to; with it no proxy is asked.
+
+        Raises `InvalidAddressError`.
+        """
         try:
             self._base = httpx.URL(address.rstrip("/"))
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -77,8 +82,8 @@ class HttpReader:
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context() if self._base.scheme == "https" else None,
-            proxy=_proxy_for(self._base),
-            network_backend=_DeadlineBackend(self._remaining),
+            proxy=None if guard else _proxy_for(self._base),  # behind one, the connected address says nothing
+            network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
         )
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
@@ -108,6 +113,10 @@ class HttpReader:
                 yield from self._chunks(response, transfer, skip)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise OSError(f"{url}: {error or type(error).__name__}") from error
+        except ForbiddenAddressError as error:
+            raise OSError(
+                f"{url} is refused: {error.why}, and this farm's operator has not listed it in FARM_ALLOWED_NETWORKS"
+            ) from error
 
     def _chunks(self, response: httpcore.Response, transfer: Transfer, skip: int) -> Iterator[bytes]:
         gathered = bytearray()
@@ -150,10 +159,10 @@ class _DeadlineBackend(httpcore.SyncBackend):
         return DeadlineStream(stream, self._remaining)
 
 
-def open_reader(address: str) -> BlobReader:
-    """Return the reader for an address; raises `InvalidAddressError`."""
+def open_reader(address: str, pace: Pace | None = None) -> BlobReader:
+    """Return the reader for an address, whose host may be as slow as `pace` says; raises `InvalidAddressError`."""
     if address.startswith(("http://", "https://")):
-        return HttpReader(address)
+        return HttpReader(address, pace)
     path = Path(address)
     if path.is_dir():
         return DirectoryReader(path.absolute())

@@ -77,6 +77,17 @@ def roots(state: Path) -> tuple[Path, ...]:
     return tuple(path for path in KnownPlaces(state / "roots").all() if (path / ".farm").is_dir())
 
 
+def roots_from(state: Path, channel: str) -> tuple[Path, ...]:
+    """Return the roots of a state that hold a release or packages of a channel now. Raises `RootError`."""
+
+    def channels(root: Path) -> set[str]:
+        held = Root(root).current()
+        found = {each.subscription for each in held.set.releases} if held else set()
+        return found | ({each.channel for each in held.set.packages} if held else set())
+
+    return tuple(path for path in roots(state) if channel in channels(path))
+
+
 def _recent_runs(log: Path, now: datetime) -> Iterator[str]:
     if not log.exists():
         return

@@ -6,17 +6,30 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from farm.client.readers import open_reader
+from farm.client.download import Downloads
+from farm.client.mirrored_metadata import MirroredMetadata
+from farm.client.mirrors import Mirrors
+from farm.client.readers import InvalidAddressError, open_reader
 from farm.errors import FarmError
 from farm.names import Digest, PackageName
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.kept_metadata import KeptMetadata
 from farm.trust.repository import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farm.blobs import BlobStore
+    from farm.client.readers import BlobReader
 
 
 class SubscriptionError(FarmError):
@@ -27,12 +40,18 @@ class SubscriptionError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A channel that this host follows. `fingerprint` is the digest of the root metadata pinned on subscribing."""
+    """A channel that this host follows. `fingerprint` is the digest of the root metadata pinned on subscribing.
+
+    `mirrors` are asked for blobs before its address, in this order. Of subscriptions that have a package of one short
+    name, the one with the highest `priority` is meant; of two with the same priority none is.
+    """
 
     distribution: str
     channel: str
     address: str
     fingerprint: str
+    mirrors: tuple[str, ...] = ()
+    priority: int = 0
 
     def __str__(self) -> str:
         return f"{self.distribution}/{self.channel}"
@@ -41,14 +60,23 @@ class Subscription:
 class Subscriptions:
     """All subscriptions below one state directory."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, mirrors: Mirrors | None = None) -> None:
         self._folder = state / "subscriptions"
+        self._mirrors = mirrors or Mirrors()
 
-    def subscribe(self, address: str, channel: str, fingerprint: Digest, *, owner: str = "") -> Subscription:
+    def subscribe(
+        self,
+        address: str,
+        channel: str,
+        fingerprint: Digest,
+        *,
+        owner: str = "",
+    ) -> Subscription:
         """Pin the root of the repository at `address` and verify the channel once; changes nothing on failure.
 
         The fingerprint may be of any version of root: an owner whose first keys were stolen announces a later one.
-        `owner` is the distribution that it must be, where that is known.
+        `owner` is the distribution that it must be, where that is known. A channel that is followed already keeps its
+        mirrors and its priority.
 
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
@@ -64,22 +92,52 @@ class Subscriptions:
                 f"the repository at {address} is that of {release.distribution}, not of {owner}",
                 remedy=f"Nothing was changed. Tell the owner of {owner}.",
             )
-        subscription = Subscription(release.distribution, channel, address, fingerprint)
+        before = next((each for each in self.all() if str(each) == f"{release.distribution}/{channel}"), None)
+        subscription = Subscription(
+            release.distribution,
+            channel,
+            address,
+            fingerprint,
+            before.mirrors if before else (),
+            before.priority if before else 0,
+        )
         self._check_one_owner(subscription, later)
         folder = self._path(subscription)
         if (folder / "root.json").exists() and Digest.of((folder / "root.json").read_bytes()) != fingerprint:
             raise SubscriptionError(
                 f"{subscription} is subscribed with another root",
-                remedy=f"A distribution does not change its root: ask its owner. To start over, remove {folder}.",
+                remedy="A distribution does not change its root: ask its owner. To start over: "
+                f"`farm unsubscribe {subscription}`.",
             )
         replace_file(folder / "root.json", root)
-        replace_file(folder / "subscription.json", (json.dumps(asdict(subscription), indent=1) + "\n").encode())
+        self._write(subscription)
         return subscription
+
+    def change(
+        self, subscription: Subscription, *, mirrors: Sequence[str] | None = None, priority: int | None = None
+    ) -> Subscription:
+        """Give a subscription other mirrors or another priority; what is None stays. Raises `InvalidAddressError`."""
+        changed = replace(
+            subscription,
+            mirrors=subscription.mirrors if mirrors is None else checked_mirrors(mirrors),
+            priority=subscription.priority if priority is None else priority,
+        )
+        self._write(changed)
+        return changed
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget a subscription, with the root that it has pinned and all that was verified from there."""
+        folder = self._path(subscription)
+        gone = self._folder / f".{secrets.token_hex(8)}"
+        folder.rename(gone)
+        shutil.rmtree(gone)
+        with suppress(OSError):  # another channel of it is followed
+            folder.parent.rmdir()
 
     def all(self) -> tuple[Subscription, ...]:
         """Return all subscriptions, sorted by name."""
-        found = sorted(self._folder.glob("[!.]*/*/subscription.json"))
-        return tuple(Subscription(**json.loads(path.read_text())) for path in found)
+        found = [json.loads(path.read_bytes()) for path in sorted(self._folder.glob("[!.]*/*/subscription.json"))]
+        return tuple(Subscription(**{**form, "mirrors": tuple(form.get("mirrors", ()))}) for form in found)
 
     def find(self, name: str = "") -> Subscription:
         """Return the subscription `distribution/channel` or `channel`, or the only one. Raises `SubscriptionError`."""
@@ -95,11 +153,33 @@ class Subscriptions:
             f"{wanted}; there are {names}", remedy="Choose one with --channel DISTRIBUTION/CHANNEL."
         )
 
-    def metadata(self, subscription: Subscription) -> ChannelMetadata:
-        """Return the verifier of a subscription's metadata; raises `InvalidAddressError`."""
-        folder = self._path(subscription)
-        root = (folder / "root.json").read_bytes()
-        return ChannelMetadata(folder / "metadata", root, open_reader(subscription.address))
+    def metadata(self, subscription: Subscription, state: Path | None = None) -> MirroredMetadata:
+        """Return the verifier of a subscription's metadata, which keeps it in `state`, if not where it always is."""
+        state = state or self._path(subscription) / "metadata"
+        root = self.pinned_root(subscription)
+
+        def verifier(reader: BlobReader, _place: str) -> ChannelMetadata:
+            return ChannelMetadata(state, root, reader)
+
+        return MirroredMetadata(subscription.address, subscription.mirrors, verifier, self._mirrors)
+
+    def pinned_root(self, subscription: Subscription) -> bytes:
+        """Return the root metadata that was pinned on subscribing."""
+        return (self._path(subscription) / "root.json").read_bytes()
+
+    def downloads(self, subscription: Subscription, store: BlobStore) -> Downloads:
+        """Return what brings a subscription's blobs into a store: from its mirrors, and else from its address.
+
+        Raises `InvalidAddressError` where there is no such directory, and no mirror either.
+        """
+        mirrors = self._mirrors.at(subscription.mirrors)
+        try:
+            owner = open_reader(subscription.address)
+        except InvalidAddressError as error:
+            if not mirrors:
+                raise
+            owner = _NobodyThere(error)
+        return Downloads(owner, store, mirrors)
 
     def kept(self, subscription: Subscription) -> KeptMetadata:
         """Return what was verified of a subscription before."""
@@ -124,8 +204,32 @@ class Subscriptions:
                     remedy=f"Nothing was changed. A distribution has one root: ask the owner of {each.distribution}.",
                 )
 
+    def _write(self, subscription: Subscription) -> None:
+        content = (json.dumps(asdict(subscription), indent=1) + "\n").encode()
+        replace_file(self._path(subscription) / "subscription.json", content)
+
     def _path(self, subscription: Subscription) -> Path:
         return self._folder / subscription.distribution / subscription.channel
+
+
+class _NobodyThere:
+    """The directory of an owner that is not plugged in."""
+
+    def __init__(self, error: InvalidAddressError) -> None:
+        self._error = error
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        del path, offset
+        raise OSError(self._error.message)
+
+
+def checked_mirrors(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return addresses of mirrors, those of directories made absolute. Raises `InvalidAddressError`."""
+    return tuple(
+        each if each.startswith(("http://", "https://")) else str(Path(each).absolute())
+        for each in dict.fromkeys(addresses)
+        if open_reader(each)
+    )
 
 
 def roots_in(metadata: Path) -> set[Digest]:

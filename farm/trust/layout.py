@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 METADATA = "metadata"
 TARGETS = "targets"
 BLOBS = "blobs"
+IMPORTS = "imports"
+"""In a mirror: a repository for each distribution that its channels take packages of."""
 BUILDERS_TARGET = "builders.json"
 """The public keys whose provenance clients accept; signed by the top-level targets role."""
 ADVISORIES = "advisories"

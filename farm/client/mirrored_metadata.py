@@ -1,0 +1,89 @@
+"""The metadata of a repository that has mirrors: from its owner, and from a mirror only while he cannot be reached.
+
+Wherever it is from, it is verified from the pinned root on. A mirror may be behind: then its timestamp expires.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from farm.client.readers import InvalidAddressError, open_reader
+from farm.errors import FarmError
+from farm.trust.client_metadata import UntrustedMetadataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farm.client.mirrors import Mirrors
+    from farm.client.readers import BlobReader
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.client_metadata import ChannelMetadata
+    from farm.trust.release_index import Release
+
+_Found = TypeVar("_Found")
+
+
+class MirroredMetadata:
+    """As `ChannelMetadata`, of which `verifier` makes one for each place that is asked.
+
+    `place` is where the metadata was found at last.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        mirrors: Sequence[str],
+        verifier: Callable[[BlobReader, str], ChannelMetadata],
+        known: Mirrors,
+        *,
+        is_promised: bool = True,
+    ) -> None:
+        """`is_promised`: somebody said that the mirrors have it, so that one that has not is told of."""
+        self._address = address
+        self._mirrors = mirrors
+        self._verifier = verifier
+        self._known = known
+        self._is_promised = is_promised
+        self.place = address
+
+    def newest(self, channel: str) -> tuple[Release, AllowedBuilders]:
+        """As `ChannelMetadata.newest`; raises `InvalidAddressError` too."""
+        return self._ask(lambda metadata: metadata.newest(channel))
+
+    def advisories(self) -> dict[str, bytes]:
+        """As `ChannelMetadata.advisories`; raises `InvalidAddressError` too."""
+        return self._ask(lambda metadata: metadata.advisories())
+
+    def _ask(self, question: Callable[[ChannelMetadata], _Found]) -> _Found:
+        if not self._mirrors:
+            return question(self._verifier(open_reader(self._address), self._address))
+        refusal: FarmError | None = None
+        if self._address not in self._known.unreachable:
+            try:
+                return question(self._verifier(open_reader(self._address), self._address))
+            except FarmError as error:
+                if not is_unreachable(error):
+                    raise
+                refusal = error
+        for mirror in self._known.at(self._mirrors):
+            try:
+                found = question(self._verifier(mirror, mirror.address))
+            except UntrustedMetadataError as error:
+                refusal = refusal or error
+                if self._is_promised:
+                    self._known.warn(f"the mirror {mirror.address} is no help: {error.message}")
+                continue
+            if self._address not in self._known.unreachable:
+                self._known.unreachable.add(self._address)
+                self._known.warn(f"{self._address} cannot be reached: asked the mirror {mirror.address} what is newest")
+            self.place = mirror.address
+            return found
+        assert refusal is not None  # noqa: S101  (there is a mirror)
+        raise refusal
+
+
+def is_unreachable(error: FarmError) -> bool:
+    """Return whether a repository could not be asked, which is not the same as one that says something wrong."""
+    if isinstance(error, UntrustedMetadataError):
+        return error.reason == "network"
+    return isinstance(error, InvalidAddressError)  # the directory of a mirror that is not plugged in

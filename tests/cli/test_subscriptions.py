@@ -1,0 +1,103 @@
+"""Which channels a host follows, from where, and which of two is meant: as a person types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.client.distribution import SmallDistribution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Farm = Callable[..., subprocess.CompletedProcess[str]]
+
+COMMAND = Path(sys.executable).with_name("farm")
+FIRST, SECOND = "dist.example.org/edge", "other.example/edge"
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> SmallDistribution:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
+    distribution.package("say", {"bin/say": "\x7fnot elf"})
+    distribution.publish()
+    return distribution
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Farm:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "FARM_STATE": str(tmp_path / "state"),
+        "FARM_HOST": str(tmp_path / "host"),
+    }
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def subscribe(farm: Farm, distribution: SmallDistribution, *options: str | Path) -> str:
+    assert distribution.founded is not None
+    pinned = ("--fingerprint", distribution.founded.fingerprint)
+    return done(farm("subscribe", distribution.public, "edge", *pinned, *options))
+
+
+def done(ended: subprocess.CompletedProcess[str], status: int = 0) -> str:
+    assert ended.returncode == status, ended.stderr + ended.stdout
+    return ended.stdout
+
+
+def test_what_is_followed_is_listed_and_changed(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
+    assert "follows no channel" in done(farm("subscriptions"))
+    subscribe(farm, distribution, "--mirror", "https://mirror.example.net/farm")
+    (listed,) = json.loads(done(farm("subscriptions", "--json")))
+    assert (listed["distribution"], listed["channel"], listed["priority"]) == (*FIRST.split("/"), 0)
+    assert listed["address"] == str(distribution.public)
+    assert listed["mirrors"] == ["https://mirror.example.net/farm"]
+    assert distribution.released is not None
+    assert (listed["verified"]["number"], listed["verified"]["release"]) == (1, distribution.released.digest)
+
+    (tmp_path / "disk").mkdir()
+    done(farm("subscriptions", "set", FIRST, "--mirror", "disk", "--mirror", "http://b", "--priority", "7"))
+    (changed,) = json.loads(done(farm("subscriptions", "--json")))
+    assert (changed["mirrors"], changed["priority"]) == ([str(tmp_path / "disk"), "http://b"], 7)
+    assert subscribe(farm, distribution)  # again: what was set stays
+    heading, line = done(farm("subscriptions")).splitlines()
+    assert heading.split() == ["CHANNEL", "RELEASE", "VERIFIED", "PRIORITY", "ROOT", "ADDRESS", "MIRRORS"]
+    assert line.split()[0] == FIRST
+    assert f"sha256:{listed['fingerprint'][7:19]} " in line
+    assert "disk http://b" in line
+
+    assert "no mirrors" in done(farm("subscriptions", "set", FIRST, "--no-mirrors"))
+    refused = farm("subscriptions", "set", FIRST, "--mirror", "nowhere")
+    assert "'nowhere' is neither an http(s) URL nor a directory" in refused.stderr
+    done(farm("subscriptions", "set", FIRST), 2)
+
+
+def test_a_channel_is_left_when_no_root_is_of_it(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
+    subscribe(farm, distribution)
+    done(farm("install", "--root", "tools", "greet"))
+    refused = farm("unsubscribe", FIRST)
+    done(refused, 1)
+    assert f"installed from {FIRST}: {tmp_path}/tools" in refused.stderr
+    assert "--force" in refused.stderr
+    done(farm("unsubscribe", FIRST, "--force"))
+    assert done(farm("subscriptions", "--json")) == "[]\n"
+    assert list((tmp_path / "state/subscriptions").iterdir()) == []
+    assert (tmp_path / "tools/usr/bin/greet").exists()
+    done(farm("remove", "--root", "tools", "greet"))
+    subscribe(farm, distribution)
+    done(farm("unsubscribe", "dist.example.org/other"), 1)
+    done(farm("install", "--root", "tools", "say"))
