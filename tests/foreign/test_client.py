@@ -12,6 +12,7 @@ from farm.client.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.download import DownloadError
 from farm.client.host import Host, composition_of
 from farm.client.subscriptions import SubscriptionError
+from farm.client.tracing import Tracing
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.client_metadata import UntrustedMetadataError
@@ -307,3 +308,15 @@ def test_the_signer_signs_no_need_that_nothing_meets(neighbours: Neighbours) -> 
     foreign = neighbours.foreign(["openssl", "say"])
     with pytest.raises(RefusedReleaseError, match=f"web needs {SSL}, which is not in the release any more"):
         neighbours.second.publish(foreign=foreign)
+
+
+def test_a_package_of_another_distribution_is_traced_to_its_own_root(neighbours: Neighbours, host: Host) -> None:
+    neighbours.publish("openssl", "say")
+    follow(host, neighbours.second)
+    found = Tracing(host).of_release(host.catalogue(), SSL)
+    assert found.release is not None
+    assert neighbours.first.founded is not None
+    assert found.release.ref.subscription == f"{FIRST}/edge"
+    assert found.release.root == neighbours.first.founded.fingerprint
+    assert found.release.signers is not None
+    assert list(found.release.signers.builders) == [neighbours.first.builder.public_key.keyid]
