@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{plain_text(error, 'web')}\n")
         return error.exit_status
     uvicorn.run(
-        create_app(office, repository=settings.repository),
+        create_app(office, repository=settings.repository, images=settings.images),
         host=options.host,
         port=options.port,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,

@@ -28,8 +28,12 @@ def create_app(
     *,
     check_provenance: ProvenanceCheck = check_with_workers_key,
     repository: Path | None = None,
+    images: bool = True,
 ) -> FastAPI:
-    """Return the application that serves one farm, and its published repository below `/repository`."""
+    """Return the application that serves one farm.
+
+    What is published in `repository` it serves below `/repository`, and with `images` as images below `/v2`.
+    """
     # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is there for tools.
     app = FastAPI(
         title="farm", version=farm.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
@@ -45,7 +49,8 @@ def create_app(
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
-    registry.install(app, repository)
-    pages.install(app, repository)
+    if repository is not None and images:
+        registry.install(app, repository)
+    pages.install(app, repository, images=images)
     app.add_middleware(BodyBounds, settings=app.state.settings, office=office, refusals=app.state.refusals)
     return app

@@ -37,6 +37,7 @@ class FarmSettings(BaseModel):
     """What web and control processes are told. Paths are absolute; `recipes` is the tree with steps and channels.
 
     `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy says what is rebuilt.
+    `images` says whether what is published can also be pulled as images.
     `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
     where the metadata of other distributions is kept; beside `logs`, when it is not said. `follow_seconds` is how often
     they are looked at.
@@ -53,6 +54,7 @@ class FarmSettings(BaseModel):
     toolchains: tuple[dict[str, Any], ...]
     channel: str = "edge"
     repository: Path | None = None
+    images: bool = True
     signer: Path | None = None
     foreign: Path | None = None
     follow_seconds: Seconds = 60

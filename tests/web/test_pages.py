@@ -327,7 +327,14 @@ def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) 
     (tmp_path / "public/metadata/1.root.json").write_bytes(b"{}")
     with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
         told = text_of(page(browser, "/channels/edge"))
+        package = text_of(page(browser, f"/packages/{CHAIN[0].name}"))
     assert "farm subscribe http://testserver/repository edge \\ --fingerprint sha256:44136fa355b3678a" in told
+    assert "docker pull testserver/edge/PACKAGE docker pull testserver/edge/PACKAGE/PACKAGE:1" in told
+    assert f"docker pull testserver/edge/{CHAIN[0].name} " in package
+    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public", images=False)) as browser:
+        for address in ("/channels/edge", f"/packages/{CHAIN[0].name}"):
+            assert "docker pull" not in page(browser, address)
+        assert browser.get("/v2/").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,13 @@ for _part in (front, packages, jobs, log, channels, excuses, releases):
     router.include_router(_part.router)
 
 
-def install(app: FastAPI, repository: Path | None) -> None:
+def install(app: FastAPI, repository: Path | None, *, images: bool) -> None:
     """Add the pages, the files that they need, their headers and their error pages.
 
     `app.state.office` is there already, and so are the error handlers of the API, which go on answering for it.
-    `repository` is what the application publishes below `/repository`, if it does.
+    `repository` is what the application publishes below `/repository`, if it does, and with `images` as images.
     """
-    app.state.pages = Pages.open(app.state.office, STATIC, repository)
+    app.state.pages = Pages.open(app.state.office, STATIC, repository, images=images)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(PageHeaders)

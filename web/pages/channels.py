@@ -12,7 +12,7 @@ from farm.release.status import channel_status
 from web.auth import OfficeHere
 from web.pages.candidate_view import UnblockingTests, view_candidate
 from web.pages.excuse_cards import cards
-from web.pages.invitation import invitation
+from web.pages.invitation import invitation, pulled_as
 from web.pages.rendering import PagesHere
 
 router = APIRouter()
@@ -79,4 +79,5 @@ def channel_page(
         releases=found[:_PAGE],
         older=found[_PAGE - 1].number if len(found) > _PAGE else None,
         invitation=invitation(request, pages.repository),
+        images=pulled_as(request, pages, name) if status.newest else "",
     )

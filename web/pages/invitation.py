@@ -1,4 +1,4 @@
-"""What a visitor has to know to subscribe: where the repository is, and the fingerprint of its root of trust."""
+"""What a visitor has to know to subscribe, or to pull an image: where that is, and the fingerprint of the root."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from farm.names import Digest
 from farm.trust.layout import METADATA
+from web.registry.names import image_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import Request
+
+    from web.pages.rendering import Pages
 
 FIRST_ROOT = f"{METADATA}/1.root.json"
 
@@ -33,3 +36,14 @@ def invitation(request: Request, repository: Path | None) -> Invitation:
     except FileNotFoundError:  # the ceremony of keys has not been held yet
         fingerprint = ""
     return Invitation(f"{request.base_url}repository", fingerprint)
+
+
+def pulled_as(request: Request, pages: Pages, channel: str, *packages: str) -> str:
+    """Return what these packages are pulled as from this host, without a tag; empty where they cannot be.
+
+    Without packages it is what stands before them.
+    """
+    if not pages.images:
+        return ""
+    name = image_name(channel, packages)
+    return f"{request.url.netloc}/{name}" if name else ""

@@ -19,6 +19,7 @@ from farm.package import Descriptor
 from farm.recipe.errors import RecipeError
 from web.auth import OfficeHere
 from web.pages.capabilities import grouped
+from web.pages.invitation import pulled_as
 from web.pages.package_advisories import advisories_about
 from web.pages.release_needs import NOTHING
 from web.pages.rendering import PagesHere
@@ -91,6 +92,7 @@ def package_page(
         files=_files(office.blobs, package),
         provides=grouped(view.descriptor.provides),
         requires=grouped(view.descriptor.requires),
+        image=pulled_as(request, pages, view.memberships[0].channel, package.name) if view.memberships else "",
     )
 
 

@@ -35,10 +35,14 @@ class Pages:
     logs: LogIndexes
     needs: ReleaseNeedsShelf
     repository: Path | None
+    images: bool
 
     @classmethod
-    def open(cls, office: Office, static: Path, repository: Path | None) -> Pages:
-        """Read the templates, which say where to find the files of `static`."""
+    def open(cls, office: Office, static: Path, repository: Path | None, *, images: bool) -> Pages:
+        """Read the templates, which say where to find the files of `static`.
+
+        `images`: what is published in `repository` can also be pulled as images.
+        """
         environment = Environment(
             loader=PackageLoader("web", "templates"),
             autoescape=True,
@@ -61,7 +65,8 @@ class Pages:
             "distribution": office.world.distribution,
             "farm_version": farm.__version__,
         }
-        return cls(environment, LogIndexes(office.logs), ReleaseNeedsShelf(), repository)
+        served = images and repository is not None
+        return cls(environment, LogIndexes(office.logs), ReleaseNeedsShelf(), repository, served)
 
     def page(self, request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
         """Return a page."""

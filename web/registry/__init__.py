@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["install"]
 
 
-def install(app: FastAPI, repository: Path | None) -> None:
-    """Serve the releases published in `repository` as images below `/v2`; nothing where nothing is published."""
-    if repository is not None:
-        folder = app.state.office.blobs.root.parent / "registry"
-        app.mount("/v2", RegistryFace(repository, folder), name="registry")
+def install(app: FastAPI, repository: Path) -> None:
+    """Serve the releases published in `repository` as images below `/v2`."""
+    folder = app.state.office.blobs.root.parent / "registry"
+    app.mount("/v2", RegistryFace(repository, folder), name="registry")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from farm.names import InvalidPackageNameError, PackageName
 from web.registry.errors import ManifestUnknownError, NameInvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MOST_PACKAGES = 32
 """How many packages a name may have. Clients stop at 255 letters."""
@@ -44,7 +48,7 @@ class ImageName:
         return cls(channel, packages)
 
     def __str__(self) -> str:
-        return "/".join((self.channel, *(each.replace("+", "_p") for each in self.packages)))
+        return image_name(self.channel, self.packages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,9 @@ class Tag:
                 remedy=f"Tags are {NEWEST} and the numbers of releases, each also with {PLAIN} behind it.",
             )
         return cls(0 if found[1] == NEWEST else int(found[1]), found[2] is not None)
+
+
+def image_name(channel: str, packages: Iterable[str]) -> str:
+    """Return the repository of an image; empty where none can be called so, as of a package `x-+`."""
+    components = (channel, *(each.replace("+", "_p") for each in packages))
+    return "/".join(components) if all(_COMPONENT.fullmatch(each) for each in components) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from web.registry.errors import ManifestUnknownError, NameInvalidError
-from web.registry.names import MOST_PACKAGES, ImageName, Tag
+from web.registry.names import MOST_PACKAGES, ImageName, Tag, image_name
 
 
 def test_the_order_of_packages_does_not_count_and_each_counts_once() -> None:
@@ -16,6 +16,11 @@ def test_a_plus_sign_is_spelt_so_that_clients_take_it() -> None:
     name = ImageName.parse("stable/libstdc_p_p/a_pb")
     assert name.packages == ("a+b", "libstdc++")
     assert ImageName.parse(str(name)) == name
+
+
+def test_a_package_that_no_repository_can_be_called_after_has_no_name() -> None:
+    assert image_name("stable", ("g++-14",)) == "stable/g_p_p-14"
+    assert image_name("stable", ("jq", "x-+")) == ""
 
 
 @pytest.mark.parametrize(
