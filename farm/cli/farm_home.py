@@ -223,7 +223,8 @@ def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
         if not store.has(digest):
             store.share(toolchain.store, digest)
     manifest = BlobRef(toolchain.tree, toolchain.store.size(toolchain.tree))
-    return ToolchainRef(toolchain.name, toolchain.tree, toolchain.archive, manifest, toolchain.debs).to_dict()
+    lock = store.put_bytes(toolchain.lock.to_text()) if toolchain.lock else None
+    return ToolchainRef(toolchain.name, toolchain.tree, toolchain.archive, manifest, toolchain.debs, lock).to_dict()
 
 
 def _write(path: Path, settings: dict[str, Any]) -> None:

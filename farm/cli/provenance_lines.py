@@ -30,7 +30,7 @@ def provenance_lines(found: Provenance, names: KeyNames) -> list[str]:
     lines += _part("Verified on this machine, now:", _verified(found, names))
     if found.release:
         lines += _part("Said by the builders, who signed it; nothing of it was repeated here:", _built(found, names))
-        lines += _part("Said by the distribution, in the recipe that the release names:", _declared(found))
+        lines += _part("Said by the distribution, in what the release names:", _declared(found))
     elif found.toolchain:
         lines += _part("Said by the build on this host; nobody signed it:", _inputs(found))
     if any(each.kind == "not-in-recipe" for each in found.sources):
@@ -134,7 +134,8 @@ def _declared(found: Provenance) -> Iterator[tuple[str, str]]:
     if any(each.kind == "fetched" for each in found.sources):
         yield "source", "no signature of their authors was checked: what counts is the digest in the recipe"
     if (toolchain := found.toolchain) and toolchain.name:
-        made_of = f", made of {len(toolchain.debs)} Debian packages, lock {toolchain.lock}" if toolchain.lock else ""
+        lock = toolchain.lock
+        made_of = f", made of {len(lock.debs)} Debian packages: {lock.digest}" if lock else "; of what, it does not say"
         yield "toolchain", f"{toolchain.name}{made_of}"
 
 

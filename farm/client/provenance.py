@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farm.compat import PlacedPackage, ReleaseRef
     from farm.names import Digest, PackageName
     from farm.plan.consumption import ConsumedKind
-    from farm.recipe import LockedDeb
+    from farm.recipe import ToolchainLock
     from farm.trust.channel_signers import ChannelSigners
     from farm.trust.provenance import SaidBuild
 
@@ -66,13 +66,12 @@ class TracedSource:
 @dataclass(frozen=True, slots=True)
 class TracedToolchain:
     """The root that it was built in. `name` is the recipe's word for it; `lock` the list of Debian packages that it was
-    made of, as the distribution says: None, and no `debs`, where it does not.
+    made of, as the distribution says: None where it does not.
     """
 
     tree: Digest
     name: str = ""
-    lock: Digest | None = None
-    debs: tuple[LockedDeb, ...] = ()
+    lock: ToolchainLock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +168,7 @@ class Provenance:
 
     def _said_by_distribution(self) -> dict[str, Any]:
         toolchain = self.toolchain
+        lock = toolchain.lock if toolchain else None
         return {
             "sources": [
                 {
@@ -182,10 +182,10 @@ class Provenance:
             ],
             "toolchain": {
                 "name": toolchain.name if toolchain else "",
-                "lock": toolchain.lock if toolchain else None,
+                "lock": lock.digest if lock else None,
                 "packages": [
                     {"name": deb.name, "version": deb.version, "architecture": deb.architecture, "digest": deb.digest}
-                    for deb in (toolchain.debs if toolchain else ())
+                    for deb in (lock.debs if lock else ())
                 ],
             },
             "recipe-unread": self.unread,

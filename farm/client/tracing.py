@@ -29,7 +29,8 @@ from farm.compat import ReleaseRef
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor
-from farm.recipe import RecipeError
+from farm.plan.sbom import toolchain_lock_in
+from farm.recipe import InvalidLockError, RecipeError, ToolchainLock
 from farm.recipe.contents import InvalidContentsError
 from farm.recipe.declared_sources import read_declared_sources
 from farm.trust.dsse import InvalidEnvelopeError
@@ -107,7 +108,7 @@ class Tracing:
             builds=builds,
             recipe=package.entry.recipe,
             sources=tuple(_source(each, declared) for each in plan.sources),
-            toolchain=TracedToolchain(plan.toolchain, declared.toolchain if declared else ""),
+            toolchain=TracedToolchain(plan.toolchain, declared.toolchain if declared else "", _lock(package)),
             dependencies=tuple(self._dependency(each, catalogue, home, builds) for each in plan.dependencies),
             unread=unread,
             placed=placed,
@@ -253,6 +254,17 @@ def _declared(package: VerifiedPackage) -> tuple[DeclaredSources | None, str]:
         return read_declared_sources(text, beside, file=f"the recipe of {package.name}"), ""
     except (DownloadError, InvalidContentsError, RecipeError) as error:
         return None, error.message
+
+
+def _lock(package: VerifiedPackage) -> ToolchainLock | None:
+    """Return what the distribution says that the toolchain was made of, where it does."""
+    if package.entry.sbom is None:
+        return None
+    what = f"toolchain's lock of {package.name}"
+    with suppress(DownloadError, InvalidLockError):
+        digest = toolchain_lock_in(package.downloads.read(package.entry.sbom, f"bill of materials of {package.name}"))
+        return ToolchainLock.from_text(read_named(package, digest, what), name="", file=what) if digest else None
+    return None
 
 
 def _source(planned: PlannedSource, declared: DeclaredSources | None) -> TracedSource:

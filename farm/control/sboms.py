@@ -42,6 +42,7 @@ def keep_sbom(
         manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
         addresses=_addresses(desk, plan, revision),
         linked=linked,
+        lock=desk.world.lock_of(plan.toolchain),
     )
     return BlobRef(desk.blobs.put_bytes(content), len(content))
 

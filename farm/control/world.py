@@ -20,19 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToolchainRef:
-    """A toolchain that plans can name: its tree, the blobs that hold it, and its Debian packages' digests by name."""
+    """A toolchain that plans can name: its tree, the blobs that hold it, and its Debian packages' digests by name.
+
+    `lock` is the blob of the list of these packages; None where there is none.
+    """
 
     name: str
     tree: Digest
     archive: BlobRef
     manifest: BlobRef
     debs: Mapping[str, Digest]
+    lock: Digest | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reference as JSON values."""
         return {
             "archive": self.archive.to_dict(),
             "debs": dict(self.debs),
+            "lock": self.lock,
             "manifest": self.manifest.to_dict(),
             "name": self.name,
             "tree": self.tree,
@@ -47,6 +52,7 @@ class ToolchainRef:
             archive=BlobRef.from_dict(value["archive"]),
             manifest=BlobRef.from_dict(value["manifest"]),
             debs={name: Digest(digest) for name, digest in value["debs"].items()},
+            lock=Digest(value["lock"]) if value.get("lock") else None,
         )
 
 
@@ -64,6 +70,10 @@ class World:
     steps: StepLibrary
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     foreign: Mapping[str, ForeignDistribution] = field(default_factory=dict)
+
+    def lock_of(self, toolchain: Digest) -> Digest | None:
+        """Return the list of what a toolchain (a tree) was made of; None for one that this farm has not or not made."""
+        return next((each.lock for each in self.toolchains.values() if each.tree == toolchain), None)
 
 
 @dataclass(frozen=True, slots=True)

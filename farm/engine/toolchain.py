@@ -68,16 +68,21 @@ class ToolchainMismatchError(FarmError):
 @dataclass(frozen=True)
 class Toolchain:
     """A toolchain on this host. `root` is the unpacked tree; manifest (a blob named by `tree`) and archive are in the
-    store. `debs` are the digests of its Debian packages by name, whose blobs the store has too; none if it was
-    restored from blobs.
+    store. `lock` is what it was made of, Debian packages whose blobs the store has too; None if it was restored from
+    blobs.
     """
 
     name: str
     tree: Digest
     archive: BlobRef
     root: Path
-    debs: Mapping[str, Digest]
+    lock: ToolchainLock | None
     store: BlobStore = field(repr=False, compare=False)
+
+    @property
+    def debs(self) -> Mapping[str, Digest]:
+        """The digests of its Debian packages by name; none where they are not known."""
+        return {deb.name: deb.digest for deb in self.lock.debs} if self.lock else {}
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -159,7 +164,7 @@ def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStor
             unpacked.rename(made / "root")
             settle_root(made / "root")  # a cache of packages keeps its files read-only; a manifest says 0644
             _move_home(made, home)
-    toolchain = Toolchain(name, tree, archive, home / "root", {}, store)
+    toolchain = Toolchain(name, tree, archive, home / "root", None, store)
     if not store.has(tree):
         store.put_bytes(_look_over(toolchain.root, tree).to_json())
     return toolchain
@@ -217,8 +222,9 @@ class _Record:
 
     def toolchain(self, tree: Digest, archive: BlobRef, store: BlobStore) -> Toolchain:
         """Return the toolchain that the lock gave."""
-        debs = {deb.name: deb.digest for deb in self._lock.debs}
-        return Toolchain(self._name, tree, archive, _home(self._cache_dir, self._name, tree) / "root", debs, store)
+        return Toolchain(
+            self._name, tree, archive, _home(self._cache_dir, self._name, tree) / "root", self._lock, store
+        )
 
     def write(self, captured: Captured) -> None:
         """Record what the lock gave."""

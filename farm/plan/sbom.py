@@ -6,18 +6,18 @@ Specification: https://spdx.github.io/spdx-spec/v2.3/
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.fileset import File, Link
-from farm.names import canonical_json
+from farm.names import Digest, InvalidDigestError, canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.fileset import Manifest
-    from farm.names import Digest
     from farm.package import Descriptor
     from farm.plan.plan import Plan, PlannedDependency, PlannedSource
 
@@ -26,7 +26,9 @@ DATA_LICENCE = "CC0-1.0"
 DOCUMENT = "SPDXRef-DOCUMENT"
 PACKAGE = "SPDXRef-Package"
 NOT_SAID = "NOASSERTION"
+_TOOLCHAIN = "SPDXRef-Toolchain"
 _TREE = "tree-digest"
+_LOCK = "toolchain-lock"
 _LATEST = 253_402_300_799  # the last second of the year 9999, after which no form of dates has room
 _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.")
 
@@ -47,19 +49,20 @@ def package_sbom(
     manifest: Manifest,
     addresses: Mapping[Digest, SourceAddress],
     linked: Collection[str] = (),
+    lock: Digest | None = None,
 ) -> bytes:
     """Return the SPDX document of a package as canonical JSON.
 
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
     source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
-    dependencies (short names) whose static code the build opened.
+    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
         _source(number, source, addresses.get(source.digest, SourceAddress()))
         for number, source in enumerate(plan.sources, 1)
     ]
-    toolchain = _toolchain(plan, supplier)
+    toolchain = _toolchain(plan, supplier, lock)
     dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
     made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (toolchain, *dependencies)]
@@ -76,6 +79,16 @@ def package_sbom(
         packages=[_package(descriptor, archive, manifest, supplier), *sources, toolchain, *dependencies],
         relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
     )
+
+
+def toolchain_lock_in(content: bytes) -> Digest | None:
+    """Return the list of what the toolchain was made of that a package's document names; None where there is none."""
+    try:
+        (toolchain,) = (each for each in json.loads(content)["packages"] if each["SPDXID"] == _TOOLCHAIN)
+        (lock,) = (each["referenceLocator"] for each in toolchain["externalRefs"] if each["referenceType"] == _LOCK)
+        return Digest(lock)
+    except (ValueError, LookupError, TypeError, InvalidDigestError):
+        return None
 
 
 def document(
@@ -175,11 +188,11 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
     return element(f"SPDXRef-Source-{number}", source.file, **more)
 
 
-def _toolchain(plan: Plan, supplier: str) -> dict[str, Any]:
+def _toolchain(plan: Plan, supplier: str, lock: Digest | None) -> dict[str, Any]:
     return element(
-        "SPDXRef-Toolchain",
+        _TOOLCHAIN,
         "toolchain",
-        externalRefs=[_tree(plan.toolchain)],
+        externalRefs=[_tree(plan.toolchain), *([_reference(_LOCK, lock)] if lock else [])],
         supplier=supplier,
         versionInfo=plan.toolchain.hex,
     )

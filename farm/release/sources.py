@@ -22,9 +22,13 @@ _RECIPE = "recipe.yaml"
 def sources_of(desk: Desk, package: Package) -> list[Digest]:
     """Return the blobs that a package was made of, those that the farm has: all, for what was built since it asks.
 
-    Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`).
+    Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`). So is the
+    lock of the toolchain, which the package's bill of materials names.
     """
-    found = [source.digest for source in plan_of(desk, package.plan).sources]
+    plan = plan_of(desk, package.plan)
+    found = [source.digest for source in plan.sources]
+    if lock := desk.world.lock_of(plan.toolchain):
+        found.append(lock)
     revision = recipes.find_revision(desk.session, package.recipe)
     contents = _contents(desk, revision) if revision else None
     if contents is not None:

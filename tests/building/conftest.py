@@ -103,7 +103,7 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
     root.mkdir()
     for top in ("usr", "etc"):
         (root / top).symlink_to(f"/{top}")
-    toolchain = Toolchain("host", tree, BlobRef(tree, 0), root, {}, store)
+    toolchain = Toolchain("host", tree, BlobRef(tree, 0), root, None, store)
 
     def obtain(digest: Digest) -> None:
         if not store.has(digest):

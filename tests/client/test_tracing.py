@@ -116,7 +116,7 @@ def test_what_is_verified_and_what_is_said_stand_apart(host: Host, channel: Smal
         "dist.example.org/tool 1.0-1",
         "Verified on this machine, now:",
         "Said by the builders, who signed it; nothing of it was repeated here:",
-        "Said by the distribution, in the recipe that the release names:",
+        "Said by the distribution, in what the release names:",
     ]
     verified, built, said = (lines.index(each) for each in headings[1:])
 

@@ -22,6 +22,7 @@ from farm.names import Digest, Platform
 from farm.package import Descriptor, ElfFile, PackageFacts
 from farm.package.capabilities import derive_capabilities
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.steps import StepLibrary
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
     from farm.package import ElfFacts
     from farm.plan import Consumption
 
+LOCK = ToolchainLock("c", (LockedDeb("libc6", "2.41-1", "amd64", Digest.of(b"libc6.deb"), 9, "pool/libc6.deb"),))
 TOOLCHAIN = ToolchainRef(
     name="c",
     tree=Digest.of(b"toolchain"),
     archive=BlobRef(Digest.of(b"toolchain archive"), 10),
     manifest=BlobRef(Digest.of(b"toolchain"), 10),
-    debs={"libc6": Digest.of(b"libc6.deb")},
+    debs={deb.name: deb.digest for deb in LOCK.debs},
+    lock=LOCK.digest,
 )
 WORLD = World("dist.example.org", Platform.parse("linux/amd64"), {"c": TOOLCHAIN}, StepLibrary({}))
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -104,6 +107,7 @@ class SmallFarm:
         real_time: bool = False,
     ) -> SmallFarm:
         blobs, logs, clock = BlobStore(directory / "blobs"), LogStore(directory / "logs"), Clock()
+        blobs.put_bytes(LOCK.to_text())
         office = Office.open(database, blobs, logs, WORLD, terms or Terms())
         farm = cls(office if real_time else replace(office, clock=clock), clock)
         for name in ("one", "two"):

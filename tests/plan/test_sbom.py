@@ -18,7 +18,7 @@ from farm.fileset import File, Link, Manifest
 from farm.names import Digest, PackageName, Platform, Version, canonical_json
 from farm.package import Descriptor, PackageFacts, describe
 from farm.plan import Plan, pin
-from farm.plan.sbom import SourceAddress, package_sbom
+from farm.plan.sbom import SourceAddress, package_sbom, toolchain_lock_in
 from farm.recipe import load_tree
 from tests.plan.values import DEPENDENCIES, DISTRIBUTION, RECIPE, dependency, planned
 
@@ -115,6 +115,15 @@ def test_it_says_what_the_package_was_made_from_and_with() -> None:
     trees = {each["name"]: each["externalRefs"][0]["referenceLocator"] for each in document["packages"]
              if each["SPDXID"].startswith("SPDXRef-Dependency")}  # fmt: skip
     assert trees == {each.name.short: each.tree for each in DEPENDENCIES}
+
+
+def test_what_the_toolchain_was_made_of_is_named_by_digest() -> None:
+    plan, lock = planned(), Digest.of(b"lock")
+    content = package_sbom(described(plan), plan, archive=ARCHIVE, manifest=MANIFEST, addresses={}, lock=lock)
+    assert faults(content) == []
+    assert toolchain_lock_in(content) == lock
+    assert toolchain_lock_in(sbom(plan)) is None
+    assert toolchain_lock_in(b"{}") is None
 
 
 def test_a_library_whose_code_was_copied_in_is_said_to_be_linked_statically() -> None:

@@ -33,7 +33,7 @@ from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
-from tests.control.small_farm import SmallFarm, accept_provenance, recipe
+from tests.control.small_farm import LOCK, SmallFarm, accept_provenance, recipe
 from tests.release.conftest import EDGE, Signer
 
 if TYPE_CHECKING:
@@ -213,3 +213,24 @@ def test_the_command_prints_documents_and_writes_sources(published: Published) -
     again = published.farm("source", "a")
     assert again.returncode == 1
     assert "a is not an empty directory" in again.stderr
+
+
+def test_what_was_really_published_is_traced_to_sources_and_to_what_the_toolchain_was_made_of(
+    published: Published,
+) -> None:
+    address = str(published.folder / "public")
+    assert published.farm("subscribe", address, "edge", "--fingerprint", published.fingerprint).returncode == 0
+    traced = published.farm("provenance", "a", "--json")
+    assert traced.returncode == 0, traced.stderr
+    found = json.loads(traced.stdout)
+    assert found["verified"]["sources"] == [
+        {"file": "a-1.0.tar.gz", "digest": Digest.of(ARCHIVE), "pinned-by-recipe": True},
+        {"file": "mend.patch", "digest": Digest.of(PATCH), "pinned-by-recipe": True},
+    ]
+    assert [each["package"] for each in found["verified"]["dependencies"]] == ["b 1.0-1"]
+    said = found["said-by-distribution"]
+    assert said["sources"][0]["url"] == "https://example.org/a-1.0.tar.gz"
+    assert (said["toolchain"]["name"], said["toolchain"]["lock"]) == ("c", LOCK.digest)
+    assert [(deb["name"], deb["digest"]) for deb in said["toolchain"]["packages"]] == [
+        ("libc6", Digest.of(b"libc6.deb"))
+    ]
