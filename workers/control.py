@@ -1,6 +1,8 @@
 """The control worker: sends what lies in the outbox, takes back expired leases, rings again, tidies up.
 
-`python -m workers.control --settings FILE`. Any number of them may run; all that they do may be done twice.
+`python -m workers.control --settings FILE`. Any number of them may run: all that they do may be done twice. Only one at
+a time should have a repository and a signer in its settings: two would test and publish the same candidates, of whom
+the slower is refused each time.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from celery.beat import Scheduler, Service
 
 from farm.building.recipe_directory import read_recipe_directory
 from farm.client.download import Downloads
-from farm.client.readers import open_reader
+from farm.client.readers import HttpReader
 from farm.control import upkeep
 from farm.control.following import Following
 from farm.control.settings import CHANGING, FarmSettings, open_office
+from farm.engine.address_guard import AddressGuard
 from farm.errors import FarmError, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
@@ -122,12 +125,16 @@ def _nothing_unseen(_desk: Desk) -> tuple[str, ...]:
 
 
 def following_of(office: Office, settings: FarmSettings) -> Following | None:
-    """Return what follows other distributions, where the recipes name any."""
+    """Return what follows other distributions, where the recipes name any.
+
+    Where their names lead is for their owners to say: not into this farm's own network, unless its operator allows it.
+    """
     if not office.world.foreign:
         return None
+    guard = AddressGuard(settings.allowed_networks)
 
     def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
-        reader = open_reader(address)
+        reader = HttpReader(address, guard=guard)
         return reader, Downloads(reader, office.blobs)
 
     state = settings.foreign or settings.logs.parent / "foreign"

@@ -28,7 +28,8 @@ _TOKEN_DAYS = 365
 class FarmHome:
     """Paths below the farm's directory `root`, the address that it will answer at, and what its workers may reach.
 
-    An empty `docker` is the machine's own engine; `allowed_networks` are private networks of sources.
+    An empty `docker` is the machine's own engine; `allowed_networks` are private networks of sources and of other
+    distributions.
     """
 
     root: Path
@@ -124,6 +125,7 @@ def found(
         "repository": str(home.public),
         "signer": str(home.signer),
         "follow_seconds": follow,
+        "allowed_networks": list(home.allowed_networks),
     }
     _write(home.settings, farm)
     suites = sorted({definition.suite for definition in tree.toolchains.values()})

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 
 from farm.blobs.store import BlobStore
 from farm.control.desk import Office
@@ -40,7 +40,7 @@ class FarmSettings(BaseModel):
     `images` says whether what is published can also be pulled as images.
     `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
     where the metadata of other distributions is kept; beside `logs`, when it is not said. `follow_seconds` is how often
-    they are looked at.
+    they are looked at, and `allowed_networks` are private networks in which they may be.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +58,7 @@ class FarmSettings(BaseModel):
     signer: Path | None = None
     foreign: Path | None = None
     follow_seconds: Seconds = 60
+    allowed_networks: tuple[IPvAnyNetwork, ...] = ()
     lease_seconds: Seconds = 60
     grace_seconds: Seconds = 20
     most_lost: Annotated[int, Field(ge=1)] = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,7 @@ def settings(tmp_path: Path) -> FarmSettings:
         logs=tmp_path / "logs",
         recipes=tmp_path,
         toolchains=(),
+        allowed_networks=(ip_network("127.0.0.0/8"),),
     )
 
 
@@ -78,6 +80,25 @@ def test_the_clock_follows_and_fetches(
     with office.reading() as desk:
         assert foreign.wanted_archives(desk.session) == []
     assert (tmp_path / "foreign" / FIRST / release.root.hex / "root.json").exists()
+
+
+def test_a_name_that_leads_into_the_farms_own_network_is_not_followed_unless_it_is_allowed(
+    neighbours: Neighbours,
+    database: Database,
+    settings: FarmSettings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
+    office = taking.farm.office
+    following = following_of(office, settings.model_copy(update={"allowed_networks": ()}))
+    assert following is not None
+    assert following.keep_up() == 0
+    assert "127.0.0.1 is this machine's own (loopback)" in caplog.text
+    assert "FARM_ALLOWED_NETWORKS" in caplog.text
+    with office.reading() as desk:
+        assert not foreign.is_known(desk.session, f"{FIRST}/openssl")
 
 
 def test_a_farm_that_takes_nothing_of_others_follows_nobody(
