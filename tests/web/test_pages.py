@@ -322,7 +322,7 @@ def test_a_large_release_comes_in_pages(told: Told, monkeypatch: pytest.MonkeyPa
 
 def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) -> None:
     stocked = StockedFarm.open(database, tmp_path)
-    stocked.candidate("edge", stocked.build_all(CHAIN[:1]))
+    stocked.release("edge", stocked.build_all(CHAIN[:1]))
     (tmp_path / "public/metadata").mkdir(parents=True)
     (tmp_path / "public/metadata/1.root.json").write_bytes(b"{}")
     with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
