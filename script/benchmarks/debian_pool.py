@@ -1,11 +1,14 @@
-"""A pool of small Debian packages, written without dpkg: as many as are wanted, in seconds."""
+"""Debian packages: a pool of small ones, written without dpkg in seconds; and a tree packed as its maintainer would."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
+
+from script.benchmarks.measurement import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +40,19 @@ def write_deb(directory: Path, name: str, version: str, depends: Sequence[str] =
     (directory / f"{name}.deb").write_bytes(
         b"!<arch>\n" + b"".join(_ar_member(part, content) for part, content in parts.items())
     )
+
+
+def pack_deb(tree: Path, name: str, version: str, deb: Path) -> None:
+    """Pack a tree with `dpkg-deb`, compressed as the farm's archives are; works beside the deb."""
+    work = deb.with_suffix(".tree")
+    run(["cp", "-al", tree, work])
+    (work / "DEBIAN").mkdir()
+    (work / "DEBIAN" / "control").write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: bench <bench@example.org>\n"
+        "Description: a sample\n"
+    )
+    run(["dpkg-deb", "-Zzstd", "-z3", "--root-owner-group", "--build", work, deb])
+    shutil.rmtree(work)
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

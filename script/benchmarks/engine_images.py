@@ -111,6 +111,14 @@ class EngineImages:
             lines.append(f"ADD {package.name}.tar /")
         (work / "Dockerfile").write_text("\n".join(lines) + "\n")
 
+    def write_merged_context(self, packages: Sequence[SamplePackage]) -> None:
+        """Write a context whose image has all packages in one layer, as a `RUN apt-get install` of them all leaves."""
+        work = self._work("context")
+        (work / "all").mkdir()
+        for package in packages:
+            run(["cp", "-al", f"{package.tree}/.", work / "all"])
+        (work / "Dockerfile").write_text(f"FROM scratch\nLABEL {_LABEL}=1\nCOPY all /\n")
+
     def docker_build(self, name: str, *, kit: bool) -> None:
         """Run `docker build` in the context, with BuildKit or the legacy builder."""
         command = ["docker", "build", "--network=none", "--force-rm", f"--tag={REPOSITORY}:build", "."]

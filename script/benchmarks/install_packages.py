@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from farm.blobs import BlobStore, PackageCache, Wanted, ensure_many
 from farm.client.generations import write_forest
 from farm.fileset import ForestPackage, build_forest
+from script.benchmarks.debian_pool import pack_deb
 from script.benchmarks.material import write_packages
 from script.benchmarks.measurement import interleave, run
 from script.benchmarks.table import Goal, Table
@@ -110,15 +111,8 @@ class _Bench:
         (self.directory / "pacman.conf").write_text("[options]\nArchitecture = x86_64\nSigLevel = Never\n")
 
     def _make_deb(self, package: SamplePackage) -> Path:
-        tree, deb = self.directory / "deb", self.directory / "debs" / f"{package.name}.deb"
-        run(["cp", "-al", package.tree, tree])
-        (tree / "DEBIAN").mkdir()
-        (tree / "DEBIAN" / "control").write_text(
-            f"Package: {package.name}\nVersion: 1.0\nArchitecture: all\nMaintainer: bench <bench@example.org>\n"
-            "Description: a sample\n"
-        )
-        run(["dpkg-deb", "-Zzstd", "-z3", "--root-owner-group", "--build", tree, deb])
-        shutil.rmtree(tree)
+        deb = self.directory / "debs" / f"{package.name}.deb"
+        pack_deb(package.tree, package.name, "1.0", deb)
         return deb
 
     def _make_pacman(self, package: SamplePackage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,17 @@ def capture_package(tree: Path, store: BlobStore) -> SamplePackage:
     return SamplePackage(tree, captured, descriptor)
 
 
+def rebuild(package: SamplePackage, directory: Path, store: BlobStore) -> SamplePackage:
+    """Return the package as a rebuild leaves it: programs and libraries differ by some bytes, no text does."""
+    tree = directory / package.name
+    shutil.copytree(package.tree, tree)
+    for path in sorted([*tree.glob("bin/*"), *tree.glob("lib/*.so.1")]):
+        content = path.read_bytes()
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + b"another build of it" + content[middle:])
+    return capture_package(tree, store)
+
+
 def _package_paths(name: str, count: int) -> Iterator[str]:
     """Give the paths of a package as they usually lie; some directories are its own, some it shares with all."""
     for number in range(4):
@@ -104,7 +116,7 @@ def _package_paths(name: str, count: int) -> Iterator[str]:
         yield f"lib/lib{name}-{number}.so.1"
     for number in range(10):
         yield f"share/doc/{name}/chapter-{number}.txt"
-    yield f"lib/pkgconfig/{name}.pc"
+    yield f"share/bash-completion/completions/{name}"
     yield f"share/licenses/{name}/LICENSE"
     rest = count - 26
     for number in range(rest):

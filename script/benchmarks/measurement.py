@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import statistics
 import subprocess
@@ -43,9 +44,19 @@ class Measurement:
         return self.median / peer.median
 
 
-def run(command: Sequence[str | Path], *, cwd: Path | None = None, stdin: bytes = b"") -> None:
-    """Run a command to its end, its output thrown away. Raises `subprocess.CalledProcessError` if it fails."""
-    subprocess.run(command, cwd=cwd, check=True, input=stdin, stdout=subprocess.DEVNULL)
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    variables: Mapping[str, str | Path] | None = None,
+) -> None:
+    """Run a command to its end, its output thrown away; `variables` are added to its environment.
+
+    Raises `subprocess.CalledProcessError` if it fails.
+    """
+    environment = {**os.environ, **{name: str(value) for name, value in (variables or {}).items()}}
+    subprocess.run(command, cwd=cwd, check=True, input=stdin, env=environment, stdout=subprocess.DEVNULL)
 
 
 def interleave(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from script.benchmarks.ground import Ground
-    from script.benchmarks.synthetic_channel import Prepared
+    from script.benchmarks.signed_channel import Prepared
 
 NUMBER = 7
 TITLE = "Publish one changed package of {:,}"
@@ -43,14 +43,14 @@ class _Bench:
         packages = synthetic_packages(size)
         write_pool(self._directory / "pool", packages)
         self._channel = SyntheticChannel(self._directory, packages)
-        self._entry = self._channel.build()
+        self._entry = self._channel.build_next()
         self._prepared: Prepared | None = None
         self._versions = 0
 
     def table(self, rounds: int) -> Table:
         contenders = {_ALL: self._publish, _WORK: self._bring, _PEER: self._index_pool}
         measured = interleave(contenders, rounds, before=self._change, after=self._finish)
-        prepared = self._channel.prepare(self._channel.build())
+        prepared = self._channel.prepare([self._channel.build_next()])
         note = (
             f"The change adds {len(prepared.index)} blobs of together {sum(map(len, prepared.index)):,} bytes to the "
             "index: what a subscriber fetches who has the release before."
@@ -63,13 +63,13 @@ class _Bench:
             self._versions += 1
             write_deb(self._directory / "pool", "changing", f"1.{self._versions}")
         else:
-            self._entry = self._channel.build()
+            self._entry = self._channel.build_next()
 
     def _publish(self) -> None:
         self._channel.publish(self._entry)
 
     def _bring(self) -> None:
-        self._prepared = self._channel.prepare(self._entry)
+        self._prepared = self._channel.prepare([self._entry])
         self._channel.bring(self._prepared)
 
     def _finish(self) -> None:

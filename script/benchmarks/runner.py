@@ -28,17 +28,21 @@ WORKLOADS = {
     1: "sandbox_start",
     2: "capture_trees",
     3: "install_packages",
+    4: "upgrade_packages",
+    5: "resolve_packages",
     6: "prove_sets",
     7: "publish_package",
     8: "elf_facts",
     11: "load_images",
+    12: "late_binding_start",
     14: "search_runs",
 }
 """The modules by the number of their row in the list of workloads (docs/benchmarks.md)."""
 
 _PEERS = (
-    *("apt-utils", "binutils", "bubblewrap", "coreutils", "docker-buildx", "docker.io", "dose-distcheck", "dpkg"),
-    *("ostree", "pacman-package-manager", "tar", "zstd"),
+    *("apt", "apt-utils", "binutils", "bubblewrap", "buildah", "casync", "coreutils", "docker-buildx"),
+    *("docker-registry", "docker.io", "dose-distcheck", "dpkg", "ostree", "pacman-package-manager", "python3-solv"),
+    *("tar", "zstd"),
 )
 """The Debian packages whose versions are told."""
 

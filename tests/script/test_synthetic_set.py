@@ -56,7 +56,8 @@ def test_the_archive_of_the_peer_has_the_same_requirements() -> None:
 def test_a_synthetic_channel_publishes_what_changes(tmp_path: Path) -> None:
     channel = SyntheticChannel(tmp_path, PACKAGES[:100])
     for number in (2, 3):
-        channel.publish(channel.build())
+        channel.publish(channel.build_next())
+        assert channel.newest is not None
         assert (channel.newest.number, channel.newest.packages) == (number, 101)
 
 

@@ -1,0 +1,24 @@
+"""Single steps of a subscriber, each in a process of its own: `python -m … STEP STATE HOST [NAME]`.
+
+`sync` verifies what the newest release is, `list` counts its packages; `resolve` counts those that one takes of the
+last verified release, and asks nobody; `resolve-newest` those of the newest.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from farm.client.host import Host
+
+if __name__ == "__main__":
+    step, host = sys.argv[1], Host(Path(sys.argv[2]), Path(sys.argv[3]))
+    match step:
+        case "sync":
+            print(host.catalogue().release.number)
+        case "resolve":
+            print(len(host.last_verified().catalogue.closure(sys.argv[4:])))
+        case "resolve-newest":
+            print(len(host.catalogue().closure(sys.argv[4:])))
+        case "list":
+            print(sum(1 for _ in host.catalogue().listings()))
