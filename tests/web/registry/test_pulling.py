@@ -1,4 +1,4 @@
-"""What real clients take from the registry: Docker, skopeo and oras."""
+"""What real clients take from the registry: Docker, podman, containerd, skopeo and oras."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.conftest import client
+from tests.engine.other_engines import containerd, needs_containerd, needs_podman, podman
 from tests.oci.packages import printing_program
 
 if TYPE_CHECKING:
@@ -104,6 +105,36 @@ def test_docker_shows_which_names_are_near(registry: RunningRegistry, client: do
     )
     assert failed.returncode != 0
     assert "has no package greeet. Did you mean greet?" in failed.stderr
+
+
+@pytest.mark.docker
+@needs_podman
+def test_podman_pulls_the_same_image_compressed_or_not(
+    registry: RunningRegistry, distribution: SmallDistribution, tmp_path: Path, marker: str
+) -> None:
+    distribution.package("talk", {"bin/talk": printing_program(marker.encode())})
+    distribution.publish()
+    name = f"{registry.host}/edge/talk/greet"
+    with podman(tmp_path / "podman") as run:
+        ids = {run("pull", "--quiet", "--tls-verify=false", f"{name}{tag}") for tag in ("", ":2", ":2-plain")}
+        assert len(ids) == 1
+        digest = run("image", "inspect", "--format={{.Digest}}", f"{name}:2-plain").strip()
+        assert digest == registry.digest("edge/greet/talk", "2-plain")
+        assert run("run", "--rm", "--network=none", name, "talk") == marker
+
+
+@pytest.mark.docker
+@needs_containerd
+def test_containerd_pulls_the_very_manifest_and_runs_it(
+    registry: RunningRegistry, distribution: SmallDistribution, marker: str
+) -> None:
+    distribution.package("talk", {"bin/talk": printing_program(marker.encode())})
+    distribution.publish()
+    name = f"{registry.host}/edge/talk:2"
+    with containerd() as ctr:
+        ctr("images", "pull", "--plain-http", name)
+        assert registry.digest("edge/talk") in ctr("images", "list")
+        assert ctr("run", "--rm", name, marker) == marker
 
 
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
