@@ -105,7 +105,7 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
     """List the overrides of this host, of its roots and of its image files; with an option only those of one.
 
     What is void in a set because of them, and for which dependents, is shown where the set is: by `farm list --root`,
-    `farm image inspect` and `farm run --verbose`.
+    `farm image inspect`, and by `farm run` on standard error.
 
     \b
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ def run(
     from farm.compat import joint_needs
 
     names, words = _split(sys.argv, packages)
+    if unknown := next((name for name in names if name.startswith("-")), ""):
+        raise click.NoSuchOption(unknown, possibilities=difflib.get_close_matches(unknown, _options_of(run)))
     if bool(names) == bool(file):
         raise click.UsageError("Name packages before `--`, or an image file with --file.")
     settings = Settings.from_environment()
@@ -90,7 +93,7 @@ def run(
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
         severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
-        own = _own(file, wanted, verified)
+        own = _own(host, file, wanted, verified)
         asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
         needs = joint_needs(each.descriptor.host for each in verified)
         granted = grant(asked, needs, chosen)
@@ -106,6 +109,10 @@ def run(
             _tell(record, chosen.name, granted.options)
         record_run(host.state, datetime.now(UTC).isoformat(), record, granted.options.command, chosen.name)
     return chosen.start(verified[0].descriptor.platform, own.composition, unpacked, links, granted.options)
+
+
+def _options_of(command: click.Command) -> list[str]:
+    return [name for each in command.params for name in each.opts if name.startswith("--")]
 
 
 def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -172,12 +179,14 @@ def _verified(catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | 
     return catalogue.verified(wanted.names)
 
 
-def _own(file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
+def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
     from farm.client.own_mounts import own_mounts
 
     directories = [(file.parent / each.source, each.path) for each in wanted.files] if wanted and file else []
     described = [(each.descriptor, each.manifest) for each in verified]
-    return own_mounts(directories, described, wanted.replaces if wanted else ())
+    if wanted is None:
+        return own_mounts(directories, described)
+    return own_mounts(directories, described, wanted.replaces, wanted.imports, host.cache.path)
 
 
 def _options(

@@ -257,6 +257,8 @@ def test_wrong_use_is_told(person: Person) -> None:
     done = person.run("-f", "image.yaml", "--", "true")
     assert "image.yaml:1:19" in done.stderr
     assert done.returncode == 1
+    unknown = person.run("--mont", "a:b", "greet")
+    assert (unknown.returncode, "No such option '--mont'. Did you mean '--mount'?" in unknown.stderr) == (2, True)
 
 
 def test_without_docker_bubblewrap_is_taken_and_without_both_it_is_said(tmp_path: Path) -> None:
