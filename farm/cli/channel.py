@@ -50,6 +50,9 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
     yield f"{click.style(status['channel'], bold=True)}: {released}"
     yield from ("  " + line for line in trouble_lines(status["channel"], status))
+    for each in status["unfollowed"]:
+        told = f"since {clock(each['since'])}, so its updates do not come: {each['why']}"
+        yield f"  {inert(each['distribution'])} {click.style('is not followed', fg='red')} {inert(told)}"
     if frozen:
         told = f"by {frozen['by']}: {frozen['why']}"
         yield f"  {click.style('frozen', fg='cyan')}{until_text(frozen['until'])} {inert(told)}"

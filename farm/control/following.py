@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from farm.control.foreign_advisories import keep_abroad, read_abroad
-from farm.database import foreign, jobs, recipes
+from farm.control.wording import kept
+from farm.database import foreign, foreign_troubles, jobs, recipes
 from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.names import Digest
@@ -97,15 +98,33 @@ class Following:
     def advance(self) -> int:
         """Look at every distribution that the recipes name; return of how many there was something new.
 
-        One that cannot be reached, or is not to be trusted, is logged and keeps nobody else back.
+        One that cannot be reached, or is not to be trusted, keeps nobody else back; why is kept for who looks.
         """
-        return sum(_tried(lambda each=each: self._follow(each)) for each in self._office.world.foreign.values())  # type: ignore[misc]
+        new, troubles = 0, {}
+        for name, distribution in self._office.world.foreign.items():
+            try:
+                new += self._follow(distribution)
+            except FarmError as error:
+                troubles[name] = kept(f"{error} {error.remedy}".strip())
+                _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # it says it all
+            except Exception as error:  # noqa: BLE001  # whatever it is, the others are followed
+                troubles[name] = f"{type(error).__name__}: the log of the control process says more."
+                _LOG.exception("%s is not followed", name)
+        self._tell(troubles)
+        return new
 
     def fetch_archives(self) -> int:
         """Bring the archives that tests wait for; return how many came."""
         with self._office.reading() as desk:
             wanted = foreign.wanted_archives(desk.session)
-        return sum(_tried(lambda each=each: self._fetch(each)) for each in wanted)  # type: ignore[misc]
+        return sum(self._fetched(each) for each in wanted)
+
+    def _tell(self, troubles: dict[str, str]) -> None:
+        with self._office.reading() as desk:
+            known = {each.distribution: each.why for each in foreign_troubles.troubles(desk.session)}
+        if troubles != known:
+            with self._office.writing() as desk:
+                foreign_troubles.set_troubles(desk.session, troubles, now=desk.now)
 
     def _follow(self, distribution: ForeignDistribution) -> bool:
         with self._office.reading() as desk:
@@ -147,9 +166,16 @@ class Following:
             replace_file(path, announced_root(reader, distribution.address, distribution.root))
         return ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._office.clock)
 
-    def _fetch(self, wanted: tuple[str, str, BlobRef]) -> bool:
+    def _fetched(self, wanted: tuple[str, str, BlobRef]) -> bool:
         name, address, archive = wanted
-        self._open(address)[1].ensure(archive, f"archive of {name}")
+        try:
+            self._open(address)[1].ensure(archive, f"archive of {name}")
+        except FarmError as error:
+            _LOG.error("%s: %s %s", name, error, error.remedy)  # it says it all
+            return False
+        except Exception:  # noqa: BLE001  # as above
+            _LOG.exception("the archive of %s is not fetched", name)
+            return False
         with self._office.writing() as desk:
             foreign.have_archive(desk.session, archive.digest)
         return True
@@ -184,14 +210,6 @@ def _newest(metadata: ChannelMetadata, distribution: ForeignDistribution) -> tup
             "Mend distributions.yaml.",
         )
     return newest, builders
-
-
-def _tried(act: Callable[[], bool]) -> bool:
-    try:
-        return act()
-    except FarmError as error:
-        _LOG.error("another distribution: %s %s", error, error.remedy)  # it says it all
-        return False
 
 
 def _packages(

@@ -66,6 +66,16 @@ class ForeignAdvisoriesRow(Row, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class ForeignTroubleRow(Row, table=True):
+    """That another distribution, which recipes take packages of, cannot be followed."""
+
+    __tablename__ = "foreign_trouble"
+
+    distribution: str = Field(primary_key=True)
+    why: str = Field(sa_type=Text)  # what was said when it was tried last
+    since: datetime = Field(sa_type=UtcDateTime)  # when it went wrong first
+
+
 class WantedArchiveRow(Row, table=True):
     """That a test waits for the archive of a foreign package."""
 

@@ -20,6 +20,7 @@ from farm.database.foreign_rows import (
     CandidatePinRow,
     ForeignPackageRow,
     ForeignReleaseRow,
+    ForeignTroubleRow,
     WantedArchiveRow,
 )
 from farm.database.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
@@ -56,6 +57,7 @@ __all__ = [
     "FlakyTestRow",
     "ForeignPackageRow",
     "ForeignReleaseRow",
+    "ForeignTroubleRow",
     "GateResultRow",
     "HoldRow",
     "JobNeedRow",

@@ -11,6 +11,7 @@ from farm.database import (
     channel_troubles,
     differences,
     excuses,
+    foreign_troubles,
     holds,
     jobs,
     lookups,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from farm.database.candidates import Candidate, GateResult, SetRun
     from farm.database.excuses import KeptExcuse
+    from farm.database.foreign_troubles import ForeignTrouble
     from farm.database.holds import Hold
     from farm.database.orders import Order
     from farm.database.releases import Freeze, ReleaseRecord
@@ -83,6 +85,7 @@ class ChannelStatus:
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
+    `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
     """
 
     channel: str
@@ -94,6 +97,7 @@ class ChannelStatus:
     orders: tuple[Order, ...]
     settled: bool
     trouble: tuple[str, ...] = ()
+    unfollowed: tuple[ForeignTrouble, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -107,6 +111,10 @@ class ChannelStatus:
             "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
             "trouble": list(self.trouble),
+            "unfollowed": [
+                {"distribution": each.distribution, "why": each.why, "since": time_text(each.since)}
+                for each in self.unfollowed
+            ],
         }
 
 
@@ -134,6 +142,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         orders=waiting,
         settled=settled,
         trouble=channel_troubles.trouble_of(session, channel),
+        unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
 
 
@@ -198,13 +207,18 @@ def _is_built_again(kept: KeptExcuse) -> bool:
 def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
     """Say whether no candidate would be made now: what there is to take has been decided about."""
     decided = latest if latest is not None and latest.state in DECIDED else None
-    policy = json.loads(lookups.channel_policy(session, channel) or "{}")
-    if origin := policy.get("from"):
+    if origin := _origin(session, channel):
         return _all_taken(session, channel, releases.newest_release(session, origin), decided)
     built_at = recipes.last_built(session)
     if built_at is None or (decided is not None and decided.decided_at is not None and decided.decided_at >= built_at):
         return True
     return _all_known(session, channel, decided, standing)
+
+
+def _origin(session: Session, channel: str) -> str:
+    """Return which channel this one takes packages from; nothing when it takes fresh builds."""
+    policy = json.loads(lookups.channel_policy(session, channel) or "{}")
+    return str(policy.get("from", ""))
 
 
 def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, decided: Candidate | None) -> bool:

@@ -17,7 +17,7 @@ from farm.cli.curating import read_until
 from farm.cli.main import main
 from farm.control import access, approving, curation
 from farm.control.access import Actor
-from farm.database import channel_troubles, foreign, releases
+from farm.database import channel_troubles, foreign, foreign_troubles, releases
 from farm.database.excuses import Excuse
 from farm.database.release_rows import ReleaseRow
 from farm.database.states import Role
@@ -126,6 +126,11 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
         "channels/edge.yaml:6:1: so",
     ]
     assert "waits" not in shell.run("channel", "show", "stable")
+    with shell.stocked.small.office.writing() as desk:
+        foreign_troubles.set_troubles(desk.session, {"other.example": "not \x1b there"}, now=NOW)
+    told = r"other.example is not followed since 2026-11-24 12:00, so its updates do not come: not \x1b there"
+    assert told in shell.run("channel", "show", "edge")
+    assert "followed" not in shell.run("channel", "show", "stable")
     for verb in (["candidate", "list", "edge"], ["candidate", "show", "edge"]):
         shell.run(*verb)
         assert shell.told == said

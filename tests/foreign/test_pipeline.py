@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from farm.client.download import Downloads
 from farm.client.host import Host
 from farm.client.imports import ImportedReleases
+from farm.client.readers import open_reader
+from farm.control.following import Following
 from farm.database import candidates, foreign, holds, orders
 from farm.recipe import ChannelPolicy, ProofGate
 from farm.recipe.errors import RecipeError
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.database.session import Database
+    from farm.recipe.distributions import ForeignDistribution
+    from farm.trust.client_metadata import RepositoryReader
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -325,6 +331,42 @@ def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
     taking.farm.submit(recipe("more"))
     taking.decide()
     assert "more" in taking.released()
+
+
+def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_until_it_is_mended(
+    taking: TakingFarm, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = taking.farm.office.world.foreign[FIRST]
+    broken = [replace(here, name=f"{name}.example", address=f"http://127.0.0.1:1/{name}") for name in ("a", "b")]
+
+    def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
+        if address.endswith("/a"):
+            raise RuntimeError("nobody thought of this")
+        reader = open_reader(address)
+        return reader, Downloads(reader, taking.farm.office.blobs)
+
+    def follow(*others: ForeignDistribution) -> list[dict[str, str]]:
+        named = {each.name: each for each in (*others, here)}
+        office = taking.farm.office = replace(
+            taking.farm.office, world=replace(taking.farm.office.world, foreign=named)
+        )
+        if others and not asked:
+            asked.append(taking.farm.submit(recipe("web", more=f"requires: [a.example/x, b.example/x, {SSL}]\n")))
+        Following(office, tmp_path / "state", open_repository).advance()
+        found: list[dict[str, str]] = taking.status().to_dict()["unfollowed"]
+        return found
+
+    asked: list[object] = []
+    told = follow(*broken)
+    assert "nobody thought of this" in caplog.text
+    with taking.farm.office.reading() as desk:
+        assert foreign.is_known(desk.session, SSL)
+    assert [each["distribution"] for each in told] == ["a.example", "b.example"]
+    assert told[0]["why"] == "RuntimeError: the log of the control process says more."
+    assert told[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")
+    taking.farm.clock.passes(60)
+    assert follow(*broken) == told  # since when it goes wrong, and not since it was tried last
+    assert follow() == []
 
 
 def test_a_recipe_cannot_require_of_whom_nobody_named(taking: TakingFarm) -> None:

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from farm.control import curation, ordering
 from farm.control.access import Actor
-from farm.database import candidates, channel_troubles, flaky_tests, orders, packages, releases
+from farm.database import candidates, channel_troubles, flaky_tests, foreign_troubles, orders, packages, releases
 from farm.database.excuses import Excuse
 from farm.database.flaky_tests import FlakyTest
 from farm.names import Digest
@@ -72,6 +72,9 @@ def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser:
     told = text_of(page(browser, "/channels/edge"))
     assert "Waits until its file is mended. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in told
     assert "edge waits for its file" in text_of(page(browser, "/channels"))
+    with stocked.small.office.writing() as desk:
+        foreign_troubles.set_troubles(desk.session, {"other.example": "<b>"}, now=desk.now)
+    assert "other.example is not followed since" in text_of(page(browser, "/channels/edge"))
     assert browser.get("/api/v1/channels").json()["channels"][0]["trouble"] == [
         "channels/edge.yaml:5:22: '<b>'. Did you mean high?"
     ]
