@@ -11,9 +11,11 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farm.compat import compose
@@ -22,11 +24,11 @@ from farm.names import Digest, Platform
 from farm.oci.image import image_from
 from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
+from farm.oci.layout import write_layout
 from script.benchmarks.measurement import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     import docker
 
@@ -50,9 +52,11 @@ class EngineImages:
     directory: Path
     sent: dict[str, float] = field(default_factory=dict)
     _build_cache: frozenset[str] = frozenset()
+    _storage: Path = Path()
 
     def __post_init__(self) -> None:
         self._build_cache = self._build_records()
+        self._storage = Path(tempfile.gettempdir()) / f"farm-measured-buildah-{os.getpid()}"
 
     def compose(self, packages: Sequence[SamplePackage]) -> OciImage:
         """Compose the packages to an image in the store."""
@@ -67,6 +71,10 @@ class EngineImages:
         image, reference = self.compose(packages), f"{REPOSITORY}:farm"
         archive = partial(image_archive, image, self.store, reference=reference)
         ImageStore(self.client).load(image, partial(self._counted, archive), reference=reference)
+
+    def farm_layout(self, packages: Sequence[SamplePackage]) -> None:
+        """Compose to a directory that others read, as `farm image build --no-load --output` does."""
+        write_layout(self.compose(packages), self.store, self.directory / "layout", reference=f"{REPOSITORY}:layout")
 
     def _counted(
         self, archive: partial[Iterator[bytes]], *, without: frozenset[Digest], plain: bool
@@ -119,6 +127,15 @@ class EngineImages:
             run(["cp", "-al", f"{package.tree}/.", work / "all"])
         (work / "Dockerfile").write_text(f"FROM scratch\nLABEL {_LABEL}=1\nCOPY all /\n")
 
+    def buildah_build(self) -> None:
+        """Run `buildah build` in the context. Its images go into a storage of its own, on the disk as the engine's do.
+
+        No command of the Dockerfile is run, so the isolation of such counts for nothing; `chroot` asks least of a host.
+        """
+        options = ["--storage-driver=overlay", f"--root={self._storage / 'root'}", f"--runroot={self._storage / 'run'}"]
+        build = ["build", "--quiet", "--layers", "--isolation=chroot", f"--tag={REPOSITORY}:build", "."]
+        run(["buildah", *options, *build], cwd=self.directory / "context")
+
     def docker_build(self, name: str, *, kit: bool) -> None:
         """Run `docker build` in the context, with BuildKit or the legacy builder."""
         command = ["docker", "build", "--network=none", "--force-rm", f"--tag={REPOSITORY}:build", "."]
@@ -142,8 +159,8 @@ class EngineImages:
         for image in self.client.images(filters={"label": _LABEL}, quiet=True):
             self.client.remove_image(image, force=True)
         self._clear_build_cache()
-        for name in ("layers", "context"):
-            shutil.rmtree(self.directory / name, ignore_errors=True)
+        for path in (*map(self.directory.joinpath, ("layers", "context", "layout")), self._storage):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _clear_build_cache(self) -> None:
         # Records of a build that was interrupted are in use until the engine has noticed.

@@ -1,7 +1,8 @@
-"""Row 11: an image of 5, 20 and 50 packages composed and loaded into the engine; then one with a package changed.
+"""Row 11: an image of 5, 20, 50 and 100 packages composed and loaded into the engine; then one package changed.
 
 A package has 120 files of 2 MB together. All start from the same archives, but for the tars of single layers, which are
-made from the trees, and end with an image that the engine can run. The engine keeps images on its own disk.
+made from the trees, and end with an image that the engine can run; but for buildah, whose storage is its own, and the
+layout, which is to be compared with that. Engine and buildah keep images on the disk.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
 NUMBER = 11
 TITLE = "compose and load an image"
-COUNTS, CHANGED_COUNT = (5, 20, 50), 20
+COUNTS, CHANGED_COUNT = (5, 20, 50, 100), 20
 FILES, BYTES = 120, 2_000_000
 _SMALL_CHANGE = 20_000
 
 _KIT, _LEGACY, _NAIVE = "docker build, BuildKit", "docker build, legacy builder", "one tar per layer, docker load"
+_LAYOUT, _BUILDAH = "farm, as an OCI layout", "buildah build"
 _SHARED_WORK = "all but a tenth of it is the engine's own unpacking, layer after layer, which every contender waits for"
 _ABOVE = "an engine with graph drivers unpacks, and must be sent, all layers above the changed one"
 
@@ -50,10 +52,16 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:
 
 
 def _cold(images: EngineImages, packages: Sequence[SamplePackage], rounds: int) -> Table:
-    measured = interleave(
-        _contenders(images, packages), rounds, before=lambda _: images.write_context(packages), after=images.clear
+    contenders = {
+        **_contenders(images, packages),
+        _LAYOUT: lambda: images.farm_layout(packages),
+        _BUILDAH: images.buildah_build,
+    }
+    measured = interleave(contenders, rounds, before=lambda _: images.write_context(packages), after=images.clear)
+    goals = (
+        *(Goal("farm", peer, 0.2, why=_SHARED_WORK) for peer in (_KIT, _LEGACY)),
+        Goal(_LAYOUT, _BUILDAH, 0.2),
     )
-    goals = tuple(Goal("farm", peer, 0.2, why=_SHARED_WORK) for peer in (_KIT, _LEGACY))
     return Table(f"{NUMBER}. An image of {len(packages)} packages, cold", _KIT, tuple(measured), goals)
 
 
