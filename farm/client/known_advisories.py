@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from farm.compat.advisories import find
-from farm.compat.openvex import read_openvex
+from farm.compat.openvex import read_published
 from farm.errors import FarmError
 from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
 
@@ -122,5 +122,5 @@ def _read(content: bytes | None, distribution: str, downloads: Downloads, packag
     )
     if not advisories or index.statements is None:
         return KnownAdvisories(advisories, ())
-    statements = read_openvex(downloads.read(index.statements, "statements about advisories"), index.distribution)
+    statements = read_published(downloads.read(index.statements, "statements about advisories"), index.distribution)
     return KnownAdvisories(advisories, statements)

@@ -13,10 +13,12 @@ from urllib.parse import unquote
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from farm.compat.advisories import Bound, Statement, Status
-from farm.compat.osv import InvalidAdvisoryError, problems_of, read_json_object
+from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError, problems_of, read_json_object
 from farm.names import InvalidPackageNameError, InvalidVersionError, PackageName, canonical_json
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
+LARGEST_STATEMENTS = 16 * 1024 * 1024
+"""Bytes of the document that a distribution publishes, with all that was ever stated in it."""
 
 _PURL = re.compile(r"pkg:[a-z0-9.+-]+/(?P<name>[^@?#]+)(?:@(?P<version>[^?#]+))?(?:[?#].*)?")
 _JUSTIFICATIONS = Literal[
@@ -60,16 +62,20 @@ class _Statement(_Part):
 class _Document(_Part):
     context: Annotated[str, Field(alias="@context", pattern=r"^https://openvex\.dev/ns(/v0\.2\.[0-9]+)?$")]
     timestamp: AwareDatetime
-    statements: Annotated[tuple[_Statement, ...], Field(min_length=1, max_length=1000)]
+    statements: Annotated[tuple[_Statement, ...], Field(min_length=1)]
 
 
-def read_openvex(content: bytes, distribution: str, *, file: str = "") -> tuple[Statement, ...]:
+def read_openvex(
+    content: bytes, distribution: str, *, file: str = "", largest: int = LARGEST_ADVISORY
+) -> tuple[Statement, ...]:
     """Read what a document states, one statement for each product; `file` is named in errors.
 
+    A document that somebody hands in is as large as an advisory, `largest` bytes; for a published one see
+    `read_published`.
     Products are packages of the distribution, or such that it takes of others. Raises `InvalidAdvisoryError`.
     """
     try:
-        document = _Document.model_validate(read_json_object(content, "the document", file))
+        document = _Document.model_validate(read_json_object(content, "the document", file, largest))
     except ValidationError as error:
         raise InvalidAdvisoryError(f"this is no OpenVEX document: {problems_of(error)}", file) from error
     found = []
@@ -91,8 +97,13 @@ def read_openvex(content: bytes, distribution: str, *, file: str = "") -> tuple[
     return tuple(found)
 
 
+def read_published(content: bytes, distribution: str) -> tuple[Statement, ...]:
+    """Read the document with all statements that a distribution publishes. Raises `InvalidAdvisoryError`."""
+    return read_openvex(content, distribution, largest=LARGEST_STATEMENTS)
+
+
 def write_openvex(statements: tuple[Statement, ...], distribution: str, *, at: datetime) -> bytes:
-    """Return a document (canonical JSON) that `read_openvex` reads as these statements."""
+    """Return a document (canonical JSON) that `read_published` reads as these statements."""
     return canonical_json(
         {
             "@context": CONTEXT,

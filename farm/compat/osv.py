@@ -86,10 +86,10 @@ class _Document(_Part):
     database_specific: _Words = _Words()
 
 
-def read_json_object(content: bytes, what: str, file: str) -> dict[str, Any]:
+def read_json_object(content: bytes, what: str, file: str, largest: int = LARGEST_ADVISORY) -> dict[str, Any]:
     """Return a document as plain values; raises `InvalidAdvisoryError` for one that is too large or no JSON object."""
-    if len(content) > LARGEST_ADVISORY:
-        raise InvalidAdvisoryError(f"{what} has {len(content)} bytes, and {LARGEST_ADVISORY} is the most", file)
+    if len(content) > largest:
+        raise InvalidAdvisoryError(f"{what} has {len(content)} bytes, and {largest} is the most", file)
     try:
         form = json.loads(content)
     except (ValueError, RecursionError) as error:

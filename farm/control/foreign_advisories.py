@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat.openvex import read_openvex
+from farm.compat.openvex import read_published
 from farm.compat.osv import InvalidAdvisoryError, read_osv
 from farm.database import foreign_advisories as rows
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
@@ -50,7 +50,7 @@ def read_abroad(
     if listed and index.statements:
         statements = read(index.statements, f"statements of {owner} about advisories")
         try:
-            read_openvex(statements, owner)
+            read_published(statements, owner)
         except InvalidAdvisoryError as error:
             raise InvalidAdvisoryIndexError(f"the statements of {owner} are none: {error.message}") from error
     documents = tuple(read(each.document, f"advisory {each.id} of {owner}").decode() for each in listed)
@@ -80,6 +80,6 @@ def known_abroad(desk: Desk, names: AbstractSet[str]) -> tuple[list[Advisory], l
         documents, stated = rows.kept(desk.session, owner, distribution.root)
         told = [read_osv(each.encode(), owner).seen_from_abroad(owner) for each in documents]
         advisories += [each for each in told if each.withdrawn is None and not names.isdisjoint(each.packages)]
-        said = [each.seen_from_abroad(owner) for each in read_openvex(stated.encode(), owner)] if stated else []
+        said = [each.seen_from_abroad(owner) for each in read_published(stated.encode(), owner)] if stated else []
         statements += [each for each in said if each is not None]
     return advisories, statements

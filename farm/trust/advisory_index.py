@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.compat.openvex import read_openvex
+from farm.compat.openvex import LARGEST_STATEMENTS, read_published
 from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_osv
 from farm.errors import FarmError
 from farm.names import InvalidDigestError, canonical_json
@@ -98,6 +98,10 @@ class AdvisoryIndex:
         ids = [each.id for each in index.advisories]
         if ids != sorted(set(ids)):
             raise InvalidAdvisoryIndexError("the list of advisories is not sorted, or names one twice")
+        if index.statements and index.statements.size > LARGEST_STATEMENTS:
+            raise InvalidAdvisoryIndexError(
+                f"the statements have {index.statements.size} bytes, and {LARGEST_STATEMENTS} is the most"
+            )
         return index
 
     def about(self, packages: set[str]) -> tuple[ListedAdvisory, ...]:
@@ -137,6 +141,6 @@ def check_index(new: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable
         )
     if new.statements:
         try:
-            read_openvex(read(new.statements), new.distribution)
+            read_published(read(new.statements), new.distribution)
         except InvalidAdvisoryError as error:
             raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error

@@ -20,7 +20,9 @@ from farm.trust.imports import Import, check_imports
 FORMAT = 2
 LARGEST_NODE = 256 * 1024
 LARGEST_ENTRY = 1024 * 1024
-"""Bytes that a node, or the entry of a package, may have as blobs: what names a larger one is refused."""
+LARGEST_DESCRIPTION = 256 * 1024 * 1024
+"""Bytes that a node, the entry of a package, or what is read whole of a package, may have as blobs: what names a larger
+one is refused."""
 _MOMENT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
@@ -119,6 +121,9 @@ class ReleaseEntry:
             sbom=record.read("sbom", lambda form: None if form is None else BlobRef.from_dict(form)),
         )
         record.end()
+        read_whole = (blob for blob in entry.blobs if blob is not entry.archive)
+        if any(blob.size > LARGEST_DESCRIPTION for blob in read_whole):
+            raise InvalidRecordError("entry of a release", "blobs", f"has more than {LARGEST_DESCRIPTION} bytes in one")
         if list(entry.rebuilds) != sorted(set(entry.rebuilds), key=lambda blob: blob.digest):
             raise InvalidRecordError("entry of a release", "rebuilds", "is not sorted by digest, or names one twice")
         return entry

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from farm.compat.advisories import Statement
+from farm.compat.openvex import read_openvex, read_published, write_openvex
+from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError
 from farm.names import Digest, canonical_json
 from farm.plan import BlobRef
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory, check_index
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 
+AT = datetime(2026, 11, 24, tzinfo=UTC)
 BLOBS: dict[Digest, bytes] = {}
 
 
@@ -51,6 +56,7 @@ def test_it_is_read_as_it_was_written() -> None:
         {"advisories": [listed(1).to_dict() | {"more": 1}]},
         {"more": 1},
         {"statements": "none"},
+        {"statements": {"digest": Digest.of(b""), "size": 10**9}},
     ],
 )
 def test_another_form_is_refused(changes: dict[str, Any]) -> None:
@@ -63,6 +69,17 @@ def test_another_form_is_refused(changes: dict[str, Any]) -> None:
 def test_other_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(InvalidAdvisoryIndexError):
         AdvisoryIndex.from_json(content)
+
+
+def test_all_that_was_ever_stated_may_be_more_than_one_document_that_is_handed_in() -> None:
+    stated = [Statement(f"EXAMPLE-{n}", (), "jq", None, "not_affected", "it is not called", AT) for n in range(3000)]
+    document = write_openvex(tuple(stated), DISTRIBUTION, at=AT)
+    assert len(document) > LARGEST_ADVISORY
+    new = index(listed(1), statements=document)
+    check_index(AdvisoryIndex.from_json(new.to_json()), index(listed(1)), read)
+    assert read_published(document, DISTRIBUTION) == tuple(stated)
+    with pytest.raises(InvalidAdvisoryError, match="is the most"):
+        read_openvex(document, DISTRIBUTION)
 
 
 def test_what_may_follow_keeps_all_that_was_there() -> None:

@@ -9,6 +9,7 @@ import pytest
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.release_index import (
+    LARGEST_DESCRIPTION,
     LARGEST_NODE,
     InvalidReleaseError,
     NotASuccessorError,
@@ -101,6 +102,13 @@ class TestEntries:
     def test_what_is_no_entry_is_refused(self, broken: bytes) -> None:
         with pytest.raises(InvalidReleaseError):
             ReleaseEntry.from_json(broken)
+
+    @pytest.mark.parametrize("part", ["descriptor", "manifest", "facts", "provenance", "sbom"])
+    def test_what_is_read_whole_has_a_bound_whoever_signed_it(self, part: str) -> None:
+        large = BlobRef(Digest.of(b""), LARGEST_DESCRIPTION + 1)
+        ReleaseEntry.from_json(replace(entry("jq"), archive=large).to_json())
+        with pytest.raises(InvalidReleaseError, match="bytes in one"):
+            ReleaseEntry.from_json(replace(entry("jq"), **{part: large}).to_json())  # type: ignore[arg-type]
 
     def test_an_entry_of_another_format_is_refused(self) -> None:
         with pytest.raises(InvalidReleaseError, match="canonical"):
