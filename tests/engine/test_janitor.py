@@ -171,9 +171,12 @@ class TestOnAHost:
     def test_a_directory_that_is_being_made_is_left_alone_for_a_while(
         self, root: Path, client: docker.APIClient
     ) -> None:
-        (root / f"{NEW}x").mkdir(parents=True)
+        new = root / f"{NEW}x"
+        new.mkdir(parents=True)
         assert Janitor(client, root).sweep().directories == ()
-        assert Janitor(client, root, clock=lambda: time.time() + 3600).sweep().directories == (f"{NEW}x",)
+        # Not a clock ahead: by that, the containers of every farm on this host are over their time.
+        os.utime(new, (0, 0))
+        assert Janitor(client, root).sweep().directories == (new.name,)
 
     def test_what_the_owner_mounted_over_is_never_removed_through_the_mount(self, root: Path, janitor: Janitor) -> None:
         kept = root.parent / "kept"
