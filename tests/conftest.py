@@ -36,6 +36,7 @@ _LONG = (
     "client/test_install.py",
     "client/test_killed_client.py",
     "client/test_lock_file.py",
+    "client/test_mirroring.py",
     "client/test_mirrors.py",
     "client/test_roots.py",
     "client/test_tracing.py",

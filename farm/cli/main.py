@@ -37,6 +37,7 @@ _VERBS = {
     "list": "farm.cli.list_root:list_root",
     "lock": "farm.cli.lock:lock",
     "log": "farm.cli.jobs:log",
+    "mirror": "farm.cli.mirror:mirror",
     "order": "farm.cli.order:order",
     "override": "farm.cli.override:override",
     "plan": "farm.cli.build:plan",

@@ -80,11 +80,11 @@ class ImportedReleases:
 
     def kept(self, pin: Import) -> KeptMetadata:
         """Return what was verified of the other distribution before."""
-        return KeptMetadata(self._of(pin) / "metadata")
+        return KeptMetadata(self.folder_of(pin) / "metadata")
 
     def metadata(self, pin: Import) -> MirroredMetadata:
         """Return the verifier of the other distribution's metadata, from its root on."""
-        folder = self._of(pin)
+        folder = self.folder_of(pin)
 
         def verifier(reader: RepositoryReader, place: str) -> ChannelMetadata:
             return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin, place), reader)
@@ -92,7 +92,8 @@ class ImportedReleases:
         places = [import_of(each, pin) for each in self._places]
         return MirroredMetadata(pin.address, places, verifier, self._mirrors, is_promised=False)
 
-    def _of(self, pin: Import) -> Path:
+    def folder_of(self, pin: Import) -> Path:
+        """Return where the root and the metadata of the other distribution are kept."""
         return self._folder / pin.distribution / pin.root.hex
 
     def _check_subscribed(self, pin: Import) -> None:
@@ -108,7 +109,7 @@ class ImportedReleases:
     def _is_one_root(self, subscription: Subscription, pin: Import) -> bool:
         if pin.root in self._subscriptions.roots_of(subscription):
             return True
-        if subscription.fingerprint in roots_in(self._of(pin) / "metadata"):
+        if subscription.fingerprint in roots_in(self.folder_of(pin) / "metadata"):
             return True
         # The root of the pin may be newer than what the host has seen of the channel that it follows itself.
         with suppress(FarmError):

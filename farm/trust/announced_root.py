@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root
+
 from farm.names import Digest
 from farm.trust.client_metadata import UntrustedMetadataError, check_fingerprint
 from farm.trust.layout import METADATA
@@ -32,6 +35,29 @@ def announced_root(reader: RepositoryReader, address: str, fingerprint: Digest) 
             return root
     check_fingerprint(first, fingerprint)
     return first
+
+
+def roots_before(reader: RepositoryReader, address: str, root: bytes) -> dict[int, bytes]:
+    """Return the roots that came before one that is trusted, by version; each must have signed the next.
+
+    Raises `UntrustedMetadataError`.
+    """
+    found: dict[int, bytes] = {}
+    later: Metadata[Root] = Metadata.from_bytes(root)
+    for version in range(later.signed.version - 1, 0, -1):
+        content = _read_root(reader, address, version)
+        try:
+            earlier: Metadata[Root] = Metadata.from_bytes(content)
+            for each in (earlier, later):
+                earlier.signed.verify_delegate("root", each.signed_bytes, each.signatures)
+        except (RepositoryError, ValueError) as error:
+            raise UntrustedMetadataError(
+                "signature",
+                f"root {version} at {address} does not lead to root {version + 1}: {error}",
+                "Nothing was changed. Tell the owner of the channel; try another mirror.",
+            ) from error
+        found[version], later = content, earlier
+    return found
 
 
 def _read_root(reader: RepositoryReader, address: str, version: int) -> bytes:

@@ -84,13 +84,19 @@ def entries(read: Read, root: BlobRef) -> Iterator[ReleaseEntry]:
 
 def difference(read: Read, old: BlobRef | None, new: BlobRef) -> Difference:
     """Return what leads from the packages under `old` to those under `new`; equal subtrees are skipped."""
+    put, removed = listing_difference(read, old, new)
+    return Difference(tuple(read_entry(read, each) for each in put), removed)
+
+
+def listing_difference(read: Read, old: BlobRef | None, new: BlobRef) -> tuple[tuple[Listing, ...], tuple[str, ...]]:
+    """As `difference`, with the lines of packages, whose entries are not read."""
     before: dict[str, Listing] = {}
     after: dict[str, Listing] = {}
     if old != new:
         left = _parts(read_node(read(old), ""), before) if old else ()
         _gather(read, left, _parts(read_node(read(new), ""), after), before, after)
-    put = [listing for name, listing in sorted(after.items()) if before.get(name) != listing]
-    return Difference(tuple(read_entry(read, each) for each in put), tuple(sorted(before.keys() - after.keys())))
+    put = tuple(listing for name, listing in sorted(after.items()) if before.get(name) != listing)
+    return put, tuple(sorted(before.keys() - after.keys()))
 
 
 def open_node(read: Read, child: Child) -> Leaf | Branch:

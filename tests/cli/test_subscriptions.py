@@ -86,6 +86,28 @@ def test_what_is_followed_is_listed_and_changed(distribution: SmallDistribution,
     done(farm("subscriptions", "set", FIRST), 2)
 
 
+def test_a_mirror_on_a_disk_is_followed_without_its_owner(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    subscribe(farm, distribution)
+    printed = done(farm("mirror", "disk", "--channel", FIRST, "--without-sources"))
+    assert printed.startswith(f"disk: release 1 of {FIRST}, 2 packages\nfetched ")
+    assert "; readers take it until 20" in printed
+    again = json.loads(done(farm("mirror", "disk", "--json")))
+    assert (again["fetched"], [each["number"] for each in again["releases"]]) == (0, [1])
+    assert "no number of a release" in farm("mirror", "disk", "--release", "edge").stderr
+    elsewhere = farm("mirror", "distribution")
+    done(elsewhere, 1)
+    assert "holds something that is no mirror" in elsewhere.stderr
+
+    done(farm("unsubscribe", FIRST))
+    distribution.public.rename(tmp_path / "gone")
+    assert distribution.founded is not None
+    done(farm("subscribe", "disk", "edge", "--fingerprint", distribution.founded.fingerprint))
+    done(farm("install", "--root", "tools", "greet"))
+    assert (tmp_path / "tools/usr/bin/greet").exists()
+
+
 def test_a_channel_is_left_when_no_root_is_of_it(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
     subscribe(farm, distribution)
     done(farm("install", "--root", "tools", "greet"))
