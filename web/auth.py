@@ -68,7 +68,10 @@ def require(*roles: Role) -> Callable[[Request, OfficeHere], Token]:
             token = _token(request, office)
             actor = f"token:{token.name}"
             if not any(token.role.allows(role) for role in roles):
-                raise ForbiddenError(f"this needs the role {' or '.join(roles)}, and the token has {token.role}")
+                raise ForbiddenError(
+                    f"this needs the role {' or '.join(roles)}, and the token has {token.role}",
+                    remedy="Ask an administrator of the farm for a token with that role, and set FARM_TOKEN.",
+                )
         except FarmError as error:
             refuse(request, office, actor=actor, error=error)
             raise
@@ -145,6 +148,9 @@ def note(request: Request, office: Office, *, actor: str, subject: str, trace: s
     )
 
 
+_ASK = "Ask an administrator of the farm for one, and set FARM_TOKEN."
+
+
 def _token(request: Request, office: Office) -> Token:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
@@ -154,13 +160,11 @@ def _token(request: Request, office: Office) -> Token:
     with office.reading() as desk:
         token = access.find_token(desk, text.strip())
     if token is None:
-        raise UnauthenticatedError("nobody has this token")
+        raise UnauthenticatedError("nobody has this token", remedy=_ASK)
     if token.revoked_at is not None:
-        raise UnauthenticatedError(f"the token {token.name!r} was revoked")
+        raise UnauthenticatedError(f"the token {token.name!r} was revoked", remedy=_ASK)
     if token.expires_at <= desk.now:
-        raise UnauthenticatedError(
-            f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy="Ask an admin for another."
-        )
+        raise UnauthenticatedError(f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy=_ASK)
     return token
 
 

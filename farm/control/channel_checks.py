@@ -58,7 +58,9 @@ def newest_of(desk: Desk, channel: str) -> ReleaseRecord:
     """Return the newest release of a channel. Raises `CurationError` when there is none."""
     newest = releases.newest_release(desk.session, channel)
     if newest is None:
-        raise CurationError(f"{channel} has no release yet")
+        raise CurationError(
+            f"{channel} has no release yet", remedy=f"`farm channel show {channel}` says what it waits for."
+        )
     return newest
 
 

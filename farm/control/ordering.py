@@ -95,7 +95,7 @@ def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (
     policy_of(desk, channel)
     held = {each.excuse.package for each in excuses.standing(desk.session, channel)}
     if not held:
-        raise NotInQuestionError(f"nothing is held back on {channel}")
+        raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
     names = sorted({own_name(desk, each) for each in packages})
     for name in names:
         if name not in held:

@@ -156,7 +156,7 @@ def test_trouble_is_reported_with_the_build_that_the_channel_has_and_resolved_on
     assert refused(farm, curation.resolve, made.id) == f"report {made.id} was resolved by token:ann"
     assert "there is no report 99" in refused(farm, curation.resolve, 99)
     assert refused(farm, curation.report, "edge", "jqq", why="x").startswith("edge release 1 holds no package 'jqq'")
-    assert refused(farm, curation.report, "stable", "jq", why="x") == "stable has no release yet"
+    assert refused(farm, curation.report, "stable", "jq", why="x").startswith("stable has no release yet")
 
 
 def test_packages_are_approved_by_those_who_sign_for_them(farm: StockedFarm) -> None:
@@ -352,7 +352,7 @@ def test_one_goes_back_to_a_release_that_was_published_and_differs(farm: Stocked
         "edge has no release 9 See `farm release list edge`."
     )
     assert "no reason is given" in refused(farm, ordering.rollback, "edge", 1, why="")
-    assert refused(farm, ordering.rollback, "stable", 1, why="x") == "stable has no release yet"
+    assert refused(farm, ordering.rollback, "stable", 1, why="x").startswith("stable has no release yet")
     farm.release("edge", members)  # nothing changes
     assert "holds what release 2 does" in refused(farm, ordering.rollback, "edge", 2, why="x")
 
@@ -367,7 +367,7 @@ def test_only_a_signed_release_can_be_gone_back_to(farm: StockedFarm) -> None:
 
 
 def test_what_is_held_back_is_looked_at_again(farm: StockedFarm) -> None:
-    assert refused(farm, ordering.retry, "edge") == "nothing is held back on edge"
+    assert refused(farm, ordering.retry, "edge").startswith("nothing is held back on edge")
     candidate = farm.candidate("edge", [])
     farm.hold_back(candidate, Excuse(package="jq", gate="tests", reason="a test failed"))
     assert dict(act(farm, ordering.retry, "edge", packages=["jq"]).detail) == {"packages": ["jq"]}

@@ -55,7 +55,7 @@ def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
         policy_of(desk, name)
         record = releases.release(desk.session, name, number)
         if record is None:
-            raise NotFoundError(f"channel {name[:100]!r} has no release {number}")
+            raise NotFoundError(f"{name} has no release {number}", remedy=f"See `farm release list {name}`.")
         members = releases.release_members(desk.session, name, number)
         taken = [each.to_dict() for each in taken_by(desk, record)]
         tests = unblocking_tests(desk.session, record)
@@ -87,7 +87,7 @@ def candidate(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
         policy_of(desk, name)
         found = candidates.candidate(desk.session, number)
         if found is None or found.channel != name:
-            raise NotFoundError(f"channel {name[:100]!r} has no candidate {number}")
+            raise NotFoundError(f"{name} has no candidate {number}", remedy=f"See `farm candidate list {name}`.")
         trouble = list(channel_troubles.trouble_of(desk.session, name))
         return candidate_detail(desk.session, found) | {"trouble": trouble}
 
@@ -99,7 +99,7 @@ def changes(office: OfficeHere, name: str, number: Number, against: Number) -> d
         policy_of(desk, name)
         for each in (against, number):
             if releases.release(desk.session, name, each) is None:
-                raise NotFoundError(f"channel {name[:100]!r} has no release {each}")
+                raise NotFoundError(f"{name} has no release {each}", remedy=f"See `farm release list {name}`.")
         found = between(desk, name, against, number)
     return {"channel": name, "from": against, "to": number, "changes": [each.to_dict() for each in found.shown]}
 
