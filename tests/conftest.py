@@ -30,6 +30,7 @@ _LONG = (
     "client/test_audit.py",
     "client/test_catalogue.py",
     "client/test_garbage.py",
+    "client/test_image_imports.py",
     "client/test_image_push.py",
     "client/test_image_symbols.py",
     "client/test_images.py",

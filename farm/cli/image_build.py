@@ -91,6 +91,7 @@ def build(
             releases=[head.ref for head in source.heads],
             own=_own_files(file, wanted, source.store),
             replaces=wanted.replaces if wanted else (),
+            imports=wanted.imports if wanted else (),
         )
         kept = keep_image(settings.state, source.store, made, source.parts, source.heads, now=now(), name=reference)
     size = sum(layer.blob.size for layer in made.image.layers)

@@ -62,6 +62,8 @@ def inspect(image: str, as_json: bool) -> None:
 def _form(
     known: KnownImage, parts: Sequence[ImagePart], needs: HostNeeds | None, own: Manifest | None
 ) -> dict[str, Any]:
+    from farm.client.image_making import imports_in
+
     config = known.config
     sizes = {part.descriptor.digest: part.archive.size for part in parts}
     return {
@@ -72,6 +74,7 @@ def _form(
         "releases": [each.to_dict() for each in known.record.releases],
         "overrides": [str(each.name) for each in known.record.overrides],
         "host": needs.to_dict() if needs else None,
+        "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
         "files": [entry.to_dict() for entry in own.entries] if own else [],
         "layers": [{"diff-id": diff_id, "holds": holds} for diff_id, holds in known.layers],
         "config": {
@@ -90,6 +93,7 @@ def _form(
 def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None) -> list[str]:
     from farm.cli.inert import inert
     from farm.cli.rendering import table
+    from farm.client.image_making import imports_in
 
     record, config = known.record, known.config
     facts = [
@@ -108,6 +112,8 @@ def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None) -> 
         for each in record.packages
     ]
     lines += ["", table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
+    if imports := imports_in(known.labels):
+        lines += ["", *(inert(f"/{each.path} is {each}") for each in imports)]
     if said := override_lines(record.packages):
         lines += ["", *said]
     if own:

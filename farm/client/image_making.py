@@ -5,14 +5,19 @@ An image's digest depends on these alone: not on an order, a machine, a time, or
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.compat import SetRecord, compose
 from farm.compat.own_files import compose_with
-from farm.names import Digest, InvalidDigestError
+from farm.compat.path_imports import place_imports
+from farm.errors import FarmError
+from farm.fileset import Manifest
+from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.oci.image import image_from
 from farm.oci.package_archive import PackageArchive
+from farm.recipe.image_file import PathImport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +30,16 @@ if TYPE_CHECKING:
     from farm.oci.layer import Layer
     from farm.oci.own_layer import OwnFiles
 
-RECORD, SET, FILES, REPLACES = "farm.record", "farm.set", "farm.files", "farm.replaces"
-"""The labels of an image: its set without the releases, that set's digest, the tree of the user's own files, and the
-packages over whose links those stand."""
+RECORD, SET, FILES, REPLACES, IMPORTS = "farm.record", "farm.set", "farm.files", "farm.replaces", "farm.imports"
+"""The labels of an image: its set without the releases, that set's digest, the tree of the user's own files, the
+packages over whose links those stand, and the packages at paths of the user's choice."""
 _OURS = "farm."
+
+
+class InvalidImportsError(FarmError):
+    """A label that should say what is imported at which path cannot be read."""
+
+    code = "invalid-imports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ def make_image(
     releases: Iterable[ReleaseRef] = (),
     own: OwnFiles | None = None,
     replaces: Sequence[str] = (),
+    imports: Sequence[PathImport] = (),
     placed: Mapping[Digest, PlacedPackage] | None = None,
     known: Iterable[Layer] = (),
 ) -> MadeImage:
@@ -57,15 +69,20 @@ def make_image(
 
     `placed` are packages, by descriptor, that the record is to name otherwise than their parts do (as overrides),
     `known` layers of images made here, of which several packages together are not joined anew.
-    Raises `OwnFileConflictError`, `ForestConflictError`, `TwoBuildsError`, `PackageArchiveError`.
+    Raises `OwnFileConflictError`, `ImportConflictError`, `PathImportError`, `ForestConflictError`, `TwoBuildsError`,
+    `PackageArchiveError`.
     """
     packages = [(part.descriptor, part.manifest) for part in parts]
-    composition = compose_with(packages, own.manifest, replaces) if own else compose(packages)
+    if own or imports:
+        manifest = own.manifest if own else Manifest.of(())
+        composition = compose_with(packages, manifest, replaces, place_imports(imports, packages))
+    else:
+        composition = compose(packages)
     names = placed or {}
     record = SetRecord(
         tuple(asked), tuple(names.get(part.descriptor.digest, part.placed) for part in parts), tuple(releases)
     )
-    labelled = replace(config, labels=(*users_labels(config), *_labels(record, own, replaces)))
+    labelled = replace(config, labels=(*users_labels(config), *_labels(record, own, replaces, imports)))
     archives = (
         PackageArchive(part.descriptor.store_path, part.descriptor.diff_id, part.archive, part.content_bytes)
         for part in parts
@@ -97,11 +114,28 @@ def replaced_in(labels: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(labels.get(REPLACES, "").split())
 
 
-def _labels(record: SetRecord, own: OwnFiles | None, replaces: Sequence[str]) -> list[tuple[str, str]]:
+def imports_in(labels: Mapping[str, str]) -> tuple[PathImport, ...]:
+    """Return the packages at paths of the user's choice, by an image's labels. Raises `InvalidImportsError`."""
+    try:
+        listed = json.loads(labels.get(IMPORTS, "[]"))
+        return tuple(PathImport(str(path), str(package), str(inside)) for path, package, inside in listed)
+    except (ValueError, TypeError) as error:
+        raise InvalidImportsError(
+            f"the label {IMPORTS} of an image is not what `farm image build` writes: {error}",
+            remedy="Make the image anew with `farm image build`.",
+        ) from error
+
+
+def _labels(
+    record: SetRecord, own: OwnFiles | None, replaces: Sequence[str], imports: Sequence[PathImport]
+) -> list[tuple[str, str]]:
     bare = replace(record, releases=())
     labels = [(RECORD, bare.to_json().decode()), (SET, str(record.digest))]
     if own:
         labels.append((FILES, str(own.manifest.tree_digest)))
     if replaces:
         labels.append((REPLACES, " ".join(sorted(replaces))))
+    if imports:
+        listed = [[each.path, each.package, each.inside] for each in sorted(imports)]
+        labels.append((IMPORTS, canonical_json(listed).decode()))
     return labels

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.client.catalogue import UnknownPackageError
 from farm.client.earlier_releases import catalogue_with
 from farm.client.image_evidence import ReleaseHead, release_head
-from farm.client.image_making import MadeImage, make_image, replaced_in
+from farm.client.image_making import MadeImage, imports_in, make_image, replaced_in
 from farm.client.image_overrides import ImageOverrides
 from farm.client.image_parts import parts_of
 from farm.client.image_set import Described
@@ -186,6 +186,7 @@ def _made(
         releases=[*(() if whole else image.record.releases), *(head.ref for head in heads.values())],
         own=own,
         replaces=replaced_in(image.labels),
+        imports=imports_in(image.labels),
         placed={each.descriptor: each for each in (*image.record.packages, *void)},
         known=image.kept.image.layers if image.kept else (),
     )

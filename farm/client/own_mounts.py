@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from farm.compat.composition import Composition
 from farm.compat.own_files import compose_with
+from farm.compat.path_imports import place_imports
 from farm.fileset import Directory, Forest, Link, Manifest
 from farm.oci.own_layer import LEFT_OUT, OwnFilesError, placed_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from farm.fileset import Entry
     from farm.package import Descriptor
+    from farm.recipe.image_file import PathImport
 
 _LINKED = ("usr", "etc")
 _OWN = "/packages/.own"
@@ -39,16 +41,21 @@ def own_mounts(
     directories: Sequence[tuple[Path, str]],
     packages: Sequence[tuple[Descriptor, Manifest]],
     replaces: Collection[str] = (),
+    imports: Iterable[PathImport] = (),
+    unpacked: Callable[[str], Path] = Path,
 ) -> OwnMounts:
     """Return how these directories, each with its path in the image (empty: its root), are seen beside packages.
 
-    Files keep the modes that they have here; `.git` is not shown. Raises `OwnFileConflictError` where a file stands in
-    the way of a package, `OwnFilesError`, `UnfitTreeError`, and what `compose` raises.
+    What `imports` asks for is seen at its path too: below `/usr` and `/etc` as a link, elsewhere bound from where
+    `unpacked` says that the package's directory is. Files keep the modes that they have here; `.git` is not shown.
+    Raises `OwnFileConflictError` where a file stands in the way of a package, `ImportConflictError`, `PathImportError`,
+    `OwnFilesError`, `UnfitTreeError`, and what `compose` raises.
     """
     directories = [(each.absolute(), at) for each, at in directories]
     found = placed_entries(directories)
     own = Manifest.of((entry for _, _, entry in found.values()), absolute_links=True)
-    composition = compose_with(packages, own, replaces)
+    placed = place_imports(imports, packages)
+    composition = compose_with(packages, own, replaces, placed)
     seen = {source: f"{_OWN}/{number}" for number, source in enumerate(sorted({each for each, _ in directories}))}
     links, linked = _links(found, seen), set[Path]()
     for path in links:
@@ -56,12 +63,16 @@ def own_mounts(
     binds = [(str(source), seen[source]) for source in sorted(linked)]
     for directory, at in directories:
         binds += _binds(directory, at)
+    hidden = _hidden(binds)
+    binds += [
+        (str(unpacked(each.store) / each.inside), f"/{each.path}") for each in placed if not _is_linked(each.path)
+    ]
     forest = composition.forest
     shared = {path for path, (_, _, entry) in found.items() if isinstance(entry, Directory) and _is_linked(path)}
     forest = Forest(
         tuple(sorted({*forest.directories, *shared})), tuple(sorted({**dict(forest.links), **links}.items()))
     )
-    return OwnMounts(Composition(composition.packages, forest), tuple(binds), _hidden(binds))
+    return OwnMounts(Composition(composition.packages, forest), tuple(binds), hidden)
 
 
 def _links(found: Mapping[str, tuple[Path, str, Entry]], seen: Mapping[Path, str]) -> dict[str, str]:

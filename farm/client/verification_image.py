@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from farm.blobs import MissingBlobError, UndecodableArchiveError, archive_chunks
-from farm.client.image_making import files_in, make_image, replaced_in
+from farm.client.image_making import files_in, imports_in, make_image, replaced_in
 from farm.client.image_set import Described
 from farm.client.own_files_of import own_files_of
 from farm.client.verification import RECORD, Fault, Verification, in_silence
@@ -147,6 +147,7 @@ def _made(
         releases=image.record.releases,
         own=own,
         replaces=replaced_in(image.labels),
+        imports=imports_in(image.labels),
         placed={each.descriptor: each for each in image.record.packages},
         known=image.kept.image.layers if image.kept else (),
     )

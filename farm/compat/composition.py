@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.names import Digest
+from farm.fileset import Import, Manifest
 
 if TYPE_CHECKING:
     from farm.fileset import Forest
+    from farm.names import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,12 @@ class Composition:
     forest: Forest
 
     @property
+    def fileset(self) -> Manifest:
+        """The root as a FileSet: its packages are imported below `packages/`, the links are its own."""
+        imports = (Import(f"packages/{package.store}", package.tree) for package in self.packages)
+        return Manifest.of(self.forest.entries(), imports, absolute_links=True)
+
+    @property
     def digest(self) -> Digest:
-        """What a rendered environment may be cached by: it names every tree and every link."""
-        return Digest.of_json(
-            {
-                "format": 1,
-                "forest": self.forest.manifest().tree_digest,
-                "packages": [[package.store, package.tree] for package in self.packages],
-            }
-        )
+        """What a rendered environment may be cached by: the root's tree digest, which names every tree and link."""
+        return self.fileset.tree_digest

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from farm.compat.claimed import claimed_paths
 from farm.compat.compose import compose
 from farm.compat.composition import Composition
+from farm.compat.path_imports import OWN, ImportConflictError, PlacedImport, with_imports
 from farm.errors import FarmError
 from farm.fileset import BASE, BaseTree, Conflict, Directory, Forest, ForestConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from farm.fileset import Manifest
     from farm.package import Descriptor
-
-OWN = "your own files"
-"""What the user's files are called where they are a party to a conflict."""
 
 
 class OwnFileConflictError(FarmError):
@@ -37,14 +36,20 @@ class OwnFileConflictError(FarmError):
 
 
 def compose_with(
-    packages: Sequence[tuple[Descriptor, Manifest]], own: Manifest, replaces: Collection[str] = ()
+    packages: Sequence[tuple[Descriptor, Manifest]],
+    own: Manifest,
+    replaces: Collection[str] = (),
+    imports: Sequence[PlacedImport] = (),
 ) -> Composition:
-    """Put packages together under the user's own files, whose paths are relative to the root.
+    """Put packages together under the user's own files, whose paths are relative to the root, and under `imports`.
 
     A file of the user's stands over the link of a package whose short name is in `replaces`; over any other, and over
-    every directory, it is a conflict. Raises `OwnFileConflictError` and what `compose` raises.
+    every directory, it is a conflict, and so is an import over anything. Raises `OwnFileConflictError`,
+    `ImportConflictError` and what `compose` raises.
     """
-    directories = frozenset(entry.path for entry in own.entries if isinstance(entry, Directory))
+    imported = {each.path: each for each in imports}
+    laid = with_imports(own, imports)
+    directories = frozenset(entry.path for entry in laid.entries if isinstance(entry, Directory))
     names = {descriptor.store_path: descriptor.name.short for descriptor, _ in packages}
     conflicts: list[Conflict] = []
     try:
@@ -54,24 +59,44 @@ def compose_with(
         ours = [each for each in error.conflicts if BASE in each.owners]
         if not ours:
             raise
-        conflicts = [Conflict(each.path, (*(owner for owner in each.owners if owner != BASE), OWN)) for each in ours]
+        conflicts = [
+            Conflict(each.path, (*(owner for owner in each.owners if owner != BASE), _party(each.path, imported)))
+            for each in ours
+        ]
         raise _refusal(conflicts, names) from error
     links = dict(composition.forest.links)
     shared = frozenset(composition.forest.directories)
-    for entry in own.entries:
+    for entry in laid.entries:
         if isinstance(entry, Directory):
             continue
+        party = _party(entry.path, imported)
         if entry.path in shared:
-            conflicts.append(Conflict(entry.path, (*_owners(packages, entry.path), OWN)))
+            conflicts.append(Conflict(entry.path, (*_owners(packages, entry.path), party)))
         elif entry.path in links:
             owner = links[entry.path].split("/")[2]
-            if names[owner] in replaces:
+            if party == OWN and names[owner] in replaces:
                 del links[entry.path]
             else:
-                conflicts.append(Conflict(entry.path, (owner, OWN)))
+                conflicts.append(Conflict(entry.path, (owner, party)))
     if conflicts:
         raise _refusal(conflicts, names)
-    return Composition(composition.packages, Forest(composition.forest.directories, tuple(sorted(links.items()))))
+    return Composition(composition.packages, _with_links(composition.forest.directories, links, imports))
+
+
+def _with_links(directories: Sequence[str], links: Mapping[str, str], imports: Sequence[PlacedImport]) -> Forest:
+    above = {
+        str(parent) for each in imports for parent in PurePosixPath(each.path).parents if parent != PurePosixPath()
+    }
+    together = {**links, **{each.path: each.target for each in imports}}
+    return Forest(tuple(sorted({*directories, *above})), tuple(sorted(together.items())))
+
+
+def _party(path: str, imported: Mapping[str, PlacedImport]) -> str:
+    """Return who wants a path beside the packages: an import that lies there or below, else the user's files."""
+    for at, each in imported.items():
+        if at == path or at.startswith(f"{path}/"):
+            return str(each)
+    return OWN
 
 
 def _owners(packages: Sequence[tuple[Descriptor, Manifest]], directory: str) -> tuple[str, ...]:
@@ -84,6 +109,8 @@ def _owners(packages: Sequence[tuple[Descriptor, Manifest]], directory: str) -> 
     )
 
 
-def _refusal(conflicts: list[Conflict], names: dict[str, str]) -> OwnFileConflictError:
+def _refusal(conflicts: list[Conflict], names: dict[str, str]) -> OwnFileConflictError | ImportConflictError:
+    if any(OWN not in conflict.owners for conflict in conflicts):
+        return ImportConflictError(conflicts)
     parties = {names[owner] for conflict in conflicts for owner in conflict.owners if owner in names}
     return OwnFileConflictError(tuple(sorted(conflicts, key=lambda each: each.path)), tuple(sorted(parties)))

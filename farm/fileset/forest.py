@@ -15,7 +15,9 @@ from farm.fileset.archive_reader import STORE_ROOT
 from farm.fileset.manifest import Directory, Link, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from farm.fileset.manifest import Entry
 
 BASE = "the base"
 """What the toolchain or image beneath a forest is called where it is a party to a conflict."""
@@ -112,10 +114,14 @@ class Forest:
     directories: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
 
+    def entries(self) -> Iterator[Entry]:
+        """Give the directories and links as entries of a tree."""
+        yield from (Directory(path) for path in self.directories)
+        yield from (Link(link, target) for link, target in self.links)
+
     def manifest(self) -> Manifest:
         """Return the forest as a tree, whose digest names it."""
-        entries = [Directory(path) for path in self.directories] + [Link(link, target) for link, target in self.links]
-        return Manifest.of(entries, absolute_links=True)
+        return Manifest.of(self.entries(), absolute_links=True)
 
 
 def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None) -> Forest:

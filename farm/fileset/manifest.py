@@ -113,7 +113,8 @@ class Manifest:
     def of(cls, entries: Iterable[Entry], imports: Iterable[Import] = (), *, absolute_links: bool = False) -> Manifest:
         """Sort the entries, add the parent directories that are missing, and check every rule.
 
-        A directory may be named more than once; anything else that shares a path is refused.
+        A directory may be named more than once, and so may the import of one tree at one path: two parents that both
+        have it agree. Anything else that shares a path is refused.
         Raises `InvalidManifestError`.
         """
         by_path: dict[str, Entry] = {}
@@ -121,7 +122,7 @@ class Manifest:
             _check_entry(entry, absolute_links=absolute_links)
             if by_path.setdefault(entry.path, entry) is not entry:
                 _check_twin(by_path[entry.path], entry)
-        ordered_imports = tuple(sorted(imports, key=lambda item: item.path))
+        ordered_imports = tuple(sorted(set(imports), key=lambda item: (item.path, item.tree)))
         _check_imports(by_path, ordered_imports)
         for path in (*by_path, *(item.path for item in ordered_imports)):
             _add_parents(by_path, path)

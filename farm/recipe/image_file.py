@@ -10,8 +10,8 @@ from farm.errors import Place
 from farm.recipe import names
 from farm.recipe.document import parse
 from farm.recipe.errors import Problem, RecipeError, quoted
-from farm.recipe.fields import AS_WRITTEN, Fields, expect, read_parsed
-from farm.recipe.image_values import environment_name, image_path, label_name, port, user, value
+from farm.recipe.fields import AS_WRITTEN, Fields, expect, read_parsed, read_text
+from farm.recipe.image_values import environment_name, image_path, import_path, label_name, port, user, value
 from farm.recipe.names import InvalidValueError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "packages", "files", "run", "command", "entrypoint", "env", "user", "workdir", "labels", "ports", "volumes",
-    "channel", "replaces",
+    "channel", "replaces", "imports",
 )  # fmt: skip
 _SCALARS = (*AS_WRITTEN, "boolean")
 _CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*|[a-z0-9][a-z0-9+.-]*")
@@ -51,12 +51,24 @@ class OwnDirectory:
     path: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PathImport:
+    """A package, or the directory `inside` it, at a path of the user's choice, relative to the root (`srv/www`)."""
+
+    path: str
+    package: str
+    inside: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.package}:{self.inside}" if self.inside else self.package
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFile:
     """What an image file says. `user` and `workdir` are empty where it says nothing; pairs are sorted by name.
 
-    `command` are the words that run unless others are given, `replaces` short names of packages over whose links the
-    user's own files stand. `ports` are `8080/tcp`.
+    `packages` are those of `imports` too. `command` are the words that run unless others are given, `replaces` short
+    names of packages over whose links the user's own files stand. `ports` are `8080/tcp`.
     """
 
     packages: tuple[AskedPackage, ...]
@@ -71,6 +83,7 @@ class ImageFile:
     volumes: tuple[str, ...] = ()
     channel: str = ""
     replaces: tuple[str, ...] = ()
+    imports: tuple[PathImport, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,13 +95,15 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
     """Read an image file; raises `RecipeError` with all that is wrong in it."""
     document, root = parse(text, file)
     fields = Fields(document, root, "an image", known=KEYS, required=("packages",))
-    packages = _packages(fields, text, file)
+    asked = _Asked(text, file)
+    packages = _packages(fields, asked)
+    imports = _imports(fields, asked)
     if "packages" in fields and not document.problems and not packages:
         fields.report("packages", "an image holds one package at least", "Name what it is to run.")
     if "run" in fields and "command" in fields:
         fields.report("command", "run and command are one thing", "Keep run.")
     image = ImageFile(
-        packages=packages,
+        packages=tuple({each.name: each for each in (*(one for _, one in imports), *packages)}.values()),
         files=_files(fields),
         entrypoint=_words(fields, "entrypoint"),
         command=_words(fields, "run") or _words(fields, "command"),
@@ -100,13 +115,24 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
         volumes=tuple(f"/{path}" for path in _each(fields, "volumes", image_path)),
         channel=fields.parsed("channel", _channel) or "",
         replaces=_each(fields, "replaces", names.needed_name),
+        imports=tuple(sorted(each for each, _ in imports)),
     )
     document.finish()
     return image
 
 
-def _packages(fields: Fields, text: bytes, file: str) -> tuple[AskedPackage, ...]:
-    lines = text.decode("utf-8", "replace").split("\n")
+class _Asked:
+    """Remembers where in the file packages are asked for."""
+
+    def __init__(self, text: bytes, file: str) -> None:
+        self._lines = text.decode("utf-8", "replace").split("\n")
+        self._file = file
+
+    def __call__(self, name: str, node: Node) -> AskedPackage:
+        return AskedPackage(name, Place(self._file, node.line, node.column), self._lines[node.line - 1].rstrip())
+
+
+def _packages(fields: Fields, asked: _Asked) -> tuple[AskedPackage, ...]:
     found: dict[str, AskedPackage] = {}
     for node in fields.items("packages"):
         name = read_parsed(fields.document, node, "each item of packages", names.needed_name, AS_WRITTEN)
@@ -114,8 +140,25 @@ def _packages(fields: Fields, text: bytes, file: str) -> tuple[AskedPackage, ...
             continue
         if name in found:
             fields.document.report(node, f"packages names {name} twice", "Keep one of them.")
-        found.setdefault(name, AskedPackage(name, Place(file, node.line, node.column), lines[node.line - 1].rstrip()))
+        found.setdefault(name, asked(name, node))
     return tuple(found[name] for name in sorted(found))
+
+
+def _imports(fields: Fields, asked: _Asked) -> list[tuple[PathImport, AskedPackage]]:
+    """Read `imports`: paths, each with a package or, behind a colon, a directory in one."""
+    found = []
+    for key, node in fields.pairs("imports"):
+        path = read_parsed(fields.document, key, "a path in imports", import_path)
+        text = read_text(fields.document, node, f"what is imported at {key.text}")
+        name, colon, inside = text.partition(":")
+        if path is None or not text:
+            continue
+        try:
+            package = names.needed_name(name)
+            found.append((PathImport(path, package, names.package_path(inside) if colon else ""), asked(package, node)))
+        except InvalidValueError as error:
+            fields.document.report(node, error.message, error.remedy or "Write it as jq, or jq:share/doc.")
+    return found
 
 
 def _files(fields: Fields) -> tuple[OwnDirectory, ...]:

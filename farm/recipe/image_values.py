@@ -13,6 +13,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_NOT_FOR_IMPORTS = frozenset({"packages", "dev", "proc", "sys", "tmp"})
+_OF_THE_ROOT = frozenset({"", "etc", "run", "usr", "var", "var/tmp", *(f"usr/{name}" for name in _MERGED)})
 _LONGEST = 32 * 1024
 _MOST_PORT = 65535
 
@@ -66,3 +69,15 @@ def image_path(text: str) -> str:
     if not text.startswith("/") or not clean or not text.isprintable():
         raise InvalidValueError(f"{quoted(text)} is not an absolute path", remedy="Write it as /srv/data.")
     return "/".join(parts)
+
+
+def import_path(text: str) -> str:
+    """Check where a package may be imported; returned as it lies in an image: `/bin/x` is `usr/bin/x`."""
+    path = image_path(text)
+    top = path.partition("/")[0]
+    path = f"usr/{path}" if top in _MERGED else path
+    if top in _NOT_FOR_IMPORTS or path in _OF_THE_ROOT:
+        raise InvalidValueError(
+            f"nothing can be imported at {quoted(text)}", remedy="Choose a path of its own, as /opt/NAME or /srv/www."
+        )
+    return path

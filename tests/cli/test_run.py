@@ -214,6 +214,15 @@ def test_own_files_lie_among_the_links(person: Person) -> None:
     assert person.run("-f", "image.yaml", *MOUNT, "--", *shell(script)).stdout.split() == ["own", "data", "loud"]
 
 
+def test_a_package_is_seen_at_a_path_of_ones_choice(person: Person) -> None:
+    (person.place / "image.yaml").write_text(
+        "packages: [say]\nimports: {/opt/greet: greet, /usr/share/words: 'greet:share/greet'}\nrun: [say]\n"
+    )
+    script = "for file in /opt/greet/share/greet/words /usr/share/words/words; do read line < $file; echo $line; done"
+    done = person.run("-f", "image.yaml", *MOUNT, "--", *shell(script))
+    assert done.stdout == "hello\nhello\n", done.stderr
+
+
 def test_own_files_win_over_no_package(person: Person) -> None:
     own_program(person, below="rootfs/usr/bin")
     (person.place / "rootfs/usr/bin/serve").rename(person.place / "rootfs/usr/bin/say")

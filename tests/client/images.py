@@ -14,8 +14,6 @@ from farm.client.own_files_of import own_files_of
 from farm.oci.image_config import ImageConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from farm.client.host import Host
     from farm.client.image_records import ImageRecord
     from farm.client.image_update import ImageUpdate
@@ -30,15 +28,14 @@ def subscribe(host: Host, distribution: SmallDistribution) -> None:
     host.subscriptions.subscribe(str(distribution.public), "edge", distribution.founded.fingerprint)
 
 
-def build(
-    host: Host, *names: str, name: str = "", own: OwnFiles | None = None, replaces: Sequence[str] = (), **settings: Any
-) -> ImageRecord:
+def build(host: Host, *names: str, name: str = "", own: OwnFiles | None = None, **settings: Any) -> ImageRecord:
     catalogue = host.catalogue()
     verified = catalogue.verified(names)
     fetch_archives(verified, lambda _blob: None)
     parts, head = parts_of(catalogue, verified), release_head(catalogue)
+    said = {key: settings.pop(key) for key in ("replaces", "imports") if key in settings}
     config = ImageConfig(parts[0].descriptor.platform, **settings)
-    made = make_image(parts, config, host.blobs, asked=names, releases=[head.ref], own=own, replaces=replaces)
+    made = make_image(parts, config, host.blobs, asked=names, releases=[head.ref], own=own, **said)
     return keep_image(host.state, host.blobs, made, parts, [head], now=NOW, name=name)
 
 

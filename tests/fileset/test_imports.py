@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from farm.fileset import Directory, File, Import, InvalidManifestError, Link, Manifest, Refusal, expand
+from farm.fileset.manifest import OverlappingImportError
 from farm.names import Digest
+from tests.fileset.trees import NAMES, TREES
 
 _EMPTY = Digest.of(b"")
 _LEAF = Manifest.of([File("bin/x", 0, _EMPTY), Link("bin/y", "x")])
@@ -56,3 +62,63 @@ def test_imports_that_multiply_are_stopped_by_the_limit() -> None:
     with pytest.raises(InvalidManifestError) as caught:
         _expand(trees[-1], *trees)
     assert caught.value.reason is Refusal.TOO_MANY_ENTRIES
+
+
+PARENTS = st.dictionaries(NAMES, TREES.map(lambda tree: tree.manifest), min_size=1, max_size=5)
+
+
+@given(PARENTS, st.data())
+def test_any_order_of_parents_gives_the_same_tree(parents: dict[str, Manifest], data: st.DataObject) -> None:
+    imports = [Import(f"p/{name}", tree.tree_digest) for name, tree in parents.items()]
+    first = Manifest.of([], imports)
+    again = Manifest.of([], data.draw(st.permutations([*imports, *imports])))
+    assert again.to_json() == first.to_json()
+    assert Manifest.from_json(first.to_json()) == first
+    expanded = _expand(first, *parents.values())
+    assert expanded.tree_digest == _expand(again, *reversed(parents.values())).tree_digest
+    assert {entry.path for entry in expanded.entries} == {
+        "p",
+        *(f"p/{name}" for name in parents),
+        *(f"p/{name}/{entry.path}" for name, tree in parents.items() for entry in tree.entries),
+    }
+
+
+@given(PARENTS, NAMES)
+def test_what_is_imported_by_way_of_another_is_what_is_imported_at_once(parents: dict[str, Manifest], at: str) -> None:
+    nested = Manifest.of([], [Import(name, tree.tree_digest) for name, tree in parents.items()])
+    through = Manifest.of([], [Import(at, nested.tree_digest)])
+    at_once = Manifest.of([], [Import(f"{at}/{name}", tree.tree_digest) for name, tree in parents.items()])
+    every = (*parents.values(), nested)
+    assert _expand(through, *every) == _expand(at_once, *every)
+    # In two steps, or in one: what was expanded is a FileSet like any other.
+    assert _expand(Manifest.of([], [Import(at, (whole := _expand(nested, *every)).tree_digest)]), whole) == _expand(
+        at_once, *every
+    )
+
+
+def test_one_tree_by_way_of_two_parents_is_no_conflict() -> None:
+    left = Manifest.of([File("left", 0, _EMPTY)], [Import("shared", _LEAF.tree_digest)])
+    right = Manifest.of([File("right", 0, _EMPTY)], [Import("shared", _LEAF.tree_digest)])
+    diamond = Manifest.of([], [Import("l", left.tree_digest), Import("r", right.tree_digest)])
+    paths = [entry.path for entry in _expand(diamond, left, right, _LEAF).entries]
+    assert {"l/shared/bin/x", "r/shared/bin/x", "l/left", "r/right"} <= set(paths)
+    united = Manifest.of([], [*left.imports, *right.imports])
+    assert united.imports == (Import("shared", _LEAF.tree_digest),)
+
+
+@pytest.mark.parametrize(
+    ("entries", "imports", "path", "parents"),
+    [
+        ((), (Import("a", _LEAF.tree_digest), Import("a", _EMPTY)), "a", {str(_LEAF.tree_digest), str(_EMPTY)}),
+        ((), (Import("a/b", _LEAF.tree_digest), Import("a", _EMPTY)), "a/b", {str(_LEAF.tree_digest), str(_EMPTY)}),
+        ((File("a/x", 0, _EMPTY),), (Import("a", _EMPTY),), "a/x", {str(_EMPTY), "its own files"}),
+        ((Directory("a"),), (Import("a", _EMPTY),), "a", {str(_EMPTY), "its own files"}),
+    ],
+)
+def test_a_conflict_names_both_parents_and_the_path(entries: Any, imports: Any, path: str, parents: set[str]) -> None:
+    for order in (imports, imports[::-1]):
+        with pytest.raises(OverlappingImportError) as caught:
+            Manifest.of(entries, order)
+        assert caught.value.path == path
+        assert set(caught.value.parents) == parents
+        assert all(parent in caught.value.message for parent in (*parents, repr(path)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from farm.errors import Place
 from farm.recipe import RecipeError
-from farm.recipe.image_file import KEYS, OwnDirectory, read_image_file, unknown_packages
+from farm.recipe.image_file import KEYS, OwnDirectory, PathImport, read_image_file, unknown_packages
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "images"
@@ -31,12 +31,14 @@ ports: [8080, 53/udp]
 volumes: [/var/lib/app]
 channel: dist.example.org/stable
 replaces: [base-files]
+imports: {/srv/www: "site:share/site", /bin/tools: jq}
 """
 
 
 def test_an_image_file_says_what_an_image_is() -> None:
     image = read_image_file(WHOLE, "image.yaml")
-    assert image.names == ("bash", "curl", "other.example/jq")
+    assert image.names == ("bash", "curl", "jq", "other.example/jq", "site")
+    assert image.imports == (PathImport("srv/www", "site", "share/site"), PathImport("usr/bin/tools", "jq"))
     assert image.files == (OwnDirectory("./app", "app"), OwnDirectory("./rootfs", ""))
     assert image.command == ("/app/serve", "--port", "8080")
     assert image.entrypoint == ("/usr/bin/env",)
