@@ -142,7 +142,7 @@ class Draft:
         if not any(keyid == known.keyid for each in quorums for known in each.unsigned):
             names = " and ".join(each.name for each in quorums)
             raise DraftError(
-                f"the key {keyid} is none of {names}",
+                f"the key {keyid} is none of those that sign for {names}",
                 remedy="See `farm keys show DRAFT` for the keys that count, and sign with one of these.",
             )
 

@@ -64,7 +64,7 @@ def load_key(path: Path) -> CryptoSigner:
         if path.suffix == ".pub":
             raise KeyFileError(path, "it is a public key", f"Name the private one: {path.with_suffix('')}.")
         if path.stat().st_mode & 0o077:
-            raise KeyFileError(path, "others can read it; run chmod 600 on it")
+            raise KeyFileError(path, "others can read it", f"Run `chmod 600 {path}`, or name another file.")
         private = load_pem_private_key(path.read_bytes(), password=None)
         return CryptoSigner(private)
     except (OSError, ValueError, TypeError) as error:

@@ -158,7 +158,7 @@ def _pin_beside(path: Path) -> Callable[[str], str]:
     def read(_name: str) -> str:
         pin = path.with_suffix(PIN_SUFFIX)
         if pin.stat().st_mode & 0o077:
-            raise KeyFileError(pin, "others can read it; run chmod 600 on it")
+            raise KeyFileError(pin, "others can read it", f"Run `chmod 600 {pin}`.")
         return pin.read_text().strip()
 
     return read

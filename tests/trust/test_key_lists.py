@@ -130,7 +130,7 @@ def test_whose_key_has_no_say_is_told_before_anything_is_asked(desk: Desk) -> No
     desk.run("draft root --repository public")
     said = desk.try_("sign root.draft --key other", answer="")
     assert said.status == 1
-    assert "is none of root version 1 and root version 2" in said.message
+    assert "is none of those that sign for root version 1 and root version 2" in said.message
     assert "Sign with" not in said.message
     assert said.output == ""
 

@@ -29,7 +29,7 @@ def test_a_key_that_others_can_read_is_told_in_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("error: cannot use the key file keys/timestamp: ")
-    assert line.endswith("Make keys with `farm keys init`.")
+    assert line.endswith("Run `chmod 600 keys/timestamp`, or name another file.")
 
 
 def test_a_folder_that_everybody_gets_into_is_refused(tmp_path: Path) -> None:
