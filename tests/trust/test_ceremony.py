@@ -188,7 +188,7 @@ def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> 
         ("sign nowhere.draft --key other", "cannot read nowhere.draft"),
         ("sign other.pub --key other", "this is no draft"),
         ("sign good.draft --key other.pub", "it is a public key"),
-        ("sign good.draft --key other --yes", "is none of root version 1 and root version 2"),
+        ("sign good.draft --key other --yes", "is none of those that sign for root version 1 and root version 2"),
         ("publish good.draft --repository public --online keys/online", "lacks signatures"),
         ("publish good.draft --repository public --online nowhere", "it is no folder"),
         ("show nowhere", "cannot read nowhere"),
