@@ -29,6 +29,7 @@ _LONG = (
     "cli/test_knowing.py",
     "client/test_audit.py",
     "client/test_catalogue.py",
+    "client/test_choosing.py",
     "client/test_garbage.py",
     "client/test_image_imports.py",
     "client/test_image_push.py",

@@ -150,7 +150,7 @@ def _source(
         if not local:
             click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
         return _local(names, wanted, recipes, settings)
-    catalogue = overridden(host, host.catalogue(channel), *([Scope.of_image_file(file)] if file else []))
+    catalogue = overridden(host, host.catalogue_of(names, channel), *([Scope.of_image_file(file)] if file else []))
     if wanted:
         check_known(catalogue, wanted)
     verified = catalogue.verified(names)

@@ -60,7 +60,7 @@ def install(
             raise click.UsageError("A lock file names its channels: leave --channel away.")
         change = _install_locked(host, place, locked, severity, dry_run=dry_run)
     else:
-        catalogue = catalogue_for(host, place, channel)
+        catalogue = catalogue_for(host, place, channel, packages)
         allow = severity_check(host, catalogue, severity)
         change = install_packages(host, catalogue, place, packages, terms(dry_run=dry_run, allow=allow))
     tell(root, change, dry_run=dry_run)

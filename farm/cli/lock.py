@@ -35,5 +35,5 @@ def lock(packages: tuple[str, ...], root: Path | None, channel: str) -> None:
             raise click.UsageError("A root knows its channel: leave --channel away.")
         record = lock_generation(open_root(root).installed())
     else:
-        record = lock_packages(open_host(Settings.from_environment()).catalogue(channel), packages)
+        record = lock_packages(open_host(Settings.from_environment()).catalogue_of(packages, channel), packages)
     click.echo(write_lock(record), nl=False)

@@ -81,7 +81,7 @@ def add(override: str, why: str, root: Path | None, file: Path | None, recipes: 
     if not why.strip():
         raise click.UsageError("--why is empty: say the reason.")
     host, scope = open_host(Settings.from_environment()), _scope(root, file)
-    catalogue = _catalogue(host, root, file, channel)
+    catalogue = _catalogue(host, root, file, channel, package)
     known_as = catalogue.known_as(package)
     entry = catalogue.entry(known_as)
     with host.in_use():
@@ -157,11 +157,13 @@ def _scope(root: Path | None, file: Path | None) -> Scope:
     return Scope.of_image_file(file) if file else Scope()
 
 
-def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str) -> Catalogue:
+def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, package: str) -> Catalogue:
     """Return the newest release of the channel that the root or the image file is of, unless one is named."""
     from farm.cli.root_change import catalogue_for, open_root
     from farm.recipe.image_file import read_image_file
 
     if root:
-        return catalogue_for(host, open_root(root), channel)
-    return host.catalogue(channel or (read_image_file(file.read_bytes(), str(file)).channel if file else ""))
+        return catalogue_for(host, open_root(root), channel, [package])
+    return host.catalogue_of(
+        [package], channel or (read_image_file(file.read_bytes(), str(file)).channel if file else "")
+    )

@@ -23,7 +23,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @channel_option
 @json_option
 def search(text: str, channel: str, as_json: bool) -> None:
-    """List packages whose name or summary contains TEXT; all of them without one.
+    """List packages whose name or summary contains TEXT, of every channel that this host follows; all without one.
 
     \b
     Example:
@@ -31,17 +31,36 @@ def search(text: str, channel: str, as_json: bool) -> None:
     """
     from farm.cli.rendering import human_size, table
 
-    catalogue = open_host(Settings.from_environment()).catalogue(channel)
-    wanted = text.lower()
-    found = sorted(
-        (each for each in catalogue.listings() if wanted in each.name or wanted in each.summary.lower()),
-        key=lambda each: each.name,
-    )
+    host, wanted = open_host(Settings.from_environment()), text.lower()
+    followed = host.subscriptions.all()
+    searched = [str(each) for each in followed] if len(followed) > 1 and not channel else [channel]
+    found = []
+    for catalogue in map(host.catalogue, searched):
+        lines = (each for each in catalogue.listings() if wanted in each.name or wanted in each.summary.lower())
+        found += [(catalogue, each) for each in sorted(lines, key=lambda each: each.name)]
     if as_json:
-        click.echo(json.dumps([catalogue.entry(each.name).to_dict() for each in found], indent=1))
+        forms = [
+            {
+                "distribution": each.release.distribution,
+                "channel": each.release.channel,
+                **each.entry(line.name).to_dict(),
+            }
+            for each, line in found
+        ]
+        click.echo(json.dumps(forms, indent=1))
         return
-    rows = [(e.name, f"{e.version}-{e.revision}", human_size(e.archive_size), e.summary) for e in found]
-    click.echo(table(rows, ("NAME", "VERSION", "SIZE", "SUMMARY")) if rows else "nothing found")
+    rows = [
+        (
+            *((f"{each.release.distribution}/{each.release.channel}",) if len(searched) > 1 else ()),
+            line.name,
+            f"{line.version}-{line.revision}",
+            human_size(line.archive_size),
+            line.summary,
+        )
+        for each, line in found
+    ]
+    headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
+    click.echo(table(rows, headings) if rows else "nothing found")
 
 
 @click.command()
@@ -57,7 +76,7 @@ def info(name: str, channel: str, as_json: bool) -> None:
     """
 
     host = open_host(Settings.from_environment())
-    catalogue = host.catalogue(channel)
+    catalogue = host.catalogue_of([name], channel)
     package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
         click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))

@@ -12,7 +12,7 @@ from farm.cli.inert import inert
 from farm.cli.override_lines import override_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.generations import Root
@@ -32,17 +32,18 @@ def open_root(path: Path) -> Root:
     return Root(path.absolute())
 
 
-def catalogue_for(host: Host, root: Root, channel: str) -> Catalogue:
+def catalogue_for(host: Host, root: Root, channel: str, names: Iterable[str] = ()) -> Catalogue:
     """Return the newest release of the channel that was named, else of the one that the root was installed from.
+
+    In a root that holds nothing yet it is the channel that has these names.
 
     Overrides of the host and of the root stand in wherever a set is made of it.
     """
     from farm.client.overrides import Scope
     from farm.client.overriding import overridden
+    from farm.client.root_channel import catalogue_of_root
 
-    state = root.current()
-    own = state.set.releases[0].subscription if state and state.set.releases else ""
-    return overridden(host, host.catalogue(channel or own), Scope.of_root(root.path))
+    return overridden(host, catalogue_of_root(host, root, names, channel), Scope.of_root(root.path))
 
 
 def terms(*, dry_run: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +94,7 @@ def run(
         lists = found.last.lists if found.last else None
         severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
         own = _own(host, file, wanted, verified)
+        own = replace(own, binds=(*own.binds, *_emptied(host, own)))
         asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
         needs = joint_needs(each.descriptor.host for each in verified)
         granted = grant(asked, needs, chosen)
@@ -146,23 +147,24 @@ def _find(
     The overrides of this host, and those for the image file, stand in.
     """
     from farm.client.mirrored_metadata import is_unreachable
-    from farm.client.offline import nothing_fetched
+    from farm.client.offline import last_with, nothing_fetched
     from farm.client.overrides import Scope
     from farm.client.overriding import overridden
     from farm.errors import FarmError
 
     channel = channel or (wanted.channel if wanted else "")
     scopes = [Scope.of_image_file(file)] if file else []
+    asked = wanted.names if wanted else names
     why = "no repository was asked"
     if not offline:
         try:
-            catalogue = overridden(host, host.catalogue(channel), *scopes)
+            catalogue = overridden(host, host.catalogue_of(asked, channel), *scopes)
             return _Found(catalogue, _verified(catalogue, names, wanted))
         except FarmError as error:
             if not is_unreachable(error):
                 raise
             why = error.message
-    last = host.last_verified(channel)
+    last = last_with(host, asked, channel)
     catalogue = overridden(host, last.catalogue, *scopes)
     with nothing_fetched(last):
         packages = _verified(catalogue, names, wanted)
@@ -187,6 +189,14 @@ def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequ
     if wanted is None:
         return own_mounts(directories, described)
     return own_mounts(directories, described, wanted.replaces, wanted.imports, host.cache.path)
+
+
+def _emptied(host: Host, own: OwnMounts) -> list[tuple[str, str]]:
+    """Return what stands in place of files that are to be seen empty."""
+    empty = host.state / "empty"
+    if own.hidden_files and not empty.exists():
+        empty.touch(0o444)
+    return [(str(empty), path) for path in own.hidden_files]
 
 
 def _options(

@@ -25,6 +25,7 @@ def sbom(package: str | None, channel: str) -> None:
     """
     from farm.client.sboms import sbom_of_package, sbom_of_release
 
-    catalogue = open_host(Settings.from_environment()).catalogue(channel)
+    host = open_host(Settings.from_environment())
+    catalogue = host.catalogue_of([package], channel) if package else host.catalogue(channel)
     content = sbom_of_package(catalogue, package) if package else sbom_of_release(catalogue)
     click.echo(content)

@@ -27,7 +27,7 @@ def source(package: str, output: Path | None, channel: str) -> None:
     from farm.cli.inert import inert
     from farm.client.sources import write_sources
 
-    catalogue = open_host(Settings.from_environment()).catalogue(channel)
+    catalogue = open_host(Settings.from_environment()).catalogue_of([package], channel)
     directory = output or Path(catalogue.entry(package).name)
     count = write_sources(catalogue, package, directory, lambda path: click.echo(f"  {inert(path)}", err=True))
     click.echo(f"{directory}: {count} files and plan.json")

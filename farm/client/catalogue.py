@@ -122,12 +122,12 @@ class Catalogue:
         return self._find(self.known_as(name)).entry
 
     def holds(self, name: str) -> bool:
-        """Return whether the release has a package. Raises as `entry`, but for `UnknownPackageError`."""
-        try:
-            self.entry(name)
-        except UnknownPackageError:
-            return False
-        return True
+        """Return whether the release has a package, by its own or its full name. Raises as `entry`."""
+        known_as = self.known_as(name)
+        if "/" in known_as:
+            return known_as in self._imported
+        PackageName(self.release.distribution, known_as)
+        return self._index.listing(known_as) is not None
 
     def import_of(self, name: str) -> Import | None:
         """Return of which release of another distribution a package is taken; None for an own one."""

@@ -11,6 +11,7 @@ from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError, PackageCac
 from farm.client.archives import fetch_archives
 from farm.client.cache_lock import CacheLock
 from farm.client.catalogue import Catalogue
+from farm.client.choosing import Chooser
 from farm.client.download import PARALLEL
 from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
@@ -27,7 +28,7 @@ from farm.trust.earlier_release import pinned_release
 from farm.trust.imports import Import
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from farm.client.catalogue import VerifiedPackage
@@ -69,6 +70,10 @@ class Host:
         subscription = self.subscriptions.find(channel)
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
         return Catalogue(release, builders, self.downloads(subscription), self.imported(subscription).open)
+
+    def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
+        """Return the newest verified release that has these packages; see `Chooser.catalogue`."""
+        return Chooser(self.subscriptions, self.catalogue).catalogue(names, channel)
 
     def downloads(self, subscription: Subscription) -> Downloads:
         """Return what brings blobs of a subscription to this host. Raises `InvalidAddressError`."""

@@ -154,7 +154,7 @@ def _from_release(
         if each.distribution != release.distribution:
             raise RootError(
                 f"{root.path} holds packages of {each.distribution}, not of {release.distribution}",
-                remedy="Nothing was changed. Install those into a root of their own.",
+                remedy=f"Nothing was changed. Install those of {release.distribution} into a root of their own.",
             )
     asked = tuple(asked)
     packages = catalogue.verified(asked)

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import Catalogue
+from farm.client.choosing import Chooser
 from farm.client.download import DownloadError, Downloads
 from farm.errors import FarmError
 from farm.trust.advisory_index import NAME
 from farm.trust.earlier_release import pinned_release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
@@ -103,6 +104,24 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
 
     at, ended = kept.verified_at(subscription.channel), kept.ended(subscription.channel, datetime.now(UTC))
     return LastVerified(Catalogue(release, builders, downloads, opened), at, ended, KeptLists(host))
+
+
+def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerified:
+    """Return the last verified release that has these packages, chosen as `Chooser.catalogue` does among newest ones.
+
+    Raises what that raises, `NothingVerifiedError`, `NotHereError`.
+    """
+    opened: dict[str, LastVerified] = {}
+
+    def catalogue(name: str) -> Catalogue:
+        opened[name] = last_verified(host, name)
+        return opened[name].catalogue
+
+    try:
+        release = Chooser(host.subscriptions, catalogue).catalogue(names, channel).release
+    except DownloadError as error:
+        raise NotHereError(error.what, "one of several channels") from error
+    return opened[f"{release.distribution}/{release.channel}"]
 
 
 @contextmanager

@@ -108,6 +108,33 @@ def test_a_mirror_on_a_disk_is_followed_without_its_owner(
     assert (tmp_path / "tools/usr/bin/greet").exists()
 
 
+def test_with_several_channels_names_say_which_is_meant(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    other = SmallDistribution(tmp_path / "other", domain="other.example")
+    other.package("say", {"bin/say": "\x7fother"})
+    other.publish()
+    subscribe(farm, distribution)
+    subscribe(farm, other)
+    assert "dist.example.org/greet" in done(farm("info", "greet"))
+    searched = done(farm("search")).splitlines()
+    assert [line.split()[:2] for line in searched[1:]] == [[FIRST, "greet"], [FIRST, "say"], [SECOND, "say"]]
+    assert [each["distribution"] for each in json.loads(done(farm("search", "say", "--json")))] == [
+        "dist.example.org",
+        "other.example",
+    ]
+    refused = farm("install", "--root", "tools", "say")
+    done(refused, 1)
+    assert "say can be dist.example.org/say or other.example/say" in refused.stderr
+    done(farm("install", "--root", "tools", "other.example/say"))
+    assert (tmp_path / "tools/usr/bin/say").read_text() == "\x7fother"
+    foreign = farm("install", "--root", "tools", "greet")
+    done(foreign, 1)
+    assert "holds packages of other.example/edge, which has no greet" in foreign.stderr
+    done(farm("subscriptions", "set", FIRST, "--priority", "1"))
+    assert json.loads(done(farm("lock", "say")))["releases"][0]["distribution"] == "dist.example.org"
+
+
 def test_a_channel_is_left_when_no_root_is_of_it(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
     subscribe(farm, distribution)
     done(farm("install", "--root", "tools", "greet"))

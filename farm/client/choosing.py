@@ -1,0 +1,131 @@
+"""Which of several channels is meant by the names of packages: the only one that has them, or else by priority.
+
+A full name says whose package it is; a short one that several have at the same priority is nobody's.
+"""
+
+from __future__ import annotations
+
+import difflib
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from farm.client.mirrored_metadata import is_unreachable
+from farm.errors import FarmError
+from farm.names import PackageName
+from farm.trust.client_metadata import UntrustedMetadataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from farm.client.catalogue import Catalogue
+    from farm.client.subscriptions import Subscription, Subscriptions
+
+
+class ChoiceError(FarmError):
+    """No channel that is followed has a package, several have it, or several packages have no channel in common."""
+
+    code = "choice"
+
+
+class Chooser:
+    """Finds the channel of names among subscriptions. `open_catalogue` opens one by its full name, once."""
+
+    def __init__(self, subscriptions: Subscriptions, open_catalogue: Callable[[str], Catalogue]) -> None:
+        self._subscriptions = subscriptions
+        self._open = open_catalogue
+        self._opened: dict[str, Catalogue] = {}
+
+    def catalogue(self, names: Iterable[str], channel: str = "") -> Catalogue:
+        """Return the catalogue that holds all of these packages: of `channel`, where one is given.
+
+        A name is of the subscription with the highest priority that has it. A channel that cannot be reached may have
+        it too, so it is not skipped. Raises `ChoiceError`, `InvalidPackageNameError`, what opening a channel raises.
+        """
+        followed = self._subscriptions.all()
+        if channel or len(followed) <= 1:
+            return self._catalogue(str(self._subscriptions.find(channel)))
+        chosen = {name: self._of(name, followed) for name in dict.fromkeys(names)}
+        found = set(chosen.values())
+        if not found:
+            return self._catalogue(str(self._subscriptions.find()))
+        if len(found) > 1:
+            parts = ", ".join(f"{name} is of {each}" for name, each in chosen.items())
+            raise ChoiceError(
+                f"one set is of one channel, and {parts}",
+                remedy="Ask for them apart, or name a channel that has all with --channel; `farm override` lets a "
+                "package of another channel stand in.",
+            )
+        return self._catalogue(found.pop())
+
+    def others_with(self, name: str, owner: str) -> tuple[str, ...]:
+        """Return the channels of distributions other than `owner` that have a package of this short name.
+
+        Those that cannot be had now are left out: this is for a hint.
+        """
+        found = []
+        for each in self._subscriptions.all():
+            try:
+                if each.distribution != owner and self._catalogue(str(each)).holds(name):
+                    found.append(str(each))
+            except FarmError:
+                continue
+        return tuple(found)
+
+    def _of(self, name: str, followed: Sequence[Subscription]) -> str:
+        """Return the full name of the channel that a name is of."""
+        owner = PackageName.parse(name).distribution if "/" in name else ""
+        ranked = sorted(followed, key=lambda each: -each.priority)
+        for _, group in groupby(ranked, key=lambda each: each.priority):
+            having = [each for each in group if self._knows(each, name)]
+            # Who takes a package of another distribution has it too; that one itself comes first.
+            own = [each for each in having if each.distribution == owner] or having
+            if len(own) == 1:
+                return str(own[0])
+            if own:
+                raise _ambiguous(name, own)
+        raise self._unknown(name, followed)
+
+    def _knows(self, subscription: Subscription, name: str) -> bool:
+        try:
+            return self._catalogue(str(subscription)).holds(name)
+        except FarmError as error:
+            if is_unreachable(error):
+                raise UntrustedMetadataError(
+                    "network",
+                    f"whether {name} is of {subscription} cannot be known: {error.message}",
+                    "Say which channel is meant, with --channel.",
+                ) from error
+            raise
+
+    def _unknown(self, name: str, followed: Sequence[Subscription]) -> ChoiceError:
+        names = {
+            f"{each.distribution}/{line.name}" if "/" in name else line.name
+            for each in followed
+            for line in self._catalogue(str(each)).listings()
+        }
+        near = difflib.get_close_matches(name, sorted(names), n=3)
+        return ChoiceError(
+            f"no channel that this host follows has a package {name}: not {', '.join(map(str, followed))}",
+            remedy=f"Did you mean {' or '.join(near)}?" if near else "See `farm search` for what there is.",
+        )
+
+    def _catalogue(self, channel: str) -> Catalogue:
+        if channel not in self._opened:
+            self._opened[channel] = self._open(channel)
+        return self._opened[channel]
+
+
+def _ambiguous(name: str, having: Sequence[Subscription]) -> ChoiceError:
+    short = name.rpartition("/")[2]
+    full = sorted({f"{each.distribution}/{short}" for each in having})
+    if len(full) > 1 and "/" not in name:
+        return ChoiceError(
+            f"{name} can be {' or '.join(full)}",
+            remedy="Name the one that you mean; or give one channel a higher priority: "
+            f"`farm subscriptions set {having[0]} --priority {having[0].priority + 1}`.",
+        )
+    return ChoiceError(
+        f"{name} is in {' and '.join(map(str, having))}",
+        remedy=f"Say which with --channel, or for good: `farm subscriptions set {having[0]} --priority "
+        f"{having[0].priority + 1}`.",
+    )
