@@ -118,7 +118,8 @@ def _table(found: Audit) -> str:
     from farm.cli.rendering import table
 
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
-    count = f"{len(found.exposed)} advisories hold" if len(found.exposed) != 1 else "1 advisory holds"
+    number = len(found.exposed)
+    count = f"{number} advisories hold" if number > 1 else f"{number or 'no'} advisory holds"
     packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
     lines = [inert(f"{found.subject}: {packages}, {count}{harmless}")]
     if found.exposed:

@@ -83,7 +83,7 @@ def test_files_and_commands_are_carried_out_in_order(page: Path) -> None:
     ("right", "wrong", "told"),
     [
         ("from here\n$ (", "from there\n$ (", r"\+from here"),
-        ("$ echo $?\n3\n", "", r"line 28: status 3 of: \(exit 3\)"),
+        ("$ echo $?\n3\n", "", r"line 28: \$ \(exit 3\)\n  ended with status 3"),
         ("$ cat happened", "$ cat", r"-at 2026-01-02, 4\.2 MB"),
         ("say: hello\nfrom", "from", r"\+say: hello"),
         ("at 2026-01-02, 4.2 MB", "on 2026-01-02, 4.2 MB", r"\+at 2026-11-27, 17 kB"),
@@ -112,6 +112,7 @@ def test_what_was_printed_is_written_into_the_page(page: Path, monkeypatch: pyte
         (["a", "…", "d"], ["a", "b", "c", "d"]),
         (["a", "…"], ["a"]),
         ([f"sha256:{'0' * 64} of 127.0.0.1:80"], [f"sha256:{'f' * 64} of 127.0.0.1:43210"]),
+        (["…/root: 3 packages"], ["/tmp/here/root: 3 packages"]),
         (["A   B"], ["A      B"]),
     ],
 )
@@ -121,7 +122,13 @@ def test_what_may_differ(shown: list[str], printed: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("shown", "printed"),
-    [(["a", "…"], ["b"]), (["1 of 4"], ["2 of 4"]), (["a", "b"], ["b", "a"]), (["release 1"], ["release 12"])],
+    [
+        (["a", "…"], ["b"]),
+        (["…/root: 3"], ["/tmp/root: 4"]),
+        (["1 of 4"], ["2 of 4"]),
+        (["a", "b"], ["b", "a"]),
+        (["release 1"], ["release 12"]),
+    ],
 )
 def test_what_may_not(shown: list[str], printed: list[str]) -> None:
     assert not says(shown, printed)

@@ -2,12 +2,12 @@
 
 Of the fenced blocks of a section, in their order:
 
-- `console`: a line after `$ ` is a command, lines after `> ` continue it, the others are what it prints. A command that
-  ends with another status than 0 is followed by `$ echo $?`.
+- `console`, where it begins with a command: a line after `$ ` is a command, lines after `> ` continue it, the others
+  are what it prints. A command that ends with another status than 0 is followed by `$ echo $?`.
 - any other block whose first line is `# NAME`: written to the file NAME, as it stands.
 
-Digests, sizes, times and ports of the loopback stand for any other; a line `…` stands for any lines. All else is
-compared to the letter, except for how wide the columns of a table are.
+Digests, sizes, times and ports of the loopback stand for any other; `…` stands for any text in a line, and alone in it
+for any lines. All else is compared to the letter, except for how wide the columns of a table are.
 
 `UPDATE_GOLDEN=1` writes what was printed into the page, for review, where it is not what the page says.
 """
@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-ANY_LINES = "…"
+ANY = "…"
+_PROMPT, _MORE, _STATUS = "$ ", "> ", "echo $?"
 _FENCE = re.compile(r"^```(\w*)$")
 _FILE = re.compile(r"^# ([\w./-]+)$")
 _LIKE = (
@@ -87,28 +88,23 @@ class Section:
         self.page.write_text("\n".join(lines) + "\n")
 
 
-def _steps(language: str, lines: Sequence[str], start: int, end: int) -> Iterator[Step]:
-    named = _FILE.match(lines[start])
+def _steps(language: str, lines: Sequence[str], start: int, end: int) -> list[Step]:
     if language != "console":
-        if named:
-            yield Step(start, end, file=named[1], lines=list(lines[start:end]))
-        return
-    step: Step | None = None
+        named = _FILE.match(lines[start])
+        return [Step(start, end, file=named[1], lines=list(lines[start:end]))] if named else []
+    if not lines[start].startswith(_PROMPT):
+        return []
+    found: list[Step] = []
     for number in range(start, end):
         line = lines[number]
-        if line.startswith("$ "):
-            if step:
-                yield step
-            step = Step(number, number + 1, command=line.removeprefix("$ "))
-            continue
-        assert step is not None, f"line {number + 1} is printed by no command: {line}"
-        step.end = number + 1
-        if line.startswith("> ") and not step.lines:
-            step.command += "\n" + line.removeprefix("> ")
+        if line.startswith(_PROMPT):
+            found.append(Step(number, number, command=line.removeprefix(_PROMPT)))
+        elif line.startswith(_MORE) and not found[-1].lines:
+            found[-1].command += "\n" + line.removeprefix(_MORE)
         else:
-            step.lines.append(line)
-    if step:
-        yield step
+            found[-1].lines.append(line)
+        found[-1].end = number + 1
+    return found
 
 
 class Shell:
@@ -172,24 +168,25 @@ def walk(
     with Shell(folder, environment) as shell:
         for heading, steps in parts:
             (meanwhile or {}).get(heading, lambda: None)()
-            for step, following in zip(steps, [*steps[1:], None], strict=True):
+            for number, step in enumerate(steps):
                 if step.file:
                     shell.write(step.file, step.lines)
                     continue
                 status, output = shell.run(step.command)
-                if status and (following is None or following.command != "echo $?"):
-                    wrong.append(f"line {step.start + 1}: status {status} of: {step.command}")
+                where = f"line {step.start + 1}: $ {step.command}"
+                if status and [each.command for each in steps[number + 1 : number + 2]] != [_STATUS]:
+                    wrong.append(f"{where}\n  ended with status {status}, which the page does not ask for")
                 if not says(step.lines, output):
                     printed.append((step, output))
-                    wrong.append(f"line {step.start + 1}: {step.command}\n" + _difference(step.lines, output))
+                    wrong.append(f"{where}\n{_difference(step.lines, output)}")
     if os.environ.get("UPDATE_GOLDEN"):
         section.rewrite(printed)
     assert not wrong, f"{section.page.name}, {section.heading}\n" + "\n\n".join(wrong)
 
 
 def says(shown: Sequence[str], printed: Sequence[str]) -> bool:
-    """Whether what was printed is what a page shows, where `…` stands for any lines."""
-    pattern = "".join("(.*\n)*" if line == ANY_LINES else re.escape(like(line)) + "\n" for line in shown)
+    """Whether what was printed is what a page shows, where `…` stands for anything."""
+    pattern = "".join("(.*\n)*" if line == ANY else re.escape(like(line)).replace(ANY, ".*") + "\n" for line in shown)
     return re.fullmatch(pattern, "".join(like(line) + "\n" for line in printed)) is not None
 
 

@@ -17,8 +17,8 @@ from farm.client.known_advisories import NoAdvisoriesError
 from farm.compat.osv import read_osv
 from farm.errors import FarmError
 from farm.plan import BlobRef
-from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
-from farm.trust.layout import ADVISORIES
+from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
+from farm.trust.layout import ADVISORIES, ADVISORY_LIST
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 from workers.signer import publish_advisories
 
@@ -81,7 +81,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     assert mended.returncode == 0, mended.stderr
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert (ended.returncode, ended.stdout.count("\n")) == (0, 1)
-    assert "0 advisories hold" in ended.stdout
+    assert "no advisory holds" in ended.stdout
 
 
 def document(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def test_what_is_stated_to_do_no_harm_is_no_finding_but_told(simulator: Simulato
 
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert ended.returncode == 0
-    assert "0 advisories hold; 1 more stated to do no harm" in ended.stdout
+    assert "no advisory holds; 1 more stated to do no harm" in ended.stdout
     assert farm(subscriber, "install", "--max-severity", "none", "--root", str(subscriber.root), "say").returncode == 0
 
 
@@ -179,7 +179,7 @@ def test_a_mirror_cannot_leave_an_advisory_out_or_change_it(simulator: Simulator
     simulator.lead_back()
 
     mirror = simulator.mirror("mirror")
-    for place in (mirror.root / "targets" / ADVISORIES).glob(f"*.{NAME}"):
+    for place in (mirror.root / "targets" / ADVISORIES).glob(f"*.{ADVISORY_LIST}"):
         place.write_bytes(listed(simulator, ()).to_json())
     simulator.lead_to(mirror)
     stranger = simulator.subscriber("stranger")

@@ -1,0 +1,82 @@
+"""The channel of the walks: jq and what it needs, built of this repository's recipes, and a fix that comes later.
+
+Builds are those of `farm build` on this machine, and kept as it keeps them: in its own state, for the next time.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.building.local import LocalBuilds
+from farm.building.local_state import LocalState
+from farm.building.recipe_directory import read_recipe_directory
+from farm.cli.settings import Settings
+from farm.names import Platform
+from farm.recipe import load_tree
+from farm.trust.keys import load_or_create_key
+from tests.client.distribution import SmallDistribution
+from tests.foreign.neighbours import announce
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "recipes"
+FIX = Path(__file__).parent / "fix" / "no-digits-after-nan.patch"
+ADVISORY = {
+    "schema_version": "1.7.0",
+    "id": "EXAMPLE-2026-1",
+    "modified": "2026-01-02T00:00:00Z",
+    "published": "2026-01-02T00:00:00Z",
+    "aliases": ["CVE-2024-53427"],
+    "summary": "NaN with digits after it overflows the stack",
+    "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}],
+    "affected": [
+        {
+            "package": {"ecosystem": "dist.example.org", "name": "jq"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.7.1-2"}]}],
+        }
+    ],
+}
+
+
+class RealChannel:
+    """`dist.example.org/stable`: its first release is made here, its second by `release_the_fix`."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings.from_environment()
+        self._state = LocalState(settings.state, settings.host)
+        self.distribution = SmallDistribution(folder, builder=load_or_create_key(self._state.key), channel="stable")
+        self._add(read_recipe_directory(RECIPES), "glibc", "gcc-libs", "oniguruma", "jq")
+        self.distribution.publish()
+
+    def release_the_fix(self) -> None:
+        """Publish a jq with one patch more as release 2, and the advisory that it answers."""
+        self._add(with_the_fix(read_recipe_directory(RECIPES)), "jq")
+        self.distribution.publish()
+        announce(self.distribution, json.dumps(ADVISORY).encode())
+
+    def _add(self, files: Mapping[str, bytes], *recipes: str) -> None:
+        tree = load_tree(files)
+        builds = LocalBuilds(tree, files, self._state, platform=Platform("linux", "amd64"))
+        for name in recipes:
+            for package in builds.build([name]):
+                outcome = self._state.outcome(package.descriptor.plan)
+                assert outcome is not None
+                self.distribution.add(package, outcome.provenance, tree.recipes[name], self._state.store)
+
+
+def with_the_fix(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the tree of recipes with a second revision of jq."""
+    text = files["packages/jq/recipe.yaml"].decode()
+    for old, new in (
+        ("version: 1.7.1\n", "version: 1.7.1\nrevision: 2\n"),
+        ("source:\n  url:", "source:\n  - url:"),
+        ("  sha256:", "    sha256:"),
+        ("  origins: [debian: jq]\n", f"    origins: [debian: jq]\n  - file: {FIX.name}\n"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return {**files, "packages/jq/recipe.yaml": text.encode(), f"packages/jq/{FIX.name}": FIX.read_bytes()}
