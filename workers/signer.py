@@ -22,10 +22,10 @@ from fastapi.responses import JSONResponse
 
 from farm.blobs import BlobStore
 from farm.errors import FarmError
-from farm.trust.advisory_index import LARGEST_INDEX, NAME, AdvisoryIndex, check_index
+from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
 from farm.trust.countersign import check_release
-from farm.trust.layout import BLOBS, advisory_target
+from farm.trust.layout import ADVISORY_LIST, BLOBS, advisory_target
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
@@ -91,11 +91,11 @@ def publish_advisories(repository: Repository, signers: Signers, index: Advisory
     blobs = BlobStore(repository.root / BLOBS)
 
     def check(targets: Mapping[str, TargetFile]) -> None:
-        published = targets.get(advisory_target(NAME))
+        published = targets.get(advisory_target(ADVISORY_LIST))
         before = AdvisoryIndex.from_json(repository.read_target(published)) if published else None
         check_index(index, before, lambda blob: blobs.read(blob.digest))
 
-    changed = repository.publish_advisories({NAME: index.to_json()}, signers, datetime.now(UTC), check=check)
+    changed = repository.publish_advisories({ADVISORY_LIST: index.to_json()}, signers, datetime.now(UTC), check=check)
     if changed:
         _LOG.info("signed the list of %d advisories", len(index.advisories))
     return changed

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +38,10 @@ def ensure_many(cache: PackageCache, wanted: Sequence[Wanted], *, processes: int
     processes = min(processes or os.cpu_count() or 1, len(wanted))
     missing = [each for each in wanted if not cache.holds(each.store, each.tree)]
     if processes > 1 and len(missing) > 1:
+        # Subscribers load this module, and use threads: what makes processes takes its time to load.
+        import multiprocessing  # noqa: PLC0415
+        from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
             list(pool.map(_try, [cache] * len(missing), missing))

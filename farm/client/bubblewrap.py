@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farm.client.late_binding import ENVIRONMENT, mounts
-from farm.engine.empty_image import DIRECTORIES, LINKS
+from farm.engine.empty_root import DIRECTORIES, LINKS
 from farm.engine.mounts import MountError, show_privately
 from farm.engine.sandbox_spec import HOSTNAME
 from farm.errors import FarmError

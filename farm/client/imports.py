@@ -16,13 +16,12 @@ from farm.client.readers import open_reader
 from farm.client.subscriptions import SubscriptionError, roots_in
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.advisory_index import NAME
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
 from farm.trust.earlier_release import pinned_release
 from farm.trust.kept_metadata import KeptMetadata
-from farm.trust.layout import IMPORTS
+from farm.trust.layout import ADVISORY_LIST, IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +73,7 @@ class ImportedReleases:
         """
         with _told_of(pin):
             metadata = self.metadata(pin)
-            content = metadata.advisories().get(NAME)
+            content = metadata.advisories().get(ADVISORY_LIST)
         self._check_subscribed(pin)
         return content, Downloads(open_reader(metadata.place), self._blobs)
 

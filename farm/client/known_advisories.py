@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from farm.compat.advisories import find
 from farm.compat.openvex import read_published
 from farm.errors import FarmError
-from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
+from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
+from farm.trust.layout import ADVISORY_LIST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +74,7 @@ class _Published:
         self._taker = taker
 
     def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
-        content = self._host.subscriptions.metadata(subscription).advisories().get(NAME)
+        content = self._host.subscriptions.metadata(subscription).advisories().get(ADVISORY_LIST)
         return content, self._host.downloads(subscription)
 
     def of(self, pin: Import) -> tuple[bytes | None, Downloads]:

@@ -13,9 +13,9 @@ from farm.client.flush import flush_file_system
 from farm.client.mirror_contents import Contents, Portion, needed, needed_advisories, needed_heads
 from farm.client.readers import open_reader
 from farm.names import Digest
-from farm.trust.advisory_index import NAME, AdvisoryIndex
+from farm.trust.advisory_index import AdvisoryIndex
 from farm.trust.announced_root import roots_before
-from farm.trust.layout import METADATA
+from farm.trust.layout import ADVISORY_LIST, METADATA
 from farm.trust.published_files import PublishedFiles, PublishedMeanwhileError, published_files
 from farm.trust.release_index import Release
 
@@ -67,7 +67,7 @@ class MirroredRepository:
         """
         for left in reversed(range(_TRIES)):
             self.newest = {each: self._metadata.newest(each)[0] for each in self.record.channels}
-            self._advisories = self._metadata.advisories().get(NAME)
+            self._advisories = self._metadata.advisories().get(ADVISORY_LIST)
             try:
                 self.files = published_files(self._state, self.record.channels)
             except PublishedMeanwhileError:

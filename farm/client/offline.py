@@ -14,8 +14,8 @@ from farm.client.catalogue import Catalogue
 from farm.client.choosing import Chooser
 from farm.client.download import DownloadError, Downloads
 from farm.errors import FarmError
-from farm.trust.advisory_index import NAME
 from farm.trust.earlier_release import pinned_release
+from farm.trust.layout import ADVISORY_LIST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,11 +71,11 @@ class KeptLists:
 
     def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
         """Return the list of a distribution that is followed. Raises `NothingVerifiedError`."""
-        return self._host.subscriptions.kept(subscription).advisories().get(NAME), self._downloads()
+        return self._host.subscriptions.kept(subscription).advisories().get(ADVISORY_LIST), self._downloads()
 
     def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
         """Return the list of a distribution that a release takes packages of. Raises `NothingVerifiedError`."""
-        return self._imported.kept(pin).advisories().get(NAME), self._downloads()
+        return self._imported.kept(pin).advisories().get(ADVISORY_LIST), self._downloads()
 
     def _downloads(self) -> Downloads:
         return Downloads(_NoReader(), self._host.blobs)

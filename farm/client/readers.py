@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import ssl
 import threading
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+import certifi
 import httpcore
-import httpx
 
 from farm.client.pace import Pace
 from farm.engine.address_guard import ForbiddenAddressError, GuardedBackend
@@ -28,6 +30,7 @@ _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
 _NOTHING_THERE = 416
+_NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9._~:%\[\]-]")
 
 
 class InvalidAddressError(FarmError):
@@ -74,14 +77,11 @@ class HttpReader:
 
         Raises `InvalidAddressError`.
         """
-        try:
-            self._base = httpx.URL(address.rstrip("/"))
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise InvalidAddressError(address) from error
+        self._base = _parsed(address)
         self._pace = pace or Pace()
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context() if self._base.scheme == "https" else None,
+            ssl_context=_trusted_authorities() if self._base.scheme == "https" else None,
             proxy=None if guard else _proxy_for(self._base),  # behind one, the connected address says nothing
             network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
         )
@@ -92,22 +92,23 @@ class HttpReader:
         A host that cannot begin in the middle sends all of it, and what was not asked for is dropped here.
         Raises `FileNotFoundError`, and `OSError`, also when it is slow.
         """
-        url = self._base.copy_with(path=f"{self._base.path.rstrip('/')}/{path}", username=None, password=None)
+        host = self._base.netloc.rpartition("@")[2]
+        url = f"{self._base.scheme}://{host}{self._base.path}/{quote(path)}"
         # Compressed transfer would make the number of bytes on the wire unknown; blobs are compressed already.
-        headers = [(b"host", self._base.netloc), (b"accept-encoding", b"identity"), *_authorization(self._base)]
+        headers = [(b"host", host.encode()), (b"accept-encoding", b"identity"), *_authorization(self._base)]
         if offset:
             headers.append((b"range", b"bytes=%d-" % offset))
         timeout = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
         transfer = self._now.transfer = self._pace.begin()
         try:
-            with self._http.stream("GET", str(url), headers=headers, extensions={"timeout": timeout}) as response:
+            with self._http.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:
                 if response.status in (403, 404):
-                    raise FileNotFoundError(str(url))
+                    raise FileNotFoundError(url)
                 if offset and response.status == _NOTHING_THERE:
                     return
                 if response.status not in ((200, 206) if offset else (200,)):
                     raise OSError(f"{url} answered with status {response.status}")
-                skip = offset - (_first_byte(response, str(url)) if response.status == 206 else 0)
+                skip = offset - (_first_byte(response, url) if response.status == 206 else 0)
                 if skip < 0:
                     raise OSError(f"{url} answered with another part of the file than was asked for")
                 yield from self._chunks(response, transfer, skip)
@@ -178,18 +179,43 @@ def _first_byte(response: httpcore.Response, url: str) -> int:
     return int(found[1])
 
 
-def _authorization(url: httpx.URL) -> list[tuple[bytes, bytes]]:
-    if not url.userinfo:
+def _parsed(address: str) -> SplitResult:
+    """Return the parts of a URL as they go into requests: ASCII alone, and no slash at the end.
+
+    httpx could do it, and takes longer to load than all of a subscriber's own code. Raises `InvalidAddressError`.
+    """
+    try:
+        url = urlsplit(address.rstrip("/"))
+        named, port = url.hostname or "", url.port
+        host = f"[{named}]" if ":" in named else named.encode("idna").decode()
+    except ValueError as error:  # UnicodeError is one
+        raise InvalidAddressError(address) from error
+    if not host or _NOT_IN_A_HOST.search(host) or not address.isprintable():
+        raise InvalidAddressError(address)
+    user = url.netloc.rpartition("@")
+    place = f"{user[0]}{user[1]}{host}" + (f":{port}" if port is not None else "")
+    return SplitResult(url.scheme, place, quote(url.path, safe="/%:@!$&'()*+,;=~"), "", "")
+
+
+def _trusted_authorities() -> ssl.SSLContext:
+    """Return a context that trusts what `SSL_CERT_FILE` or `SSL_CERT_DIR` say, else Mozilla's list, as httpx does."""
+    file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file or directory:
+        return ssl.create_default_context(cafile=file, capath=directory)
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _authorization(url: SplitResult) -> list[tuple[bytes, bytes]]:
+    if url.username is None:
         return []
-    name, _, password = url.userinfo.decode().partition(":")
-    token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode())
+    token = base64.b64encode(f"{unquote(url.username)}:{unquote(url.password or '')}".encode())
     return [(b"authorization", b"Basic " + token)]
 
 
-def _proxy_for(url: httpx.URL) -> httpcore.Proxy | None:
+def _proxy_for(url: SplitResult) -> httpcore.Proxy | None:
     """The proxy that the environment names for this address, as other programs take it."""
     proxies = urllib.request.getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")
-    if not address or urllib.request.proxy_bypass(url.host):
+    if not address or urllib.request.proxy_bypass(url.hostname or ""):
         return None
     return httpcore.Proxy(address if "://" in address else f"http://{address}")

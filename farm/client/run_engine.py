@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from farm.client.bubblewrap import BubblewrapError, check_bubblewrap, run_bubblewrap, user_and_group
-from farm.client.late_binding import docker_command
-from farm.compat.host import Kernel
-from farm.engine.empty_image import EmptyImage
+from farm.client.bubblewrap import BubblewrapError, check_bubblewrap, run_bubblewrap
 from farm.engine.kernel import this_kernel
-from farm.engine.sandbox import SandboxUnavailableError, connect
 from farm.errors import FarmError
-from farm.names.kernel_capabilities import CAPABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import docker
-
     from farm.client.late_binding import RunOptions
     from farm.compat import Composition
+    from farm.compat.host import Kernel
     from farm.names import Platform
 
 DOCKER, BUBBLEWRAP = "docker", "bubblewrap"
@@ -65,43 +57,6 @@ class RunEngine(Protocol):
         """Run it to its end; return its exit status."""
 
 
-class DockerEngine:
-    """Docker: through its own command, so that exit status, signals and terminal are as everybody knows them."""
-
-    name = DOCKER
-
-    def __init__(self, client: docker.APIClient, address: str) -> None:
-        self._client = client
-        self._is_here = not address or address.startswith("unix:")
-
-    def kernel(self) -> Kernel:
-        """Return this machine's kernel; of one elsewhere only its release is known."""
-        if self._is_here:
-            return this_kernel()
-        return Kernel(str(self._client.version().get("KernelVersion", "")), complete=False)
-
-    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
-        """Return all for root; Docker gives others none, but lets everybody use low ports of a network of its own."""
-        if options.user.partition(":")[0] in ("0", "root"):
-            return CAPABILITIES, ""
-        low_ports = frozenset[str]() if options.network == "host" else frozenset({"CAP_NET_BIND_SERVICE"})
-        return low_ports, "Docker grants it to root alone: add --user 0, or --with bubblewrap"
-
-    def start(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> int:
-        """Become `docker run`; does not return. Raises `EmptyImageError`."""
-        image = EmptyImage.of(platform).ensure(self._client)
-        line = docker_command(image, composition, packages, links, options)
-        sys.stdout.flush()
-        os.execvp(line[0], line)  # noqa: S606
-
-
 class BubblewrapEngine:
     """Bubblewrap, for whoever may make user namespaces."""
 
@@ -139,8 +94,11 @@ def choose_engine(asked: str, docker_address: str) -> RunEngine:
     if asked == BUBBLEWRAP:
         check_bubblewrap()
         return BubblewrapEngine()
+    # Docker's SDK takes longer to load than a run without it takes to start.
+    from farm.client.docker_engine import SandboxUnavailableError, open_docker  # noqa: PLC0415
+
     try:
-        return _docker(docker_address)
+        return open_docker(docker_address)
     except SandboxUnavailableError as error:
         if asked == DOCKER:
             raise
@@ -152,12 +110,3 @@ def choose_engine(asked: str, docker_address: str) -> RunEngine:
                 remedy=f"Start a Docker Engine, or use bubblewrap, which needs no service and no root. {other.remedy}",
             ) from other
         return BubblewrapEngine()
-
-
-def _docker(address: str) -> DockerEngine:
-    if shutil.which("docker") is None:
-        raise SandboxUnavailableError("be spoken to", "there is no program docker")
-    return DockerEngine(connect(address), address)
-
-
-__all__ = ["BubblewrapEngine", "DockerEngine", "NoEngineError", "RunEngine", "choose_engine", "user_and_group"]

@@ -17,11 +17,11 @@ from farm.database import foreign, foreign_troubles, jobs, recipes
 from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.advisory_index import NAME as ADVISORY_LIST
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
 from farm.trust.index_tree import IndexTree
+from farm.trust.layout import ADVISORY_LIST
 from farm.trust.release_package import check_package
 
 if TYPE_CHECKING:

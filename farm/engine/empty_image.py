@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import docker
 import docker.errors
 
+from farm.engine.empty_root import DIRECTORIES, LINKS
 from farm.errors import FarmError
 from farm.fileset import Directory, Entry, File, Link, Manifest
 from farm.fileset.archive import ArchiveWriter
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 TAG = "farm/empty:1"
 
 _CREATED = "1980-01-01T00:00:00Z"
-DIRECTORIES = ("build", "dev", "etc", "out", "packages", "proc", "run", "sources", "sys", "tmp", "usr", "var")
-"""The mount points at its root."""
-# The merged /usr of today's distributions: what is linked at usr/bin is found at /bin too.
-LINKS = tuple((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin"))
 
 
 class EmptyImageError(FarmError):

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from farm.compat.advisories import Advisory
 
 FORMAT = 1
-NAME = "osv.json"
-"""The name of the target below `advisories/`."""
 LARGEST_INDEX = 16 * 1024 * 1024
 
 

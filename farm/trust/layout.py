@@ -17,6 +17,8 @@ BUILDERS_TARGET = "builders.json"
 ADVISORIES = "advisories"
 """The delegated role that signs what is known to be wrong with packages."""
 ADVISORIES_PATTERN = "advisories/*"
+ADVISORY_LIST = "osv.json"
+"""The name of the target below `advisories/` that lists them all."""
 
 
 def release_target(channel: str) -> str:

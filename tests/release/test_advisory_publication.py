@@ -13,9 +13,9 @@ from farm.control.access import Actor
 from farm.control.advisories import add_advisory, add_statements
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.signer_client import SignerUnreachableError
-from farm.trust.advisory_index import NAME, AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
+from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
 from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.layout import ADVISORIES, advisory_target
+from farm.trust.layout import ADVISORIES, ADVISORY_LIST, advisory_target
 from farm.trust.repository import Repository
 from tests.compat.osv_documents import openvex, osv
 from tests.control.small_farm import SmallFarm
@@ -57,7 +57,7 @@ class Newsroom:
 
     def published(self) -> AdvisoryIndex:
         repository = self.signer.repository
-        target = repository.delegated(repository.head(), ADVISORIES).targets[advisory_target(NAME)]
+        target = repository.delegated(repository.head(), ADVISORIES).targets[advisory_target(ADVISORY_LIST)]
         return AdvisoryIndex.from_json(repository.read_target(target))
 
 

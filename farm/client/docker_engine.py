@@ -1,0 +1,71 @@
+"""A Docker Engine for late-bound runs, and what it can grant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from farm.client.late_binding import docker_command
+from farm.compat.host import Kernel
+from farm.engine.empty_image import EmptyImage
+from farm.engine.kernel import this_kernel
+from farm.engine.sandbox import SandboxUnavailableError, connect
+from farm.names.kernel_capabilities import CAPABILITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import docker
+
+    from farm.client.late_binding import RunOptions
+    from farm.compat import Composition
+    from farm.names import Platform
+
+__all__ = ["DockerEngine", "SandboxUnavailableError", "open_docker"]
+
+
+class DockerEngine:
+    """Docker: through its own command, so that exit status, signals and terminal are as everybody knows them."""
+
+    name = "docker"
+
+    def __init__(self, client: docker.APIClient, address: str) -> None:
+        self._client = client
+        self._is_here = not address or address.startswith("unix:")
+
+    def kernel(self) -> Kernel:
+        """Return this machine's kernel; of one elsewhere only its release is known."""
+        if self._is_here:
+            return this_kernel()
+        return Kernel(str(self._client.version().get("KernelVersion", "")), complete=False)
+
+    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
+        """Return all for root; Docker gives others none, but lets everybody use low ports of a network of its own."""
+        if options.user.partition(":")[0] in ("0", "root"):
+            return CAPABILITIES, ""
+        low_ports = frozenset[str]() if options.network == "host" else frozenset({"CAP_NET_BIND_SERVICE"})
+        return low_ports, "Docker grants it to root alone: add --user 0, or --with bubblewrap"
+
+    def start(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> int:
+        """Become `docker run`; does not return. Raises `EmptyImageError`."""
+        image = EmptyImage.of(platform).ensure(self._client)
+        line = docker_command(image, composition, packages, links, options)
+        sys.stdout.flush()
+        os.execvp(line[0], line)  # noqa: S606
+
+
+def open_docker(address: str) -> DockerEngine:
+    """Return the engine at an address (empty: the machine's own). Raises `SandboxUnavailableError`."""
+    if shutil.which("docker") is None:
+        raise SandboxUnavailableError("be spoken to", "there is no program docker")
+    return DockerEngine(connect(address), address)
