@@ -16,6 +16,7 @@ from farm.fileset import Directory, Entry, File, Link, Manifest, Refusal, rules
 from farm.names import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOT_READ = Digest("sha256:" + "0" * 64)
@@ -40,14 +41,21 @@ class ScanLimits:
     depth: int = 100
 
 
-def scan_tree(root: Path | int, *, limits: ScanLimits | None = None, absolute_links: bool = False) -> Manifest:
+def scan_tree(
+    root: Path | int,
+    *,
+    limits: ScanLimits | None = None,
+    absolute_links: bool = False,
+    leaves_out: Callable[[str], bool] = lambda _path: False,
+) -> Manifest:
     """Return what lies under `root` (a directory or a descriptor of one); the digests in it are all `NOT_READ`.
 
     Files that are hard links of each other become separate files. A directory's special bits are dropped, those of
-    a file are refused. `absolute_links` lets links lead anywhere. Raises `UnfitTreeError`, which lists every problem;
-    the scan ends at the first limit exceeded.
+    a file are refused. `absolute_links` lets links lead anywhere. What `leaves_out` says yes to (a path, of a
+    directory with a slash at its end) is not looked at, nor what lies below. Raises `UnfitTreeError`, which
+    lists every problem; the scan ends at the first limit exceeded.
     """
-    scan = _Scan(limits or ScanLimits(), absolute_links=absolute_links)
+    scan = _Scan(limits or ScanLimits(), absolute_links=absolute_links, leaves_out=leaves_out)
     descriptor = open_root(root)
     try:
         scan.directory(descriptor, "", 0)
@@ -67,8 +75,9 @@ class _LimitExceededError(Exception):
 class _Scan:
     """The state of one scan: what was found and what is wrong."""
 
-    def __init__(self, limits: ScanLimits, *, absolute_links: bool) -> None:
+    def __init__(self, limits: ScanLimits, *, absolute_links: bool, leaves_out: Callable[[str], bool]) -> None:
         self._limits = limits
+        self._leaves_out = leaves_out
         self._absolute_links = absolute_links
         self._bytes = 0
         self._seen = 0
@@ -81,6 +90,8 @@ class _Scan:
         with os.scandir(descriptor) as listing:
             for item in listing:
                 inner = path + item.name
+                if self._leaves_out(inner + "/" * item.is_dir(follow_symlinks=False)):
+                    continue
                 self._seen += 1
                 if self._seen > self._limits.entries:
                     self._exceeded(inner, Refusal.TOO_MANY_ENTRIES)

@@ -14,7 +14,8 @@ from farm.compat.composition import Composition
 from farm.compat.own_files import compose_with
 from farm.compat.path_imports import place_imports
 from farm.fileset import Directory, Forest, Link, Manifest
-from farm.oci.own_layer import LEFT_OUT, OwnFilesError, placed_entries
+from farm.oci.ignore_rules import IgnoreRules
+from farm.oci.own_layer import OwnFilesError, placed_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,15 +27,20 @@ if TYPE_CHECKING:
 _LINKED = ("usr", "etc")
 _OWN = "/packages/.own"
 _FRESH = "tmp"
+_MOST_HIDDEN = 200
+"""Each of them is a mount of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnMounts:
-    """Packages with the user's directories: one composition, what is bound where, and what of it is not shown."""
+    """Packages with the user's directories: one composition, what is bound where, and which directories and files of it
+    are to be shown empty, because an image would not hold them.
+    """
 
     composition: Composition
     binds: tuple[tuple[str, str], ...] = ()
     hidden: tuple[str, ...] = ()
+    hidden_files: tuple[str, ...] = ()
 
 
 def own_mounts(
@@ -47,12 +53,13 @@ def own_mounts(
     """Return how these directories, each with its path in the image (empty: its root), are seen beside packages.
 
     What `imports` asks for is seen at its path too: below `/usr` and `/etc` as a link, elsewhere bound from where
-    `unpacked` says that the package's directory is. Files keep the modes that they have here; `.git` is not shown.
-    Raises `OwnFileConflictError` where a file stands in the way of a package, `ImportConflictError`, `PathImportError`,
-    `OwnFilesError`, `UnfitTreeError`, and what `compose` raises.
+    `unpacked` says that the package's directory is. Files keep the modes that they have here; what is ignored is not
+    shown. Raises `OwnFileConflictError` where a file stands in the way of a package, `ImportConflictError`,
+    `PathImportError`, `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, and what `compose` raises.
     """
     directories = [(each.absolute(), at) for each, at in directories]
-    found = placed_entries(directories)
+    rules = {each: IgnoreRules.of(each) for each, _ in directories if each.is_dir()}
+    found = placed_entries(directories, rules=rules.__getitem__)
     own = Manifest.of((entry for _, _, entry in found.values()), absolute_links=True)
     placed = place_imports(imports, packages)
     composition = compose_with(packages, own, replaces, placed)
@@ -62,8 +69,8 @@ def own_mounts(
         linked.add(found[path][0])
     binds = [(str(source), seen[source]) for source in sorted(linked)]
     for directory, at in directories:
-        binds += _binds(directory, at)
-    hidden = _hidden(binds)
+        binds += _binds(directory, at, rules[directory])
+    hidden = _hidden(binds, rules)
     binds += [
         (str(unpacked(each.store) / each.inside), f"/{each.path}") for each in placed if not _is_linked(each.path)
     ]
@@ -72,7 +79,7 @@ def own_mounts(
     forest = Forest(
         tuple(sorted({*forest.directories, *shared})), tuple(sorted({**dict(forest.links), **links}.items()))
     )
-    return OwnMounts(Composition(composition.packages, forest), tuple(binds), hidden)
+    return OwnMounts(Composition(composition.packages, forest), tuple(binds), *hidden)
 
 
 def _links(found: Mapping[str, tuple[Path, str, Entry]], seen: Mapping[Path, str]) -> dict[str, str]:
@@ -88,13 +95,13 @@ def _is_linked(path: str) -> bool:
     return path.partition("/")[0] in _LINKED
 
 
-def _binds(directory: Path, at: str) -> list[tuple[str, str]]:
+def _binds(directory: Path, at: str, rules: IgnoreRules) -> list[tuple[str, str]]:
     if at:
         top = at.partition("/")[0]
         return [] if top in (*_LINKED, "bin", "sbin", "lib", "lib64") else [(str(directory), f"/{at}")]
     binds = []
     for each in sorted(directory.iterdir()):
-        if each.name in (*_LINKED, *LEFT_OUT, "bin", "sbin", "lib", "lib64"):
+        if each.name in (*_LINKED, "bin", "sbin", "lib", "lib64") or rules.met & {each.name, f"{each.name}/"}:
             continue
         if each.is_symlink() or each.name == _FRESH:
             why = "is fresh at each run" if each.name == _FRESH else "is a link, and a run's root holds none of yours"
@@ -105,14 +112,20 @@ def _binds(directory: Path, at: str) -> list[tuple[str, str]]:
     return binds
 
 
-def _hidden(binds: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return where what an image would not hold is seen: directories alone, of a file its name tells enough."""
-    hidden = []
-    for source, target in binds:
-        for name in LEFT_OUT:
-            hidden += [
-                f"{target}/{path.relative_to(source)}".replace("//", "/")
-                for path in Path(source).rglob(name)
-                if path.is_dir() and not path.is_symlink()
-            ]
-    return tuple(sorted(hidden))
+def _hidden(
+    binds: Sequence[tuple[str, str]], rules: Mapping[Path, IgnoreRules]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the directories and the files that are seen although an image would not hold them."""
+    directories, files = set[str](), set[str]()
+    for directory, own in rules.items():
+        for path in own.met:
+            for source, target in binds:
+                if (directory / path).is_relative_to(source):
+                    place = str(Path(target) / (directory / path).relative_to(source))
+                    (directories if path.endswith("/") else files).add(place)
+    if len(directories) + len(files) > _MOST_HIDDEN:
+        raise OwnFilesError(
+            f"{len(directories) + len(files)} paths are ignored one by one, and a run can hide {_MOST_HIDDEN}",
+            remedy="Ignore the directories that they lie in, or build an image.",
+        )
+    return tuple(sorted(directories)), tuple(sorted(files))

@@ -1,7 +1,7 @@
 """The user's own directories as one layer: the same files give the same layer, whoever has them and wherever.
 
-Modes are 0644 and 0755, there is no owner and no time, `.git` is left out, and the tar is not compressed, because what
-compressing gives differs from one version of zstd to the next.
+Modes are 0644 and 0755, there is no owner and no time, what is ignored is left out, and the tar is not compressed,
+because what compressing gives differs from one version of zstd to the next.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from farm.blobs.tree_reader import PIECE, TreeReader
 from farm.errors import FarmError
 from farm.fileset import ArchiveWriter, Directory, Entry, File, InvalidManifestError, Link, Manifest
 from farm.names import Digest
+from farm.oci.ignore_rules import IgnoreRules
 from farm.oci.layer import TAR, Layer
 from farm.oci.links_layer import ALWAYS
 from farm.plan import BlobRef
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from farm.blobs import BlobStore
 
 HOLDS = "own files"
-LEFT_OUT = frozenset({".git"})
-"""Names of directories that are never taken along."""
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _NOT_OURS = ("packages", "dev", "proc", "sys")
 # Their mode is 1777, which no FileSet holds; the layer of links makes them.
@@ -54,7 +53,7 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
     """Put directories, each with its path in the image, into the store as one layer.
 
     An empty path is the image's root. `bin`, `sbin`, `lib` and `lib64` there are those below `/usr`, as in every image.
-    Raises `OwnFilesError`, `UnfitTreeError`, `TreeChangedError`.
+    Raises `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, `TreeChangedError`.
     """
     found = placed_entries(directories, digest_tree)
     manifest = Manifest.of((placed for _, _, placed in found.values()), absolute_links=True)
@@ -77,17 +76,20 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
 
 
 def placed_entries(
-    directories: Sequence[tuple[Path, str]], look: Callable[[Path, Manifest], Manifest] = lambda _path, tree: tree
+    directories: Sequence[tuple[Path, str]],
+    look: Callable[[Path, Manifest], Manifest] = lambda _path, tree: tree,
+    rules: Callable[[Path], IgnoreRules] = IgnoreRules.of,
 ) -> dict[str, tuple[Path, str, Entry]]:
     """Return every entry by its path in the image, with the directory that it is from and its path there.
 
-    `look` completes what was found in a directory: without it no digest is known. Raises as `own_files`.
+    `look` completes what was found in a directory: without it no digest is known. `rules` are those by which some of a
+    directory is left out. Raises as `own_files`.
     """
     found: dict[str, tuple[Path, str, Entry]] = {}
     for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
         if not directory.is_dir():
             raise OwnFilesError(f"{directory} is not a directory", remedy="Name a directory under `files`.")
-        tree = _without(scan_tree(directory, absolute_links=True))
+        tree = scan_tree(directory, absolute_links=True, leaves_out=rules(directory).leaves_out)
         if at:
             top = Directory(_place(directory, at, ""))
             found.setdefault(top.path, (directory, "", top))
@@ -111,12 +113,6 @@ def _check_free(directory: Path, path: str, placed: Entry, found: Mapping[str, t
             f"/{placed.path} is in {found[placed.path][0]} and in {directory}",
             remedy="Keep one of them: order never decides.",
         )
-
-
-def _without(tree: Manifest) -> Manifest:
-    """Leave out what has one of the names in `LEFT_OUT` on its path."""
-    kept = (entry for entry in tree.entries if not LEFT_OUT.intersection(entry.path.split("/")))
-    return Manifest.of(kept, absolute_links=True)
 
 
 def _place(directory: Path, at: str, path: str) -> str:

@@ -214,6 +214,17 @@ def test_own_files_lie_among_the_links(person: Person) -> None:
     assert person.run("-f", "image.yaml", *MOUNT, "--", *shell(script)).stdout.split() == ["own", "data", "loud"]
 
 
+def test_what_is_ignored_is_seen_empty(person: Person) -> None:
+    own_program(person, below="app")
+    for path, content in ((".farmignore", "secret.env\ncache/\n"), ("secret.env", "x\n"), ("cache/x", "x\n")):
+        (person.place / "app" / path).parent.mkdir(exist_ok=True)
+        (person.place / "app" / path).write_text(content)
+    (person.place / "image.yaml").write_text("packages: [say]\nfiles: ./app\nrun: [/app/serve]\n")
+    script = "cd /app; for each in secret.env .farmignore cache/x; do [ -s $each ] && echo $each; done; echo done"
+    done = person.run("-f", "image.yaml", *MOUNT, "--", *shell(script))
+    assert done.stdout == "done\n", done.stderr
+
+
 def test_a_package_is_seen_at_a_path_of_ones_choice(person: Person) -> None:
     (person.place / "image.yaml").write_text(
         "packages: [say]\nimports: {/opt/greet: greet, /usr/share/words: 'greet:share/greet'}\nrun: [say]\n"
