@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from farm.control.leases import claim
 from farm.database import candidates, flaky_tests, orders, releases
 from farm.database.release_rows import CandidateRow
 from farm.names import Digest
+from farm.recipe.channel import Transition
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerUnreachableError
 from tests.compat.values import elf
@@ -394,6 +396,36 @@ def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: Releas
     assert releasing.releases() == 0
     releasing.farm.clock.passes(2 * 3600)
     assert releasing.advance() == "released"
+
+
+@many_rounds
+def test_with_a_cadence_releases_come_no_closer_and_only_a_curator_is_faster(releasing: ReleasingFarm) -> None:
+    office, root = releasing.farm.office, releasing.signer.repository.root
+    releasing.pipeline = Pipeline(office, replace(EDGE, cadence=timedelta(hours=6)), root, releasing.signer)
+    releasing.farm.submit(recipe("a"))
+    releasing.settle()
+    releasing.farm.submit(recipe("a", version="2.0"))
+    releasing.farm.build_all_but_tests()
+    step = releasing.pipeline.advance()
+    assert step.state == "waiting"
+    assert step.message.startswith("the next release of edge is due at ")
+    releasing.farm.clock.passes(6 * 3600)
+    assert releasing.advance() == "released"
+    order(releasing, "rollback", {"number": 1})
+    assert releasing.advance() == "released"
+    assert releasing.versions() == {"a": "1.0"}
+
+
+@many_rounds
+def test_what_a_curator_declared_to_move_together_is_held_together(releasing: ReleasingFarm) -> None:
+    integrated(releasing, 4)
+    office, root = releasing.farm.office, releasing.signer.repository.root
+    policy = replace(EDGE, transitions=(Transition("the move", ("p00", "p02")),))
+    releasing.pipeline = Pipeline(office, policy, root, releasing.signer)
+    releasing.farm.submit(*[recipe(name, version="2.0") for name in ("p00", "p01", "p02")])
+    releasing.settle(judge=breaks_with("p02"))
+    assert releasing.versions() == {"p00": "1.0", "p01": "2.0", "p02": "1.0", "p03": "1.0", "whole": "1.0"}
+    assert set(releasing.excuses()) == {"p00", "p02"}
 
 
 def test_a_signer_that_is_away_in_the_middle_of_a_partial_release_changes_nothing(releasing: ReleasingFarm) -> None:
