@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
-
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pathspec import GitIgnoreSpec
 
 FILE = ".farmignore"
 _NEVER = frozenset({".git"})
@@ -31,9 +31,7 @@ class IgnoreRules:
 
     def __init__(self, lines: list[str], file: str) -> None:
         """Raises `IgnoreFileError`, naming `file` and the line."""
-        for number, line in enumerate(lines, 1):
-            _check(line, Place(file, number, 1))
-        self._spec = GitIgnoreSpec.from_lines(lines)
+        self._spec = _spec(lines, file) if lines else None
         self.met: set[str] = set()
 
     @classmethod
@@ -56,16 +54,22 @@ class IgnoreRules:
         What lies below one that does not is not asked for.
         """
         name = path.rstrip("/").rpartition("/")[2]
-        found = name in _NEVER or path == FILE or self._spec.match_file(path)
+        found = name in _NEVER or path == FILE or bool(self._spec and self._spec.match_file(path))
         if found:
             self.met.add(path)
         return found
 
 
-def _check(line: str, place: Place) -> None:
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except (ValueError, re.error) as error:
-        raise IgnoreFileError(
-            f"{line[:100]!r} is no pattern ({error})", remedy="Write patterns as in .gitignore.", place=place
-        ) from error
+def _spec(lines: list[str], file: str) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # takes a tenth of a second to load
+
+    for number, line in enumerate(lines, 1):
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except (ValueError, re.error) as error:
+            raise IgnoreFileError(
+                f"{line[:100]!r} is no pattern ({error})",
+                remedy="Write patterns as in .gitignore.",
+                place=Place(file, number, 1),
+            ) from error
+    return GitIgnoreSpec.from_lines(lines)
