@@ -81,6 +81,7 @@ def test_one_changed_package_is_one_blob_and_the_small_ones(
     new = set(registry.blobs_received()[before:])
     small = {str(blob.digest) for each in changed.referrers for blob in each.blobs}
     assert new - small == {archive.digest, links.digest, changed.image.image_id}
+    assert second.bytes_sent == sum(registry.size(digest) for digest in new)
 
 
 def test_what_is_there_is_not_sent_again(registry: Registry, host: Host, image: ImageRecord) -> None:

@@ -52,13 +52,15 @@ class AccessLog:
 class Counted:
     """What goes out on one request: the status, and how many bytes of a body were given to the connection.
 
-    `done` is awaited before the last of it goes out, so that whoever has an answer finds its line.
+    `done` is awaited before the last of it goes out, so that whoever has an answer finds its line: also one that is
+    only a head, which is held back until what comes after it is there.
     """
 
     def __init__(self, send: Send, method: str, done: Callable[[Counted], Awaitable[None]]) -> None:
         self._send = send
         self._method = method
         self._done = done
+        self._head: Message | None = None
         self.status = 0
         self.sent = 0
         self.ended = False
@@ -66,11 +68,15 @@ class Counted:
     async def __call__(self, message: Message) -> None:
         """Send one message on."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self._head = message["status"], message
+            return
         if self._method != "HEAD":  # the server sends no body then
             self.sent += len(message.get("body", b""))
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if not message.get("more_body", False):
             await self.end()
+        if self._head:
+            await self._send(self._head)
+            self._head = None
         await self._send(message)
 
     async def end(self) -> None:

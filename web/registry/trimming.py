@@ -37,7 +37,7 @@ class Room:
     images: int = 5000
     questions: int = 50_000
     bytes: int = 32 << 30
-    spare: int = 4 << 30
+    spare: int = 1 << 30
 
     @property
     def after(self) -> Room:

@@ -245,3 +245,6 @@ def test_the_access_log_counts_blobs_and_bytes(registry: RunningRegistry) -> Non
     got, head = registry.lines("manifest")
     assert got["bytes"] > 0
     assert head["bytes"] == 0
+    assert got["address"] == "127.0.0.1"
+    registry.ask("", **{"X-Forwarded-For": "198.51.100.9, 192.0.2.7"})  # by a proxy on this machine, of what it was told
+    assert registry.lines()[-1]["address"] == "192.0.2.7"
