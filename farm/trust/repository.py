@@ -121,7 +121,8 @@ class Repository:
     def head(self, coming: Root | None = None) -> Head:
         """Read what is in force, from the timestamp down. Raises `RepositoryStateError`.
 
-        Snapshot and timestamp may be signed for the root before, while keys change, or for a `coming` one.
+        Snapshot and timestamp may be signed for the root before, as they are in a backup that is older than the newest
+        root, or for a `coming` one. Who can write here can put back older files anyway: only clients remember more.
         """
         newest = self.newest_root()
         if not newest:
