@@ -87,6 +87,18 @@ class ForeignPackagesError(RegistryError):
     status = 403
 
 
+class RangeError(RegistryError):
+    """Somebody asks for a part of a blob that begins behind its end."""
+
+    code = "registry-range"
+    oci = "RANGE_INVALID"
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the blob has {size} bytes, and no such part", remedy="Fetch it anew.")
+        self.headers = (("Content-Range", f"bytes */{size}"),)
+
+
 class TooManyError(RegistryError):
     """More images are wanted that nobody has pulled before than the farm makes at a time."""
 

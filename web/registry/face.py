@@ -32,6 +32,7 @@ from web.registry.errors import (
 )
 from web.registry.making import ImageMaking
 from web.registry.names import ImageName
+from web.registry.ranges import check_range, with_one_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 class _Asked:
     """A request: `kind` is `manifests`, `blobs`, `referrers`, `tags`, or empty for the root.
 
-    `who` is the household that asks, `has` the entity tags of what it has already.
+    `who` is the household that asks, `has` the entity tags of what it has already, `range` the part that it wants.
     """
 
     method: str
@@ -68,6 +69,7 @@ class _Asked:
     query: str = ""
     who: str = ""
     has: tuple[str, ...] = ()
+    range: str = ""
 
 
 class RegistryFace:
@@ -83,6 +85,7 @@ class RegistryFace:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        scope = with_one_range(scope)
         asked = _asked(scope)
         # A limiter belongs to the event loop that it is made in.
         limiter = self._threads = self._threads or CapacityLimiter(self._most_threads)
@@ -131,7 +134,7 @@ class RegistryFace:
             case "manifests":
                 return self._manifest(name, asked)
             case "blobs":
-                return self._blob(asked.reference)
+                return self._blob(asked)
             case "referrers":
                 return self._referrers(asked)
             case _:
@@ -155,13 +158,14 @@ class RegistryFace:
             f"no image of this digest was made here: {digest}", remedy="Pull it by a tag first: latest, or a release."
         )
 
-    def _blob(self, reference: str) -> Response:
-        digest = _digest(reference)
+    def _blob(self, asked: _Asked) -> Response:
+        digest = _digest(asked.reference)
         path = self._images.shelf.blobs.path(digest)
         try:
             state = path.stat()
         except FileNotFoundError:
             raise BlobUnknownError(f"no image that was made here has the blob {digest}") from None
+        check_range(asked.range, state.st_size)
         # Not verified on its way: whoever pulls does it, and knows the digest.
         headers = {**_names(digest), "Cache-Control": _FOR_EVER}
         return FileResponse(path, headers=headers, media_type="application/octet-stream", stat_result=state)
@@ -196,6 +200,7 @@ def _asked(scope: Scope) -> _Asked:
     found = _ENDPOINT.fullmatch(path)
     if found is None:
         return _Asked(method, "unknown", path)
+    headers = Headers(scope=scope)
     return _Asked(
         method,
         found["kind"] or "tags",
@@ -203,7 +208,8 @@ def _asked(scope: Scope) -> _Asked:
         found["reference"] or "",
         scope["query_string"].decode("latin-1"),
         household(scope["client"][0]) if scope.get("client") else "",
-        tuple(each.strip().removeprefix("W/") for each in Headers(scope=scope).get("if-none-match", "").split(",")),
+        tuple(each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")),
+        headers.get("range", ""),
     )
 
 

@@ -112,7 +112,14 @@ def test_a_part_of_a_blob_can_be_asked_for(quiet: RunningRegistry) -> None:
     assert (middle.status_code, middle.content) == (206, whole[100:300])
     assert middle.headers["content-range"] == f"bytes 100-299/{len(whole)}"
     assert quiet.ask(path, Range=f"bytes={len(whole) - 5}-").content == whole[-5:]
-    assert quiet.ask(path, Range=f"bytes={len(whole)}-").status_code == 416
+    assert quiet.ask(path, Range="bytes=-5").content == whole[-5:]
+    for behind in (f"bytes={len(whole)}-", "bytes=-0"):
+        answered = quiet.ask(path, Range=behind)
+        assert (answered.status_code, answered.headers["content-range"]) == (416, f"bytes */{len(whole)}")
+        assert answered.json()["errors"][0]["code"] == "RANGE_INVALID"
+    for odd in ("bytes=5-2", "bytes=0-1,4-5", "bytes=x-", "lines=1-2", "bytes=-", f"bytes={'9' * 30}-"):
+        answered = quiet.ask(path, Range=odd)
+        assert (answered.status_code, answered.content) == (200, whole)
 
 
 @pytest.mark.parametrize(
@@ -246,5 +253,7 @@ def test_the_access_log_counts_blobs_and_bytes(registry: RunningRegistry) -> Non
     assert got["bytes"] > 0
     assert head["bytes"] == 0
     assert got["address"] == "127.0.0.1"
-    registry.ask("", **{"X-Forwarded-For": "198.51.100.9, 192.0.2.7"})  # by a proxy on this machine, of what it was told
+    registry.ask(
+        "", **{"X-Forwarded-For": "198.51.100.9, 192.0.2.7"}
+    )  # by a proxy on this machine, of what it was told
     assert registry.lines()[-1]["address"] == "192.0.2.7"
