@@ -104,11 +104,13 @@ def found(
     *,
     vary: bool,
     follow: int = 60,
+    images: bool = True,
 ) -> None:
     """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
 
     With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
-    own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds.
+    own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images`: what is released can
+    be pulled as images.
     """
     for folder in (home.root, home.run, home.root / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -123,6 +125,7 @@ def found(
         "recipes": str(recipes.absolute()),
         "toolchains": offered,
         "repository": str(home.public),
+        "images": images,
         "signer": str(home.signer),
         "follow_seconds": follow,
         "allowed_networks": list(home.allowed_networks),

@@ -42,8 +42,11 @@ _PORT = 8460
     type=click.IntRange(1, 86_400),
     help="How often the distributions that recipes take packages of are looked at.",
 )
+@click.option(
+    "--images/--no-images", default=True, show_default=True, help="Whether what is released can be pulled as images."
+)
 @click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
-def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, database: str) -> None:
+def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, images: bool, database: str) -> None:
     """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
 
     Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
@@ -66,7 +69,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, d
     take_directory(home)
     _refuse_taken(port)
     made = prepare_toolchains(tree, settings)
-    found(home, tree, recipes or settings.recipes, made, workers, vary=vary, follow=follow)
+    found(home, tree, recipes or settings.recipes, made, workers, vary=vary, follow=follow, images=images)
     stop = threading.Event()
     for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, lambda *_: stop.set())
@@ -76,6 +79,8 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, d
         click.echo(f"farm is up: {home.url}")
         click.echo(f"  token        {home.token}")
         click.echo(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
+        if images:
+            click.echo(f"  images       docker pull {home.url.removeprefix('http://')}/edge/PACKAGE")
         click.echo(f"  logs         {home.root / 'log'}")
         sys.stdout.flush()
         supervisor.watch(stop, lambda line: click.echo(inert(line), err=True))
