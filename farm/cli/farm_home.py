@@ -109,8 +109,8 @@ def found(
     """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
 
     With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
-    own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images`: what is released can
-    be pulled as images.
+    own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images` says whether what is
+    released can be pulled as images.
     """
     for folder in (home.root, home.run, home.root / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

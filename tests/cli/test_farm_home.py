@@ -15,6 +15,7 @@ from farm.cli.farm_home import FarmHome, found
 from farm.database.session import Database
 from farm.recipe import load_tree
 from farm.trust.ceremony import KeysAwayError
+from farm.control.settings import FarmSettings
 from farm.trust.delegation import DelegationError, channels_of
 from farm.trust.repository import Repository
 
@@ -39,8 +40,9 @@ def test_the_database_is_for_nobody_else_nor_the_files_beside_it(tmp_path: Path)
 def test_the_settings_of_a_farm_can_be_copied_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460)
     monkeypatch.chdir(RECIPES.parent)
-    found(home, load_tree(read_recipe_directory(Path("recipes"))), Path("recipes"), (), 1, vary=False)
+    found(home, load_tree(read_recipe_directory(Path("recipes"))), Path("recipes"), (), 1, vary=False, images=False)
     written = json.loads(home.settings.read_text())
+    assert not FarmSettings.read(home.settings).images
     assert written["recipes"] == str(RECIPES)
     paths = [written[name] for name in ("blobs", "logs", "recipes", "repository", "signer")]
     assert [each for each in paths if not Path(each).is_absolute()] == []
