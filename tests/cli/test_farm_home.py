@@ -12,10 +12,10 @@ import pytest
 
 from farm.building.recipe_directory import read_recipe_directory
 from farm.cli.farm_home import FarmHome, found
+from farm.control.settings import FarmSettings
 from farm.database.session import Database
 from farm.recipe import load_tree
 from farm.trust.ceremony import KeysAwayError
-from farm.control.settings import FarmSettings
 from farm.trust.delegation import DelegationError, channels_of
 from farm.trust.repository import Repository
 
