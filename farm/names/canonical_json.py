@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _LARGEST_EXACT_INTEGER = 2**53 - 1
+_ALWAYS_FINE = frozenset({str, bool, type(None)})
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -38,13 +42,17 @@ def _check(value: Any) -> None:
         if abs(value) > _LARGEST_EXACT_INTEGER:
             raise NotCanonicalizableError(f"the integer {value} is larger than 2**53 - 1")
     elif isinstance(value, dict):
-        for key, item in value.items():
+        for key in value:
             if not isinstance(key, str) or (not key.isascii() and max(key) > "\uffff"):
                 raise NotCanonicalizableError(f"{key!r} cannot be a key")
-            if type(item) is not str:  # the common case costs no call
-                _check(item)
+        _check_each(value.values())
     elif isinstance(value, list | tuple):
-        for item in value:
-            _check(item)
+        _check_each(value)
     else:
         raise NotCanonicalizableError(f"a {type(value).__name__} has no place in canonical JSON")
+
+
+def _check_each(values: Iterable[Any]) -> None:
+    for value in values:
+        if type(value) not in _ALWAYS_FINE:  # the common case costs no call
+            _check(value)
