@@ -135,6 +135,37 @@ def test_with_several_channels_names_say_which_is_meant(
     assert json.loads(done(farm("lock", "say")))["releases"][0]["distribution"] == "dist.example.org"
 
 
+def test_a_repository_whose_keys_are_other_ones_is_refused_until_it_is_pinned_anew(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    subscribe(farm, distribution)
+    done(farm("install", "--root", "tools", "greet"))
+    done(farm("mirror", "disk"))
+    mirrored = (tmp_path / "disk/metadata/timestamp.json").read_bytes()
+    anew = SmallDistribution(tmp_path / "anew")
+    anew.package("greet", {"share/greet": "of a thief, or of an owner who lost all keys"})
+    anew.publish()
+    distribution.public.rename(tmp_path / "before")
+    anew.public.rename(distribution.public)
+
+    for words in (("upgrade", "--root", "tools"), ("mirror", "disk"), ("run", "greet", "--", "greet")):
+        refused = farm(*words)
+        done(refused, 1)
+        assert "is refused at metadata/timestamp.json" in refused.stderr
+        assert "Tell the owner of the channel" in refused.stderr
+    assert (tmp_path / "tools/usr/bin/greet").exists()
+    assert (tmp_path / "disk/metadata/timestamp.json").read_bytes() == mirrored
+
+    assert anew.founded is not None
+    pin = ("subscribe", distribution.public, "edge", "--fingerprint", anew.founded.fingerprint)
+    refused = farm(*pin)
+    done(refused, 1)
+    assert f"{FIRST} is subscribed with another root" in refused.stderr
+    assert f"`farm unsubscribe {FIRST}`" in refused.stderr
+    done(farm("unsubscribe", FIRST, "--force"))
+    assert "release 1" in done(farm(*pin))
+
+
 def test_a_channel_is_left_when_no_root_is_of_it(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
     subscribe(farm, distribution)
     done(farm("install", "--root", "tools", "greet"))

@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -331,6 +333,33 @@ def test_a_full_disk_and_one_that_is_read_only_are_named(mirrorer: Mirrorer, dis
         assert mirrorer.reader().catalogue().release.number == 2
     finally:
         subprocess.run(["umount", mirrorer.place], check=True)
+
+
+def test_a_reader_who_polls_meanwhile_is_never_refused(
+    mirrorer: Mirrorer, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    mirrorer.run()
+    stop, seen = threading.Event(), []
+
+    def poll(address: str) -> None:
+        reader = Host(tmp_path / "reader", tmp_path / "shared")
+        reader.subscriptions.subscribe(address, "edge", mirrorer.fingerprint)
+        while not stop.is_set():
+            (package,) = reader.catalogue().verified(["say"])
+            package.downloads.ensure(package.entry.archive, "archive")
+            seen.append(package.entry.version)
+
+    with serving(mirrorer.place) as address, ThreadPoolExecutor() as pool:
+        polling = pool.submit(poll, address)
+        for words in ("two", "three!", "four!!!"):
+            release(distribution, words)
+            mirrorer.run()
+            known = len(seen)
+            while len(seen) < known + 2 and not polling.done():
+                stop.wait(0.01)
+        stop.set()
+        polling.result()
+    assert len(dict.fromkeys(seen)) == 4
 
 
 def test_killed_at_any_instant_readers_see_a_whole_state(
