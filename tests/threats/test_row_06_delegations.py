@@ -278,6 +278,21 @@ def test_root_with_one_key_for_two_roles_is_refused_by_the_client(simulator: Sim
     assert error.reason == "delegation"
 
 
+def test_root_that_asks_for_no_consistent_snapshots_is_refused_by_the_client(simulator: Simulator) -> None:
+    """Python-tuf follows it: files could then change under a client's hands."""
+    subscriber = simulator.subscriber()
+    subscriber.install()
+    mirror = simulator.mirror("mirror")
+    root = mirror.document("root")
+    root.version, root.consistent_snapshot = 2, False
+    mirror.write("root", root, simulator.offline)
+    simulator.lead_to(mirror)
+    error = subscriber.refuses("alone")
+    assert isinstance(error, UntrustedMetadataError)
+    assert error.reason == "delegation"
+    assert "consistent snapshots" in error.message
+
+
 def test_the_rules_are_those_of_both(simulator: Simulator) -> None:
     head = simulator.repository.head()
     check_root(head.root)
