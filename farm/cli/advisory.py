@@ -55,11 +55,12 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> None:
 
 
 def _added(answer: dict[str, Any]) -> str:
-    lines = [f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}"]
-    lines += [
-        f"  {hit['channel']} holds {hit['package']} {hit['version']}, which it holds for" for hit in answer["released"]
-    ]
-    return "\n".join(lines)
+    what = f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}"
+    return "\n".join([what, *map(_released, answer["released"])])
+
+
+def _released(hit: dict[str, Any]) -> str:
+    return f"  it holds for {hit['package']} {hit['version']}, which is in {hit['channel']}"
 
 
 @advisory.command("vex")
@@ -146,4 +147,4 @@ def show(number: str, as_json: bool) -> None:
     click.echo(f"{click.style(found['id'], bold=True)} ({state}): {found['summary']}")
     click.echo(f"  packages: {', '.join(found['packages'])}")
     for hit in found["released"]:
-        click.echo(f"  {hit['channel']} holds {hit['package']} {hit['version']}, which it holds for")
+        click.echo(_released(hit))

@@ -51,7 +51,7 @@ def shell(
 def test_advisories_and_statements_are_told_in_words(shell: Shell) -> None:
     held = next(each for each in SAMPLES[:2] if each.name == "zlib")
     assert shell.run("advisory", "add", "zlib.json") == (
-        f"EXAMPLE-2026-1: added, critical, zlib\n  edge holds zlib {held.version}-{held.revision}, which it holds for\n"
+        f"EXAMPLE-2026-1: added, critical, zlib\n  it holds for zlib {held.version}-{held.revision}, which is in edge\n"
     )
     said = "EXAMPLE-2026-1: not_affected in zlib\n"
     assert shell.run("advisory", "vex", "vex.json") == said + "1 new statement\n"
