@@ -125,6 +125,7 @@ def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
 
 def _table(found: Sequence[dict[str, Any]]) -> str:
     from farm.cli.rendering import table
+    from farm.client.readers import shown
     from farm.names import Digest
 
     rows = [
@@ -134,8 +135,8 @@ def _table(found: Sequence[dict[str, Any]]) -> str:
             each["verified"]["at"] if each["verified"] else "",
             str(each["priority"]),
             f"sha256:{Digest(each['fingerprint']).hex[:12]}",
-            inert(each["address"]),
-            inert(" ".join(each["mirrors"])),
+            inert(shown(each["address"])),
+            inert(" ".join(map(shown, each["mirrors"]))),
         )
         for each in found
     ]
@@ -143,4 +144,6 @@ def _table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def _mirrors(addresses: Sequence[str]) -> str:
-    return f"mirrors {', '.join(addresses)}" if addresses else "no mirrors"
+    from farm.client.readers import shown
+
+    return f"mirrors {', '.join(map(shown, addresses))}" if addresses else "no mirrors"

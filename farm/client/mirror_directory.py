@@ -153,3 +153,5 @@ class MirrorDirectory:
             for path in (self.path / folder).rglob("*"):
                 if path.is_file() and str(path.relative_to(self.path)) not in kept:
                     path.unlink(missing_ok=True)
+        for path in self.path.glob(".mirror.json.*"):  # of one that was killed
+            path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from farm.client.readers import InvalidAddressError, open_reader
+from farm.client.readers import InvalidAddressError, open_reader, shown
 from farm.errors import FarmError
 from farm.trust.client_metadata import UntrustedMetadataError
 
@@ -71,11 +71,12 @@ class MirroredMetadata:
             except UntrustedMetadataError as error:
                 refusal = refusal or error
                 if self._is_promised:
-                    self._known.warn(f"the mirror {mirror.address} is no help: {error.message}")
+                    self._known.warn(f"the mirror {shown(mirror.address)} is no help: {error.message}")
                 continue
             if self._address not in self._known.unreachable:
                 self._known.unreachable.add(self._address)
-                self._known.warn(f"{self._address} cannot be reached: asked the mirror {mirror.address} what is newest")
+                place = shown(mirror.address)
+                self._known.warn(f"{shown(self._address)} cannot be reached: asked the mirror {place} what is newest")
             self.place = mirror.address
             return found
         assert refusal is not None  # noqa: S101  (there is a mirror)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from farm.blobs.partial import sweep_partial
 from farm.client.flush import flush_file_system
 from farm.client.mirror_contents import Contents, Portion, needed, needed_advisories, needed_heads
 from farm.client.readers import open_reader
@@ -92,6 +93,7 @@ class MirroredRepository:
 
         What is there as a whole is not looked at. Raises `DownloadError`, `InvalidReleaseError`, `OSError`.
         """
+        self.place.store.sweep()
         held = set() if self._check else set(self.record.held)
         lacking = [each for each in portions if each.key not in held]
         plan = [(each, contents.lines(each, self._base(each, held))) for each in lacking]
@@ -132,7 +134,7 @@ class MirroredRepository:
         for digest in store.iter():
             if digest not in needs:
                 store.delete(digest)
-        store.sweep()
+        sweep_partial(store)
 
     def _base(self, portion: Portion, held: set[str]) -> Portion | None:
         """Return the newest release of the same channel that is there as a whole, and before this one."""

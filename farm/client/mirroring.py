@@ -269,6 +269,7 @@ def _crash_noticed(state: Path, terms: MirrorTerms) -> Iterator[MirrorTerms]:
     """Check everything where the machine went down while it was mirrored: what was not flushed may be there in part."""
     mark, boot = state / "under-way", _BOOT.read_bytes()
     crashed = mark.exists() and mark.read_bytes() != boot
-    replace_file(mark, boot)
+    if not crashed:  # else it stays until all has been checked
+        replace_file(mark, boot)
     yield replace(terms, check=True) if crashed else terms
     mark.unlink()

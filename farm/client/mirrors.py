@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from farm.client.pace import Pace
-from farm.client.readers import InvalidAddressError, open_reader
+from farm.client.readers import InvalidAddressError, open_reader, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,7 +56,7 @@ class Mirror:
             if for_good in self._told or True in self._told:
                 return
             self._told.add(for_good)
-        self._warn(f"the mirror {self.address} is passed over: {why}")
+        self._warn(f"the mirror {shown(self.address)} is passed over: {why}")
 
 
 class Mirrors:

@@ -170,6 +170,13 @@ def open_reader(address: str, pace: Pace | None = None) -> BlobReader:
     raise InvalidAddressError(address)
 
 
+def shown(address: str) -> str:
+    """Return an address without the name and password that it may have."""
+    scheme, separator, rest = address.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
+
+
 def _first_byte(response: httpcore.Response, url: str) -> int:
     """Return which byte of the file the first of a partial answer is (RFC 9110, 14.4). Raises `OSError`."""
     said = {name.lower(): value for name, value in response.headers}.get(b"content-range", b"")

@@ -130,7 +130,8 @@ class Subscriptions:
         folder = self._path(subscription)
         gone = self._folder / f".{secrets.token_hex(8)}"
         folder.rename(gone)
-        shutil.rmtree(gone)
+        for each in self._folder.glob(".*"):  # what one that was killed has left, too
+            shutil.rmtree(each)
         with suppress(OSError):  # another channel of it is followed
             folder.parent.rmdir()
 

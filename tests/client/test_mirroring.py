@@ -220,6 +220,14 @@ def test_what_has_rotted_or_is_gone_comes_back_by_a_check(mirrorer: Mirrorer, di
     assert mirrorer.run(check=True).fetched == entry.archive.size + entry.facts.size
     assert rotten.read_bytes() == whole
 
+    rotten.chmod(0o644)
+    rotten.write_bytes(bytes(len(whole)))
+    (mark,) = (path / "under-way" for path in (mirrorer.folder / "mirrorer/mirrors").iterdir())
+    mark.write_text("of another boot: the power went while it was mirrored")
+    mirrorer.run()
+    assert rotten.read_bytes() == whole
+    assert not mark.exists()
+
 
 def test_an_owner_who_lies_changes_nothing_that_readers_see(
     mirrorer: Mirrorer, distribution: SmallDistribution, tmp_path: Path

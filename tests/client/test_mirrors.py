@@ -133,6 +133,12 @@ def test_one_that_stalls_is_passed_over_and_so_is_one_that_nobody_answers_for(
     assert "too slow" in fetching.warnings[1]
 
 
+def test_a_password_is_for_the_mirror_alone() -> None:
+    told: list[str] = []
+    Mirror("https://ann:s3cret@mirror.example.net/farm", told.append).pass_over("why", for_good=True)
+    assert told == ["the mirror https://mirror.example.net/farm is passed over: why"]
+
+
 def test_the_owner_has_the_last_word(tmp_path: Path, owner: RangeServer) -> None:
     (owner.folder / PATH[1:]).unlink()
     fetching = Fetching(tmp_path, owner, str(tmp_path))
