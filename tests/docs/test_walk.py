@@ -86,6 +86,7 @@ def test_files_and_commands_are_carried_out_in_order(page: Path) -> None:
         ("$ echo $?\n3\n", "", r"line 28: \$ \(exit 3\)\n  ended with status 3"),
         ("$ cat happened", "$ cat", r"-at 2026-01-02, 4\.2 MB"),
         ("say: hello\nfrom", "from", r"\+say: hello"),
+        (PAGE, "## The walk\n\n### Later\n", "shows no command"),
         ("at 2026-01-02, 4.2 MB", "on 2026-01-02, 4.2 MB", r"\+at 2026-11-27, 17 kB"),
     ],
 )

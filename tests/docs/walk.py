@@ -163,6 +163,7 @@ def walk(
     parts = section.parts()
     missing = set(meanwhile or ()) - {heading for heading, _ in parts}
     assert not missing, f"{section.page.name} has no such heading: {missing}"
+    assert any(step.command for _, steps in parts for step in steps), f"{section.heading} shows no command"
     printed: list[tuple[Step, list[str]]] = []
     wrong: list[str] = []
     with Shell(folder, environment) as shell:

@@ -1,7 +1,7 @@
 """What the pages let a newcomer do is done just so, on real software, and prints what the pages say it does.
 
-`UPDATE_GOLDEN=1 pytest tests/docs/test_walks.py` writes into the pages what is printed now, for review. What is built
-is kept where `farm build` keeps it: the first time takes two minutes, each later one half a minute.
+`UPDATE_GOLDEN=1 pytest tests/docs/test_pages_run.py` writes into the pages what is printed now, for review. Builds are
+kept where `farm build` keeps them: the first time takes two minutes, each later one half a minute.
 """
 
 from __future__ import annotations
