@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.names import Digest
@@ -56,38 +56,47 @@ class Trimming:
         self._measured = -_MEASURED_EVERY
 
     def is_short(self) -> bool:
-        """Say whether the disk is nearly full, of whatever: nothing is to be made then. Makes room if it can."""
+        """Say whether the disk is nearly full, of whatever: nothing is to be made then. Gives up half to make room."""
         if not self._lacks_spare():
             return False
-        self.trim()
+        if self._may_measure():
+            self.trim(replace(self._room, bytes=sum(self._own().values()) // 2))
         return self._lacks_spare()
 
     def look(self) -> int:
         """Make room if more is taken than may be, and return how many images were forgotten. Cheap if there is room."""
-        room, folder = self._room, self._shelf.folder
-        if _count(folder / "images") <= room.images and _count(folder / "known") <= room.questions:
-            # Bytes are counted file by file: not each time.
-            if time.monotonic() - self._measured < _MEASURED_EVERY:
-                return 0
-            self._measured = time.monotonic()
-            if sum(self._own().values()) <= room.bytes:
-                return 0
-        return self.trim()
+        folder, room = self._shelf.folder, self._room
+        few = _count(folder / "images") <= room.images and _count(folder / "known") <= room.questions
+        # Bytes are counted file by file: not each time.
+        if few and (not self._may_measure() or sum(self._own().values()) <= room.bytes):
+            return 0
+        return self.trim(room)
 
-    def trim(self) -> int:
-        """Forget what was asked for longest ago; return how many images that were. One process does it at a time."""
-        folder = self._shelf.folder
+    def trim(self, room: Room) -> int:
+        """Forget what was asked for longest ago until there is less than `room` allows; return how many images went.
+
+        One process does it at a time.
+        """
+        folder, room = self._shelf.folder, room.after
         with (folder / ".trim").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return 0
-            own, room = self._own(), self._room.after
+            own = self._own()
             records = sorted((folder / "images").glob("*.json"), key=_written_at, reverse=True)
             needed = self._newest_within(records, room, own)
             self._forget_questions(set(needed), room.questions)
             self._remove_blobs(set().union(*needed.values()))
             return len(records) - len(needed)
+
+    def _may_measure(self) -> bool:
+        """Say whether it is time to look at every file again."""
+        now = time.monotonic()
+        if now - self._measured < _MEASURED_EVERY:
+            return False
+        self._measured = now
+        return True
 
     def _lacks_spare(self) -> bool:
         self._shelf.folder.mkdir(parents=True, exist_ok=True)

@@ -105,11 +105,16 @@ def test_making_keeps_within_the_room(distribution: SmallDistribution, tmp_path:
     assert len(list((images.shelf.folder / "images").iterdir())) <= 2
 
 
-def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_what_was_made_is_given(
+def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_half_is_given_up(
     distribution: SmallDistribution, images: ImageMaking, tmp_path: Path
 ) -> None:
-    digest = images.tagged(NAMES[0], "latest")
+    digests = made(images)
     full = ImageMaking(distribution.public, tmp_path / "registry", room=Room(spare=shutil.disk_usage("/").total))
-    assert full.tagged(NAMES[0], "latest") == digest
+    assert full.tagged(NAMES[0], "latest") == digests[0]
+    with pytest.raises(NoRoomError):
+        full.tagged(NAMES[0], "latest-plain")
+    left = kept(images, digests)
+    assert (left[0], left[1]) == (True, False)
     with pytest.raises(NoRoomError):
         full.tagged(NAMES[1], "latest")
+    assert kept(images, digests) == left  # not half each time that somebody asks
