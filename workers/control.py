@@ -161,8 +161,14 @@ class Beside:
     def __call__(self) -> None:
         """Begin, if nothing is under way."""
         if self.thread is None or not self.thread.is_alive():
-            self.thread = threading.Thread(target=self._run, daemon=True)
+            self.thread = threading.Thread(target=self._logged, daemon=True)
             self.thread.start()
+
+    def _logged(self) -> None:
+        try:
+            self._run()
+        except Exception:  # noqa: BLE001  # nobody waits for this thread: what it says would be lost
+            _LOG.exception("a duty beside the others broke off")
 
 
 class Advancing(Protocol):

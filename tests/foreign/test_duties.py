@@ -62,6 +62,20 @@ def test_a_slow_host_keeps_no_other_duty_waiting() -> None:
     assert begun == [1, 1]
 
 
+def test_what_breaks_off_beside_the_others_is_in_the_log_and_is_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    begun: list[int] = []
+
+    def broken() -> None:
+        begun.append(1)
+        raise ValueError("nobody thought of this")
+
+    beside = Beside(broken)
+    for _ in range(2):
+        run(Duty("task", 1, beside))
+    assert begun == [1, 1]
+    assert "nobody thought of this" in caplog.text
+
+
 def test_the_clock_follows_and_fetches(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
