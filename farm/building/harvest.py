@@ -36,10 +36,11 @@ def harvest(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) ->
     empty = [package_name(plan.name.short, name) for name, layout in layouts.items() if not layout.files]
     if empty:
         raise EmptyOutputError(empty)
-    return tuple(_package(plan, name, layout, installed, store) for name, layout in layouts.items())
+    return tuple(make_package(plan, name, layout, installed, store) for name, layout in layouts.items())
 
 
-def _package(plan: Plan, output: str, layout: Layout, installed: Path, store: BlobStore) -> BuiltPackage:
+def make_package(plan: Plan, output: str, layout: Layout, installed: Path, store: BlobStore) -> BuiltPackage:
+    """Put one package of a plan into the store: the files of `installed` that its layout names. Raises as `harvest`."""
     name = PackageName(plan.name.distribution, package_name(plan.name.short, output))
     sources = {entry.path: source for source, entry in layout.files}
 

@@ -142,6 +142,7 @@ def _source(
     from farm.client.image_parts import parts_of
     from farm.client.overrides import Scope
     from farm.client.overriding import overridden
+    from farm.client.own_packages import without_own
 
     names = wanted.names if wanted else packages
     host = open_host(settings)
@@ -150,9 +151,11 @@ def _source(
         if not local:
             click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
         return _local(names, wanted, recipes, settings)
-    catalogue = overridden(host, host.catalogue_of(names, channel), *([Scope.of_image_file(file)] if file else []))
+    catalogue = overridden(
+        host, host.catalogue_of(without_own(host, names), channel), *([Scope.of_image_file(file)] if file else [])
+    )
     if wanted:
-        check_known(catalogue, wanted)
+        check_known(host, catalogue, wanted)
     verified = catalogue.verified(names)
     severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
     with downloads(sum(each.entry.archive.size for each in verified)) as progress:

@@ -40,6 +40,7 @@ _VERBS = {
     "mirror": "farm.cli.mirror:mirror",
     "order": "farm.cli.order:order",
     "override": "farm.cli.override:override",
+    "pack": "farm.cli.pack:pack",
     "plan": "farm.cli.build:plan",
     "policy": "farm.cli.policy:policy",
     "promote": "farm.cli.promote:promote",

@@ -79,4 +79,4 @@ def _first(what: str, root: Path | None, image: str, channel: str, settings: Set
 
         known, _, _ = opened(image, settings)
         return tracing.of_set(known.record, what, image)
-    return tracing.of_release(open_host(settings).catalogue(channel), what)
+    return tracing.of_release(open_host(settings).catalogue_of([what], channel), what)

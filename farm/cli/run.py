@@ -150,16 +150,17 @@ def _find(
     from farm.client.offline import last_with, nothing_fetched
     from farm.client.overrides import Scope
     from farm.client.overriding import overridden
+    from farm.client.own_packages import without_own
     from farm.errors import FarmError
 
     channel = channel or (wanted.channel if wanted else "")
     scopes = [Scope.of_image_file(file)] if file else []
-    asked = wanted.names if wanted else names
+    asked = without_own(host, wanted.names if wanted else names)
     why = "no repository was asked"
     if not offline:
         try:
             catalogue = overridden(host, host.catalogue_of(asked, channel), *scopes)
-            return _Found(catalogue, _verified(catalogue, names, wanted))
+            return _Found(catalogue, _verified(host, catalogue, names, wanted))
         except FarmError as error:
             if not is_unreachable(error):
                 raise
@@ -167,17 +168,19 @@ def _find(
     last = last_with(host, asked, channel)
     catalogue = overridden(host, last.catalogue, *scopes)
     with nothing_fetched(last):
-        packages = _verified(catalogue, names, wanted)
+        packages = _verified(host, catalogue, names, wanted)
     click.echo(f"warning: {why}: {last.words}", err=True)
     return _Found(catalogue, packages, last)
 
 
-def _verified(catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None) -> tuple[VerifiedPackage, ...]:
+def _verified(
+    host: Host, catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None
+) -> tuple[VerifiedPackage, ...]:
     if wanted is None:
         return catalogue.verified(names)
     from farm.client.image_asking import check_known
 
-    check_known(catalogue, wanted)
+    check_known(host, catalogue, wanted)
     return catalogue.verified(wanted.names)
 
 

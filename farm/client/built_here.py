@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.overrides import BuiltHere
+from farm.client.catalogue import VerifiedPackage
+from farm.client.download import Downloads
+from farm.client.overrides import BuiltHere, OverrideError
 from farm.compat import Member, PackageSet, needs_of
 from farm.fileset import Manifest
-from farm.package import PackageFacts
+from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef
 from farm.trust.release_index import ReleaseEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from farm.blobs import BlobStore
     from farm.names import Digest
@@ -56,3 +59,29 @@ def built_here(
         needs=tuple(each for each in needs if each != name),
     )
     return BuiltHere(entry, place)
+
+
+def open_built_here(blobs: BlobStore, source: BuiltHere, *, foreign: bool = False) -> VerifiedPackage:
+    """Return a package that was built here, verified by its digests. `foreign`: a set knows it by its full name.
+
+    Raises `MissingBlobError`, `CorruptBlobError`.
+    """
+    entry = source.entry
+    descriptor = Descriptor.from_json(blobs.read(entry.descriptor.digest))
+    manifest = Manifest.from_json(blobs.read(entry.manifest.digest))
+    facts = PackageFacts.from_json(blobs.read(entry.facts.digest))
+    return VerifiedPackage(entry, descriptor, manifest, facts, Downloads(_OfThisHost(source), blobs), foreign)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfThisHost:
+    """Where a blob of a local build would be fetched from: nowhere."""
+
+    source: BuiltHere
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:  # noqa: ARG002
+        """Say that there is nobody to ask."""
+        raise OverrideError(
+            f"{self.source}, is not on this host any more",
+            remedy="Build it again with `farm override add`, or pack it again with `farm pack`.",
+        )

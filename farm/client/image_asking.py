@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
+from farm.client.own_packages import without_own
 from farm.oci.own_layer import OwnFiles, own_files
 from farm.recipe.image_file import unknown_packages
 
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
 
     from farm.blobs import BlobStore
     from farm.client.catalogue import Catalogue
+    from farm.client.host import Host
     from farm.recipe.image_file import ImageFile
 
 
-def check_known(catalogue: Catalogue, image: ImageFile) -> None:
-    """See that a release holds all packages that a file names; raises `RecipeError` with each that it does not."""
+def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
+    """See that a release holds all packages that a file names, but for those packed on this host.
+
+    Raises `RecipeError` with each that it does not.
+    """
     told: dict[str, tuple[str, str]] = {}
-    for name in image.names:
+    for name in without_own(host, image.names):
         try:
             catalogue.entry(name)
         except UnknownPackageError as error:

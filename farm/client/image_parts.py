@@ -71,7 +71,7 @@ def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple
             provenance=each.entry.provenance,
             sbom=each.entry.sbom,
             foreign=each.foreign,
-            override=each.placed,
+            override=each.placed if each.placed and each.placed.is_override else None,
         )
         for each in packages
     )

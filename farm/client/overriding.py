@@ -6,25 +6,23 @@ because of them: it goes through, and stands in the record of the set, with who 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
-from farm.client.catalogue import VerifiedPackage
-from farm.client.download import Downloads
+from farm.client.built_here import open_built_here
 from farm.client.overrides import BuiltHere, OverrideError, Overrides
+from farm.client.own_packages import OwnPackages, with_own_packages
 from farm.client.static_copies import copies_in
 from farm.compat import Member, PlacedPackage
 from farm.compat.overriding import effects
 from farm.compat.set_record import Void
 from farm.errors import FarmError
-from farm.fileset import Manifest
-from farm.package import Descriptor, PackageFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.client.catalogue import Catalogue
+    from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
     from farm.client.image_overrides import StandIn
     from farm.client.overrides import Override, Scope
@@ -47,23 +45,26 @@ class OverrideConflictError(FarmError):
 def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
     """Return a release in which the overrides of this host, and of these scopes, stand in wherever a set is made.
 
-    Raises `OverrideError`.
+    Packages that were packed on this host come in by their full names. Raises `OverrideError`.
     """
     release = catalogue.release
     overrides = Overrides(host.state).holding(f"{release.distribution}/{release.channel}", scopes)
-    if not overrides:
-        return catalogue
-    stand_ins = StandIns(host, overrides)
-    return catalogue.overridden(lambda plain, names: verified_with(plain, names, stand_ins))
+    if overrides:
+        stand_ins = StandIns(host, overrides)
+        catalogue = catalogue.overridden(lambda plain, names: verified_with(plain, names, stand_ins))
+    return with_own_packages(host, catalogue)
 
 
 def stand_in_on(host: Host) -> StandIn:
-    """Return what gives the packages that stand in for a release's on this host, one by one.
+    """Return what gives the packages that stand in for a release's on this host, and those packed here, one by one.
 
     Raises `OverrideError`, and what opening them raises.
     """
+    own = OwnPackages(host)
 
     def stand_in(catalogue: Catalogue, name: str) -> VerifiedPackage | None:
+        if own.holds(name):
+            return own.open(name)
         release = catalogue.release
         overrides = Overrides(host.state).holding(f"{release.distribution}/{release.channel}", ())
         found = StandIns(host, [each for each in overrides if each.package == name])
@@ -118,30 +119,13 @@ class StandIns:
         )
 
     def _built_here(self, override: Override, source: BuiltHere) -> VerifiedPackage:
-        blobs, entry = self._host.blobs, source.entry
         try:
-            descriptor = Descriptor.from_json(blobs.read(entry.descriptor.digest))
-            manifest = Manifest.from_json(blobs.read(entry.manifest.digest))
-            facts = PackageFacts.from_json(blobs.read(entry.facts.digest))
+            return open_built_here(self._host.blobs, source)
         except (MissingBlobError, CorruptBlobError) as error:
             raise OverrideError(
                 f"what stands in for {override.package} is not whole any more: {error.message}",
                 remedy=f"Add it anew: `farm override add {override.package}={source.place}`.",
             ) from error
-        return VerifiedPackage(entry, descriptor, manifest, facts, Downloads(_OfThisHost(source), blobs))
-
-
-@dataclass(frozen=True, slots=True)
-class _OfThisHost:
-    """Where a blob of a local build would be fetched from: nowhere."""
-
-    source: BuiltHere
-
-    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:  # noqa: ARG002
-        """Say that there is nobody to ask."""
-        raise OverrideError(
-            f"{self.source}, is not on this host any more", remedy="Build it again: `farm override add`."
-        )
 
 
 def verified_with(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> tuple[VerifiedPackage, ...]:

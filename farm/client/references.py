@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RUN_DAYS = 30
 """How long what ran stays, since its last start."""
-_RECORDS = ("images/*.json", "overrides/**/*.json", "builds/*.json")
+_RECORDS = ("images/*.json", "overrides/**/*.json", "packed/*/*.json", "builds/*.json")
 
 
 def referred(host: Host, now: datetime, *, without: Collection[tuple[Path, int]] = ()) -> set[str]:

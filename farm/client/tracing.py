@@ -14,6 +14,7 @@ from farm.client.earlier_releases import releases_back
 from farm.client.file_owner import check_file
 from farm.client.imports import ImportedReleases
 from farm.client.overrides import BuiltHere, Overrides
+from farm.client.own_packages import OwnPackages
 from farm.client.provenance import (
     Provenance,
     SignedRelease,
@@ -153,14 +154,9 @@ class Tracing:
         """Return what its digests say of a package that no release holds."""
         blobs = self._host.blobs
         descriptor = Descriptor.from_json(blobs.read(placed.descriptor))
-        entry = next(
-            (
-                each.source.entry
-                for _, each in Overrides(self._host.state).all()
-                if isinstance(each.source, BuiltHere) and each.source.entry.descriptor.digest == placed.descriptor
-            ),
-            None,
-        )
+        overriding = (each.source for _, each in Overrides(self._host.state).all())
+        here = (*OwnPackages(self._host).all().values(), *(each for each in overriding if isinstance(each, BuiltHere)))
+        entry = next((each.entry for each in here if each.entry.descriptor.digest == placed.descriptor), None)
         plan = None
         with suppress(MissingBlobError, CorruptBlobError):
             plan = plan_by_digest(blobs.read(entry.provenance.digest), descriptor.plan) if entry else None
@@ -178,7 +174,7 @@ class Tracing:
             sources=tuple(_source(each, None) for each in plan.sources) if plan else (),
             toolchain=TracedToolchain(plan.toolchain) if plan else None,
             dependencies=tuple(_planned(each, ()) for each in plan.dependencies) if plan else (),
-            unread="it was built on this host, and nobody signed its recipe",
+            unread="it was built or packed on this host, and nobody signed its recipe",
             placed=placed,
         )
 

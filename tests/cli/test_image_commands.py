@@ -251,3 +251,74 @@ def test_what_nobody_knows_is_said_so(farm: Farm) -> None:
     done = farm("image", "inspect", "y:1")
     assert done.returncode == 1
     assert "there is no image 'y:1'" in done.stderr
+
+
+OWN = "packages: [say]\nimports: {/app: mine.example.org/app}\nrun: [/app/bin/serve]\n"
+
+
+def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    (app / "bin").mkdir()
+    (app / "serve").rename(app / "bin/serve").chmod(0o755)
+    (app / "notes.txt").write_text("for myself\n")
+    (app / ".farmignore").write_text("notes.txt\n")
+    pack = ("pack", "app", "--name", "mine.example.org/app", "--version", "1.0")
+    done = farm(*pack)
+    assert done.stdout.startswith("mine.example.org/app 1.0-1: sha256:"), done.stderr
+    assert "it requires interpreter:/usr/bin/say\n" in done.stdout
+    (tmp_path / "image.yaml").write_text(OWN)
+    digest = built(farm)
+    shown = printed(farm, "image", "inspect", "x:1", "--json")
+    (mine,) = [each for each in shown["packages"] if each["name"] == "mine.example.org/app"]
+    assert (mine["channel"], mine["version"], shown["overrides"]) == ("", "1.0", [])
+    assert shown["imports"] == {"/app": "mine.example.org/app"}
+    assert [layer["holds"] for layer in shown["layers"] if layer["holds"].startswith("app-1.0-")] == [mine["store"]]
+    # The same files again are the same package, and the same image.
+    assert "mine.example.org/app 1.0-1 is unchanged" in farm(*pack).stdout
+    assert built(farm, "y:1") == digest
+    (app / "bin/serve").write_text("#!/usr/bin/say\nmore\n")
+    assert "mine.example.org/app 1.0-2: " in farm(*pack).stdout
+    update = printed(farm, "image", "update", "x:1", "mine.example.org/app", "--tag", "x:2", "--no-load", "--json")
+    (change,) = update["changes"]
+    assert (change["name"], change["old"]["version"], change["new"]["version"]) == (mine["name"], "1.0-1", "1.0-2")
+    assert farm("image", "diff", "x:1", "x:2").returncode == 3
+    assert farm("verify", "x:2").returncode == 0
+    announce(distribution)
+    assert "which are local builds: mine.example.org/app 1.0-2" in farm("audit", "x:2").stdout
+    (listed,) = printed(farm, "pack", "--list", "--json")
+    assert (listed["package"], listed["revision"], listed["place"]) == ("mine.example.org/app", 2, str(app))
+    traced = printed(farm, "provenance", "mine.example.org/app", "--image", "x:2", "--json")
+    assert (traced["verified"]["release"], [each["file"] for each in traced["verified"]["sources"]]) == (None, ["app"])
+    # Images come and go; what was packed stays until it is forgotten.
+    digest = printed(farm, "image", "inspect", "x:2", "--json")["digest"]
+    assert farm("image", "remove", "x:1", "x:2", "y:1").returncode == 0
+    assert farm("gc").returncode == 0
+    assert built(farm, "z:1") == digest
+
+
+def test_what_a_package_of_ones_own_requires_is_proven_with_the_image(farm: Farm, tmp_path: Path) -> None:
+    assert farm("pack", "app", "--name", "mine.example.org/app", "--version", "1").returncode == 0
+    (tmp_path / "app/bin").mkdir()
+    (tmp_path / "app/bin/greet").write_text("#!/usr/bin/nothing\n")
+    (tmp_path / "app/bin/greet").chmod(0o755)
+    assert farm("pack", "app", "--name", "mine.example.org/bad", "--version", "1").returncode == 0
+    done = farm("image", "build", "alone", "mine.example.org/bad", "--tag", "x:1", "--no-load")
+    assert done.returncode == 1
+    assert "mine.example.org/bad cannot go in:" in done.stderr
+    assert "bin/greet is run by /usr/bin/nothing, which no package of the set provides" in done.stderr
+    done = farm("image", "build", "greet", "mine.example.org/bad", "--tag", "x:1", "--no-load")
+    assert "usr/bin/greet" in done.stderr
+    assert farm("image", "build", "say", "mine.example.org/app", "--tag", "x:1", "--no-load").returncode == 0
+    for arguments, status, message in (
+        (("app", "--name", "dist.example.org/app", "--version", "1"), 1, "only its owner makes packages of it"),
+        (("app", "--name", "mine.example.org/app"), 2, "and a --version"),
+        (("gone", "--name", "mine.example.org/app", "--version", "1"), 1, "is not a directory"),
+        (("--forget", "mine.example.org/other"), 1, "There are mine.example.org/app, mine.example.org/bad."),
+        (("app", "--list"), 2, "Name a directory, or --list"),
+    ):
+        done = farm("pack", *arguments)
+        assert (done.returncode, message in done.stderr) == (status, True), done.stderr
+    assert farm("pack", "--forget", "mine.example.org/bad").returncode == 0
+    assert farm("pack", "--list").stdout.splitlines()[1].startswith("mine.example.org/app")

@@ -225,6 +225,17 @@ def test_what_is_ignored_is_seen_empty(person: Person) -> None:
     assert done.stdout == "done\n", done.stderr
 
 
+def test_a_directory_that_was_packed_runs_like_a_package(person: Person) -> None:
+    own_program(person, below="app")
+    done = person.farm("pack", "app", "--name", "mine.example.org/app", "--version", "1")
+    assert done.returncode == 0, done.stderr
+    (person.place / "image.yaml").write_text(
+        "packages: [say]\nimports: {/app: mine.example.org/app}\nrun: [/app/serve]\n"
+    )
+    done = person.run("-f", "image.yaml")
+    assert (done.returncode, done.stdout) == (0, "served"), done.stderr
+
+
 def test_a_package_is_seen_at_a_path_of_ones_choice(person: Person) -> None:
     (person.place / "image.yaml").write_text(
         "packages: [say]\nimports: {/opt/greet: greet, /usr/share/words: 'greet:share/greet'}\nrun: [say]\n"

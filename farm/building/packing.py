@@ -1,0 +1,100 @@
+"""A directory as a package: nothing is built, its files are the package's, and what it requires is found in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.blobs import digest_tree, scan_tree
+from farm.building.harvest import make_package
+from farm.errors import FarmError
+from farm.fileset import Directory, Manifest
+from farm.names import HostNeeds
+from farm.oci.ignore_rules import IgnoreRules
+from farm.package.layout import MAIN, Layout
+from farm.plan import Plan, PlannedSource
+from farm.recipe import DEFAULT_SOURCE_EPOCH
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from farm.blobs import BlobStore
+    from farm.names import Digest, PackageName, Platform, Version
+    from farm.plan import BuiltPackage
+
+
+class NothingToPackError(FarmError):
+    """A directory has no file that could be in a package, or is none."""
+
+    code = "nothing-to-pack"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedDirectory:
+    """A package in the store, the digest of the tree that it was made of, and its provenance, a blob."""
+
+    package: BuiltPackage
+    source: Digest
+    provenance: Digest
+
+
+def pack(
+    directory: Path,
+    name: PackageName,
+    version: Version,
+    revision: int,
+    *,
+    platform: Platform,
+    licence: str,
+    store: BlobStore,
+    signer: Signer,
+    now: str,
+) -> PackedDirectory:
+    """Put what lies in a directory into the store as a package; what its `.farmignore` says is left out.
+
+    `bin`, `lib`, `share` and `etc` in it are linked into a root as those of every package. `signer` is the key of this
+    host, `now` in RFC 3339. Empty directories are left out. Raises `NothingToPackError`, `IgnoreFileError`,
+    `UnfitTreeError`, `TreeChangedError`, and what looking at programs raises.
+    """
+    if not directory.is_dir():
+        raise NothingToPackError(f"{directory} is not a directory", remedy="Name the directory to pack.")
+    tree = digest_tree(directory, scan_tree(directory, leaves_out=IgnoreRules.of(directory).leaves_out))
+    layout = Layout(tuple((entry.path, entry) for entry in tree.entries if not isinstance(entry, Directory)))
+    if not layout.files:
+        raise NothingToPackError(f"there is no file in {directory} to pack", remedy="Look at its .farmignore.")
+    plan = _plan(name, version, revision, tree.tree_digest, platform=platform, licence=licence)
+    package = make_package(plan, MAIN, layout, directory, store)
+    run = BuildRun(signer.public_key.keyid, "pack", now, now, store.put_bytes(b""), {})
+    subjects = [(package.descriptor, package.archive.digest)]
+    statement = build_statement(plan, tree.tree_digest, subjects, (), run)
+    return PackedDirectory(package, tree.tree_digest, store.put_bytes(sign_statement(statement, signer)))
+
+
+def _plan(
+    name: PackageName, version: Version, revision: int, tree: Digest, *, platform: Platform, licence: str
+) -> Plan:
+    """Return the plan of doing nothing with a tree, in no toolchain."""
+    return Plan(
+        name=name,
+        version=version,
+        revision=revision,
+        platform=platform,
+        toolchain=Manifest.of(()).tree_digest,
+        sources=(PlannedSource(name.short, tree, unpack=False),),
+        dependencies=(),
+        steps=(),
+        outputs=(),
+        links=(),
+        replaces=(),
+        plugins=(),
+        host=HostNeeds(),
+        requires=(),
+        licence=licence,
+        shadows=(),
+        environment=(),
+        source_epoch=DEFAULT_SOURCE_EPOCH,
+    )

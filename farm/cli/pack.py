@@ -1,0 +1,161 @@
+"""`farm pack`: a directory of the user's own as a package, for images and runs on this host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.inert import inert
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from farm.building.packing import PackedDirectory
+    from farm.client.host import Host
+    from farm.client.overrides import BuiltHere
+    from farm.names import PackageName, Version
+
+
+@click.command()
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--name", default="", help="Its full name, as mine.example.org/app.")
+@click.option("--version", default="", help="Its version, as 1.2.")
+@click.option("--summary", default="", help="What it is, in a line.")
+@click.option("--license", "licence", default="NOASSERTION", help="Its licence, in SPDX's words.")
+@click.option("--list", "list_them", is_flag=True, help="List what was packed here.")
+@click.option("--forget", metavar="NAME", default="", help="Forget a package; images that hold it keep it.")
+@json_option
+def pack(
+    directory: Path | None,
+    name: str,
+    version: str,
+    summary: str,
+    licence: str,
+    list_them: bool,
+    forget: str,
+    as_json: bool,
+) -> None:
+    """Make a package of DIRECTORY, which image files and runs on this host take in by its full name.
+
+    Nothing is built. `bin`, `lib`, `share` and `etc` in it become parts of the image as those of every package; the
+    whole directory can lie at a path under `imports`. What its programs require is found in them and proven with each
+    image. What .farmignore says is left out. Packed again with other files, it becomes the next revision.
+
+    \b
+    Examples:
+      farm pack ./app --name mine.example.org/app --version 1.2
+      farm pack --list
+    """
+    host = open_host(Settings.from_environment())
+    if sum((directory is not None, list_them, bool(forget))) != 1:
+        raise click.UsageError("Name a directory, or --list, or --forget NAME.")
+    if list_them:
+        _list(host, as_json=as_json)
+    elif forget:
+        from farm.client.own_packages import OwnPackages
+        from farm.names import PackageName
+
+        OwnPackages(host).forget(PackageName.parse(forget))
+        click.echo(inert(f"{forget} is forgotten"))
+    elif directory is not None:
+        if not name or not version:
+            raise click.UsageError("A package has a --name, as mine.example.org/app, and a --version.")
+        _pack(host, directory.absolute(), name, version, summary, licence, as_json=as_json)
+
+
+def _pack(host: Host, directory: Path, name: str, version: str, summary: str, licence: str, *, as_json: bool) -> None:
+    from farm.client.overrides import BuiltHere
+    from farm.client.own_packages import OwnPackageError, OwnPackages
+    from farm.names import PackageName, Version
+    from farm.plan import BlobRef
+    from farm.trust.release_index import ReleaseEntry
+
+    full, own = PackageName.parse(name), OwnPackages(host)
+    if any(full.distribution == each.distribution for each in host.subscriptions.all()):
+        raise OwnPackageError(
+            f"{full} is a name of {full.distribution}, which this host follows: only its owner makes packages of it",
+            remedy="Give it a name of a domain of yours, as mine.example.org/app.",
+        )
+    with host.in_use():
+        before = own.find(full)
+        packed = _revised(host, directory, full, Version(version), licence, before)
+        package = packed.package
+        content = package.descriptor.to_json()
+        entry = ReleaseEntry(
+            name=full.short,
+            version=version,
+            revision=package.descriptor.revision,
+            summary=summary or f"What lies in {directory.name}",
+            descriptor=BlobRef(package.descriptor.digest, len(content)),
+            archive=package.archive,
+            manifest=package.manifest,
+            facts=package.facts,
+            provenance=BlobRef(packed.provenance, host.blobs.size(packed.provenance)),
+            recipe=packed.source,
+            needs=(),
+        )
+        own.keep(full, BuiltHere(entry, str(directory)))
+    if as_json:
+        click.echo(json.dumps({"package": str(full), **package.descriptor.to_dict()}, indent=1))
+        return
+    again = before is not None and before.entry.descriptor.digest == entry.descriptor.digest
+    click.echo(
+        inert(f"{full} {version}-{entry.revision}{' is unchanged' if again else ''}: {package.descriptor.digest}")
+    )
+    needs = [each for each in package.descriptor.requires if each not in package.descriptor.provides]
+    if needs:
+        click.echo(inert(f"it requires {', '.join(needs)}"))
+
+
+def _revised(
+    host: Host, directory: Path, name: PackageName, version: Version, licence: str, before: BuiltHere | None
+) -> PackedDirectory:
+    """Pack a directory as the revision that it is: the next one where another of this version was packed before."""
+    known = before.entry if before and before.entry.version == str(version) else None
+    packed = _packed(host, directory, name, version, known.revision if known else 1, licence)
+    if known and packed.package.descriptor.digest != known.descriptor.digest:
+        return _packed(host, directory, name, version, known.revision + 1, licence)
+    return packed
+
+
+def _packed(
+    host: Host, directory: Path, name: PackageName, version: Version, revision: int, licence: str
+) -> PackedDirectory:
+    from farm.building.local_state import LocalState
+    from farm.building.packing import pack as pack_directory
+    from farm.cli.image_loading import now
+    from farm.names import Platform
+    from farm.trust.keys import load_or_create_key
+
+    settings = Settings.from_environment()
+    return pack_directory(
+        directory,
+        name,
+        version,
+        revision,
+        platform=Platform.parse("linux/amd64"),
+        licence=licence,
+        store=host.blobs,
+        signer=load_or_create_key(LocalState(settings.state, settings.host).key),
+        now=now(),
+    )
+
+
+def _list(host: Host, *, as_json: bool) -> None:
+    from farm.cli.rendering import table
+    from farm.client.own_packages import OwnPackages
+
+    found = OwnPackages(host).all()
+    if as_json:
+        forms = [{"package": name, "place": each.place, **each.entry.to_dict()} for name, each in found.items()]
+        click.echo(json.dumps(forms, indent=1))
+        return
+    rows = [
+        tuple(map(inert, (name, f"{each.entry.version}-{each.entry.revision}", each.place, each.entry.summary)))
+        for name, each in found.items()
+    ]
+    click.echo(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else "nothing was packed here")
