@@ -137,7 +137,10 @@ def update_image(
         named.add(known_as)
         if to != NEWEST:
             if stand_in(catalogue, known_as):
-                raise OverrideError(f"{name} is overridden here", remedy="Leave --to away, or remove the override.")
+                raise OverrideError(
+                    f"{name} is overridden or packed on this host, in one version",
+                    remedy="Leave --to away, or remove the override.",
+                )
             catalogue = catalogue_with(host, catalogue, known_as, to)
         new |= _build(catalogue, known_as, held, stand_in)
     if not new:

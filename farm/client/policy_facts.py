@@ -42,8 +42,12 @@ def enforce(
     release = catalogue.release
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
     findings: tuple[Finding, ...] = ()
+    # What was packed here is of no release: nobody has attested it, and nobody publishes advisories about it.
+    packed = {each.name for each in packages if each.placed and not (each.placed.is_override or each.placed.channel)}
     if _asks_for_advisories(policy):
-        versions = [(each.name, each.descriptor.version, each.entry.revision) for each in packages]
+        versions = [
+            (each.name, each.descriptor.version, each.entry.revision) for each in packages if each.name not in packed
+        ]
         known = known_in_release(host, release, (name for name, _, _ in versions), lists)
         findings = tuple(known.find(versions))
     attestations = {}
@@ -52,10 +56,10 @@ def enforce(
         attestations = {
             each.descriptor.digest: catalogue.attested(each)
             for each in packages
-            if each.descriptor.digest not in standing
+            if each.descriptor.digest not in standing and each.name not in packed
         }
     capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
-    objections = judge(policy, Known(record, capabilities, attestations, findings))
+    objections = judge(policy, Known(record, capabilities, attestations, findings, tuple(sorted(packed))))
     if objections:
         where = f"release {release.number} of {release.distribution}/{release.channel}"
         raise RefusedByPolicyError(where, objections)

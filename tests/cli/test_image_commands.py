@@ -298,7 +298,10 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
     assert built(farm, "z:1") == digest
 
 
-def test_what_a_package_of_ones_own_requires_is_proven_with_the_image(farm: Farm, tmp_path: Path) -> None:
+def test_what_a_package_of_ones_own_requires_is_proven_with_the_image(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    announce(distribution)
     assert farm("pack", "app", "--name", "mine.example.org/app", "--version", "1").returncode == 0
     (tmp_path / "app/bin").mkdir()
     (tmp_path / "app/bin/greet").write_text("#!/usr/bin/nothing\n")
@@ -311,6 +314,15 @@ def test_what_a_package_of_ones_own_requires_is_proven_with_the_image(farm: Farm
     done = farm("image", "build", "greet", "mine.example.org/bad", "--tag", "x:1", "--no-load")
     assert "usr/bin/greet" in done.stderr
     assert farm("image", "build", "say", "mine.example.org/app", "--tag", "x:1", "--no-load").returncode == 0
+    policy = tmp_path / "policy.yaml"
+    for rule, message in (
+        ("minimum-attestations: 1", "must be built by 1 builders, each by itself, and was: mine.example.org/app by 0"),
+        ("maximum-severity: high", "nobody publishes advisories about mine.example.org/app"),
+        ("channels: [dist.example.org/edge]", "mine.example.org/app came from a local build"),
+    ):
+        policy.write_text(f"{rule}\n")
+        done = farm("image", "build", "say", "mine.example.org/app", "--no-load", "--policy", "policy.yaml")
+        assert (done.returncode, message in done.stderr) == (1, True), done.stderr
     for arguments, status, message in (
         (("app", "--name", "dist.example.org/app", "--version", "1"), 1, "only its owner makes packages of it"),
         (("app", "--name", "mine.example.org/app"), 2, "and a --version"),
