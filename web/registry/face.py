@@ -33,6 +33,8 @@ from web.registry.errors import (
 from web.registry.making import ImageMaking
 from web.registry.names import ImageName
 from web.registry.ranges import check_range, with_one_range
+from web.registry.releases import SignedReleases
+from web.registry.tag_lists import TagLists
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +79,9 @@ class RegistryFace:
 
     def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None, room: Room | None = None) -> None:
         bounds = bounds or Bounds()
-        self._images = ImageMaking(repository, folder, bounds, room)
+        releases = SignedReleases(repository, folder / "metadata")
+        self._images = ImageMaking(releases, folder, bounds, room)
+        self._tags = TagLists(releases, bounds)
         # Images are made beside lists of tags: however many wait for either, others find a thread.
         self._most_threads = 2 * bounds.inside + _THREADS
         self._access = AccessLog(folder / "access.log")
@@ -138,7 +142,7 @@ class RegistryFace:
             case "referrers":
                 return self._referrers(asked)
             case _:
-                return self._tags(name, asked)
+                return self._tag_list(name, asked)
 
     def _manifest(self, name: ImageName, asked: _Asked) -> Response:
         by_digest = ":" in asked.reference
@@ -181,11 +185,11 @@ class RegistryFace:
             headers["OCI-Filters-Applied"] = "artifactType"
         return _json(referrers_index(listed).decode(), INDEX, headers)
 
-    def _tags(self, name: ImageName, asked: _Asked) -> Response:
+    def _tag_list(self, name: ImageName, asked: _Asked) -> Response:
         query = parse_qs(asked.query)
         limit = _limit(query.get("n", [""])[0])
         after = query.get("last", [""])[0]
-        tags, more = self._images.tags(name, after, limit, asked.who) if limit else ([], False)
+        tags, more = self._tags.page(name, after, limit, asked.who) if limit else ([], False)
         headers = {"Cache-Control": "no-cache"}
         if more:
             following = urlencode({"n": limit, "last": tags[-1]})

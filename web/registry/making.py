@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
-import threading
-from collections import OrderedDict
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,9 +16,8 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.oci.plain_image import plain_image
 from web.registry.budget import Bounds, Makings
-from web.registry.errors import BrokenInsideError, NameUnknownError, NoRoomError, RegistryError, TooLargeError
-from web.registry.names import NEWEST, PLAIN, ImageName, Tag
-from web.registry.releases import SignedReleases
+from web.registry.errors import BrokenInsideError, NoRoomError, RegistryError, TooLargeError
+from web.registry.names import PLAIN, ImageName, Tag
 from web.registry.shelf import ImageShelf
 from web.registry.trimming import Room, Trimming
 
@@ -31,28 +27,20 @@ if TYPE_CHECKING:
     from farm.client.catalogue import Catalogue
     from farm.client.image_parts import ImagePart
     from farm.trust.release_index import Release
-
-_MOST_FOUND = 100_000
-"""How many answers to whether a release has a package are kept in memory."""
-_MOST_LISTS = 64
-"""Of how many names the releases are kept in memory, so that who reads a list page by page makes one look."""
-_MOST_LISTED = 1000
-"""How many releases, the newest, are looked through for a list of tags; older ones are to be had by their numbers."""
+    from web.registry.releases import SignedReleases
 
 
 class ImageMaking:
     """The images of one published repository. `who` is always the household that asks."""
 
-    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None, room: Room | None = None) -> None:
-        self.releases = SignedReleases(repository, folder / "metadata")
+    def __init__(
+        self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: Room | None = None
+    ) -> None:
+        self.releases = releases
         self.shelf = ImageShelf(folder)
         self.trimming = Trimming(self.shelf, room or Room())
         self._bounds = bounds or Bounds()
         self._images: Makings[Digest] = Makings(self._bounds)
-        self._looks: Makings[tuple[int, ...]] = Makings(self._bounds)
-        self._found: dict[tuple[Digest, tuple[str, ...]], bool] = {}
-        self._lists: OrderedDict[tuple[Digest, ImageName], tuple[int, ...]] = OrderedDict()
-        self._listing = threading.Lock()
 
     def tagged(self, name: ImageName, text: str, who: str = "") -> Digest:
         """Return the image of a tag; it is on the shelf then. Raises `RegistryError`."""
@@ -75,22 +63,10 @@ class ImageMaking:
                     return self.shelf.image(digest)
         return None
 
-    def tags(self, name: ImageName, after: str, limit: int, who: str = "") -> tuple[list[str], bool]:
-        """Return at most `limit` tags that come after another in the alphabet, and whether there are more.
-
-        Raises `NameUnknownError` for a package that no release has.
-        """
-        newest = self.releases.newest(name.channel)
-        numbers = self._numbers(name, newest, who)
-        words = [*map(str, numbers), *([NEWEST] if numbers[0] == newest.number else [])]
-        tags = sorted(each + kind for each in words for kind in ("", PLAIN))
-        begin = bisect.bisect_right(tags, after)
-        return tags[begin : begin + limit], begin + limit < len(tags)
-
     def _make(self, name: ImageName, release: Release, question: Digest, *, plain: bool) -> Digest:
         if self.trimming.is_short():
             raise NoRoomError("the farm's disk is nearly full", remedy="Images that were pulled before can be had.")
-        self._check_known(name, release)
+        self.releases.check_known(release, name.packages)
         catalogue = self.releases.catalogue(release)
         try:
             made, parts = self._composed(name, catalogue, plain=plain)
@@ -142,45 +118,9 @@ class ImageMaking:
         )
         return (replace(made, image=plain_image(made.image, blobs)) if plain else made), parts
 
-    def _check_known(self, name: ImageName, release: Release) -> None:
-        lacking = self.releases.lacking(release, name.packages)
-        if lacking:
-            what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
-            raise NameUnknownError(what, self.releases.near(release, lacking))
-
     def _kept(self, question: Digest) -> ImageRecord | None:
         digest = self.shelf.answered(question)
         return self.shelf.image(digest) if digest else None
-
-    def _numbers(self, name: ImageName, newest: Release, who: str) -> tuple[int, ...]:
-        """Return the numbers of the releases that have all packages of a name, the newest first; at least one."""
-        key = (newest.digest, name)
-        with self._listing:
-            if key in self._lists:
-                self._lists.move_to_end(key)
-                return self._lists[key]
-        numbers = self._looks.once(key, lambda: self._look(name, newest), who)
-        with self._listing:
-            self._lists[key] = numbers
-            if len(self._lists) > _MOST_LISTS:
-                self._lists.popitem(last=False)
-        return numbers
-
-    def _look(self, name: ImageName, newest: Release) -> tuple[int, ...]:
-        chain = sorted(self.releases.chain(name.channel).items(), reverse=True)[:_MOST_LISTED]
-        numbers = tuple(number for number, digest in chain if self._holds(name, digest))
-        if not numbers:
-            self._check_known(name, newest)
-        return numbers
-
-    def _holds(self, name: ImageName, release: Digest) -> bool:
-        """Say whether a release has all packages of a name; looked up once."""
-        key = (release, name.packages)
-        if key not in self._found:
-            if len(self._found) >= _MOST_FOUND:
-                self._found.clear()
-            self._found[key] = not self.releases.lacking(self.releases.at(release), name.packages)
-        return self._found[key]
 
 
 def _question(release: Release, name: ImageName, *, plain: bool) -> Digest:

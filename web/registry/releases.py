@@ -95,7 +95,14 @@ class SignedReleases:
         index = IndexTree(lambda blob: self._downloads.read(blob, "index of a release"), release.index)
         return [name for name in names if index.listing(name) is None]
 
-    def near(self, release: Release, lacking: Sequence[str]) -> list[str]:
+    def check_known(self, release: Release, names: Sequence[str]) -> None:
+        """Raise `NameUnknownError`, with what is near, if a release lacks one of these packages."""
+        lacking = self.lacking(release, names)
+        if lacking:
+            what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
+            raise NameUnknownError(what, self._near(release, lacking))
+
+    def _near(self, release: Release, lacking: Sequence[str]) -> list[str]:
         """Return names of the channel's newest release that are like those which `release` lacks."""
         names = self._names_in(self.newest(release.channel))
         found: dict[str, None] = {}

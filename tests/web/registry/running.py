@@ -16,12 +16,17 @@ from farm.control.world import Terms
 from tests.control.small_farm import WORLD
 from tests.web.running_farm import serving
 from web.app import create_app
+from web.registry.making import ImageMaking
+from web.registry.releases import SignedReleases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from farm.database.session import Database
+    from tests.client.distribution import SmallDistribution
+    from web.registry.budget import Bounds
+    from web.registry.trimming import Room
 
 GREETED = "edge/greet"
 
@@ -67,3 +72,10 @@ def running_registry(database: Database, directory: Path, repository: Path) -> I
     office = Office.open(database, blobs, logs, WORLD, Terms())
     with serving(create_app(office, repository=repository)) as url:
         yield RunningRegistry(url, directory / "registry")
+
+
+def making(
+    distribution: SmallDistribution, folder: Path, bounds: Bounds | None = None, room: Room | None = None
+) -> ImageMaking:
+    """The images of a distribution, without a server."""
+    return ImageMaking(SignedReleases(distribution.public, folder / "metadata"), folder, bounds, room)

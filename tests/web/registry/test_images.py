@@ -14,12 +14,13 @@ import pytest
 
 from farm.names import Digest
 from farm.release.publication import make_release
-from tests.web.registry.running import running_registry
+from tests.web.registry.running import making, running_registry
 from web.registry import releases, shelf
 from web.registry.budget import Bounds
 from web.registry.errors import NameUnknownError, TooLargeError, TooManyError
-from web.registry.making import ImageMaking
 from web.registry.names import ImageName
+from web.registry.releases import SignedReleases
+from web.registry.tag_lists import TagLists
 
 if TYPE_CHECKING:
     from farm.database.session import Database
@@ -83,7 +84,7 @@ def test_of_a_set_that_stays_for_years_the_newest_releases_are_named(
     distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shelf, "_MOST_RELEASES", 2)
-    images = ImageMaking(distribution.public, tmp_path / "registry")
+    images = making(distribution, tmp_path / "registry")
     for _ in range(3):
         digest = images.tagged(GREET, "latest")
         distribution.publish()
@@ -98,7 +99,7 @@ def test_of_a_set_that_stays_for_years_the_newest_releases_are_named(
 def test_what_is_kept_and_damaged_or_of_another_version_is_made_again(
     distribution: SmallDistribution, tmp_path: Path
 ) -> None:
-    images = ImageMaking(distribution.public, tmp_path / "registry")
+    images = making(distribution, tmp_path / "registry")
     digest = images.tagged(GREET, "latest")
     for harm in ("", "{", '{"format":0}', "\0" * 9, "\udc80"):
         for place in ("images", "known"):
@@ -109,7 +110,7 @@ def test_what_is_kept_and_damaged_or_of_another_version_is_made_again(
 
 
 def test_a_set_that_is_too_large_is_refused(distribution: SmallDistribution, tmp_path: Path) -> None:
-    images = ImageMaking(distribution.public, tmp_path / "registry", Bounds(content=50_000))
+    images = making(distribution, tmp_path / "registry", Bounds(content=50_000))
     assert images.tagged(GREET, "latest")
     with pytest.raises(TooLargeError, match="edge/alone and what they need"):
         images.tagged(ImageName("edge", ("alone",)), "latest")
@@ -119,22 +120,22 @@ def test_a_set_that_is_too_large_is_refused(distribution: SmallDistribution, tmp
 def test_a_list_of_tags_is_looked_up_once_for_all_its_pages(distribution: SmallDistribution, tmp_path: Path) -> None:
     for _ in range(3):
         distribution.publish()
-    images = ImageMaking(distribution.public, tmp_path / "registry", Bounds(a_minute=1))
-    first, more = images.tags(GREET, "", 4)
+    tags = TagLists(SignedReleases(distribution.public, tmp_path), Bounds(a_minute=1))
+    first, more = tags.page(GREET, "", 4)
     pages = [first]
     while more:
-        page, more = images.tags(GREET, pages[-1][-1], 4)
+        page, more = tags.page(GREET, pages[-1][-1], 4)
         pages.append(page)
     assert [len(page) for page in pages] == [4, 4, 2]
     with pytest.raises(TooManyError):
-        images.tags(ImageName("edge", ("say",)), "", 4)
+        tags.page(ImageName("edge", ("say",)), "", 4)
 
 
 def test_of_many_packages_near_names_are_found_among_those_of_the_first_letter(
     distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(releases, "_FEW", 1)
-    images = ImageMaking(distribution.public, tmp_path / "registry")
+    images = making(distribution, tmp_path / "registry")
     for name, near in (("gret", "Did you mean greet?"), ("xreet", "")):
         with pytest.raises(NameUnknownError) as caught:
             images.tagged(ImageName("edge", (name,)), "latest")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.web.registry.running import making
 from web.registry.errors import NoRoomError
-from web.registry.making import ImageMaking
 from web.registry.names import ImageName
 from web.registry.trimming import Room, Trimming
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from farm.names import Digest
     from tests.client.distribution import SmallDistribution
+    from web.registry.making import ImageMaking
 
 NAMES = tuple(ImageName("edge", names) for names in (("greet",), ("alone",), ("say",), ("c++",)))
 PLENTY = Room(spare=0)
@@ -26,7 +27,7 @@ PLENTY = Room(spare=0)
 
 @pytest.fixture
 def images(distribution: SmallDistribution, tmp_path: Path) -> ImageMaking:
-    return ImageMaking(distribution.public, tmp_path / "registry", room=PLENTY)
+    return making(distribution, tmp_path / "registry", room=PLENTY)
 
 
 def made(images: ImageMaking) -> list[Digest]:
@@ -99,7 +100,7 @@ def test_an_image_that_alone_is_too_large_stays_until_another_comes(images: Imag
 
 
 def test_making_keeps_within_the_room(distribution: SmallDistribution, tmp_path: Path) -> None:
-    images = ImageMaking(distribution.public, tmp_path / "registry", room=Room(images=2, spare=0))
+    images = making(distribution, tmp_path / "registry", room=Room(images=2, spare=0))
     for name in NAMES:
         images.tagged(name, "latest")
     assert len(list((images.shelf.folder / "images").iterdir())) <= 2
@@ -109,7 +110,7 @@ def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_half_is_given_up(
     distribution: SmallDistribution, images: ImageMaking, tmp_path: Path
 ) -> None:
     digests = made(images)
-    full = ImageMaking(distribution.public, tmp_path / "registry", room=Room(spare=shutil.disk_usage("/").total))
+    full = making(distribution, tmp_path / "registry", room=Room(spare=shutil.disk_usage("/").total))
     assert full.tagged(NAMES[0], "latest") == digests[0]
     with pytest.raises(NoRoomError):
         full.tagged(NAMES[0], "latest-plain")
