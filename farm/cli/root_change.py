@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,7 +89,11 @@ def change_lines(change: Change) -> list[str]:
 def _announce(change: Change) -> None:
     from farm.cli.rendering import human_size
 
-    for line in change_lines(change):
-        click.echo(line)
-    if change.fetched:
-        click.echo(f"to fetch: {human_size(change.fetched)}")
+    try:
+        for line in change_lines(change):
+            click.echo(line)
+        if change.fetched:
+            click.echo(f"to fetch: {human_size(change.fetched)}")
+    except BrokenPipeError:
+        # Who read the list has read enough (`farm upgrade … | head`): what was asked for is done all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -41,6 +41,7 @@ _ROOT_LINKS = (
 )
 _MADE = ".made"
 """How the link to a state is called, from before the state is there until it becomes `current`."""
+_NEW_DISK = "lost+found"
 _NAME_A_ROOT = "Name the directory given to `farm install --root`."
 _EMPTY_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp", "var")
 
@@ -99,7 +100,7 @@ class Root:
         Whoever installs holds it from reading the state to switching it, so that two installs at once both count.
         What a killed process has left behind is removed first. Without `make` a root that is not there is not made.
         """
-        self._check()
+        self.check()
         with contextlib.ExitStack() as held:
             with _writable(self.path):
                 if make:
@@ -208,7 +209,13 @@ class Root:
             raise RootError(f"{self.path} is no directory", remedy="Name another with --root.") from error
         except (OSError, FarmError) as error:
             why = error.message if isinstance(error, FarmError) else str(error)
-            raise RootError(f"cannot read the generation of {self.path}: {why}", remedy=f"Look at {record}.") from error
+            raise RootError(
+                f"cannot read the generation of {self.path}: {why}",
+                remedy=f"Look at {record}, or go to another: `farm rollback --root` with a number. {self._kept()}",
+            ) from error
+
+    def _kept(self) -> str:
+        return f"There are {', '.join(map(str, self._numbers())) or 'none'}."
 
     def _link_to(self, number: int, name: str) -> Path:
         link = self._own / f"{name}.{secrets.token_hex(8)}"
@@ -234,11 +241,15 @@ class Root:
                 if name.startswith("."):
                     _discard(directory / name)
 
-    def _check(self) -> None:
-        """See that the root is farm's, or empty: what lies here is written to, as root, and no link leads elsewhere."""
-        if self.path.exists() and not self._own.exists() and any(self.path.iterdir()):
-            found = min(path.name for path in self.path.iterdir())
-            raise _not_ours(self.path / found)
+    def check(self) -> None:
+        """See that the root is farm's, or empty: what lies here is written to, as root, and no link leads elsewhere.
+
+        Raises `RootError`.
+        """
+        if self.path.exists() and not self._own.exists():
+            found = sorted(path.name for path in self.path.iterdir() if path.name != _NEW_DISK)
+            if found:
+                raise _not_ours(self.path / found[0])
         for name, target in _ROOT_LINKS:
             link = self.path / name
             ours = link.is_symlink() and str(link.readlink()) == target
@@ -250,7 +261,7 @@ class Root:
                 raise _not_ours(directory)
 
     def _prepare(self) -> None:
-        self._check()
+        self.check()
         for name, target in _ROOT_LINKS:
             if not (self.path / name).is_symlink():
                 (self.path / name).symlink_to(target)

@@ -192,6 +192,7 @@ def _held(host: Host, root: Root, terms: Terms) -> Iterator[None]:
     if terms.dry_run:
         yield
         return
+    root.check()
     with host.in_use(terms.waiting):
         host.roots.add(root.path)
         with root.locked(waiting=terms.waiting):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client.generations import NoSuchGenerationError
+from farm.client.generations import NoSuchGenerationError, RootError
 from farm.client.installation import Change
 from farm.compat.set_changes import changes
 
 if TYPE_CHECKING:
+    from farm.client.generation import Generation
     from farm.client.generations import Root
 
 
 def roll_back(root: Root, number: int | None = None) -> Change:
-    """Make a state the current one; without a number, the one before the current.
+    """Make a state the current one; without a number, the one before the current. With one, the record of the current
+    state need not be readable any more.
 
     Raises `NoSuchGenerationError`, `RootError`.
     """
     with root.locked(make=False):
-        before = root.installed()
-        if number is None:
+        try:
+            before: Generation | None = root.installed()
+        except RootError:
+            if number is None:
+                raise
+            before = None
+        if before and number is None:
             earlier = [each.number for each in root.generations() if each.number < before.number]
             if not earlier:
                 raise NoSuchGenerationError(
@@ -27,5 +34,6 @@ def roll_back(root: Root, number: int | None = None) -> Change:
                     remedy="Nothing was changed. See `farm list --root` with --generations.",
                 )
             number = earlier[-1]
+        assert number is not None  # noqa: S101  (given, or found above)
         after = root.roll_back(number)
-        return Change(before, after, changes(before.set, after.set))
+        return Change(before, after, changes(before.set if before else None, after.set))

@@ -48,9 +48,8 @@ def _conversion(node: Node, wanted: Kind) -> str:
     if wanted == "text" and scalar:
         return "Put it in quotes."
     if wanted == "list" and scalar:
-        return (
-            f"Write [{node.text}]." if node.text.isprintable() and len(node.text) <= _SHOWN else "Write it as a list."
-        )
+        words = ", ".join(node.text.split())
+        return f"Write [{words}]." if words.isprintable() and len(words) <= _SHOWN else "Write it as a list."
     if wanted in ("integer", "boolean") and node.kind == "text":
         return f"Write {ARTICLES[wanted]}, without quotes."
     return ""

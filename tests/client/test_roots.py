@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,8 +25,7 @@ from tests.client.installing import install
 from tests.client.whole import leftovers, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from farm.client.host import Host
     from farm.client.installation import Change
@@ -193,11 +194,14 @@ def test_a_root_of_one_distribution_takes_nothing_of_another(follower: Host, roo
 
 
 def test_a_root_is_known_before_it_is_changed(follower: Host, root: Path) -> None:
-    root.mkdir()
-    (root / "something").touch()
-    with pytest.raises(RootError, match="something is there already"):
-        install(follower, root, "alone")
-    assert follower.roots.all() == (root,)
+    @contextmanager
+    def broken(_size: int) -> Iterator[Callable[[BlobRef], None]]:
+        assert follower.roots.all() == (root,)
+        raise OSError("the network is gone")
+        yield
+
+    with pytest.raises(OSError, match="the network is gone"):
+        installation.install(follower, follower.catalogue(), Root(root), ["alone"], Terms(fetching=broken))
 
 
 def test_what_a_killed_client_has_left_is_removed_by_the_next(follower: Host, root: Path) -> None:
@@ -283,3 +287,45 @@ def test_a_root_that_is_read_only_is_named_and_goes_on_working(follower: Host, r
         assert whole(follower, root).number == 1
     finally:
         subprocess.run(["umount", root], check=True)
+
+
+def test_one_goes_back_to_a_whole_state_though_the_record_of_the_current_one_is_damaged(
+    distribution: SmallDistribution, follower: Host, root: Path
+) -> None:
+    place = Root(root)
+    first = install(follower, root, "greet")
+    louder(distribution)
+    second = upgrade(follower, root).after
+    record = place.links(second) / "generation.json"
+    record.write_text("bad")
+    with pytest.raises(RootError, match="cannot read the generation") as raised:
+        roll_back(place)
+    assert "`farm rollback --root` with a number. There are 1, 2." in raised.value.remedy
+    change = roll_back(place, first.number)
+    assert (change.before, change.after.number) == (None, first.number)
+    assert place.installed().set == first.set
+
+
+def test_what_is_no_root_of_farms_is_not_remembered_as_one(follower: Host, root: Path) -> None:
+    root.mkdir()
+    (root / "passwd").touch()
+    with pytest.raises(RootError):
+        install(follower, root, "greet")
+    assert not follower.roots.all()
+
+
+def test_a_new_disk_is_an_empty_root(follower: Host, root: Path) -> None:
+    (root / "lost+found").mkdir(parents=True)
+    install(follower, root, "greet")
+    assert (root / "usr/bin/greet").exists()
+
+
+def test_an_install_is_done_though_nobody_reads_what_it_says(follower: Host, root: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"FARM_STATE": str(follower.state), "FARM_HOST": str(follower.cache.root.parent)}
+    command = [Path(sys.executable).with_name("farm"), "install", "--root", root, "greet"]
+    done = subprocess.run(command, env=environment, stdout=writing, check=False)
+    os.close(writing)
+    assert done.returncode == 0
+    assert (root / "usr/bin/greet").exists()
