@@ -14,10 +14,11 @@ import pytest
 
 from farm.names import Digest
 from farm.release.publication import make_release
+from tests.foreign.neighbours import FIRST, Neighbours
 from tests.web.registry.running import making, running_registry
 from web.registry import releases, shelf
 from web.registry.budget import Bounds
-from web.registry.errors import NameUnknownError, TooLargeError, TooManyError
+from web.registry.errors import ForeignPackagesError, NameUnknownError, TooLargeError, TooManyError
 from web.registry.names import ImageName
 from web.registry.releases import SignedReleases
 from web.registry.tag_lists import TagLists
@@ -129,6 +130,21 @@ def test_a_list_of_tags_is_looked_up_once_for_all_its_pages(distribution: SmallD
     assert [len(page) for page in pages] == [4, 4, 2]
     with pytest.raises(TooManyError):
         tags.page(ImageName("edge", ("say",)), "", 4)
+
+
+def test_packages_of_another_distribution_are_not_handed_on_nor_fetched(tmp_path: Path) -> None:
+    neighbours = Neighbours(tmp_path)
+    neighbours.address = "http://127.0.0.1:1"  # where nobody is
+    neighbours.second.package("web", {"bin/web": "#!/usr/bin/openssl\n"}, requires=(f"{FIRST}/openssl",))
+    neighbours.second.package("alone", {"share/alone": "x"})
+    neighbours.publish("openssl", "say")
+    images = making(neighbours.second, tmp_path / "registry")
+    for _ in range(2):
+        with pytest.raises(ForeignPackagesError, match=f"holds packages of {FIRST}"):
+            images.tagged(ImageName("edge", ("web",)), "latest")
+    with pytest.raises(NameUnknownError):
+        images.tagged(ImageName("edge", ("openssl",)), "latest")
+    assert images.tagged(ImageName("edge", ("alone",)), "latest")
 
 
 def test_of_many_packages_near_names_are_found_among_those_of_the_first_letter(
