@@ -12,7 +12,7 @@ from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
 from farm.fileset import Manifest
 from farm.names import Digest
-from farm.package import PackageFacts, describe, gather_facts
+from farm.package import Descriptor, PackageFacts, describe, gather_facts
 from farm.plan import BlobRef, Consumption, PlannedDependency, PlannedSource
 from farm.plan.consumption import OpenedFiles
 from farm.recipe.contents import RecipeContents
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.names import HostNeeds
-    from farm.package import Descriptor
     from farm.plan import BuiltPackage, Plan, SourceOrigin
     from farm.recipe import Recipe
     from farm.trust.imports import Import
@@ -164,6 +163,14 @@ class SmallDistribution:
         )
         facts = PackageFacts.from_json(self.read(package.facts))
         self.entries[name] = (entry, Member.of(descriptor, facts, Manifest.from_json(self.read(package.manifest))))
+
+    def take(self, entry: ReleaseEntry, blobs: BlobStore) -> None:
+        """Add a package as another channel describes it, whose blobs lie in another store."""
+        for blob in entry.blobs:
+            self.blobs.share(blobs, blob.digest)
+        descriptor = Descriptor.from_json(self.read(entry.descriptor))
+        facts = PackageFacts.from_json(self.read(entry.facts))
+        self.entries[entry.name] = (entry, Member.of(descriptor, facts, Manifest.from_json(self.read(entry.manifest))))
 
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
         plan, consumed = self.built[descriptor.plan]

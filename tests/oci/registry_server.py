@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "/usr/bin/docker-registry"
 _REQUEST = re.compile(r'"(GET|HEAD|POST|PUT|PATCH) (\S+) HTTP/1\.1" (\d+)')
+_SENT = re.compile(r'"GET \S+/blobs/(sha256:[0-9a-f]{64}) HTTP/1\.1" 200 (\d+)')
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Registry:
             for method, path, status in self.requests()
             if method == "PUT" and "/blobs/uploads/" in path and status == 201
         ]
+
+    def blobs_sent(self) -> list[tuple[str, int]]:
+        """Return digest and bytes of every blob that somebody took, in order, from the access log."""
+        return [(digest, int(size)) for digest, size in _SENT.findall(self.log.read_text())]
+
+    def size(self, digest: str) -> int:
+        """Return the bytes of a blob that the registry holds."""
+        hexadecimal = digest.removeprefix("sha256:")
+        blobs = self.log.parent / "data" / "docker" / "registry" / "v2" / "blobs" / "sha256"
+        return (blobs / hexadecimal[:2] / hexadecimal / "data").stat().st_size
 
 
 @contextmanager
