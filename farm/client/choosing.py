@@ -15,7 +15,7 @@ from farm.names import PackageName
 from farm.trust.client_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from farm.client.catalogue import Catalogue
     from farm.client.subscriptions import Subscription, Subscriptions
@@ -39,15 +39,18 @@ class Chooser:
         """Return the catalogue that holds all of these packages: of `channel`, where one is given.
 
         A name is of the subscription with the highest priority that has it. A channel that cannot be reached may have
-        it too, so it is not skipped. Raises `ChoiceError`, `InvalidPackageNameError`, what opening a channel raises.
+        it too, so it is not skipped. What a short name was before it stays, until the user decides anew.
+        Raises `ChoiceError`, `InvalidPackageNameError`, what opening a channel raises.
         """
-        followed = self._subscriptions.all()
-        if channel or len(followed) <= 1:
+        followed, names = self._subscriptions.all(), tuple(dict.fromkeys(names))
+        if channel or not followed or not names:
             return self._catalogue(str(self._subscriptions.find(channel)))
-        chosen = {name: self._of(name, followed) for name in dict.fromkeys(names)}
-        found = set(chosen.values())
-        if not found:
-            return self._catalogue(str(self._subscriptions.find()))
+        if len(followed) == 1:
+            catalogue = self._catalogue(str(followed[0]))
+            self._settle({name: followed[0] for name in names if "/" not in name and catalogue.holds(name)})
+            return catalogue
+        chosen = {name: self._of(name, followed) for name in names}
+        found = {str(each) for each in chosen.values()}
         if len(found) > 1:
             parts = ", ".join(f"{name} is of {each}" for name, each in chosen.items())
             raise ChoiceError(
@@ -55,6 +58,7 @@ class Chooser:
                 remedy="Ask for them apart, or name a channel that has all with --channel; `farm override` lets a "
                 "package of another channel stand in.",
             )
+        self._settle({name: each for name, each in chosen.items() if "/" not in name})
         return self._catalogue(found.pop())
 
     def others_with(self, name: str, owner: str) -> tuple[str, ...]:
@@ -71,8 +75,22 @@ class Chooser:
                 continue
         return tuple(found)
 
-    def _of(self, name: str, followed: Sequence[Subscription]) -> str:
-        """Return the full name of the channel that a name is of."""
+    def _settle(self, chosen: Mapping[str, Subscription]) -> None:
+        """Remember whose these names are. Raises `ChoiceError` for one that was another's when it was chosen last."""
+        known = self._subscriptions.names
+        for name, subscription in chosen.items():
+            before = known.owner(name)
+            if before not in ("", subscription.distribution):
+                raise ChoiceError(
+                    f"{name} was {before}/{name} on this host, and would become {subscription.distribution}/{name}",
+                    remedy="Nothing was changed: a name moves to another distribution only when you say so. Name the "
+                    f"one that you mean; to decide anew for good: `farm subscriptions set {subscription} --priority "
+                    f"{subscription.priority}`.",
+                )
+        known.remember({name: each.distribution for name, each in chosen.items()})
+
+    def _of(self, name: str, followed: Sequence[Subscription]) -> Subscription:
+        """Return the channel that a name is of."""
         owner = PackageName.parse(name).distribution if "/" in name else ""
         ranked = sorted(followed, key=lambda each: -each.priority)
         for _, group in groupby(ranked, key=lambda each: each.priority):
@@ -80,7 +98,7 @@ class Chooser:
             # Who takes a package of another distribution has it too; that one itself comes first.
             own = [each for each in having if each.distribution == owner] or having
             if len(own) == 1:
-                return str(own[0])
+                return own[0]
             if own:
                 raise _ambiguous(name, own)
         raise self._unknown(name, followed)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.client.download import Downloads
+from farm.client.known_names import KnownNames
 from farm.client.mirrored_metadata import MirroredMetadata
 from farm.client.mirrors import Mirrors
 from farm.client.readers import InvalidAddressError, open_reader
@@ -62,6 +63,7 @@ class Subscriptions:
 
     def __init__(self, state: Path, mirrors: Mirrors | None = None) -> None:
         self._folder = state / "subscriptions"
+        self.names = KnownNames(state)
         self._mirrors = mirrors or Mirrors()
 
     def subscribe(
@@ -123,6 +125,8 @@ class Subscriptions:
             priority=subscription.priority if priority is None else priority,
         )
         self._write(changed)
+        if priority is not None:
+            self.names.forget()
         return changed
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -130,6 +134,7 @@ class Subscriptions:
         folder = self._path(subscription)
         gone = self._folder / f".{secrets.token_hex(8)}"
         folder.rename(gone)
+        self.names.forget()
         for each in self._folder.glob(".*"):  # what one that was killed has left, too
             shutil.rmtree(each)
         with suppress(OSError):  # another channel of it is followed

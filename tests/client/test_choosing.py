@@ -13,6 +13,7 @@ from farm.client.host import Host
 from farm.client.offline import last_with
 from farm.client.root_channel import ForeignNameError, catalogue_of_root
 from farm.client.subscriptions import SubscriptionError
+from farm.names import Digest
 from farm.trust.client_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
 
@@ -89,6 +90,35 @@ def test_priority_decides_and_nothing_else(following: Following) -> None:
     assert following.owner_of(f"{SECOND}/say") == SECOND
     following.prefer(SECOND, 2)
     refused(lambda: following.owner_of("say"), ChoiceError, "say can be")
+
+
+def test_a_name_does_not_become_another_s_because_that_one_publishes_it(following: Following) -> None:
+    following.prefer(SECOND)
+    assert following.owner_of("greet") == FIRST
+    following.second.package("greet", {"share/greet": "of somebody else"})
+    following.second.publish()
+    match = f"greet was {FIRST}/greet on this host, and would become {SECOND}/greet"
+    remedy = refused(lambda: following.owner_of("greet"), ChoiceError, match)
+    assert f"`farm subscriptions set {SECOND}/edge --priority 1`" in remedy
+    assert following.owner_of(f"{FIRST}/greet") == FIRST
+    following.prefer(SECOND)
+    assert following.owner_of("greet") == SECOND
+
+
+def test_nor_when_its_own_channel_gives_it_up_or_another_one_is_followed_later(tmp_path: Path) -> None:
+    following = Following(tmp_path)
+    subscriptions = following.host.subscriptions
+    second = subscriptions.find(f"{SECOND}/edge")
+    subscriptions.unsubscribe(second)
+    assert following.owner_of("say") == FIRST
+    subscriptions.subscribe(second.address, "edge", Digest(second.fingerprint))
+    following.first.entries.pop("greet")
+    following.first.entries.pop("say")
+    following.first.package("rest", {"share/rest": "x"})
+    following.first.publish()
+    refused(lambda: following.owner_of("say"), ChoiceError, f"say was {FIRST}/say on this host")
+    subscriptions.unsubscribe(subscriptions.find(f"{FIRST}/edge"))
+    assert following.owner_of("say") == SECOND
 
 
 def test_one_set_is_of_one_channel(following: Following) -> None:
