@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
     from farm.trust.imports import Import
+    from farm.trust.release_index import Release
 
 
 class NotHereError(FarmError):
@@ -53,10 +54,7 @@ class LastVerified:
     def words(self) -> str:
         """What a person has to know of it."""
         release = self.catalogue.release
-        text = (
-            f"running release {release.number} of {release.distribution}/{release.channel}, verified last at "
-            f"{_time(self.at)}"
-        )
+        text = f"running {_named(release)}, verified last at {_time(self.at)}"
         if self.ended:
             text += f"; its metadata has expired since {_time(self.ended)}, so that fixes may be missing"
         return text
@@ -120,7 +118,9 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
     try:
         release = Chooser(host.subscriptions, catalogue).catalogue(names, channel).release
     except DownloadError as error:
-        raise NotHereError(error.what, "one of several channels") from error
+        raise NotHereError(
+            error.what, " or ".join(_named(each.catalogue.release) for each in opened.values())
+        ) from error
     return opened[f"{release.distribution}/{release.channel}"]
 
 
@@ -130,9 +130,11 @@ def nothing_fetched(last: LastVerified) -> Iterator[None]:
     try:
         yield
     except DownloadError as error:
-        release = last.catalogue.release
-        where = f"release {release.number} of {release.distribution}/{release.channel}"
-        raise NotHereError(error.what, where) from error
+        raise NotHereError(error.what, _named(last.catalogue.release)) from error
+
+
+def _named(release: Release) -> str:
+    return f"release {release.number} of {release.distribution}/{release.channel}"
 
 
 def _time(moment: datetime) -> str:
