@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.image_loading import load, now
+from farm.cli.name_and_value import name_and_value
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.recipes_option import recipes_option
@@ -224,12 +225,12 @@ def _config(
     from farm.recipe.image_values import label_name, port
     from farm.recipe.image_values import user as checked_user
 
-    added = tuple((label_name(name), value) for name, value in (_pair(each) for each in labels))
+    added = tuple((label_name(name), value) for name, value in (name_and_value(each) for each in labels))
     return replace(
         base,
         entrypoint=entrypoint or base.entrypoint,
         command=() if entrypoint else base.command,
-        environment=(*base.environment, *(_pair(each) for each in environment)),
+        environment=(*base.environment, *(name_and_value(each) for each in environment)),
         labels=(*base.labels, *added),
         ports=tuple(sorted({*base.ports, *(port(each) for each in ports)})),
         user=checked_user(user) if user else base.user,
@@ -248,10 +249,3 @@ def _name_of(file: Path | None) -> str:
 
     name = file.absolute().parent.name.lower() if file else ""
     return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "image"
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
-    if not found:
-        raise click.UsageError(f"{text!r} lacks '='.")
-    return name, value

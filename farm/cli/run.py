@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.mount_option import read_mounts
+from farm.cli.name_and_value import name_and_value
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
@@ -41,7 +43,14 @@ if TYPE_CHECKING:
 )
 @click.option("--network", default="none", show_default=True, help="Docker's network mode; of bubblewrap none or host.")
 @click.option("--user", default="", help="The user and group to run as.  [default: the file's, or 65534:65534]")
-@click.option("--mount", "mounts", multiple=True, metavar="SOURCE:TARGET", help="A directory to see, read-only.")
+@click.option(
+    "--mount",
+    "mounts",
+    multiple=True,
+    callback=read_mounts,
+    metavar="SOURCE:TARGET",
+    help="A directory to see, read-only.",
+)
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable to set.")
 @click.option("--offline", is_flag=True, help="Ask no repository: run the last verified release, of what is here.")
 @click.option(
@@ -55,7 +64,7 @@ def run(
     engine: str | None,
     network: str,
     user: str,
-    mounts: tuple[str, ...],
+    mounts: tuple[tuple[str, str], ...],
     environment: tuple[str, ...],
     offline: bool,
     verbose: bool,
@@ -207,7 +216,7 @@ def _options(
     words: tuple[str, ...],
     wanted: ImageFile | None,
     own: OwnMounts,
-    mounts: tuple[str, ...],
+    mounts: tuple[tuple[str, str], ...],
     environment: tuple[str, ...],
     *,
     network: str,
@@ -217,8 +226,8 @@ def _options(
     from farm.client.late_binding import NOBODY, RunOptions
 
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    given = tuple(pair(each, "=") for each in environment)
-    binds = (*own.binds, *(pair(each, ":") for each in mounts))
+    given = tuple(name_and_value(each) for each in environment)
+    binds = (*own.binds, *mounts)
     if wanted is None:
         return RunOptions(
             command=words or (names[0],),
@@ -269,11 +278,3 @@ def _tell(record: SetRecord, engine: str, options: RunOptions) -> None:
     releases = " and ".join(str(each) for each in record.releases)
     privileges = ", ".join([*options.capabilities, *options.devices]) or "none"
     click.echo(f"set {record.digest} of {releases}, with {engine}; privileges granted: {privileges}", err=True)
-
-
-def pair(text: str, separator: str) -> tuple[str, str]:
-    """Return the two sides of `text`; wrong use when `separator` is not in it."""
-    name, found, value = text.partition(separator)
-    if not found:
-        raise click.UsageError(f"{text!r} lacks {separator!r}.")
-    return name, value

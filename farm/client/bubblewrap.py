@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farm.client.late_binding import ENVIRONMENT, mounts
+from farm.client.unstartable import unstartable
 from farm.engine.empty_root import DIRECTORIES, LINKS
 from farm.engine.mounts import MountError, show_privately
 from farm.engine.sandbox_spec import HOSTNAME
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from farm.client.late_binding import RunOptions
 
 PROGRAM = "bwrap"
+_FAILED = 1
+"""How it ends when it cannot start the command."""
 _NETWORKS = ("none", "host")
 _HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
 _STAGE = Path("/tmp")  # noqa: S108  # nothing is written there: it is covered, for this process alone
@@ -126,10 +129,12 @@ def user_and_group(text: str) -> tuple[int, int]:
 def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOptions) -> int:
     """Run `options.command` over these packages to its end, passing signals on; return its exit status.
 
-    That is 128 + N where signal N ended it. Root becomes the asked user first, so that the process is nobody outside
-    too; anybody else stays who he is outside. Raises `BubblewrapError`.
+    That is 128 + N where signal N ended it, and 127 or 126 where there is no such command. Root becomes the asked user
+    first, so that the process is nobody outside too; anybody else stays who he is outside. Raises `BubblewrapError`.
     """
     who: dict[str, Any] = {}
+    environment = dict([*ENVIRONMENT, *options.environment])
+    cannot_start = unstartable(options.command[0], environment, options.workdir, mounts(packages, links, options))
     line = bubblewrap_command(packages, links, options)
     if os.geteuid() == 0:
         user, group = user_and_group(options.user)
@@ -145,6 +150,8 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
         content = info.read()  # ends when everything is set up, or has failed
     _pass_signals_on(process, _child_in(content))
     status = process.wait()
+    if status == _FAILED and cannot_start:
+        return cannot_start
     return status if status >= 0 else 128 - status
 
 

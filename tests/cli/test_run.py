@@ -155,6 +155,17 @@ def test_the_exit_status_is_the_commands(person: Person, script: str, status: in
     assert person.run("say", *MOUNT, "--", *shell(script)).returncode == status
 
 
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("nosuch", 127), ("/packages/nosuch", 127), ("/etc/say.conf", 126), ("/usr", 126), ("greet", 0)],
+)
+def test_a_command_that_cannot_be_started_is_told_from_one_that_fails(
+    person: Person, command: str, status: int
+) -> None:
+    done = person.run("greet", *MOUNT, "--", command)
+    assert (done.returncode if status else 0) == status, done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_reach_the_command(person: Person, number: signal.Signals) -> None:
     script = "trap 'echo caught; exit 5' TERM INT USR1; echo ready; while :; do @sleep 0.05 ; done"
