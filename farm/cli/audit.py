@@ -33,9 +33,9 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     """Say which signed advisories hold for IMAGES, a root, what is running, or a channel's newest release.
 
     Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
-    command. Ends with status 0 when nothing was found, with 3 when something was, and with 1 when it cannot be known.
-    Advisories that the distribution states to do no harm in a package are no finding. IMAGES are named as for `farm
-    image inspect`.
+    command. Ends with status 0 when nothing was found, with 3 when something was, and with 1 when it cannot be known:
+    also where an image has layers that are not of the packages it names. Advisories that the distribution states to do
+    no harm in a package are no finding. IMAGES are named as for `farm image inspect`.
 
     \b
     Examples:
@@ -59,13 +59,14 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     click.echo(_written(found, form))
     if any(each.exposed for each in found):
         return FOUND
-    return NOT_KNOWN if any(each.is_blind for each in found) else 0
+    return 0 if all(each.is_whole for each in found) else NOT_KNOWN
 
 
 def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
     from farm.cli.image_opening import shelf
     from farm.client.audit_subjects import image_subject
     from farm.client.auditing import Auditor
+    from farm.client.image_accounting import unvouched
     from farm.client.known_image import open_image
 
     auditor, engine = Auditor(host), shelf(settings)
@@ -74,7 +75,7 @@ def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]
         image = open_image(name, host, engine)
         kept = image.kept.evidence if image.kept else ()
         evidence = {descriptor: each.provenance for descriptor, each in kept if each.provenance}
-        found.append(auditor.audit(image_subject(name, image), evidence))
+        found.append(auditor.audit(image_subject(name, image, unvouched(host, image, engine)), evidence))
     return found
 
 
@@ -156,9 +157,14 @@ def _what_to_do(found: Audit) -> Iterator[str]:
 
 
 def _not_known(found: Audit) -> Iterator[str]:
+    from farm.cli.inert import inert
+
     if found.is_blind:
         yield f"Nobody here recorded which set that is: {', '.join(found.unjudged)}. Ask as the user who started it."
     elif found.unjudged:
         yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.unjudged)}."
+    if found.unvouched:
+        yield "The image is not made of what it says it is, so what it holds is not known in whole:"
+        yield from (f"  {inert(each)}" for each in found.unvouched)
     if found.unwatched:
         yield f"Whose code these carry is not known in whole: {', '.join(found.unwatched)}."

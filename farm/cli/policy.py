@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def check(subject: str, as_json: bool) -> int:
       farm policy check api:1
       farm policy check /srv/tools --policy policy.yaml --json
     """
+    from farm.cli.inert import inert
     from farm.cli.subscriber import open_host
     from farm.client.policy import judge
     from farm.client.policy_facts import known_of_record
@@ -53,13 +55,14 @@ def check(subject: str, as_json: bool) -> int:
     if path is None:
         raise click.UsageError(f"There is no policy: name one with --policy, or write {settings.state}/policy.yaml.")
     host = open_host(settings)
-    record, descriptors = _set_of(subject, host, settings)
-    objections = judge(in_force, known_of_record(in_force, host, record, descriptors))
+    record, descriptors, layers = _set_of(subject, host, settings)
+    known = known_of_record(in_force, host, record, descriptors)
+    objections = judge(in_force, replace(known, layers=layers))
     if as_json:
         click.echo(json.dumps(_verdict(subject, record, path, objections), indent=1))
     elif objections:
         for each in objections:
-            click.echo(f"{each.rule}: {each.message}")
+            click.echo(inert(f"{each.rule}: {each.message}"))
             click.echo(f" help: {each.remedy}")
     else:
         click.echo(f"{subject}: {len(record.packages)} packages, all that {path} accepts")
@@ -81,20 +84,26 @@ def _verdict(subject: str, record: SetRecord, path: Path, objections: Sequence[O
     }
 
 
-def _set_of(subject: str, host: Host, settings: Settings) -> tuple[SetRecord, Mapping[Digest, Descriptor]]:
+def _set_of(
+    subject: str, host: Host, settings: Settings
+) -> tuple[SetRecord, Mapping[Digest, Descriptor], tuple[str, ...]]:
+    """Return what a root or an image holds, its descriptors, and the layers that nobody vouches for."""
     from farm.client.generations import Root
     from farm.client.image_set import Described
     from farm.client.installed_set import InstalledSet
 
     place = Path(subject)
+    layers: tuple[str, ...] = ()
     if (place / ".farm").is_dir():
         record = Root(place.absolute()).installed().set
         described = [descriptor for descriptor, _ in InstalledSet(host, record).described()]
     else:
-        from farm.cli.image_opening import shelf
-        from farm.client.known_image import open_image
+        from farm.cli.image_opening import opened
+        from farm.client.image_accounting import unaccounted
 
-        known = open_image(subject, host, shelf(settings))
-        record = known.record
-        described = [part.descriptor for part in Described(host).parts(known)]
-    return record, {each.digest: each for each in described}
+        known, _, engine = opened(subject, settings)
+        record, reading = known.record, Described(host)
+        parts = reading.parts(known)
+        described = [part.descriptor for part in parts]
+        layers = tuple(str(each) for each in unaccounted(host, known, reading, parts, engine))
+    return record, {each.digest: each for each in described}, layers

@@ -103,8 +103,7 @@ def _lines(found: Verification) -> Iterator[str]:
     packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
     yield inert(f"{found.subject}: {packages}, {human_size(found.size)}: {said}")
     for each in found.faults[:_MOST_SHOWN]:
-        place = f" {each.path}" if each.path else ""
-        yield inert(f"  {each.what} {each.of}{place}: {each.how}")
+        yield inert(f"  {each}")
     if count > _MOST_SHOWN:
         yield f"  and {count - _MOST_SHOWN} more: see --json"
     for unsigned in found.unsigned:

@@ -119,7 +119,8 @@ class Audit:
 
     `name` is what a person calls it, `subject` says it in words. `harmless` are advisories that hold for packages, and
     that the distribution states to do no harm in them. `unjudged` are packages about which nobody here publishes
-    advisories, `unwatched` those of which nobody knows whose code they carry.
+    advisories, `unwatched` those of which nobody knows whose code they carry. `unvouched` are, in words, the layers of
+    an image that are not of its packages: nobody knows what is in them.
     """
 
     kind: Kind
@@ -130,6 +131,7 @@ class Audit:
     harmless: tuple[Exposed, ...] = ()
     unjudged: tuple[str, ...] = ()
     unwatched: tuple[str, ...] = ()
+    unvouched: tuple[str, ...] = ()
 
     @property
     def packages(self) -> int:
@@ -140,6 +142,11 @@ class Audit:
     def is_blind(self) -> bool:
         """Whether nothing at all could be known of what is there."""
         return not self.held and bool(self.unjudged)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was looked at is known to be all that is there: else finding nothing is no all-clear."""
+        return not self.is_blind and not self.unvouched
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -152,4 +159,5 @@ class Audit:
             "harmless": [each.to_dict() for each in self.harmless],
             "unjudged": list(self.unjudged),
             "unwatched": list(self.unwatched),
+            "unvouched": list(self.unvouched),
         }

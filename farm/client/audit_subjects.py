@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.client.audit import AuditedPackage
@@ -29,7 +30,7 @@ class Subject:
     """What is looked at. `command` gives what brings another build of a package (by its short name), or nothing.
 
     `evidence` are the blobs of provenance by descriptor, as far as somebody recorded them. `unknown` are packages of
-    which not even the distribution is known.
+    which not even the distribution is known, `unvouched` layers that are of no package.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Subject:
     packages: tuple[AuditedPackage, ...]
     command: Callable[[str], str]
     unknown: tuple[str, ...] = ()
+    unvouched: tuple[str, ...] = ()
 
 
 def root_subject(host: Host, path: Path) -> Subject:
@@ -48,11 +50,12 @@ def root_subject(host: Host, path: Path) -> Subject:
     return Subject("root", str(path), words, _installed(host, state), lambda _name: command)
 
 
-def image_subject(name: str, image: KnownImage) -> Subject:
-    """Return what an image holds."""
+def image_subject(name: str, image: KnownImage, unvouched: tuple[str, ...] = ()) -> Subject:
+    """Return what an image holds; `unvouched` are its layers that are of none of its packages."""
     releases = " and ".join(str(each) for each in image.record.releases)
     words = f"{name}: image {image.digest[:19]}…, {releases or 'of no release that is known here'}"
-    return Subject("image", name, words, audited(image.record), lambda package: update_command(name, package))
+    command = partial(update_command, name)
+    return Subject("image", name, words, audited(image.record), command, unvouched=unvouched)
 
 
 def channel_subject(catalogue: Catalogue) -> Subject:

@@ -77,6 +77,7 @@ class Auditor:
             harmless=tuple(each for each in ordered if not each.finding.stands),
             unjudged=(*(f"{each.name} {each.full_version}" for each in local), *subject.unknown),
             unwatched=tuple(sorted(unwatched)),
+            unvouched=subject.unvouched,
         )
 
 

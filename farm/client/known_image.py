@@ -59,8 +59,8 @@ class Engine(Protocol):
     def inspect(self, name: str) -> Mapping[str, Any]:
         """Return what it shows of an image, nothing where it has none of this name."""
 
-    def history(self, name: str) -> list[str]:
-        """Return what each layer of an image holds, lowest first."""
+    def history(self, name: str, layers: int) -> list[str]:
+        """Return what each of so many layers of an image holds, lowest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _of_layout(name: str, directory: Path, tag: str, records: ImageRecords) -> K
         layers = tuple(
             Layer(Digest(diff_id), BlobRef(Digest(each["digest"]), int(each["size"])), each["mediaType"], holds)
             for diff_id, each, holds in zip(
-                config["rootfs"]["diff_ids"], manifest["layers"], _holds(config), strict=True
+                config["rootfs"]["diff_ids"], manifest["layers"], _holds(config, len(manifest["layers"])), strict=True
             )
         )
         image = OciImage(
@@ -159,14 +159,17 @@ def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImag
     platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
     settings = ImageConfig.of(platform, shown.get("Config") or {})
     record = record_in(dict(settings.labels))
-    holds = engine.history(name)
     diff_ids = (shown.get("RootFS") or {}).get("Layers") or ()
-    if record is None or len(holds) != len(diff_ids):
+    if record is None:
         raise NotOfPackagesError(name)
+    holds = engine.history(name, len(diff_ids))
     layers = tuple((Digest(diff_id), each) for diff_id, each in zip(diff_ids, holds, strict=True))
     reference = "" if name.startswith("sha256:") else name
     return KnownImage(name, Digest(str(shown["Id"])), settings, record, layers, reference=reference)
 
 
-def _holds(config: Mapping[str, Any]) -> list[str]:
-    return [str(each.get("created_by", "")) for each in config["history"] if not each.get("empty_layer")]
+def _holds(config: Mapping[str, Any], layers: int) -> list[str]:
+    """Return what each layer is said to hold; nothing of any where the history tells of other layers than these."""
+    history = config.get("history") or ()
+    found = [str(each.get("created_by", "")) for each in history if not each.get("empty_layer")]
+    return found if len(found) == layers else [""] * layers

@@ -44,6 +44,7 @@ class Known:
     attestations: Mapping[Digest, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     unknown: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
 
 class RefusedByPolicyError(FarmError):
@@ -60,8 +61,12 @@ class RefusedByPolicyError(FarmError):
 
 
 def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
-    """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run."""
+    """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run.
+
+    That an image has layers nobody vouches for comes first, whatever the policy says: all else is said of the others.
+    """
     found = (
+        _layers(known),
         _channels(policy, known),
         _severity(policy, known),
         _unknown(policy, known),
@@ -70,6 +75,17 @@ def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
         _capabilities(policy, known),
     )
     return tuple(each for each in found if each)
+
+
+def _layers(known: Known) -> Objection | None:
+    if not known.layers:
+        return None
+    return Objection(
+        "layers",
+        (),
+        f"the image is not made of what it says it is: {'; '.join(known.layers)}",
+        "Make it with `farm image build`, with files of your own under `files`; no other tool may add layers to it.",
+    )
 
 
 def _channels(policy: Policy, known: Known) -> Objection | None:

@@ -34,6 +34,9 @@ class Fault:
     what: str
     how: str
 
+    def __str__(self) -> str:
+        return f"{self.what} {self.of}{f' {self.path}' if self.path else ''}: {self.how}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {"of": self.of, "path": self.path, "what": self.what, "how": self.how}

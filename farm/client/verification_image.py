@@ -11,27 +11,22 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from farm.blobs import MissingBlobError, UndecodableArchiveError, archive_chunks
-from farm.client.image_making import files_in, imports_in, make_image, replaced_in
+from farm.client.image_accounting import layer_faults, own_faults, worked_out
 from farm.client.image_set import Described
 from farm.client.own_files_of import own_files_of
 from farm.client.verification import RECORD, Fault, Verification, in_silence
 from farm.client.verification_signed import SignedIndex
 from farm.names import Digest
 from farm.oci.layer import TAR, TAR_ZSTD
-from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
-from farm.oci.own_layer import HOLDS, read_own_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from farm.client.host import Host
-    from farm.client.image_making import MadeImage
-    from farm.client.image_parts import ImagePart
     from farm.client.known_image import KnownImage
     from farm.client.own_files_of import LayerSource
     from farm.client.verification import Looking, Seen
     from farm.oci.layer import Layer
-    from farm.oci.own_layer import OwnFiles
 
 _PIECE = 1 << 20
 
@@ -63,8 +58,12 @@ def verify_image(
         faults += list(_bytes(host, image, saved, seen))
     if not faults:  # else what is read for it is not what it says
         own = own_files_of(image, host.blobs, engine)
-        faults += list(_own(host, image, own))
-        faults += _worked_out(image, _made(host, image, described, parts, own))
+        made = worked_out(host, image, described, parts, own)
+        faults += [*own_faults(host, image, own), *layer_faults(image, made)]
+        known = {image.digest, *((image.image.config.digest, image.image.digest) if image.image else ())}
+        if not faults and not known & {made.image.digest, made.image.image_id}:
+            how = "its settings or labels are not those that its packages were put together with"
+            faults.append(Fault(RECORD, "", "altered", how))
     unsigned = tuple(
         f"{each.name} {each.full_version}" for each in image.record.packages if each.is_override or not each.channel
     )
@@ -122,51 +121,3 @@ def _digest(pieces: Iterator[bytes], seen: Seen) -> Digest:
         hasher.update(piece)
         seen(len(piece))
     return Digest.from_hex(hasher.hexdigest())
-
-
-def _own(host: Host, image: KnownImage, own: OwnFiles | None) -> Iterator[Fault]:
-    if own is None:
-        return
-    with host.blobs.open(own.layer.diff_id) as stream:
-        tree = read_own_layer(stream).tree_digest
-    if tree != files_in(image.labels):
-        yield Fault(HOLDS, "", "altered", f"they come to {tree}, and the image says {files_in(image.labels)}")
-
-
-def _made(
-    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
-) -> MadeImage:
-    if len(parts) > MOST_PACKAGE_LAYERS:  # packages that share a layer are joined from their archives
-        for part in parts:
-            described.ensure(part.placed, part.archive)
-    return make_image(
-        parts,
-        image.config,
-        host.blobs,
-        asked=image.record.asked,
-        releases=image.record.releases,
-        own=own,
-        replaces=replaced_in(image.labels),
-        imports=imports_in(image.labels),
-        placed={each.descriptor: each for each in image.record.packages},
-        known=image.kept.image.layers if image.kept else (),
-    )
-
-
-def _worked_out(image: KnownImage, made: MadeImage) -> list[Fault]:
-    """Return where the image is another than its packages, settings and files come to."""
-    there = {holds: diff_id for diff_id, holds in image.layers}
-    faults = []
-    for layer in made.image.layers:
-        if layer.holds not in there:
-            faults.append(Fault(layer.holds, "", "missing", "the image has no such layer"))
-        elif there[layer.holds] != layer.diff_id:
-            how = f"it is {there[layer.holds]}, and must be {layer.diff_id}"
-            faults.append(Fault(layer.holds, "", "altered", how))
-    expected = {layer.holds for layer in made.image.layers}
-    faults += [Fault(holds, "", "added", "no package has this layer") for holds in there if holds not in expected]
-    known = {image.digest, *((image.image.config.digest, image.image.digest) if image.image else ())}
-    if not faults and not known & {made.image.digest, made.image.image_id}:
-        how = "its settings or labels are not those that its packages were put together with"
-        faults.append(Fault(RECORD, "", "altered", how))
-    return faults

@@ -48,11 +48,8 @@ class SignedIndex:
 
     def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
         """Return what is wrong with the record of a package; overrides and local builds are only what they say."""
-        said = (placed.name, placed.version, placed.revision, placed.store)
-        true = (descriptor.name, str(descriptor.version), descriptor.revision, descriptor.store_path)
-        if said != true:
-            what = f"it is recorded as {placed.name} {placed.full_version}, and described as {descriptor.name}"
-            return Fault(RECORD, "", "altered", f"{what} {descriptor.version}-{descriptor.revision}")
+        if wrong := misdescribed(placed, descriptor):
+            return wrong
         if placed.channel and not placed.is_override and self.home(placed) is None:
             how = f"no release of {placed.channel} that can be had holds this build"
             return Fault(str(placed.name), "", "unsigned", how)
@@ -68,3 +65,13 @@ class SignedIndex:
         if channel not in self._newest:
             self._newest[channel] = self._host.catalogue(channel)
         return self._newest[channel]
+
+
+def misdescribed(placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
+    """Return that a record names a package otherwise than the package's own descriptor does."""
+    said = (placed.name, placed.version, placed.revision, placed.store)
+    true = (descriptor.name, str(descriptor.version), descriptor.revision, descriptor.store_path)
+    if said == true:
+        return None
+    what = f"it is recorded as {placed.name} {placed.full_version}, and described as {descriptor.name}"
+    return Fault(RECORD, "", "altered", f"{what} {descriptor.version}-{descriptor.revision}")

@@ -178,10 +178,15 @@ class ImageShelf:
             raise
         return found
 
-    def history(self, name: str) -> list[str]:
-        """Return what made each layer of an image, lowest first."""
-        steps = self._client.history(name)  # type: ignore[no-untyped-call]
-        return [str(step.get("CreatedBy", "")) for step in reversed(steps)]
+    def history(self, name: str, layers: int) -> list[str]:
+        """Return what made each of the `layers` of an image, lowest first; of those it is silent about, nothing."""
+        steps = list(reversed(self._client.history(name)))  # type: ignore[no-untyped-call]
+        # Steps that made no layer (ENV, LABEL) are listed too, and not told apart from layers of links, whose size is
+        # zero as well. They are of whoever derived the image, so they are the topmost of these.
+        empty = [number for number, step in enumerate(steps) if not step.get("Size")]
+        left_out = set(empty[len(empty) - max(len(steps) - layers, 0) :])
+        found = [str(step.get("CreatedBy", "")) for number, step in enumerate(steps) if number not in left_out]
+        return [*found, *[""] * layers][:layers]
 
     def layer(self, name: str, diff_id: Digest) -> Iterator[bytes]:
         """Give one uncompressed layer of an image in pieces. Raises `ImageLayerError` where the engine does not."""

@@ -138,6 +138,13 @@ def _content(reader: TreeReader, path: str, entry: File) -> Iterator[bytes]:
         raise TreeChangedError(path, f"its content had the digest {entry.digest}")
 
 
+def is_own(path: str) -> bool:
+    """Say whether a user's own file may lie at a path of an image: it hides nothing of the packages or the links."""
+    top, *below = path.split("/")
+    # OCI image specification, layer.md: a file of this prefix takes away what lies in the layers below.
+    return top not in (*_NOT_OURS, *_MERGED) and not any(part.startswith(".wh.") for part in (top, *below))
+
+
 def read_own_layer(stream: BinaryIO) -> Manifest:
     """Return the manifest of a layer of own files from the layer itself. Raises `OwnFilesError` where it is none."""
     entries: list[Entry] = []

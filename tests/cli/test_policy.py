@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.client.distribution import SmallDistribution
+from tests.client.layouts import add_layer
 from tests.compat.osv_documents import osv
 from tests.foreign.neighbours import announce
 from tests.foreign.test_commands import farm
@@ -64,6 +65,25 @@ def test_an_image_is_judged_by_advisories(policy: Path, distribution: SmallDistr
     said = farm("policy", "check", layout, status=3, printed=True)
     assert "nothing worse than high is accepted, and say 1.0-1 has EXAMPLE-2026-1 (critical)" in said
     assert "write in the policy maximum-severity: critical." in said
+
+
+def test_layers_that_nobody_vouches_for_are_not_passed(
+    policy: Path, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    """What a policy and an audit say, they say of what the image's label names: so nothing else may be in there."""
+    layout = tmp_path / "oci"
+    farm("image", "build", "greet", "--no-load", "--output", str(layout))
+    announce(distribution)
+    policy.write_text("maximum-severity: high\n")
+    farm("policy", "check", str(layout))
+    farm("audit", str(layout))
+    add_layer(layout, b"mine", created_by="COPY jq /usr/bin/jq2")
+    verdict = json.loads(farm("policy", "check", str(layout), "--json", status=3, printed=True))
+    assert (verdict["allowed"], [each["rule"] for each in verdict["objections"]]) == (False, ["layers"])
+    assert "added COPY jq /usr/bin/jq2" in verdict["message"]
+    assert "The image is not made of what it says it is" in farm("audit", str(layout), status=1, printed=True)
+    (subject,) = json.loads(farm("audit", str(layout), "--format", "json", status=1, printed=True))["subjects"]
+    assert len(subject["unvouched"]) == 1
 
 
 def test_installing_upgrading_and_building_obey_it(policy: Path, tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""What an image says of itself is believed only as far as its layers bear it out."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import tarfile
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farm.client.image_accounting import unaccounted, unvouched
+from farm.client.image_making import record_in
+from farm.client.image_set import Described
+from farm.client.known_image import open_image
+from farm.compat import SetRecord
+from farm.engine.image_store import ImageShelf, ImageStore
+from farm.engine.sandbox import connect
+from farm.oci.image_archive import image_archive
+from tests.client.images import build, subscribe
+from tests.client.layouts import add_layer, layout, put, retold
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.client.host import Host
+    from tests.client.distribution import SmallDistribution
+
+
+@pytest.fixture
+def follower(host: Host, distribution: SmallDistribution) -> Host:
+    subscribe(host, distribution)
+    return host
+
+
+def told(host: Host, name: str | Path, engine: ImageShelf | None = None) -> list[tuple[str, str]]:
+    image, described = open_image(str(name), host, engine), Described(host)
+    faults = unaccounted(host, image, described, described.parts(image), engine)
+    return [(each.what, each.of.partition("-")[0]) for each in faults]
+
+
+def tar(path: str, content: bytes = b"mine") -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo(path)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("said", ["COPY jq /usr/bin/jq2", "own files", "a package of the image"])
+def test_a_layer_on_top_is_nobodys_whatever_it_is_called(follower: Host, tmp_path: Path, said: str) -> None:
+    directory = layout(follower, tmp_path)
+    known = open_image(str(directory), follower, None)
+    assert told(follower, directory) == []
+    add_layer(
+        directory, tar("usr/bin/jq2"), created_by=known.layers[0][1] if said == "a package of the image" else said
+    )
+    assert [what for what, _ in told(follower, directory)] == ["added"]
+
+
+def test_without_a_history_no_layer_is_taken_for_the_makers_own(follower: Host, tmp_path: Path) -> None:
+    directory = layout(follower, tmp_path)
+    retold(directory, lambda config, _manifest: config.pop("history"))
+    assert "added" in {what for what, _ in told(follower, directory)}
+
+
+def test_a_package_that_the_label_leaves_out_is_nobodys(follower: Host, tmp_path: Path) -> None:
+    directory = layout(follower, tmp_path)
+
+    def change(config: Any, _manifest: Any) -> None:
+        labels = config["config"]["Labels"]
+        record = record_in(labels)
+        assert record is not None
+        less = SetRecord(record.asked, tuple(each for each in record.packages if each.name.short != "say"))
+        labels |= {"farm.record": less.to_json().decode(), "farm.set": str(less.digest)}
+
+    retold(directory, change)
+    assert ("added", "say") in told(follower, directory)
+
+
+def test_a_label_that_calls_a_build_by_a_mended_version_is_told(follower: Host, tmp_path: Path) -> None:
+    directory = layout(follower, tmp_path)
+
+    def change(config: Any, _manifest: Any) -> None:
+        labels = config["config"]["Labels"]
+        labels["farm.record"] = labels["farm.record"].replace('"version":"1.0"', '"version":"1.9"', 1)
+
+    retold(directory, change)
+    assert told(follower, directory) == [("altered", "record")]
+
+
+@pytest.mark.parametrize("path", ["packages/say-1.0-x/bin/say", "usr/bin/.wh.say"])
+def test_own_files_hide_nothing_of_the_packages(follower: Host, tmp_path: Path, path: str) -> None:
+    directory = layout(follower, tmp_path)
+    mine = put(directory, tar(path))
+
+    def change(config: Any, manifest: Any) -> None:
+        config["rootfs"]["diff_ids"][-1] = mine["digest"]
+        manifest["layers"][-1] |= mine
+
+    retold(directory, change)
+    assert told(follower, directory)[:2] == [("altered", "own files"), ("added", "own files")]
+
+
+def test_what_cannot_be_worked_out_is_no_all_clear(
+    follower: Host, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    directory = layout(follower, tmp_path)
+    known = open_image(str(directory), follower, None)
+    unknown = known.record.packages[0].descriptor
+    follower.blobs.delete(unknown)
+    distribution.blobs.delete(unknown)
+    (why,) = unvouched(follower, known, None)
+    assert why.startswith("none can be told from what is signed: ")
+
+
+@pytest.mark.docker
+def test_an_image_that_docker_derived_can_be_asked(follower: Host, tmp_path: Path) -> None:
+    """Its history lists settings too; they are no layers."""
+    client, name = connect(os.environ.get("DOCKER_HOST", "")), f"farm-test/{secrets.token_hex(6)}:1"
+    image = build(follower, "greet", name=name)
+    ImageStore(client).load(
+        image.image, partial(image_archive, image.image, follower.blobs, reference=name), reference=name
+    )
+    shelf = ImageShelf(client)
+    try:
+        for lines, expected in (("ENV A=1\nCMD ['x']\nLABEL l=1", []), ("COPY mine /\nENV A=1", [("added", "COPY")])):
+            text = f"FROM {name}\n{lines}\n".encode()
+            with tarfile.open(tmp_path / "context.tar", "w") as context:
+                for path, content in (("Dockerfile", text), ("mine", b"")):
+                    member = tarfile.TarInfo(path)
+                    member.size = len(content)
+                    context.addfile(member, io.BytesIO(content))
+            with (tmp_path / "context.tar").open("rb") as file:
+                list(client.build(fileobj=file, custom_context=True, tag=f"{name}-derived", rm=True))
+            known = open_image(f"{name}-derived", follower, shelf)
+            assert [holds for _, holds in known.layers][: len(image.image.layers)] == [
+                layer.holds for layer in image.image.layers
+            ]
+            found = told(follower, f"{name}-derived", shelf)
+            assert [what for what, _ in found] == [what for what, _ in expected]
+    finally:
+        for each in (f"{name}-derived", name):
+            client.remove_image(each, force=True)
