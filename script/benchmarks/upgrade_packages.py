@@ -35,10 +35,12 @@ PACKAGES, FILES, BYTES = 50, 120, 2_000_000
 _SMALL_CHANGE = 20_000
 _ALLOWED = "the changed package's blob + 20 kB"
 _START = (
-    "farm is a Python program that verifies metadata, packages and the whole set anew, and takes half a second before "
-    "it fetches anything"
+    "it verifies metadata, all packages and the whole set anew, and Python has loaded all that before it fetches the "
+    "first byte"
 )
-_UNPACKING = "every header and content is verified as it is unpacked, by two processes of Python; row 3 has it alone"
+_UNPACKING = (
+    "every header and content is verified as it is unpacked, in Python, whose threads take turns; row 3 has it alone"
+)
 
 
 def measure(ground: Ground, rounds: int) -> Iterator[Table]:
