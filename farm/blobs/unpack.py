@@ -98,6 +98,15 @@ class PackageCache:
         with self._locked(store):
             self._discard(store)
 
+    def stores(self) -> tuple[str, ...]:
+        """Return the store paths of the packages that are there, sorted."""
+        return tuple(name for name in self._stores() if self.path(name).is_dir())
+
+    def is_intact(self, store: str) -> bool:
+        """Read a package again, and say whether it is still what was unpacked; so is one that went meanwhile."""
+        with self._locked(store):
+            return not self.path(store).exists() or self._intact(store)
+
     def scrub(self) -> tuple[str, ...]:
         """Read everything again; remove the packages that are not what was unpacked, and return their store paths.
 

@@ -25,10 +25,11 @@ _MOST_SHOWN = 50
 @click.command()
 @click.argument("image", default="")
 @click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
-@click.option("--fix", is_flag=True, help="Bring damaged packages of a root anew from their verified archives.")
+@click.option("--cache", is_flag=True, help="The packages that all roots and runs of this host share.")
+@click.option("--fix", is_flag=True, help="Bring damaged packages anew from their verified archives.")
 @json_option
-def verify(image: str, root: Path | None, fix: bool, as_json: bool) -> int:
-    """Read every byte of a root or an IMAGE, and compare it with what is signed.
+def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool) -> int:
+    """Read every byte of a root, an IMAGE or this host's cache, and compare it with what is signed.
 
     Says which file of which package was altered, added or is missing; of an image, which layer. Ends with status 0 when
     all is well or was mended, with 3 when something is not as it was signed, and with 1 when it cannot be known. IMAGE
@@ -39,23 +40,37 @@ def verify(image: str, root: Path | None, fix: bool, as_json: bool) -> int:
       farm verify --root /srv/tools
       farm verify --root /srv/tools --fix
       farm verify api:1 --json
+      farm verify --cache --fix
     """
-    if bool(image) == bool(root):
-        raise click.UsageError("Name an image, or a root with --root.")
-    if fix and root is None:
+    if [bool(image), bool(root), cache].count(True) != 1:
+        raise click.UsageError("Name an image, or a root with --root, or --cache.")
+    if fix and image:
         raise click.UsageError("An image is not mended: make it anew with `farm image build`.")
     settings = Settings.from_environment()
-    found = _root(root.absolute(), settings) if root else _image(image, settings)
+    found = _found(image, root, settings)
     if as_json and not fix:
         click.echo(json.dumps(found.to_dict(), indent=1))
     else:
         for line in _lines(found):
             click.echo(line, err=as_json)
-    if not (fix and root and found.faults):
+    if not (fix and found.faults):
         if as_json and fix:
             click.echo(json.dumps(found.to_dict() | {"mended": []}, indent=1))
         return FOUND if found.faults else 0
-    return _mend(root.absolute(), found, settings, as_json=as_json)
+    return _mend(root, found, settings, as_json=as_json)
+
+
+def _found(image: str, root: Path | None, settings: Settings) -> Verification:
+    if root:
+        return _root(root.absolute(), settings)
+    return _image(image, settings) if image else _cache(settings)
+
+
+def _cache(settings: Settings) -> Verification:
+    from farm.cli.progress import looking
+    from farm.client.verification_cache import verify_cache
+
+    return verify_cache(open_host(settings), looking)
 
 
 def _root(root: Path, settings: Settings) -> Verification:
@@ -79,11 +94,14 @@ def _image(name: str, settings: Settings) -> Verification:
     return verify_image(host, known, engine, saved, looking)
 
 
-def _mend(root: Path, found: Verification, settings: Settings, *, as_json: bool) -> int:
+def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json: bool) -> int:
+    from farm.cli.root_change import tell_waiting
+    from farm.client.verification_cache import mend_cache
     from farm.client.verification_root import mend_root
 
-    mended = mend_root(open_host(settings), root, found)
-    after = _root(root, settings)
+    host = open_host(settings)
+    mended = mend_root(host, root.absolute(), found) if root else mend_cache(host, found, tell_waiting)
+    after = _found("", root, settings)
     if as_json:
         click.echo(json.dumps(after.to_dict() | {"mended": list(mended)}, indent=1))
     else:
