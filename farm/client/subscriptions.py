@@ -141,9 +141,8 @@ class Subscriptions:
             folder.parent.rmdir()
 
     def all(self) -> tuple[Subscription, ...]:
-        """Return all subscriptions, sorted by name."""
-        found = [json.loads(path.read_bytes()) for path in sorted(self._folder.glob("[!.]*/*/subscription.json"))]
-        return tuple(Subscription(**{**form, "mirrors": tuple(form.get("mirrors", ()))}) for form in found)
+        """Return all subscriptions, sorted by name. Raises `SubscriptionError` for a damaged record."""
+        return tuple(_read(path) for path in sorted(self._folder.glob("[!.]*/*/subscription.json")))
 
     def find(self, name: str = "") -> Subscription:
         """Return the subscription `distribution/channel` or `channel`, or the only one. Raises `SubscriptionError`."""
@@ -227,6 +226,17 @@ class _NobodyThere:
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
         del path, offset
         raise OSError(self._error.message)
+
+
+def _read(record: Path) -> Subscription:
+    try:
+        form = json.loads(record.read_bytes())
+        return Subscription(**{**form, "mirrors": tuple(form.get("mirrors", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SubscriptionError(
+            f"the record of a subscription is damaged: {record}: {error}",
+            remedy=f"Remove {record.parent} and subscribe to it again.",
+        ) from error
 
 
 def checked_mirrors(addresses: Sequence[str]) -> tuple[str, ...]:

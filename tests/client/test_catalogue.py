@@ -14,14 +14,17 @@ from farm.blobs import BlobStore
 from farm.client.catalogue import Catalogue
 from farm.client.download import Downloads
 from farm.client.readers import DirectoryReader
+from farm.client.subscriptions import SubscriptionError
 from farm.trust.builders import AllowedBuilders
 from farm.trust.provenance import ProvenanceError
 from tests.client.distribution import SmallDistribution
+from tests.client.images import subscribe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from farm.client.host import Host
     from farm.trust.release_index import Release
 
 
@@ -171,3 +174,13 @@ class TestRebuilds:
         subscriber.catalogue().verified(["package7"])
         here = catalogue.downloads.store
         assert not any(here.has(blob.digest) for blob in catalogue.entry("package7").rebuilds)
+
+
+@pytest.mark.parametrize("content", ["", '{"distribution": "dist', "[]", '{"channel": "edge"}'])
+def test_a_damaged_record_of_a_subscription_is_named(distribution: SmallDistribution, host: Host, content: str) -> None:
+    subscribe(host, distribution)
+    (record,) = (host.state / "subscriptions").rglob("subscription.json")
+    record.write_text(content)
+    with pytest.raises(SubscriptionError, match="is damaged") as raised:
+        host.catalogue()
+    assert str(record.parent) in raised.value.remedy
