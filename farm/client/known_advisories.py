@@ -31,7 +31,7 @@ class NoAdvisoriesError(FarmError):
     def __init__(self, distribution: str) -> None:
         super().__init__(
             f"{distribution} publishes no advisories, so nobody can say which packages are affected",
-            remedy="Ask its owner; or go on without: leave --max-severity and FARM_MAX_SEVERITY away.",
+            remedy="Ask its owner for them. Leave --max-severity, FARM_MAX_SEVERITY or the policy away to go on.",
         )
 
 

@@ -41,7 +41,7 @@ class InvalidAddressError(FarmError):
     def __init__(self, address: str) -> None:
         super().__init__(
             f"{address!r} is neither an http(s) URL nor a directory",
-            remedy="Name the repository's address as its owner gives it, or a mirror's directory.",
+            remedy="Name the repository's address as its owner gives it, or a mirror's directory, on a mounted disk.",
         )
 
 
