@@ -41,7 +41,7 @@ def list_root(root: Path, generations: bool, as_json: bool) -> None:
     elif as_json:
         click.echo(json.dumps({"root": str(place.path), **_listed(current)}, indent=1))
     else:
-        click.echo(f"{root}: generation {current.number}, {current.releases}\n\n{_packages(current)}")
+        click.echo(f"{inert(f'{root}: generation {current.number}, {current.releases}')}\n\n{_packages(current)}")
         for line in override_lines(current.set.packages):
             click.echo(line)
 
@@ -64,9 +64,9 @@ def _packages(state: Generation) -> str:
     rows = [
         (
             _called(state, each),
-            each.full_version,
+            inert(each.full_version),
             "yes" if _is_asked(state, each) else "",
-            f"{each.channel} {numbers.get(each.channel, '')}".strip() or "this host",
+            inert(f"{each.channel} {numbers.get(each.channel, '')}".strip()) or "this host",
         )
         for each in state.set.packages
     ]
@@ -100,6 +100,6 @@ def _states(rows: list[tuple[Generation, tuple[PackageChange, ...]]], current: G
     for state, changed in rows:
         here = "  (current)" if state.number == current.number else ""
         made = f"{state.made[:16].replace('T', ' ')}  " if state.made else ""
-        lines.append(f"{state.number}  {made}{inert(state.why) or state.releases}{here}")
+        lines.append(f"{state.number}  {made}{inert(state.why or state.releases)}{here}")
         lines += [f"   {inert(str(each))}" for each in changed]
     return "\n".join(lines)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.generation import Generation
     from farm.client.host import Host
+    from farm.compat import PlacedPackage, ReleaseRef
+
+_EDITED = "Nothing was changed. The lock file was edited, or is of another repository: write it anew with `farm lock`."
 
 
 class LockError(FarmError):
@@ -67,9 +70,12 @@ def read_lock(path: Path) -> SetRecord:
 def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...]:
     """Return just the packages that a lock file names, each verified, and the whole proven.
 
-    Raises `LockError` where a release holds another build of a package, and what `Host.pinned` and verifying raise.
+    Then all that the record says is what the releases say. Raises `LockError` where it is not, and what `Host.pinned`
+    and verifying raise.
     """
     catalogues = {each.subscription: host.pinned(each) for each in record.releases}
+    for ref in record.releases:
+        _check_same(str(ref), ref, release_ref(catalogues[ref.subscription]))
     found = []
     for placed in record.packages:
         catalogue = catalogues.get(placed.channel)
@@ -83,8 +89,21 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
             raise LockError(
                 f"release {catalogue.release.number} of {placed.channel} holds another build of {placed.name} than the "
                 f"lock file: {package.descriptor.digest}, not {placed.descriptor}",
-                remedy="Nothing was changed. The lock file was edited, or is of another repository: write it anew.",
+                remedy=_EDITED,
             )
+        (true,) = placed_packages(catalogue, [package])
+        _check_same(str(placed.name), placed, true)
         found.append(package)
+    known = {name for each in record.packages for name in (str(each.name), each.name.short)}
+    if others := [name for name in record.asked if name not in known]:
+        raise LockError(f"the lock file asks for {', '.join(others)}, and names no such package", remedy=_EDITED)
     prove_together(found, "what the lock file names")
     return tuple(found)
+
+
+def _check_same(what: str, said: ReleaseRef | PlacedPackage, true: ReleaseRef | PlacedPackage) -> None:
+    told, signed = said.to_dict(), true.to_dict()
+    others = [key for key in sorted({*told, *signed}) if told.get(key) != signed.get(key)]
+    if others:
+        how = "; ".join(f"{key} {told.get(key)!s:.100}, and {signed.get(key)} is signed" for key in others)
+        raise LockError(f"the lock file says of {what}: {how}", remedy=_EDITED)

@@ -7,15 +7,28 @@ others. Pure values.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from farm.errors import FarmError
-from farm.names import Digest, InvalidDigestError, InvalidPackageNameError, PackageName, canonical_json
+from farm.names import (
+    Digest,
+    InvalidDigestError,
+    InvalidPackageNameError,
+    InvalidVersionError,
+    PackageName,
+    Version,
+    canonical_json,
+)
 from farm.plan.record import InvalidRecordError, Record
 
 FORMAT = 1
 _WHAT = "record of a set"
+_PACKAGE = "package of a set"
+_CHANNEL = re.compile(r"[a-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
+_TREE = re.compile(r"[A-Za-z0-9]+")
 
 
 class InvalidSetRecordError(FarmError):
@@ -61,6 +74,8 @@ class ReleaseRef:
             record.digest("release"),
         )
         record.end()
+        if not _CHANNEL.fullmatch(ref.subscription):
+            raise InvalidRecordError("release", "channel", f"is {ref.subscription!r:.100}, no distribution and channel")
         return ref
 
 
@@ -150,11 +165,14 @@ class PlacedPackage:
 
     @classmethod
     def from_dict(cls, value: Any) -> PlacedPackage:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`, `InvalidPackageNameError`."""
-        record = Record(value, "package of a set")
+        """Read what `to_dict` gave.
+
+        Raises `InvalidRecordError`, `InvalidDigestError`, `InvalidPackageNameError`, `InvalidVersionError`.
+        """
+        record = Record(value, _PACKAGE)
         package = cls(
             name=PackageName.parse(record.text("name")),
-            version=record.text("version"),
+            version=Version(record.text("version")).text,
             revision=record.number("revision", minimum=1),
             descriptor=record.digest("descriptor"),
             store=record.text("store"),
@@ -164,6 +182,12 @@ class PlacedPackage:
             void=record.read("void", Void.from_dict) if "void" in value else None,
         )
         record.end()
+        # Paths are made of it: it is what `Descriptor.store_path` gives, and nothing that leads elsewhere.
+        beginning = f"{package.name.short}-{package.version}-"
+        if not package.store.startswith(beginning) or not _TREE.fullmatch(package.store[len(beginning) :]):
+            raise InvalidRecordError(_PACKAGE, "store", f"is {package.store!r:.100}, not {beginning}…")
+        if package.channel and not _CHANNEL.fullmatch(package.channel):
+            raise InvalidRecordError(_PACKAGE, "channel", f"is {package.channel!r:.100}, no distribution and channel")
         return package
 
 
@@ -226,6 +250,25 @@ class SetRecord:
                 releases=record.each("releases", ReleaseRef.from_dict),
             )
             record.end()
-        except (ValueError, InvalidRecordError, InvalidDigestError, InvalidPackageNameError) as error:
+            _check_names(read)
+        except (
+            ValueError,
+            InvalidRecordError,
+            InvalidDigestError,
+            InvalidPackageNameError,
+            InvalidVersionError,
+        ) as error:
             raise InvalidSetRecordError(f"this is no {_WHAT}: {error}") from error
         return read
+
+
+def _check_names(record: SetRecord) -> None:
+    """See that what was asked for are names, and that no package is there twice.
+
+    Raises `InvalidRecordError`, `InvalidPackageNameError`.
+    """
+    for name in record.asked:
+        PackageName.parse(name, within="any.example")
+    times = Counter(str(each.name) for each in record.packages)
+    if twice := sorted(name for name, number in times.items() if number > 1):
+        raise InvalidRecordError(_WHAT, "packages", f"has {', '.join(twice)} more than once")

@@ -80,6 +80,10 @@ def test_an_edited_lock_file_is_refused(distribution: SmallDistribution, later: 
     for edited, error, words in (
         (replace(first, descriptor=Digest.of(b"x")), LockError, "another build of dist.example.org/greet"),
         (replace(first, channel="dist.example.org/stable"), LockError, "names no release of that"),
+        (replace(first, version="1.1"), LockError, "says of dist.example.org/greet: version 1.1, and 1.0 is signed"),
+        (replace(first, revision=2), LockError, "revision 2, and 1 is signed"),
+        (replace(first, store="say-1.0-x"), LockError, "store say-1.0-x, and greet-1.0-"),
+        (replace(first, why="mine"), LockError, "why mine"),
     ):
         with pytest.raises(error, match=words):
             install_locked(host, tmp_path / "root", replace(later, packages=(edited, *rest)))
@@ -91,6 +95,13 @@ def test_an_edited_lock_file_is_refused(distribution: SmallDistribution, later: 
         edited_release = replace(release, **changed)
         with pytest.raises(UntrustedMetadataError, match=words):
             install_locked(host, tmp_path / "root", replace(later, releases=(edited_release,)))
+    newest = lock_packages(host.catalogue(), ["greet"])
+    for edited_set, words in (
+        (replace(newest, releases=(replace(newest.releases[0], number=1),)), "number 1, and 3 is signed"),
+        (replace(newest, asked=("alone",)), "asks for alone, and names no such package"),
+    ):
+        with pytest.raises(LockError, match=words):
+            install_locked(host, tmp_path / "root", edited_set)
     assert not (tmp_path / "root").exists()
 
 

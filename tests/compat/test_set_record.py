@@ -48,9 +48,15 @@ def test_a_short_name_finds_a_package_only_where_one_has_it() -> None:
     assert record.package("none") is None
 
 
+FORM = json.loads(SetRecord(("jq",), (_package("jq"),), (EDGE,)).to_json())
+
+
 def _altered(**changes: object) -> bytes:
-    form = json.loads(SetRecord(("jq",), (_package("jq"),), (EDGE,)).to_json())
-    return json.dumps(form | changes).encode()
+    return json.dumps(FORM | changes).encode()
+
+
+def _with_package(**changes: object) -> bytes:
+    return _altered(packages=[FORM["packages"][0] | changes])
 
 
 @pytest.mark.parametrize(
@@ -63,6 +69,14 @@ def _altered(**changes: object) -> bytes:
         (_altered(releases=[{"channel": "edge"}]), "missing"),
         (_altered(more=1), "'more' is not known"),
         (_altered(asked="jq"), "asked"),
+        # Paths, and lines on a terminal, are made of what it says.
+        (_altered(asked=["../../x"]), "not a package name|DNS name"),
+        (_altered(packages=FORM["packages"] * 2), "dist.example.org/jq more than once"),
+        (_altered(releases=[FORM["releases"][0] | {"channel": "\x1b[31m"}]), "no distribution and channel"),
+        (_with_package(store="../../canary"), "not jq-1.0-"),
+        (_with_package(store="jq-1.0-x/../../canary"), "not jq-1.0-"),
+        (_with_package(version="\x1b[31m"), "is not a version"),
+        (_with_package(channel="edge"), "no distribution and channel"),
     ],
 )
 def test_what_is_no_record_is_refused(content: bytes, why: str) -> None:
