@@ -39,7 +39,7 @@ _START = (
     "first byte"
 )
 _UNPACKING = (
-    "every header and content is verified as it is unpacked, in Python, whose threads take turns; row 3 has it alone"
+    "every header and content is verified as it is unpacked, by threads of Python, which take turns (see row 3)"
 )
 
 
