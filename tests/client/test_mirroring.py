@@ -302,6 +302,29 @@ def test_what_is_taken_of_others_is_mirrored_too(neighbours: Neighbours, tmp_pat
     assert warnings == [f"{neighbours.address} cannot be reached: asked the mirror {place} what is newest"]
 
 
+def test_what_is_taken_of_others_goes_when_no_release_takes_it(neighbours: Neighbours, tmp_path: Path) -> None:
+    neighbours.publish("openssl", "say")
+    mirrorer = Mirrorer(neighbours.second, str(neighbours.second.public), tmp_path)
+    mirrorer.run()
+    neighbours.first.package("openssl", {"bin/openssl": "\x7fnot elf"}, version="3.1")
+    neighbours.first.publish()
+    neighbours.publish("openssl")
+    old, theirs = mirrorer.place / "imports/other.example", BlobStore(mirrorer.place / "imports/other.example/blobs")
+    say = neighbours.first.entries["say"][0].archive.digest
+    mirrorer.run()
+    assert theirs.has(say)
+    mirrorer.run()
+    assert not theirs.has(say)
+    assert theirs.has(neighbours.first.entries["openssl"][0].archive.digest)
+    neighbours.second.entries.pop("web")
+    neighbours.second.package("alone", {"share/alone": "x"})
+    neighbours.publish()
+    mirrorer.run()
+    assert old.exists()
+    mirrorer.run()
+    assert not old.exists()
+
+
 def test_when_others_cannot_be_reached_what_is_new_waits_and_what_is_there_stays(
     neighbours: Neighbours, tmp_path: Path
 ) -> None:
