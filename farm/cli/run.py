@@ -194,9 +194,10 @@ def _verified(
 
 
 def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
+    from farm.client.image_asking import own_directories
     from farm.client.own_mounts import own_mounts
 
-    directories = [(file.parent / each.source, each.path) for each in wanted.files] if wanted and file else []
+    directories = own_directories(wanted, file.parent) if wanted and file else []
     described = [(each.descriptor, each.manifest) for each in verified]
     if wanted is None:
         return own_mounts(directories, described)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
 from farm.client.own_packages import without_own
-from farm.oci.own_layer import OwnFiles, own_files
+from farm.oci.own_layer import OwnFiles, OwnFilesError, own_files
 from farm.recipe.image_file import unknown_packages
 
 if TYPE_CHECKING:
@@ -36,8 +36,22 @@ def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
 def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | None:
     """Return the user's own files that a file names, relative to the directory `beside`; None where it names none.
 
-    Raises what `own_files` raises.
+    Raises what `own_directories` and `own_files` raise.
     """
-    if not image.files:
-        return None
-    return own_files([(beside / each.source, each.path) for each in image.files], store)
+    directories = own_directories(image, beside)
+    return own_files(directories, store) if directories else None
+
+
+def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:
+    """Return the directories that a file names, relative to `beside`, each with its path in the image.
+
+    Raises `OwnFilesError` for one that lies elsewhere: what an image file of somebody else's may take of this machine
+    is what lies beside it.
+    """
+    for each in image.files:
+        if not (beside / each.source).resolve().is_relative_to(beside.resolve()):
+            raise OwnFilesError(
+                f"{each.source} does not lie in {beside.absolute()}, where the image file is",
+                remedy="Put what the image shall have beside the image file.",
+            )
+    return [(beside / each.source, each.path) for each in image.files]

@@ -121,6 +121,17 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     assert farm("image", "build", "-f", "image.yaml", "--no-load").returncode == 0
 
 
+@pytest.mark.parametrize("source", ["../secret", "/etc", "./link"])
+def test_what_does_not_lie_beside_an_image_file_does_not_get_in(farm: Farm, tmp_path: Path, source: str) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "link").symlink_to("../secret")
+    (tmp_path / "own" / "image.yaml").write_text(f"packages: [say]\nfiles: {{{source}: /app}}\n")
+    done = farm("image", "build", "-f", "own/image.yaml", "--no-load")
+    assert done.returncode == 1
+    assert f"{source} does not lie in {tmp_path}/own, where the image file is" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("jq", "-f", "image.yaml")])
 def test_packages_or_a_file_have_to_be_named(farm: Farm, arguments: tuple[str, ...]) -> None:
     done = farm("image", "build", *arguments)
