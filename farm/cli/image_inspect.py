@@ -36,7 +36,7 @@ def inspect(image: str, as_json: bool) -> None:
     Example:
       farm image inspect jq:mine
     """
-    from farm.blobs import MissingBlobError
+    from farm.blobs import CorruptBlobError, MissingBlobError
     from farm.client.download import DownloadError
     from farm.client.image_set import Described, UnknownArchiveError
     from farm.client.own_files_of import own_files_of
@@ -47,7 +47,7 @@ def inspect(image: str, as_json: bool) -> None:
     own = own_files_of(known, host.blobs, engine)
     try:
         parts = Described(host).parts(known)
-    except (DownloadError, SubscriptionError, MissingBlobError, UnknownArchiveError) as error:
+    except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
         # What the image says itself is there all the same.
         click.echo(f"what describes the packages is not on this host: {error.message}", err=True)
         parts = ()

@@ -42,8 +42,10 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
       farm image push jq:mine registry.example.org/tools/jq:1
     """
     from dataclasses import replace
+    from functools import partial
 
     from farm.cli.rendering import human_size
+    from farm.client.image_mending import with_mending
     from farm.client.image_records import ImageRecords
     from farm.oci.image_reference import RemoteReference
     from farm.oci.push import push_image
@@ -51,14 +53,15 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
     from farm.oci.registry_credentials import credentials_for
 
     settings = Settings.from_environment()
-    known, host, _ = opened(image, settings)
+    known, host, engine = opened(image, settings)
     kept = _made_here(known)
     target = RemoteReference.parse(reference or known.reference)
     records = ImageRecords(settings.state)
     file = (config or Path.home() / ".docker") / "config.json"
     repository = Repository(target, credentials_for(target.host, file), plain_http=plain_http)
     try:
-        pushed = push_image(
+        send = partial(
+            push_image,
             kept.image,
             host.blobs,
             repository,
@@ -67,6 +70,7 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
             others=_holders(records, target),
             fetch=_fetching(host, kept),
         )
+        pushed = with_mending(host, [known], engine, send)
     finally:
         repository.close()
     records.keep(replace(kept, pushed=(str(target),)))

@@ -64,8 +64,12 @@ def update(
       farm image update api:1 openssl --tag api:2
       farm image update api:1 openssl --override 'curl does not call what is gone'
     """
+    from functools import partial
+
     from farm.client.image_evidence import annotations_of, keep_image
+    from farm.client.image_mending import with_mending
     from farm.client.image_update import update_image
+    from farm.client.known_image import open_image
     from farm.client.overriding import stand_in_on
     from farm.client.own_files_of import own_files_of
     from farm.oci.image_reference import check_reference
@@ -76,17 +80,23 @@ def update(
     reference = tag or known.reference
     check_reference(reference)
     with host.in_use():
-        own = own_files_of(known, host.blobs, engine)
-        found = update_image(
+        found = with_mending(
             host,
-            known,
-            packages,
-            own,
-            to=to,
-            channel=channel,
-            stand_in=stand_in_on(host),
-            override=override.strip(),
-            allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(new),
+            [known],
+            engine,
+            lambda: update_image(
+                host,
+                known,
+                packages,
+                own_files_of(known, host.blobs, engine),
+                to=to,
+                channel=channel,
+                stand_in=stand_in_on(host),
+                override=override.strip(),
+                allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(
+                    new
+                ),
+            ),
         )
         if found is None:
             click.echo(json.dumps({"changes": []}) if as_json else f"{image}: {', '.join(packages)}: nothing newer")
@@ -104,7 +114,9 @@ def update(
         _change_layout(host, known, found, kept, reference)
     elif reference and not no_load and engine:
         _ensure_all(host, found)
-        load(found.made.image, host.blobs, reference, settings, err=as_json)
+        made = open_image(str(found.made.image.digest), host, None)
+        send = partial(load, found.made.image, host.blobs, reference, settings, err=as_json)
+        with_mending(host, [known, made], engine, send)
 
 
 def _change_layout(host: Host, known: KnownImage, found: ImageUpdate, kept: ImageRecord, reference: str) -> None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from farm.client.earlier_releases import entry_of
 from farm.client.image_making import files_in, imports_in, make_image, replaced_in
 from farm.client.image_set import Described
-from farm.client.own_files_of import own_files_of
+from farm.client.own_files_of import own_files_of, read_own_files
 from farm.client.subscriptions import SubscriptionError
 from farm.client.verification import RECORD, Fault
 from farm.client.verification_signed import misdescribed
 from farm.errors import FarmError
 from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
-from farm.oci.own_layer import HOLDS, is_own, read_own_layer
+from farm.oci.own_layer import HOLDS, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ def unaccounted(
     if faults:
         return tuple(faults)
     own = own_files_of(image, host.blobs, engine)
-    faults = list(own_faults(host, image, own))
+    faults = list(own_faults(host, image, own, engine))
     return tuple(faults) + layer_faults(image, worked_out(host, image, described, parts, own))
 
 
@@ -124,12 +124,11 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def own_faults(host: Host, image: KnownImage, own: OwnFiles | None) -> Iterator[Fault]:
+def own_faults(host: Host, image: KnownImage, own: OwnFiles | None, engine: LayerSource | None) -> Iterator[Fault]:
     """Yield that the own files of an image are not those that it says, or lie where they would hide others."""
     if own is None:
         return
-    with host.blobs.open(own.layer.diff_id) as stream:
-        found = read_own_layer(stream)
+    found = read_own_files(image, own.layer.diff_id, host.blobs, engine)
     if found.tree_digest != files_in(image.labels):
         how = f"they come to {found.tree_digest}, and the image says {files_in(image.labels)}"
         yield Fault(HOLDS, "", "altered", how)

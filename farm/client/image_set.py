@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.earlier_releases import entry_of
 from farm.client.image_parts import ImagePart
 from farm.client.image_records import Evidence
@@ -84,8 +85,11 @@ class Described:
             self._fetching(placed).ensure(blob, f"archive of {placed.name}")
 
     def _read(self, placed: PlacedPackage, digest: Digest) -> bytes:
-        if self._host.blobs.has(digest):
+        try:
             return self._host.blobs.read(digest)
+        except (MissingBlobError, CorruptBlobError):
+            if not (placed.channel or self._channel) and self._host.blobs.has(digest):
+                raise  # nobody else has it
         return self._fetching(placed).read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
 
     def _fetching(self, placed: PlacedPackage) -> Downloads:

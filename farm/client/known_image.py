@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.image_making import record_in
 from farm.client.image_records import ImageRecord, ImageRecords
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, Platform
 from farm.oci.image import OciImage
-from farm.oci.image_config import ImageConfig
+from farm.oci.image_config import ImageConfig, configuration
 from farm.oci.layer import Layer
 from farm.oci.layout import read_layout
 from farm.oci.own_layer import HOLDS
@@ -51,6 +52,19 @@ class NotOfPackagesError(FarmError):
             f"{name[:200]} does not say which packages it is made of",
             remedy="Only images that `farm image build` made can be looked into so.",
         )
+
+
+class LostImageError(FarmError):
+    """This host made an image, and has lost a blob of it that nobody else has."""
+
+    code = "lost-image"
+
+    def __init__(self, name: str, digest: Digest) -> None:
+        super().__init__(
+            f"the blob {digest} of the image {name[:200]} is missing here or damaged, and nobody else has it",
+            remedy="Make the image anew: `farm image build` of the same packages or file, with the same --tag.",
+        )
+        self.digest = digest
 
 
 class Engine(Protocol):
@@ -96,7 +110,7 @@ class KnownImage:
 def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
     """Find an image; `engine` is None where there is no Docker Engine.
 
-    Raises `UnknownImageError`, `NotOfPackagesError`, `LayoutError`, `InvalidSetRecordError`.
+    Raises `UnknownImageError`, `NotOfPackagesError`, `LostImageError`, `LayoutError`, `InvalidSetRecordError`.
     """
     records = ImageRecords(host.state)
     directory, tag = _layout(name)
@@ -111,8 +125,24 @@ def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
         kept = records.find(name)
     if kept is None:
         raise UnknownImageError(name)
-    known = _of_documents(name, kept.image.manifest, host.blobs.read(kept.image.config.digest), kept.image, kept)
+    known = _of_documents(name, kept.image.manifest, _config_of(name, kept, host, shown), kept.image, kept)
     return replace(known, reference=name if name not in (kept.digest, kept.image.image_id) else "")
+
+
+def _config_of(name: str, kept: ImageRecord, host: Host, shown: Mapping[str, Any]) -> bytes:
+    """Return the configuration of an image that was made here; where the store has lost it, by what an engine shows."""
+    digest = kept.image.config.digest
+    try:
+        return host.blobs.read(digest)
+    except (MissingBlobError, CorruptBlobError) as error:
+        if not shown:
+            raise LostImageError(name, digest) from error
+    platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
+    found = configuration(ImageConfig.of(platform, shown.get("Config") or {}), kept.image.layers)
+    if Digest.of(found) != digest:
+        raise LostImageError(name, digest)
+    host.blobs.put_bytes(found)
+    return found
 
 
 def _layout(name: str) -> tuple[Path | None, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.image_making import files_in
 from farm.fileset import Manifest
 from farm.oci.layer import TAR, Layer
@@ -43,12 +45,27 @@ def own_files_of(image: KnownImage, store: BlobStore, engine: LayerSource | None
         )
     layer = Layer(diff_id, BlobRef(diff_id, store.size(diff_id)), TAR, HOLDS)
     tree = files_in(image.labels)
-    if tree is not None and store.has(tree):
-        return OwnFiles(Manifest.from_json(store.read(tree)), layer)
-    with store.open(diff_id) as stream:
-        manifest = read_own_layer(stream)
+    if tree is not None:
+        with suppress(MissingBlobError, CorruptBlobError):
+            return OwnFiles(Manifest.from_json(store.read(tree)), layer)
+    manifest = read_own_files(image, diff_id, store, engine)
     store.put_bytes(manifest.to_json())
     return OwnFiles(manifest, layer)
+
+
+def read_own_files(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSource | None) -> Manifest:
+    """Read the layer of own files, which is in the store; where it has rotted there, it is brought anew.
+
+    Raises as `own_files_of`.
+    """
+    try:
+        with store.open(diff_id) as stream:
+            return read_own_layer(stream)
+    except CorruptBlobError:
+        store.delete(diff_id)
+    _bring(image, diff_id, store, engine)
+    with store.open(diff_id) as stream:
+        return read_own_layer(stream)
 
 
 def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSource | None) -> None:
@@ -60,4 +77,7 @@ def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSo
                 writer.write(piece)
             writer.commit(diff_id)
     else:
-        raise OwnFilesError(f"{image.name}: the layer of own files, {diff_id}, is not on this host")
+        raise OwnFilesError(
+            f"{image.name}: the layer of own files, {diff_id}, is not on this host",
+            remedy="Make the image anew with `farm image build`, or load it into Docker from where it was pushed.",
+        )

@@ -59,7 +59,7 @@ def verify_image(
     if not faults:  # else what is read for it is not what it says
         own = own_files_of(image, host.blobs, engine)
         made = worked_out(host, image, described, parts, own)
-        faults += [*own_faults(host, image, own), *layer_faults(image, made)]
+        faults += [*own_faults(host, image, own, engine), *layer_faults(image, made)]
         known = {image.digest, *((image.image.config.digest, image.image.digest) if image.image else ())}
         if not faults and not known & {made.image.digest, made.image.image_id}:
             how = "its settings or labels are not those that its packages were put together with"
