@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,12 +30,11 @@ from tests.oci.registry_server import PROGRAM, Registry, fetched, running_regist
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.docker,
     pytest.mark.toolchain,
-    pytest.mark.skipif(not os.path.exists(PROGRAM), reason="needs Debian's docker-registry"),  # noqa: PTH110
+    pytest.mark.skipif(not Path(PROGRAM).exists(), reason="needs Debian's docker-registry"),
 ]
 
 CONFIGURE = "shared no-docs no-tests"
