@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from farm.client.sources import LARGEST_SOURCE
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.plan import BlobRef, Plan
+from farm.plan.sbom import toolchain_lock_in
 from farm.recipe.contents import RecipeContents
 from farm.trust.earlier_release import LARGEST_HEAD
 from farm.trust.index_tree import IndexTree, listing_difference, listings, read_entry
@@ -218,10 +220,14 @@ def recipe_files(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
 
 
 def named_sources(store: BlobStore, entry: ReleaseEntry) -> Iterator[Digest]:
-    """Yield the sources that the provenance of a package names, which the signed entry names by digest.
+    """Yield the sources that the provenance of a package names, which the signed entry names by digest, and the list of
+    what its toolchain was made of, which its bill of materials names.
 
     Whose signature it has is for those to verify who use the package.
     """
+    with suppress(MissingBlobError, CorruptBlobError):
+        if entry.sbom and (lock := toolchain_lock_in(store.read(entry.sbom.digest))):
+            yield lock
     try:
         payload = json.loads(base64.b64decode(json.loads(store.read(entry.provenance.digest))["payload"]))
         plan = Plan.from_dict(payload["predicate"]["buildDefinition"]["internalParameters"]["plan"])

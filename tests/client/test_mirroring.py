@@ -20,8 +20,10 @@ from farm.client.download import DownloadError
 from farm.client.host import Host
 from farm.client.mirror_directory import MirrorError
 from farm.client.mirroring import Mirrored, MirrorTerms, Wanted, mirror
+from farm.fileset import Manifest
 from farm.names import Digest
 from farm.plan import PlannedSource
+from farm.plan.sbom import package_sbom
 from farm.recipe.contents import RecipeContents
 from farm.trust.ceremony import found_repository, online_signers
 from farm.trust.client_metadata import UntrustedMetadataError
@@ -245,7 +247,7 @@ def test_an_owner_who_lies_changes_nothing_that_readers_see(
 
 
 def with_sources(distribution: SmallDistribution) -> tuple[Digest, ...]:
-    """Publish `say` with a source and a recipe of one file; return their digests."""
+    """Publish `say` with a source, a recipe of one file and its toolchain's lock; return their digests."""
     tarball, recipe = distribution.keep(b"the tarball").digest, distribution.keep(b"steps: []").digest
     contents = RecipeContents(recipe, {})
     entry, member = distribution.entries["say"]
@@ -254,9 +256,14 @@ def with_sources(distribution: SmallDistribution) -> tuple[Digest, ...]:
     statement = build_statement(plan, contents.digest, [(member.descriptor, entry.archive.digest)], (), run)
     provenance = distribution.keep(sign_statement(statement, distribution.builder))
     recorded = distribution.keep(contents.to_json()).digest
-    distribution.entries["say"] = replace(entry, recipe=recorded, provenance=provenance), member
+    lock = distribution.keep(b"libc6 2.41-1 amd64 ...").digest
+    content = package_sbom(
+        member.descriptor, plan, archive=entry.archive.digest, manifest=Manifest.of(()), addresses={}, lock=lock
+    )
+    sbom = distribution.keep(content)
+    distribution.entries["say"] = replace(entry, recipe=recorded, provenance=provenance, sbom=sbom), member
     distribution.publish(checked=False)
-    return tarball, recipe, recorded
+    return tarball, recipe, recorded, lock
 
 
 def test_sources_come_along_unless_they_are_not_wanted(mirrorer: Mirrorer, distribution: SmallDistribution) -> None:
