@@ -194,13 +194,14 @@ def _verified(
 
 
 def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
-    from farm.client.image_asking import own_directories
     from farm.client.own_mounts import own_mounts
 
-    directories = own_directories(wanted, file.parent) if wanted and file else []
     described = [(each.descriptor, each.manifest) for each in verified]
-    if wanted is None:
-        return own_mounts(directories, described)
+    if wanted is None or file is None:
+        return own_mounts([], described)
+    from farm.client.image_asking import own_directories  # brings a reader of YAML with it
+
+    directories = own_directories(wanted, file.parent)
     return own_mounts(directories, described, wanted.replaces, wanted.imports, host.cache.path)
 
 
