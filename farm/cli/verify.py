@@ -125,4 +125,4 @@ def _lines(found: Verification) -> Iterator[str]:
     if count > _MOST_SHOWN:
         yield f"  and {count - _MOST_SHOWN} more: see --json"
     for unsigned in found.unsigned:
-        yield inert(f"  {unsigned} was put there by the user: compared with its own descriptor, which no release holds")
+        yield inert(f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it")

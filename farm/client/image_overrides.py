@@ -39,13 +39,15 @@ class ImageOverrides:
     ) -> ImageOverrides:
         """Collect those that the image has, those that come in, and, where `why` accepts problems, what was named."""
         placed: dict[str, PlacedPackage] = {}
+        same = {name for name in new if name in held and new[name].descriptor.digest == held[name].descriptor.digest}
         for name in trial.members:
-            part = new[name] if name in new else held[name]
+            part = new[name] if name in new and name not in same else held[name]
             if part.override:
                 placed[name] = part.override
             elif name in names and name in new and why and trial.problems:
                 placed[name] = replace(part.placed, stands_for=held[name].descriptor.digest, why=why)
-        before = {name: held[name].member if name in new and name in held else None for name in placed}
+        changed = new.keys() & held.keys() - same
+        before = {name: held[name].member if name in changed else None for name in placed}
         return cls(placed, before)
 
     def refused(self, trial: Trial) -> tuple[Problem, ...]:
@@ -59,24 +61,30 @@ class ImageOverrides:
             if isinstance(each, PathConflict) or not blamed(each, whole, self.instead_of)
         )
 
-    def voided(self, members: Mapping[str, Member], copies: Sequence[StaticCopy]) -> tuple[PlacedPackage, ...]:
-        """Return the overrides as the record of the new set has them. `copies` are of what came in."""
+    def voided(
+        self, members: Mapping[str, Member], copies: Sequence[StaticCopy], channels: Collection[str]
+    ) -> dict[str, PlacedPackage]:
+        """Return, by name, the overrides as the record of the new set has them. `copies` are of what came in.
+
+        Of `channels` the set is. A build of theirs that was let through though the proof failed is a package like any
+        other again once the proof finds nothing because of it.
+        """
         if not self.placed:
-            return ()
+            return {}
         said = effects(members.values(), self.instead_of)
-        return tuple(
-            replace(
-                placed,
-                void=Void(
-                    instead_of=_instead_of(placed, self.instead_of[name]),
-                    dependents=said[name].dependents,
-                    problems=tuple(each.message for each in said[name].problems),
-                    copies=_copies(placed, members, copies),
-                    made_for=placed.void.made_for if placed.void else "",
-                ),
+        found = {}
+        for name, placed in self.placed.items():
+            void = Void(
+                instead_of=_instead_of(placed, self.instead_of[name]),
+                dependents=said[name].dependents,
+                problems=tuple(each.message for each in said[name].problems),
+                copies=_copies(placed, members, copies),
+                made_for=placed.void.made_for if placed.void else "",
             )
-            for name, placed in self.placed.items()
-        )
+            is_theirs = placed.channel in channels and void.instead_of.partition(" ")[0] == name
+            ends = is_theirs and not void.problems
+            found[name] = replace(placed, stands_for=None, why="", void=None) if ends else replace(placed, void=void)
+        return found
 
 
 def _instead_of(placed: PlacedPackage, before: Member | None) -> str:

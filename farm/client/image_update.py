@@ -101,6 +101,11 @@ class _Replacement:
     part: ImagePart
     catalogue: Catalogue
 
+    @property
+    def channel(self) -> str:
+        """The subscription that the release is of."""
+        return f"{self.catalogue.release.distribution}/{self.catalogue.release.channel}"
+
 
 def update_image(
     host: Host,
@@ -125,6 +130,43 @@ def update_image(
     releases = image.record.releases
     described = Described(host, channel=channel or (releases[0].subscription if releases else ""))
     held = {part.member.name: part for part in described.parts(image)}
+    new, named = _replacements(host, image, names, described, held, to=to, stand_in=stand_in)
+    if not new:
+        return None
+    base = [part.member for part in held.values()]
+    asked = [_known_as(held, name) for name in image.record.asked]
+    added = [each.part.member for each in new.values()]
+    trial = try_change(base, added, asked)
+    overrides = ImageOverrides.of(trial, held, {name: each.part for name, each in new.items()}, named, override)
+    if refused := overrides.refused(trial):
+        also = nearest_set(base, added, asked, lambda name: _newer(described, held, name))
+        labels = [each.part.member.label for each in new.values()]
+        raise UpdateRefusedError(labels, refused, also)
+    now = {name: new[name].part if name in new else held[name] for name in trial.members}
+    copies = tuple(_copies(described, now, new))
+    own_channels = {ref.subscription for ref in releases} | {each.channel for each in new.values()}
+    void = overrides.voided(trial.members, copies, own_channels)
+    if all(_is_same(held, name, each.part) and void.get(name) == held[name].override for name, each in new.items()):
+        return None
+    now |= {name: replace(now[name], override=placed if placed.is_override else None) for name, placed in void.items()}
+    for name, each in new.items():
+        placed = void.get(name)
+        allow(each.catalogue, [replace(each.package, placed=placed if placed and placed.is_override else None)])
+        described.ensure(each.part.placed, each.part.archive)
+    return _made(host, image, now, new=new, trial=trial, own=own, copies=copies)
+
+
+def _replacements(
+    host: Host,
+    image: KnownImage,
+    names: Sequence[str],
+    described: Described,
+    held: Mapping[str, ImagePart],
+    *,
+    to: str,
+    stand_in: StandIn,
+) -> tuple[dict[str, _Replacement], set[str]]:
+    """Return what goes in by the names of members, and which of them were named. Raises as `update_image`."""
     new: dict[str, _Replacement] = {}
     named: set[str] = set()
     for name in names:
@@ -143,43 +185,28 @@ def update_image(
                 )
             catalogue = catalogue_with(host, catalogue, known_as, to)
         new |= _build(catalogue, known_as, held, stand_in)
-    if not new:
-        return None
-    base = [part.member for part in held.values()]
-    asked = [_known_as(held, name) for name in image.record.asked]
-    added = [each.part.member for each in new.values()]
-    trial = try_change(base, added, asked)
-    overrides = ImageOverrides.of(trial, held, {name: each.part for name, each in new.items()}, named, override)
-    if refused := overrides.refused(trial):
-        also = nearest_set(base, added, asked, lambda name: _newer(described, held, name))
-        labels = [each.part.member.label for each in new.values()]
-        raise UpdateRefusedError(labels, refused, also)
-    for each in new.values():
-        placed = overrides.placed.get(each.part.member.name)
-        allow(each.catalogue, [replace(each.package, placed=placed)])
-        described.ensure(each.part.placed, each.part.archive)
-    return _made(host, described, image, held, new=new, trial=trial, own=own, overrides=overrides)
+    return new, named
+
+
+def _is_same(held: Mapping[str, ImagePart], name: str, part: ImagePart) -> bool:
+    return name in held and held[name].descriptor.digest == part.descriptor.digest
 
 
 def _made(
     host: Host,
-    described: Described,
     image: KnownImage,
-    held: Mapping[str, ImagePart],
+    now: Mapping[str, ImagePart],
     *,
     new: Mapping[str, _Replacement],
     trial: Trial,
     own: OwnFiles | None,
-    overrides: ImageOverrides,
+    copies: tuple[StaticCopy, ...],
 ) -> ImageUpdate:
-    now = {name: new[name].part if name in new else held[name] for name in trial.members}
     parts = tuple(now[name] for name in sorted(now))
     heads = {each.catalogue.release.digest: release_head(each.catalogue) for each in new.values()}
     newest = next(iter(new.values())).catalogue
     entries = {name: _descriptor_in(newest, name) for name in now}
     whole = all(entries[name] == part.descriptor.digest for name, part in now.items())
-    copies = tuple(_copies(described, now, new))
-    void = overrides.voided(trial.members, copies)
     made = make_image(
         parts,
         image.config,
@@ -190,7 +217,6 @@ def _made(
         own=own,
         replaces=replaced_in(image.labels),
         imports=imports_in(image.labels),
-        placed={each.descriptor: each for each in (*image.record.packages, *void)},
         known=image.kept.image.layers if image.kept else (),
     )
     together = tuple(name for name in trial.dependents if entries[name] == now[name].descriptor.digest)
@@ -224,7 +250,8 @@ def _build(
                 remedy="Make the image anew with `farm image build`.",
             )
         (part,) = parts_of(catalogue, [package])
-        if each in held and held[each].descriptor.digest == part.descriptor.digest:
+        # What was let through though the proof failed may be a package like any other by now.
+        if _is_same(held, each, part) and not (held[each].override and package.placed is None):
             continue
         found[each] = _Replacement(package, part, catalogue)
         lacking = [need for need in package.entry.needs if need not in held and need not in found]
@@ -238,7 +265,8 @@ def _newer(described: Described, held: Mapping[str, ImagePart], name: str) -> It
     if name not in held:
         return ()
     try:
-        return [each.part.member for each in _build(described.catalogue(held[name].placed), name, held, _none).values()]
+        found = _build(described.catalogue(held[name].placed), name, held, _none)
+        return [each.part.member for each in found.values() if not _is_same(held, name, each.part)]
     except UnknownPackageError:
         return ()
 

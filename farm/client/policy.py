@@ -145,7 +145,8 @@ def _overrides(policy: Policy, known: Known) -> Objection | None:
         "overrides",
         _names(standing),
         f"overrides are forbidden, and {_listed(standing)} stands in for what the release has",
-        "Remove it: `farm override remove`.",
+        "Take the channel's own: in an image by `farm image update`, in a root by `farm upgrade`; where this host "
+        "chose it (`farm override list`), after `farm override remove`.",
     )
 
 

@@ -64,10 +64,7 @@ def verify_image(
         if not faults and not known & {made.image.digest, made.image.image_id}:
             how = "its settings or labels are not those that its packages were put together with"
             faults.append(Fault(RECORD, "", "altered", how))
-    unsigned = tuple(
-        f"{each.name} {each.full_version}" for each in image.record.packages if each.is_override or not each.channel
-    )
-    return Verification(f"{image.name}: image {image.digest}", len(parts), size, tuple(faults), unsigned)
+    return Verification(f"{image.name}: image {image.digest}", len(parts), size, tuple(faults), signed.unsigned())
 
 
 def _bytes(host: Host, image: KnownImage, saved: Saved | None, seen: Seen) -> Iterator[Fault]:

@@ -65,11 +65,8 @@ def verify_root(host: Host, path: Path, looking: Looking = in_silence) -> Verifi
             faults += [_fault(str(placed.name), f"packages/{placed.store}", each) for each in check.result()]
     forest = compose(list(pairs.values()), base=None).forest
     faults += _links(root, state, forest)
-    unsigned = tuple(
-        f"{each.name} {each.full_version}" for each in state.set.packages if each.is_override or not each.channel
-    )
     words = f"{path}: generation {state.number}, {state.releases or 'local builds'}"
-    return Verification(words, len(manifests), size, tuple(faults), unsigned)
+    return Verification(words, len(manifests), size, tuple(faults), signed.unsigned())
 
 
 def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:

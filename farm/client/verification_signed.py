@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
 from farm.client.earlier_releases import releases_back
+from farm.client.subscriptions import SubscriptionError
 from farm.client.verification import RECORD, Fault
 from farm.compat import ReleaseRef
 
@@ -54,6 +55,20 @@ class SignedIndex:
             how = f"no release of {placed.channel} that can be had holds this build"
             return Fault(str(placed.name), "", "unsigned", how)
         return None
+
+    def unsigned(self) -> tuple[str, ...]:
+        """Return the packages that the user put into the set and no release holds, as people write them."""
+        return tuple(
+            f"{each.name} {each.full_version}"
+            for each in self._record.packages
+            if not each.channel or (each.is_override and not self._is_released(each))
+        )
+
+    def _is_released(self, placed: PlacedPackage) -> bool:
+        try:
+            return self.home(placed) is not None
+        except SubscriptionError:  # of a channel that is followed no more
+            return False
 
     def _named(self, channel: str) -> list[Catalogue]:
         if channel not in self._pinned:

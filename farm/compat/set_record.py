@@ -28,7 +28,7 @@ FORMAT = 1
 _WHAT = "record of a set"
 _PACKAGE = "package of a set"
 _CHANNEL = re.compile(r"[a-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
-_TREE = re.compile(r"[A-Za-z0-9]+")
+_STORE = re.compile(r"[A-Za-z0-9.+~-]+")
 
 
 class InvalidSetRecordError(FarmError):
@@ -182,10 +182,11 @@ class PlacedPackage:
             void=record.read("void", Void.from_dict) if "void" in value else None,
         )
         record.end()
-        # Paths are made of it: it is what `Descriptor.store_path` gives, and nothing that leads elsewhere.
-        beginning = f"{package.name.short}-{package.version}-"
-        if not package.store.startswith(beginning) or not _TREE.fullmatch(package.store[len(beginning) :]):
-            raise InvalidRecordError(_PACKAGE, "store", f"is {package.store!r:.100}, not {beginning}…")
+        # Paths are made of it. That it is what the descriptor says, who verifies the set looks at.
+        if not package.store.startswith(f"{package.name.short}-") or not _STORE.fullmatch(package.store):
+            raise InvalidRecordError(
+                _PACKAGE, "store", f"is {package.store!r:.100}, no directory of {package.name.short}"
+            )
         if package.channel and not _CHANNEL.fullmatch(package.channel):
             raise InvalidRecordError(_PACKAGE, "channel", f"is {package.channel!r:.100}, no distribution and channel")
         return package

@@ -86,8 +86,7 @@ def test_a_label_that_calls_a_build_by_a_mended_version_is_told(follower: Host, 
 
     def change(config: Any, _manifest: Any) -> None:
         labels = config["config"]["Labels"]
-        record = labels["farm.record"].replace('"version":"1.0"', '"version":"1.9"', 1)
-        labels["farm.record"] = record.replace('"alone-1.0-', '"alone-1.9-', 1)
+        labels["farm.record"] = labels["farm.record"].replace('"version":"1.0"', '"version":"1.9"', 1)
 
     retold(directory, change)
     assert told(follower, directory) == [("altered", "record")]

@@ -15,8 +15,9 @@ from farm.client.image_update import UpdateRefusedError
 from farm.client.known_image import open_image
 from farm.client.overrides import OverrideError
 from farm.client.overriding import stand_in_on
+from farm.client.verification_image import verify_image
 from tests.client.distribution import SmallDistribution
-from tests.client.images import update
+from tests.client.images import build, update
 from tests.client.test_overrides import built, put
 from tests.client.tls import needs_compiler
 
@@ -91,6 +92,22 @@ def test_a_build_that_fits_ends_it(losing: SmallDistribution, compiler: Compiler
     assert found.made.record.overrides == ()
 
 
+def test_when_all_that_needs_it_does_without_it_is_no_override_any_more(
+    losing: SmallDistribution, compiler: Compiler, host: Host
+) -> None:
+    """The channel's own build was let through: once nothing is void, it is a package of the channel as any other."""
+    update(host, "curl:1", "tls", name="curl:2", override=WHY)
+    assert update(host, "curl:2", "tls") is None
+    losing.package("curl", {"bin/curl": compiler.program("tls_connect")}, version="8.1")
+    losing.publish()
+    found = update(host, "curl:2", "curl", name="curl:3")
+    assert found is not None
+    assert found.made.record.overrides == ()
+    fresh = build(host, "curl", "loader", "unrelated", command=("/usr/bin/curl",))
+    assert found.made.image.digest == fresh.digest
+    assert verify_image(host, open_image("curl:3", host, None), None, None).unsigned == ()
+
+
 def test_a_problem_of_another_package_is_refused_with_an_override_in_the_image(
     losing: SmallDistribution, host: Host
 ) -> None:
@@ -122,7 +139,7 @@ def test_what_the_host_overrides_goes_into_an_image_too(
     assert (placed.void.instead_of, placed.void.dependents) == ("tls 3.0-1", ("curl",))
     assert len(placed.void.problems) == 1
     assert update(host, "curl:2", "tls", stand_in=stand_in_on(host)) is None
-    with pytest.raises(OverrideError, match="tls is overridden here"):
+    with pytest.raises(OverrideError, match="tls is overridden"):
         update(host, "curl:2", "tls", stand_in=stand_in_on(host), to="3.0")
     back = update(host, "curl:2", "tls")
     assert back is not None

@@ -216,7 +216,7 @@ def test_a_build_that_no_release_holds_is_told_and_not_mended(
 
 
 def test_what_the_user_put_there_is_named_and_compared_with_itself(follower: Host, root: Path) -> None:
-    record(root, lambda placed: placed.update(why="my own"))
+    record(root, lambda placed: placed.update(why="my own", channel=""))
     found = verify_root(follower, root)
     assert (found.faults, found.unsigned) == ((), ("dist.example.org/say 1.0-1",))
     longer(at(root, "say") / "etc/say.conf")
@@ -269,8 +269,7 @@ def test_a_label_that_names_another_package_is_told(follower: Host, tmp_path: Pa
 
     def change(config: Any, _manifest: Any) -> None:
         labels = config["config"]["Labels"]
-        record = labels["farm.record"].replace('"version":"1.0"', '"version":"1.9"', 1)
-        labels["farm.record"] = record.replace('"alone-1.0-', '"alone-1.9-', 1)
+        labels["farm.record"] = labels["farm.record"].replace('"version":"1.0"', '"version":"1.9"', 1)
 
     retold(directory, change)
     assert image_faults(follower, directory) == [("altered", "record")]
