@@ -7,7 +7,6 @@ gates of edge would stop it; the channel here has none.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -39,8 +38,6 @@ pytestmark = [
 ]
 
 CONFIGURE = "shared no-docs no-tests"
-QUICKLY = "" if os.environ.get("FARM_TEST_EVERYTHING") else " -O0"
-"""Not optimised, openssl is compiled in far less time; with FARM_TEST_EVERYTHING it is built as edge's is."""
 WHY = "nothing here calls what is gone"
 LOST = re.compile(
     r"python 3\.13\.5-1: lib/python3\.13/lib-dynload/_ssl\.\S+ imports SSL_CTX_set_psk_client_callback "
@@ -69,7 +66,7 @@ class Follower:
 def mine(distribution: RunningFarm, subscriber: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root of edge's in which an openssl of one's own, built here now, stands in for the channel's."""
     folder = tmp_path_factory.mktemp("mine")
-    directory = revised(folder, "openssl", 2, (CONFIGURE, f"{CONFIGURE} no-psk{QUICKLY}"))
+    directory = revised(folder, "openssl", 2, (CONFIGURE, f"{CONFIGURE} no-psk"))
     root = folder / "root"
     override = ["override", "add", "--root", str(root), f"openssl={directory}", "--why", WHY, "--recipes", str(RECIPES)]
     distribution.run(*override, state=subscriber).done()
