@@ -9,6 +9,7 @@ from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.image_making import files_in
 from farm.fileset import Manifest
 from farm.oci.layer import TAR, Layer
+from farm.oci.layer_content import layer_content
 from farm.oci.layout import take_blobs
 from farm.oci.own_layer import HOLDS, OwnFiles, OwnFilesError, read_own_layer
 from farm.plan import BlobRef
@@ -31,18 +32,13 @@ class LayerSource(Protocol):
 def own_files_of(image: KnownImage, store: BlobStore, engine: LayerSource | None) -> OwnFiles | None:
     """Return the user's own files of an image, None where it has none; their layer is in the store then.
 
-    Raises `OwnFilesError`, `LayoutError`, `BlobMismatchError`, and what the engine raises.
+    Raises `OwnFilesError`, `LayoutError`, `BlobMismatchError`, `UndecodableArchiveError`, and what the engine raises.
     """
     diff_id = image.own
     if diff_id is None:
         return None
     if not store.has(diff_id):
         _bring(image, diff_id, store, engine)
-    if not store.has(diff_id):
-        raise OwnFilesError(
-            f"{image.name}: another tool has compressed the layer of own files",
-            remedy="Take the image as farm made it, or make it anew with `farm image build`.",
-        )
     layer = Layer(diff_id, BlobRef(diff_id, store.size(diff_id)), TAR, HOLDS)
     tree = files_in(image.labels)
     if tree is not None:
@@ -70,7 +66,13 @@ def read_own_files(image: KnownImage, diff_id: Digest, store: BlobStore, engine:
 
 def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSource | None) -> None:
     if image.directory and image.image:
-        take_blobs(image.directory, [each.blob for each in image.image.layers if each.diff_id == diff_id], store)
+        layer = next(each for each in image.image.layers if each.diff_id == diff_id)
+        take_blobs(image.directory, [layer.blob], store)
+        if layer.blob.digest != diff_id:  # another tool has compressed it
+            with store.open(layer.blob.digest) as stream, store.writer() as writer:
+                for piece in layer_content(stream, layer.media_type):
+                    writer.write(piece)
+                writer.commit(diff_id)
     elif engine:
         with store.writer() as writer:
             for piece in engine.layer(image.name, diff_id):

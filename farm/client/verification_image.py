@@ -10,14 +10,14 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from farm.blobs import MissingBlobError, UndecodableArchiveError, archive_chunks
+from farm.blobs import MissingBlobError, UndecodableArchiveError
 from farm.client.image_accounting import layer_faults, own_faults, worked_out
 from farm.client.image_set import Described
 from farm.client.own_files_of import own_files_of
 from farm.client.verification import RECORD, Fault, Verification, in_silence
 from farm.client.verification_signed import SignedIndex
 from farm.names import Digest
-from farm.oci.layer import TAR, TAR_ZSTD
+from farm.oci.layer_content import layer_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,11 +100,8 @@ def _of_layer(layer: Layer, opened: Callable[[], BinaryIO], seen: Seen) -> str:
             digest = _digest(iter(lambda: stream.read(_PIECE), b""), lambda _size: None)
         if digest != layer.blob.digest:
             return f"its bytes have the digest {digest}, not {layer.blob.digest}"
-        if layer.media_type not in (TAR, TAR_ZSTD):
-            return f"another tool has compressed it, as {layer.media_type}"
         with opened() as stream:
-            pieces = archive_chunks(stream) if layer.media_type == TAR_ZSTD else iter(lambda: stream.read(_PIECE), b"")
-            unpacked = _digest(pieces, seen)
+            unpacked = _digest(layer_content(stream, layer.media_type), seen)
     except (FileNotFoundError, MissingBlobError):
         return _GONE
     except (OSError, UndecodableArchiveError) as error:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 TAR = "application/vnd.oci.image.layer.v1.tar"
 TAR_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
+TAR_GZIP = ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip")
+"""What other tools make of a layer when they copy an image, in OCI's words and in Docker's."""
 
 
 @dataclass(frozen=True, slots=True)

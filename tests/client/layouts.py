@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
 from farm.client.image_records import ImageRecords
-from farm.names import Digest
-from farm.oci.layer import TAR
+from farm.names import Digest, canonical_json
+from farm.oci.layer import TAR, TAR_GZIP
+from farm.oci.layer_content import layer_content
 from farm.oci.layout import write_layout
 from farm.oci.own_layer import own_files
 from tests.client.images import build
@@ -51,12 +54,24 @@ def add_layer(directory: Path, content: bytes, *, created_by: str) -> None:
     retold(directory, change)
 
 
+def compress(directory: Path) -> None:
+    """Store every layer as gzip, as tools do that copy an image out of an engine."""
+
+    def change(config: Any, manifest: Any) -> None:
+        for layer in manifest["layers"]:
+            content = b"".join(layer_content(io.BytesIO(blob(directory, layer["digest"])), layer["mediaType"]))
+            layer |= {**put(directory, gzip.compress(content, 1)), "mediaType": TAR_GZIP[0]}
+
+    retold(directory, change)
+
+
 def retold(directory: Path, change: Callable[[Any, Any], object]) -> None:
     """Change configuration and manifest of a layout, and put all digests above them right."""
     index = json.loads((directory / "index.json").read_bytes())
     manifest = json.loads(blob(directory, index["manifests"][0]["digest"]))
     config = json.loads(blob(directory, manifest["config"]["digest"]))
     change(config, manifest)
-    manifest["config"] |= put(directory, json.dumps(config).encode())
+    # Spelt as farm spells it: what is not changed stays the same bytes.
+    manifest["config"] |= put(directory, canonical_json(config))
     index["manifests"] = [{**index["manifests"][0], **put(directory, json.dumps(manifest).encode())}]
     (directory / "index.json").write_text(json.dumps(index))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from farm.engine.saved_image import saved_digests
 from farm.oci.image_archive import image_archive
 from tests.client.images import build, subscribe
 from tests.client.installing import install
-from tests.client.layouts import blob, layout, put, retold
+from tests.client.layouts import blob, compress, layout, put, retold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,6 +245,19 @@ def test_every_layer_of_a_layout_is_read(follower: Host, tmp_path: Path) -> None
         blob.unlink()
         assert image_faults(follower, directory) == [("missing", layer.holds.partition("-")[0])]
         blob.write_bytes(content)
+
+
+def test_layers_that_another_tool_compressed_are_judged_by_what_is_in_them(follower: Host, tmp_path: Path) -> None:
+    directory = layout(follower, tmp_path)
+    compress(directory)
+    assert image_faults(follower, directory) == []
+
+    def exchange(_config: Any, manifest: Any) -> None:
+        manifest["layers"][0] |= put(directory, gzip.compress(b"another"))
+        manifest["layers"][1] |= put(directory, b"no gzip")
+
+    retold(directory, exchange)
+    assert [what for what, _ in image_faults(follower, directory)] == ["altered", "altered"]
 
 
 def test_links_that_were_changed_with_all_digests_put_right_are_told(follower: Host, tmp_path: Path) -> None:
