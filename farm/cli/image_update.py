@@ -156,6 +156,7 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
             "dependents": list(found.trial.dependents),
         },
         "overrides": [each.to_dict() for each in found.made.record.overrides],
+        "released": list(found.brought),
         "released-together": list(found.together),
         "not-released-together": list(found.apart),
         "still-linked-statically": [each.to_dict() for each in found.copies],
@@ -174,8 +175,10 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
         yield f"proven: no symbol missing, no path claimed twice{users}"
     yield from override_lines(found.made.record.packages)
     release = f"release {found.release.number} of {found.release.subscription}"
-    if found.together:
-        yield f"tested: {release} holds these very builds with {_all(found.together)}, past its gates"
+    if found.together or len(found.brought) > 1:
+        builds = "these very builds" + (f" of {_all(found.brought)}" if len(found.brought) > 1 else "")
+        users = f" with {_all(found.together)}" if found.together else ""
+        yield f"tested: {release} holds {builds}{users}, past its gates"
     if found.apart:
         yield f"not tested: {release} holds other builds of {_all(found.apart)}"
     for each in found.copies:

@@ -75,7 +75,8 @@ class ImageUpdate:
     """What came of an update: the image, what changed, and what was proven.
 
     `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
-    beside them, `apart` those of which it holds another. `copies` hold code of the old builds still.
+    beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. `copies`
+    hold code of the old builds still.
     """
 
     made: MadeImage
@@ -86,6 +87,7 @@ class ImageUpdate:
     together: tuple[str, ...]
     apart: tuple[str, ...]
     copies: tuple[StaticCopy, ...]
+    brought: tuple[str, ...]
 
     @property
     def release(self) -> ReleaseRef:
@@ -229,6 +231,7 @@ def _made(
         together=together,
         apart=tuple(name for name in trial.dependents if name not in together),
         copies=copies,
+        brought=tuple(sorted(name for name in new if entries.get(name) == new[name].part.descriptor.digest)),
     )
 
 

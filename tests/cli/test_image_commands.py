@@ -162,6 +162,11 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
     same = farm("image", "diff", "x:2", last.split()[0])
     assert (same.returncode, same.stdout) == (0, "no differences\n")
     assert printed(farm, "image", "diff", "x:1", "x:2", "--json")["packages"][0]["name"] == "say"
+    distribution.package("greet", {"bin/greet": "#!/usr/bin/say\nnew\n"}, version="1.1")
+    distribution.publish()
+    both = farm("image", "update", "x:1", "say", "greet", "--tag", "x:3")
+    line = "tested: release 3 of dist.example.org/edge holds these very builds of greet and say, past its gates"
+    assert line in both.stdout.splitlines(), both.stderr
 
 
 def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: SmallDistribution) -> None:
