@@ -58,9 +58,6 @@ class Follower:
     def run(self, *arguments: str) -> Ran:
         return self.farm.run(*arguments, state=self.state)
 
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json").done().output)
-
 
 @pytest.fixture(scope="module")
 def mine(distribution: RunningFarm, subscriber: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
