@@ -15,7 +15,7 @@ from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.image_making import record_in
 from farm.client.image_records import ImageRecord, ImageRecords
 from farm.errors import FarmError
-from farm.names import Digest, InvalidDigestError, Platform
+from farm.names import Digest, InvalidDigestError, NotCanonicalizableError, Platform
 from farm.oci.image import OciImage
 from farm.oci.image_config import ImageConfig, configuration
 from farm.oci.layer import Layer
@@ -83,7 +83,7 @@ class KnownImage:
 
     `image` are its blobs, None where only an engine has it; `layers` what each layer holds with its diff_id. `own` is
     the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name in Docker
-    or in that layout.
+    or in that layout. `meant` is the digest of its configuration as farm spells it: other tools sort it otherwise.
     """
 
     name: str
@@ -95,6 +95,7 @@ class KnownImage:
     kept: ImageRecord | None = None
     directory: Path | None = None
     reference: str = ""
+    meant: Digest | None = None
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -182,7 +183,14 @@ def _of_documents(
     if record is None:
         raise NotOfPackagesError(name)
     layers = tuple((layer.diff_id, layer.holds) for layer in image.layers)
-    return KnownImage(name, manifest.digest, settings, record, layers, image, kept)
+    return KnownImage(name, manifest.digest, settings, record, layers, image, kept, meant=_meant(config))
+
+
+def _meant(config: Any) -> Digest | None:
+    try:
+        return Digest.of_json(config)
+    except NotCanonicalizableError:  # farm writes no such configuration
+        return None
 
 
 def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImage:

@@ -60,7 +60,7 @@ def verify_image(
         own = own_files_of(image, host.blobs, engine)
         made = worked_out(host, image, described, parts, own)
         faults += [*own_faults(host, image, own, engine), *layer_faults(image, made)]
-        known = {image.digest, *((image.image.config.digest, image.image.digest) if image.image else ())}
+        known = {image.digest, image.meant, *((image.image.config.digest, image.image.digest) if image.image else ())}
         if not faults and not known & {made.image.digest, made.image.image_id}:
             how = "its settings or labels are not those that its packages were put together with"
             faults.append(Fault(RECORD, "", "altered", how))

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -305,7 +306,7 @@ def test_an_image_of_the_host_is_read_from_its_store(follower: Host) -> None:
 
 
 @pytest.mark.docker
-def test_an_image_is_read_out_of_docker(follower: Host) -> None:
+def test_an_image_is_read_out_of_docker(follower: Host, tmp_path: Path) -> None:
     client, name = connect(os.environ.get("DOCKER_HOST", "")), f"farm-test/{secrets.token_hex(6)}:1"
     image = build(follower, "greet", name=name)
     archive = partial(image_archive, image.image, follower.blobs, reference=name)
@@ -319,6 +320,10 @@ def test_an_image_is_read_out_of_docker(follower: Host) -> None:
         assert why == ""
         assert sum(read) > 0
         assert {layer.diff_id for layer in image.image.layers} <= digests
+        if shutil.which("skopeo"):
+            copied = f"oci:{tmp_path}/copied:1"
+            subprocess.run(["skopeo", "copy", "--quiet", f"docker-daemon:{name}", copied], check=True)
+            assert image_faults(follower, tmp_path / "copied") == []
 
         def without(name: str, seen: Callable[[int], None]) -> object:
             del name, seen
