@@ -173,6 +173,10 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
     if not found.trial.problems:
         yield f"proven: no symbol missing, no path claimed twice{users}"
+    now = {each.descriptor: each for each in found.made.record.packages}
+    for each in known.record.overrides:
+        if each.descriptor in now and not now[each.descriptor].is_override:
+            yield f"{each.name.short} {each.full_version} is no override any more: nothing is void because of it"
     yield from override_lines(found.made.record.packages)
     release = f"release {found.release.number} of {found.release.subscription}"
     if found.together or len(found.brought) > 1:
@@ -181,9 +185,9 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
         yield f"tested: {release} holds {builds}{users}, past its gates"
     if found.apart:
         yield f"not tested: {release} holds other builds of {_all(found.apart)}"
-    for each in found.copies:
-        how = "still holds" if each.is_known else "may still hold"
-        yield inert(f"{each.package} {how} code of another build of {each.library}, linked in when it was built")
+    for copy in found.copies:
+        how = "still holds" if copy.is_known else "may still hold"
+        yield inert(f"{copy.package} {how} code of another build of {copy.library}, linked in when it was built")
     if not found.copies:
         yield "no package of the image is known to hold code of the old builds"
     yield f"{found.made.image.digest}  {len(fresh)} of {len(found.made.image.layers)} layers are new"

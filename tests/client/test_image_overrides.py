@@ -11,13 +11,19 @@ import pytest
 from click.testing import CliRunner
 
 from farm.cli.main import farm
+from farm.client.image_evidence import keep_image, release_head
+from farm.client.image_making import make_image
+from farm.client.image_parts import parts_of
 from farm.client.image_update import UpdateRefusedError
 from farm.client.known_image import open_image
 from farm.client.overrides import OverrideError
 from farm.client.overriding import stand_in_on
 from farm.client.verification_image import verify_image
+from farm.compat.set_record import Void
+from farm.names import Digest
+from farm.oci.image_config import ImageConfig
 from tests.client.distribution import SmallDistribution
-from tests.client.images import build, update
+from tests.client.images import NOW, build, update
 from tests.client.test_overrides import built, put
 from tests.client.tls import needs_compiler
 
@@ -106,6 +112,23 @@ def test_when_all_that_needs_it_does_without_it_is_no_override_any_more(
     fresh = build(host, "curl", "loader", "unrelated", command=("/usr/bin/curl",))
     assert found.made.image.digest == fresh.digest
     assert verify_image(host, open_image("curl:3", host, None), None, None).unsigned == ()
+
+
+def test_an_override_with_which_nothing_is_wrong_ends_when_it_is_named(curl: SmallDistribution, host: Host) -> None:
+    """As images of the first farm have it, which went on naming it."""
+    assert curl.released is not None
+    catalogue = host.catalogue()
+    parts, head = parts_of(catalogue, catalogue.verified(["curl"])), release_head(catalogue)
+    (tls,) = (part for part in parts if part.descriptor.name.short == "tls")
+    marked = replace(tls.placed, stands_for=Digest.of(b"another"), why=WHY, void=Void("tls 2.9-1"))
+    config = ImageConfig(tls.descriptor.platform)
+    placed = {tls.descriptor.digest: marked}
+    made = make_image(parts, config, host.blobs, asked=["curl"], releases=[head.ref], placed=placed)
+    keep_image(host.state, host.blobs, made, parts, [head], now=NOW, name="curl:5")
+    found = update(host, "curl:5", "tls", name="curl:6")
+    assert found is not None
+    assert (found.made.record.overrides, found.changes) == ((), ())
+    assert update(host, "curl:6", "tls") is None
 
 
 def test_a_problem_of_another_package_is_refused_with_an_override_in_the_image(
