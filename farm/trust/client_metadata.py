@@ -238,6 +238,10 @@ def check_fingerprint(root: bytes, fingerprint: Digest) -> None:
 
 
 _TELL_THE_OWNER = "Nothing was changed. Tell the owner of the channel; try another mirror."
+_OTHER_KEYS = (
+    "Only if its owner says, over another way, that all keys were replaced: `farm unsubscribe`, and subscribe with the "
+    "new fingerprint."
+)
 
 
 def _refusal(what: str, state: Path, fetcher: _Fetcher, error: tuf_errors.RepositoryError) -> UntrustedMetadataError:
@@ -252,7 +256,8 @@ def _refusal(what: str, state: Path, fetcher: _Fetcher, error: tuf_errors.Reposi
                 "The mirror is stale, or this machine's clock is ahead. What is installed goes on working.",
             )
         case tuf_errors.UnsignedMetadataError():
-            return UntrustedMetadataError("signature", where, _TELL_THE_OWNER)
+            keys = "it was altered, or its keys are not those of the root that is pinned here"
+            return UntrustedMetadataError("signature", f"{where}: {keys}", f"{_TELL_THE_OWNER} {_OTHER_KEYS}")
         case tuf_errors.BadVersionNumberError() | tuf_errors.EqualVersionNumberError():
             return UntrustedMetadataError("rollback", where, _TELL_THE_OWNER)
         case _:

@@ -152,7 +152,8 @@ def test_a_repository_whose_keys_are_other_ones_is_refused_until_it_is_pinned_an
         refused = farm(*words)
         done(refused, 1)
         assert "is refused at metadata/timestamp.json" in refused.stderr
-        assert "Tell the owner of the channel" in refused.stderr
+        assert "its keys are not those of the root that is pinned here" in refused.stderr
+        assert "that all keys were replaced: `farm unsubscribe`" in refused.stderr
     assert (tmp_path / "tools/usr/bin/greet").exists()
     assert (tmp_path / "disk/metadata/timestamp.json").read_bytes() == mirrored
 
