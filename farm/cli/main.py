@@ -72,6 +72,16 @@ _VERBS = {
 
 
 _FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
+_NOT_OURS = "Give this user the right to it, or name another place: FARM_STATE and FARM_HOST say where all is kept."
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _NOT_OURS,
+    errno.EPERM: _NOT_OURS,
+    errno.EROFS: _NOT_OURS,
+    errno.ENOENT: "See that the path is right.",
+    errno.EEXIST: "Remove what is there, or name another place.",
+}
 
 
 class _Verbs(click.Group):
@@ -146,7 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
         from farm.cli.rendering import render_error
 
         where = f"{error.filename}: " if error.filename else ""
-        remedy = _FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        remedy = _REMEDIES.get(error.errno or 0, "")
         click.echo(render_error(FarmError(f"{where}{error.strerror or error}", remedy=remedy)), err=True)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)

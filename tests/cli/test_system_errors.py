@@ -1,0 +1,32 @@
+"""What the system refuses is told with its path and what to do, whichever verb met it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("farm")
+
+
+def told(state: str, *words: str) -> str:
+    environment = os.environ | {"FARM_STATE": state}
+    ended = subprocess.run([COMMAND, *words], env=environment, check=False, capture_output=True, text=True)
+    assert ended.returncode == 1
+    return ended.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    said = told(f"{tmp_path}/state", "image", "build", "-f", f"{tmp_path}/nope.yaml", "--no-load")
+    assert f"{tmp_path}/nope.yaml: No such file or directory" in said
+    assert "help: See that the path is right." in said
+
+
+def test_a_state_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "file").touch()
+    # Nobody makes directories there, root neither.
+    said = told("/sys/farm", "pack", f"{tmp_path}/app", "--name", "mine.example.org/app", "--version", "1")
+    assert "/sys/farm: " in said
+    assert "FARM_STATE and FARM_HOST say where all is kept" in said
