@@ -17,7 +17,6 @@ from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
 from farm.client.known_places import KnownPlaces
 from farm.client.mirrors import Mirrors, unheard
-from farm.client.offline import last_verified
 from farm.client.power_cut import FlushRecord
 from farm.client.subscriptions import Subscriptions
 from farm.client.waiting_lock import in_silence
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from farm.client.catalogue import VerifiedPackage
     from farm.client.download import Downloads
     from farm.client.mirrors import Warn
-    from farm.client.offline import LastVerified
     from farm.client.subscriptions import Subscription
     from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
@@ -83,13 +81,6 @@ class Host:
         """Return what opens the releases of others that one has pinned, with the mirrors that a subscription has."""
         places = (subscription.address, *subscription.mirrors) if subscription else ()
         return ImportedReleases(self.state, self.blobs, self.subscriptions, self.mirrors, places)
-
-    def last_verified(self, channel: str = "") -> LastVerified:
-        """Return the last release of a subscribed channel that was verified here, without asking its repository.
-
-        Raises `SubscriptionError`, `NothingVerifiedError`.
-        """
-        return last_verified(self, channel)
 
     def pinned(self, ref: ReleaseRef) -> Catalogue:
         """Return one release of a subscribed channel, found from the newest verified one back.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.client.offline import last_verified
 from tests.client.host_shell import MOUNT, shell
 from tests.threats.simulator import needs_faketime
 
@@ -51,11 +52,11 @@ def test_what_was_refused_is_not_what_was_verified_last(simulator: Simulator) ->
     """A mirror that shows a release that the host refuses, and is then out of reach, has changed nothing."""
     subscriber = simulator.subscriber()
     assert subscriber.command(*RUN, *SAY).stdout == "ran\n"
-    kept = subscriber.host.last_verified().catalogue.release
+    kept = last_verified(subscriber.host).catalogue.release
     simulator.release()
     # The clock of this host is so far behind that the new release is yet to be made.
     refused = subscriber.command(*RUN, *SAY, clock="-1000d")
     assert refused.returncode == 1
-    assert subscriber.host.last_verified().catalogue.release == kept
+    assert last_verified(subscriber.host).catalogue.release == kept
     offline = subscriber.command(*RUN, "--offline", *SAY)
     assert f"running release {kept.number} of" in offline.stderr
