@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +17,17 @@ from tests.farm.running_farm import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+_SECONDS = 3000
+"""A quarter of an hour on two idle processors; others may want these too."""
 ALL = tuple(sorted(path.name for path in (RECIPES / "packages").iterdir()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give whoever makes the distribution time for it."""
+    for item in items:
+        if "distribution" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(_SECONDS + 600))
 
 
 def empty_host(folder: Path) -> Path:
@@ -41,7 +50,7 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFa
     farm = RunningFarm(folder / "farm", empty_host(folder))
     try:
         farm.start()
-        farm.submit(*ALL).done()
+        farm.submit(*ALL, seconds=_SECONDS).done()
         yield farm
     finally:
         farm.stop()

@@ -52,7 +52,16 @@ class DebianImages:
         context.mkdir(exist_ok=True)
         text = _DOCKERFILE.format(base=self.base, repository=self.repository, packages=" ".join(self.packages))
         (context / "Dockerfile").write_text(text)
-        build = ["docker", "build", "--quiet", "--no-cache", "--force-rm", "--network=host", f"--tag={tag}", context]
+        build = [
+            "docker",
+            "build",
+            "--quiet",
+            "--no-cache",
+            "--force-rm",
+            "--network=host",
+            f"--tag={tag}",
+            str(context),
+        ]
         # Not BuildKit, which keeps what it made in a cache of its own, from one run of the tests to the next.
         subprocess.run(build, check=True, capture_output=True, env={**os.environ, "DOCKER_BUILDKIT": "0"})
 

@@ -106,9 +106,9 @@ class RunningFarm:
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json").done().output)
 
-    def submit(self, *recipes: Path | str, release: str = "edge") -> Ran:
+    def submit(self, *recipes: Path | str, release: str = "edge", seconds: int = 1800) -> Ran:
         folders = [str(RECIPES / "packages" / each) if isinstance(each, str) else str(each) for each in recipes]
-        return self.run("submit", *folders, "--release", release)
+        return self.run("submit", *folders, "--release", release, seconds=seconds)
 
     def newest(self, channel: str = "edge") -> dict[str, Any]:
         """Return the newest release with its packages."""
