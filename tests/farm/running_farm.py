@@ -120,6 +120,10 @@ class RunningFarm:
         found: list[dict[str, Any]] = self.json("jobs", "--name", name, "--limit", "200")["jobs"]
         return found
 
+    def builds_of(self, name: str) -> list[int]:
+        """Return the numbers of a recipe's builds; its tests are jobs of it too."""
+        return [each["id"] for each in self.jobs_of(name) if each["kind"] == "build"]
+
     def environment(self, **more: str) -> dict[str, str]:
         """Return a bare environment in which the `farm` command finds this host."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "LANG") if name in os.environ}

@@ -104,13 +104,13 @@ def test_a_dropped_function_is_refused_by_name_and_a_harmless_revision_goes_thro
     assert "oniguruma 6.9.9-2 does not export" in refused.message
     assert distribution.newest() == before
 
-    jq_builds = len(distribution.jobs_of("jq"))
+    jq_builds = distribution.builds_of("jq")
     distribution.submit(revised(tmp_path, "oniguruma", 3)).done()
     after = distribution.newest()
     changed = {each["name"] for each in after["packages"] if each not in before["packages"]}
     assert changed == {name for name in changed if name.startswith("oniguruma")}
     assert changed >= {"oniguruma"}
-    assert len(distribution.jobs_of("jq")) == jq_builds
+    assert distribution.builds_of("jq") == jq_builds
     ran = distribution.run("run", "--verbose", "jq", "--", "jq", "-n", "1+1", state=subscriber).done()
     assert ran.output == "2\n"
     assert "oniguruma 6.9.9-3" in ran.message
