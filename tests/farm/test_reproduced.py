@@ -84,7 +84,7 @@ def rebuilds(farm: RunningFarm, name: str) -> list[dict[str, Any]]:
 
 def workers(farm: RunningFarm, name: str) -> set[str]:
     """Return who has carried out builds and rebuilds of a recipe."""
-    details = [httpx.get(f"{farm.url}/api/v1/jobs/{each['id']}").json() for each in farm.jobs_of(name)]
+    details = [httpx.get(f"{farm.url}/api/v1/jobs/{each}").json() for each in farm.builds_of(name)]
     return {attempt["worker"] for each in details for attempt in each["attempts"]}
 
 
