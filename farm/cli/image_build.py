@@ -70,6 +70,7 @@ def build(
     """
     from farm.cli.rendering import human_size
     from farm.cli.subscriber import open_host
+    from farm.client.image_asking import check_replaced
     from farm.client.image_evidence import annotations_of, keep_image
     from farm.client.image_making import make_image
     from farm.oci.image_reference import check_reference
@@ -83,6 +84,8 @@ def build(
     check_reference(reference)
     with open_host(settings).in_use():
         source = _source(packages, file, wanted, recipes, channel, settings, max_severity, local=local)
+        if wanted:
+            check_replaced(wanted, {part.descriptor.name.short for part in source.parts})
         config = _config(_base_config(source.parts, wanted, packages), entrypoint, environment, labels, ports, user)
         made = make_image(
             source.parts,

@@ -199,8 +199,9 @@ def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequ
     described = [(each.descriptor, each.manifest) for each in verified]
     if wanted is None or file is None:
         return own_mounts([], described)
-    from farm.client.image_asking import own_directories  # brings a reader of YAML with it
+    from farm.client.image_asking import check_replaced, own_directories  # brings a reader of YAML
 
+    check_replaced(wanted, {each.descriptor.name.short for each in verified})
     directories = own_directories(wanted, file.parent)
     return own_mounts(directories, described, wanted.replaces, wanted.imports, host.cache.path)
 

@@ -10,6 +10,7 @@ from farm.oci.own_layer import OwnFiles, OwnFilesError, own_files
 from farm.recipe.image_file import unknown_packages
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -31,6 +32,19 @@ def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
             told[name] = (error.message, error.remedy)
     if told:
         raise unknown_packages(image, told)
+
+
+def check_replaced(image: ImageFile, held: Collection[str]) -> None:
+    """See that an image holds, by their short names, all packages that its file `replaces`.
+
+    Raises `OwnFilesError`.
+    """
+    lacking = [name for name in image.replaces if name not in held]
+    if lacking:
+        raise OwnFilesError(
+            f"the image file replaces {' and '.join(lacking)}, and the image does not hold that",
+            remedy=f"It holds {', '.join(sorted(held))}.",
+        )
 
 
 def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | None:

@@ -121,6 +121,14 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     assert farm("image", "build", "-f", "image.yaml", "--no-load").returncode == 0
 
 
+def test_a_file_cannot_replace_what_the_image_does_not_hold(farm: Farm, tmp_path: Path) -> None:
+    (tmp_path / "image.yaml").write_text("packages: [say]\nreplaces: [greet]\n")
+    done = farm("image", "build", "-f", "image.yaml", "--no-load")
+    assert done.returncode == 1
+    assert "the image file replaces greet, and the image does not hold that" in done.stderr
+    assert "It holds say." in done.stderr
+
+
 @pytest.mark.parametrize("source", ["../secret", "/etc", "./link"])
 def test_what_does_not_lie_beside_an_image_file_does_not_get_in(farm: Farm, tmp_path: Path, source: str) -> None:
     (tmp_path / "secret").mkdir()
