@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.image_loading import load, now
-from farm.cli.name_and_value import name_and_value
+from farm.cli.image_options import ConfigOptions, output_option
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
-from farm.cli.severity_option import max_severity_option, severity_check
+from farm.cli.severity_option import check_policy_file, max_severity_option, severity_check
 
 if TYPE_CHECKING:
     from farm.blobs import BlobStore
+    from farm.client.host import Host
     from farm.client.image_evidence import ReleaseHead
     from farm.client.image_parts import ImagePart
     from farm.oci.image_config import ImageConfig
-    from farm.oci.own_layer import OwnFiles
     from farm.recipe.image_file import ImageFile
 
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("packages", nargs=-1)
 @click.option("-f", "--file", type=click.Path(path_type=Path, dir_okay=False), help="An image file, as image.yaml.")
 @click.option("--tag", help="What Docker calls it, as name:tag.  [default: FIRST-PACKAGE:farm, or DIRECTORY:farm]")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write it as an OCI layout into a new directory.")
+@output_option
 @click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
 @click.option("--entrypoint", multiple=True, help="One word of the entrypoint; repeat it for more.")
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
@@ -70,7 +70,7 @@ def build(
     """
     from farm.cli.rendering import human_size
     from farm.cli.subscriber import open_host
-    from farm.client.image_asking import check_replaced
+    from farm.client.image_asking import check_replaced, files_of
     from farm.client.image_evidence import annotations_of, keep_image
     from farm.client.image_making import make_image
     from farm.oci.image_reference import check_reference
@@ -79,25 +79,29 @@ def build(
     if bool(packages) == bool(file):
         raise click.UsageError("Name packages, or an image file with --file.")
     settings = Settings.from_environment()
+    options = ConfigOptions.read(entrypoint, environment, labels, ports, user)
     wanted = _read(file) if file else None
     reference = tag or f"{packages[0] if packages else _name_of(file)}:farm"
     check_reference(reference)
-    with open_host(settings).in_use():
-        source = _source(packages, file, wanted, recipes, channel, settings, max_severity, local=local)
+    check_policy_file()
+    host = open_host(settings)
+    with host.in_use():
+        # All that can be wrong with what the user brings is told before anything is fetched or built.
+        own = files_of(wanted, file.parent, host.blobs) if wanted and file else None
+        source = _source(host, packages, file, wanted, recipes, channel, settings, max_severity, local=local)
         if wanted:
             check_replaced(wanted, {part.descriptor.name.short for part in source.parts})
-        config = _config(_base_config(source.parts, wanted, packages), entrypoint, environment, labels, ports, user)
         made = make_image(
             source.parts,
-            config,
-            source.store,
+            options.over(_base_config(source.parts, wanted, packages)),
+            host.blobs,
             asked=wanted.names if wanted else packages,
             releases=[head.ref for head in source.heads],
-            own=_own_files(file, wanted, source.store),
+            own=own,
             replaces=wanted.replaces if wanted else (),
             imports=wanted.imports if wanted else (),
         )
-        kept = keep_image(settings.state, source.store, made, source.parts, source.heads, now=now(), name=reference)
+        kept = keep_image(settings.state, host.blobs, made, source.parts, source.heads, now=now(), name=reference)
     size = sum(layer.blob.size for layer in made.image.layers)
     click.echo(
         f"{made.image.digest}  {len(source.parts)} packages, {len(made.image.layers)} layers, {human_size(size)}"
@@ -106,19 +110,18 @@ def build(
         click.echo(line)
     if output:
         said = annotations_of(made, source.heads)
-        write_layout(made.image, source.store, output, reference=reference, referrers=kept.referrers, annotations=said)
+        write_layout(made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said)
         click.echo(f"{output}: OCI layout")
     if not no_load:
-        load(made.image, source.store, reference, settings)
+        load(made.image, host.blobs, reference, settings)
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The packages, the releases that they are of, and the store that has their archives."""
+    """The packages, whose archives the host's store has, and the releases that they are of."""
 
     parts: tuple[ImagePart, ...]
     heads: tuple[ReleaseHead, ...]
-    store: BlobStore
 
 
 def _read(file: Path) -> ImageFile:
@@ -128,6 +131,7 @@ def _read(file: Path) -> ImageFile:
 
 
 def _source(
+    host: Host,
     packages: tuple[str, ...],
     file: Path | None,
     wanted: ImageFile | None,
@@ -139,7 +143,6 @@ def _source(
     local: bool,
 ) -> _Source:
     from farm.cli.progress import downloads
-    from farm.cli.subscriber import open_host
     from farm.client.archives import fetch_archives
     from farm.client.image_asking import check_known
     from farm.client.image_evidence import release_head
@@ -149,12 +152,11 @@ def _source(
     from farm.client.own_packages import without_own
 
     names = wanted.names if wanted else packages
-    host = open_host(settings)
     channel = channel or (wanted.channel if wanted else "")
     if local or (not channel and not host.subscriptions.all()):
         if not local:
             click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
-        return _local(names, wanted, recipes, settings)
+        return _local(host.blobs, names, wanted, recipes)
     catalogue = overridden(
         host, host.catalogue_of(without_own(host, names), channel), *([Scope.of_image_file(file)] if file else [])
     )
@@ -164,11 +166,10 @@ def _source(
     severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
     with downloads(sum(each.entry.archive.size for each in verified)) as progress:
         fetch_archives(verified, progress)
-    return _Source(parts_of(catalogue, verified), (release_head(catalogue),), host.blobs)
+    return _Source(parts_of(catalogue, verified), (release_head(catalogue),))
 
 
-def _local(names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | None, settings: Settings) -> _Source:
-    from farm.blobs import BlobStore
+def _local(store: BlobStore, names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | None) -> _Source:
     from farm.cli.build import local_builds
     from farm.client.image_parts import ImagePart
     from farm.fileset import Manifest
@@ -176,7 +177,6 @@ def _local(names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | Non
     from farm.plan.graph import UnknownRecipeError
     from farm.recipe.image_file import unknown_packages
 
-    store = BlobStore(settings.host / "blobs")
     with local_builds(recipes) as (builds, _every):
         try:
             closure = builds.closure(names)
@@ -193,7 +193,7 @@ def _local(names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | Non
         )
         for each in closure
     )
-    return _Source(tuple(parts), (), store)
+    return _Source(tuple(parts), ())
 
 
 def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, packages: tuple[str, ...]) -> ImageConfig:
@@ -214,36 +214,6 @@ def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, package
         ports=wanted.ports,
         volumes=wanted.volumes,
     )
-
-
-def _config(
-    base: ImageConfig,
-    entrypoint: tuple[str, ...],
-    environment: tuple[str, ...],
-    labels: tuple[str, ...],
-    ports: tuple[str, ...],
-    user: str,
-) -> ImageConfig:
-    """Return the configuration with what the command line says in place of it, or beside it."""
-    from farm.recipe.image_values import label_name, port
-    from farm.recipe.image_values import user as checked_user
-
-    added = tuple((label_name(name), value) for name, value in (name_and_value(each) for each in labels))
-    return replace(
-        base,
-        entrypoint=entrypoint or base.entrypoint,
-        command=() if entrypoint else base.command,
-        environment=(*base.environment, *(name_and_value(each) for each in environment)),
-        labels=(*base.labels, *added),
-        ports=tuple(sorted({*base.ports, *(port(each) for each in ports)})),
-        user=checked_user(user) if user else base.user,
-    )
-
-
-def _own_files(file: Path | None, wanted: ImageFile | None, store: BlobStore) -> OwnFiles | None:
-    from farm.client.image_asking import files_of
-
-    return files_of(wanted, file.parent, store) if wanted and file else None
 
 
 def _name_of(file: Path | None) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.image_loading import load, now
 from farm.cli.image_opening import opened
+from farm.cli.image_options import output_option
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
@@ -17,6 +17,7 @@ from farm.cli.severity_option import max_severity_option, severity_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from farm.client.host import Host
     from farm.client.image_records import ImageRecord
@@ -32,7 +33,7 @@ _SYMBOLS = ("missing-symbol", "missing-version")
 @click.argument("packages", nargs=-1, required=True)
 @click.option("--to", default="newest", show_default=True, help="A version, as 3.5.4 or 3.5.4-1.")
 @click.option("--tag", help="What the new image is called.  [default: as the old one]")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write it as an OCI layout into a new directory.")
+@output_option
 @click.option("--override", default="", metavar="WHY", help="Put them in though the proof fails because of them.")
 @click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
 @max_severity_option

@@ -55,6 +55,12 @@ def policy_in_force() -> tuple[Policy, Path | None]:
     return (read_policy(path.read_bytes(), str(path)), path) if path else (Policy(), None)
 
 
+def check_policy_file() -> None:
+    """See that the policy in force, if there is one, can be read. Raises as `policy_in_force`."""
+    if _policy_file() is not None:
+        policy_in_force()
+
+
 def _policy_file() -> Path | None:
     settings = Settings.from_environment()
     named: Path | None = click.get_current_context().meta.get(_META) or settings.policy

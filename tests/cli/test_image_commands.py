@@ -140,6 +140,30 @@ def test_what_does_not_lie_beside_an_image_file_does_not_get_in(farm: Farm, tmp_
     assert f"{source} does not lie in {tmp_path}/own, where the image file is" in done.stderr
 
 
+def test_what_was_typed_is_judged_before_a_repository_is_asked(
+    farm: Farm, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    distribution.public.rename(tmp_path / "gone")  # whoever asks it now hears that instead
+    (tmp_path / "there").mkdir()
+    (tmp_path / "policy.yaml").write_text("maximum-severity: bad\n")
+    (tmp_path / "no-files.yaml").write_text("packages: [say]\nfiles: ./missing\n")
+    for arguments, status, message in (
+        (("--user", "a b"), 1, "'a b' is no user"),
+        (("--port", "http"), 1, "'http' is no port"),
+        (("--label", "novalue"), 2, "'novalue' lacks '='"),
+        (("--label", "farm.set=x"), 1, "are farm's own"),
+        (("--env", "1=2"), 1, "'1' cannot name a variable"),
+        (("--entrypoint", ""), 2, "begins with an empty word"),
+        (("--tag", "Upper:1"), 1, "is not a name for an image"),
+        (("--output", "there"), 1, "there: File exists"),
+        (("--policy", "policy.yaml"), 1, "policy.yaml:1:"),
+        (("-f", "no-files.yaml"), 1, "missing is not a directory"),
+    ):
+        done = farm("image", "build", *(() if "-f" in arguments else ("say",)), "--no-load", *arguments)
+        assert (done.returncode, message in done.stderr) == (status, True), done.stderr
+    assert "the repository" in farm("image", "build", "say", "--no-load").stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("jq", "-f", "image.yaml")])
 def test_packages_or_a_file_have_to_be_named(farm: Farm, arguments: tuple[str, ...]) -> None:
     done = farm("image", "build", *arguments)
