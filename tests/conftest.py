@@ -88,6 +88,9 @@ _LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is long."""
+    places = {_HERE / place for place in _LONG}
+    files = {item.path for item in items}
+    long = {path for path in files if not places.isdisjoint((path, *path.parents))}
     for item in items:
-        if any(item.path.is_relative_to(_HERE / place) for place in _LONG):
+        if item.path in long:
             item.add_marker(pytest.mark.long)

@@ -6,8 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -24,6 +22,8 @@ from farm.trust.release_index import Release
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 
 if TYPE_CHECKING:
+    from cyclonedx.validation.json import JsonStrictValidator
+
     from farm.compat.advisories import Finding
 
 NOW = "2026-01-02T03:04:05+00:00"
@@ -75,10 +75,19 @@ def audits() -> list[Audit]:
     return [image, Audit("root", "/srv/my tools", "/srv/my tools: generation 3", (JQ,))]
 
 
+@pytest.fixture(scope="module")
+def validator() -> JsonStrictValidator:
+    # Imported by whoever needs it: two seconds, which every process that only collects tests would spend too.
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
+    return JsonStrictValidator(SchemaVersion.V1_6)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_the_cyclonedx_document_is_valid(audits: list[Audit], count: int) -> None:
+def test_the_cyclonedx_document_is_valid(validator: JsonStrictValidator, audits: list[Audit], count: int) -> None:
     document = cyclonedx(audits[:count], "1.0", NOW)
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
+    assert validator.validate_str(json.dumps(document)) is None
 
 
 def test_cyclonedx_says_what_is_affected_and_what_is_not(audits: list[Audit]) -> None:
