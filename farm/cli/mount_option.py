@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from farm.engine.sandbox_spec import Bind
+
 _TAKEN = ("bin", "dev", "etc", "lib", "lib64", "packages", "proc", "sbin", "sys", "usr")
 """What a late-bound run has at its root already, links of packages among it."""
+_ACCESS = {"": False, "ro": False, "rw": True}
 
 
-def read_mounts(_: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def read_mounts(_: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[Bind, ...]:
     """Read what was given, for Click; raises `click.UsageError`."""
-    return tuple(map(read_mount, given))
+    found = {}
+    for bind in map(read_mount, given):
+        if bind.target in found:
+            raise click.UsageError(f"--mount names {bind.target} twice: one thing can be seen there.")
+        found[bind.target] = bind
+    return tuple(found.values())
 
 
-def read_mount(text: str) -> tuple[str, str]:
-    """Return the absolute source and the target of a mount; wrong use where there is no such mount."""
-    source, found, target = text.partition(":")
+def read_mount(text: str) -> Bind:
+    """Return what is to be mounted, with its absolute source; wrong use where there is no such mount."""
+    from farm.engine.sandbox_spec import Bind
+
+    source, found, rest = text.partition(":")
+    target, _, access = rest.partition(":")
     if not found or not source:
         raise click.UsageError(f"--mount {text!r} is not SOURCE:TARGET.")
-    if ":" in target:
-        raise click.UsageError(f"--mount {text!r} says more than SOURCE:TARGET: what is mounted is read-only, always.")
+    if access not in _ACCESS:
+        raise click.UsageError(
+            f"--mount {text!r}: behind the target there may be :rw, for what can be written, and not :{access}."
+        )
     parts = PurePosixPath(target).parts
     if parts[:1] != ("/",) or len(parts) == 1 or ".." in parts:
         raise click.UsageError(f"--mount {text!r}: the target has to be a path below /, without `..`.")
@@ -29,4 +44,4 @@ def read_mount(text: str) -> tuple[str, str]:
         raise click.UsageError(f"--mount {text!r}: /{parts[1]} is the packages' own; mount it elsewhere, as /data.")
     if not Path(source).exists():
         raise click.UsageError(f"--mount {text!r}: there is no {source} here.")
-    return str(Path(source).absolute()), target
+    return Bind(Path(source).absolute(), str(PurePosixPath(*parts)), _ACCESS[access])

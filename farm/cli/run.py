@@ -16,6 +16,7 @@ from farm.cli.mount_option import read_mounts
 from farm.cli.name_and_value import name_and_value
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
+from farm.cli.publish_option import check_publishing, read_ports
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
 from farm.cli.subscriber import open_host
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from farm.client.offline import LastVerified
     from farm.client.own_mounts import OwnMounts
     from farm.compat import SetRecord
+    from farm.engine.sandbox_spec import Bind
     from farm.recipe.image_file import ImageFile
 
 
@@ -48,8 +50,16 @@ if TYPE_CHECKING:
     "mounts",
     multiple=True,
     callback=read_mounts,
-    metavar="SOURCE:TARGET",
-    help="A directory to see, read-only.",
+    metavar="SOURCE:TARGET[:rw]",
+    help="A file or directory to see: read-only, unless :rw says that it can be written.",
+)
+@click.option(
+    "--publish",
+    "-p",
+    multiple=True,
+    callback=read_ports,
+    metavar="[IP:]HOST:CONTAINER[/udp]",
+    help="A port of this host's that leads to the container's. For Docker, with a --network.",
 )
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable to set.")
 @click.option("--offline", is_flag=True, help="Ask no repository: run the last verified release, of what is here.")
@@ -64,7 +74,8 @@ def run(
     engine: str | None,
     network: str,
     user: str,
-    mounts: tuple[tuple[str, str], ...],
+    mounts: tuple[Bind, ...],
+    publish: tuple[str, ...],
     environment: tuple[str, ...],
     offline: bool,
     verbose: bool,
@@ -74,19 +85,22 @@ def run(
     """Run a command over PACKAGES, or over those of an image file, of the newest verified release.
 
     PACKAGES end at `--`; the command follows. Without a command, the one that is called like the first package runs, or
-    what the file says. No image is made: packages, and the file's own directories, are mounted read-only.
+    what the file says. No image is made: packages, and the file's own directories, are mounted read-only. Ports that
+    the file names are published by --publish alone.
 
     \b
     Examples:
       farm run jq -- jq -n '1+1'
       farm run bash grep jq -- bash -c 'echo "[1,2]" | jq -c .[] | grep 2'
       farm run -f image.yaml
+      farm run -f image.yaml --network bridge --publish 127.0.0.1:8080:8080 --mount ./data:/data:rw
     """
     from farm.client.host_needs import grant
     from farm.client.late_binding import links_directory
     from farm.client.offline import nothing_fetched
     from farm.client.run_engine import choose_engine
     from farm.client.run_record import record_run
+    from farm.client.writable_mounts import check_writable
     from farm.compat import joint_needs
 
     names, words = _split(sys.argv, packages)
@@ -97,6 +111,8 @@ def run(
     settings = Settings.from_environment()
     wanted = _read(file) if file else None
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
+    check_publishing(publish, network, chosen.name)
+    check_writable(host, mounts)
     with host.in_use():
         found = _find(host, channel, file, names, wanted, offline=offline)
         catalogue, verified = found.catalogue, found.packages
@@ -105,6 +121,7 @@ def run(
         own = _own(host, file, wanted, verified)
         own = replace(own, binds=(*own.binds, *_emptied(host, own)))
         asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
+        asked = replace(asked, publish=publish)
         needs = joint_needs(each.descriptor.host for each in verified)
         granted = grant(asked, needs, chosen)
         with nothing_fetched(found.last) if found.last else nullcontext():
@@ -219,7 +236,7 @@ def _options(
     words: tuple[str, ...],
     wanted: ImageFile | None,
     own: OwnMounts,
-    mounts: tuple[tuple[str, str], ...],
+    mounts: tuple[Bind, ...],
     environment: tuple[str, ...],
     *,
     network: str,
@@ -230,7 +247,7 @@ def _options(
 
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     given = tuple(name_and_value(each) for each in environment)
-    binds = (*own.binds, *mounts)
+    binds = _together(own, mounts)
     if wanted is None:
         return RunOptions(
             command=words or (names[0],),
@@ -253,9 +270,18 @@ def _options(
         labels=wanted.labels,
         binds=binds,
         hidden=own.hidden,
-        volumes=wanted.volumes,
+        volumes=tuple(each for each in wanted.volumes if each not in {bind.target for bind in mounts}),
         terminal=terminal,
     )
+
+
+def _together(own: OwnMounts, mounts: Sequence[Bind]) -> tuple[Bind, ...]:
+    from farm.engine.sandbox_spec import Bind
+
+    taken = {target for _, target in own.binds} | {*own.hidden}
+    if twice := [each.target for each in mounts if each.target in taken]:
+        raise click.UsageError(f"--mount names {twice[0]}, where the image file has something: mount it elsewhere.")
+    return (*(Bind(Path(source), target) for source, target in own.binds), *mounts)
 
 
 def _unpacked(host: Host, verified: Sequence[VerifiedPackage]) -> dict[str, Path]:
@@ -279,5 +305,7 @@ def _tell(record: SetRecord, engine: str, options: RunOptions) -> None:
         name = each.name.short if len(distributions) == 1 else each.name
         click.echo(f"{name} {each.full_version} {each.descriptor}", err=True)
     releases = " and ".join(str(each) for each in record.releases)
-    privileges = ", ".join([*options.capabilities, *options.devices]) or "none"
+    written = [f"writing {each.source}" for each in options.binds if each.writable]
+    published = [f"port {each}" for each in options.publish]
+    privileges = ", ".join([*options.capabilities, *options.devices, *written, *published]) or "none"
     click.echo(f"set {record.digest} of {releases}, with {engine}; privileges granted: {privileges}", err=True)

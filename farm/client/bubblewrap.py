@@ -24,10 +24,11 @@ from farm.engine.sandbox_spec import HOSTNAME
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
     from farm.client.late_binding import RunOptions
+    from farm.engine.sandbox_spec import Bind
 
 PROGRAM = "bwrap"
 _FAILED = 1
@@ -71,11 +72,11 @@ def bubblewrap_command(
     packages: Mapping[str, Path],
     links: Path,
     options: RunOptions,
-    bind: Callable[[str], list[str]] = lambda source: ["--ro-bind", source],
+    shown: Mapping[Path, Path] | None = None,
 ) -> list[str]:
     """Return the `bwrap` command line that starts `options.command` over these packages.
 
-    `bind` gives the words that begin a read-only mount of a path. Raises `BubblewrapError`.
+    `shown` says where sources can be reached, if elsewhere than where they are. Raises `BubblewrapError`.
     """
     if options.network not in _NETWORKS:
         raise BubblewrapError(
@@ -89,8 +90,7 @@ def bubblewrap_command(
         command += ["--cap-add", each]
     command += ["--share-net"] if options.network == "host" else []
     command += _root(options)
-    for source, place in mounts(packages, links, options):
-        command += [*bind(source), place]
+    command += _places(mounts(packages, links, options), options.volumes, shown)
     for path in _HOST_NETWORK_FILES if options.network == "host" else ():
         command += ["--ro-bind-try", path, path]
     for path in options.hidden:
@@ -111,9 +111,16 @@ def _root(options: RunOptions) -> list[str]:
     words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
     for each in options.devices:
         words += ["--dev-bind", each, each]
-    for path in options.volumes:
-        words += ["--perms", "1777", "--tmpfs", path]
     return words
+
+
+def _places(binds: Sequence[Bind], volumes: Sequence[str], shown: Mapping[Path, Path] | None) -> list[str]:
+    """Return the words for what is mounted where: what lies in another comes after it, so that neither is hidden."""
+    words = {path: ["--perms", "1777", "--tmpfs", path] for path in volumes}
+    for each in binds:
+        source = shown[each.source] if shown else each.source
+        words[each.target] = ["--bind" if each.writable else "--ro-bind", str(source), each.target]
+    return [word for target in sorted(words) for word in words[target]]
 
 
 def user_and_group(text: str) -> tuple[int, int]:
@@ -155,17 +162,16 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
     return status if status >= 0 else 128 - status
 
 
-def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -> Callable[[str], list[str]]:
-    """Return how sources are bound by whom root becomes, who need not be able to walk to a cache in root's home."""
+def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -> Mapping[Path, Path]:
+    """Return where sources are for whom root becomes, who need not be able to walk to a cache in root's home."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
-        shown = show_privately(_STAGE, {source for source, _ in mounts(packages, links, options)})
+        return show_privately(_STAGE, {each.source for each in mounts(packages, links, options)})
     except MountError as error:
         raise BubblewrapError(
             f"root may not mount anything here: {error.message}", remedy="Run it as another user than root."
         ) from error
-    return lambda source: ["--ro-bind", str(shown[source])]
 
 
 def _pass_signals_on(process: subprocess.Popen[bytes], init: int | None) -> None:

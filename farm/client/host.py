@@ -44,7 +44,7 @@ class Host:
 
     def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
         """`warn` hears which mirrors are passed over, and why."""
-        self.state = state
+        self.state, self.shared = state, shared
         self.blobs = BlobStore(shared / "blobs")
         self.cache = PackageCache(shared / "packages")
         self.mirrors = Mirrors(warn)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.engine.environment import render_links
+from farm.engine.sandbox_spec import Bind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,9 @@ ENVIRONMENT = (("PATH", "/usr/bin:/usr/sbin"), ("LANG", "C.UTF-8"), ("HOME", "/t
 class RunOptions:
     """What a run asks for beyond its packages, in Docker's words.
 
-    `binds` are further files and directories to see, read-only, `hidden` directories of these that are shown empty;
-    `volumes` can be written and are gone afterwards. `capabilities` are all that the process has.
+    `binds` are further files and directories to see, `hidden` directories of these that are shown empty; `volumes` can
+    be written and are gone afterwards. `publish` are ports of the host's that lead to the container's, as
+    `127.0.0.1:8080:80/tcp`. `capabilities` are all that the process has.
     """
 
     command: tuple[str, ...]
@@ -39,9 +41,10 @@ class RunOptions:
     workdir: str = "/"
     environment: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
-    binds: tuple[tuple[str, str], ...] = ()
+    binds: tuple[Bind, ...] = ()
     hidden: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     terminal: bool = False
@@ -56,6 +59,7 @@ def docker_command(
     command += [f"--cap-add={each}" for each in options.capabilities]
     command += [f"--device={each}" for each in options.devices]
     command += [f"--network={options.network}", f"--user={options.user}", f"--workdir={options.workdir}"]
+    command += [f"--publish={each}" for each in options.publish]
     command += ["--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--log-driver=none"]
     command += [f"--tmpfs={path}:rw,nosuid,nodev,mode=1777" for path in options.volumes]
     command += [f"--tmpfs={path}:ro,nosuid,nodev,noexec" for path in options.hidden]
@@ -67,16 +71,17 @@ def docker_command(
         command.append("--tty")
     for name, value in dict([*ENVIRONMENT, *options.environment]).items():
         command.append(f"--env={name}={value}")
-    for source, target in mounts(packages, links, options):
-        command.append(f"--mount={_csv('type=bind', 'readonly', f'source={source}', f'target={target}')}")
+    for each in mounts(packages, links, options):
+        access = () if each.writable else ("readonly",)
+        command.append(f"--mount={_csv('type=bind', *access, f'source={each.source}', f'target={each.target}')}")
     return [*command, image, *options.command]
 
 
-def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> list[tuple[str, str]]:
-    """Return all that a run sees of its host, read-only, each with its place: what lies in another comes after it."""
-    found = [(str(path), f"/packages/{store}") for store, path in sorted(packages.items())]
-    found += [(str(links / top), f"/{top}") for top in ("usr", "etc")]
-    return found + sorted(options.binds, key=lambda each: each[1])
+def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> list[Bind]:
+    """Return all that a run sees of its host: what lies in another comes after it."""
+    found = [Bind(path, f"/packages/{store}") for store, path in sorted(packages.items())]
+    found += [Bind(links / top, f"/{top}") for top in ("usr", "etc")]
+    return found + sorted(options.binds, key=lambda each: each.target)
 
 
 def links_directory(state: Path, composition: Composition) -> Path:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from farm.engine.sandbox_spec import Bind
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 _MOST_LINKS = 40
 
 
-def unstartable(
-    command: str, environment: Mapping[str, str], workdir: str, mounts: Sequence[tuple[str, str]]
-) -> int | None:
+def unstartable(command: str, environment: Mapping[str, str], workdir: str, mounts: Sequence[Bind]) -> int | None:
     """Return the status for a command that cannot be started, None where it can, or nobody can tell.
 
-    `mounts` are the sources on this host with their places inside, those that cover others after these.
+    Of `mounts` those that cover others come after these.
     """
     if "/" in command:
         places = [str(PurePosixPath(workdir) / command)]
@@ -30,7 +31,7 @@ def unstartable(
     return None if any(path.is_file() and path.stat().st_mode & 0o111 for path in found) else NOT_EXECUTABLE
 
 
-def _on_the_host(place: str, mounts: Sequence[tuple[str, str]]) -> Path | None:
+def _on_the_host(place: str, mounts: Sequence[Bind]) -> Path | None:
     """Return what lies at a path inside, links followed as they lead there; None where nothing is mounted."""
     for _ in range(_MOST_LINKS):
         path = _source(place, mounts)
@@ -40,10 +41,10 @@ def _on_the_host(place: str, mounts: Sequence[tuple[str, str]]) -> Path | None:
     return None
 
 
-def _source(place: str, mounts: Iterable[tuple[str, str]]) -> Path | None:
+def _source(place: str, mounts: Iterable[Bind]) -> Path | None:
     inside = PurePosixPath(os.path.normpath(place))
     found = None
-    for source, target in mounts:
-        if inside.is_relative_to(target):
-            found = Path(source) / inside.relative_to(target)
+    for each in mounts:
+        if inside.is_relative_to(each.target):
+            found = each.source / inside.relative_to(each.target)
     return found

@@ -53,7 +53,7 @@ def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
     _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
 
 
-def show_privately(stage: Path, sources: Iterable[str]) -> dict[str, Path]:
+def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
     """Show files and directories below `stage`, where everybody can walk to them, and return where each is.
 
     Only this process sees it, and those that it starts: it leaves the mount namespace of its host for good, and what

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from farm.cli.mount_option import read_mount
+from farm.cli.mount_option import read_mount, read_mounts
+from farm.engine.sandbox_spec import Bind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
 def test_a_relative_source_is_one_of_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "app").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert read_mount("./app:/data/app") == (str(tmp_path / "app"), "/data/app")
+    assert read_mount("./app:/data/app") == Bind(tmp_path / "app", "/data/app")
+
+
+def test_only_what_is_said_can_be_written() -> None:
+    assert [read_mount(f"/usr:/data/{end}").writable for end in ("", ":ro", ":rw")] == [False, False, True]
+
+
+def test_two_things_cannot_be_seen_at_one_place() -> None:
+    nowhere = click.Context(click.Command("run"))
+    with pytest.raises(click.UsageError, match="--mount names /data twice"):
+        read_mounts(nowhere, click.Option(["--mount"]), ("/usr:/data", "/etc:/data/:rw"))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +35,9 @@ def test_a_relative_source_is_one_of_here(tmp_path: Path, monkeypatch: pytest.Mo
     [
         ("/", "is not SOURCE:TARGET"),
         (":/data", "is not SOURCE:TARGET"),
-        ("/:/data:rw", "read-only, always"),
+        ("/:/data:RW", "behind the target there may be :rw, for what can be written, and not :RW"),
+        ("/:/data:rw:ro", "and not :rw:ro"),
+        ("/:/packages:rw", "/packages is the packages' own"),
         ("/:data", "a path below /"),
         ("/:/", "a path below /"),
         ("/:/data/../usr", "a path below /"),
