@@ -17,11 +17,15 @@ from farm.cli.settings import Settings
 from farm.cli.severity_option import check_policy_file, max_severity_option, severity_check
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farm.blobs import BlobStore
     from farm.client.host import Host
     from farm.client.image_evidence import ReleaseHead
     from farm.client.image_parts import ImagePart
+    from farm.compat import Composition
     from farm.oci.image_config import ImageConfig
+    from farm.oci.own_layer import OwnFiles
     from farm.recipe.image_file import ImageFile
 
 
@@ -68,6 +72,8 @@ def build(
       docker run --rm --network none jq:mine jq -n '1+1'
       farm image build -f image.yaml --tag api:1
     """
+    from functools import partial
+
     from farm.cli.rendering import human_size
     from farm.cli.subscriber import open_host
     from farm.client.image_asking import check_replaced, files_of
@@ -91,15 +97,17 @@ def build(
         source = _source(host, packages, file, wanted, recipes, channel, settings, max_severity, local=local)
         if wanted:
             check_replaced(wanted, {part.descriptor.name.short for part in source.parts})
+        config = options.over(_base_config(source.parts, wanted, packages))
         made = make_image(
             source.parts,
-            options.over(_base_config(source.parts, wanted, packages)),
+            config,
             host.blobs,
             asked=wanted.names if wanted else packages,
             releases=[head.ref for head in source.heads],
             own=own,
             replaces=wanted.replaces if wanted else (),
             imports=wanted.imports if wanted else (),
+            composed=partial(_prepare, source, options, config, wanted, own),
         )
         kept = keep_image(settings.state, host.blobs, made, source.parts, source.heads, now=now(), name=reference)
     size = sum(layer.blob.size for layer in made.image.layers)
@@ -118,10 +126,11 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The packages, whose archives the host's store has, and the releases that they are of."""
+    """The packages, the releases that they are of, and what brings their archives into the host's store."""
 
     parts: tuple[ImagePart, ...]
-    heads: tuple[ReleaseHead, ...]
+    heads: tuple[ReleaseHead, ...] = ()
+    fetch: Callable[[], None] = lambda: None
 
 
 def _read(file: Path) -> ImageFile:
@@ -164,9 +173,12 @@ def _source(
         check_known(host, catalogue, wanted)
     verified = catalogue.verified(names)
     severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
-    with downloads(sum(each.entry.archive.size for each in verified)) as progress:
-        fetch_archives(verified, progress)
-    return _Source(parts_of(catalogue, verified), (release_head(catalogue),))
+
+    def fetch() -> None:
+        with downloads(sum(each.entry.archive.size for each in verified)) as progress:
+            fetch_archives(verified, progress)
+
+    return _Source(parts_of(catalogue, verified), (release_head(catalogue),), fetch)
 
 
 def _local(store: BlobStore, names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | None) -> _Source:
@@ -193,7 +205,26 @@ def _local(store: BlobStore, names: tuple[str, ...], wanted: ImageFile | None, r
         )
         for each in closure
     )
-    return _Source(tuple(parts), ())
+    return _Source(tuple(parts))
+
+
+def _prepare(
+    source: _Source,
+    options: ConfigOptions,
+    config: ImageConfig,
+    wanted: ImageFile | None,
+    own: OwnFiles | None,
+    composition: Composition,
+) -> None:
+    """See that what the image is told to run is in it, then bring the archives."""
+    from farm.client.image_command import check_command
+    from farm.compat.root_view import RootView
+
+    said = wanted.starts if wanted and not options.entrypoint else None
+    if options.entrypoint or said:
+        manifests = {part.descriptor.store_path: part.manifest for part in source.parts}
+        check_command(config, RootView(composition, manifests, own.manifest if own else None), said)
+    source.fetch()
 
 
 def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, packages: tuple[str, ...]) -> ImageConfig:

@@ -20,7 +20,7 @@ from farm.oci.package_archive import PackageArchive
 from farm.recipe.image_file import PathImport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from farm.blobs import BlobStore
     from farm.client.image_parts import ImagePart
@@ -64,11 +64,13 @@ def make_image(
     imports: Sequence[PathImport] = (),
     placed: Mapping[Digest, PlacedPackage] | None = None,
     known: Iterable[Layer] = (),
+    composed: Callable[[Composition], None] = lambda _composition: None,
 ) -> MadeImage:
     """Make the image of these packages; `config` may have labels of its own, to which farm's are added.
 
     `placed` are packages, by descriptor, that the record is to name otherwise than their parts do (as overrides),
-    `known` layers of images made here, of which several packages together are not joined anew.
+    `known` layers of images made here, of which several packages together are not joined anew. `composed` is called
+    with how the packages make one root before an archive is read: to judge that, or to bring the archives.
     Raises `OwnFileConflictError`, `ImportConflictError`, `PathImportError`, `ForestConflictError`, `TwoBuildsError`,
     `PackageArchiveError`.
     """
@@ -78,6 +80,7 @@ def make_image(
         composition = compose_with(packages, manifest, replaces, place_imports(imports, packages))
     else:
         composition = compose(packages)
+    composed(composition)
     names = placed or {}
     record = SetRecord(
         tuple(asked), tuple(names.get(part.descriptor.digest, part.placed) for part in parts), tuple(releases)

@@ -35,6 +35,11 @@ class ImageConfig:
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
 
+    @property
+    def search_path(self) -> str:
+        """The directories, parted by colons, in which a runtime looks for a command."""
+        return dict([_PATH, *self.environment])["PATH"]
+
     @classmethod
     def of(cls, platform: Platform, settings: Mapping[str, Any]) -> ImageConfig:
         """Take it back out of the `config` of a configuration document, or what Docker shows of it."""

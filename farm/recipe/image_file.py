@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.errors import Place
@@ -28,8 +28,8 @@ _CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*|[a-z0-9][a-z0-9+.-]*
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPackage:
-    """A package as a file asks for it, with its place there and the line that it stands on."""
+class AskedName:
+    """The name of a package or a command as a file has it, with its place there and the line that it stands on."""
 
     name: str
     place: Place
@@ -68,10 +68,11 @@ class ImageFile:
     """What an image file says. `user` and `workdir` are empty where it says nothing; pairs are sorted by name.
 
     `packages` are those of `imports` too. `command` are the words that run unless others are given, `replaces` short
-    names of packages over whose links the user's own files stand. `ports` are `8080/tcp`.
+    names of packages over whose links the user's own files stand. `ports` are `8080/tcp`. `starts` is the first word of
+    what is executed: of the entrypoint, else of the command; None where the file says neither.
     """
 
-    packages: tuple[AskedPackage, ...]
+    packages: tuple[AskedName, ...]
     files: tuple[OwnDirectory, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class ImageFile:
     channel: str = ""
     replaces: tuple[str, ...] = ()
     imports: tuple[PathImport, ...] = ()
+    starts: AskedName | None = field(default=None, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,6 +118,7 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
         channel=fields.parsed("channel", _channel) or "",
         replaces=_each(fields, "replaces", names.needed_name),
         imports=tuple(sorted(each for each, _ in imports)),
+        starts=_starts(fields, asked),
     )
     document.finish()
     return image
@@ -128,12 +131,12 @@ class _Asked:
         self._lines = text.decode("utf-8", "replace").split("\n")
         self._file = file
 
-    def __call__(self, name: str, node: Node) -> AskedPackage:
-        return AskedPackage(name, Place(self._file, node.line, node.column), self._lines[node.line - 1].rstrip())
+    def __call__(self, name: str, node: Node) -> AskedName:
+        return AskedName(name, Place(self._file, node.line, node.column), self._lines[node.line - 1].rstrip())
 
 
-def _packages(fields: Fields, asked: _Asked) -> tuple[AskedPackage, ...]:
-    found: dict[str, AskedPackage] = {}
+def _packages(fields: Fields, asked: _Asked) -> tuple[AskedName, ...]:
+    found: dict[str, AskedName] = {}
     for node in fields.items("packages"):
         name = read_parsed(fields.document, node, "each item of packages", names.needed_name, AS_WRITTEN)
         if name is None:
@@ -144,7 +147,7 @@ def _packages(fields: Fields, asked: _Asked) -> tuple[AskedPackage, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _imports(fields: Fields, asked: _Asked) -> list[tuple[PathImport, AskedPackage]]:
+def _imports(fields: Fields, asked: _Asked) -> list[tuple[PathImport, AskedName]]:
     """Read `imports`: paths, each with a package or, behind a colon, a directory in one."""
     found = []
     for key, node in fields.pairs("imports"):
@@ -198,6 +201,12 @@ def _words(fields: Fields, key: str) -> tuple[str, ...]:
     if words and not words[0]:
         fields.report(key, f"{key} begins with an empty word", "Begin with the command.")
     return words
+
+
+def _starts(fields: Fields, asked: _Asked) -> AskedName | None:
+    lists = (fields.get(key) for key in ("entrypoint", "run", "command"))
+    node = next((each.items[0] for each in lists if each and each.items), None)
+    return asked(node.text, node) if node else None
 
 
 def _pairs(fields: Fields, key: str, check: Callable[[str], str]) -> tuple[tuple[str, str], ...]:

@@ -55,6 +55,7 @@ def farm(distribution: SmallDistribution, tmp_path: Path) -> Farm:
     assert done.returncode == 0, done.stderr
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "serve").write_text("#!/usr/bin/say\n")
+    (tmp_path / "app" / "serve").chmod(0o755)
     (tmp_path / "image.yaml").write_text(IMAGE)
     return run
 
@@ -138,6 +139,39 @@ def test_what_does_not_lie_beside_an_image_file_does_not_get_in(farm: Farm, tmp_
     done = farm("image", "build", "-f", "own/image.yaml", "--no-load")
     assert done.returncode == 1
     assert f"{source} does not lie in {tmp_path}/own, where the image file is" in done.stderr
+
+
+def test_what_an_image_is_told_to_run_is_in_it(farm: Farm, tmp_path: Path) -> None:
+    def build(text: str, *more: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "image.yaml").write_text(f"packages: [greet]\n{text}\n")
+        return farm("image", "build", "-f", "image.yaml", "--no-load", *more)
+
+    done = build("run: [gret, --loud]")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "image.yaml:2:7: the image has no command 'gret'\n  2 | run: [gret, --loud]\n    |       ^^^^\n"
+        "  Did you mean greet?\n"
+    )
+    done = build("entrypoint: [zsh]\nrun: [say]")
+    assert "image.yaml:2:14: the image has no command 'zsh'" in done.stderr
+    assert "Commands of the image are greet, say." in done.stderr
+    assert "help: Did you mean say?" in build("run: [greet]", "--entrypoint", "sayy").stderr
+    (tmp_path / "app/notes").write_text("not to run\n")
+    for words in ("[/app/notes]", "[notes]\nenv: {PATH: /app}"):
+        done = build(f"files: ./app\nrun: {words}")
+        assert (done.returncode, "'/app/notes' is to be run, and nobody may execute it" in done.stderr) == (1, True)
+        assert "chmod +x notes" in done.stderr
+    assert "'/app' is a directory of the image" in build("files: ./app\nrun: [/app]").stderr
+    for text in (
+        "entrypoint: [say]\nrun: [--port, 8080]",
+        "files: ./app\nrun: [./serve]\nworkdir: /app",
+        "files: {./app: /opt/bin}\nrun: [serve]\nenv: {PATH: '/usr/bin:/opt/bin'}",
+        "files: {./app: /bin}\nrun: [serve]",
+        "imports: {/tools: greet}\nrun: [/tools/bin/greet]",
+        "volumes: [/data]\nrun: [/data/serve]",
+    ):
+        done = build(text)
+        assert done.returncode == 0, done.stderr
 
 
 def test_what_was_typed_is_judged_before_a_repository_is_asked(

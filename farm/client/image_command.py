@@ -1,0 +1,92 @@
+"""Whether what an image is told to run is in it: a command of a package, or a program among the user's own files."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.fileset import File
+from farm.recipe.errors import RecipeError, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.compat.root_view import RootView
+    from farm.oci.image_config import ImageConfig
+    from farm.recipe.image_file import AskedName
+
+_MOST_NAMED = 10
+
+
+class NoSuchCommandError(FarmError):
+    """An image is told to run what it does not hold, or what is no program."""
+
+    code = "no-such-command"
+
+
+def check_command(config: ImageConfig, root: RootView, said: AskedName | None = None) -> None:
+    """See that a runtime finds what it is to execute: the first word of the entrypoint, else of the command.
+
+    A name is looked for in the directories of the image's PATH, a path from its working directory; what lies in a
+    volume is not judged, because that may bring it. Raises `NoSuchCommandError`, `RecipeError` where an image file
+    has `said` it.
+    """
+    words = config.entrypoint or config.command
+    if not words:
+        return
+    refusal = _refusal(words[0], config, root)
+    if refusal and said:
+        raise RecipeError([said.problem(*refusal)])
+    if refusal:
+        raise NoSuchCommandError(refusal[0], remedy=refusal[1])
+
+
+def _refusal(word: str, config: ImageConfig, root: RootView) -> tuple[str, str] | None:
+    """Return what is wrong with a word that is to be executed, and what to do about it."""
+    places = list(_places(word, config))
+    if any(_in_a_volume(place, config) for place in places):
+        return None
+    found = {place: entry for place in places if (entry := root.at(place))}
+    files = [place for place, entry in found.items() if isinstance(entry, File)]
+    if any(isinstance(entry, File) and entry.executable for entry in found.values()):
+        return None
+    if files:
+        remedy = f"If it is your own, say `chmod +x {PurePosixPath(word).name}` where it lies."
+        return f"{quoted(files[0])} is to be run, and nobody may execute it", remedy
+    if "/" not in word:
+        return f"the image has no command {quoted(word)}", _remedy(word, config, root)
+    if found:
+        return f"{quoted(places[0])} is a directory of the image, and is to be run", "Name a program in it."
+    return f"the image has no {quoted(places[0])} to run", _remedy(word, config, root)
+
+
+def _places(word: str, config: ImageConfig) -> Iterator[str]:
+    if "/" in word:
+        yield str(PurePosixPath("/", config.working_directory, word))
+        return
+    for directory in config.search_path.split(":"):
+        if directory:
+            yield str(PurePosixPath("/", directory, word))
+
+
+def _in_a_volume(place: str, config: ImageConfig) -> bool:
+    return any(PurePosixPath(place).is_relative_to(volume) for volume in config.volumes)
+
+
+def _remedy(word: str, config: ImageConfig, root: RootView) -> str:
+    folders = [str(PurePosixPath(word).parent)] if word.startswith("/") else []
+    commands = {
+        name: folder if folder in folders else ""
+        for folder in (*config.search_path.split(":"), *folders)
+        for name in (root.names_in(folder) if folder else ())
+    }
+    near = difflib.get_close_matches(PurePosixPath(word).name[:100], sorted(commands), n=3)
+    if near:
+        return f"Did you mean {' or '.join(str(PurePosixPath(commands[name], name)) for name in near)}?"
+    if not commands:
+        return "No package of it has a command: add one that has, or files of your own."
+    named = sorted(commands)[:_MOST_NAMED]
+    more = f" and {len(commands) - len(named)} more" if len(commands) > len(named) else ""
+    return f"Add the package, or the files of yours, that have it. Commands of the image are {', '.join(named)}{more}."
