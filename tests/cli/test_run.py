@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,7 @@ import pytest
 
 from farm.names import HostNeeds
 from tests.client.distribution import SmallDistribution
-from tests.client.host_shell import MOUNT, shell
+from tests.client.host_shell import MOUNT, program, shell
 from tests.oci.packages import printing_program
 
 if TYPE_CHECKING:
@@ -291,6 +293,113 @@ def test_a_fix_in_the_channel_reaches_the_next_start(person: Person) -> None:
         os.chown(path, person.home.stat().st_uid, person.home.stat().st_gid)
     assert person.run("say", *MOUNT, "--", *read).stdout == "louder\n"
     assert len({str(each["set"]) for each in person.runs()[-2:]}) == 2
+
+
+def shared(person: Person) -> Path:
+    """A directory that the user of a run may write to: his own outside, or everybody's."""
+    folder = person.place / "data"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+def test_what_a_run_may_write_stays_and_is_its_users(person: Person) -> None:
+    folder = shared(person)
+    (person.place / "image.yaml").write_text("packages: [say]\nimports: {/opt/greet: greet}\nrun: [say]\n")
+    script = (
+        "echo kept > /data/x; while read id parent device root place options rest; do case $place in "
+        "/proc*|/dev*|/sys*|/etc/*) ;; *) case $options in rw*) echo $place;; esac;; esac; done < /proc/self/mountinfo"
+    )
+    mounts = ("--mount", "./data:/data:rw", "--mount", "./data:/fixed", *MOUNT)
+    done = person.run("-f", "image.yaml", "--verbose", *mounts, "--", *shell(script))
+    assert (done.returncode, sorted(done.stdout.split())) == (0, ["/data", "/tmp"]), done.stderr
+    assert f"privileges granted: writing {folder}\n" in done.stderr
+    assert (folder / "x").read_text() == "kept\n"
+    assert (folder / "x").stat().st_uid == (NOBODY if os.geteuid() == 0 else os.geteuid())
+
+
+def test_without_the_right_to_write_the_mount_alone_gives_none(person: Person) -> None:
+    if person.engine == "bubblewrap" and (person.prefix or os.geteuid() != 0):
+        pytest.skip("a run of bubblewrap is whoever started it, who owns the directory")
+    folder = shared(person)
+    folder.chmod(0o755)
+    words = ("--mount", "./data:/data:rw", *MOUNT, "--", *shell("(: > /data/x) 2>&- || echo refused"))
+    assert person.run("say", *words).stdout == "refused\n"
+    assert person.run("say", "--user", "0:0", *words).stdout == ""
+    assert (folder / "x").exists()
+
+
+def test_what_farm_keeps_is_never_mounted_to_be_written(person: Person) -> None:
+    done = person.run("say", "--mount", f"{person.home}:/data", *MOUNT, "--", *shell("echo ran"))
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+    for source in (person.home, person.home / "state", person.home / "host" / "packages"):
+        done = person.run("say", "--mount", f"{source}:/data:rw", *MOUNT, "--", *shell("echo ran"))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{source} cannot be mounted to be written: farm keeps in {person.home}/" in done.stderr
+
+
+def test_a_mount_takes_the_place_of_a_volume_and_lies_in_one_but_hides_no_file_of_ones_own(person: Person) -> None:
+    folder = shared(person)
+    (own_program(person) / "cache").mkdir()
+    (person.place / "image.yaml").write_text(
+        "packages: [say]\nfiles: ./app\nrun: [/app/serve]\nvolumes: [/var/lib/app, /srv, /app/cache]\n"
+    )
+    script = "for each in /var/lib/app /srv /srv/data /app/cache; do echo x > $each/x && echo $each; done"
+    mounts = ("--mount", "./data:/var/lib/app:rw", "--mount", "./data:/srv/data:rw")
+    done = person.run("-f", "image.yaml", *mounts, *MOUNT, "--", *shell(script))
+    assert done.stdout.split() == ["/var/lib/app", "/srv", "/srv/data", "/app/cache"], done.stderr
+    assert [each.name for each in folder.iterdir()] == ["x"]
+    done = person.run("-f", "image.yaml", "--mount", "./data:/app:rw")
+    assert (done.returncode, "--mount names /app, where the image file has something" in done.stderr) == (2, True)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def network() -> Iterator[str]:
+    name = f"farm-test-{secrets.token_hex(6)}"
+    subprocess.run(["docker", "network", "create", name], check=True, capture_output=True)
+    yield name
+    subprocess.run(["docker", "network", "rm", name], check=True, capture_output=True)
+
+
+def test_a_port_is_for_docker_and_a_network(person: Person) -> None:
+    done = person.run("say", "--publish", "8080:80")
+    told = "--publish is for Docker" if person.engine == "bubblewrap" else "this run has none: add --network bridge"
+    assert (done.returncode, told in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("somebody", _EVERYWHERE[-1:], indirect=True)
+def test_a_port_is_published_when_it_is_said_and_not_by_an_image_file(person: Person, network: str) -> None:
+    port = free_port()
+    (person.place / "image.yaml").write_text(f"packages: [say]\nports: [{port}]\nrun: [say]\n")
+    serve = f"import socket; server = socket.create_server(('', {port})); print('ready', flush=True); "
+    serve += "connection, _ = server.accept() if input() else exit(); connection.sendall(b'served')"
+    for published in (True, False):
+        words = ["run", "--with", "docker", "-f", "image.yaml", "--network", network]
+        words += ["--publish", f"127.0.0.1:{port}:{port}"] if published else []
+        server = subprocess.Popen(
+            person.command(*words, "--env", "PYTHONHOME=/host-usr", *MOUNT, "--", *program("python3"), "-c", serve),
+            env=person.environment(),
+            cwd=person.place,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        if not published:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port))
+            server.communicate("\n")
+            return
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server.communicate("accept\n")
+            assert client.recv(100) == b"served"
 
 
 def test_wrong_use_is_told(person: Person) -> None:
