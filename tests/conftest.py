@@ -24,6 +24,7 @@ _LONG = (
     "cli/test_farm_home.py",
     "cli/test_image_commands.py",
     "cli/test_jobs.py",
+    "cli/test_json_results.py",
     "cli/test_knowing.py",
     "cli/test_policy.py",
     "cli/test_run.py",

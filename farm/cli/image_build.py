@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.image_loading import load, now
 from farm.cli.image_options import ConfigOptions, output_option
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import channel_option
+from farm.cli.packages import channel_option, json_option
 from farm.cli.recipes_option import recipes_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.severity_option import check_policy_file, max_severity_option, severity_check
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from farm.blobs import BlobStore
     from farm.client.host import Host
     from farm.client.image_evidence import ReleaseHead
+    from farm.client.image_making import MadeImage
     from farm.client.image_parts import ImagePart
     from farm.compat import Composition
+    from farm.engine.image_store import Loaded
     from farm.oci.image_config import ImageConfig
     from farm.oci.own_layer import OwnFiles
     from farm.recipe.image_file import ImageFile
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 @recipes_option
 @max_severity_option
 @channel_option
+@json_option
 def build(
     packages: tuple[str, ...],
     file: Path | None,
@@ -59,6 +63,7 @@ def build(
     recipes: Path | None,
     max_severity: str | None,
     channel: str,
+    as_json: bool,
 ) -> None:
     """Make an image of PACKAGES, or of an image file, with all that they need: a layer for each, and one of links.
 
@@ -74,7 +79,6 @@ def build(
     """
     from functools import partial
 
-    from farm.cli.rendering import human_size
     from farm.cli.subscriber import open_host
     from farm.client.image_asking import check_replaced, files_of
     from farm.client.image_evidence import annotations_of, keep_image
@@ -110,18 +114,14 @@ def build(
             composed=partial(_prepare, source, options, config, wanted, own),
         )
         kept = keep_image(settings.state, host.blobs, made, source.parts, source.heads, now=now(), name=reference)
-    size = sum(layer.blob.size for layer in made.image.layers)
-    click.echo(
-        f"{made.image.digest}  {len(source.parts)} packages, {len(made.image.layers)} layers, {human_size(size)}"
-    )
-    for line in override_lines(made.record.packages):
-        click.echo(line)
+    for line in _lines(made):
+        click.echo(line, err=as_json)
     if output:
         said = annotations_of(made, source.heads)
         write_layout(made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said)
-        click.echo(f"{output}: OCI layout")
-    if not no_load:
-        load(made.image, host.blobs, reference, settings)
+        click.echo(f"{output}: OCI layout", err=as_json)
+    loaded = None if no_load else load(made.image, host.blobs, reference, settings, err=as_json)
+    tell_result([], _form(made, source.parts, reference, output, loaded), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +245,29 @@ def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, package
         ports=wanted.ports,
         volumes=wanted.volumes,
     )
+
+
+def _lines(made: MadeImage) -> list[str]:
+    from farm.cli.rendering import human_size
+
+    layers = made.image.layers
+    size = human_size(sum(layer.blob.size for layer in layers))
+    head = f"{made.image.digest}  {len(made.record.packages)} packages, {len(layers)} layers, {size}"
+    return [head, *override_lines(made.record.packages)]
+
+
+def _form(
+    made: MadeImage, parts: tuple[ImagePart, ...], reference: str, output: Path | None, loaded: Loaded | None
+) -> dict[str, Any]:
+    from farm.cli.image_form import layers_form, set_form
+
+    return {
+        **set_form(made.image.digest, made.record, parts),
+        "layers": layers_form((layer.diff_id, layer.holds) for layer in made.image.layers),
+        "name": reference,
+        "output": str(output) if output else None,
+        "loaded": {"id": loaded.id, "layers-sent": loaded.layers_sent} if loaded else None,
+    }
 
 
 def _name_of(file: Path | None) -> str:

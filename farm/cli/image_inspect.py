@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.image_form import layers_form, set_form
 from farm.cli.image_opening import opened
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,11 +53,8 @@ def inspect(image: str, as_json: bool) -> None:
         click.echo(f"what describes the packages is not on this host: {error.message}", err=True)
         parts = ()
     needs = joint_needs(part.descriptor.host for part in parts) if parts else None
-    if as_json:
-        click.echo(json.dumps(_form(known, parts, needs, own.manifest if own else None), indent=1))
-        return
-    for line in _lines(known, needs, own.manifest if own else None):
-        click.echo(line)
+    files = own.manifest if own else None
+    tell_result(_lines(known, needs, files), _form(known, parts, needs, files), as_json=as_json)
 
 
 def _form(
@@ -65,18 +63,12 @@ def _form(
     from farm.client.image_making import imports_in
 
     config = known.config
-    sizes = {part.descriptor.digest: part.archive.size for part in parts}
     return {
-        "digest": known.digest,
-        "set": known.record.digest,
-        "asked": list(known.record.asked),
-        "packages": [each.to_dict() | {"size": sizes.get(each.descriptor)} for each in known.record.packages],
-        "releases": [each.to_dict() for each in known.record.releases],
-        "overrides": [str(each.name) for each in known.record.overrides],
+        **set_form(known.digest, known.record, parts),
         "host": needs.to_dict() if needs else None,
         "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
         "files": [entry.to_dict() for entry in own.entries] if own else [],
-        "layers": [{"diff-id": diff_id, "holds": holds} for diff_id, holds in known.layers],
+        "layers": layers_form(known.layers),
         "config": {
             "entrypoint": list(config.entrypoint),
             "command": list(config.command),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from farm.cli.image_form import record_form
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 
 
@@ -23,26 +23,6 @@ def list_images(as_json: bool) -> None:
     from farm.client.image_records import ImageRecords
 
     kept = list(ImageRecords(Settings.from_environment().state).all())
-    if as_json:
-        click.echo(
-            json.dumps(
-                [
-                    {
-                        "digest": each.digest,
-                        "id": each.image.image_id,
-                        "made": each.made,
-                        "names": list(each.names),
-                        "pushed": list(each.pushed),
-                        "releases": [ref.to_dict() for ref in each.record.releases],
-                        "set": each.record.digest,
-                        "packages": [package.to_dict() for package in each.record.packages],
-                    }
-                    for each in kept
-                ],
-                indent=1,
-            )
-        )
-        return
     rows = [
         (
             " ".join(each.names) or "-",
@@ -53,4 +33,6 @@ def list_images(as_json: bool) -> None:
         )
         for each in sorted(kept, key=lambda each: (each.names, each.digest))
     ]
-    click.echo(table(rows, ("NAME", "DIGEST", "PACKAGES", "RELEASES", "MADE")) if rows else "no images were made here")
+    headings = ("NAME", "DIGEST", "PACKAGES", "RELEASES", "MADE")
+    lines = [table(rows, headings) if rows else "no images were made here"]
+    tell_result(lines, [record_form(each) for each in kept], as_json=as_json)

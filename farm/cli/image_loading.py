@@ -9,10 +9,11 @@ import click
 if TYPE_CHECKING:
     from farm.blobs import BlobStore
     from farm.cli.settings import Settings
+    from farm.engine.image_store import Loaded
     from farm.oci.image import OciImage
 
 
-def load(image: OciImage, store: BlobStore, reference: str, settings: Settings, *, err: bool = False) -> None:
+def load(image: OciImage, store: BlobStore, reference: str, settings: Settings, *, err: bool = False) -> Loaded:
     """Load the image under a name, sending what the engine lacks, and say how much that was (with `err` on stderr)."""
     from functools import partial
 
@@ -25,6 +26,7 @@ def load(image: OciImage, store: BlobStore, reference: str, settings: Settings, 
     click.echo(
         f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {len(image.layers)} layers sent", err=err
     )
+    return loaded
 
 
 def now() -> str:

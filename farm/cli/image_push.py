@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.image_opening import opened
+from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     envvar="DOCKER_CONFIG",
     help="The directory of Docker's config.json (DOCKER_CONFIG).  [default: ~/.docker]",
 )
-def push(image: str, reference: str | None, plain_http: bool, config: Path | None) -> None:
+@json_option
+def push(image: str, reference: str | None, plain_http: bool, config: Path | None, as_json: bool) -> None:
     """Push IMAGE as REFERENCE (host/name:tag), its own name without one. Only blobs that the registry lacks are sent.
 
     IMAGE is named as for `farm image inspect`, and was made here. Its bill of materials, release and provenance go with
@@ -75,10 +78,16 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
         repository.close()
     records.keep(replace(kept, pushed=(str(target),)))
     sent = len(pushed.layers_sent)
-    click.echo(
-        f"{target}: {known.digest}, {sent} of {sent + pushed.layers_there} layers sent, "
-        f"{human_size(pushed.bytes_sent)} in all"
-    )
+    layers = sent + pushed.layers_there
+    line = f"{target}: {known.digest}, {sent} of {layers} layers sent, {human_size(pushed.bytes_sent)} in all"
+    form = {
+        "digest": known.digest,
+        "name": str(target),
+        "layers": layers,
+        "layers-sent": sent,
+        "bytes-sent": pushed.bytes_sent,
+    }
+    tell_result([line], form, as_json=as_json)
 
 
 def _made_here(known: KnownImage) -> ImageRecord:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.image_form import record_form
+from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
 @click.command("remove")
 @click.argument("images", nargs=-1)
 @click.option("--unnamed", is_flag=True, help="All images that have no name any more, as updates leave them.")
-def remove(images: tuple[str, ...], unnamed: bool) -> None:
+@json_option
+def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     """Forget IMAGES that were made here, by name or digest. `farm gc` then removes what nothing else needs.
 
     Docker, OCI layouts and registries keep what they have.
@@ -34,7 +38,8 @@ def remove(images: tuple[str, ...], unnamed: bool) -> None:
     )
     for each in found:
         records.forget(each)
-        click.echo(f"{' '.join(each.names) or each.digest}: forgotten")
+    lines = [f"{' '.join(each.names) or each.digest}: forgotten" for each in found]
+    tell_result(lines, [record_form(each) for each in found], as_json=as_json)
 
 
 def _found(records: ImageRecords, name: str) -> ImageRecord:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +11,7 @@ from farm.cli.image_opening import opened
 from farm.cli.image_options import output_option
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option, json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
 
@@ -100,10 +100,10 @@ def update(
             ),
         )
         if found is None:
-            click.echo(json.dumps({"changes": []}) if as_json else f"{image}: {', '.join(packages)}: nothing newer")
+            tell_result([f"{image}: {', '.join(packages)}: nothing newer"], {"changes": []}, as_json=as_json)
             return
         kept = keep_image(settings.state, host.blobs, found.made, found.parts, found.heads, now=now(), name=reference)
-    click.echo(json.dumps(_form(found), indent=1) if as_json else "\n".join(_lines(known, found)))
+    tell_result(_lines(known, found), _form(found), as_json=as_json)
     if output:
         _ensure_all(host, found)
         said = annotations_of(found.made, found.heads)

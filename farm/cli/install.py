@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.packages import channel_option
+from farm.cli.packages import channel_option, json_option
 from farm.cli.root_change import catalogue_for, dry_run_option, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force, severity_check
@@ -16,7 +16,7 @@ from farm.cli.subscriber import open_host
 if TYPE_CHECKING:
     from farm.client.generations import Root
     from farm.client.host import Host
-    from farm.client.installation import Change
+    from farm.client.installation import Change, Terms
 
 
 @click.command()
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @max_severity_option
 @channel_option
+@json_option
 def install(
     packages: tuple[str, ...],
     root: Path,
@@ -35,6 +36,7 @@ def install(
     dry_run: bool,
     max_severity: str | None,
     channel: str,
+    as_json: bool,
 ) -> None:
     """Install PACKAGES, and all that they need, into a root directory.
 
@@ -58,15 +60,15 @@ def install(
     if locked:
         if channel:
             raise click.UsageError("A lock file names its channels: leave --channel away.")
-        change = _install_locked(host, place, locked, severity, dry_run=dry_run)
+        change = _install_locked(host, place, locked, severity, terms(dry_run=dry_run, as_json=as_json))
     else:
         catalogue = catalogue_for(host, place, channel, packages)
-        allow = severity_check(host, catalogue, severity)
-        change = install_packages(host, catalogue, place, packages, terms(dry_run=dry_run, allow=allow))
-    tell(root, change, dry_run=dry_run)
+        how = terms(dry_run=dry_run, as_json=as_json, allow=severity_check(host, catalogue, severity))
+        change = install_packages(host, catalogue, place, packages, how)
+    tell(place, root, change, dry_run=dry_run, as_json=as_json)
 
 
-def _install_locked(host: Host, root: Root, locked: Path, severity: str, *, dry_run: bool) -> Change:
+def _install_locked(host: Host, root: Root, locked: Path, severity: str, how: Terms) -> Change:
     from farm.client.installation import install_exactly
     from farm.client.lock_file import locked_packages, read_lock
 
@@ -76,4 +78,4 @@ def _install_locked(host: Host, root: Root, locked: Path, severity: str, *, dry_
     for each in record.releases if severity or not policy.limits_nothing else ():
         severity_check(host, host.catalogue(each.subscription), severity)(packages)
     why = f"install --locked {locked.name}"
-    return install_exactly(host, root, record, packages, why=why, terms=terms(dry_run=dry_run))
+    return install_exactly(host, root, record, packages, why=why, terms=how)

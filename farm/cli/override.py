@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from farm.cli.inert import inert
 from farm.cli.override_source import source_of
 from farm.cli.packages import channel_option, json_option
 from farm.cli.recipes_option import recipes_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import Catalogue
     from farm.client.host import Host
-    from farm.client.overrides import Scope
+    from farm.client.overrides import Override, Scope
 
 
 def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,7 +61,10 @@ def override() -> None:
 @_scope_options
 @recipes_option
 @channel_option
-def add(override: str, why: str, root: Path | None, file: Path | None, recipes: Path | None, channel: str) -> None:
+@json_option
+def add(
+    override: str, why: str, root: Path | None, file: Path | None, recipes: Path | None, channel: str, as_json: bool
+) -> None:
     """Let SOURCE stand in for PACKAGE wherever a set is made on this host, or for one root or image file alone.
 
     SOURCE is a directory with a recipe, which is built here as `farm build` does, beside the recipes of the tree; the
@@ -94,8 +97,11 @@ def add(override: str, why: str, root: Path | None, file: Path | None, recipes: 
             stands_for=entry.descriptor.digest,
         )
         Overrides(host.state).add(scope, made)
-    click.echo(inert(f"{scope}: {made.source} stands in for {made.made_for} of {made.channel}: {made.why}"))
-    click.echo("It comes in with the next install, upgrade, run or image, each of which says what is void then.")
+    lines = [
+        inert(f"{scope}: {made.source} stands in for {made.made_for} of {made.channel}: {made.why}"),
+        "It comes in with the next install, upgrade, run or image, each of which says what is void then.",
+    ]
+    tell_result(lines, _form(scope, made), as_json=as_json)
 
 
 @override.command("list")
@@ -117,23 +123,21 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
     overrides = Overrides(Settings.from_environment().state)
     wanted = _scope(root, file) if root or file else None
     found = [(scope, each) for scope, each in overrides.all() if wanted in (None, scope)]
-    if as_json:
-        forms = [{"for": scope.kind, "path": scope.path, **each.to_dict()} for scope, each in found]
-        click.echo(json.dumps(forms, indent=1))
-        return
     rows = [
         tuple(map(inert, (str(scope), each.made_for, each.channel, str(each.source), each.why)))
         for scope, each in found
     ]
     headings = ("FOR", "INSTEAD OF", "CHANNEL", "STANDS IN", "WHY")
-    click.echo(table(rows, headings) if rows else "nothing is overridden")
+    lines = [table(rows, headings) if rows else "nothing is overridden"]
+    tell_result(lines, [_form(scope, each) for scope, each in found], as_json=as_json)
 
 
 @override.command()
 @click.argument("package")
 @_scope_options
 @channel_option
-def remove(package: str, root: Path | None, file: Path | None, channel: str) -> None:
+@json_option
+def remove(package: str, root: Path | None, file: Path | None, channel: str, as_json: bool) -> None:
     """Take the override of PACKAGE away: the next install, upgrade, run or image has the channel's own again.
 
     \b
@@ -144,7 +148,12 @@ def remove(package: str, root: Path | None, file: Path | None, channel: str) -> 
 
     scope = _scope(root, file)
     gone = Overrides(Settings.from_environment().state).remove(scope, package, channel)
-    click.echo(inert(f"{scope}: {gone.source} stands in for {gone.package} of {gone.channel} no more"))
+    line = inert(f"{scope}: {gone.source} stands in for {gone.package} of {gone.channel} no more")
+    tell_result([line], _form(scope, gone), as_json=as_json)
+
+
+def _form(scope: Scope, override: Override) -> dict[str, Any]:
+    return {"for": scope.kind, "path": scope.path, **override.to_dict()}
 
 
 def _scope(root: Path | None, file: Path | None) -> Scope:

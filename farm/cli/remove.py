@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.packages import json_option
 from farm.cli.root_change import dry_run_option, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 @click.argument("packages", nargs=-1, required=True)
 @root_option
 @dry_run_option
-def remove(packages: tuple[str, ...], root: Path, dry_run: bool) -> None:
+@json_option
+def remove(packages: tuple[str, ...], root: Path, dry_run: bool, as_json: bool) -> None:
     """Take PACKAGES that were asked for out of a root, with all that nothing else there needs.
 
     What stays is what it was: nothing is upgraded, and no network is needed. The state before is kept, and `farm gc`
@@ -31,4 +33,5 @@ def remove(packages: tuple[str, ...], root: Path, dry_run: bool) -> None:
     from farm.client.installation import remove as remove_packages
 
     host, place = open_host(Settings.from_environment()), open_root(root)
-    tell(root, remove_packages(host, place, packages, terms(dry_run=dry_run)), dry_run=dry_run)
+    change = remove_packages(host, place, packages, terms(dry_run=dry_run, as_json=as_json))
+    tell(place, root, change, dry_run=dry_run, as_json=as_json)

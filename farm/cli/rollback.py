@@ -52,21 +52,14 @@ def _number(text: str, name: str) -> int:
 
 
 def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
-    import json
-
-    from farm.cli.inert import inert
     from farm.cli.override_lines import override_lines
-    from farm.cli.root_change import open_root
+    from farm.cli.result import tell_result
+    from farm.cli.root_change import change_form, change_lines, open_root
     from farm.client.rolling_back import roll_back
 
-    change = roll_back(open_root(path), number)
-    if as_json:
-        form = {"generation": change.after.number, "changes": [each.to_dict() for each in change.packages]}
-        click.echo(json.dumps(form, indent=1))
-        return 0
-    for each in change.packages:
-        click.echo(inert(str(each)))
-    click.echo(f"{path}: generation {change.after.number}, {change.after.releases}")
-    for line in override_lines(change.after.set.packages):
-        click.echo(line)
+    root = open_root(path)
+    change = roll_back(root, number)
+    state = f"{path}: generation {change.after.number}, {change.after.releases}"
+    lines = [*change_lines(change), state, *override_lines(change.after.set.packages)]
+    tell_result(lines, change_form(root, change), as_json=as_json)
     return 0

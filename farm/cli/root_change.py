@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.inert import inert
 from farm.cli.override_lines import override_lines
+from farm.cli.result import tell_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,14 +50,14 @@ def catalogue_for(host: Host, root: Root, channel: str, names: Iterable[str] = (
     return overridden(host, catalogue_of_root(host, root, names, channel), Scope.of_root(root.path))
 
 
-def terms(*, dry_run: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
+def terms(*, dry_run: bool, as_json: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
     """Return the terms of somebody at a terminal: what changes is said before it does, then a bar moves."""
     from farm.cli.progress import downloads
     from farm.client.installation import Terms
 
     return Terms(
         allow=allow or (lambda _packages: None),
-        announce=_announce,
+        announce=partial(_announce, err=as_json),
         fetching=lambda size: downloads(size) if size else nullcontext(lambda _blob: None),
         dry_run=dry_run,
         waiting=tell_waiting,
@@ -67,18 +69,33 @@ def tell_waiting(place: Path) -> None:
     click.echo(f"waiting for another farm command that uses {place}", err=True)
 
 
-def tell(path: Path, change: Change, *, dry_run: bool) -> None:
-    """Say what came of it in one line, and what overrides void in it."""
+def tell(root: Root, path: Path, change: Change, *, dry_run: bool, as_json: bool) -> None:
+    """Say what came of it in one line, and what overrides void in it; `path` is the root as it was named."""
+    lines = [_outcome(path, change, dry_run=dry_run), *override_lines(change.after.set.packages)]
+    tell_result(lines, change_form(root, change, dry_run=dry_run), as_json=as_json)
+
+
+def change_form(root: Root, change: Change, *, dry_run: bool = False) -> dict[str, Any]:
+    """Return a change as JSON values: `generation` is null where none was made, `fetched` counts bytes of archives."""
+    return {
+        "root": str(root.path),
+        "generation": None if dry_run else change.after.number,
+        "asked": list(change.after.set.asked),
+        "releases": [each.to_dict() for each in change.after.set.releases],
+        "overrides": [each.to_dict() for each in change.after.set.overrides],
+        "changes": [each.to_dict() for each in change.packages],
+        "fetched": change.fetched,
+    }
+
+
+def _outcome(path: Path, change: Change, *, dry_run: bool) -> str:
     state = change.after
     packages = "1 package" if len(state.set.packages) == 1 else f"{len(state.set.packages)} packages"
     if change.nothing and change.before:
-        click.echo(f"{path}: nothing changes: generation {change.before.number}, {packages} from {state.releases}")
-    elif dry_run:
-        click.echo(f"{path}: would be {packages} from {state.releases}; nothing was changed")
-    else:
-        click.echo(f"{path}: generation {state.number}, {packages} from {state.releases}")
-    for line in override_lines(state.set.packages):
-        click.echo(line)
+        return f"{path}: nothing changes: generation {change.before.number}, {packages} from {state.releases}"
+    if dry_run:
+        return f"{path}: would be {packages} from {state.releases}; nothing was changed"
+    return f"{path}: generation {state.number}, {packages} from {state.releases}"
 
 
 def change_lines(change: Change) -> list[str]:
@@ -86,14 +103,14 @@ def change_lines(change: Change) -> list[str]:
     return [inert(str(each)) for each in change.packages]
 
 
-def _announce(change: Change) -> None:
+def _announce(change: Change, *, err: bool) -> None:
     from farm.cli.rendering import human_size
 
     try:
         for line in change_lines(change):
-            click.echo(line)
+            click.echo(line, err=err)
         if change.fetched:
-            click.echo(f"to fetch: {human_size(change.fetched)}")
+            click.echo(f"to fetch: {human_size(change.fetched)}", err=err)
     except BrokenPipeError:
         # Who read the list has read enough (`farm upgrade … | head`): what was asked for is done all the same.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

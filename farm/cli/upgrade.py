@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -34,8 +33,6 @@ def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, a
       farm upgrade --root /srv/tools --dry-run
       farm upgrade --root /srv/tools
     """
-    from dataclasses import replace
-
     from farm.client.installation import upgrade as upgrade_root
 
     settings = Settings.from_environment()
@@ -43,17 +40,5 @@ def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, a
     place.installed()
     catalogue = catalogue_for(host, place, channel)
     allow = severity_check(host, catalogue, max_severity or settings.max_severity)
-    how = terms(dry_run=dry_run, allow=allow)
-    change = upgrade_root(host, catalogue, place, replace(how, announce=lambda _change: None) if as_json else how)
-    if not as_json:
-        tell(root, change, dry_run=dry_run)
-        return
-    form = {
-        "root": str(place.path),
-        "generation": None if dry_run else change.after.number,
-        "releases": [each.to_dict() for each in change.after.set.releases],
-        "overrides": [each.to_dict() for each in change.after.set.overrides],
-        "changes": [each.to_dict() for each in change.packages],
-        "fetched": change.fetched,
-    }
-    click.echo(json.dumps(form, indent=1))
+    change = upgrade_root(host, catalogue, place, terms(dry_run=dry_run, as_json=as_json, allow=allow))
+    tell(place, root, change, dry_run=dry_run, as_json=as_json)

@@ -88,6 +88,11 @@ class Override:
     made_for: str
     stands_for: Digest
 
+    @property
+    def full_name(self) -> str:
+        """The package's name with its distribution."""
+        return self.package if "/" in self.package else f"{self.channel.partition('/')[0]}/{self.package}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         built = self.source if isinstance(self.source, BuiltHere) else None
@@ -153,9 +158,12 @@ class Overrides:
         self._write(scope, [*kept, override])
 
     def remove(self, scope: Scope, package: str, channel: str = "") -> Override:
-        """Forget an override; `channel` where several have one. Raises `OverrideError` where there is none."""
+        """Forget the override of a package, by its short name or its full one; `channel` where several have one.
+
+        Raises `OverrideError` where there is none.
+        """
         own = self.of(scope)
-        found = [each for each in own if each.package == package and channel in ("", each.channel)]
+        found = [each for each in own if package in (each.package, each.full_name) and channel in ("", each.channel)]
         if len(found) != 1:
             there = ", ".join(f"{each.package} of {each.channel}" for each in own) or "nothing"
             trouble = "there is no override of" if not found else "overrides of several channels stand in for"

@@ -1,0 +1,105 @@
+"""What changes something says with `--json` what it has come to: one document on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client.distribution import SmallDistribution
+from tests.oci.registry_server import PROGRAM, running_registry
+
+COMMAND = Path(sys.executable).with_name("farm")
+ROOT = ("--root", "root")
+
+
+class Subscriber:
+    """Somebody who follows two channels, and asks for JSON each time."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self.channel = self._follow("dist.example.org", "1.0")
+        self._follow("other.example", "1.0.1")
+
+    def farm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        places = {"FARM_STATE": str(self._place / "state"), "FARM_HOST": str(self._place / "host")}
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env={**os.environ, **places},
+            cwd=self._place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def told(self, *arguments: str) -> Any:
+        done = self.farm(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def _follow(self, domain: str, version: str) -> SmallDistribution:
+        distribution = SmallDistribution(self._place / domain, domain=domain)
+        distribution.package("say", {"bin/say": f"\x7fnot elf {version}"}, version=version)
+        if domain == "dist.example.org":
+            distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
+        distribution.publish()
+        assert distribution.founded is not None
+        pin = ("--fingerprint", distribution.founded.fingerprint)
+        assert self.farm("subscribe", str(distribution.public), "edge", *pin).returncode == 0
+        return distribution
+
+
+@pytest.fixture
+def subscriber(tmp_path: Path) -> Subscriber:
+    return Subscriber(tmp_path)
+
+
+def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber, tmp_path: Path) -> None:
+    planned = subscriber.told("install", *ROOT, "greet", "--dry-run")
+    assert (planned["generation"], [each["new"]["version"] for each in planned["changes"]]) == (
+        None,
+        ["1.0-1", "1.0-1"],
+    )
+    done = subscriber.farm("install", *ROOT, "greet", "--json")
+    installed = json.loads(done.stdout)
+    assert "say 1.0-1, new" in done.stderr
+    assert installed == {**planned, "generation": 1}
+    listed = subscriber.told("list", *ROOT)
+    shared = ("root", "generation", "asked", "releases")
+    assert [installed[key] for key in shared] == [listed[key] for key in shared]
+    assert installed["root"] == str(tmp_path / "root")
+
+    added = subscriber.told("override", "add", "dist.example.org/say=other.example/edge:say", "--why", "ours")
+    assert [added] == subscriber.told("override", "list")
+    (void,) = subscriber.told("upgrade", *ROOT)["overrides"]
+    assert (void["version"], void["why"]) == ("1.0.1", "ours")
+    assert subscriber.told("override", "remove", "dist.example.org/say") == added
+    gone_back = subscriber.told("rollback", *ROOT)
+    assert (gone_back["generation"], gone_back["overrides"], len(gone_back["changes"])) == (1, [], 2)
+    removed = subscriber.told("remove", *ROOT, "greet")
+    assert (removed["asked"], [each["new"] for each in removed["changes"]]) == ([], [None, None])
+
+
+def test_what_makes_an_image_tells_it_as_looking_into_it_does(subscriber: Subscriber, tmp_path: Path) -> None:
+    built = subscriber.told("image", "build", "greet", "--tag", "x:1", "--no-load", "--output", "oci")
+    shown = subscriber.told("image", "inspect", "x:1")
+    shared = ("digest", "set", "asked", "packages", "releases", "overrides", "layers")
+    assert [built[key] for key in shared] == [shown[key] for key in shared]
+    assert (built["name"], built["output"], built["loaded"]) == ("x:1", "oci", None)
+    subscriber.channel.package("say", {"bin/say": "new"}, version="1.1")
+    subscriber.channel.publish()
+    updated = subscriber.told("image", "update", "x:1", "say", "--no-load")
+    assert [each["name"] for each in updated["changes"]] == ["say"]
+    listed = subscriber.told("image", "list")
+    assert subscriber.told("image", "remove", "--unnamed") == [each for each in listed if not each["names"]] != []
+    if not Path(PROGRAM).exists():
+        pytest.skip("needs Debian's docker-registry")
+    with running_registry(tmp_path / "registry") as registry:
+        name = f"{registry.host}/tools:1"
+        pushed = subscriber.told("image", "push", "x:1", name, "--plain-http")
+    assert (pushed["digest"], pushed["name"], pushed["layers-sent"]) == (updated["digest"], name, pushed["layers"])
