@@ -89,8 +89,8 @@ class PackageCache:
                 except BaseException:
                     shutil.rmtree(work, ignore_errors=True)
                     raise
-                self._record_path(store).parent.mkdir(exist_ok=True)
-                self._record_path(store).write_text(record)
+                self.record(store).parent.mkdir(exist_ok=True)
+                self.record(store).write_text(record)
         return final
 
     def remove(self, store: str) -> None:
@@ -134,19 +134,20 @@ class PackageCache:
             return False
 
     def _discard(self, store: str) -> None:
-        self._record_path(store).unlink(missing_ok=True)
+        self.record(store).unlink(missing_ok=True)
         for tree in (self.path(store), self.root / ".work" / store):
             if tree.is_dir() and not tree.is_symlink():
                 shutil.rmtree(tree)
             else:
                 tree.unlink(missing_ok=True)
 
-    def _record_path(self, store: str) -> Path:
+    def record(self, store: str) -> Path:
+        """Return the file that is there, and says to which tree, as long as a package is."""
         return self.root / ".tree" / store
 
     def _record(self, store: str) -> str:
         try:
-            return self._record_path(store).read_text()
+            return self.record(store).read_text()
         except FileNotFoundError:
             return ""
 

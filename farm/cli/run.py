@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.entry import words_of
 from farm.cli.mount_option import read_mounts
 from farm.cli.name_and_value import name_and_value
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.publish_option import check_publishing, read_ports
 from farm.cli.settings import Settings
-from farm.cli.severity_option import max_severity_option, severity_check
+from farm.cli.severity_option import accepts_all, max_severity_option, severity_check
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def run(
     from farm.client.host_needs import grant
     from farm.client.late_binding import links_directory
     from farm.client.offline import nothing_fetched
+    from farm.client.prepared_run import key_of, settings_of
+    from farm.client.preparing import Started, prepare
     from farm.client.run_engine import choose_engine
     from farm.client.run_record import record_run
     from farm.client.writable_mounts import check_writable
@@ -109,6 +112,7 @@ def run(
     if bool(names) == bool(file):
         raise click.UsageError("Name packages before `--`, or an image file with --file.")
     settings = Settings.from_environment()
+    key, before = key_of(words_of(sys.argv[2:])[0]), settings_of(str(settings.state))
     wanted = _read(file) if file else None
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
     check_publishing(publish, network, chosen.name)
@@ -117,7 +121,8 @@ def run(
         found = _find(host, channel, file, names, wanted, offline=offline)
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
-        severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
+        accepted = max_severity or settings.max_severity
+        severity_check(host, catalogue, accepted, lists)(verified)
         own = _own(host, file, wanted, verified)
         own = replace(own, binds=(*own.binds, *_emptied(host, own)))
         asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
@@ -134,8 +139,15 @@ def run(
             click.echo(line, err=True)
         if verbose:
             _tell(record, chosen.name, granted.options)
-        record_run(host.state, datetime.now(UTC).isoformat(), record, granted.options.command, chosen.name)
-    return chosen.start(verified[0].descriptor.platform, own.composition, unpacked, links, granted.options)
+        platform, options = verified[0].descriptor.platform, granted.options
+        if accepts_all(accepted) and not (
+            found.last or verbose or environment or granted.unknown or own.binds or own.hidden
+        ):
+            entrypoint, usual = _words_of(names, wanted)
+            started = Started(record, platform, own.composition, unpacked, links, options, entrypoint, usual, file)
+            prepare(host, key, before, chosen, started)
+        record_run(host.state, datetime.now(UTC).isoformat(), record, options.command, chosen.name)
+    return chosen.start(platform, own.composition, unpacked, links, options)
 
 
 def _options_of(command: click.Command) -> list[str]:
@@ -248,17 +260,17 @@ def _options(
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     given = tuple(name_and_value(each) for each in environment)
     binds = _together(own, mounts)
+    entrypoint, usual = _words_of(names, wanted)
+    command = (*entrypoint, *(words or usual))
     if wanted is None:
         return RunOptions(
-            command=words or (names[0],),
+            command=command,
             network=network,
             user=user or NOBODY,
             environment=given,
             binds=binds,
             terminal=terminal,
         )
-    alone = wanted.names if len(wanted.names) == 1 and not wanted.entrypoint else ()
-    command = (*wanted.entrypoint, *(words or wanted.command or alone))
     if not command:
         raise click.UsageError("The image file says neither `run` nor `entrypoint`: give a command after `--`.")
     return RunOptions(
@@ -273,6 +285,14 @@ def _options(
         volumes=tuple(each for each in wanted.volumes if each not in {bind.target for bind in mounts}),
         terminal=terminal,
     )
+
+
+def _words_of(names: tuple[str, ...], wanted: ImageFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a command begins with, and what follows where the user gives no words for it."""
+    if wanted is None:
+        return (), names[:1]
+    alone = wanted.names if len(wanted.names) == 1 and not wanted.entrypoint else ()
+    return wanted.entrypoint, wanted.command or alone
 
 
 def _together(own: OwnMounts, mounts: Sequence[Bind]) -> tuple[Bind, ...]:

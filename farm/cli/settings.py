@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from farm.cli.places import host_directory, state_directory
+
 SEVERITY_WORDS = ("none", "low", "medium", "high", "critical")
 
 
@@ -36,12 +38,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read the environment; defaults follow the XDG base directory specification. Wrong use when it is wrong."""
-        xdg_state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        home = Path(xdg_state) / "farm"
+        """Read the environment. Wrong use when it is wrong."""
         return cls(
-            state=Path(os.environ.get("FARM_STATE") or home).absolute(),
-            host=Path(os.environ.get("FARM_HOST") or home / "host").absolute(),
+            state=Path(state_directory()),
+            host=Path(host_directory()),
             recipes=Path(os.environ.get("FARM_RECIPES") or "recipes").absolute(),
             url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
             token=os.environ.get("FARM_TOKEN", ""),

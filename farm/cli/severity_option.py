@@ -68,6 +68,11 @@ def _policy_file() -> Path | None:
     return named or (usual if usual.exists() else None)
 
 
+def accepts_all(accepted: str) -> bool:
+    """Return whether there is no policy, and `accepted` is whatever."""
+    return not accepted and _policy_file() is None
+
+
 def severity_check(
     host: Host, catalogue: Catalogue, accepted: str, lists: AdvisoryLists | None = None
 ) -> Callable[[Sequence[VerifiedPackage]], None]:
@@ -75,7 +80,7 @@ def severity_check(
 
     An empty `accepted` adds nothing to the policy. `lists` are the advisories, the newest unless given.
     """
-    if not accepted and _policy_file() is None:
+    if accepts_all(accepted):
         return lambda _packages: None  # most runs: what would judge them need not even be loaded
     from farm.client.policy_facts import enforce
     from farm.recipe.policy_file import stricter

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from farm.compat import Composition
     from farm.names import Platform
 
+_SOCKET = "/var/run/docker.sock"
+
 __all__ = ["DockerEngine", "SandboxUnavailableError", "open_docker"]
 
 
@@ -34,11 +36,11 @@ class DockerEngine:
 
     def __init__(self, client: docker.APIClient, address: str) -> None:
         self._client = client
-        self._is_here = not address or address.startswith("unix:")
+        self._socket = socket_of(address)
 
     def kernel(self) -> Kernel:
         """Return this machine's kernel; of one elsewhere only its release is known."""
-        if self._is_here:
+        if self._socket:
             return this_kernel()
         return Kernel(str(self._client.version().get("KernelVersion", "")), complete=False)
 
@@ -62,6 +64,26 @@ class DockerEngine:
         line = docker_command(image, composition, packages, links, options)
         sys.stdout.flush()
         os.execvp(line[0], line)  # noqa: S606
+
+    def again(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> dict[str, object] | None:
+        """Return the whole of `docker run` up to its command; None for an engine that is elsewhere."""
+        if not self._socket:
+            return None
+        image = EmptyImage.of(platform).ensure(self._client)
+        line = docker_command(image, composition, packages, links, options)
+        return {"image": image, "line": line, "socket": self._socket}
+
+
+def socket_of(address: str) -> str:
+    """Return the path of the socket at which an engine on this machine listens; empty for one elsewhere."""
+    return address.removeprefix("unix://") if address.startswith("unix://") else "" if address else _SOCKET
 
 
 def open_docker(address: str) -> DockerEngine:

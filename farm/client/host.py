@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
     from farm.plan import BlobRef
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.release_index import Release
 
 
 class Host:
@@ -52,6 +54,8 @@ class Host:
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
         self.lock = CacheLock(shared)
+        self.seen: list[tuple[Subscription, Release, AllowedBuilders]] = []
+        """The newest releases that `catalogue` has opened."""
 
     @contextmanager
     def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
@@ -67,6 +71,7 @@ class Host:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
         subscription = self.subscriptions.find(channel)
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
+        self.seen.append((subscription, release, builders))
         return Catalogue(release, builders, self.downloads(subscription), self.imported(subscription).open)
 
     def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from farm.engine.environment import render_links
 from farm.engine.sandbox_spec import Bind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
     from farm.compat import Composition
 
@@ -49,6 +48,19 @@ class RunOptions:
     devices: tuple[str, ...] = ()
     terminal: bool = False
     interactive: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the command as JSON values."""
+        form = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "command"}
+        return form | {"binds": [(str(each.source), each.target, each.writable) for each in self.binds]}
+
+    @classmethod
+    def from_dict(cls, form: Mapping[str, Any], command: Iterable[str]) -> RunOptions:
+        """Read what `to_dict` gave."""
+        lists = {name: tuple(value) for name, value in form.items() if isinstance(value, list)}
+        pairs = {name: tuple(map(tuple, form[name])) for name in ("environment", "labels")}
+        binds = tuple(Bind(Path(source), target, writable) for source, target, writable in form["binds"])
+        return cls(**{**form, **lists, **pairs, "binds": binds, "command": tuple(command)})
 
 
 def docker_command(
@@ -88,6 +100,8 @@ def links_directory(state: Path, composition: Composition) -> Path:
     """Return a directory with the composition's links, made now unless an equal set ran before on this host."""
     place = state / "links" / composition.digest.hex
     if not place.exists():
+        from farm.engine.environment import render_links  # noqa: PLC0415  (of no use to a run that was prepared)
+
         temporary = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
         temporary.mkdir(parents=True)
         try:

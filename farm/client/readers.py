@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
-import ssl
 import threading
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-import certifi
 import httpcore
 
+from farm.client.authorities import trusted_authorities
 from farm.client.pace import Pace
 from farm.engine.address_guard import ForbiddenAddressError, GuardedBackend
 from farm.engine.deadline_stream import DeadlineStream
@@ -81,7 +79,7 @@ class HttpReader:
         self._pace = pace or Pace()
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
-            ssl_context=_trusted_authorities() if self._base.scheme == "https" else None,
+            ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
             proxy=None if guard else _proxy_for(self._base),  # behind one, the connected address says nothing
             network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
         )
@@ -202,14 +200,6 @@ def _parsed(address: str) -> SplitResult:
     user = url.netloc.rpartition("@")
     place = f"{user[0]}{user[1]}{host}" + (f":{port}" if port is not None else "")
     return SplitResult(url.scheme, place, quote(url.path, safe="/%:@!$&'()*+,;=~"), "", "")
-
-
-def _trusted_authorities() -> ssl.SSLContext:
-    """Return a context that trusts what `SSL_CERT_FILE` or `SSL_CERT_DIR` say, else Mozilla's list, as httpx does."""
-    file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if file or directory:
-        return ssl.create_default_context(cafile=file, capath=directory)
-    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _authorization(url: SplitResult) -> list[tuple[bytes, bytes]]:

@@ -56,11 +56,25 @@ class RunEngine(Protocol):
     ) -> int:
         """Run it to its end; return its exit status."""
 
+    def again(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> dict[str, object] | None:
+        """Return as JSON values what `farm.client.prepared_run` starts it with; None where it cannot."""
+
 
 class BubblewrapEngine:
     """Bubblewrap, for whoever may make user namespaces."""
 
     name = BUBBLEWRAP
+
+    def __init__(self, unless: str = "") -> None:
+        """`unless` is the socket of the Docker Engine that would have been chosen, had it answered."""
+        self._unless = unless
 
     def kernel(self) -> Kernel:
         """Return this machine's kernel."""
@@ -85,6 +99,19 @@ class BubblewrapEngine:
         sys.stdout.flush()
         return run_bubblewrap(packages, links, options)
 
+    def again(
+        self,
+        platform: Platform,
+        composition: Composition,
+        packages: Mapping[str, Path],
+        links: Path,
+        options: RunOptions,
+    ) -> dict[str, object] | None:
+        """Return what is needed for it, and where the engine would answer for the lack of which it was chosen."""
+        del platform, composition
+        places = {store: str(path) for store, path in packages.items()}
+        return {"packages": places, "links": str(links), "options": options.to_dict(), "unless": self._unless}
+
 
 def choose_engine(asked: str, docker_address: str) -> RunEngine:
     """Return the engine that was asked for; else Docker where it answers, else bubblewrap.
@@ -95,7 +122,7 @@ def choose_engine(asked: str, docker_address: str) -> RunEngine:
         check_bubblewrap()
         return BubblewrapEngine()
     # Docker's SDK takes longer to load than a run without it takes to start.
-    from farm.client.docker_engine import SandboxUnavailableError, open_docker  # noqa: PLC0415
+    from farm.client.docker_engine import SandboxUnavailableError, open_docker, socket_of  # noqa: PLC0415
 
     try:
         return open_docker(docker_address)
@@ -109,4 +136,4 @@ def choose_engine(asked: str, docker_address: str) -> RunEngine:
                 f"nothing here can start a container: {error.message}; and {other.message}",
                 remedy=f"Start a Docker Engine, or use bubblewrap, which needs no service and no root. {other.remedy}",
             ) from other
-        return BubblewrapEngine()
+        return BubblewrapEngine(unless=socket_of(docker_address))

@@ -1,14 +1,17 @@
-"""What ran on this host: a line of `STATE/runs.jsonl` for each start, with the record of the set."""
+"""What ran on this host: a line of `STATE/runs.jsonl` for each start, with the record of the set.
+
+Loading this loads no more than it needs: it is on the way to every start of a container.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from farm.compat import SetRecord
 
@@ -16,21 +19,22 @@ LOG = "runs.jsonl"
 
 
 def record_run(state: Path, now: str, record: SetRecord, command: Sequence[str], engine: str) -> None:
-    """Append what runs: the set by its digest, its packages and releases. One write, whole or not at all.
+    """Append what runs: the set by its digest, its packages and releases. `now` is RFC 3339.
 
-    `now` is RFC 3339, `engine` docker or bubblewrap. Of the command only the first word is kept: others may be secret.
+    `engine` is docker or bubblewrap. Of the command only the first word is kept: others may be secret.
     """
-    line = json.dumps(
-        {
-            "at": now,
-            "command": command[0],
-            "engine": engine,
-            "set": record.digest,
-            "record": json.loads(record.to_json()),
-            "process": _this_process(),
-        }
-    )
-    descriptor = os.open(state / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    append_run(str(state), now, run_form(record), command[0], engine)
+
+
+def run_form(record: SetRecord) -> dict[str, object]:
+    """Return what is recorded of a set that runs, as JSON values."""
+    return {"set": record.digest, "record": json.loads(record.to_json())}
+
+
+def append_run(state: str, now: str, run: Mapping[str, object], command: str, engine: str) -> None:
+    """Append a run of which `run_form` was taken before. One write, whole or not at all."""
+    line = json.dumps({"at": now, "command": command, "engine": engine, **run, "process": _this_process()})
+    descriptor = os.open(f"{state}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, line.encode() + b"\n")
     finally:
@@ -53,8 +57,7 @@ def _this_process() -> dict[str, object]:
 def _started(pid: int) -> tuple[str, int] | tuple[None, None]:
     """Return when a process was started: which boot of the machine, and clock ticks since then (proc(5))."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return boot, int(fields[19])
+        with open("/proc/sys/kernel/random/boot_id") as boot, open(f"/proc/{pid}/stat", "rb") as stat:
+            return boot.read().strip(), int(stat.read().rpartition(b")")[2].split()[19])
     except (OSError, IndexError, ValueError):
         return None, None

@@ -160,13 +160,17 @@ class Subscriptions:
 
     def metadata(self, subscription: Subscription, state: Path | None = None) -> MirroredMetadata:
         """Return the verifier of a subscription's metadata, which keeps it in `state`, if not where it always is."""
-        state = state or self._path(subscription) / "metadata"
+        state = state or self.metadata_folder(subscription)
         root = self.pinned_root(subscription)
 
         def verifier(reader: BlobReader, _place: str) -> ChannelMetadata:
             return ChannelMetadata(state, root, reader)
 
         return MirroredMetadata(subscription.address, subscription.mirrors, verifier, self._mirrors)
+
+    def metadata_folder(self, subscription: Subscription) -> Path:
+        """Return where the verified metadata of a subscription is kept."""
+        return self._path(subscription) / "metadata"
 
     def pinned_root(self, subscription: Subscription) -> bytes:
         """Return the root metadata that was pinned on subscribing."""
@@ -188,11 +192,11 @@ class Subscriptions:
 
     def kept(self, subscription: Subscription) -> KeptMetadata:
         """Return what was verified of a subscription before."""
-        return KeptMetadata(self._path(subscription) / "metadata")
+        return KeptMetadata(self.metadata_folder(subscription))
 
     def roots_of(self, subscription: Subscription) -> set[Digest]:
         """Return the fingerprints of the roots of a subscription: the pinned one, and all verified after it."""
-        return {Digest(subscription.fingerprint), *roots_in(self._path(subscription) / "metadata")}
+        return {Digest(subscription.fingerprint), *roots_in(self.metadata_folder(subscription))}
 
     def _check_one_owner(self, new: Subscription, later: set[Digest]) -> None:
         """Refuse another root for a distribution that is followed here; `later` are those that the new one leads to.

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.names import Digest
 from farm.trust.delegation import identity_of
 from farm.trust.keys import key_from_dict, key_to_dict
 
@@ -34,6 +35,11 @@ class AllowedBuilders(dict[str, Key]):
     def needed(self, channel: str) -> int:
         """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
         return self.rebuilds.get(channel, 1)
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the document that names them."""
+        return Digest.of(builders_document(list(self.values()), self.rebuilds))
 
 
 def builders_document(builders: Sequence[Key], rebuilds: Mapping[str, int] | None = None) -> bytes:

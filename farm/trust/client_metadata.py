@@ -27,6 +27,7 @@ from farm.trust.delegation import (
     delegated_roles,
     role_of,
 )
+from farm.trust.last_look import write_look
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET, METADATA, TARGETS, release_target
 from farm.trust.release_index import NotASuccessorError, Release
 from farm.trust.release_time import ClockBehindError
@@ -132,7 +133,9 @@ class ChannelMetadata:
                     "mismatch", f"the release of channel {channel} says it is of {release.channel}", _TELL_THE_OWNER
                 )
             SeenReleases(self._state / "seen").take(release, session.keyids(channel), self._clock())
-            return release, read_builders(builders)
+            allowed = read_builders(builders)
+            write_look(self._state, channel, release.digest, allowed.digest)
+            return release, allowed
 
     def advisories(self) -> dict[str, bytes]:
         """Fetch and verify all metadata; return the advisories by name, none where nobody may sign any.

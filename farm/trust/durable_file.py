@@ -1,4 +1,4 @@
-"""Writing a file so that whoever looks sees its old or its new content whole, also after a power cut."""
+"""Writing a file so that whoever looks sees its old or its new content whole, after a power cut as well."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that at every instant its old or its new content is there whole, also after a power cut."""
+def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that at every instant its old or its new content is there whole, also after a power cut.
+
+    What can be made again at any time need not be `durable`: a power cut may leave it empty.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

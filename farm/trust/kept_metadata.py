@@ -7,7 +7,6 @@ has. Expiry is told, not enforced: who reads this wants what is here already to 
 from __future__ import annotations
 
 import fcntl
-import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from farm.names import Digest
 from farm.trust.builders import read_builders
 from farm.trust.channel_signers import read_signers
 from farm.trust.delegation import DelegationError, delegated_roles, role_of
+from farm.trust.last_look import metadata_ends
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.seen_releases import SeenReleases
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from farm.trust.channel_signers import ChannelSigners
     from farm.trust.client_metadata import RepositoryReader
     from farm.trust.release_index import Release
-
-_ROLES = ("root", "targets", "snapshot", "timestamp")
 
 
 class NothingVerifiedError(FarmError):
@@ -88,14 +86,7 @@ class KeptMetadata:
 
     def ended(self, channel: str, now: datetime) -> datetime | None:
         """Return since when what was verified last has expired, None where it has not."""
-        ends = []
-        for role in (*_ROLES, channel):
-            try:
-                form: Any = json.loads((self._state / f"{role}.json").read_bytes())
-                ends.append(datetime.fromisoformat(form["signed"]["expires"]).astimezone(UTC))
-            except (OSError, ValueError, LookupError, TypeError):
-                continue
-        first = min(ends, default=now)
+        first = min(metadata_ends(self._state, channel), default=now)
         return first if first < now else None
 
     @contextmanager

@@ -265,7 +265,7 @@ class Subscriber:
     def command(self, *words: str, clock: str = "+0d") -> subprocess.CompletedProcess[str]:
         """Run `farm` itself as this subscriber, under a clock that is off by so much."""
         environment = os.environ | {"FARM_STATE": str(self.folder / "state"), "FARM_HOST": str(self.folder / "shared")}
-        code = "from farm.cli.main import main; main()"
+        code = "from farm.cli.entry import main; main()"
         return subprocess.run(
             ["faketime", "-f", clock, sys.executable, "-c", code, *words],
             env=environment,

@@ -1,0 +1,40 @@
+"""Where the command begins: a run that was prepared before starts at once, and all else goes to `farm.cli.main`.
+
+Most of what `farm run` takes for itself is loading code. So nothing is loaded here before it is known to be needed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command; ends the process as `farm.cli.main.main` does."""
+    if sys.argv[1:2] == ["run"] and "_FARM_COMPLETE" not in os.environ:
+        try:
+            _run_again()
+        except KeyboardInterrupt:
+            sys.stderr.write("farm: interrupted\n")
+            sys.exit(130)
+    from farm.cli.main import main as whole
+
+    whole()
+
+
+def _run_again() -> None:
+    from farm.cli.places import host_directory, state_directory
+    from farm.client.prepared_run import key_of, start_again
+
+    asked, command = words_of(sys.argv[2:])
+    status = start_again(state_directory(), host_directory(), key_of(asked), command)
+    if status is not None:
+        sys.exit(status)
+
+
+def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words that say what is to run, and those of the command, which follow `--`."""
+    if "--" not in arguments:
+        return arguments, []
+    end = arguments.index("--")
+    return arguments[:end], arguments[end + 1 :]

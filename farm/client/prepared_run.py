@@ -1,0 +1,164 @@
+"""A run that was prepared before: asked for in the same words, it starts as soon as nothing is found to be new.
+
+The first run verifies everything, and leaves here what it came to. The next needs to know only that all it rested on
+is as it was: what the repository shows, the host's subscriptions, overrides and policy, the unpacked packages. Where
+anything differs, or cannot be known at once, the whole way is taken again, which also has the words for what is wrong.
+
+`STATE/prepared/<digest>.json` is one such run. The command's own words, which may be secret, are not in it. It keeps
+nothing from `farm gc`: without its packages it does not hold.
+
+Loading this loads no more than it needs: it is on the way to every start of a container.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+
+from farm import __version__
+from farm.client.quick_look import shows_the_same, status_of
+from farm.client.run_record import append_run
+from farm.trust.last_look import read_look
+
+TYPE_CHECKING = False  # as of `typing`, which takes long to load
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+FORMAT = 1
+_FOLDER = "prepared"
+_MOST = 64
+"""How many are kept: those that were prepared last."""
+_DECIDING = ("FARM_", "DOCKER_", "XDG_STATE_HOME", "HOME")
+"""How the names of the variables begin that decide what a run comes to."""
+
+
+def key_of(words: Sequence[str]) -> str:
+    """Return what a run goes by: the words that ask for it, up to its own command, where and by whom they are said."""
+    decides = {name: value for name, value in os.environ.items() if name.startswith(_DECIDING)}
+    said = [FORMAT, __version__, *words, os.getcwd(), os.geteuid(), os.uname().release, os.isatty(0) and os.isatty(1)]
+    return hashlib.sha256(json.dumps([said, decides], sort_keys=True).encode()).hexdigest()
+
+
+def settings_of(state: str) -> dict[str, list[int] | None]:
+    """Return what stands for the present content of all that a host has been told which decides what runs."""
+    followed = f"{state}/subscriptions"
+    paths = [f"{state}/policy.yaml", f"{state}/overrides", followed]
+    for distribution in _folders(followed):
+        paths.append(distribution)
+        for channel in _folders(distribution):
+            paths += [f"{channel}/subscription.json", f"{channel}/root.json"]
+    return {path: stamp(path) for path in paths}
+
+
+def stamp(path: str) -> list[int] | None:
+    """Return what changes with the content of a file, or the names in a directory; None where there is nothing."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return [found.st_ino, found.st_ctime_ns]
+
+
+def keep(state: Path, key: str, form: Mapping[str, object]) -> None:
+    """Keep a run for `start_again`, which says what has to be in it. Raises `OSError`."""
+    from farm.trust.durable_file import replace_file
+
+    folder = state / _FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_file(folder / f"{key}.json", json.dumps(form).encode(), durable=False)
+    by_age = sorted(folder.glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
+    for path in by_age[:-_MOST]:
+        path.unlink(missing_ok=True)
+
+
+def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int | None:
+    """Start the run of this key with `words` as its command; return its exit status, None where it does not hold.
+
+    With Docker it does not return. A run has: the `settings` of its host, the `stamps` of other paths, and those that
+    need only be `present`; `looks` at
+    channels, each with the folder of its `metadata`, `channel`, `address`, and the digests of `release` and `builders`;
+    the words before the command (`entrypoint`), and the `usual` command; what is recorded (`run`); and the `engine`
+    with what it needs to `start`.
+    """
+    try:
+        with open(f"{state}/{_FOLDER}/{key}.json", "rb") as file:
+            form = json.loads(file.read())
+        command = [*form["entrypoint"], *(words or form["usual"])]
+        start = {"docker": _start_docker, "bubblewrap": _start_bubblewrap}[form["engine"]]
+        users = os.open(f"{shared}/.users", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as `CacheLock.used`, for who does not wait
+            if not command or not _holds(state, form):
+                return None
+            now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+            append_run(state, now, form["run"], command[0], form["engine"])
+        finally:
+            os.close(users)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return start(form["start"], command)
+
+
+def _holds(state: str, form: dict[str, Any]) -> bool:
+    return (
+        settings_of(state) == form["settings"]
+        and all(stamp(path) == value is not None for path, value in form["stamps"].items())
+        and all(os.path.lexists(path) for path in form["present"])
+        and _engine_is_there(form)
+        and all(_shows_the_same(each) for each in form["looks"])
+    )
+
+
+def _shows_the_same(seen: dict[str, str]) -> bool:
+    look = read_look(seen["metadata"], seen["channel"])
+    if look is None or not look.holds(time.time()):
+        return False
+    if (look.release, look.builders) != (seen["release"], seen["builders"]):
+        return False
+    if not shows_the_same(seen["address"], look):
+        return False
+    os.utime(f"{seen['metadata']}/seen/{seen['channel']}.json")  # its time is when the channel was last seen to be so
+    return True
+
+
+def _engine_is_there(form: dict[str, Any]) -> bool:
+    """Return whether the engine has the image that every run starts from; of bubblewrap, whether it is still meant.
+
+    Where nobody has asked for bubblewrap, it is for who has no Docker Engine.
+    """
+    start = form["start"]
+    if form["engine"] == "docker":
+        return status_of(start["socket"], f"/images/{start['image']}/json") == b"200"
+    try:
+        return not start["unless"] or not status_of(start["unless"], "/_ping")
+    except OSError:
+        return True
+
+
+def _start_docker(start: dict[str, Any], command: list[str]) -> int:
+    os.execvp("docker", [*start["line"], *command])  # noqa: S606
+
+
+def _start_bubblewrap(start: dict[str, Any], command: list[str]) -> int | None:
+    from pathlib import Path
+
+    from farm.client.bubblewrap import BubblewrapError, run_bubblewrap
+    from farm.client.late_binding import RunOptions
+
+    packages = {store: Path(path) for store, path in start["packages"].items()}
+    try:
+        return run_bubblewrap(packages, Path(start["links"]), RunOptions.from_dict(start["options"], command))
+    except BubblewrapError:
+        return None
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        return sorted(f"{path}/{name}" for name in os.listdir(path) if not name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

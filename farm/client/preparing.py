@@ -1,0 +1,92 @@
+"""Leaving a run prepared for the next time that it is asked for in the same words, for `farm.client.prepared_run`.
+
+Only what the next time can be judged by what it sees at once is prepared. So not what a policy has a say in, which may
+change with every advisory; what other distributions or the user's own packages and files are part of; and what is told
+to the user at each start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.client.prepared_run import keep, stamp
+from farm.client.run_record import run_form
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from farm.client.host import Host
+    from farm.client.late_binding import RunOptions
+    from farm.client.run_engine import RunEngine
+    from farm.client.subscriptions import Subscription
+    from farm.compat import Composition, SetRecord
+    from farm.names import Platform
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.release_index import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was verified as a whole: its set, where it lies on this host, and how it is started.
+
+    Of `options.command`, `entrypoint` is what stands before the user's words, `usual` what stands in their place.
+    """
+
+    record: SetRecord
+    platform: Platform
+    composition: Composition
+    packages: Mapping[str, Path]
+    links: Path
+    options: RunOptions
+    entrypoint: Sequence[str]
+    usual: Sequence[str]
+    file: Path | None
+
+
+def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEngine, started: Started) -> None:
+    """Keep a run under a key, if it is one that can start again; `settings` are those of before it was begun.
+
+    Raises `OSError`.
+    """
+    options = started.options
+    start = engine.again(
+        started.platform, started.composition, started.packages, started.links, replace(options, command=())
+    )
+    if start is None or not _is_of_one_release(started.record) or any(bind.writable for bind in options.binds):
+        return
+    paths = [started.links, *started.packages.values(), *(host.cache.record(store) for store in started.packages)]
+    paths += [started.file.absolute()] if started.file else []
+    form = {
+        "settings": settings,
+        "stamps": {str(path): stamp(str(path)) for path in paths},
+        "present": [*(str(bind.source) for bind in options.binds), *options.devices],
+        "looks": [_look(host, *each) for each in host.seen],
+        "entrypoint": list(started.entrypoint),
+        "usual": list(started.usual),
+        "engine": engine.name,
+        "start": start,
+        "run": run_form(started.record),
+    }
+    keep(host.state, key, form)
+
+
+def _is_of_one_release(record: SetRecord) -> bool:
+    if len(record.releases) != 1:
+        return False
+    (release,) = record.releases
+    return all(
+        each.channel == release.subscription and each.name.distribution == release.distribution and not each.is_override
+        for each in record.packages
+    )
+
+
+def _look(host: Host, subscription: Subscription, release: Release, builders: AllowedBuilders) -> dict[str, str]:
+    return {
+        "metadata": str(host.subscriptions.metadata_folder(subscription)),
+        "channel": subscription.channel,
+        "address": subscription.address,
+        "release": release.digest,
+        "builders": builders.digest,
+    }
