@@ -21,11 +21,26 @@ class TwoBuildsError(FarmError):
     code = "two-builds"
 
     def __init__(self, first: Descriptor, second: Descriptor) -> None:
+        alike = first.label == second.label
+        both = [f"{each.label} ({each.digest})" if alike else each.label for each in (first, second)]
         super().__init__(
-            f"one root cannot hold two builds of a package: {first.store_path} and {second.store_path}",
-            remedy="Leave one of them out.",
+            f"one root cannot hold two builds of a package: {' and '.join(both)}", remedy="Leave one of them out."
         )
         self.stores = (first.store_path, second.store_path)
+
+
+def labels(packages: Iterable[Descriptor]) -> dict[str, str]:
+    """Return what people know packages by, by their store directories: `jq 1.7.1-1`, with the distribution where
+    several packages of a set have one short name.
+    """
+    named: dict[str, dict[str, Descriptor]] = {}
+    for each in packages:
+        named.setdefault(each.name.short, {})[each.store_path] = each
+    return {
+        store: each.label if len(alike) == 1 else f"{each.name.distribution}/{each.label}"
+        for alike in named.values()
+        for store, each in alike.items()
+    }
 
 
 def compose(
@@ -46,6 +61,7 @@ def compose(
             raise TwoBuildsError(*sorted((other, descriptor), key=lambda each: each.digest))
     ordered = sorted(by_name.values(), key=lambda pair: pair[0].store_path)
     before_base = frozenset(f"usr/{top}/{command}" for command in shadows for top in ("bin", "sbin"))
+    told = labels(descriptor for descriptor, _ in ordered)
     forest = build_forest(
         [
             ForestPackage(
@@ -55,6 +71,7 @@ def compose(
                 extra_links=descriptor.links,
                 replaces=frozenset(descriptor.replaces),
                 wins_over_base=before_base,
+                label=told[descriptor.store_path],
             )
             for descriptor, manifest in ordered
         ],

@@ -6,14 +6,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from farm.compat.claimed import claimed_paths
-from farm.compat.compose import compose
+from farm.compat.compose import compose, labels
 from farm.compat.composition import Composition
 from farm.compat.path_imports import OWN, ImportConflictError, PlacedImport, with_imports
 from farm.errors import FarmError
 from farm.fileset import BASE, BaseTree, Conflict, Directory, Forest, ForestConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from farm.fileset import Manifest
     from farm.package import Descriptor
@@ -50,7 +50,8 @@ def compose_with(
     imported = {each.path: each for each in imports}
     laid = with_imports(own, imports)
     directories = frozenset(entry.path for entry in laid.entries if isinstance(entry, Directory))
-    names = {descriptor.store_path: descriptor.name.short for descriptor, _ in packages}
+    told = labels(descriptor for descriptor, _ in packages)
+    names = {told[descriptor.store_path]: descriptor.name.short for descriptor, _ in packages}
     conflicts: list[Conflict] = []
     try:
         # Directories that both have are shared: so no package's may be folded into one link.
@@ -71,9 +72,10 @@ def compose_with(
             continue
         party = _party(entry.path, imported)
         if entry.path in shared:
-            conflicts.append(Conflict(entry.path, (*_owners(packages, entry.path), party)))
+            owners = sorted(told[store] for store in _owners(packages, entry.path))
+            conflicts.append(Conflict(entry.path, (*owners, party)))
         elif entry.path in links:
-            owner = links[entry.path].split("/")[2]
+            owner = told[links[entry.path].split("/")[2]]
             if party == OWN and names[owner] in replaces:
                 del links[entry.path]
             else:
@@ -99,14 +101,10 @@ def _party(path: str, imported: Mapping[str, PlacedImport]) -> str:
     return OWN
 
 
-def _owners(packages: Sequence[tuple[Descriptor, Manifest]], directory: str) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            descriptor.store_path
-            for descriptor, manifest in packages
-            if directory in claimed_paths(manifest, descriptor.links)[1]
-        )
-    )
+def _owners(packages: Sequence[tuple[Descriptor, Manifest]], directory: str) -> Iterator[str]:
+    for descriptor, manifest in packages:
+        if directory in claimed_paths(manifest, descriptor.links)[1]:
+            yield descriptor.store_path
 
 
 def _refusal(conflicts: list[Conflict], names: dict[str, str]) -> OwnFileConflictError | ImportConflictError:

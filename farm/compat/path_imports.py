@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.compat.compose import labels
 from farm.errors import FarmError
 from farm.fileset import Conflict, Directory, Link, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.package import Descriptor
     from farm.recipe.image_file import PathImport
@@ -43,11 +44,15 @@ class ImportConflictError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class PlacedImport:
-    """What is imported at `path` (relative to the root): a package by its store directory, or a directory in it."""
+    """What is imported at `path` (relative to the root): a package by its store directory, or a directory in it.
+
+    `label` is what people know the package by.
+    """
 
     path: str
     store: str
-    inside: str = ""
+    inside: str
+    label: str
 
     @property
     def target(self) -> str:
@@ -55,12 +60,13 @@ class PlacedImport:
         return f"/packages/{self.store}{f'/{self.inside}' if self.inside else ''}"
 
     def __str__(self) -> str:
-        return f"the import of {self.store}{f':{self.inside}' if self.inside else ''}"
+        return f"the import of {f'{self.inside} of ' if self.inside else ''}{self.label}"
 
 
 def place_imports(asked: Iterable[PathImport], packages: Packages) -> tuple[PlacedImport, ...]:
     """Return what is asked for with the packages of a set. Raises `PathImportError`."""
-    return tuple(_placed(each, packages) for each in sorted(asked))
+    told = labels(descriptor for descriptor, _ in packages)
+    return tuple(_placed(each, packages, told) for each in sorted(asked))
 
 
 def with_imports(own: Manifest, imports: Sequence[PlacedImport]) -> Manifest:
@@ -72,7 +78,7 @@ def with_imports(own: Manifest, imports: Sequence[PlacedImport]) -> Manifest:
     return Manifest.of([*own.entries, *(Link(each.path, each.target) for each in imports)], absolute_links=True)
 
 
-def _placed(asked: PathImport, packages: Packages) -> PlacedImport:
+def _placed(asked: PathImport, packages: Packages, told: Mapping[str, str]) -> PlacedImport:
     named = [pair for pair in packages if asked.package in (str(pair[0].name), pair[0].name.short)]
     exact = [pair for pair in named if asked.package == str(pair[0].name)] or named
     if len(exact) != 1:
@@ -87,7 +93,7 @@ def _placed(asked: PathImport, packages: Packages) -> PlacedImport:
             f"{descriptor.name} has no directory {asked.inside}, which is to be imported at /{asked.path}",
             remedy=f"Its directories are {', '.join(_tops(manifest)) or 'none'}.",
         )
-    return PlacedImport(asked.path, descriptor.store_path, asked.inside)
+    return PlacedImport(asked.path, descriptor.store_path, asked.inside, told[descriptor.store_path])
 
 
 def _tops(manifest: Manifest) -> list[str]:

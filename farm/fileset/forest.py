@@ -15,7 +15,7 @@ from farm.fileset.archive_reader import STORE_ROOT
 from farm.fileset.manifest import Directory, Link, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from farm.fileset.manifest import Entry
 
@@ -43,7 +43,8 @@ class ForestPackage:
 
     `owner` is its directory under `/packages`, `name` its short name. `extra_links` are (link, path in the package).
     `replaces` holds short names of packages over whose claims this one's win; `wins_over_base` the commands' links
-    (`usr/bin/xz`) that stand even where the base has the command.
+    (`usr/bin/xz`) that stand even where the base has the command. `label` is what people know it by, unlike all others
+    of its set; its directory where it is empty.
     """
 
     owner: str
@@ -52,6 +53,10 @@ class ForestPackage:
     extra_links: tuple[tuple[str, str], ...] = ()
     replaces: frozenset[str] = frozenset()
     wins_over_base: frozenset[str] = frozenset()
+    label: str = ""
+
+    def __str__(self) -> str:
+        return self.label or self.owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class BaseTree:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One path that more than one party claims; `owners` are the packages' store directories, or `BASE`."""
+    """One path that more than one party claims; `owners` are the packages' labels, or `BASE`."""
 
     path: str
     owners: tuple[str, ...]
@@ -99,11 +104,11 @@ class InvalidExtraLinkError(FarmError):
 
     code = "invalid-extra-link"
 
-    def __init__(self, owner: str, link: str, why: str) -> None:
+    def __init__(self, package: ForestPackage, link: str, why: str) -> None:
         super().__init__(
-            f"{owner} asks for the link {link[:300]!r}: {why}", remedy="Mend the entry under `links:` in the recipe."
+            f"{package} asks for the link {link[:300]!r}: {why}", remedy="Mend the entry under `links:` in the recipe."
         )
-        self.owner = owner
+        self.owner = package.owner
         self.link = link
 
 
@@ -155,11 +160,13 @@ class _Ground:
         self._rigid: set[str] = set()
         self._folded: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
         self._replaces: dict[str, frozenset[str]] = {}
 
     def add_directories(self, package: ForestPackage) -> None:
         owner = package.owner
         self._names[owner] = package.name
+        self._labels[owner] = str(package)
         self._replaces[owner] = self._replaces.get(owner, frozenset()) | package.replaces
         for entry in package.manifest.entries:
             if entry.path in _HOMES and entry.path != "etc":
@@ -189,19 +196,22 @@ class _Ground:
             parties = {claim.owner for claim in claims} | self._directories.get(path, set())
             winner = None if path in self._directories else self._winner(claims)
             if path in self._base.directories:
-                conflicts.append(Conflict(path, (*sorted(parties), BASE)))
+                conflicts.append(Conflict(path, (*self._told(parties), BASE)))
             elif winner is None:
-                conflicts.append(Conflict(path, tuple(sorted(parties))))
+                conflicts.append(Conflict(path, self._told(parties)))
             else:
                 links[path] = winner.target
         for path, owners in self._directories.items():
             if path in self._base.paths:
-                conflicts.append(Conflict(path, (*sorted(owners), BASE)))
+                conflicts.append(Conflict(path, (*self._told(owners), BASE)))
         if conflicts:
             raise ForestConflictError(tuple(sorted(conflicts, key=lambda conflict: conflict.path)))
         links |= {path: target for path, target in self._folded.items() if rules.parent(path) not in self._folded}
         directories = sorted(self._directories.keys() - self._folded.keys())
         return Forest(tuple(directories), tuple(sorted(links.items())))
+
+    def _told(self, owners: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(self._labels[owner] for owner in owners))
 
     def _claim(self, package: ForestPackage, link: str, path: str) -> None:
         if link in self._base.paths and link.startswith(_COMMANDS) and link not in package.wins_over_base:
@@ -216,9 +226,9 @@ class _Ground:
         top, _, rest = link.partition("/")
         place = f"usr/{link}" if top in _MERGED else link
         if rules.path_fault(link) or not rest or not place.startswith(("usr/", "etc/")):
-            raise InvalidExtraLinkError(package.owner, link, "a link lies below /usr or /etc")
+            raise InvalidExtraLinkError(package, link, "a link lies below /usr or /etc")
         if path not in package.manifest.by_path:
-            raise InvalidExtraLinkError(package.owner, link, f"the package has no {path!r}")
+            raise InvalidExtraLinkError(package, link, f"the package has no {path!r}")
         above = rules.parent(place)
         while above:
             self._directories.setdefault(above, set()).add(package.owner)

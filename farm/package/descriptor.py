@@ -139,6 +139,11 @@ class Descriptor:
         return f"{self.name.short}-{self.version}-{self.tree.store_key}"
 
     @property
+    def label(self) -> str:
+        """What people know it by within a set: `jq 1.7.1-1`."""
+        return f"{self.name.short} {self.version}-{self.revision}"
+
+    @property
     def sort_key(self) -> tuple[PackageName, Version, int]:
         """Order by name, then version, then revision: the last of one name is the newest."""
         return self.name, self.version, self.revision

@@ -116,7 +116,7 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\n")
     done = farm("image", "build", "-f", "image.yaml", "--no-load")
     assert done.returncode == 1
-    assert "one path is claimed more than once:\n  /etc/say.conf: say-1.0-" in done.stderr
+    assert "one path is claimed more than once:\n  /etc/say.conf: say 1.0-1 and your own files\n" in done.stderr
     assert "write `replaces: [say]` in the image file" in done.stderr
     (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\nreplaces: [say]\n")
     assert farm("image", "build", "-f", "image.yaml", "--no-load").returncode == 0
