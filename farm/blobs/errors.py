@@ -66,14 +66,17 @@ class UnfitTreeError(FarmError):
     code = "unfit-tree"
     _SHOWN = 20
 
-    def __init__(self, problems: tuple[TreeProblem, ...]) -> None:
+    def __init__(
+        self,
+        problems: tuple[TreeProblem, ...],
+        *,
+        what: str = "the tree cannot be captured",
+        remedy: str = "Let the build install only files, directories and links that stay inside, within the limits.",
+    ) -> None:
         lines = [f"  {problem}" for problem in problems[: self._SHOWN]]
         if len(problems) > self._SHOWN:
             lines.append(f"  and {len(problems) - self._SHOWN} more")
-        super().__init__(
-            "\n".join(["the tree cannot be captured:", *lines]),
-            remedy="Let the build install only files, directories and links that stay inside, within the limits.",
-        )
+        super().__init__("\n".join([f"{what}:", *lines]), remedy=remedy)
         self.problems = problems
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.blobs import digest_tree, scan_tree
+from farm.blobs import digest_tree
 from farm.building.harvest import make_package
 from farm.errors import FarmError
 from farm.fileset import Directory, Manifest
 from farm.names import HostNeeds
-from farm.oci.ignore_rules import IgnoreRules
+from farm.oci.own_tree import scan_own_tree
 from farm.package.layout import MAIN, Layout
 from farm.plan import Plan, PlannedSource
 from farm.recipe import DEFAULT_SOURCE_EPOCH
@@ -62,7 +62,7 @@ def pack(
     """
     if not directory.is_dir():
         raise NothingToPackError(f"{directory} is not a directory", remedy="Name the directory to pack.")
-    tree = digest_tree(directory, scan_tree(directory, leaves_out=IgnoreRules.of(directory).leaves_out))
+    tree = digest_tree(directory, scan_own_tree(directory))
     layout = Layout(tuple((entry.path, entry) for entry in tree.entries if not isinstance(entry, Directory)))
     if not layout.files:
         raise NothingToPackError(f"there is no file in {directory} to pack", remedy="Look at its .farmignore.")

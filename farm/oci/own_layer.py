@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.blobs import TreeChangedError, digest_tree, scan_tree
+from farm.blobs import TreeChangedError, digest_tree
 from farm.blobs.tree_reader import PIECE, TreeReader
 from farm.errors import FarmError
 from farm.fileset import ArchiveWriter, Directory, Entry, File, InvalidManifestError, Link, Manifest
@@ -20,6 +20,7 @@ from farm.names import Digest
 from farm.oci.ignore_rules import IgnoreRules
 from farm.oci.layer import TAR, Layer
 from farm.oci.links_layer import ALWAYS
+from farm.oci.own_tree import scan_own_tree
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def placed_entries(
     for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
         if not directory.is_dir():
             raise OwnFilesError(f"{directory} is not a directory", remedy="Name a directory under `files`.")
-        tree = scan_tree(directory, absolute_links=True, leaves_out=rules(directory).leaves_out)
+        tree = scan_own_tree(directory, rules(directory), absolute_links=True)
         if at:
             top = Directory(_place(directory, at, ""))
             found.setdefault(top.path, (directory, "", top))

@@ -9,6 +9,7 @@ import pytest
 
 from farm.blobs import BlobStore, UnfitTreeError
 from farm.oci.own_layer import OwnFilesError, own_files, read_own_layer
+from farm.oci.own_tree import scan_own_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,10 +60,23 @@ def test_what_is_a_directory_in_every_image_is_no_file(store: BlobStore, tmp_pat
 def test_what_no_image_holds_is_refused(store: BlobStore, tmp_path: Path) -> None:
     folder = tree(tmp_path / "one", a="1")
     os.mkfifo(folder / "pipe")
-    with pytest.raises(UnfitTreeError, match="pipe"):
+    with pytest.raises(UnfitTreeError) as caught:
         own_files([(folder, "app")], store)
+    assert caught.value.message == f"{folder} holds what can be in no image or package:\n  'pipe': it is a fifo"
+    assert f"Remove it, or leave it out with a line in {folder}/.farmignore" in caught.value.remedy
+    (folder / ".farmignore").write_text("pipe\n")
+    own_files([(folder, "app")], store)
     with pytest.raises(OwnFilesError, match="not a directory"):
         own_files([(tmp_path / "nothing", "app")], store)
+
+
+def test_a_link_out_of_a_directory_can_be_in_an_image_and_in_no_package(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "one", a="1")
+    (folder / "out").symlink_to("/etc/passwd")
+    assert "out" in scan_own_tree(folder, absolute_links=True).by_path
+    with pytest.raises(UnfitTreeError) as caught:
+        scan_own_tree(folder)
+    assert "links to places in it can be in one" in caught.value.remedy
 
 
 def test_the_layer_says_what_it_holds(store: BlobStore, tmp_path: Path) -> None:
