@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,11 @@ import click
 
 from farm.cli.entry import words_of
 from farm.cli.mount_option import read_mounts
-from farm.cli.name_and_value import name_and_value
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.publish_option import check_publishing, read_ports
+from farm.cli.run_finding import find_packages
+from farm.cli.run_options import command_words, run_options
 from farm.cli.settings import Settings
 from farm.cli.severity_option import accepts_all, max_severity_option, severity_check
 from farm.cli.subscriber import open_host
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
+    from farm.client.host_needs import Granted
     from farm.client.late_binding import RunOptions
-    from farm.client.offline import LastVerified
     from farm.client.own_mounts import OwnMounts
     from farm.compat import SetRecord
     from farm.engine.sandbox_spec import Bind
@@ -118,14 +119,14 @@ def run(
     check_publishing(publish, network, chosen.name)
     check_writable(host, mounts)
     with host.in_use():
-        found = _find(host, channel, file, names, wanted, offline=offline)
+        found = find_packages(host, channel, file, names, wanted, offline=offline)
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
         accepted = max_severity or settings.max_severity
         severity_check(host, catalogue, accepted, lists)(verified)
         own = _own(host, file, wanted, verified)
         own = replace(own, binds=(*own.binds, *_emptied(host, own)))
-        asked = _options(names, words, wanted, own, mounts, environment, network=network, user=user)
+        asked = run_options(names, words, wanted, own, mounts, environment, network=network, user=user)
         asked = replace(asked, publish=publish)
         needs = joint_needs(each.descriptor.host for each in verified)
         granted = grant(asked, needs, chosen)
@@ -133,17 +134,12 @@ def run(
             unpacked = _unpacked(host, verified)
         links = links_directory(host.state, own.composition)
         record = _record(catalogue, verified, wanted.names if wanted else names)
-        for each in granted.unknown:
-            click.echo(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
-        for line in override_lines(record.packages):
-            click.echo(line, err=True)
-        if verbose:
-            _tell(record, chosen.name, granted.options)
+        _tell(record, granted, chosen.name, verbose=verbose)
         platform, options = verified[0].descriptor.platform, granted.options
         if accepts_all(accepted) and not (
             found.last or verbose or environment or granted.unknown or own.binds or own.hidden
         ):
-            entrypoint, usual = _words_of(names, wanted)
+            entrypoint, usual = command_words(names, wanted)
             started = Started(record, platform, own.composition, unpacked, links, options, entrypoint, usual, file)
             prepare(host, key, before, chosen, started)
         record_run(host.state, datetime.now(UTC).isoformat(), record, options.command, chosen.name)
@@ -168,60 +164,6 @@ def _read(file: Path) -> ImageFile:
     return read_image_file(file.read_bytes(), str(file))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The packages that run, and of which release; `last` where that is the last verified one, not the newest."""
-
-    catalogue: Catalogue
-    packages: tuple[VerifiedPackage, ...]
-    last: LastVerified | None = None
-
-
-def _find(
-    host: Host, channel: str, file: Path | None, names: tuple[str, ...], wanted: ImageFile | None, *, offline: bool
-) -> _Found:
-    """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked.
-
-    The overrides of this host, and those for the image file, stand in.
-    """
-    from farm.client.mirrored_metadata import is_unreachable
-    from farm.client.offline import last_with, nothing_fetched
-    from farm.client.overrides import Scope
-    from farm.client.overriding import overridden
-    from farm.client.own_packages import without_own
-    from farm.errors import FarmError
-
-    channel = channel or (wanted.channel if wanted else "")
-    scopes = [Scope.of_image_file(file)] if file else []
-    asked = without_own(host, wanted.names if wanted else names)
-    why = "no repository was asked"
-    if not offline:
-        try:
-            catalogue = overridden(host, host.catalogue_of(asked, channel), *scopes)
-            return _Found(catalogue, _verified(host, catalogue, names, wanted))
-        except FarmError as error:
-            if not is_unreachable(error):
-                raise
-            why = error.message
-    last = last_with(host, asked, channel)
-    catalogue = overridden(host, last.catalogue, *scopes)
-    with nothing_fetched(last):
-        packages = _verified(host, catalogue, names, wanted)
-    click.echo(f"warning: {why}: {last.words}", err=True)
-    return _Found(catalogue, packages, last)
-
-
-def _verified(
-    host: Host, catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None
-) -> tuple[VerifiedPackage, ...]:
-    if wanted is None:
-        return catalogue.verified(names)
-    from farm.client.image_asking import check_known
-
-    check_known(host, catalogue, wanted)
-    return catalogue.verified(wanted.names)
-
-
 def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
     from farm.client.own_mounts import own_mounts
 
@@ -243,67 +185,6 @@ def _emptied(host: Host, own: OwnMounts) -> list[tuple[str, str]]:
     return [(str(empty), path) for path in own.hidden_files]
 
 
-def _options(
-    names: tuple[str, ...],
-    words: tuple[str, ...],
-    wanted: ImageFile | None,
-    own: OwnMounts,
-    mounts: tuple[Bind, ...],
-    environment: tuple[str, ...],
-    *,
-    network: str,
-    user: str,
-) -> RunOptions:
-    """Return what is asked for: the file's words, and before these what the command line says."""
-    from farm.client.late_binding import NOBODY, RunOptions
-
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    given = tuple(name_and_value(each) for each in environment)
-    binds = _together(own, mounts)
-    entrypoint, usual = _words_of(names, wanted)
-    command = (*entrypoint, *(words or usual))
-    if wanted is None:
-        return RunOptions(
-            command=command,
-            network=network,
-            user=user or NOBODY,
-            environment=given,
-            binds=binds,
-            terminal=terminal,
-        )
-    if not command:
-        raise click.UsageError("The image file says neither `run` nor `entrypoint`: give a command after `--`.")
-    return RunOptions(
-        command=command,
-        network=network,
-        user=user or wanted.user or NOBODY,
-        workdir=wanted.workdir or "/",
-        environment=(*wanted.environment, *given),
-        labels=wanted.labels,
-        binds=binds,
-        hidden=own.hidden,
-        volumes=tuple(each for each in wanted.volumes if each not in {bind.target for bind in mounts}),
-        terminal=terminal,
-    )
-
-
-def _words_of(names: tuple[str, ...], wanted: ImageFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what a command begins with, and what follows where the user gives no words for it."""
-    if wanted is None:
-        return (), names[:1]
-    alone = wanted.names if len(wanted.names) == 1 and not wanted.entrypoint else ()
-    return wanted.entrypoint, wanted.command or alone
-
-
-def _together(own: OwnMounts, mounts: Sequence[Bind]) -> tuple[Bind, ...]:
-    from farm.engine.sandbox_spec import Bind
-
-    taken = {target for _, target in own.binds} | {*own.hidden}
-    if twice := [each.target for each in mounts if each.target in taken]:
-        raise click.UsageError(f"--mount names {twice[0]}, where the image file has something: mount it elsewhere.")
-    return (*(Bind(Path(source), target) for source, target in own.binds), *mounts)
-
-
 def _unpacked(host: Host, verified: Sequence[VerifiedPackage]) -> dict[str, Path]:
     from farm.cli.progress import downloads
 
@@ -319,7 +200,16 @@ def _record(catalogue: Catalogue, verified: Sequence[VerifiedPackage], asked: Se
     return SetRecord(tuple(asked), placed_packages(catalogue, verified), (release_ref(catalogue),))
 
 
-def _tell(record: SetRecord, engine: str, options: RunOptions) -> None:
+def _tell(record: SetRecord, granted: Granted, engine: str, *, verbose: bool) -> None:
+    for each in granted.unknown:
+        click.echo(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
+    for line in override_lines(record.packages):
+        click.echo(line, err=True)
+    if verbose:
+        _tell_all(record, engine, granted.options)
+
+
+def _tell_all(record: SetRecord, engine: str, options: RunOptions) -> None:
     distributions = {each.name.distribution for each in record.packages}
     for each in record.packages:
         name = each.name.short if len(distributions) == 1 else each.name

@@ -265,7 +265,7 @@ def test_own_files_win_over_no_package(person: Person) -> None:
     file.write_text("packages: [greet]\nfiles: {./rootfs: /}\nrun: [say]\n")
     done = person.run("-f", "image.yaml")
     assert done.returncode == 1
-    assert "/usr/bin/say: say-1.0-" in done.stderr
+    assert "/usr/bin/say: say 1.0-1 and your own files" in done.stderr
     assert "write `replaces: [say]`" in done.stderr
     file.write_text(file.read_text() + "replaces: [say]\n")
     assert person.run("-f", "image.yaml").stdout == "served"

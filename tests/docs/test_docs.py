@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 import web.api
-from farm.cli import settings
+from farm.cli import places, settings
 from farm.cli.main import farm
 
 if TYPE_CHECKING:
@@ -62,13 +62,14 @@ def routes() -> Iterator[str]:
 
 
 def variables() -> set[str]:
-    """Return the variables that `Settings` reads, found in its source."""
-    assert settings.__file__ is not None
+    """Return the variables that `Settings` reads, found in its source and in that of the places."""
     found = set()
-    for node in ast.walk(ast.parse(Path(settings.__file__).read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get":
-            assert isinstance(node.args[0], ast.Constant)
-            found.add(str(node.args[0].value))
+    for module in (settings, places):
+        assert module.__file__ is not None
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get":
+                assert isinstance(node.args[0], ast.Constant)
+                found.add(str(node.args[0].value))
     return found
 
 

@@ -133,11 +133,13 @@ def test_an_altered_timestamp_is_refused(simulator: Simulator) -> None:
     subscriber = simulator.subscriber()
     _run(subscriber)
     timestamp = simulator.public / "metadata" / "timestamp.json"
-    timestamp.write_bytes(timestamp.read_bytes().replace(b'"version": 1', b'"version": 9') + b" ")
+    document = json.loads(timestamp.read_bytes())
+    document["signed"]["version"] += 1
+    timestamp.write_text(json.dumps(document))
     at_once, ended = _run(subscriber)
     assert not at_once
     assert ended.returncode == 1
-    assert "signature" in ended.stderr or "altered" in ended.stderr
+    assert "altered" in ended.stderr
 
 
 def _add_override(subscriber: Subscriber) -> None:

@@ -1,0 +1,70 @@
+"""Which packages `farm run` takes, and of which release: the newest, or the last verified one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.client.catalogue import Catalogue, VerifiedPackage
+    from farm.client.host import Host
+    from farm.client.offline import LastVerified
+    from farm.recipe.image_file import ImageFile
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The packages that run, and of which release; `last` where that is the last verified one, not the newest."""
+
+    catalogue: Catalogue
+    packages: tuple[VerifiedPackage, ...]
+    last: LastVerified | None = None
+
+
+def find_packages(
+    host: Host, channel: str, file: Path | None, names: tuple[str, ...], wanted: ImageFile | None, *, offline: bool
+) -> Found:
+    """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked.
+
+    The overrides of this host, and those for the image file, stand in.
+    """
+    from farm.client.mirrored_metadata import is_unreachable
+    from farm.client.offline import last_with, nothing_fetched
+    from farm.client.overrides import Scope
+    from farm.client.overriding import overridden
+    from farm.client.own_packages import without_own
+    from farm.errors import FarmError
+
+    channel = channel or (wanted.channel if wanted else "")
+    scopes = [Scope.of_image_file(file)] if file else []
+    asked = without_own(host, wanted.names if wanted else names)
+    why = "no repository was asked"
+    if not offline:
+        try:
+            catalogue = overridden(host, host.catalogue_of(asked, channel), *scopes)
+            return Found(catalogue, _verified(host, catalogue, names, wanted))
+        except FarmError as error:
+            if not is_unreachable(error):
+                raise
+            why = error.message
+    last = last_with(host, asked, channel)
+    catalogue = overridden(host, last.catalogue, *scopes)
+    with nothing_fetched(last):
+        packages = _verified(host, catalogue, names, wanted)
+    click.echo(f"warning: {why}: {last.words}", err=True)
+    return Found(catalogue, packages, last)
+
+
+def _verified(
+    host: Host, catalogue: Catalogue, names: tuple[str, ...], wanted: ImageFile | None
+) -> tuple[VerifiedPackage, ...]:
+    if wanted is None:
+        return catalogue.verified(names)
+    from farm.client.image_asking import check_known
+
+    check_known(host, catalogue, wanted)
+    return catalogue.verified(wanted.names)
