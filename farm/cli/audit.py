@@ -34,8 +34,9 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
 
     Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
     command. Ends with status 0 when nothing was found, with 3 when something was, and with 1 when it cannot be known:
-    also where an image has layers that are not of the packages it names. Advisories that the distribution states to do
-    no harm in a package are no finding. IMAGES are named as for `farm image inspect`.
+    also where an image has layers that are not of the packages it names, or where something lies over these in a
+    container. Advisories that the distribution states to do no harm in a package are no finding. IMAGES are named as
+    for `farm image inspect`.
 
     \b
     Examples:
@@ -73,9 +74,8 @@ def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]
     found = []
     for name in dict.fromkeys(names):
         image = open_image(name, host, engine)
-        kept = image.kept.evidence if image.kept else ()
-        evidence = {descriptor: each.provenance for descriptor, each in kept if each.provenance}
-        found.append(auditor.audit(image_subject(name, image, unvouched(host, image, engine)), evidence))
+        subject = image_subject(name, image, unvouched(host, image, engine))
+        found.append(auditor.audit(subject, image.provenances))
     return found
 
 
@@ -83,17 +83,22 @@ def _running(host: Host, settings: Settings) -> list[Audit]:
     from farm.client.audit_subjects import running_subject
     from farm.client.auditing import Auditor
     from farm.client.references import states
-    from farm.client.running import running
+    from farm.client.running import bubblewrap_runs, starts
+    from farm.client.running_containers import RunningContainers
+    from farm.engine.image_store import ImageShelf
     from farm.engine.labelled import running_containers
     from farm.engine.sandbox import SandboxUnavailableError, connect
 
+    recorded = starts(states(host))
+    alive = bubblewrap_runs(recorded)
     try:
-        containers = running_containers(connect(settings.docker))
+        client = connect(settings.docker)
+        looking = RunningContainers(host, ImageShelf(client), recorded)
+        alive = [*map(looking.look, running_containers(client)), *alive]
     except SandboxUnavailableError:
         click.echo("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
-        containers = []
     auditor = Auditor(host)
-    return [auditor.audit(running_subject(each)) for each in running(states(host), containers)]
+    return [auditor.audit_of_many(running_subject(each), each.evidence) for each in alive]
 
 
 def _written(found: Sequence[Audit], form: str) -> str:
@@ -164,7 +169,7 @@ def _not_known(found: Audit) -> Iterator[str]:
     elif found.unjudged:
         yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.unjudged)}."
     if found.unvouched:
-        yield "The image is not made of what it says it is, so what it holds is not known in whole:"
+        yield f"The {found.kind} is not made of what it says it is, so what it holds is not known in whole:"
         yield from (f"  {inert(each)}" for each in found.unvouched)
     if found.unwatched:
         yield f"Whose code these carry is not known in whole: {', '.join(found.unwatched)}."

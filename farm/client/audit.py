@@ -120,7 +120,7 @@ class Audit:
     `name` is what a person calls it, `subject` says it in words. `harmless` are advisories that hold for packages, and
     that the distribution states to do no harm in them. `unjudged` are packages about which nobody here publishes
     advisories, `unwatched` those of which nobody knows whose code they carry. `unvouched` are, in words, the layers of
-    an image that are not of its packages: nobody knows what is in them.
+    an image that are not of its packages, and what hides these in a container: nobody knows what is in them.
     """
 
     kind: Kind

@@ -30,7 +30,7 @@ class Subject:
     """What is looked at. `command` gives what brings another build of a package (by its short name), or nothing.
 
     `evidence` are the blobs of provenance by descriptor, as far as somebody recorded them. `unknown` are packages of
-    which not even the distribution is known, `unvouched` layers that are of no package.
+    which not even the distribution is known, `unvouched` what is there that is of no package.
     """
 
     kind: Kind
@@ -82,7 +82,7 @@ def running_subject(running: Running) -> Subject:
     """Return what a container or a run holds that is alive."""
     held = audited(running.record) if running.record else ()
     unknown = () if running.record else running.stores
-    return Subject(running.kind, running.name, running.words, held, running.command, unknown)
+    return Subject(running.kind, running.name, running.words, held, running.command, unknown, running.unvouched)
 
 
 def update_command(image: str, package: str) -> str:

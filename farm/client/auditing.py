@@ -9,6 +9,7 @@ from farm.client.audit_history import Question, answer
 from farm.client.audit_subjects import channel_subject, root_subject
 from farm.client.carriers import Carriers
 from farm.client.known_advisories import known_in_release
+from farm.client.subscriptions import SubscriptionError
 from farm.compat.severity import SEVERITIES
 from farm.names import Version
 
@@ -79,6 +80,16 @@ class Auditor:
             unwatched=tuple(sorted(unwatched)),
             unvouched=subject.unvouched,
         )
+
+    def audit_of_many(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
+        """Return as `audit`; what is of a channel that this host does not follow is told, and stops no other."""
+        try:
+            return self.audit(subject, evidence)
+        except SubscriptionError as error:
+            why = f"advisories about its packages cannot be had: {error.message}"
+            return Audit(
+                subject.kind, subject.name, subject.words, subject.packages, unvouched=(*subject.unvouched, why)
+            )
 
 
 def _place(each: Exposed) -> tuple[str, str, str]:

@@ -103,6 +103,12 @@ class KnownImage:
         return dict(self.config.labels)
 
     @property
+    def provenances(self) -> dict[Digest, BlobRef]:
+        """The signed provenances of its packages by their descriptors, as far as this host recorded them."""
+        recorded = self.kept.evidence if self.kept else ()
+        return {descriptor: each.provenance for descriptor, each in recorded if each.provenance}
+
+    @property
     def own(self) -> Digest | None:
         """The diff_id of the layer with the user's own files."""
         return next((diff_id for diff_id, holds in self.layers if holds == HOLDS), None)

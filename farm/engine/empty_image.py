@@ -19,6 +19,8 @@ from farm.fileset.archive import ArchiveWriter
 from farm.names import Digest, canonical_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farm.names import Platform
 
 TAG = "farm/empty:1"
@@ -81,7 +83,7 @@ class EmptyImage:
                 found = client.inspect_image(TAG)  # type: ignore[no-untyped-call]
             except docker.errors.ImageNotFound:
                 found = {}
-            if self._is_it(found):
+            if self.is_it(found):
                 return str(found["Id"])
             if load:
                 self._load(client)
@@ -89,7 +91,8 @@ class EmptyImage:
             f"the Docker Engine holds another image as {TAG}", remedy=f"Remove it with `docker rmi {TAG}`."
         )
 
-    def _is_it(self, found: dict[str, object]) -> bool:
+    def is_it(self, found: Mapping[str, object]) -> bool:
+        """Say whether what an engine shows of an image is this one, and nothing else under its name."""
         root = found.get("RootFS")
         return isinstance(root, dict) and root.get("Layers") == [Digest.of(self.layer)] and not _settings(found)
 
@@ -100,7 +103,7 @@ class EmptyImage:
                 raise EmptyImageError(f"the Docker Engine did not load {TAG}: {event['error']}")
 
 
-def _settings(found: dict[str, object]) -> dict[str, object]:
+def _settings(found: Mapping[str, object]) -> dict[str, object]:
     config = found.get("Config")
     asked = ("Cmd", "Entrypoint", "User", "Volumes", "WorkingDir")
     return {key: config[key] for key in asked if config.get(key)} if isinstance(config, dict) else {}

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import docker
+import docker.errors
 
-    import docker
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 LABEL = "farm.set"
 """The label that every image and every late-bound container has."""
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerMount:
+    """What a container sees at `target`: of its host at `source`, or of a volume, or (`source` empty) a fresh tmpfs."""
+
+    source: str
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledContainer:
-    """A container that runs: `mounted` are the places in it where something of the host's is seen."""
+    """A container that runs. `image` is what it was started as, `image_id` what that was.
+
+    `changed` are the paths that are others than in its image, by what was written in it; without the directories on
+    the way to them.
+    """
 
     id: str
     name: str
     image: str
+    image_id: str
     labels: Mapping[str, str]
-    mounted: tuple[str, ...]
+    mounts: tuple[ContainerMount, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +53,39 @@ class LabelledImage:
 
 def running_containers(client: docker.APIClient) -> list[LabelledContainer]:
     """Return the containers that run, by name."""
-    found: list[dict[str, Any]] = client.containers(filters={"label": LABEL})
-    containers = (
-        LabelledContainer(
-            id=str(each["Id"]),
-            name=next((str(name).removeprefix("/") for name in each.get("Names") or ()), str(each["Id"])[:12]),
-            image=str(each.get("Image", "")),
-            labels=each.get("Labels") or {},
-            mounted=tuple(sorted(str(mount.get("Destination", "")) for mount in each.get("Mounts") or ())),
+    return sorted(_containers(client), key=lambda each: each.name)
+
+
+def _containers(client: docker.APIClient) -> Iterator[LabelledContainer]:
+    for listed in client.containers(filters={"label": LABEL}):
+        try:
+            shown: Mapping[str, Any] = client.inspect_container(listed["Id"])
+            changes = client.diff(listed["Id"]) or ()
+        except docker.errors.NotFound:
+            continue  # it has just ended
+        config = shown.get("Config") or {}
+        yield LabelledContainer(
+            id=str(shown["Id"]),
+            name=str(shown.get("Name") or listed["Id"][:12]).removeprefix("/"),
+            image=str(listed.get("Image", "")),
+            image_id=str(shown.get("Image", "")),
+            labels=config.get("Labels") or {},
+            mounts=tuple(sorted(_mounts(shown), key=lambda each: each.target)),
+            changed=_changed([str(each["Path"]) for each in changes]),
         )
-        for each in found
-    )
-    return sorted(containers, key=lambda each: each.name)
+
+
+def _mounts(shown: Mapping[str, Any]) -> Iterator[ContainerMount]:
+    for each in shown.get("Mounts") or ():
+        yield ContainerMount(str(each.get("Source", "")), str(each.get("Destination", "")), bool(each.get("RW")))
+    for target in (shown.get("HostConfig") or {}).get("Tmpfs") or {}:
+        yield ContainerMount("", str(target), writable=True)
+
+
+def _changed(paths: list[str]) -> tuple[str, ...]:
+    """Return what was changed without the directories that it lies in, which are listed as changed with it."""
+    found = sorted(paths, key=lambda path: path.split("/"))
+    return tuple(path for path, after in pairwise([*found, ""]) if not after.startswith(f"{path}/"))
 
 
 def labelled_images(client: docker.APIClient) -> list[LabelledImage]:

@@ -11,9 +11,8 @@ from farm.client.audit_subjects import image_subject, running_subject
 from farm.client.auditing import Auditor, audit_channel, audit_root
 from farm.client.known_image import open_image
 from farm.client.run_record import record_run
-from farm.client.running import running
+from farm.client.running import Running, bubblewrap_runs, starts
 from farm.compat import SetRecord
-from farm.engine.labelled import LabelledContainer
 from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe
 from tests.client.installing import install
@@ -55,9 +54,7 @@ def told(found: Audit) -> list[str]:
 
 def image_audit(host: Host, name: str) -> Audit:
     known = open_image(name, host, None)
-    assert known.kept is not None
-    evidence = {descriptor: each.provenance for descriptor, each in known.kept.evidence if each.provenance}
-    return Auditor(host).audit(image_subject(name, known), evidence)
+    return Auditor(host).audit(image_subject(name, known), known.provenances)
 
 
 def test_a_package_that_carries_the_code_is_named_though_the_library_is_not_there(
@@ -151,40 +148,6 @@ def test_what_does_no_harm_is_fixed_only_by_a_release_that_holds_the_fix(
     assert harmless.fixed_in.number == 3
 
 
-def test_what_runs_is_found_by_what_it_has_mounted_or_by_its_label(
-    linked: SmallDistribution, follower: Host, tmp_path: Path
-) -> None:
-    image = build(follower, "tool", name="api:1")
-    set_of_parse = install(follower, tmp_path / "root", "parse").set
-    record_run(follower.state, "2026-01-01T00:00:00Z", set_of_parse, ["parse"], "docker")
-    (placed,) = set_of_parse.packages
-    labels = json.loads(follower.blobs.read(image.image.config.digest))["config"]["Labels"]
-    containers = [
-        LabelledContainer("1", "web", "api:1", labels, ()),
-        LabelledContainer("2", "job", "farm/empty:1", {"farm.set": "x"}, ("/etc", f"/packages/{placed.store}", "/usr")),
-        LabelledContainer("3", "else", "farm/empty:1", {"farm.set": "x"}, ("/packages/other-1.0-abc",)),
-    ]
-    web, job, other = running([follower.state], containers)
-    assert web.record is not None
-    assert [str(each.name) for each in web.record.packages] == ["dist.example.org/tool"]
-    assert job.record == set_of_parse
-    assert other.record is None
-
-    announce(linked, osv(package="tool", fixed="2.0"), osv(id="EXAMPLE-2026-2", package="pack", fixed="1.3-3"))
-    mended(linked)
-    linked.package("tool", {"bin/tool": "\x7ftool 2"}, version="2.0")
-    linked.package("parse", {"bin/parse": "\x7fparse with pack 2"}, revision=2, linked=("pack",))
-    linked.publish()
-    auditor = Auditor(follower)
-    audits = [auditor.audit(running_subject(each)) for each in (web, job, other)]
-    assert [each.command for audit in audits for each in audit.exposed] == [
-        "farm image update api:1 tool",
-        "docker stop job",
-    ]
-    assert [each.is_blind for each in audits] == [False, False, True]
-    assert audits[2].unjudged == ("other-1.0-abc",)
-
-
 def test_a_run_of_bubblewrap_counts_while_its_process_is_there(
     follower: Host, tmp_path: Path, linked: SmallDistribution
 ) -> None:
@@ -194,7 +157,7 @@ def test_a_run_of_bubblewrap_counts_while_its_process_is_there(
     gone = json.loads(log.read_text())
     gone["process"]["started"] += 1
     log.write_text(log.read_text() + json.dumps(gone) + "\n" + '{"cut off')
-    (alive,) = running([follower.state, tmp_path / "nobody"], [])
+    (alive,) = bubblewrap_runs(starts([follower.state, tmp_path / "nobody"]))
     assert alive.record == record
     announce(linked, osv(package="tool", fixed=""))
     assert told(Auditor(follower).audit(running_subject(alive))) == ["tool 1.0-1"]
@@ -208,7 +171,6 @@ def test_local_builds_are_told_not_passed(follower: Host, linked: SmallDistribut
     form = json.loads(image.record.to_json())
     form["releases"], form["packages"][0]["channel"] = [], ""
     local = SetRecord.from_json(json.dumps(form).encode())
-    start = running([], [LabelledContainer("1", "web", "x", {"farm.record": local.to_json().decode()}, ())])
-    found = Auditor(follower).audit(running_subject(start[0]))
+    found = Auditor(follower).audit(running_subject(Running("container", "web", "x", local, (), str)))
     assert found.unjudged == (f"dist.example.org/tool {placed.full_version}",)
     assert not found.is_blind

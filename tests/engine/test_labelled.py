@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import struct
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,13 @@ import pytest
 from farm.blobs import BlobStore
 from farm.client.image_making import record_in
 from farm.engine.image_store import ImageStore
-from farm.engine.labelled import labelled_images, running_containers
+from farm.engine.labelled import ContainerMount, labelled_images, running_containers
 from farm.engine.sandbox import connect
 from farm.names import Platform
 from farm.oci.image import image_from
 from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
-from tests.oci.packages import composition, package
+from tests.oci.packages import composition, package, waiting_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +46,9 @@ def test_images_and_containers_are_found_by_their_label_while_they_are_there(tmp
         container = client.create_container(
             name,
             host_config=client.create_host_config(
-                network_mode="none", binds={str(tmp_path): {"bind": "/packages/other", "mode": "ro"}}
+                network_mode="none",
+                binds={str(tmp_path): {"bind": "/packages/other", "mode": "ro"}},
+                tmpfs={"/run": ""},
             ),
         )["Id"]
         try:
@@ -55,20 +56,15 @@ def test_images_and_containers_are_found_by_their_label_while_they_are_there(tmp
             client.start(container)
             (running,) = [each for each in running_containers(client) if each.id == container]
             assert (running.image, running.labels["farm.set"]) == (name, mine)
-            assert running.mounted == ("/packages/other",)
+            assert running.image_id in (image.image_id, image.digest)  # as the engine keeps images
+            assert running.mounts == (
+                ContainerMount(str(tmp_path), "/packages/other"),
+                ContainerMount("", "/run", writable=True),
+            )
+            assert running.changed == ("/packages/other",)  # it was made for the mount
             assert not running.name.startswith("/")
         finally:
             client.remove_container(container, force=True)
     finally:
         with contextlib.suppress(docker.errors.ImageNotFound):
             client.remove_image(name, force=True)
-
-
-def waiting_program() -> bytes:
-    """A static x86-64 Linux program that waits until it is ended."""
-    code = b"\xb8\x22\0\0\0\x0f\x05\xeb\xf7"  # again: pause()
-    base, headers = 0x400000, 64 + 56
-    size = headers + len(code)
-    header = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, base + headers, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    return header + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000) + code

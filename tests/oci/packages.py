@@ -50,15 +50,24 @@ def composition(packages: Sequence[TinyPackage]) -> Composition:
 
 def printing_program(text: bytes) -> bytes:
     """A static x86-64 Linux program that prints `text` and ends well: all that a scratch image needs to run."""
-    base, headers = 0x400000, 64 + 56
     code = (
         b"\xb8\x01\0\0\0\xbf\x01\0\0\0"  # write(1, …
         b"\x48\x8d\x35\x10\0\0\0"  # … text, which lies 16 bytes behind this instruction, …
         b"\xba%s"  # … length)
         b"\x0f\x05\xb8\x3c\0\0\0\x31\xff\x0f\x05"  # exit(0)
     ) % struct.pack("<I", len(text))
-    size = headers + len(code) + len(text)
+    return _program(code + text)
+
+
+def waiting_program() -> bytes:
+    """A static x86-64 Linux program that waits until it is ended."""
+    return _program(b"\xb8\x22\0\0\0\x0f\x05\xeb\xf7")  # again: pause()
+
+
+def _program(code: bytes) -> bytes:
+    base, headers = 0x400000, 64 + 56
+    size = headers + len(code)
     elf = struct.pack(
         "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, base + headers, 64, 0, 0, 64, 56, 1, 0, 0, 0
     )
-    return elf + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000) + code + text
+    return elf + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000) + code
