@@ -6,6 +6,10 @@ Each room defines its own subclasses, one per cause, carrying data. Rendering is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,14 @@ class FarmError(Exception):
         self.message = message
         self.remedy = remedy
         self.place = place
+
+
+def in_lines(things: Sequence[object], most: int = 5) -> str:
+    """Return what a sentence that ends with a colon goes on with: one thing a line, and how many more there are."""
+    lines = [f"\n  {each}" for each in things[:most]]
+    if len(things) > most:
+        lines.append(f"\n  and {len(things) - most:,} more")
+    return "".join(lines)
 
 
 def plain_text(error: FarmError, program: str) -> str:

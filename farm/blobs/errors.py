@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,10 +73,7 @@ class UnfitTreeError(FarmError):
         what: str = "the tree cannot be captured",
         remedy: str = "Let the build install only files, directories and links that stay inside, within the limits.",
     ) -> None:
-        lines = [f"  {problem}" for problem in problems[: self._SHOWN]]
-        if len(problems) > self._SHOWN:
-            lines.append(f"  and {len(problems) - self._SHOWN} more")
-        super().__init__("\n".join([f"{what}:", *lines]), remedy=remedy)
+        super().__init__(f"{what}:{in_lines(problems, self._SHOWN)}", remedy=remedy)
         self.problems = problems
 
 

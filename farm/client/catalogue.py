@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.download import PARALLEL
 from farm.compat import Member, PackageSet, prove
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 from farm.names import PackageName
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, listings, read_entry
@@ -259,6 +259,5 @@ def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
     proof = prove(PackageSet.of(members))
     if proof.problems:
-        raise BrokenReleaseError(
-            f"{what} does not hold together: " + "; ".join(problem.message for problem in proof.problems)
-        )
+        found = in_lines([problem.message for problem in proof.problems])
+        raise BrokenReleaseError(f"{what} does not hold together:{found}")

@@ -20,7 +20,7 @@ from farm.client.overrides import OverrideError
 from farm.client.static_copies import StaticCopy, copies_in
 from farm.client.update_trial import Trial, nearest_set, try_change
 from farm.compat.set_changes import PackageChange, changes
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,12 +59,12 @@ class UpdateRefusedError(FarmError):
     code = "update-refused"
 
     def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
-        lines = "\n".join(f"  {problem.message}" for problem in problems)
+        lines = in_lines([problem.message for problem in problems], 20)
         remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
         if also:
             remedy = f"It holds with {' and '.join(also)} of the same release: name {_them(also)} too."
         super().__init__(
-            f"{', '.join(changed)} cannot go into the image:\n{lines}", remedy=f"Nothing was changed. {remedy}"
+            f"{', '.join(changed)} cannot go into the image:{lines}", remedy=f"Nothing was changed. {remedy}"
         )
         self.problems = tuple(problems)
         self.also = also

@@ -17,7 +17,7 @@ from farm.client.static_copies import copies_in
 from farm.compat import Member, PlacedPackage
 from farm.compat.overriding import effects
 from farm.compat.set_record import Void
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,8 +36,8 @@ class OverrideConflictError(FarmError):
 
     def __init__(self, override: Override, effect: Effect) -> None:
         super().__init__(
-            f"with {override.source} in place of {override.made_for}: "
-            + "; ".join(each.message for each in effect.conflicts),
+            f"with {override.source} in place of {override.made_for}:"
+            f"{in_lines([each.message for each in effect.conflicts])}",
             remedy="Nothing was changed. Build it without these paths, or remove it: `farm override remove`.",
         )
 

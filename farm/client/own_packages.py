@@ -14,7 +14,7 @@ from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.built_here import open_built_here
 from farm.client.overrides import BuiltHere
 from farm.compat import Member, PackageSet, PlacedPackage, prove
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 from farm.names import InvalidPackageNameError, PackageName, canonical_json
 from farm.trust.durable_file import replace_file
 from farm.trust.release_index import ReleaseEntry
@@ -42,9 +42,8 @@ class OwnPackageProblemError(FarmError):
     code = "own-package-problem"
 
     def __init__(self, names: Sequence[str], problems: Sequence[str]) -> None:
-        lines = "\n".join(f"  {each}" for each in problems)
         super().__init__(
-            f"{' and '.join(names)} cannot go in:\n{lines}",
+            f"{' and '.join(names)} cannot go in:{in_lines(problems)}",
             remedy="Name what has it under `packages` too: `farm who-needs LIBRARY` says which package that is.",
         )
 

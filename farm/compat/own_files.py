@@ -9,7 +9,7 @@ from farm.compat.claimed import claimed_paths
 from farm.compat.compose import compose, labels
 from farm.compat.composition import Composition
 from farm.compat.path_imports import OWN, ImportConflictError, PlacedImport, with_imports
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 from farm.fileset import BASE, BaseTree, Conflict, Directory, Forest, ForestConflictError
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ class OwnFileConflictError(FarmError):
     code = "own-file-conflict"
 
     def __init__(self, conflicts: tuple[Conflict, ...], names: tuple[str, ...]) -> None:
-        lines = "\n".join(f"  {conflict}" for conflict in conflicts)
         count = "one path is" if len(conflicts) == 1 else f"{len(conflicts)} paths are"
         super().__init__(
-            f"{count} claimed more than once:\n{lines}",
+            f"{count} claimed more than once:{in_lines(conflicts, 20)}",
             remedy=f"Move the file elsewhere; or, where it is to stand in place of the package's, write `replaces: "
             f"[{', '.join(names)}]` in the image file.",
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.compose import labels
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 from farm.fileset import Conflict, Directory, Link, Manifest
 
 if TYPE_CHECKING:
@@ -34,10 +34,9 @@ class ImportConflictError(FarmError):
 
     def __init__(self, conflicts: Iterable[Conflict]) -> None:
         self.conflicts = tuple(sorted(conflicts, key=lambda each: (each.path, each.owners)))
-        lines = "\n".join(f"  {conflict}" for conflict in self.conflicts)
         count = "one path is" if len(self.conflicts) == 1 else f"{len(self.conflicts)} paths are"
         super().__init__(
-            f"{count} claimed more than once:\n{lines}",
+            f"{count} claimed more than once:{in_lines(self.conflicts, 20)}",
             remedy="Import at a path of its own under `imports`: one that holds no other, and lies in none.",
         )
 

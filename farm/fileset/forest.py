@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 from farm.fileset import rules
 from farm.fileset.archive_reader import STORE_ROOT
 from farm.fileset.manifest import Directory, Link, Manifest
@@ -90,10 +90,9 @@ class ForestConflictError(FarmError):
     code = "forest-conflict"
 
     def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
-        lines = "\n".join(f"  {conflict}" for conflict in conflicts)
         count = "one path is" if len(conflicts) == 1 else f"{len(conflicts)} paths are"
         super().__init__(
-            f"{count} claimed more than once:\n{lines}",
+            f"{count} claimed more than once:{in_lines(conflicts, 20)}",
             remedy="Leave one of the packages out, or let its recipe say `replaces:` with the name of the other.",
         )
         self.conflicts = conflicts

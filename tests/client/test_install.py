@@ -164,6 +164,21 @@ def test_a_release_whose_packages_conflict_is_refused_by_the_client_too(tmp_path
         host.catalogue().verified(["one"])
 
 
+def test_of_much_that_is_wrong_with_a_release_a_few_things_are_told_line_by_line(tmp_path: Path, host: Host) -> None:
+    distribution = SmallDistribution(tmp_path / "distribution")
+    others = [f"p{number}" for number in range(7)]
+    for name in others:
+        distribution.package(name, {f"bin/{name}": ""})
+    distribution.package("all", {f"bin/{name}": "" for name in others}, requires=tuple(f"package:{n}" for n in others))
+    distribution.publish(checked=False)
+    subscribe(host, distribution)
+    with pytest.raises(BrokenReleaseError) as caught:
+        host.catalogue().verified(["all"])
+    first, *lines = caught.value.message.splitlines()
+    assert first == "release 1 of edge does not hold together:"
+    assert lines == [*(f"  all 1.0-1 and {n} 1.0-1 both claim /usr/bin/{n}" for n in others[:5]), "  and 2 more"]
+
+
 def test_one_byte_altered_in_any_file_that_an_install_fetches_stops_it(
     distribution: SmallDistribution, tmp_path: Path
 ) -> None:
