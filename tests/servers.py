@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program, which Debian may keep beside its PostgreSQL."""
     found = shutil.which(name)
     if found:
         return found
@@ -47,13 +48,13 @@ def private_postgres() -> Iterator[Path]:
         os.chown(root, account.pw_uid, account.pw_gid)
     data, prefix = root / "data", _unprivileged()
     subprocess.run(
-        [*prefix, _program("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        [*prefix, program("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=root,
     )
     options = f"-c listen_addresses='' -c unix_socket_directories={root} -c fsync=off -c max_connections=200"
-    control = [*prefix, _program("pg_ctl"), "-D", data, "-w"]
+    control = [*prefix, program("pg_ctl"), "-D", data, "-w"]
     subprocess.run(
         [*control, "-l", root / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=root
     )
