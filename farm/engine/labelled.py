@@ -10,10 +10,13 @@ import docker
 import docker.errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 LABEL = "farm.set"
 """The label that every image and every late-bound container has."""
+_ADDED = 1
+# `docker run --init` shows a program of the engine's there, for which it adds an empty file.
+_PLACE_OF_INIT = ("/usr/sbin/docker-init", _ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def _containers(client: docker.APIClient) -> Iterator[LabelledContainer]:
             image_id=str(shown.get("Image", "")),
             labels=config.get("Labels") or {},
             mounts=tuple(sorted(_mounts(shown), key=lambda each: each.target)),
-            changed=_changed([str(each["Path"]) for each in changes]),
+            changed=_changed(changes),
         )
 
 
@@ -82,10 +85,15 @@ def _mounts(shown: Mapping[str, Any]) -> Iterator[ContainerMount]:
         yield ContainerMount("", str(target), writable=True)
 
 
-def _changed(paths: list[str]) -> tuple[str, ...]:
+def _changed(changes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return what was changed without the directories that it lies in, which are listed as changed with it."""
-    found = sorted(paths, key=lambda path: path.split("/"))
-    return tuple(path for path, after in pairwise([*found, ""]) if not after.startswith(f"{path}/"))
+    kinds = {str(each["Path"]): each["Kind"] for each in changes}
+    found = sorted(kinds, key=lambda path: path.split("/"))
+    return tuple(
+        path
+        for path, after in pairwise([*found, ""])
+        if not after.startswith(f"{path}/") and (path, kinds[path]) != _PLACE_OF_INIT
+    )
 
 
 def labelled_images(client: docker.APIClient) -> list[LabelledImage]:

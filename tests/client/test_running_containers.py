@@ -60,7 +60,7 @@ class Machine:
     def start(self, image: str = "", *, labels: Mapping[str, str] | None = None, binds: Sequence[str] = ()) -> str:
         """Start a container and return its name."""
         name = f"farm-test-{secrets.token_hex(6)}"
-        config = self.client.create_host_config(network_mode="none", binds=list(binds), tmpfs={"/run": ""})
+        config = self.client.create_host_config(network_mode="none", binds=list(binds), tmpfs={"/run": ""}, init=True)
         self.client.create_container(image or self.image, name=name, labels=dict(labels or {}), host_config=config)
         self.containers.append(name)
         self.client.start(name)
