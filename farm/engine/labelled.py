@@ -16,7 +16,7 @@ LABEL = "farm.set"
 """The label that every image and every late-bound container has."""
 _ADDED = 1
 # `docker run --init` shows a program of the engine's there, for which it adds an empty file.
-_PLACE_OF_INIT = ("/usr/sbin/docker-init", _ADDED)
+_PLACES_OF_INIT = (("/sbin/docker-init", _ADDED), ("/usr/sbin/docker-init", _ADDED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _changed(changes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(
         path
         for path, after in pairwise([*found, ""])
-        if not after.startswith(f"{path}/") and (path, kinds[path]) != _PLACE_OF_INIT
+        if not after.startswith(f"{path}/") and (path, kinds[path]) not in _PLACES_OF_INIT
     )
 
 
