@@ -20,7 +20,7 @@ from farm.cli.publish_option import check_publishing, read_ports
 from farm.cli.run_finding import find_packages
 from farm.cli.run_options import command_words, run_options
 from farm.cli.settings import Settings
-from farm.cli.severity_option import accepts_all, max_severity_option, severity_check
+from farm.cli.severity_option import max_severity_option, policy_file, severity_check
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def run(
     from farm.client.host_needs import grant
     from farm.client.late_binding import links_directory
     from farm.client.offline import nothing_fetched
+    from farm.client.patience import Patience
     from farm.client.prepared_run import key_of, settings_of
     from farm.client.preparing import Started, prepare
     from farm.client.run_engine import choose_engine
@@ -119,11 +120,10 @@ def run(
     check_publishing(publish, network, chosen.name)
     check_writable(host, mounts)
     with host.in_use():
-        found = find_packages(host, channel, file, names, wanted, offline=offline)
+        found = find_packages(host, channel, file, names, wanted, offline=offline, patience=Patience())
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
-        accepted = max_severity or settings.max_severity
-        severity_check(host, catalogue, accepted, lists)(verified)
+        severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
         own = _own(host, file, wanted, verified)
         own = replace(own, binds=(*own.binds, *_emptied(host, own)))
         asked = run_options(names, words, wanted, own, mounts, environment, network=network, user=user)
@@ -136,11 +136,10 @@ def run(
         record = _record(catalogue, verified, wanted.names if wanted else names)
         _tell(record, granted, chosen.name, verbose=verbose)
         platform, options = verified[0].descriptor.platform, granted.options
-        if accepts_all(accepted) and not (
-            found.last or verbose or environment or granted.unknown or own.binds or own.hidden
-        ):
+        if not (found.last or verbose or environment or granted.unknown or own.binds or own.hidden):
             entrypoint, usual = command_words(names, wanted)
-            started = Started(record, platform, own.composition, unpacked, links, options, entrypoint, usual, file)
+            files = [each for each in (file, policy_file()) if each]
+            started = Started(record, platform, own.composition, unpacked, links, options, entrypoint, usual, files)
             prepare(host, key, before, chosen, started)
         record_run(host.state, datetime.now(UTC).isoformat(), record, options.command, chosen.name)
     return chosen.start(platform, own.composition, unpacked, links, options)

@@ -51,26 +51,22 @@ def policy_in_force() -> tuple[Policy, Path | None]:
     """
     from farm.recipe.policy_file import Policy, read_policy
 
-    path = _policy_file()
+    path = policy_file()
     return (read_policy(path.read_bytes(), str(path)), path) if path else (Policy(), None)
 
 
 def check_policy_file() -> None:
     """See that the policy in force, if there is one, can be read. Raises as `policy_in_force`."""
-    if _policy_file() is not None:
+    if policy_file() is not None:
         policy_in_force()
 
 
-def _policy_file() -> Path | None:
+def policy_file() -> Path | None:
+    """Return the file of the policy in force, None where there is none."""
     settings = Settings.from_environment()
     named: Path | None = click.get_current_context().meta.get(_META) or settings.policy
     usual = settings.state / "policy.yaml"
     return named or (usual if usual.exists() else None)
-
-
-def accepts_all(accepted: str) -> bool:
-    """Return whether there is no policy, and `accepted` is whatever."""
-    return not accepted and _policy_file() is None
 
 
 def severity_check(
@@ -80,7 +76,7 @@ def severity_check(
 
     An empty `accepted` adds nothing to the policy. `lists` are the advisories, the newest unless given.
     """
-    if accepts_all(accepted):
+    if not accepted and policy_file() is None:
         return lambda _packages: None  # most runs: what would judge them need not even be loaded
     from farm.client.policy_facts import enforce
     from farm.recipe.policy_file import stricter

@@ -80,10 +80,10 @@ def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int 
     """Start the run of this key with `words` as its command; return its exit status, None where it does not hold.
 
     With Docker it does not return. A run has: the `settings` of its host, the `stamps` of other paths, and those that
-    need only be `present`; `looks` at
-    channels, each with the folder of its `metadata`, `channel`, `address`, and the digests of `release` and `builders`;
-    the words before the command (`entrypoint`), and the `usual` command; what is recorded (`run`); and the `engine`
-    with what it needs to `start`.
+    need only be `present`; `looks` at channels, each with the folder of its `metadata`, `channel`, `address`, and the
+    digests of `release` and `builders`; when what is known of vulnerabilities `ends`, in seconds since 1970; the words
+    before the command (`entrypoint`), and the `usual` command; what is recorded (`run`); and the `engine` with what it
+    needs to `start`.
     """
     try:
         with open(f"{state}/{_FOLDER}/{key}.json", "rb") as file:
@@ -109,6 +109,7 @@ def _holds(state: str, form: dict[str, Any]) -> bool:
         settings_of(state) == form["settings"]
         and all(stamp(path) == value is not None for path, value in form["stamps"].items())
         and all(os.path.lexists(path) for path in form["present"])
+        and (form["ends"] is None or time.time() < form["ends"])
         and _engine_is_there(form)
         and all(_shows_the_same(each) for each in form["looks"])
     )

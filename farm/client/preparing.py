@@ -1,21 +1,23 @@
 """Leaving a run prepared for the next time that it is asked for in the same words, for `farm.client.prepared_run`.
 
-Only what the next time can be judged by what it sees at once is prepared. So not what a policy has a say in, which may
-change with every advisory; what other distributions or the user's own packages and files are part of; and what is told
-to the user at each start.
+Only what can be judged the next time by what is seen at once is prepared. So neither what other distributions, or the
+user's own packages and files, are part of, nor what has something to tell at each start. What a policy accepted it will
+accept again: the advisories stand under the timestamp that is compared, as the release does, until they expire.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.client.prepared_run import keep, stamp
 from farm.client.run_record import run_form
+from farm.trust.last_look import metadata_ends
+from farm.trust.layout import ADVISORIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from farm.client.host import Host
     from farm.client.late_binding import RunOptions
@@ -32,6 +34,7 @@ class Started:
     """A run that was verified as a whole: its set, where it lies on this host, and how it is started.
 
     Of `options.command`, `entrypoint` is what stands before the user's words, `usual` what stands in their place.
+    `files` are those that were read for it: an image file, a policy.
     """
 
     record: SetRecord
@@ -42,7 +45,7 @@ class Started:
     options: RunOptions
     entrypoint: Sequence[str]
     usual: Sequence[str]
-    file: Path | None
+    files: Sequence[Path]
 
 
 def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEngine, started: Started) -> None:
@@ -54,15 +57,18 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
     start = engine.again(
         started.platform, started.composition, started.packages, started.links, replace(options, command=())
     )
+    looks = [_look(host, *each) for each in host.seen]
     if start is None or not _is_of_one_release(started.record) or any(bind.writable for bind in options.binds):
         return
     paths = [started.links, *started.packages.values(), *(host.cache.record(store) for store in started.packages)]
-    paths += [started.file.absolute()] if started.file else []
+    paths += [each.absolute() for each in started.files]
+    ends = [end for each in looks for end in metadata_ends(Path(each["metadata"]), [ADVISORIES])]
     form = {
         "settings": settings,
         "stamps": {str(path): stamp(str(path)) for path in paths},
         "present": [*(str(bind.source) for bind in options.binds), *options.devices],
-        "looks": [_look(host, *each) for each in host.seen],
+        "looks": looks,
+        "ends": min(ends).timestamp() if ends else None,
         "entrypoint": list(started.entrypoint),
         "usual": list(started.usual),
         "engine": engine.name,

@@ -7,10 +7,12 @@ has. Expiry is told, not enforced: who reads this wants what is here already to 
 from __future__ import annotations
 
 import fcntl
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from securesystemslib.exceptions import StorageError
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Targets
 from tuf.api.serialization import DeserializationError
@@ -20,7 +22,7 @@ from farm.names import Digest
 from farm.trust.builders import read_builders
 from farm.trust.channel_signers import read_signers
 from farm.trust.delegation import DelegationError, delegated_roles, role_of
-from farm.trust.last_look import metadata_ends
+from farm.trust.last_look import TOP_ROLES, metadata_ends
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.seen_releases import SeenReleases
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from farm.trust.release_index import Release
 
 
+_LOCKED_SECONDS = 0.5
+
+
 class NothingVerifiedError(FarmError):
     """Nothing of a channel was verified here before, so that nothing can be said of it without its repository."""
 
@@ -44,6 +49,19 @@ class NothingVerifiedError(FarmError):
             f"no release of channel {channel} was verified on this host before",
             remedy="Run it once while the repository can be reached.",
         )
+
+
+def _take(lock: TextIO) -> None:
+    """Wait a moment for who is bringing news; then go on beside it, since it may be waiting for an answer itself.
+
+    Each file is verified on its own, and replaced as a whole: what is read is as if that one had been killed.
+    """
+    ends = time.monotonic() + _LOCKED_SECONDS
+    while time.monotonic() < ends:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return
+        time.sleep(0.01)
 
 
 class KeptMetadata:
@@ -86,16 +104,16 @@ class KeptMetadata:
 
     def ended(self, channel: str, now: datetime) -> datetime | None:
         """Return since when what was verified last has expired, None where it has not."""
-        first = min(metadata_ends(self._state, channel), default=now)
+        first = min(metadata_ends(self._state, (*TOP_ROLES, channel)), default=now)
         return first if first < now else None
 
     @contextmanager
     def _held(self, channel: str) -> Iterator[None]:
         try:
             with (self._state / ".lock").open("r") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH)
+                _take(lock)
                 yield
-        except (OSError, RepositoryError, DeserializationError, DelegationError) as error:
+        except (OSError, StorageError, RepositoryError, DeserializationError, DelegationError) as error:
             raise NothingVerifiedError(channel) from error
 
     def _targets(self, role: str) -> Targets:

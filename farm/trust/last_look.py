@@ -4,6 +4,9 @@ While a repository shows the very timestamp that was verified, and no newer root
 by keeping every document that it has. What time alone can change, that these documents expire or that the clock was put
 back, is asked of `Look.holds`. Whatever differs leads to the whole of it: `farm.trust.client_metadata`.
 
+A look counts only while it is the last: what another command has verified since is not forgotten for a mirror that
+shows once more what was there before.
+
 Loading this loads nothing else: it is on the way to every start of a container.
 """
 
@@ -14,9 +17,11 @@ import os
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
+TOP_ROLES = ("root", "targets", "snapshot", "timestamp")
 _FOLDER = "looks"
 
 
@@ -40,12 +45,18 @@ class Look:
 
 
 def read_look(metadata: str, channel: str) -> Look | None:
-    """Return the last look at a channel whose metadata is kept in a folder; None where there was none, or it rotted."""
+    """Return the last look at a channel whose metadata is kept in a folder.
+
+    None where there was none, where it rotted, or where newer metadata is kept by now.
+    """
     try:
-        with open(os.path.join(metadata, _FOLDER, f"{channel}.json"), "rb") as file:
-            return Look(**json.loads(file.read()))
+        with open(f"{metadata}/{_FOLDER}/{channel}.json", "rb") as file:
+            look = Look(**json.loads(file.read()))
+        with open(f"{metadata}/timestamp.json", "rb") as file:
+            is_last = file.read() == look.timestamp.encode()
     except (OSError, ValueError, TypeError):
         return None
+    return look if is_last and not os.path.lexists(f"{metadata}/root_history/{look.root + 1}.root.json") else None
 
 
 def write_look(metadata: Path, channel: str, release: str, builders: str) -> None:
@@ -54,8 +65,9 @@ def write_look(metadata: Path, channel: str, release: str, builders: str) -> Non
 
     from farm.trust.durable_file import replace_file
 
-    ends = metadata_ends(metadata, channel)
-    if len(ends) < len(_rests_on(channel)):
+    roles = (*TOP_ROLES, channel)
+    ends = metadata_ends(metadata, roles)
+    if len(ends) < len(roles):
         return
     found = {
         "timestamp": (metadata / "timestamp.json").read_text(),
@@ -68,19 +80,15 @@ def write_look(metadata: Path, channel: str, release: str, builders: str) -> Non
     replace_file(metadata / _FOLDER / f"{channel}.json", json.dumps(found).encode(), durable=False)
 
 
-def metadata_ends(metadata: Path, channel: str) -> list[datetime]:
-    """Return when each of the documents expires that a channel's release rests on; those that rotted are left out."""
+def metadata_ends(metadata: Path, roles: Iterable[str]) -> list[datetime]:
+    """Return when the kept documents of these roles expire; those that are not there, or rotted, are left out."""
     from datetime import UTC, datetime
 
     ends = []
-    for role in _rests_on(channel):
+    for role in roles:
         try:
             form = json.loads((metadata / f"{role}.json").read_bytes())
             ends.append(datetime.fromisoformat(form["signed"]["expires"]).astimezone(UTC))
         except (OSError, ValueError, LookupError, TypeError):
             continue
     return ends
-
-
-def _rests_on(channel: str) -> tuple[str, ...]:
-    return "root", "targets", "snapshot", "timestamp", channel

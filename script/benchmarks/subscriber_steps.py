@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from farm.client.host import Host
+from farm.client.offline import last_verified
 
 if __name__ == "__main__":
     step, host = sys.argv[1], Host(Path(sys.argv[2]), Path(sys.argv[3]))
@@ -17,7 +18,7 @@ if __name__ == "__main__":
         case "sync":
             print(host.catalogue().release.number)
         case "resolve":
-            print(len(host.last_verified().catalogue.closure(sys.argv[4:])))
+            print(len(last_verified(host).catalogue.closure(sys.argv[4:])))
         case "resolve-newest":
             print(len(host.catalogue().closure(sys.argv[4:])))
         case "list":

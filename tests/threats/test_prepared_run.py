@@ -142,6 +142,33 @@ def test_an_altered_timestamp_is_refused(simulator: Simulator) -> None:
     assert "altered" in ended.stderr
 
 
+def test_what_another_command_has_seen_since_is_not_forgotten(simulator: Simulator) -> None:
+    """TUF keeps one timestamp for all that is asked of a repository, so there is one to go back from."""
+    subscriber = simulator.subscriber()
+    _run(subscriber)
+    old = simulator.mirror("mirror")
+    simulator.release()
+    subscriptions = subscriber.host.subscriptions
+    subscriptions.metadata(subscriptions.find()).advisories()
+    simulator.lead_to(old)
+    at_once, ended = _run(subscriber)
+    simulator.lead_back()
+    assert not at_once
+    assert ended.returncode == 1
+
+
+def test_what_a_policy_accepts_is_judged_once(simulator: Simulator) -> None:
+    subscriber = simulator.subscriber()
+    policy = subscriber.folder / "state/policy.yaml"
+    policy.write_text("channels: [dist.example.org/edge]\n")
+    assert not _run(subscriber)[0]
+    assert _run(subscriber)[0]
+    policy.write_text("channels: [dist.example.org/stable]\n")
+    at_once, ended = _run(subscriber)
+    assert not at_once
+    assert ended.returncode == 1
+
+
 def _add_override(subscriber: Subscriber) -> None:
     place = subscriber.folder / "state/overrides"
     place.mkdir()
