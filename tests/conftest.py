@@ -17,6 +17,7 @@ settings.register_profile("thorough", _PLAIN, max_examples=100)
 settings.load_profile("quick")
 
 _HERE = Path(__file__).parent
+_FARM = _HERE / "farm"
 _LONG = (
     "cli/test_advisory.py",
     "cli/test_asking_to_sign.py",
@@ -42,6 +43,7 @@ _LONG = (
     "client/test_lock_file.py",
     "client/test_mirroring.py",
     "client/test_mirrors.py",
+    "client/test_patience.py",
     "client/test_roots.py",
     "client/test_tracing.py",
     "client/test_verification.py",
@@ -87,11 +89,22 @@ _LONG = (
 """Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
 
 
+# Before pytest-xdist, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is long."""
+    """Mark what is long; let the processes of `--dist=loadgroup` share no fixture that takes long to make.
+
+    What needs the whole distribution is one group and comes first; of the rest, each file is one.
+    """
     places = {_HERE / place for place in _LONG}
     files = {item.path for item in items}
     long = {path for path in files if not places.isdisjoint((path, *path.parents))}
     for item in items:
         if item.path in long:
             item.add_marker(pytest.mark.long)
+        item.add_marker(pytest.mark.xdist_group("distribution" if _builds_all(item) else item.location[0]))
+    items.sort(key=lambda item: (not _builds_all(item), item.path.parent != _FARM))
+
+
+def _builds_all(item: pytest.Item) -> bool:
+    return item.path.parent == _FARM and "distribution" in getattr(item, "fixturenames", ())

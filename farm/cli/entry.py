@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 
 def main() -> None:
     """Run the command; ends the process as `farm.cli.main.main` does."""
+    waited = 0.0
     if sys.argv[1:2] == ["run"] and "_FARM_COMPLETE" not in os.environ:
+        began = time.monotonic()
         try:
             _run_again()
         except KeyboardInterrupt:
             sys.stderr.write("farm: interrupted\n")
             sys.exit(130)
+        waited = time.monotonic() - began
     from farm.cli.main import main as whole
 
-    whole()
+    whole(waited=waited)
 
 
 def _run_again() -> None:

@@ -130,13 +130,16 @@ def farm() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 128 + N ended by signal N."""
+def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
+    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 128 + N ended by signal N.
+
+    `waited` are the seconds for which a start has looked for news already: Click's `obj` for the verb.
+    """
     # As Ctrl-C does, so that containers and mounts go with the process.
     for number in ending_signals():
         signal.signal(number, _terminate)
     try:
-        result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False)
+        result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False, obj=waited)
     except FarmError as error:
         from farm.cli.rendering import render_error
 

@@ -116,11 +116,12 @@ def run(
     settings = Settings.from_environment()
     key, before = key_of(words_of(sys.argv[2:])[0]), settings_of(str(settings.state))
     wanted = _read(file) if file else None
+    waited = click.get_current_context().obj or 0.0
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
     check_publishing(publish, network, chosen.name)
     check_writable(host, mounts)
     with host.in_use():
-        found = find_packages(host, channel, file, names, wanted, offline=offline, patience=Patience())
+        found = find_packages(host, channel, file, names, wanted, offline=offline, patience=Patience.after(waited))
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
         severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)

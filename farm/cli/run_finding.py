@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
     from farm.client.offline import LastVerified
+    from farm.client.patience import Patience
     from farm.recipe.image_file import ImageFile
 
 
@@ -26,35 +27,57 @@ class Found:
 
 
 def find_packages(
-    host: Host, channel: str, file: Path | None, names: tuple[str, ...], wanted: ImageFile | None, *, offline: bool
+    host: Host,
+    channel: str,
+    file: Path | None,
+    names: tuple[str, ...],
+    wanted: ImageFile | None,
+    *,
+    offline: bool,
+    patience: Patience,
 ) -> Found:
     """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked.
 
-    The overrides of this host, and those for the image file, stand in.
+    Who answers later than there is `patience` for cannot be asked either, unless nothing here can run instead. The
+    overrides of this host, and those for the image file, stand in.
     """
     from farm.client.mirrored_metadata import is_unreachable
-    from farm.client.offline import last_with, nothing_fetched
+    from farm.client.offline import NotHereError, last_with, nothing_fetched
     from farm.client.overrides import Scope
     from farm.client.overriding import overridden
     from farm.client.own_packages import without_own
     from farm.errors import FarmError
+    from farm.trust.kept_metadata import NothingVerifiedError
 
     channel = channel or (wanted.channel if wanted else "")
     scopes = [Scope.of_image_file(file)] if file else []
     asked = without_own(host, wanted.names if wanted else names)
     why = "no repository was asked"
+
+    def newest() -> Found:
+        catalogue = overridden(host, host.catalogue_of(asked, channel), *scopes)
+        return Found(catalogue, _verified(host, catalogue, names, wanted))
+
     if not offline:
         try:
-            catalogue = overridden(host, host.catalogue_of(asked, channel), *scopes)
-            return Found(catalogue, _verified(host, catalogue, names, wanted))
+            with host.patient_for(patience):
+                return newest()
         except FarmError as error:
             if not is_unreachable(error):
                 raise
             why = error.message
-    last = last_with(host, asked, channel)
-    catalogue = overridden(host, last.catalogue, *scopes)
-    with nothing_fetched(last):
-        packages = _verified(host, catalogue, names, wanted)
+    try:
+        last = last_with(host, asked, channel)
+        catalogue = overridden(host, last.catalogue, *scopes)
+        with nothing_fetched(last):
+            packages = _verified(host, catalogue, names, wanted)
+            if lacking := host.lacking(packages):
+                raise NotHereError(f"archive of {lacking[0].name}", last.named)
+    except (NothingVerifiedError, NotHereError) as error:
+        if not patience.is_cut:
+            raise
+        click.echo(f"warning: {why}. Waiting on, since {error.message}", err=True)
+        return newest()
     click.echo(f"warning: {why}: {last.words}", err=True)
     return Found(catalogue, packages, last)
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from farm.client.catalogue import VerifiedPackage
     from farm.client.download import Downloads
     from farm.client.mirrors import Warn
+    from farm.client.patience import Patience
     from farm.client.subscriptions import Subscription
     from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
@@ -66,6 +67,15 @@ class Host:
         self.states.add(self.state)
         with self.lock.used(waiting):
             yield
+
+    @contextmanager
+    def patient_for(self, patience: Patience) -> Iterator[None]:
+        """Let all who ask what is newest wait no longer than this until the end of the block, together."""
+        self.mirrors.patience = patience
+        try:
+            yield
+        finally:
+            self.mirrors.patience = None
 
     def catalogue(self, channel: str = "") -> Catalogue:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""

@@ -5,16 +5,23 @@ Wherever it is from, it is verified from the pinned root on. A mirror may be beh
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from farm.client.mirrors import PACE as MIRROR_PACE
+from farm.client.mirrors import Mirror
+from farm.client.pace import Pace
 from farm.client.readers import InvalidAddressError, open_reader, shown
 from farm.errors import FarmError
 from farm.trust.client_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from farm.client.mirrors import Mirrors
+    from farm.client.patience import Deadline
     from farm.client.readers import BlobReader
     from farm.trust.builders import AllowedBuilders
     from farm.trust.client_metadata import ChannelMetadata
@@ -55,21 +62,23 @@ class MirroredMetadata:
         return self._ask(lambda metadata: metadata.advisories())
 
     def _ask(self, question: Callable[[ChannelMetadata], _Found]) -> _Found:
-        if not self._mirrors:
-            return question(self._verifier(open_reader(self._address), self._address))
+        left = len(self._mirrors)
         refusal: FarmError | None = None
-        if self._address not in self._known.unreachable:
+        if not left or self._address not in self._known.unreachable:
             try:
-                return question(self._verifier(open_reader(self._address), self._address))
+                with self._deadline(left + 1) as until:
+                    return question(self._asked(open_reader(self._address, Pace(until=until)), self._address, until))
             except FarmError as error:
-                if not is_unreachable(error):
+                if not left or not is_unreachable(error):
                     raise
                 refusal = error
         for mirror in self._known.at(self._mirrors):
             try:
-                found = question(self._verifier(mirror, mirror.address))
+                with self._deadline(left) as until:
+                    reader = Mirror(mirror.address, pace=replace(MIRROR_PACE, until=until)) if until else mirror
+                    found = question(self._asked(reader, mirror.address, until))
             except UntrustedMetadataError as error:
-                refusal = refusal or error
+                refusal, left = refusal or error, left - 1
                 if self._is_promised:
                     self._known.warn(f"the mirror {shown(mirror.address)} is no help: {error.message}")
                 continue
@@ -81,6 +90,14 @@ class MirroredMetadata:
             return found
         assert refusal is not None  # noqa: S101  (there is a mirror)
         raise refusal
+
+    def _deadline(self, parties: int) -> AbstractContextManager[Deadline | None]:
+        return self._known.patience.share(parties) if self._known.patience else nullcontext()
+
+    def _asked(self, reader: BlobReader, place: str, until: Deadline | None) -> ChannelMetadata:
+        metadata = self._verifier(reader, place)
+        metadata.remaining = until.remaining if until else None
+        return metadata
 
 
 def is_unreachable(error: FarmError) -> bool:

@@ -15,6 +15,7 @@ from farm.client.readers import InvalidAddressError, open_reader, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from farm.client.patience import Patience
     from farm.client.readers import BlobReader
 
     Warn = Callable[[str], None]
@@ -66,6 +67,8 @@ class Mirrors:
         self.warn = warn
         self.unreachable: set[str] = set()
         """Addresses of owners that could not be reached: there is no use in waiting for each of them again."""
+        self.patience: Patience | None = None
+        """How long may be waited for what is newest; None where that is no matter."""
         self._opened: dict[str, Mirror] = {}
 
     def at(self, addresses: Iterable[str]) -> tuple[Mirror, ...]:

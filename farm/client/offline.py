@@ -51,10 +51,14 @@ class LastVerified:
     lists: KeptLists
 
     @property
+    def named(self) -> str:
+        """Which release it is, in words."""
+        return _named(self.catalogue.release)
+
+    @property
     def words(self) -> str:
         """What a person has to know of it."""
-        release = self.catalogue.release
-        text = f"running {_named(release)}, verified last at {_time(self.at)}"
+        text = f"running {self.named}, verified last at {_time(self.at)}"
         if self.ended:
             text += f"; its metadata has expired since {_time(self.ended)}, so that fixes may be missing"
         return text
@@ -130,7 +134,7 @@ def nothing_fetched(last: LastVerified) -> Iterator[None]:
     try:
         yield
     except DownloadError as error:
-        raise NotHereError(error.what, _named(last.catalogue.release)) from error
+        raise NotHereError(error.what, last.named) from error
 
 
 def _named(release: Release) -> str:

@@ -14,6 +14,7 @@ import httpcore
 
 from farm.client.authorities import trusted_authorities
 from farm.client.pace import Pace
+from farm.client.resolving import addresses_of
 from farm.engine.address_guard import ForbiddenAddressError, GuardedBackend
 from farm.engine.deadline_stream import DeadlineStream
 from farm.errors import FarmError
@@ -154,8 +155,20 @@ class _DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return DeadlineStream(stream, self._remaining)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses_of(host, port, self._within(timeout)):
+            try:
+                stream = super().connect_tcp(address, port, self._within(timeout), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return DeadlineStream(stream, self._remaining)
+        self._remaining()  # the deadline is the better reason, if it was that
+        raise failure
+
+    def _within(self, timeout: float | None) -> float:
+        remaining = self._remaining()
+        return remaining if timeout is None else min(timeout, remaining)
 
 
 def open_reader(address: str, pace: Pace | None = None) -> BlobReader:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
 from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Metadata, Root, Targets
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 """Bytes that a file of metadata or a signed target may have; the largest is the list of advisories."""
+_LOCKED_SECONDS = 0.02
 _Document = TypeVar("_Document", Root, Targets)
 
 
@@ -107,6 +109,8 @@ class ChannelMetadata:
         self._root = root
         self._reader = reader
         self._clock = clock
+        self.remaining: Callable[[], float] | None = None
+        """Says how many seconds may be waited for others who look at the same, and raises `OSError` when none are."""
 
     def newest(self, channel: str) -> tuple[Release, AllowedBuilders]:
         """Fetch and verify all metadata; return the newest release and the builders' keys by key id.
@@ -155,8 +159,7 @@ class ChannelMetadata:
         (self._state / "targets").mkdir(parents=True, exist_ok=True)
         fetcher = _Fetcher(self._reader)
         with (self._state / ".lock").open("w") as lock:
-            # Two commands at once would take each other's files away.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._take(lock, what)
             try:
                 yield _Session(self._state, self._root, fetcher)
             except tuf_errors.RepositoryError as error:
@@ -173,6 +176,24 @@ class ChannelMetadata:
                     "network",
                     f"cannot reach the repository of {what}: {error}",
                     "Check the address and the network; what is installed goes on working.",
+                ) from error
+
+    def _take(self, lock: TextIO, what: str) -> None:
+        """Keep others away: two commands at once would take each other's files away."""
+        if self.remaining is None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            try:
+                time.sleep(min(_LOCKED_SECONDS, self.remaining()))
+            except OSError as error:
+                raise UntrustedMetadataError(
+                    "network",
+                    f"another command is asking the repository of {what} already: {error}",
+                    "Wait for it, or end it; what is installed goes on working.",
                 ) from error
 
 
