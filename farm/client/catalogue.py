@@ -13,10 +13,9 @@ from farm.client.download import PARALLEL
 from farm.compat import Member, PackageSet, prove
 from farm.errors import FarmError, in_lines
 from farm.names import PackageName
+from farm.trust.broken_release import BrokenReleaseError
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, listings, read_entry
-from farm.trust.provenance import verify_provenance
-from farm.trust.release_package import BrokenReleaseError, agreeing_builders, check_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,13 +91,14 @@ class Catalogue:
     def __init__(
         self,
         release: Release,
-        builders: AllowedBuilders,
+        read_builders: Callable[[], AllowedBuilders],
         downloads: Downloads,
         imported: Callable[[Import], Catalogue] | None = None,
     ) -> None:
+        """`read_builders` gives the builders that the distribution allows now, and is asked when a package is."""
         self.release = release
         self.downloads = downloads
-        self._builders = builders
+        self._read_builders = read_builders
         self._open_import = imported
         self._imported = imported_packages(release.imports)
         self._opened: dict[str, Catalogue] = {}
@@ -144,7 +144,7 @@ class Catalogue:
     @property
     def builders(self) -> AllowedBuilders:
         """The builders that the distribution allows now."""
-        return self._builders
+        return self._read_builders()
 
     def attested(self, package: VerifiedPackage) -> int:
         """Return how many builders that are allowed have come to this very package, each by itself."""
@@ -152,7 +152,9 @@ class Catalogue:
 
     def attested_in(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
         """Return how many builders of this distribution, allowed now, have come to the package of an entry."""
-        return len(agreeing_builders(entry, self._builders, descriptor, self.downloads.read))
+        from farm.trust.release_package import agreeing_builders  # noqa: PLC0415  (brings all kinds of keys)
+
+        return len(agreeing_builders(entry, self.builders, descriptor, self.downloads.read))
 
     def known_as(self, name: str) -> str:
         """Return what a set knows a package by: a full name that is of this very distribution, shortened."""
@@ -188,10 +190,12 @@ class Catalogue:
 
         Raises as `verified`.
         """
+        from farm.trust.provenance import verify_provenance  # noqa: PLC0415  (brings all kinds of keys)
+
         found = self._find(self.known_as(name))
         package = self._verify(found)
         provenance = package.downloads.read(package.entry.provenance, f"provenance of {name}")
-        return package, verify_provenance(provenance, found.home._builders, package.descriptor, package.entry.recipe)
+        return package, verify_provenance(provenance, found.home.builders, package.descriptor, package.entry.recipe)
 
     def _plain(self) -> Catalogue:
         plain = copy.copy(self)
@@ -247,8 +251,10 @@ class Catalogue:
             return self._opened[pin.distribution]
 
     def _verify(self, found: _Found) -> VerifiedPackage:
+        from farm.trust.release_package import check_package  # noqa: PLC0415  (brings all kinds of keys)
+
         home = found.home
-        checked = check_package(home.release, found.entry, home._builders, home.downloads.read)
+        checked = check_package(home.release, found.entry, home.builders, home.downloads.read)
         return VerifiedPackage(
             found.entry, checked.descriptor, checked.manifest, checked.facts, home.downloads, foreign=home is not self
         )

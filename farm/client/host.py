@@ -82,7 +82,7 @@ class Host:
         subscription = self.subscriptions.find(channel)
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
         self.seen.append((subscription, release, builders))
-        return Catalogue(release, builders, self.downloads(subscription), self.imported(subscription).open)
+        return Catalogue(release, lambda: builders, self.downloads(subscription), self.imported(subscription).open)
 
     def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
         """Return the newest verified release that has these packages; see `Chooser.catalogue`."""
@@ -115,7 +115,7 @@ class Host:
             packages=(),
         )
         release = pinned_release(newest, pin, lambda blob: downloads.read(blob, f"earlier release of {subscription}"))
-        return Catalogue(release, builders, downloads, self.imported(subscription).open)
+        return Catalogue(release, lambda: builders, downloads, self.imported(subscription).open)
 
     def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
         """Return the packages whose archives have to be fetched."""

@@ -64,7 +64,7 @@ class ImportedReleases:
             downloads = Downloads(open_reader(metadata.place), self._blobs)
             what = f"earlier release of {pin.distribution}/{pin.channel}"
             release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
-        return Catalogue(release, builders, downloads)
+        return Catalogue(release, lambda: builders, downloads)
 
     def advisories(self, pin: Import) -> tuple[bytes | None, Downloads]:
         """Return the distribution's newest list of advisories, verified (none: it publishes none), and what fetches.

@@ -102,10 +102,12 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
     def opened(pin: Import) -> Catalogue:
         newest, theirs = imported.kept(pin).last(pin.channel)
         what = f"earlier release of {pin.distribution}/{pin.channel}"
-        return Catalogue(pinned_release(newest, pin, lambda blob: downloads.read(blob, what)), theirs, downloads)
+        return Catalogue(
+            pinned_release(newest, pin, lambda blob: downloads.read(blob, what)), lambda: theirs, downloads
+        )
 
     at, ended = kept.verified_at(subscription.channel), kept.ended(subscription.channel, datetime.now(UTC))
-    return LastVerified(Catalogue(release, builders, downloads, opened), at, ended, KeptLists(host))
+    return LastVerified(Catalogue(release, lambda: builders, downloads, opened), at, ended, KeptLists(host))
 
 
 def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerified:

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
+from farm.trust.broken_release import BrokenReleaseError
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.rebuilds import check_agreement, verified_builder
 
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from farm.trust.release_index import Release, ReleaseEntry
 
     Fetch = Callable[[BlobRef, str], bytes]
-
-
-class BrokenReleaseError(FarmError):
-    """A signed release contradicts itself: what it says of a package is not what the package says."""
-
-    code = "broken-release"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, remedy="Nothing was changed. Tell the owner of the channel.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Subscriber:
         downloads = Downloads(self.reader, BlobStore(self.folder))
         release = release or self.distribution.released
         assert release
-        return Catalogue(release, AllowedBuilders(keys, self.rebuilds), downloads)
+        return Catalogue(release, lambda: AllowedBuilders(keys, self.rebuilds), downloads)
 
     def fetched(self) -> int:
         """Return how many blobs were asked for since the last time; none was asked for twice."""

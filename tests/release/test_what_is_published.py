@@ -65,7 +65,7 @@ class Published:
 
     def catalogue(self) -> Catalogue:
         downloads = Downloads(DirectoryReader(self.folder / "public"), BlobStore(self.folder / "client"))
-        return Catalogue(self.release, AllowedBuilders([self.builder.public_key], {}), downloads)
+        return Catalogue(self.release, lambda: AllowedBuilders([self.builder.public_key], {}), downloads)
 
     def farm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command as a subscriber does."""

@@ -88,7 +88,7 @@ class SignedReleases:
     def catalogue(self, release: Release) -> Catalogue:
         """Return the packages of a release that `find` gave."""
         builders = self._newest(release.channel).builders
-        return Catalogue(release, builders, self._downloads, _refuse_foreign)
+        return Catalogue(release, lambda: builders, self._downloads, _refuse_foreign)
 
     def lacking(self, release: Release, names: Iterable[str]) -> list[str]:
         """Return which of these packages a release does not have; reads their paths in its index."""
