@@ -144,9 +144,15 @@ class Audit:
         return not self.held and bool(self.unjudged)
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why what was looked at may not be all that is there, in words."""
+        blind = (f"nobody here recorded which set that is: {', '.join(self.unjudged)}",) if self.is_blind else ()
+        return (*blind, *self.unvouched)
+
+    @property
     def is_whole(self) -> bool:
         """Whether what was looked at is known to be all that is there: else finding nothing is no all-clear."""
-        return not self.is_blind and not self.unvouched
+        return not self.doubts
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

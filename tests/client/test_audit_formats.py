@@ -166,6 +166,59 @@ def test_the_sarif_log_has_what_the_standard_asks_for(audits: list[Audit]) -> No
     ]
 
 
+DOUBTS = ("layer sha256:12 is of none of its packages", "sha256:34: its digest is not that of what it holds")
+
+
+@pytest.fixture
+def doubted() -> list[Audit]:
+    """An image of which not all is known, a run of which nothing is, and a root that is whole."""
+    image = Audit("image", "api:1", "api:1: release 6", (JQ,), unvouched=DOUBTS)
+    run = Audit("run", "process 7", "process 7", (), unjudged=("jq-1.7.1-abc",))
+    return [image, run, Audit("root", "/srv/tools", "/srv/tools: generation 3", (JQ,))]
+
+
+SAID = [
+    *(f"What api:1 holds is not known in whole: {each}" for each in DOUBTS),
+    "What process 7 holds is not known in whole: nobody here recorded which set that is: jq-1.7.1-abc",
+]
+
+
+def test_what_is_not_known_in_whole_is_a_result_in_sarif(doubted: list[Audit], audits: list[Audit]) -> None:
+    (run,) = sarif([*audits, *doubted], "1.0")["runs"]
+    results = [each for each in run["results"] if each["ruleId"] == "unknown-content"]
+    assert [each["message"]["text"] for each in results] == SAID
+    for each in results:
+        assert run["tool"]["driver"]["rules"][each["ruleIndex"]]["id"] == "unknown-content"
+        assert each["level"] == "error"
+    assert [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results] == [
+        "image/api%3A1", "image/api%3A1", "run/process%207",
+    ]  # fmt: skip
+    assert len({each["partialFingerprints"]["farm/1"] for each in results}) == 3
+    assert len(run["results"]) == 6
+
+
+def test_what_is_not_known_in_whole_is_an_incomplete_composition_in_cyclonedx(
+    validator: JsonStrictValidator, doubted: list[Audit]
+) -> None:
+    document = cyclonedx(doubted, "1.0", NOW)
+    assert validator.validate_str(json.dumps(document)) is None
+    image, run, _ = (each["bom-ref"] for each in document["components"])
+    assert document["compositions"] == [{"aggregate": "incomplete", "assemblies": [image, run]}]
+    assert [each["text"] for each in document["annotations"]] == SAID
+    assert [each["subjects"] for each in document["annotations"]] == [[image], [image], [run]]
+
+
+def test_what_is_not_known_in_whole_contains_what_nobody_asserts_in_spdx(doubted: list[Audit]) -> None:
+    form = json.loads(spdx(doubted, NOW))
+    document = JsonLikeDictParser().parse(form)  # type: ignore[no-untyped-call]
+    assert validate_full_spdx_document(document) == []
+    annotated = {each["SPDXID"]: each["annotations"] for each in form["packages"] if "annotations" in each}
+    assert [each["comment"] for annotations in annotated.values() for each in annotations] == SAID
+    unknown = [each["spdxElementId"] for each in form["relationships"] if each["relatedSpdxElement"] == "NOASSERTION"]
+    assert unknown == list(annotated)
+    assert len(unknown) == 2
+
+
 def test_the_message_says_all_that_one_has_to_know(audits: list[Audit]) -> None:
     first, second, _ = (result["message"]["text"] for result in sarif(audits, "1.0")["runs"][0]["results"])
     assert first == (

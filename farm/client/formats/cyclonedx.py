@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from farm.client.formats.wording import addresses, remedy, sentence
+from farm.client.formats.wording import addresses, doubtful, remedy, sentence
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -48,6 +48,19 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
         "components": [_subject(audit) for audit in audits],
         "vulnerabilities": [_vulnerability(together) for together in by_advisory.values()],
     }
+    if doubted := [audit for audit in audits if audit.doubts]:
+        incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in doubted]}
+        document["compositions"] = [incomplete]
+        document["annotations"] = [
+            {
+                "subjects": [_reference(audit)],
+                "annotator": {"component": {"type": "application", "name": "farm", "version": version}},
+                "timestamp": now,
+                "text": doubtful(audit, doubt),
+            }
+            for audit in doubted
+            for doubt in audit.doubts
+        ]
     name = Digest.of_json(document).hex
     return document | {"serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}"}
 

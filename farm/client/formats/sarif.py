@@ -6,8 +6,9 @@ Specification: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import quote
 
-from farm.client.formats.wording import addresses, remedy, sentence
+from farm.client.formats.wording import addresses, doubtful, remedy, sentence
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -28,6 +29,17 @@ _LEVELS: dict[Severity, _Level] = {
 }
 # Of a severity only its word is known; hosts that sort by a number get one out of its range (CVSS 3.1, section 5).
 _SCORES: dict[Severity, str] = {"none": "0.0", "low": "2.0", "medium": "5.5", "high": "8.0", "critical": "9.5"}
+_UNKNOWN_CONTENT: dict[str, Any] = {
+    "id": "unknown-content",
+    "shortDescription": {"text": "What was looked at may not be all that is there"},
+    "fullDescription": {
+        "text": "An audit knows what packages hold. Of anything else it cannot say that it is harmless."
+    },
+    "help": {"text": "Make the image anew with `farm image build`, and put nothing over its packages when it runs."},
+    "defaultConfiguration": {"level": "error"},
+    "properties": {"tags": ["security"]},
+}
+"""The rule of results that are of no advisory."""
 
 
 def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
@@ -35,16 +47,44 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
     found = [(audit, each) for audit in audits for each in (*audit.exposed, *audit.harmless)]
     rules = {each.finding.advisory.id: each for _, each in reversed(found)}
     order = {identifier: number for number, identifier in enumerate(sorted(rules))}
-    driver = {"name": "farm audit", "version": version, "rules": [_rule(rules[each]) for each in order]}
+    described = [_rule(rules[each]) for each in order]
+    doubts = [(audit, doubt) for audit in audits for doubt in audit.doubts]
+    if doubts:
+        described.append(_UNKNOWN_CONTENT)
+    driver = {"name": "farm audit", "version": version, "rules": described}
     return {
         "$schema": _SCHEMA,
         "version": "2.1.0",
         "runs": [
             {
                 "tool": {"driver": driver},
-                "results": [_result(audit, each, order) for audit, each in found],
+                "results": [
+                    *(_result(audit, each, order) for audit, each in found),
+                    *(_doubt(audit, doubt, len(order)) for audit, doubt in doubts),
+                ],
             }
         ],
+    }
+
+
+def _doubt(audit: Audit, doubt: str, rule: int) -> dict[str, Any]:
+    """Return as a result that there may be more than was looked at: finding nothing else is no all-clear."""
+    same = Digest.of_json([audit.kind, audit.name, _UNKNOWN_CONTENT["id"], doubt])
+    return {
+        "ruleId": _UNKNOWN_CONTENT["id"],
+        "ruleIndex": rule,
+        "level": "error",
+        "message": {"text": doubtful(audit, doubt)},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": f"{audit.kind}/{quote(audit.name, safe='')}"}},
+                "logicalLocations": [
+                    {"name": audit.name, "fullyQualifiedName": f"{audit.kind} {audit.name}", "kind": "resource"}
+                ],
+            }
+        ],
+        "partialFingerprints": {"farm/1": same.hex},
+        "properties": {"subject": audit.subject},
     }
 
 

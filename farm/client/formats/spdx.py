@@ -5,12 +5,12 @@ Specification: https://spdx.github.io/spdx-spec/v2.3/how-to-use/
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from farm.client.formats.wording import addresses, sentence
+from farm.client.formats.wording import addresses, doubtful, sentence
 from farm.names import Digest
-from farm.plan.sbom import DOCUMENT, document, element, element_id, organization, relationship
+from farm.plan.sbom import DOCUMENT, NOT_SAID, document, element, element_id, organization, relationship
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 def spdx(audits: Sequence[Audit], now: str) -> bytes:
     """Return the document as canonical JSON; `now` is RFC 3339 in UTC."""
+    created = datetime.fromisoformat(now)
     elements: list[dict[str, Any]] = []
     relations: list[dict[str, str]] = []
     for audit in audits:
         subject = element_id("Subject", f"{audit.kind} {audit.name}")
-        elements.append(element(subject, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit)))
+        elements.append(_subject(subject, audit, created))
         relations.append(relationship(DOCUMENT, "DESCRIBES", subject))
+        if audit.doubts:
+            # SPDX 2.3, 11.1: that something more is in it may be, and is not known.
+            relations.append(relationship(subject, "CONTAINS", NOT_SAID))
         for package in audit.held:
             found = [each for each in audit.exposed if each.package == package]
             identifier = _id(audit, package)
@@ -40,11 +44,25 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
     return document(
         name="farm audit",
         namespace=f"https://{owners[0] if owners else 'audit.invalid'}/spdx/audit/{name.hex}",
-        created=datetime.fromisoformat(now),
+        created=created,
         creator=creator,
         packages=elements,
         relationships=relations,
     )
+
+
+def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]:
+    annotations = [
+        {
+            "annotationDate": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "annotationType": "OTHER",
+            "annotator": "Tool: farm",
+            "comment": doubtful(audit, doubt),
+        }
+        for doubt in audit.doubts
+    ]
+    more: dict[str, Any] = {"annotations": annotations} if annotations else {}
+    return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit), **more)
 
 
 def _package(identifier: str, package: AuditedPackage, found: Sequence[Exposed], audit: Audit) -> dict[str, Any]:

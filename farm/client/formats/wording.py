@@ -22,6 +22,11 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
     )
 
 
+def doubtful(audit: Audit, doubt: str) -> str:
+    """Return that something is not known in whole, and why."""
+    return f"What {audit.name} holds is not known in whole: {doubt}"
+
+
 def remedy(exposed: Exposed) -> str:
     """Return what mends it, as a sentence."""
     version = f" with {exposed.finding.fixed}" if exposed.finding.fixed and not exposed.carries else ""
