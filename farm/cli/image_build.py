@@ -217,13 +217,11 @@ def _prepare(
     composition: Composition,
 ) -> None:
     """See that what the image is told to run is in it, then bring the archives."""
-    from farm.client.image_command import check_command
-    from farm.compat.root_view import RootView
+    from farm.client.image_command import check_command, root_of
 
     said = wanted.starts if wanted and not options.entrypoint else None
     if options.entrypoint or said:
-        manifests = {part.descriptor.store_path: part.manifest for part in source.parts}
-        check_command(config, RootView(composition, manifests, own.manifest if own else None), said)
+        check_command(config, root_of(source.parts, composition, own), said)
     source.fetch()
 
 

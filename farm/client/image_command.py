@@ -6,15 +6,18 @@ import difflib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from farm.compat.root_view import RootView
 from farm.errors import FarmError
 from farm.fileset import File
 from farm.recipe.errors import RecipeError, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from farm.compat.root_view import RootView
+    from farm.client.image_parts import ImagePart
+    from farm.compat import Composition
     from farm.oci.image_config import ImageConfig
+    from farm.oci.own_layer import OwnFiles
     from farm.recipe.image_file import AskedName
 
 _MOST_NAMED = 10
@@ -26,6 +29,12 @@ class NoSuchCommandError(FarmError):
     code = "no-such-command"
 
 
+def root_of(parts: Iterable[ImagePart], composition: Composition, own: OwnFiles | None) -> RootView:
+    """Return the root of an image, to look into."""
+    manifests = {part.descriptor.store_path: part.manifest for part in parts}
+    return RootView(composition, manifests, own.manifest if own else None)
+
+
 def check_command(config: ImageConfig, root: RootView, said: AskedName | None = None) -> None:
     """See that a runtime finds what it is to execute: the first word of the entrypoint, else of the command.
 
@@ -33,20 +42,29 @@ def check_command(config: ImageConfig, root: RootView, said: AskedName | None = 
     volume is not judged, because that may bring it. Raises `NoSuchCommandError`, `RecipeError` where an image file
     has `said` it.
     """
-    words = config.entrypoint or config.command
-    if not words:
-        return
-    refusal = _refusal(words[0], config, root)
+    refusal = _refusal(config, root)
     if refusal and said:
         raise RecipeError([said.problem(*refusal)])
     if refusal:
         raise NoSuchCommandError(refusal[0], remedy=refusal[1])
 
 
-def _refusal(word: str, config: ImageConfig, root: RootView) -> tuple[str, str] | None:
-    """Return what is wrong with a word that is to be executed, and what to do about it."""
+def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:
+    """See that a change of an image leaves it what it runs, where it had that. Raises `NoSuchCommandError`."""
+    refusal = _refusal(config, after)
+    if refusal and not _refusal(config, before()):
+        raise NoSuchCommandError(
+            f"with that {refusal[0]}, which is what it runs",
+            remedy="Nothing was changed. Make the image anew with what it is to run, or let it through with "
+            "--override WHY.",
+        )
+
+
+def _refusal(config: ImageConfig, root: RootView) -> tuple[str, str] | None:
+    """Return what is wrong with the word that is to be executed, and what to do about it."""
+    word = next(iter(config.entrypoint or config.command), "")
     places = list(_places(word, config))
-    if any(_in_a_volume(place, config) for place in places):
+    if not word or any(_in_a_volume(place, config) for place in places):
         return None
     found = {place: entry for place in places if (entry := root.at(place))}
     files = [place for place, entry in found.items() if isinstance(entry, File)]

@@ -74,12 +74,7 @@ def make_image(
     Raises `OwnFileConflictError`, `ImportConflictError`, `PathImportError`, `ForestConflictError`, `TwoBuildsError`,
     `PackageArchiveError`.
     """
-    packages = [(part.descriptor, part.manifest) for part in parts]
-    if own or imports:
-        manifest = own.manifest if own else Manifest.of(())
-        composition = compose_with(packages, manifest, replaces, place_imports(imports, packages))
-    else:
-        composition = compose(packages)
+    composition = composition_of(parts, own, replaces, imports)
     composed(composition)
     names = placed or {}
     record = SetRecord(
@@ -92,6 +87,20 @@ def make_image(
     )
     image = image_from(composition, archives, labelled, store, files=own.layer if own else None, known=known)
     return MadeImage(image, record, composition, labelled)
+
+
+def composition_of(
+    parts: Sequence[ImagePart],
+    own: OwnFiles | None = None,
+    replaces: Sequence[str] = (),
+    imports: Sequence[PathImport] = (),
+) -> Composition:
+    """Return how packages and the user's own files make one root. Raises as `make_image`."""
+    packages = [(part.descriptor, part.manifest) for part in parts]
+    if not (own or imports):
+        return compose(packages)
+    manifest = own.manifest if own else Manifest.of(())
+    return compose_with(packages, manifest, replaces, place_imports(imports, packages))
 
 
 def users_labels(config: ImageConfig) -> tuple[tuple[str, str], ...]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
 from farm.client.earlier_releases import catalogue_with
+from farm.client.image_command import check_still_runs, root_of
 from farm.client.image_evidence import ReleaseHead, release_head
-from farm.client.image_making import MadeImage, imports_in, make_image, replaced_in
+from farm.client.image_making import MadeImage, composition_of, imports_in, make_image, replaced_in
 from farm.client.image_overrides import ImageOverrides
 from farm.client.image_parts import parts_of
 from farm.client.image_set import Described
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from farm.client.image_overrides import StandIn
     from farm.client.image_parts import ImagePart
     from farm.client.known_image import KnownImage
-    from farm.compat import Member, PlacedPackage, Problem, ReleaseRef
+    from farm.compat import Composition, Member, PlacedPackage, Problem, ReleaseRef
+    from farm.compat.root_view import RootView
     from farm.oci.own_layer import OwnFiles
 
 NEWEST = "newest"
@@ -125,8 +127,9 @@ def update_image(
 
     `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
     what is not wanted. `stand_in` gives what stands in for a package of a release; `override` says why what is named
-    goes in although the proof fails because of it. Raises `NotInImageError`, `UpdateRefusedError`,
-    `NoSuchVersionError`, `OverrideError`, `DownloadError`, what verifying raises, and what `make_image` raises.
+    goes in although the proof fails because of it, or the image loses what it runs. Raises `NotInImageError`,
+    `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`, `OverrideError`, `DownloadError`, what verifying
+    raises, and what `make_image` raises.
     """
     stand_in = stand_in or _none
     releases = image.record.releases
@@ -155,7 +158,17 @@ def update_image(
         placed = void.get(name)
         allow(each.catalogue, [replace(each.package, placed=placed if placed and placed.is_override else None)])
         described.ensure(each.part.placed, each.part.archive)
-    return _made(host, image, now, new=new, trial=trial, own=own, copies=copies)
+
+    def composed(composition: Composition) -> None:
+        if not override:
+            after = root_of(now.values(), composition, own)
+            check_still_runs(image.config, lambda: _root_before(image, tuple(held.values()), own), after)
+
+    return _made(host, image, now, new=new, trial=trial, own=own, copies=copies, composed=composed)
+
+
+def _root_before(image: KnownImage, parts: Sequence[ImagePart], own: OwnFiles | None) -> RootView:
+    return root_of(parts, composition_of(parts, own, replaced_in(image.labels), imports_in(image.labels)), own)
 
 
 def _replacements(
@@ -203,6 +216,7 @@ def _made(
     trial: Trial,
     own: OwnFiles | None,
     copies: tuple[StaticCopy, ...],
+    composed: Callable[[Composition], None],
 ) -> ImageUpdate:
     parts = tuple(now[name] for name in sorted(now))
     heads = {each.catalogue.release.digest: release_head(each.catalogue) for each in new.values()}
@@ -220,6 +234,7 @@ def _made(
         replaces=replaced_in(image.labels),
         imports=imports_in(image.labels),
         known=image.kept.image.layers if image.kept else (),
+        composed=composed,
     )
     together = tuple(name for name in trial.dependents if entries[name] == now[name].descriptor.digest)
     return ImageUpdate(

@@ -14,6 +14,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from farm.blobs import BlobStore
 from farm.client.earlier_releases import NoSuchVersionError
 from farm.client.host import Host
+from farm.client.image_command import NoSuchCommandError
 from farm.client.image_diff import Side, compare
 from farm.client.image_records import ImageRecord, ImageRecords
 from farm.client.image_set import Described
@@ -131,6 +132,18 @@ def test_own_files_stand_in_place_of_a_package_that_they_replace(subscribed: Hos
         assert "etc/say.conf" not in tar.getnames()
     with pytest.raises(OwnFileConflictError):
         build(subscribed, "greet", own=own, replaces=["greet"])
+
+
+def test_an_update_takes_nothing_away_that_an_image_runs(distribution: SmallDistribution, subscribed: Host) -> None:
+    build(subscribed, "greet", name="greet:1", entrypoint=("greet",), command=("gone",))
+    build(subscribed, "greet", name="broken:1", command=("never-there",))
+    distribution.package("greet", {"bin/welcome": "#!/usr/bin/say\n"}, version="2.0")
+    distribution.publish()
+    with pytest.raises(NoSuchCommandError) as caught:
+        update(subscribed, "greet:1", "greet")
+    assert caught.value.message == "with that the image has no command 'greet', which is what it runs"
+    assert update(subscribed, "greet:1", "greet", override="nobody starts it") is not None
+    assert update(subscribed, "broken:1", "greet") is not None
 
 
 def test_one_package_is_changed_and_only_its_layer_and_the_links(
