@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
 _PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 
@@ -17,7 +22,6 @@ settings.register_profile("thorough", _PLAIN, max_examples=100)
 settings.load_profile("quick")
 
 _HERE = Path(__file__).parent
-_FARM = _HERE / "farm"
 _LONG = (
     "cli/test_advisory.py",
     "cli/test_asking_to_sign.py",
@@ -31,10 +35,12 @@ _LONG = (
     "cli/test_run.py",
     "cli/test_subscriptions.py",
     "client/test_audit.py",
+    "client/test_audit_formats.py",
     "client/test_catalogue.py",
     "client/test_choosing.py",
     "client/test_garbage.py",
     "client/test_image_imports.py",
+    "client/test_image_overrides.py",
     "client/test_image_push.py",
     "client/test_image_symbols.py",
     "client/test_images.py",
@@ -43,18 +49,24 @@ _LONG = (
     "client/test_lock_file.py",
     "client/test_mirroring.py",
     "client/test_mirrors.py",
+    "client/test_overrides.py",
     "client/test_patience.py",
     "client/test_roots.py",
     "client/test_tracing.py",
     "client/test_verification.py",
     "control/test_copies.py",
     "control/test_curation.py",
+    "control/test_dependents.py",
     "control/test_rebuilds.py",
     "control/test_state_machine.py",
+    "control/test_upkeep.py",
     "database/test_claim_cost.py",
     "foreign",
     "oci/test_image.py",
+    "release/gates/test_advisories.py",
+    "release/gates/test_approvals.py",
     "release/gates/test_reproduced.py",
+    "release/test_build_excuses.py",
     "release/test_channel_state.py",
     "release/test_departures.py",
     "release/test_evidence.py",
@@ -76,8 +88,10 @@ _LONG = (
     "web/registry/test_protocol.py",
     "web/registry/test_pulling.py",
     "web/test_advisories.py",
+    "web/test_copies.py",
     "web/test_curation_pages.py",
     "web/test_logs.py",
+    "web/test_package_advisories.py",
     "web/test_pages.py",
     "web/test_people.py",
     "web/test_rebuild_pages.py",
@@ -89,22 +103,33 @@ _LONG = (
 """Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
 
 
-# Before pytest-xdist, which reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is long; let the processes of `--dist=loadgroup` share no fixture that takes long to make.
+DISTRIBUTION = frozenset(
+    f"tests/farm/test_{name}.py" for name in ("curl_image", "distribution", "gates", "live_log", "reproducible")
+)
+"""Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
 
-    What needs the whole distribution is one group and comes first; of the rest, each file is one.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is long; put first what keeps a process longest."""
     places = {_HERE / place for place in _LONG}
     files = {item.path for item in items}
     long = {path for path in files if not places.isdisjoint((path, *path.parents))}
     for item in items:
         if item.path in long:
             item.add_marker(pytest.mark.long)
-        item.add_marker(pytest.mark.xdist_group("distribution" if _builds_all(item) else item.location[0]))
-    items.sort(key=lambda item: (not _builds_all(item), item.path.parent != _FARM))
+    items.sort(key=lambda item: (item.location[0] not in DISTRIBUTION, item.path.parent.name != "farm"))
 
 
-def _builds_all(item: pytest.Item) -> bool:
-    return item.path.parent == _FARM and "distribution" in getattr(item, "fixturenames", ())
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """With `--dist=loadfile`, keep the tests of the distribution together, as it keeps those of a file."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  not there for who runs without it
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "distribution" if file in DISTRIBUTION else file
+
+    return Scheduling(config, log)

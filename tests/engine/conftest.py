@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     import docker
 
 MB = 1 << 20
-TOKEN = "a-lease-token"
+TOKEN = f"a-lease-token-{secrets.token_hex(6)}"
+"""Of this process: containers are found by its digest, and other tests run some too."""
 
 
 @pytest.fixture(scope="session")

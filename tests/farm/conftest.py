@@ -13,6 +13,7 @@ from farm.blobs import BlobStore
 from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
 from farm.cli.toolchain import prepare_toolchains
+from tests.conftest import DISTRIBUTION
 from tests.farm.running_farm import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give whoever makes the distribution time for it."""
     for item in items:
         if "distribution" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
+            if item.location[0] not in DISTRIBUTION:
+                raise pytest.UsageError(f"{item.nodeid} needs the distribution: name its file in tests/conftest.py")
             item.add_marker(pytest.mark.timeout(_SECONDS + 600))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.scenarios.farm import containers_of
 from tests.web.test_browser import CHROMIUM, FLAGS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_a_line_appears_while_its_step_still_sleeps(distribution: RunningFarm, t
             page = browser.new_page()
             page.goto(f"{distribution.url}/jobs/{job}")
             expect(page.get_by_text("said before the sleep").first).to_be_visible(timeout=120_000)
-            assert _containers(), "the build has ended before the page showed the line"
+            assert containers_of(distribution.host), "the build has ended before the page showed the line"
             assert distribution.json("jobs", "--name", "sleeper")["jobs"][0]["state"] == "running"
             deadline = time.monotonic() + 120
             while distribution.json("jobs", "--name", "sleeper")["jobs"][0]["state"] == "running":
@@ -55,10 +55,3 @@ def test_a_line_appears_while_its_step_still_sleeps(distribution: RunningFarm, t
             expect(page.get_by_text("said before the sleep").first).to_be_visible()
         finally:
             browser.close()
-
-
-def _containers() -> list[str]:
-    listed = subprocess.run(
-        ["docker", "ps", "-q", "--filter", "label=farm"], capture_output=True, text=True, check=True
-    )
-    return listed.stdout.split()

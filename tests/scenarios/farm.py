@@ -145,7 +145,7 @@ class Farm:
             process.kill()
             raise
         if self._builds:
-            assert containers_of(self) == []
+            assert containers_of(self.host) == []
             assert list((self.host / "attempts").glob("*")) == []
         return Outcome(process.returncode, output, self._same_everywhere(message))
 
@@ -188,8 +188,8 @@ def write_tree(recipes: Path) -> None:
     shutil.copy(shipped / "distribution.yaml", recipes)
 
 
-def containers_of(farm: Farm) -> list[str]:
-    """Return the containers of attempts whose directories are this farm's."""
+def containers_of(host: Path) -> list[str]:
+    """Return the containers of attempts whose directories are in a host's shared directory."""
     command = ["docker", "ps", "--all", "--filter", "label=farm", "--format", "{{.ID}} {{.Labels}}"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if f"={farm.host}/" in line]
+    return [line for line in listed.splitlines() if f"={host}/" in line]

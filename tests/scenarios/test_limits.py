@@ -83,7 +83,7 @@ def test_output_that_no_package_can_hold_is_refused_by_its_path(farm: Farm, case
 def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Signals, status: int) -> None:
     process = farm.recipe("x", run="echo begun; sleep 1000").start("build", "x")
     deadline = time.monotonic() + 60
-    while not containers_of(farm):
+    while not containers_of(farm.host):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -91,7 +91,7 @@ def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Sign
     _, message = process.communicate(timeout=30)
     assert process.returncode == status
     assert message == "[1/1] building x\n" + ("\nfarm: interrupted\n" if how == signal.SIGINT else "")
-    assert containers_of(farm) == []
+    assert containers_of(farm.host) == []
     assert list((farm.host / "attempts").iterdir()) == []
     farm.run("build", "good").refused("still-kept", status=0)
 
