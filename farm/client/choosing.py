@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.client.mirrored_metadata import is_unreachable
 from farm.errors import FarmError
 from farm.names import PackageName
-from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

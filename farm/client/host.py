@@ -16,6 +16,7 @@ from farm.client.download import PARALLEL
 from farm.client.full_disk import full_disk_named
 from farm.client.imports import ImportedReleases
 from farm.client.known_places import KnownPlaces
+from farm.client.known_release import NewestRelease, known_newest
 from farm.client.mirrors import Mirrors, unheard
 from farm.client.power_cut import FlushRecord
 from farm.client.subscriptions import Subscriptions
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from farm.client.waiting_lock import Waiting
     from farm.compat import Composition, ReleaseRef
     from farm.plan import BlobRef
-    from farm.trust.builders import AllowedBuilders
-    from farm.trust.release_index import Release
 
 
 class Host:
@@ -55,7 +54,7 @@ class Host:
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
         self.lock = CacheLock(shared)
-        self.seen: list[tuple[Subscription, Release, AllowedBuilders]] = []
+        self.seen: list[NewestRelease] = []
         """The newest releases that `catalogue` has opened."""
 
     @contextmanager
@@ -80,9 +79,26 @@ class Host:
     def catalogue(self, channel: str = "") -> Catalogue:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
         subscription = self.subscriptions.find(channel)
+        # Who has little time to wait asks once only.
+        known = (
+            None
+            if self.mirrors.patience
+            else known_newest(subscription, self.subscriptions.metadata_folder(subscription))
+        )
+        newest = known or self._verified_newest(subscription)
+        self.seen.append(newest)
+        downloads, imported = self.downloads(subscription), self.imported(subscription)
+        return Catalogue(newest.release, newest.read_builders, downloads, imported.open)
+
+    def _known_newest(self, subscription: Subscription) -> NewestRelease | None:
+        if self.mirrors.patience:
+            return None  # who has little time to wait asks once only
+        return known_newest(subscription, self.subscriptions.metadata_folder(subscription))
+
+    def _verified_newest(self, subscription: Subscription) -> NewestRelease:
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        self.seen.append((subscription, release, builders))
-        return Catalogue(release, lambda: builders, self.downloads(subscription), self.imported(subscription).open)
+        assert builders.document is not None  # noqa: S101  (they were read from what is signed)
+        return NewestRelease(subscription, release, builders.document, lambda: builders)
 
     def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
         """Return the newest verified release that has these packages; see `Chooser.catalogue`."""

@@ -16,12 +16,10 @@ from farm.client.readers import open_reader
 from farm.client.subscriptions import SubscriptionError, roots_in
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.announced_root import announced_root
-from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
 from farm.trust.durable_file import replace_file
 from farm.trust.earlier_release import pinned_release
-from farm.trust.kept_metadata import KeptMetadata
 from farm.trust.layout import ADVISORY_LIST, IMPORTS
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,8 +27,9 @@ if TYPE_CHECKING:
 
     from farm.blobs import BlobStore
     from farm.client.subscriptions import Subscription, Subscriptions
-    from farm.trust.client_metadata import RepositoryReader
+    from farm.trust.client_metadata import ChannelMetadata, RepositoryReader
     from farm.trust.imports import Import
+    from farm.trust.kept_metadata import KeptMetadata
 
 
 class ImportedReleases:
@@ -79,6 +78,8 @@ class ImportedReleases:
 
     def kept(self, pin: Import) -> KeptMetadata:
         """Return what was verified of the other distribution before."""
+        from farm.trust.kept_metadata import KeptMetadata  # noqa: PLC0415  (brings TUF's documents)
+
         return KeptMetadata(self.folder_of(pin) / "metadata")
 
     def metadata(self, pin: Import) -> MirroredMetadata:
@@ -86,6 +87,8 @@ class ImportedReleases:
         folder = self.folder_of(pin)
 
         def verifier(reader: RepositoryReader, place: str) -> ChannelMetadata:
+            from farm.trust.client_metadata import ChannelMetadata  # noqa: PLC0415  (brings TUF's client)
+
             return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin, place), reader)
 
         places = [import_of(each, pin) for each in self._places]
@@ -119,6 +122,8 @@ class ImportedReleases:
         path = folder / "root.json"
         if path.exists() and Digest.of(root := path.read_bytes()) == pin.root:
             return root
+        from farm.trust.announced_root import announced_root  # noqa: PLC0415  (brings TUF's client)
+
         root = announced_root(reader, place, pin.root)
         replace_file(path, root)
         return root

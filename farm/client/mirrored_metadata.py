@@ -14,7 +14,7 @@ from farm.client.mirrors import Mirror
 from farm.client.pace import Pace
 from farm.client.readers import InvalidAddressError, open_reader, shown
 from farm.errors import FarmError
-from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

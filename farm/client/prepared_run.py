@@ -19,9 +19,8 @@ import os
 import time
 
 from farm import __version__
-from farm.client.quick_look import shows_the_same, status_of
+from farm.client.quick_look import status_of, unchanged_look
 from farm.client.run_record import append_run
-from farm.trust.last_look import read_look
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
@@ -116,15 +115,8 @@ def _holds(state: str, form: dict[str, Any]) -> bool:
 
 
 def _shows_the_same(seen: dict[str, str]) -> bool:
-    look = read_look(seen["metadata"], seen["channel"])
-    if look is None or not look.holds(time.time()):
-        return False
-    if (look.release, look.builders) != (seen["release"], seen["builders"]):
-        return False
-    if not shows_the_same(seen["address"], look):
-        return False
-    os.utime(f"{seen['metadata']}/seen/{seen['channel']}.json")  # its time is when the channel was last seen to be so
-    return True
+    look = unchanged_look(seen["metadata"], seen["channel"], seen["address"])
+    return look is not None and (look.release, look.builders) == (seen["release"], seen["builders"])
 
 
 def _engine_is_there(form: dict[str, Any]) -> bool:

@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.client.host import Host
+    from farm.client.known_release import NewestRelease
     from farm.client.late_binding import RunOptions
     from farm.client.run_engine import RunEngine
-    from farm.client.subscriptions import Subscription
     from farm.compat import Composition, SetRecord
     from farm.names import Platform
-    from farm.trust.builders import AllowedBuilders
-    from farm.trust.release_index import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
     start = engine.again(
         started.platform, started.composition, started.packages, started.links, replace(options, command=())
     )
-    looks = [_look(host, *each) for each in host.seen]
+    looks = [_look(host, each) for each in host.seen]
     if start is None or not _is_of_one_release(started.record) or any(bind.writable for bind in options.binds):
         return
     paths = [started.links, *started.packages.values(), *(host.cache.record(store) for store in started.packages)]
@@ -88,11 +86,12 @@ def _is_of_one_release(record: SetRecord) -> bool:
     )
 
 
-def _look(host: Host, subscription: Subscription, release: Release, builders: AllowedBuilders) -> dict[str, str]:
+def _look(host: Host, newest: NewestRelease) -> dict[str, str]:
+    subscription = newest.subscription
     return {
         "metadata": str(host.subscriptions.metadata_folder(subscription)),
         "channel": subscription.channel,
         "address": subscription.address,
-        "release": release.digest,
-        "builders": builders.digest,
+        "release": newest.release.digest,
+        "builders": newest.builders,
     }

@@ -12,6 +12,9 @@ import os
 import socket
 import time
 
+from farm.client.resolving import addresses_of
+from farm.trust.last_look import read_look
+
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
     from farm.trust.last_look import Look
@@ -23,11 +26,23 @@ _MORE = 64 * 1024
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def shows_the_same(address: str, look: Look) -> bool:
-    """Return whether the repository at an address has the timestamp of this look, and no newer root.
+def unchanged_look(metadata: str, channel: str, address: str) -> Look | None:
+    """Return the last look at a channel, whose metadata is kept in a folder, if all is as it was then.
 
-    False also where that cannot be known.
+    That the channel was seen to be so now is recorded. None also where it cannot be known.
     """
+    look = read_look(metadata, channel)
+    if look is None or not look.holds(time.time()) or not _shows_the_same(address, look):
+        return None
+    try:
+        os.utime(f"{metadata}/seen/{channel}.json")
+    except OSError:
+        return None
+    return look
+
+
+def _shows_the_same(address: str, look: Look) -> bool:
+    """Return whether the repository at an address has the timestamp of this look, and no newer root."""
     names = (f"metadata/{look.root + 1}.root.json", "metadata/timestamp.json")
     timestamp = look.timestamp.encode()
     try:
@@ -104,7 +119,8 @@ def _connected(scheme: str, host: str, ends: float) -> socket.socket:
     if not colon or port.endswith("]"):
         name, port = host, "443" if scheme == "https" else "80"
     name = name.strip("[]")
-    stream = socket.create_connection((name, int(port)), timeout=_remaining(ends))
+    address = addresses_of(name, int(port), _remaining(ends))[0]
+    stream = socket.create_connection((address, int(port)), timeout=_remaining(ends))
     if scheme == "http":
         return stream
     from farm.client.authorities import trusted_authorities

@@ -156,7 +156,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses_of(host, port, self._within(timeout)):
+        for address in _addresses(host, port, self._within(timeout)):
             try:
                 stream = super().connect_tcp(address, port, self._within(timeout), local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -169,6 +169,15 @@ class _DeadlineBackend(httpcore.SyncBackend):
     def _within(self, timeout: float | None) -> float:
         remaining = self._remaining()
         return remaining if timeout is None else min(timeout, remaining)
+
+
+def _addresses(host: str, port: int, seconds: float) -> list[str]:
+    try:
+        return addresses_of(host, port, seconds)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
 
 
 def open_reader(address: str, pace: Pace | None = None) -> BlobReader:

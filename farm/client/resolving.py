@@ -1,19 +1,20 @@
-"""Resolving the name of a host within a time: the resolver of the C library knows no end."""
+"""Resolving the name of a host within a time: the resolver of the C library knows no end.
+
+Loading this loads no more than it needs: it is on the way to every start of a container.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
 
-import httpcore
-
 
 def addresses_of(host: str, port: int, seconds: float) -> list[str]:
     """Return the addresses of a host, in the order in which they are to be tried.
 
-    Raises `httpcore.ConnectError`, `httpcore.ConnectTimeout`.
+    Raises `TimeoutError`, and `OSError` or `UnicodeError` where there is no such host.
     """
-    found: list[list[str] | Exception] = []
+    found: list[list[str] | OSError | UnicodeError] = []
 
     def resolve() -> None:
         try:
@@ -27,7 +28,8 @@ def addresses_of(host: str, port: int, seconds: float) -> list[str]:
     thread.start()
     thread.join(seconds)
     if not found:
-        raise httpcore.ConnectTimeout(f"nobody has said where {host} is")
-    if isinstance(found[0], Exception):
-        raise httpcore.ConnectError(str(found[0])) from found[0]
-    return found[0]
+        raise TimeoutError(f"nobody has said where {host} is")
+    (answer,) = found
+    if isinstance(answer, list):
+        return answer
+    raise answer

@@ -21,16 +21,15 @@ from farm.client.mirrors import Mirrors
 from farm.client.readers import InvalidAddressError, open_reader
 from farm.errors import FarmError
 from farm.names import Digest, PackageName
-from farm.trust.announced_root import announced_root
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.kept_metadata import KeptMetadata
-from farm.trust.repository import replace_file
+from farm.trust.durable_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from farm.blobs import BlobStore
     from farm.client.readers import BlobReader
+    from farm.trust.client_metadata import ChannelMetadata
+    from farm.trust.kept_metadata import KeptMetadata
 
 
 class SubscriptionError(FarmError):
@@ -82,6 +81,9 @@ class Subscriptions:
 
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
+        from farm.trust.announced_root import announced_root  # noqa: PLC0415  (brings TUF's client)
+        from farm.trust.client_metadata import ChannelMetadata  # noqa: PLC0415
+
         reader = open_reader(address)
         root = announced_root(reader, address, fingerprint)
         with tempfile.TemporaryDirectory() as first:
@@ -164,6 +166,8 @@ class Subscriptions:
         root = self.pinned_root(subscription)
 
         def verifier(reader: BlobReader, _place: str) -> ChannelMetadata:
+            from farm.trust.client_metadata import ChannelMetadata  # noqa: PLC0415  (brings TUF's client)
+
             return ChannelMetadata(state, root, reader)
 
         return MirroredMetadata(subscription.address, subscription.mirrors, verifier, self._mirrors)
@@ -192,6 +196,8 @@ class Subscriptions:
 
     def kept(self, subscription: Subscription) -> KeptMetadata:
         """Return what was verified of a subscription before."""
+        from farm.trust.kept_metadata import KeptMetadata  # noqa: PLC0415  (brings TUF's documents)
+
         return KeptMetadata(self.metadata_folder(subscription))
 
     def roots_of(self, subscription: Subscription) -> set[Digest]:

@@ -18,11 +18,12 @@ from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.announced_root import announced_root
-from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
+from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.durable_file import replace_file
 from farm.trust.index_tree import IndexTree
 from farm.trust.layout import ADVISORY_LIST
 from farm.trust.release_package import check_package
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,9 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from farm.names import Digest
-from farm.trust.client_metadata import UntrustedMetadataError, check_fingerprint
+from farm.trust.client_metadata import check_fingerprint
 from farm.trust.layout import METADATA
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from farm.trust.client_metadata import RepositoryReader

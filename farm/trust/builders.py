@@ -25,21 +25,18 @@ class InvalidBuildersError(FarmError):
 class AllowedBuilders(dict[str, Key]):
     """The builders that a distribution allows, by key id.
 
-    `rebuilds` says for a channel how many builders, each by itself, must have come to the same package.
+    `rebuilds` says for a channel how many builders, each by itself, must have come to the same package; `document` is
+    the digest of the signed list, where they were read from one.
     """
 
-    def __init__(self, keys: Iterable[Key], rebuilds: Mapping[str, int]) -> None:
+    def __init__(self, keys: Iterable[Key], rebuilds: Mapping[str, int], document: Digest | None = None) -> None:
         super().__init__((key.keyid, key) for key in keys)
         self.rebuilds = dict(rebuilds)
+        self.document = document
 
     def needed(self, channel: str) -> int:
         """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
         return self.rebuilds.get(channel, 1)
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of the document that names them."""
-        return Digest.of(builders_document(list(self.values()), self.rebuilds))
 
 
 def builders_document(builders: Sequence[Key], rebuilds: Mapping[str, int] | None = None) -> bytes:
@@ -64,6 +61,6 @@ def read_builders(document: bytes) -> AllowedBuilders:
         # A key under two ids could agree with itself where builders have to agree.
         if len({identity_of(key) for key in keys}) < len(keys):
             raise ValueError("it names one key twice")
-        return AllowedBuilders(keys, rebuilds)
+        return AllowedBuilders(keys, rebuilds, Digest.of(document))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error

@@ -17,7 +17,6 @@ from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Metadata, Root, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
-from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.builders import read_builders
 from farm.trust.delegation import (
@@ -33,6 +32,7 @@ from farm.trust.layout import ADVISORIES, BUILDERS_TARGET, METADATA, TARGETS, re
 from farm.trust.release_index import NotASuccessorError, Release
 from farm.trust.release_time import ClockBehindError
 from farm.trust.seen_releases import SeenReleases
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,19 +45,6 @@ LARGEST_DOCUMENT = 16 * 1024 * 1024
 """Bytes that a file of metadata or a signed target may have; the largest is the list of advisories."""
 _LOCKED_SECONDS = 0.02
 _Document = TypeVar("_Document", Root, Targets)
-
-
-class UntrustedMetadataError(FarmError):
-    """Metadata of a channel does not hold.
-
-    `reason` is expired, signature, rollback, mismatch, delegation, clock, missing or network.
-    """
-
-    code = "untrusted-metadata"
-
-    def __init__(self, reason: str, message: str, remedy: str) -> None:
-        super().__init__(message, remedy=remedy)
-        self.reason = reason
 
 
 class RepositoryReader(Protocol):
@@ -138,7 +125,7 @@ class ChannelMetadata:
                 )
             SeenReleases(self._state / "seen").take(release, session.keyids(channel), self._clock())
             allowed = read_builders(builders)
-            write_look(self._state, channel, release.digest, allowed.digest)
+            write_look(self._state, channel, release.digest, Digest.of(builders))
             return release, allowed
 
     def advisories(self) -> dict[str, bytes]:

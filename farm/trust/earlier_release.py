@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.plan import BlobRef
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.release_index import Release
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from farm.trust.imports import Import

@@ -58,3 +58,11 @@ class SeenReleases:
         except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, InvalidReleaseError):
             # Of another version of farm, or damaged: TUF's own memory still holds.
             return None
+
+
+def read_seen(folder: Path, channel: str) -> Release:
+    """Return the newest release of a channel that was taken, whoever has signed it.
+
+    Raises `OSError`, `ValueError`, `LookupError`, `TypeError`, `InvalidReleaseError`.
+    """
+    return Release.from_json(json.loads((folder / f"{channel}.json").read_bytes())["release"].encode())

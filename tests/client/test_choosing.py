@@ -14,7 +14,7 @@ from farm.client.offline import last_with
 from farm.client.root_channel import ForeignNameError, catalogue_of_root
 from farm.client.subscriptions import SubscriptionError
 from farm.names import Digest
-from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from farm.client.enrolment import InvalidResolverError, LookupFailedError, Resol
 from farm.client.subscriptions import SubscriptionError
 from farm.errors import FarmError
 from farm.names import Digest, InvalidPackageNameError
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.enrolment_record import EnrolmentRecord, EnrolmentRecordError, read_records
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import DISTRIBUTION, SmallDistribution
 from tests.client.name_server import NameServer
 from tests.client.web_server import serving

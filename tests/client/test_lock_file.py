@@ -15,7 +15,7 @@ from farm.client.lock_file import LockError, lock_generation, lock_packages, loc
 from farm.client.subscriptions import SubscriptionError
 from farm.compat import InvalidSetRecordError, SetRecord
 from farm.names import Digest
-from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.installing import install
 from tests.client.whole import whole
 

@@ -26,11 +26,11 @@ from farm.plan import PlannedSource
 from farm.plan.sbom import package_sbom
 from farm.recipe.contents import RecipeContents
 from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.repository import Repository
 from farm.trust.signers import read_signers, signed
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
 from tests.client.fetched_files import one_byte_altered
 from tests.client.installing import install

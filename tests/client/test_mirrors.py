@@ -18,8 +18,8 @@ from farm.client.pace import Pace
 from farm.client.readers import open_reader
 from farm.names import Digest
 from farm.plan import BlobRef
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.layout import blob_path
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.fetched_files import one_byte_altered
 from tests.client.installing import install
 from tests.client.range_server import RangeServer

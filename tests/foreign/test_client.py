@@ -15,9 +15,9 @@ from farm.client.subscriptions import SubscriptionError
 from farm.client.tracing import Tracing
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.countersign import RefusedReleaseError
 from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
 from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install

@@ -21,11 +21,12 @@ from farm.client.readers import DirectoryReader
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.ceremony import online_signers
-from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
+from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.keys import load_public_key
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 from farm.trust.signers import signed
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import EVER, Mirror, successor
 from tests.trust.commands import Desk
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import needs_faketime
 from workers.signer import TIMESTAMP_PERIOD
 

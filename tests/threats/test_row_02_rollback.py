@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.release_index import NotASuccessorError
 from farm.trust.repository import StaleReleaseError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import EVER, Simulator, successor
 
 

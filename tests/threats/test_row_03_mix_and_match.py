@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.client_metadata import UntrustedMetadataError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from farm.blobs import BlobStore
 from farm.client.download import DownloadError, Downloads
 from farm.client.pace import Pace
 from farm.client.readers import HttpReader
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.layout import release_target
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import Simulator, metadata_over_http, serving
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from farm.trust.builders import builders_document
-from farm.trust.client_metadata import ChannelMetadata, UntrustedMetadataError
+from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.keys import load_key
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.signers import Signers, read_signers, signed
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import Mirror, Simulator
 from tests.trust.commands import Desk
 from tests.trust.conftest import DirectoryReader

@@ -15,13 +15,13 @@ from farm.client.host import Host
 from farm.client.subscriptions import SubscriptionError
 from farm.names import Digest
 from farm.trust.ceremony import found_repository
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.delegation import DelegationError, check_channel_names, check_root, check_targets
 from farm.trust.draft import Draft
 from farm.trust.layout import release_target
 from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
 from farm.trust.signers import Signers, read_signers
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import Simulator, successor
 from workers.signer import sign
 

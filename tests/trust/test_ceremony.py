@@ -16,7 +16,6 @@ from farm.names import Digest
 from farm.trust.builders import builders_document, read_builders
 from farm.trust.ceremony import CeremonyError, KeysAwayError, allow_more_builders, found_channels, found_drafts
 from farm.trust.changes import changes_of
-from farm.trust.client_metadata import UntrustedMetadataError
 from farm.trust.delegation import DelegationError, delegated_roles
 from farm.trust.draft import Draft, DraftError
 from farm.trust.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
@@ -25,6 +24,7 @@ from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository, RepositoryStateError
 from farm.trust.roles import RoleKeys
 from farm.trust.signers import MissingSignerError, Signers, read_signers
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.trust.commands import Desk
 
 if TYPE_CHECKING:

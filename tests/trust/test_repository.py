@@ -11,8 +11,9 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.names import Digest
 from farm.trust.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
-from farm.trust.client_metadata import UntrustedMetadataError, check_fingerprint
+from farm.trust.client_metadata import check_fingerprint
 from farm.trust.repository import StaleReleaseError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.trust.conftest import Published, found
 
 if TYPE_CHECKING:
