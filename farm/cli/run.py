@@ -98,7 +98,7 @@ def run(
       farm run -f image.yaml --network bridge --publish 127.0.0.1:8080:8080 --mount ./data:/data:rw
     """
     from farm.client.host_needs import grant
-    from farm.client.late_binding import links_directory
+    from farm.client.late_binding import LateBoundRun, links_directory
     from farm.client.offline import nothing_fetched
     from farm.client.patience import Patience
     from farm.client.prepared_run import key_of, settings_of
@@ -136,14 +136,13 @@ def run(
         links = links_directory(host.state, own.composition)
         record = _record(catalogue, verified, wanted.names if wanted else names)
         _tell(record, granted, chosen.name, verbose=verbose)
-        platform, options = verified[0].descriptor.platform, granted.options
+        late = LateBoundRun(verified[0].descriptor.platform, own.composition, unpacked, links, granted.options)
         if not (found.last or verbose or environment or granted.unknown or own.binds or own.hidden):
             entrypoint, usual = command_words(names, wanted)
             files = [each for each in (file, policy_file()) if each]
-            started = Started(record, platform, own.composition, unpacked, links, options, entrypoint, usual, files)
-            prepare(host, key, before, chosen, started)
-        record_run(host.state, datetime.now(UTC).isoformat(), record, options.command, chosen.name)
-    return chosen.start(platform, own.composition, unpacked, links, options)
+            prepare(host, key, before, chosen, Started(record, late, entrypoint, usual, files))
+        record_run(host.state, datetime.now(UTC).isoformat(), record, granted.options.command, chosen.name)
+    return chosen.start(late)
 
 
 def _options_of(command: click.Command) -> list[str]:

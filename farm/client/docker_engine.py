@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.client.late_binding import docker_command
@@ -15,14 +16,9 @@ from farm.engine.sandbox import SandboxUnavailableError, connect
 from farm.names.kernel_capabilities import CAPABILITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     import docker
 
-    from farm.client.late_binding import RunOptions
-    from farm.compat import Composition
-    from farm.names import Platform
+    from farm.client.late_binding import LateBoundRun, RunOptions
 
 _SOCKET = "/var/run/docker.sock"
 
@@ -51,34 +47,22 @@ class DockerEngine:
         low_ports = frozenset[str]() if options.network == "host" else frozenset({"CAP_NET_BIND_SERVICE"})
         return low_ports, "Docker grants it to root alone: add --user 0, or --with bubblewrap"
 
-    def start(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> int:
+    def start(self, run: LateBoundRun) -> int:
         """Become `docker run`; does not return. Raises `EmptyImageError`."""
-        image = EmptyImage.of(platform).ensure(self._client)
-        line = docker_command(image, composition, packages, links, options)
+        _, line = self._image_and_line(run)
         sys.stdout.flush()
         os.execvp(line[0], line)  # noqa: S606
 
-    def again(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> dict[str, object] | None:
+    def again(self, run: LateBoundRun) -> dict[str, object] | None:
         """Return the whole of `docker run` up to its command; None for an engine that is elsewhere."""
         if not self._socket:
             return None
-        image = EmptyImage.of(platform).ensure(self._client)
-        line = docker_command(image, composition, packages, links, options)
+        image, line = self._image_and_line(replace(run, options=replace(run.options, command=())))
         return {"image": image, "line": line, "socket": self._socket}
+
+    def _image_and_line(self, run: LateBoundRun) -> tuple[str, list[str]]:
+        image = EmptyImage.of(run.platform).ensure(self._client)
+        return image, docker_command(image, run.composition, run.packages, run.links, run.options)
 
 
 def socket_of(address: str) -> str:

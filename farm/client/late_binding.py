@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.compat import Composition
+    from farm.names import Platform
 
 NOBODY = "65534:65534"
 """The user and group that a container runs as where nothing is said."""
@@ -61,6 +62,17 @@ class RunOptions:
         pairs = {name: tuple(map(tuple, form[name])) for name in ("environment", "labels")}
         binds = tuple(Bind(Path(source), target, writable) for source, target, writable in form["binds"])
         return cls(**{**form, **lists, **pairs, "binds": binds, "command": tuple(command)})
+
+
+@dataclass(frozen=True, slots=True)
+class LateBoundRun:
+    """A run with all in its place: the directories of its packages by store name, their links, and what it asks for."""
+
+    platform: Platform
+    composition: Composition
+    packages: Mapping[str, Path]
+    links: Path
+    options: RunOptions
 
 
 def docker_command(

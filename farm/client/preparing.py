@@ -7,7 +7,7 @@ accept again: the advisories stand under the timestamp that is compared, as the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,26 +21,21 @@ if TYPE_CHECKING:
 
     from farm.client.host import Host
     from farm.client.known_release import NewestRelease
-    from farm.client.late_binding import RunOptions
+    from farm.client.late_binding import LateBoundRun
     from farm.client.run_engine import RunEngine
-    from farm.compat import Composition, SetRecord
-    from farm.names import Platform
+    from farm.compat import SetRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run that was verified as a whole: its set, where it lies on this host, and how it is started.
+    """A run that was verified as a whole, and its set.
 
-    Of `options.command`, `entrypoint` is what stands before the user's words, `usual` what stands in their place.
+    Of its command, `entrypoint` is what stands before the user's words, `usual` what stands in their place.
     `files` are those that were read for it: an image file, a policy.
     """
 
     record: SetRecord
-    platform: Platform
-    composition: Composition
-    packages: Mapping[str, Path]
-    links: Path
-    options: RunOptions
+    run: LateBoundRun
     entrypoint: Sequence[str]
     usual: Sequence[str]
     files: Sequence[Path]
@@ -51,14 +46,14 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
 
     Raises `OSError`.
     """
-    options = started.options
-    start = engine.again(
-        started.platform, started.composition, started.packages, started.links, replace(options, command=())
-    )
-    looks = [_look(host, each) for each in host.seen]
-    if start is None or not _is_of_one_release(started.record) or any(bind.writable for bind in options.binds):
+    run, options = started.run, started.run.options
+    if not _is_of_one_release(started.record) or any(bind.writable for bind in options.binds):
         return
-    paths = [started.links, *started.packages.values(), *(host.cache.record(store) for store in started.packages)]
+    start = engine.again(run)
+    if start is None:
+        return
+    looks = [_look(host, each) for each in host.seen]
+    paths = [run.links, *run.packages.values(), *(host.cache.record(store) for store in run.packages)]
     paths += [each.absolute() for each in started.files]
     ends = [end for each in looks for end in metadata_ends(Path(each["metadata"]), [ADVISORIES])]
     form = {

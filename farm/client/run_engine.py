@@ -10,13 +10,8 @@ from farm.engine.kernel import this_kernel
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from farm.client.late_binding import RunOptions
-    from farm.compat import Composition
+    from farm.client.late_binding import LateBoundRun, RunOptions
     from farm.compat.host import Kernel
-    from farm.names import Platform
 
 DOCKER, BUBBLEWRAP = "docker", "bubblewrap"
 # What a user namespace gives holds for what belongs to it; the clock, modules, devices and the log do not.
@@ -46,25 +41,11 @@ class RunEngine(Protocol):
     def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
         """Return the capabilities that a run with these options can really have, and how one gets others."""
 
-    def start(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> int:
+    def start(self, run: LateBoundRun) -> int:
         """Run it to its end; return its exit status."""
 
-    def again(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> dict[str, object] | None:
-        """Return as JSON values what `farm.client.prepared_run` starts it with; None where it cannot."""
+    def again(self, run: LateBoundRun) -> dict[str, object] | None:
+        """Return as JSON values what `farm.client.prepared_run` needs to start it; None where that cannot."""
 
 
 class BubblewrapEngine:
@@ -86,31 +67,15 @@ class BubblewrapEngine:
             return _IN_A_NAMESPACE, "bubblewrap cannot grant it here: leave --network host away, or add --with docker"
         return _IN_A_NAMESPACE | _IN_A_NETWORK, "bubblewrap cannot grant it: add --with docker"
 
-    def start(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> int:
+    def start(self, run: LateBoundRun) -> int:
         """Run it as a child. Raises `BubblewrapError`."""
-        del platform, composition  # its root is empty, and has no labels
         sys.stdout.flush()
-        return run_bubblewrap(packages, links, options)
+        return run_bubblewrap(run.packages, run.links, run.options)
 
-    def again(
-        self,
-        platform: Platform,
-        composition: Composition,
-        packages: Mapping[str, Path],
-        links: Path,
-        options: RunOptions,
-    ) -> dict[str, object] | None:
+    def again(self, run: LateBoundRun) -> dict[str, object] | None:
         """Return what is needed for it, and where the engine would answer for the lack of which it was chosen."""
-        del platform, composition
-        places = {store: str(path) for store, path in packages.items()}
-        return {"packages": places, "links": str(links), "options": options.to_dict(), "unless": self._unless}
+        places = {store: str(path) for store, path in run.packages.items()}
+        return {"packages": places, "links": str(run.links), "options": run.options.to_dict(), "unless": self._unless}
 
 
 def choose_engine(asked: str, docker_address: str) -> RunEngine:
