@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from farm.client.mirrors import Mirrors
-    from farm.client.patience import Deadline
     from farm.client.readers import BlobReader
     from farm.trust.builders import AllowedBuilders
     from farm.trust.client_metadata import ChannelMetadata
@@ -91,12 +90,12 @@ class MirroredMetadata:
         assert refusal is not None  # noqa: S101  (there is a mirror)
         raise refusal
 
-    def _deadline(self, parties: int) -> AbstractContextManager[Deadline | None]:
+    def _deadline(self, parties: int) -> AbstractContextManager[Callable[[], float] | None]:
         return self._known.patience.share(parties) if self._known.patience else nullcontext()
 
-    def _asked(self, reader: BlobReader, place: str, until: Deadline | None) -> ChannelMetadata:
+    def _asked(self, reader: BlobReader, place: str, until: Callable[[], float] | None) -> ChannelMetadata:
         metadata = self._verifier(reader, place)
-        metadata.remaining = until.remaining if until else None
+        metadata.remaining = until
         return metadata
 
 

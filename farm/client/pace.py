@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.client.patience import Deadline
-
 
 class TooSlowError(OSError):
     """A server sends so little that it may as well be silent."""
@@ -20,13 +18,13 @@ class TooSlowError(OSError):
 class Pace:
     """What is expected of a transfer: `bytes_per_second` once `grace_seconds` have passed, and an end after all.
 
-    `until` is an end that it has together with others.
+    `until` says how many seconds are left until an end that it has together with others.
     """
 
     grace_seconds: float = 20.0
     bytes_per_second: float = 2000.0
     longest_seconds: float = 6 * 3600.0
-    until: Deadline | None = None
+    until: Callable[[], float] | None = None
 
     def begin(self, clock: Callable[[], float] = time.monotonic) -> Transfer:
         """Start the clock of one transfer."""
@@ -52,4 +50,4 @@ class Transfer:
                 f"too slow: {self.received} bytes in {spent:.0f} s, where {self.pace.bytes_per_second:.0f} bytes a "
                 "second are the least"
             )
-        return min(left, self.pace.until.remaining()) if self.pace.until else left
+        return min(left, self.pace.until()) if self.pace.until else left

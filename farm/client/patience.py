@@ -40,20 +40,21 @@ class Patience:
         return cls(max(_LEAST_SECONDS, NEWS_SECONDS - waited))
 
     @contextmanager
-    def share(self, parties: int) -> Iterator[Deadline]:
+    def share(self, parties: int) -> Iterator[Callable[[], float]]:
         """Give the first of so many that may be asked, one after the other, its equal part of what is left.
 
-        Only what the block has taken is gone afterwards.
+        What is given says how many seconds of that are left, and raises `TooSlowError` when there are none. Only what
+        the block has taken is gone afterwards.
         """
         began = self.clock()
         try:
-            yield Deadline(self, began, max(0.0, self.left) / parties)
+            yield _Deadline(self, began, max(0.0, self.left) / parties).remaining
         finally:
             self.left -= self.clock() - began
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
+class _Deadline:
     """The end of one question, so many `seconds` after it began."""
 
     patience: Patience
