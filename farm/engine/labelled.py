@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LABEL = "farm.set"
 """The label that every image and every late-bound container has."""
+_ATTEMPTS = 3
 _ADDED = 1
 # `docker run --init` shows a program of the engine's there, for which it adds an empty file.
 _PLACES_OF_INIT = (("/sbin/docker-init", _ADDED), ("/usr/sbin/docker-init", _ADDED))
@@ -61,11 +62,10 @@ def running_containers(client: docker.APIClient) -> list[LabelledContainer]:
 
 def _containers(client: docker.APIClient) -> Iterator[LabelledContainer]:
     for listed in client.containers(filters={"label": LABEL}):
-        try:
-            shown: Mapping[str, Any] = client.inspect_container(listed["Id"])
-            changes = client.diff(listed["Id"]) or ()
-        except docker.errors.NotFound:
+        found = _inspected(client, str(listed["Id"]))
+        if found is None:
             continue  # it has just ended
+        shown, changes = found
         config = shown.get("Config") or {}
         yield LabelledContainer(
             id=str(shown["Id"]),
@@ -76,6 +76,21 @@ def _containers(client: docker.APIClient) -> Iterator[LabelledContainer]:
             mounts=tuple(sorted(_mounts(shown), key=lambda each: each.target)),
             changed=_changed(changes),
         )
+
+
+def _inspected(client: docker.APIClient, name: str) -> tuple[Mapping[str, Any], Iterable[Mapping[str, Any]]] | None:
+    """Return what the engine shows of a container, and what was written in it; None where it does not run any more.
+
+    Of one that is being removed the engine shows nothing, or says with any status what it has not found.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return client.inspect_container(name), client.diff(name) or ()
+        except docker.errors.APIError as error:
+            failure = error
+        if not client.containers(filters={"id": name}):
+            return None
+    raise failure
 
 
 def _mounts(shown: Mapping[str, Any]) -> Iterator[ContainerMount]:
