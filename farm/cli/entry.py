@@ -31,7 +31,11 @@ def _run_again() -> None:
     from farm.client.prepared_run import key_of, start_again
 
     asked, command = words_of(sys.argv[2:])
-    status = start_again(state_directory(), host_directory(), key_of(asked), command)
+    try:
+        state, shared, key = state_directory(), host_directory(), key_of(asked)
+    except OSError:
+        return  # the directory in which it is called is gone: others say so
+    status = start_again(state, shared, key, command)
     if status is not None:
         sys.exit(status)
 

@@ -24,7 +24,7 @@ from farm.client.run_record import append_run
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -88,7 +88,7 @@ def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int 
         with open(f"{state}/{_FOLDER}/{key}.json", "rb") as file:
             form = json.loads(file.read())
         command = [*form["entrypoint"], *(words or form["usual"])]
-        start = {"docker": _start_docker, "bubblewrap": _start_bubblewrap}[form["engine"]]
+        start = {"docker": _in_docker, "bubblewrap": _in_bubblewrap}[form["engine"]](form["start"], command)
         users = os.open(f"{shared}/.users", os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as `CacheLock.used`, for who does not wait
@@ -100,7 +100,7 @@ def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int 
             os.close(users)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return start(form["start"], command)
+    return start()
 
 
 def _holds(state: str, form: dict[str, Any]) -> bool:
@@ -133,21 +133,33 @@ def _engine_is_there(form: dict[str, Any]) -> bool:
         return True
 
 
-def _start_docker(start: dict[str, Any], command: list[str]) -> int:
-    os.execvp("docker", [*start["line"], *command])  # noqa: S606
+def _in_docker(start: dict[str, Any], command: list[str]) -> Callable[[], None]:
+    line = [*start["line"], *command]
+
+    def become() -> None:
+        """Become `docker run`; returns only where there is no such program."""
+        try:
+            os.execvp(line[0], line)  # noqa: S606
+        except OSError:
+            return
+
+    return become
 
 
-def _start_bubblewrap(start: dict[str, Any], command: list[str]) -> int | None:
-    from pathlib import Path
+def _in_bubblewrap(start: dict[str, Any], command: list[str]) -> Callable[[], int | None]:
+    def run() -> int | None:
+        from pathlib import Path
 
-    from farm.client.bubblewrap import BubblewrapError, run_bubblewrap
-    from farm.client.late_binding import RunOptions
+        from farm.client.bubblewrap import BubblewrapError, run_bubblewrap
+        from farm.client.late_binding import RunOptions
 
-    packages = {store: Path(path) for store, path in start["packages"].items()}
-    try:
-        return run_bubblewrap(packages, Path(start["links"]), RunOptions.from_dict(start["options"], command))
-    except BubblewrapError:
-        return None
+        packages = {store: Path(path) for store, path in start["packages"].items()}
+        try:
+            return run_bubblewrap(packages, Path(start["links"]), RunOptions.from_dict(start["options"], command))
+        except BubblewrapError:
+            return None
+
+    return run
 
 
 def _folders(path: str) -> list[str]:
