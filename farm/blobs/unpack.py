@@ -73,7 +73,8 @@ class PackageCache:
             if self._record(store) != record or not final.is_dir():
                 self._discard(store)
                 work = self.root / ".work" / store
-                work.mkdir(parents=True)
+                work.parent.mkdir(mode=0o755, exist_ok=True)
+                work.mkdir(mode=0o755)  # whatever the umask, nobody else may add to it
                 try:
                     with open_archive() as archive, TreeWriter(work) as sink:
                         _, manifest = read_archive(
@@ -89,7 +90,7 @@ class PackageCache:
                 except BaseException:
                     shutil.rmtree(work, ignore_errors=True)
                     raise
-                self.record(store).parent.mkdir(exist_ok=True)
+                self.record(store).parent.mkdir(mode=0o755, exist_ok=True)
                 self.record(store).write_text(record)
         return final
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from farm.blobs import MissingBlobError, PackageCache
+from farm.blobs.own_directory import check_own
 from farm.building.attempt import build, run_test
 from farm.building.errors import BuildFailedError
 from farm.building.workshop import Workshop
@@ -95,7 +96,11 @@ class LocalBuilds:
         policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
     ) -> None:
-        """Connect to Docker and clean up after attempts that were killed. Raises `SandboxUnavailableError`."""
+        """Connect to Docker and clean up after attempts that were killed.
+
+        Raises `SandboxUnavailableError`, and `NotOwnDirectoryError` where others could change what is built with.
+        """
+        check_own(state.packages.parent)
         self._tree = tree
         self._files = files
         self._state = state

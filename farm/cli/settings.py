@@ -18,7 +18,7 @@ SEVERITY_WORDS = ("none", "low", "medium", "high", "critical")
 class Settings:
     """Where things are. Environment variables of the same names (`FARM_STATE`, …; `DOCKER_HOST`) say otherwise.
 
-    `host` is what all farms on this machine share because it is verified by digest: toolchains, sources, unpacked
+    `host` is what all farms of one user share on this machine: toolchains, sources, unpacked
     packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
     commas) are private networks that builds may fetch sources from. `max_severity` is the worst that an
     advisory may be about what is run or installed here; empty is whatever. `resolver` is the DNS server that is asked

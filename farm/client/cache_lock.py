@@ -1,4 +1,4 @@
-"""Who may use what a host shares, and when it may be cleared out: many users at once, or one who removes."""
+"""Who may use what a host shares, and when it may be cleared out: many commands at once, or one that removes."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ class CacheLock:
 
     @contextmanager
     def _held(self, kind: int, waiting: Waiting) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Read-only, so that another user of the machine may take it too.
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             take_lock(descriptor, kind, self._path.parent, waiting)

@@ -1,4 +1,4 @@
-"""What one host has: its store of blobs, its cache of unpacked packages, its subscriptions. Shared by all its roots."""
+"""What one user has on a host: a store of blobs, a cache of unpacked packages, subscriptions. Shared by all roots."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError, PackageCache
+from farm.blobs.own_directory import check_own, make_own
 from farm.client.archives import fetch_archives
 from farm.client.cache_lock import CacheLock
 from farm.client.catalogue import Catalogue
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class Host:
-    """The subscriber's state in one directory; `shared` is what all states of the machine share, verified by digest."""
+    """The subscriber's state in one directory; `shared` is what all states of one user share on this machine."""
 
     def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
         """`warn` hears which mirrors are passed over, and why."""
@@ -61,8 +62,11 @@ class Host:
     def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
         """Let `farm gc` remove nothing until the end of the block.
 
-        Hold it from looking for packages until what needs them is recorded: a generation, an image, a run.
+        Hold it from looking for packages until what needs them is recorded: a generation, an image, a run. Raises
+        `NotOwnDirectoryError` where others could change what is used.
         """
+        check_own(self.shared)
+        make_own(self.shared)
         self.states.add(self.state)
         with self.lock.used(waiting):
             yield
@@ -90,11 +94,6 @@ class Host:
         downloads, imported = self.downloads(subscription), self.imported(subscription)
         return Catalogue(newest.release, newest.read_builders, downloads, imported.open)
 
-    def _known_newest(self, subscription: Subscription) -> NewestRelease | None:
-        if self.mirrors.patience:
-            return None  # who has little time to wait asks once only
-        return known_newest(subscription, self.subscriptions.metadata_folder(subscription))
-
     def _verified_newest(self, subscription: Subscription) -> NewestRelease:
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
         assert builders.document is not None  # noqa: S101  (they were read from what is signed)
@@ -105,7 +104,8 @@ class Host:
         return Chooser(self.subscriptions, self.catalogue).catalogue(names, channel)
 
     def downloads(self, subscription: Subscription) -> Downloads:
-        """Return what brings blobs of a subscription to this host. Raises `InvalidAddressError`."""
+        """Return what brings blobs of a subscription to this host. Raises `InvalidAddressError`, `OSError`."""
+        make_own(self.shared)
         return self.subscriptions.downloads(subscription, self.blobs)
 
     def imported(self, subscription: Subscription | None = None) -> ImportedReleases:

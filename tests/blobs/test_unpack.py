@@ -100,8 +100,9 @@ def test_everything_is_read_only_and_of_one_time(packed: Packed, cache: PackageC
             assert stat.S_IMODE(status.st_mode) == 0o755
 
 
-def test_modes_do_not_depend_on_the_umask(packed: Packed, cache: PackageCache) -> None:
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0o077, 0o002])
+def test_modes_do_not_depend_on_the_umask(packed: Packed, cache: PackageCache, umask: int) -> None:
+    before = os.umask(umask)
     try:
         path = packed.into(cache)
     finally:

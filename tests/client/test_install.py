@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from farm.blobs.own_directory import NotOwnDirectoryError
 from farm.client.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.generations import RootError
 from farm.client.host import Host
@@ -63,6 +64,17 @@ def test_a_second_state_is_a_new_generation_beside_the_old(
     assert second.number == 2
     assert (root / "usr/share/alone/file").read_text() == "other\n"
     assert (root / ".farm/generations/1/usr/share/alone/file").read_text() == "alone\n"
+
+
+def test_from_a_cache_that_others_may_write_to_nothing_is_taken(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    install(host, tmp_path / "one", "alone")
+    host.cache.root.chmod(0o1777)
+    with pytest.raises(NotOwnDirectoryError):
+        install(host, tmp_path / "two", "alone")
+    assert not (tmp_path / "two").exists()
 
 
 def test_files_are_shared_with_the_cache_of_the_host(
