@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from farm.trust.release_index import Release
 
 Kind: TypeAlias = Literal["root", "image", "channel", "container", "run"]
+DoubtKind: TypeAlias = Literal["unknown-content", "no-advisories", "unknown-copies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,22 @@ class Exposed:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """What an audit does not know, in words: what else is there, what is wrong with a package, or whose code it has."""
+
+    kind: DoubtKind
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What was looked at, and what was found: the worst first.
 
     `name` is what a person calls it, `subject` says it in words. `harmless` are advisories that hold for packages, and
     that the distribution states to do no harm in them. `unjudged` are packages about which nobody here publishes
-    advisories, `unwatched` those of which nobody knows whose code they carry. `unvouched` are, in words, the layers of
-    an image that are not of its packages, and what hides these in a container: nobody knows what is in them.
+    advisories, as local builds, whatever they are called; `unwatched` those of which nobody knows whose code they
+    carry. `unvouched` are, in words, the layers of an image that are not of its packages, and what hides these in a
+    container: nobody knows what is in them.
     """
 
     kind: Kind
@@ -144,15 +154,25 @@ class Audit:
         return not self.held and bool(self.unjudged)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """Why what was looked at may not be all that is there, in words."""
-        blind = (f"nobody here recorded which set that is: {', '.join(self.unjudged)}",) if self.is_blind else ()
-        return (*blind, *self.unvouched)
+    def doubts(self) -> tuple[Doubt, ...]:
+        """All that is not known of it."""
+        if self.is_blind:
+            unjudged = [Doubt("unknown-content", f"nobody here recorded which set that is: {', '.join(self.unjudged)}")]
+        else:
+            unjudged = [
+                Doubt("no-advisories", f"{each} is a local build, about which nobody has advisories")
+                for each in self.unjudged
+            ]
+        return (
+            *unjudged,
+            *(Doubt("unknown-content", each) for each in self.unvouched),
+            *(Doubt("unknown-copies", f"nobody watched the build of {each}") for each in self.unwatched),
+        )
 
     @property
     def is_whole(self) -> bool:
-        """Whether what was looked at is known to be all that is there: else finding nothing is no all-clear."""
-        return not self.doubts
+        """Whether it is known what is there, and what is wrong with it: else finding nothing is no all-clear."""
+        return not (self.unjudged or self.unvouched)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

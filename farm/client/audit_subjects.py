@@ -91,12 +91,10 @@ def update_command(image: str, package: str) -> str:
 
 
 def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
-    """Return the packages of a set as an audit looks at them.
+    """Return the packages of a set as an audit looks at them: each as one of its own channel, a local build as of none.
 
-    A package that stands in for another is judged as what it is called: a patch may mend it, and may not.
+    What its distribution signs says nothing of a build that it never saw, whatever name and number that has.
     """
-    channels = {each.distribution: each.subscription for each in record.releases}
-    channels |= {each.channel.partition("/")[0]: each.channel for each in record.packages if each.channel}
     return tuple(
         AuditedPackage(
             each.name,
@@ -104,7 +102,7 @@ def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
             each.revision,
             each.store,
             each.descriptor,
-            each.channel or channels.get(each.name.distribution, ""),
+            each.channel,
             each.why or ("stands in for another build" if each.stands_for else ""),
         )
         for each in record.packages

@@ -76,7 +76,7 @@ class Auditor:
             held=subject.packages,
             exposed=tuple(each for each in ordered if each.finding.stands),
             harmless=tuple(each for each in ordered if not each.finding.stands),
-            unjudged=(*(f"{each.name} {each.full_version}" for each in local), *subject.unknown),
+            unjudged=(*map(_unjudged, local), *subject.unknown),
             unwatched=tuple(sorted(unwatched)),
             unvouched=subject.unvouched,
         )
@@ -90,6 +90,11 @@ class Auditor:
             return Audit(
                 subject.kind, subject.name, subject.words, subject.packages, unvouched=(*subject.unvouched, why)
             )
+
+
+def _unjudged(package: AuditedPackage) -> str:
+    override = f" (override: {package.override})" if package.override else ""
+    return f"{package.name} {package.full_version}{override}"
 
 
 def _place(each: Exposed) -> tuple[str, str, str]:

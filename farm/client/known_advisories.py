@@ -28,11 +28,13 @@ class NoAdvisoriesError(FarmError):
 
     code = "no-advisories"
 
-    def __init__(self, distribution: str) -> None:
+    def __init__(self, distribution: str, way_on: str = "") -> None:
+        """`way_on` is how whoever asked can do without, as a sentence."""
         super().__init__(
             f"{distribution} publishes no advisories, so nobody can say which packages are affected",
-            remedy="Ask its owner for them. Leave --max-severity, FARM_MAX_SEVERITY or the policy away to go on.",
+            remedy=" ".join(filter(None, ("Ask its owner to publish them.", way_on))),
         )
+        self.distribution = distribution
 
 
 @dataclass(frozen=True, slots=True)

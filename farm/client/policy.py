@@ -128,12 +128,15 @@ def _severity(policy: Policy, known: Known) -> Objection | None:
 def _unknown(policy: Policy, known: Known) -> Objection | None:
     if not policy.maximum_severity or not known.unknown:
         return None
+    standing = {each.name.short for each in known.record.overrides if not each.channel}
+    overridden = sorted(standing.intersection(each.rpartition("/")[2] for each in known.unknown))
+    back = f" Of what you override the channel's own come back by `farm override remove`: {', '.join(overridden)}."
     return Objection(
         "maximum-severity",
         known.unknown,
         f"nothing worse than {policy.maximum_severity} is accepted, and nobody publishes advisories about "
         f"{', '.join(known.unknown)}",
-        "Take them from a channel that does, or leave them out.",
+        f"Take them from a channel that does, or leave them out.{back if overridden else ''}",
     )
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from farm.client.earlier_releases import entry_of
 from farm.client.installation import placed_packages, release_ref
-from farm.client.known_advisories import known_in_release
+from farm.client.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.policy import Known, RefusedByPolicyError, judge
 from farm.compat import SetRecord
 from farm.compat.severity import SEVERITIES
 from farm.names import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
@@ -42,27 +43,52 @@ def enforce(
     release = catalogue.release
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
     findings: tuple[Finding, ...] = ()
-    # What was packed here is of no release: nobody has attested it, and nobody publishes advisories about it.
-    packed = {each.name for each in packages if each.placed and not (each.placed.is_override or each.placed.channel)}
+    # What was made here is of no release: nobody has attested it, and nobody publishes advisories about it.
+    local = {each.name for each in packages if each.placed and not each.placed.channel}
     if _asks_for_advisories(policy):
-        versions = [
-            (each.name, each.descriptor.version, each.entry.revision) for each in packages if each.name not in packed
-        ]
-        known = known_in_release(host, release, (name for name, _, _ in versions), lists)
-        findings = tuple(known.find(versions))
+        findings = tuple(_found_in_release(policy, host, catalogue, packages, lists))
     attestations = {}
     if policy.minimum_attestations:
         standing = {each.descriptor for each in record.overrides}
         attestations = {
             each.descriptor.digest: catalogue.attested(each)
             for each in packages
-            if each.descriptor.digest not in standing and each.name not in packed
+            if each.descriptor.digest not in standing and each.name not in local
         }
     capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
-    objections = judge(policy, Known(record, capabilities, attestations, findings, tuple(sorted(packed))))
+    objections = judge(policy, Known(record, capabilities, attestations, findings, tuple(sorted(local))))
     if objections:
         where = f"release {release.number} of {release.distribution}/{release.channel}"
         raise RefusedByPolicyError(where, objections)
+
+
+def _found_in_release(
+    policy: Policy,
+    host: Host,
+    catalogue: Catalogue,
+    packages: Sequence[VerifiedPackage],
+    lists: AdvisoryLists | None,
+) -> Iterator[Finding]:
+    """Yield the advisories that hold: for what another channel brought, those of that one."""
+    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    own = [each for each in packages if each.placed is None or each.placed.channel == channel]
+    versions = [(each.name, each.descriptor.version, each.entry.revision) for each in own]
+    with _way_on(policy):
+        yield from known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists).find(versions)
+        elsewhere = SetRecord((), tuple(each.placed for each in packages if each.placed and each.placed.channel))
+        for other, placed in _by_channel(elsewhere).items():
+            if other != channel:
+                yield from _advisories(host, host.catalogue(other), placed, lists)[0]
+
+
+@contextmanager
+def _way_on(policy: Policy) -> Iterator[None]:
+    """Say how to go on without advisories, to whoever limited what they may say."""
+    try:
+        yield
+    except NoAdvisoriesError as error:
+        limit = "--max-severity and FARM_MAX_SEVERITY" if policy.by_command else "maximum-severity in the policy"
+        raise NoAdvisoriesError(error.distribution, f"To go on without, leave {limit} away.") from error
 
 
 def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: Mapping[Digest, Descriptor]) -> Known:
@@ -82,7 +108,8 @@ def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: 
         if _asks_for_advisories(policy) or policy.minimum_attestations:
             catalogue = host.catalogue(channel)
             if _asks_for_advisories(policy):
-                held, nobody = _advisories(host, catalogue, placed)
+                with _way_on(policy):
+                    held, nobody = _advisories(host, catalogue, placed)
                 findings += held
                 unknown += nobody
             if policy.minimum_attestations:
@@ -102,7 +129,9 @@ def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
     return found
 
 
-def _advisories(host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage]) -> tuple[list[Finding], list[str]]:
+def _advisories(
+    host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage], lists: AdvisoryLists | None = None
+) -> tuple[list[Finding], list[str]]:
     """Return the advisories that hold, and packages of other distributions that the channel takes no more."""
     own = catalogue.release.distribution
     versions, unknown = [], []
@@ -113,7 +142,7 @@ def _advisories(host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage
             unknown.append(name)
         else:
             versions.append((name, Version(each.version), each.revision))
-    known = known_in_release(host, catalogue.release, (name for name, _, _ in versions))
+    known = known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists)
     return known.find(versions), unknown
 
 

@@ -166,35 +166,47 @@ def test_the_sarif_log_has_what_the_standard_asks_for(audits: list[Audit]) -> No
     ]
 
 
+MINE = "dist.example.org/curl 8.0-1 (override: our own patch)"
 DOUBTS = ("layer sha256:12 is of none of its packages", "sha256:34: its digest is not that of what it holds")
 
 
 @pytest.fixture
 def doubted() -> list[Audit]:
     """An image of which not all is known, a run of which nothing is, and a root that is whole."""
-    image = Audit("image", "api:1", "api:1: release 6", (JQ,), unvouched=DOUBTS)
+    image = Audit(
+        "image", "api:1", "api:1: release 6", (JQ,), unvouched=DOUBTS, unjudged=(MINE,), unwatched=("jq 1.7.1-1",)
+    )
     run = Audit("run", "process 7", "process 7", (), unjudged=("jq-1.7.1-abc",))
     return [image, run, Audit("root", "/srv/tools", "/srv/tools: generation 3", (JQ,))]
 
 
+KINDS = {"no-advisories", "unknown-content", "unknown-copies"}
 SAID = [
+    f"What is wrong with a package in api:1 is not known: {MINE} is a local build, about which nobody has advisories",
     *(f"What api:1 holds is not known in whole: {each}" for each in DOUBTS),
+    "Whose code was linked into a package in api:1 is not known in whole: nobody watched the build of jq 1.7.1-1",
     "What process 7 holds is not known in whole: nobody here recorded which set that is: jq-1.7.1-abc",
 ]
 
 
 def test_what_is_not_known_in_whole_is_a_result_in_sarif(doubted: list[Audit], audits: list[Audit]) -> None:
     (run,) = sarif([*audits, *doubted], "1.0")["runs"]
-    results = [each for each in run["results"] if each["ruleId"] == "unknown-content"]
+    results = [each for each in run["results"] if each["ruleId"] in KINDS]
     assert [each["message"]["text"] for each in results] == SAID
     for each in results:
-        assert run["tool"]["driver"]["rules"][each["ruleIndex"]]["id"] == "unknown-content"
-        assert each["level"] == "error"
+        assert run["tool"]["driver"]["rules"][each["ruleIndex"]]["id"] == each["ruleId"]
+    assert [(each["ruleId"], each["level"]) for each in results] == [
+        ("no-advisories", "error"),
+        ("unknown-content", "error"),
+        ("unknown-content", "error"),
+        ("unknown-copies", "note"),
+        ("unknown-content", "error"),
+    ]
     assert [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results] == [
-        "image/api%3A1", "image/api%3A1", "run/process%207",
+        *["image/api%3A1"] * 4, "run/process%207",
     ]  # fmt: skip
-    assert len({each["partialFingerprints"]["farm/1"] for each in results}) == 3
-    assert len(run["results"]) == 6
+    assert len({each["partialFingerprints"]["farm/1"] for each in results}) == 5
+    assert len(run["results"]) == 8
 
 
 def test_what_is_not_known_in_whole_is_an_incomplete_composition_in_cyclonedx(
@@ -205,7 +217,7 @@ def test_what_is_not_known_in_whole_is_an_incomplete_composition_in_cyclonedx(
     image, run, _ = (each["bom-ref"] for each in document["components"])
     assert document["compositions"] == [{"aggregate": "incomplete", "assemblies": [image, run]}]
     assert [each["text"] for each in document["annotations"]] == SAID
-    assert [each["subjects"] for each in document["annotations"]] == [[image], [image], [run]]
+    assert [each["subjects"] for each in document["annotations"]] == [[image]] * 4 + [[run]]
 
 
 def test_what_is_not_known_in_whole_contains_what_nobody_asserts_in_spdx(doubted: list[Audit]) -> None:

@@ -9,13 +9,20 @@ import pytest
 
 from farm.cli.override_lines import override_lines
 from farm.client import installation
+from farm.client.auditing import audit_root
 from farm.client.catalogue import BrokenReleaseError
 from farm.client.generations import Root
 from farm.client.overrides import BuiltHere, OfChannel, Override, OverrideError, Overrides, Scope
 from farm.client.overriding import OverrideConflictError, overridden
+from farm.client.policy import RefusedByPolicyError, judge
+from farm.client.policy_facts import known_of_record
+from farm.client.severity_policy import refuse_worse
 from farm.compat import SetRecord
+from farm.recipe.policy_file import Policy
 from tests.client.distribution import SmallDistribution
 from tests.client.images import subscribe
+from tests.compat.osv_documents import osv
+from tests.foreign.neighbours import announce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,6 +177,47 @@ def test_a_package_of_another_channel_is_verified_as_of_that_one(subscribed: Hos
     )
     root = tmp_path / "root"
     assert [each.name.short for each in installation.remove(subscribed, Root(root), ["greet"]).after.set.packages] == []
+
+
+def test_no_number_clears_a_local_build_of_what_its_distribution_has_advisories_about(
+    distribution: SmallDistribution, subscribed: Host, mine: SmallDistribution, tmp_path: Path
+) -> None:
+    announce(distribution, osv(package="say", fixed="1.0-3"))
+    put(subscribed, built(subscribed, mine, "say", {"bin/say": "unpatched"}, revision=4))  # type: ignore[arg-type]
+    state = install(subscribed, tmp_path / "root", "greet")
+    audit = audit_root(subscribed, tmp_path / "root")
+    assert audit.unjudged == ("dist.example.org/say 1.0-4 (override: a patch)",)
+    assert not audit.is_whole
+    policy = Policy(maximum_severity="high")
+    (after,) = judge(policy, known_of_record(policy, subscribed, state.set, {}))
+    assert (after.rule, after.packages) == ("maximum-severity", ("dist.example.org/say",))
+    catalogue = overridden(subscribed, subscribed.catalogue(EDGE))
+    with pytest.raises(RefusedByPolicyError, match="nobody publishes advisories about say") as before:
+        refuse_worse(subscribed, catalogue, catalogue.verified(["greet"]), "high")
+    assert "`farm override remove`: say" in before.value.remedy
+
+
+def test_what_another_channel_brought_is_judged_by_the_advisories_of_that_one(
+    distribution: SmallDistribution, subscribed: Host, tmp_path: Path
+) -> None:
+    announce(distribution, osv(package="say", fixed=""))
+    ours = SmallDistribution(tmp_path / "ours", domain="ours.example.org")
+    ours.package("say", {"bin/say": "ours"}, version="9")
+    ours.publish()
+    announce(ours)
+    subscribe(subscribed, ours)
+    put(subscribed, OfChannel("ours.example.org/edge", "say"))
+    catalogue = overridden(subscribed, subscribed.catalogue(EDGE))
+    packages = catalogue.verified(["greet"])
+    install(subscribed, tmp_path / "root", "greet")
+    refuse_worse(subscribed, catalogue, packages, "high")
+    assert audit_root(subscribed, tmp_path / "root").exposed == ()
+    affected = [{"package": {"ecosystem": "ours.example.org", "name": "say"}, "versions": ["9-1"]}]
+    announce(ours, osv(affected=affected))
+    (found,) = audit_root(subscribed, tmp_path / "root").exposed
+    assert found.told == "say 9-1"
+    with pytest.raises(RefusedByPolicyError, match="say 9-1 has EXAMPLE-2026-1"):
+        refuse_worse(subscribed, catalogue, packages, "high")
 
 
 def test_packages_that_linked_the_channels_code_in_are_named(

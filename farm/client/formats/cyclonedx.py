@@ -49,8 +49,11 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
         "vulnerabilities": [_vulnerability(together) for together in by_advisory.values()],
     }
     if doubted := [audit for audit in audits if audit.doubts]:
-        incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in doubted]}
-        document["compositions"] = [incomplete]
+        # Of a local build all is known but what is wrong with it.
+        parts = [audit for audit in doubted if any(each.kind != "no-advisories" for each in audit.doubts)]
+        if parts:
+            incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in parts]}
+            document["compositions"] = [incomplete]
         document["annotations"] = [
             {
                 "subjects": [_reference(audit)],

@@ -14,7 +14,7 @@ from farm.names import Digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farm.client.audit import Audit, Exposed
+    from farm.client.audit import Audit, Doubt, DoubtKind, Exposed
     from farm.compat.severity import Severity
 
 _Level: TypeAlias = Literal["note", "warning", "error"]
@@ -29,17 +29,27 @@ _LEVELS: dict[Severity, _Level] = {
 }
 # Of a severity only its word is known; hosts that sort by a number get one out of its range (CVSS 3.1, section 5).
 _SCORES: dict[Severity, str] = {"none": "0.0", "low": "2.0", "medium": "5.5", "high": "8.0", "critical": "9.5"}
-_UNKNOWN_CONTENT: dict[str, Any] = {
-    "id": "unknown-content",
-    "shortDescription": {"text": "What was looked at may not be all that is there"},
-    "fullDescription": {
-        "text": "An audit knows what packages hold. Of anything else it cannot say that it is harmless."
-    },
-    "help": {"text": "Make the image anew with `farm image build`, and put nothing over its packages when it runs."},
-    "defaultConfiguration": {"level": "error"},
-    "properties": {"tags": ["security"]},
+_DOUBTS: dict[DoubtKind, tuple[_Level, str, str, str]] = {
+    "unknown-content": (
+        "error",
+        "What was looked at may not be all that is there",
+        "An audit knows what packages hold. Of anything else it cannot say that it is harmless.",
+        "Make the image anew with `farm image build`, and put nothing over its packages when it runs.",
+    ),
+    "no-advisories": (
+        "error",
+        "Nobody publishes advisories about a package",
+        "A distribution's advisories are about its own builds. They say nothing of a build that was made elsewhere.",
+        "Take the package from a channel: `farm override list` says what stands in for one, and `remove` ends it.",
+    ),
+    "unknown-copies": (
+        "note",
+        "Whose code was linked into a package is not known in whole",
+        "Nobody watched which libraries the build of the package linked in: advisories about these may hold for it.",
+        "Ask the owner of the channel to build the package again.",
+    ),
 }
-"""The rule of results that are of no advisory."""
+"""The rules of results that are of no advisory: level, name, description and help."""
 
 
 def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
@@ -49,8 +59,8 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
     order = {identifier: number for number, identifier in enumerate(sorted(rules))}
     described = [_rule(rules[each]) for each in order]
     doubts = [(audit, doubt) for audit in audits for doubt in audit.doubts]
-    if doubts:
-        described.append(_UNKNOWN_CONTENT)
+    kinds = {kind: len(order) + number for number, kind in enumerate(sorted({doubt.kind for _, doubt in doubts}))}
+    described += [_doubt_rule(kind) for kind in kinds]
     driver = {"name": "farm audit", "version": version, "rules": described}
     return {
         "$schema": _SCHEMA,
@@ -60,20 +70,32 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
                 "tool": {"driver": driver},
                 "results": [
                     *(_result(audit, each, order) for audit, each in found),
-                    *(_doubt(audit, doubt, len(order)) for audit, doubt in doubts),
+                    *(_doubt(audit, doubt, kinds[doubt.kind]) for audit, doubt in doubts),
                 ],
             }
         ],
     }
 
 
-def _doubt(audit: Audit, doubt: str, rule: int) -> dict[str, Any]:
-    """Return as a result that there may be more than was looked at: finding nothing else is no all-clear."""
-    same = Digest.of_json([audit.kind, audit.name, _UNKNOWN_CONTENT["id"], doubt])
+def _doubt_rule(kind: DoubtKind) -> dict[str, Any]:
+    level, short, full, mending = _DOUBTS[kind]
     return {
-        "ruleId": _UNKNOWN_CONTENT["id"],
+        "id": kind,
+        "shortDescription": {"text": short},
+        "fullDescription": {"text": full},
+        "help": {"text": mending},
+        "defaultConfiguration": {"level": level},
+        "properties": {"tags": ["security"]},
+    }
+
+
+def _doubt(audit: Audit, doubt: Doubt, rule: int) -> dict[str, Any]:
+    """Return as a result what is not known: without it, finding nothing would look like an all-clear."""
+    same = Digest.of_json([audit.kind, audit.name, doubt.kind, doubt.why])
+    return {
+        "ruleId": doubt.kind,
         "ruleIndex": rule,
-        "level": "error",
+        "level": _DOUBTS[doubt.kind][0],
         "message": {"text": doubtful(audit, doubt)},
         "locations": [
             {

@@ -27,7 +27,7 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
         subject = element_id("Subject", f"{audit.kind} {audit.name}")
         elements.append(_subject(subject, audit, created))
         relations.append(relationship(DOCUMENT, "DESCRIBES", subject))
-        if audit.doubts:
+        if any(doubt.kind == "unknown-content" for doubt in audit.doubts):
             # SPDX 2.3, 11.1: that something more is in it may be, and is not known.
             relations.append(relationship(subject, "CONTAINS", NOT_SAID))
         for package in audit.held:

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from farm.client.audit import Audit, Exposed
+    from farm.client.audit import Audit, Doubt, DoubtKind, Exposed
 
+_NOT_KNOWN: dict[DoubtKind, str] = {
+    "unknown-content": "What {name} holds is not known in whole",
+    "no-advisories": "What is wrong with a package in {name} is not known",
+    "unknown-copies": "Whose code was linked into a package in {name} is not known in whole",
+}
 _CVE = "https://www.cve.org/CVERecord?id="
 
 
@@ -22,9 +27,9 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
     )
 
 
-def doubtful(audit: Audit, doubt: str) -> str:
-    """Return that something is not known in whole, and why."""
-    return f"What {audit.name} holds is not known in whole: {doubt}"
+def doubtful(audit: Audit, doubt: Doubt) -> str:
+    """Return that something is not known, and why."""
+    return f"{_NOT_KNOWN[doubt.kind].format(name=audit.name)}: {doubt.why}"
 
 
 def remedy(exposed: Exposed) -> str:
