@@ -85,7 +85,10 @@ class _Edit:
         return Extension(top.node, top.packages, blobs)
 
     def _changed(self, node: Leaf | Branch, changes: Mapping[str, Listing | None]) -> tuple[tuple[Child, ...], Lines]:
-        """Return what becomes of a node: a branch in its place, or lines that fit one leaf, or that leave it empty."""
+        """Return what becomes of a node: a branch in its place, or lines, which its parent divides anew.
+
+        These fit one leaf, unless the node is one that has run over where no branch may stand.
+        """
         children: list[Child] = []
         lines: Lines = {}
         rest = dict(changes)
@@ -104,6 +107,8 @@ class _Edit:
                 children += inner
                 lines |= loose
         lines |= {path: listing for path, listing in rest.items() if listing is not None}
+        if len(node.bits) % BRANCH_BITS:
+            return (), lines
         return self._settled(node.bits, children, lines)
 
     def _settled(self, bits: str, children: Sequence[Child], lines: Lines) -> tuple[tuple[Child, ...], Lines]:
@@ -115,7 +120,7 @@ class _Edit:
             part for half in "01" for part in self._divided(bits + half, deepest, *_under(bits + half, children, lines))
         ]
         branch = Branch(bits, tuple(parts))
-        return (Child(bits, packages, self._keep(write_node(branch))),), {}
+        return (Child(bits, packages, self._node(branch)),), {}
 
     def _divided(self, bits: str, deepest: int, children: Sequence[Child], lines: Lines) -> Iterator[Child]:
         """Yield the children, from `bits` on down, of the branch whose children have `deepest` bits at most."""
@@ -143,11 +148,16 @@ class _Edit:
 
     def _leaf(self, bits: str, lines: Lines) -> Child:
         leaf = Leaf(bits, tuple(sorted(lines.values(), key=lambda listing: listing.name)))
-        return Child(bits, leaf.packages, self._keep(write_node(leaf)))
+        return Child(bits, leaf.packages, self._node(leaf))
 
     def _open(self, child: Child) -> Leaf | Branch:
         self._there.add(child.node.digest)
         return open_node(self._read, child)
+
+    def _node(self, node: Leaf | Branch) -> BlobRef:
+        content = write_node(node)
+        read_node(content, node.bits)  # as every client will: what it refuses must not be published
+        return self._keep(content)
 
     def _keep(self, content: bytes) -> BlobRef:
         digest = Digest.of(content)

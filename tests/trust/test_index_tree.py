@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,9 @@ from farm.trust.release_index import InvalidReleaseError, ReleaseEntry
 from tests.trust.index_entries import CountingStore, entry
 
 names = st.integers(0, 400).map(lambda number: f"p{number}")
+if TYPE_CHECKING:
+    from random import Random
+
 sets = st.dictionaries(names, st.sampled_from(["1", "2"]), max_size=120)
 
 
@@ -38,6 +43,32 @@ def test_whatever_edits_lead_to_a_set_its_root_is_that_of_the_set(
     assert {each.name: each for each in entries(store.read, change.root)} == {
         each.name: each for each in entries_of(versions)
     }
+
+
+@given(st.randoms(use_true_random=False), st.lists(st.integers(-90, 90), min_size=1, max_size=8))
+def test_a_channel_that_grows_and_shrinks_has_the_index_of_what_it_holds(random: Random, steps: list[int]) -> None:
+    """By numbers at which leaves run over in every depth: Hypothesis' own dictionaries are too small for that."""
+    store = CountingStore()
+    held: list[ReleaseEntry] = []
+    change = store.extend(None, [])
+    spare = many(400)
+    random.shuffle(spare)
+    for step in steps:
+        come = [spare.pop() for _ in range(min(max(step, 0), len(spare)))]
+        go = [held.pop(random.randrange(len(held))) for _ in range(min(max(-step, 0), len(held)))]
+        held += come
+        change = store.extend(change.root, come, [each.name for each in go])
+        assert change.root == CountingStore().extend(None, held).root
+    assert sorted(each.name for each in listings(store.read, change.root)) == sorted(each.name for each in held)
+
+
+@pytest.mark.parametrize(("first", "more"), [(45, 20), (60, 6), (100, 20), (200, 2), (300, 90)])
+def test_a_leaf_that_runs_over_is_divided_where_a_new_index_divides_it(first: int, more: int) -> None:
+    for start in range(0, 2_000, 100):
+        everything = [entry(f"package{number}") for number in range(start, start + first + more)]
+        store = CountingStore()
+        before = store.extend(None, everything[:first]).root
+        assert store.extend(before, everything[first:]).root == CountingStore().extend(None, everything).root
 
 
 @given(sets, sets)
