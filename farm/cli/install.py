@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.packages import channel_option, json_option
-from farm.cli.root_change import catalogue_for, dry_run_option, open_root, root_option, tell, terms
+from farm.cli.root_change import dry_run_option, newest_for, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force, severity_check
 from farm.cli.subscriber import open_host
@@ -62,7 +62,7 @@ def install(
             raise click.UsageError("A lock file names its channels: leave --channel away.")
         change = _install_locked(host, place, locked, severity, terms(dry_run=dry_run, as_json=as_json))
     else:
-        catalogue = catalogue_for(host, place, channel, packages)
+        catalogue = newest_for(host, place, channel, packages)
         how = terms(dry_run=dry_run, as_json=as_json, allow=severity_check(host, catalogue, severity))
         change = install_packages(host, catalogue, place, packages, how)
     tell(place, root, change, dry_run=dry_run, as_json=as_json)

@@ -50,6 +50,15 @@ def catalogue_for(host: Host, root: Root, channel: str, names: Iterable[str] = (
     return overridden(host, catalogue_of_root(host, root, names, channel), Scope.of_root(root.path))
 
 
+def newest_for(host: Host, root: Root, channel: str, names: Iterable[str] = ()) -> Catalogue:
+    """Return as `catalogue_for`; raises `GoneFromChannelError` where that has no more what was asked for in the root."""
+    from farm.client.root_channel import check_still_there
+
+    catalogue = catalogue_for(host, root, channel, names)
+    check_still_there(host, root, catalogue)
+    return catalogue
+
+
 def terms(*, dry_run: bool, as_json: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
     """Return the terms of somebody at a terminal: what changes is said before it does, then a bar moves."""
     from farm.cli.progress import downloads

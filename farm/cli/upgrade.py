@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.packages import channel_option, json_option
-from farm.cli.root_change import catalogue_for, dry_run_option, open_root, root_option, tell, terms
+from farm.cli.root_change import dry_run_option, newest_for, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
 from farm.cli.subscriber import open_host
@@ -38,7 +38,7 @@ def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, a
     settings = Settings.from_environment()
     host, place = open_host(settings), open_root(root)
     place.installed()
-    catalogue = catalogue_for(host, place, channel)
+    catalogue = newest_for(host, place, channel)
     allow = severity_check(host, catalogue, max_severity or settings.max_severity)
     change = upgrade_root(host, catalogue, place, terms(dry_run=dry_run, as_json=as_json, allow=allow))
     tell(place, root, change, dry_run=dry_run, as_json=as_json)

@@ -6,6 +6,7 @@ A full name says whose package it is; a short one that several have at the same 
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,16 @@ class Chooser:
                     found.append(str(each))
             except FarmError:
                 continue
+        return tuple(found)
+
+    def others_of(self, owner: str, channel: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the channels of a distribution but `channel` that have all of these packages, as `others_with`."""
+        found = []
+        for each in self._subscriptions.all():
+            with suppress(FarmError):
+                if each.distribution == owner and each.channel != channel:
+                    catalogue = self._catalogue(str(each))
+                    found += [str(each)] if all(map(catalogue.holds, names)) else []
         return tuple(found)
 
     def _settle(self, chosen: Mapping[str, Subscription]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from farm.client.choosing import Chooser
@@ -21,6 +22,12 @@ class ForeignNameError(FarmError):
     code = "foreign-name"
 
 
+class GoneFromChannelError(FarmError):
+    """A release has no more what a root holds because somebody asked for it."""
+
+    code = "gone-from-channel"
+
+
 def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release of the channel that is named, else of the root's own, else of the one with `names`.
 
@@ -37,6 +44,23 @@ def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel
         if not catalogue.holds(name):
             _refuse_others(chooser, root, catalogue, name)
     return catalogue
+
+
+def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
+    """Raise `GoneFromChannelError` with all that was asked for in a root and a release has no more."""
+    state, release = root.current(), catalogue.release
+    gone = [name for name in (state.set.asked if state else ()) if not catalogue.holds(name)]
+    if not gone:
+        return
+    place = f"--root {shlex.quote(str(root.path))}"
+    channel = f"{release.distribution}/{release.channel}"
+    others = Chooser(host.subscriptions, host.catalogue).others_of(release.distribution, release.channel, gone)
+    move = f"take all from a channel that has {'it' if len(gone) == 1 else 'them'}, by `farm upgrade {place} --channel "
+    raise GoneFromChannelError(
+        f"release {release.number} of {channel} has no more what was asked for in {root.path}: {', '.join(gone)}",
+        remedy=f"Nothing was changed. Go on without: `farm remove {place} {' '.join(gone)}`; or "
+        f"{move}{others[0] if others else 'CHANNEL'}`{'' if others else ', which you follow first'}.",
+    )
 
 
 def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str) -> None:

@@ -57,6 +57,19 @@ class Subscription:
         return f"{self.distribution}/{self.channel}"
 
 
+class DamagedRootError(SubscriptionError):
+    """The root that was pinned on subscribing is not what it was: the owner and the mirrors have no part in it."""
+
+    def __init__(self, subscription: Subscription, path: Path) -> None:
+        super().__init__(
+            f"the root metadata that this host pinned for {subscription} is damaged: {path} is not what was pinned, by "
+            "its digest",
+            remedy="Nothing was changed, and what is installed goes on working. Pin it again: "
+            f"`farm subscribe {subscription.address} {subscription.channel} --fingerprint {subscription.fingerprint}`, "
+            "which is the fingerprint that you gave.",
+        )
+
+
 class Subscriptions:
     """All subscriptions below one state directory."""
 
@@ -107,7 +120,8 @@ class Subscriptions:
         )
         self._check_one_owner(subscription, later)
         folder = self._path(subscription)
-        if (folder / "root.json").exists() and Digest.of((folder / "root.json").read_bytes()) != fingerprint:
+        # What is pinned is compared by its record: where the file itself was damaged, this mends it.
+        if before and before.fingerprint != fingerprint:
             raise SubscriptionError(
                 f"{subscription} is subscribed with another root",
                 remedy="A distribution does not change its root: ask its owner. To start over: "
@@ -177,8 +191,12 @@ class Subscriptions:
         return self._path(subscription) / "metadata"
 
     def pinned_root(self, subscription: Subscription) -> bytes:
-        """Return the root metadata that was pinned on subscribing."""
-        return (self._path(subscription) / "root.json").read_bytes()
+        """Return the root metadata that was pinned on subscribing. Raises `DamagedRootError`."""
+        path = self._path(subscription) / "root.json"
+        content = path.read_bytes() if path.exists() else b""
+        if Digest.of(content) != subscription.fingerprint:
+            raise DamagedRootError(subscription, path)
+        return content
 
     def downloads(self, subscription: Subscription, store: BlobStore) -> Downloads:
         """Return what brings a subscription's blobs into a store: from its mirrors, and else from its address.

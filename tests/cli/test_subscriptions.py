@@ -182,3 +182,41 @@ def test_a_channel_is_left_when_no_root_is_of_it(distribution: SmallDistribution
     subscribe(farm, distribution)
     done(farm("unsubscribe", "dist.example.org/other"), 1)
     done(farm("install", "--root", "tools", "say"))
+
+
+def test_all_that_a_channel_has_no_more_is_named_with_what_to_do(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    for name in ("lib1", "lib2"):
+        distribution.package(name, {f"share/{name}": name})
+    distribution.publish()
+    subscribe(farm, distribution)
+    done(farm("install", "--root", "tools", "greet", "lib1", "lib2"))
+    for name in ("lib1", "lib2"):
+        del distribution.entries[name]
+    distribution.publish()
+    for words in (["upgrade", "--root", "tools"], ["install", "--root", "tools", "say"]):
+        refused = farm(*words)
+        assert refused.returncode == 1
+        assert f"release 3 of {FIRST} has no more what was asked for in {tmp_path}/tools: lib1, lib2" in refused.stderr
+        assert f"`farm remove --root {tmp_path}/tools lib1 lib2`" in refused.stderr
+    done(farm("remove", "--root", tmp_path / "tools", "lib1", "lib2"))
+    done(farm("upgrade", "--root", "tools"))
+
+
+def test_a_pinned_root_that_was_damaged_here_is_told_and_pinned_again(
+    distribution: SmallDistribution, farm: Farm, tmp_path: Path
+) -> None:
+    subscribe(farm, distribution, "--priority", "3")
+    pinned = tmp_path / "state/subscriptions" / FIRST / "root.json"
+    pinned.write_text("{")
+    distribution.publish()
+    refused = farm("install", "--root", "tools", "say")
+    assert refused.returncode == 1
+    assert f"that this host pinned for {FIRST} is damaged: {pinned}" in refused.stderr
+    assert distribution.founded is not None
+    again = f"farm subscribe {distribution.public} edge --fingerprint {distribution.founded.fingerprint}"
+    assert f"`{again}`" in refused.stderr
+    done(farm(*again.split()[1:]))
+    done(farm("install", "--root", "tools", "say"))
+    assert json.loads(done(farm("subscriptions", "--json")))[0]["priority"] == 3
