@@ -12,17 +12,15 @@ import time
 
 def main() -> None:
     """Run the command; ends the process as `farm.cli.main.main` does."""
-    waited = 0.0
-    if sys.argv[1:2] == ["run"] and "_FARM_COMPLETE" not in os.environ:
+    try:
         began = time.monotonic()
-        try:
+        if sys.argv[1:2] == ["run"] and "_FARM_COMPLETE" not in os.environ:
             _run_again()
-        except KeyboardInterrupt:
-            sys.stderr.write("farm: interrupted\n")
-            sys.exit(130)
         waited = time.monotonic() - began
-    from farm.cli.main import main as whole
-
+        from farm.cli.main import main as whole
+    except KeyboardInterrupt:
+        sys.stderr.write("farm: interrupted\n")
+        sys.exit(130)
     whole(waited=waited)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from farm.cli.mount_option import read_mounts
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.publish_option import check_publishing, read_ports
+from farm.cli.root_change import tell_waiting
 from farm.cli.run_finding import find_packages
 from farm.cli.run_options import command_words, run_options
 from farm.cli.settings import Settings
@@ -98,12 +99,13 @@ def run(
       farm run -f image.yaml --network bridge --publish 127.0.0.1:8080:8080 --mount ./data:/data:rw
     """
     from farm.client.host_needs import grant
-    from farm.client.late_binding import LateBoundRun, links_directory
+    from farm.client.late_binding import LateBoundRun
     from farm.client.offline import nothing_fetched
     from farm.client.patience import Patience
     from farm.client.prepared_run import key_of, settings_of
     from farm.client.preparing import Started, prepare
     from farm.client.run_engine import choose_engine
+    from farm.client.run_links import links_directory
     from farm.client.run_record import record_run
     from farm.client.writable_mounts import check_writable
     from farm.compat import joint_needs
@@ -120,7 +122,7 @@ def run(
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
     check_publishing(publish, network, chosen.name)
     check_writable(host, mounts)
-    with host.in_use():
+    with host.in_use(tell_waiting):
         found = find_packages(host, channel, file, names, wanted, offline=offline, patience=Patience.after(waited))
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
@@ -140,8 +142,9 @@ def run(
         if not (found.last or verbose or environment or granted.unknown or own.binds or own.hidden):
             entrypoint, usual = command_words(names, wanted)
             files = [each for each in (file, policy_file()) if each]
-            prepare(host, key, before, chosen, Started(record, late, entrypoint, usual, files))
-        record_run(host.state, datetime.now(UTC).isoformat(), record, granted.options.command, chosen.name)
+            with suppress(OSError):  # it starts all the same
+                prepare(host, key, before, chosen, Started(record, late, entrypoint, usual, files))
+        record_run(host.state, datetime.now(UTC).isoformat(), record, links, granted.options.command, chosen.name)
     return chosen.start(late)
 
 

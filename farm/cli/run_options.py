@@ -66,9 +66,14 @@ def run_options(
 def command_words(names: tuple[str, ...], wanted: ImageFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what a command begins with, and what follows where the user gives no words for it."""
     if wanted is None:
-        return (), names[:1]
-    alone = wanted.names if len(wanted.names) == 1 and not wanted.entrypoint else ()
+        return (), (_program_of(names[0]),)
+    alone = (_program_of(wanted.names[0]),) if len(wanted.names) == 1 and not wanted.entrypoint else ()
     return wanted.entrypoint, wanted.command or alone
+
+
+def _program_of(package: str) -> str:
+    """Return what the program is called that a package is called after, by its short or its full name."""
+    return package.rpartition("/")[2]
 
 
 def _together(own: OwnMounts, mounts: Sequence[Bind]) -> tuple[Bind, ...]:

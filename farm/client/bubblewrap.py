@@ -151,6 +151,11 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
     try:
         line[1:1] = ["--info-fd", str(said)]
         process = subprocess.Popen(line, pass_fds=[said], start_new_session=True, **who)
+    except OSError as error:
+        raise BubblewrapError(
+            f"bubblewrap cannot be started: {error.strerror}",
+            remedy="See that there is a program bwrap, and that the command has not too many words.",
+        ) from error
     finally:
         os.close(said)
     with os.fdopen(told, "rb") as info:

@@ -32,6 +32,7 @@ class DockerEngine:
 
     def __init__(self, client: docker.APIClient, address: str) -> None:
         self._client = client
+        self._address = address
         self._socket = socket_of(address)
 
     def kernel(self) -> Kernel:
@@ -62,7 +63,10 @@ class DockerEngine:
 
     def _image_and_line(self, run: LateBoundRun) -> tuple[str, list[str]]:
         image = EmptyImage.of(run.platform).ensure(self._client)
-        return image, docker_command(image, run.composition, run.packages, run.links, run.options)
+        line = docker_command(image, run.composition, run.packages, run.links, run.options)
+        if not self._address:
+            line[1:1] = [f"--host=unix://{self._socket}"]  # as this did, whatever context the user has chosen
+        return image, line
 
 
 def socket_of(address: str) -> str:

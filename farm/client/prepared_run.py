@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 _FOLDER = "prepared"
 _MOST = 64
 """How many are kept: those that were prepared last."""
@@ -98,7 +98,7 @@ def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int 
             append_run(state, now, form["run"], command[0], form["engine"])
         finally:
             os.close(users)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return start()
 

@@ -189,6 +189,11 @@ def _lose_the_links(subscriber: Subscriber) -> None:
     shutil.rmtree(subscriber.folder / "state/links")
 
 
+def _lose_a_link(subscriber: Subscriber) -> None:
+    (links,) = (subscriber.folder / "state/links").glob("[!.]*")
+    next(path for path in links.rglob("*") if path.is_symlink()).unlink()
+
+
 def _damage(subscriber: Subscriber) -> None:
     path = _prepared(subscriber)
     path.write_bytes(path.read_bytes()[:-9])
@@ -206,6 +211,7 @@ def _change_a_subscription(subscriber: Subscriber) -> None:
         (_add_policy, 1),
         (_lose_a_package, 0),
         (_lose_the_links, 0),
+        (_lose_a_link, 0),
         (_damage, 0),
         (_change_a_subscription, 0),
     ],
@@ -247,3 +253,34 @@ def test_over_http_two_small_files_are_asked_for(simulator: Simulator) -> None:
         assert not at_once
         assert (ended.returncode, ended.stdout) == (0, "alone 1\n")
         assert "verified last" in ended.stderr
+
+
+@pytest.mark.parametrize("lost", ["bwrap", "the directory"])
+def test_what_cannot_be_started_is_told_in_words(simulator: Simulator, tmp_path: Path, lost: str) -> None:
+    subscriber = simulator.subscriber()
+    here = tmp_path / "here"
+    here.mkdir()
+    places = {"FARM_STATE": str(subscriber.folder / "state"), "FARM_HOST": str(subscriber.folder / "shared")}
+    variables = {**os.environ, **places}
+
+    def run(program: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-c", program, "run", "--with", "bubblewrap", *MOUNT, "alone", "--", *_CONTENT]
+        return subprocess.run(line, env=variables, cwd=here, capture_output=True, text=True, check=False)
+
+    assert run("from farm.cli.entry import main; main()").stdout == "alone 1\n"
+    if lost == "bwrap":
+        variables["PATH"] = str(tmp_path)
+        ended = run("from farm.cli.entry import main; main()")
+    else:
+        ended = run("from farm.cli.entry import main; import os; os.rmdir(os.getcwd()); main()")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+
+
+def test_what_cannot_be_kept_for_the_next_time_runs(simulator: Simulator) -> None:
+    subscriber = simulator.subscriber()
+    (subscriber.folder / "state/prepared").write_text("in the way")
+    for _ in range(2):
+        at_once, ended = _run(subscriber)
+        assert not at_once
+        assert (ended.returncode, ended.stdout) == (0, "alone 1\n")
