@@ -34,9 +34,9 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
 
     Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
     command. Ends with status 0 when nothing was found, with 3 when something was, and with 1 when it cannot be known:
-    also where an image has layers that are not of the packages it names, or where something lies over these in a
-    container. Advisories that the distribution states to do no harm in a package are no finding. IMAGES are named as
-    for `farm image inspect`.
+    also of a local build, about which nobody publishes advisories, where an image has layers that are not of the
+    packages it names, or where something lies over these in a container. Advisories that the distribution states to do
+    no harm in a package are no finding. IMAGES are named as for `farm image inspect`.
 
     \b
     Examples:
@@ -68,12 +68,12 @@ def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]
     from farm.client.audit_subjects import image_subject
     from farm.client.auditing import Auditor
     from farm.client.image_accounting import unvouched
-    from farm.client.known_image import open_image
+    from farm.client.known_image import open_image, unambiguous
 
     auditor, engine = Auditor(host), shelf(settings)
     found = []
     for name in dict.fromkeys(names):
-        image = open_image(name, host, engine)
+        image = unambiguous(open_image(name, host, engine))
         subject = image_subject(name, image, unvouched(host, image, engine))
         found.append(auditor.audit(subject, image.provenances))
     return found

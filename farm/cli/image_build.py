@@ -216,12 +216,17 @@ def _prepare(
     own: OwnFiles | None,
     composition: Composition,
 ) -> None:
-    """See that what the image is told to run is in it, then bring the archives."""
-    from farm.client.image_command import check_command, root_of
+    """See that what the image is told to run is in it, and can run where it shall, then bring the archives."""
+    from farm.client.image_command import check_command, check_directory, root_of
 
     said = wanted.starts if wanted and not options.entrypoint else None
-    if options.entrypoint or said:
-        check_command(config, root_of(source.parts, composition, own), said)
+    place = wanted.works_in if wanted else None
+    if options.entrypoint or said or place:
+        root = root_of(source.parts, composition, own)
+        if options.entrypoint or said:
+            check_command(config, root, said)
+        if place:
+            check_directory(config, root, place)
     source.fetch()
 
 
@@ -246,11 +251,12 @@ def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, package
 
 
 def _lines(made: MadeImage) -> list[str]:
-    from farm.cli.rendering import human_size
+    from farm.cli.rendering import counted, human_size
 
     layers = made.image.layers
     size = human_size(sum(layer.blob.size for layer in layers))
-    head = f"{made.image.digest}  {len(made.record.packages)} packages, {len(layers)} layers, {size}"
+    packages = counted(len(made.record.packages), "package")
+    head = f"{made.image.digest}  {packages}, {counted(len(layers), 'layer')}, {size}"
     return [head, *override_lines(made.record.packages)]
 
 

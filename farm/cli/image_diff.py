@@ -41,32 +41,40 @@ def diff(old: str, new: str, as_json: bool) -> int:
 
 
 def _side(name: str, settings: Settings) -> Side:
+    from farm.client.image_accounting import foreign_layers
     from farm.client.image_diff import Side
     from farm.client.image_set import Described
     from farm.client.own_files_of import own_files_of
 
     known, host, engine = opened(name, settings)
-    own = own_files_of(known, host.blobs, engine)
-    return Side(known, Described(host).parts(known), own.manifest if own else None)
+    own, described = own_files_of(known, host.blobs, engine), Described(host)
+    parts = described.parts(known)
+    foreign = foreign_layers(host, known, described, parts, own)
+    return Side(known, parts, own.manifest if own else None, foreign)
 
 
 def _lines(found: ImageDiff) -> list[str]:
     from farm.cli.inert import inert
+    from farm.cli.rendering import counted
 
     if found.is_empty:
         return ["no differences"]
-    lines = [f"{len(found.packages)} packages differ"] if len(found.packages) != 1 else ["1 package differs"]
+    lines = [f"{counted(len(found.packages), 'package')} {'differs' if len(found.packages) == 1 else 'differ'}"]
     lines += [f"  {each}" for each in found.packages]
     if found.settings:
         lines.append(f"settings that differ: {', '.join(found.settings)}")
     lines += _block("files", [f"{each.change} {inert(_path(each.package, each.path))}" for each in found.files])
+    told = [f"{each.change} {inert(' '.join(each.holds.split())[:200])} ({each.diff_id})" for each in found.layers]
+    lines += _block("layers that no package accounts for", told)
     for each in found.symbols:
         lines += _symbols(each)
     if found.advisories is None:
         lines.append("advisories: nothing can be known: no channel of these images publishes any")
     else:
-        told = [f"{each.change} {each.advisory} ({each.severity}) in {each.package}" for each in found.advisories]
-        lines += _block("advisories", told)
+        lines += _block(
+            "advisories",
+            [f"{each.change} {each.advisory} ({each.severity}) in {each.package}" for each in found.advisories],
+        )
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from farm.client.image_parts import ImagePart
     from farm.client.image_records import ImageRecord
@@ -29,6 +29,17 @@ def set_form(digest: Digest, record: SetRecord, parts: Iterable[ImagePart]) -> d
 def layers_form(layers: Iterable[tuple[Digest, str]]) -> list[dict[str, Any]]:
     """Return the layers of an image, the lowest first, each with what it holds."""
     return [{"diff-id": diff_id, "holds": holds} for diff_id, holds in layers]
+
+
+def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
+    """Return what to say of layers of an image that are not of its packages, its links or its maker's own files."""
+    from farm.cli.inert import inert
+    from farm.client.image_accounting import layers_of_nobody
+
+    said = (
+        f"  {inert(' '.join(holds.split())[:200]) or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers
+    )
+    return [layers_of_nobody(len(layers)), *said]
 
 
 def record_form(kept: ImageRecord) -> dict[str, Any]:

@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.image_form import layers_form, set_form
+from farm.cli.image_form import foreign_lines, layers_form, set_form
 from farm.cli.image_opening import opened
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from farm.client.host import Host
     from farm.client.image_parts import ImagePart
+    from farm.client.image_set import Described
     from farm.client.known_image import KnownImage
     from farm.compat import PlacedPackage
     from farm.fileset import Manifest
-    from farm.names import HostNeeds
+    from farm.names import Digest, HostNeeds
+    from farm.oci.own_layer import OwnFiles
+
+    Layers = tuple[tuple[Digest, str], ...]
 
 _MOST_FILES = 20
 
@@ -46,21 +52,42 @@ def inspect(image: str, as_json: bool) -> None:
 
     known, host, engine = opened(image, Settings.from_environment())
     own = own_files_of(known, host.blobs, engine)
+    described = Described(host)
     try:
-        parts = Described(host).parts(known)
+        parts = described.parts(known)
     except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
         # What the image says itself is there all the same.
         click.echo(f"what describes the packages is not on this host: {error.message}", err=True)
         parts = ()
+    foreign = _foreign(host, known, described, parts, own)
     needs = joint_needs(part.descriptor.host for part in parts) if parts else None
     files = own.manifest if own else None
-    tell_result(_lines(known, needs, files), _form(known, parts, needs, files), as_json=as_json)
+    tell_result(_lines(known, needs, files, foreign), _form(known, parts, needs, files, foreign), as_json=as_json)
+
+
+def _foreign(
+    host: Host, known: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+) -> Layers | None:
+    """Return the layers that no package accounts for; None where nobody here can tell."""
+    from farm.client.image_accounting import foreign_layers
+
+    if not parts and not known.kept:
+        return None
+    try:
+        return foreign_layers(host, known, described, parts, own)
+    except FarmError as error:
+        click.echo(f"which layers are of its packages cannot be told: {error.message}", err=True)
+        return None
 
 
 def _form(
-    known: KnownImage, parts: Sequence[ImagePart], needs: HostNeeds | None, own: Manifest | None
+    known: KnownImage,
+    parts: Sequence[ImagePart],
+    needs: HostNeeds | None,
+    own: Manifest | None,
+    foreign: Layers | None,
 ) -> dict[str, Any]:
-    from farm.client.image_making import imports_in
+    from farm.client.image_making import imports_in, replaced_in
 
     config = known.config
     return {
@@ -68,7 +95,9 @@ def _form(
         "host": needs.to_dict() if needs else None,
         "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
         "files": [entry.to_dict() for entry in own.entries] if own else [],
+        "replaces": list(replaced_in(known.labels)),
         "layers": layers_form(known.layers),
+        "foreign-layers": None if foreign is None else layers_form(foreign),
         "config": {
             "entrypoint": list(config.entrypoint),
             "command": list(config.command),
@@ -82,15 +111,18 @@ def _form(
     }
 
 
-def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None) -> list[str]:
+def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None, foreign: Layers | None) -> list[str]:
     from farm.cli.inert import inert
-    from farm.cli.rendering import table
+    from farm.cli.rendering import counted, table
     from farm.client.image_making import imports_in
 
     record, config = known.record, known.config
     facts = [
         ("image", known.digest),
-        ("set", f"{record.digest}, {len(record.packages)} packages in {len(known.layers)} layers"),
+        (
+            "set",
+            f"{record.digest}, {counted(len(record.packages), 'package')} in {counted(len(known.layers), 'layer')}",
+        ),
         ("releases", ", ".join(str(each) for each in record.releases) or _no_release(record.packages)),
         ("asked for", " ".join(record.asked)),
         ("runs", inert(" ".join([*config.entrypoint, *config.command])) or "what it is told to"),
@@ -108,12 +140,26 @@ def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None) -> 
         lines += ["", *(inert(f"/{each.path} is {each}") for each in imports)]
     if said := override_lines(record.packages):
         lines += ["", *said]
+    if foreign:
+        lines += ["", *foreign_lines(foreign)]
     if own:
         files = [entry.path for entry in own.entries if entry.to_dict()["type"] != "dir"]
-        lines += ["", f"own files: {len(files)}", *(f"  /{inert(path)}" for path in files[:_MOST_FILES])]
+        lines += [
+            "",
+            f"own files: {len(files)}{_replaced(known)}",
+            *(f"  /{inert(path)}" for path in files[:_MOST_FILES]),
+        ]
         if len(files) > _MOST_FILES:
             lines.append(f"  and {len(files) - _MOST_FILES} more")
     return lines
+
+
+def _replaced(known: KnownImage) -> str:
+    from farm.cli.inert import inert
+    from farm.client.image_making import replaced_in
+
+    replaced = replaced_in(known.labels)
+    return inert(f", which may stand where links of {' and '.join(replaced)} would") if replaced else ""
 
 
 def _no_release(packages: Sequence[PlacedPackage]) -> str:

@@ -22,10 +22,19 @@ def shelf(settings: Settings) -> ImageShelf | None:
         return None
 
 
-def opened(name: str, settings: Settings) -> tuple[KnownImage, Host, ImageShelf | None]:
-    """Return an image by its name, the host, and the engine where there is one. Raises what `open_image` raises."""
-    from farm.cli.subscriber import open_host
-    from farm.client.known_image import open_image
+def opened(name: str, settings: Settings, *, certainly: bool = False) -> tuple[KnownImage, Host, ImageShelf | None]:
+    """Return an image by its name, the host, and the engine where there is one.
+
+    Where Docker has another image under the name, that is said. Whoever judges, sends or changes an image asks for it
+    `certainly`. Raises what `open_image` raises; asked so, `AmbiguousImageError`.
+    """
+    from farm.cli.subscriber import open_host, warn
+    from farm.client.known_image import open_image, unambiguous
 
     host, engine = open_host(settings), shelf(settings)
-    return open_image(name, host, engine), host, engine
+    known = open_image(name, host, engine)
+    if certainly:
+        unambiguous(known)
+    elif known.rival:
+        warn(f"{name}: this is {known.digest}, made here last under that name; Docker has {known.rival} under it")
+    return known, host, engine

@@ -56,7 +56,7 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
     from farm.oci.registry_credentials import credentials_for
 
     settings = Settings.from_environment()
-    known, host, engine = opened(image, settings)
+    known, host, engine = opened(image, settings, certainly=True)
     kept = _made_here(known)
     target = RemoteReference.parse(reference or known.reference)
     records = ImageRecords(settings.state)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     """Forget IMAGES that were made here, by name or digest. `farm gc` then removes what nothing else needs.
 
+    A name is taken off its image, which is forgotten with the last one; a digest means the image with all its names.
     Docker, OCI layouts and registries keep what they have.
 
     \b
@@ -33,13 +34,20 @@ def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     if bool(images) == unnamed:
         raise click.UsageError("Name images, or say --unnamed.")
     records = ImageRecords(Settings.from_environment().state)
-    found = (
-        [each for each in records.all() if not each.names] if unnamed else [_found(records, each) for each in images]
-    )
-    for each in found:
-        records.forget(each)
-    lines = [f"{' '.join(each.names) or each.digest}: forgotten" for each in found]
-    tell_result(lines, [record_form(each) for each in found], as_json=as_json)
+    names = [each.digest for each in records.all() if not each.names] if unnamed else list(dict.fromkeys(images))
+    for name in names:
+        _found(records, name)  # all of them or none
+    found = [_forget(records, name) for name in names]
+    tell_result([line for line, _ in found], [record_form(each) for _, each in found], as_json=as_json)
+
+
+def _forget(records: ImageRecords, name: str) -> tuple[str, ImageRecord]:
+    """Forget what is meant; return what to say, and the image as it was."""
+    before = _found(records, name)
+    left = records.forget(before, name if before.called(name) else "")
+    if left:
+        return f"{name}: forgotten; the image is {' '.join(left.names)} still", before
+    return f"{name if before.called(name) else ' '.join(before.names) or before.digest}: forgotten", before
 
 
 def _found(records: ImageRecords, name: str) -> ImageRecord:

@@ -77,7 +77,7 @@ def update(
     from farm.oci.layout import write_layout
 
     settings = Settings.from_environment()
-    known, host, engine = opened(image, settings)
+    known, host, engine = opened(image, settings, certainly=True)
     reference = tag or known.reference
     check_reference(reference)
     with host.in_use():

@@ -63,7 +63,7 @@ def _table(found: list[HostImage], last: str) -> str:
         (
             inert(" ".join(each.names)) or "-",
             (each.digest or each.id)[:19],
-            "yes" if each.in_docker else "no",
+            inert(f"as {' '.join(each.elsewhere)}") if each.elsewhere else "yes" if each.in_docker else "no",
             inert(", ".join(_packages(each) if last == "PACKAGES" else [str(held) for held in each.found])),
         )
         for each in found

@@ -95,13 +95,13 @@ def _fetching(size: int) -> Iterator[Callable[[BlobRef], None]]:
 
 
 def _words(directory: Path, made: Mirrored) -> str:
-    from farm.cli.rendering import human_size
+    from farm.cli.rendering import counted, human_size
 
     lines = []
     for each in made.releases:
         others = sorted(other.number for other in made.held if other.channel == each.channel and other != each)
         more = f", and release {', '.join(map(str, others))}" if others else ""
-        packages = "1 package" if each.packages == 1 else f"{each.packages} packages"
+        packages = counted(each.packages, "package")
         lines.append(f"{directory}: release {each.number} of {each.distribution}/{each.channel}, {packages}{more}")
     lines += [f"of {pin}: {', '.join(each.name for each in pin.packages)}" for pin in made.imports]
     if made.missing_sources:

@@ -10,8 +10,6 @@ import click
 if TYPE_CHECKING:
     from farm.engine.sandbox_spec import Bind
 
-_TAKEN = ("bin", "dev", "etc", "lib", "lib64", "packages", "proc", "sbin", "sys", "usr")
-"""What a late-bound run has at its root already, links of packages among it."""
 _ACCESS = {"": False, "ro": False, "rw": True}
 
 
@@ -28,6 +26,7 @@ def read_mounts(_: click.Context, _option: click.Parameter, given: tuple[str, ..
 def read_mount(text: str) -> Bind:
     """Return what is to be mounted, with its absolute source; wrong use where there is no such mount."""
     from farm.engine.sandbox_spec import Bind
+    from farm.names.root_places import TAKEN
 
     source, found, rest = text.partition(":")
     target, _, access = rest.partition(":")
@@ -40,7 +39,7 @@ def read_mount(text: str) -> Bind:
     parts = PurePosixPath(target).parts
     if parts[:1] != ("/",) or len(parts) == 1 or ".." in parts:
         raise click.UsageError(f"--mount {text!r}: the target has to be a path below /, without `..`.")
-    if parts[1] in _TAKEN:
+    if parts[1] in TAKEN:
         raise click.UsageError(f"--mount {text!r}: /{parts[1]} is the packages' own; mount it elsewhere, as /data.")
     if not Path(source).exists():
         raise click.UsageError(f"--mount {text!r}: there is no {source} here.")

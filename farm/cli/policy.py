@@ -46,6 +46,7 @@ def check(subject: str, as_json: bool) -> int:
       farm policy check /srv/tools --policy policy.yaml --json
     """
     from farm.cli.inert import inert
+    from farm.cli.rendering import counted
     from farm.cli.subscriber import open_host
     from farm.client.policy import judge
     from farm.client.policy_facts import known_of_record
@@ -65,7 +66,7 @@ def check(subject: str, as_json: bool) -> int:
             click.echo(inert(f"{each.rule}: {each.message}"))
             click.echo(f" help: {each.remedy}")
     else:
-        click.echo(f"{subject}: {len(record.packages)} packages, all that {path} accepts")
+        click.echo(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
     return FOUND if objections else 0
 
 
@@ -101,7 +102,7 @@ def _set_of(
         from farm.cli.image_opening import opened
         from farm.client.image_accounting import unaccounted
 
-        known, _, engine = opened(subject, settings)
+        known, _, engine = opened(subject, settings, certainly=True)
         record, reading = known.record, Described(host)
         parts = reading.parts(known)
         described = [part.descriptor for part in parts]

@@ -20,7 +20,7 @@ _PATIENCE = 2.0
 @contextlib.contextmanager
 def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
     """Show how much of `total` bytes has arrived; yields what is to be called with each blob that has."""
-    if not sys.stderr.isatty():
+    if not total or not sys.stderr.isatty():
         yield lambda _blob: None
         return
     from rich.console import Console

@@ -44,6 +44,11 @@ def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> str:
     return "\n".join([click.style(lines[0], bold=True), *lines[1:]])
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: `1 package`, `2 packages`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def human_size(size: int) -> str:
     """Return a number of bytes as people say it: `340 B`, `1.4 MB`."""
     amount = float(size)

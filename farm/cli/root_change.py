@@ -51,7 +51,7 @@ def catalogue_for(host: Host, root: Root, channel: str, names: Iterable[str] = (
 
 
 def newest_for(host: Host, root: Root, channel: str, names: Iterable[str] = ()) -> Catalogue:
-    """Return as `catalogue_for`; raises `GoneFromChannelError` where that has no more what was asked for in the root."""
+    """As `catalogue_for`; raises `GoneFromChannelError` where that has no more what was asked for in the root."""
     from farm.client.root_channel import check_still_there
 
     catalogue = catalogue_for(host, root, channel, names)
@@ -98,8 +98,10 @@ def change_form(root: Root, change: Change, *, dry_run: bool = False) -> dict[st
 
 
 def _outcome(path: Path, change: Change, *, dry_run: bool) -> str:
+    from farm.cli.rendering import counted
+
     state = change.after
-    packages = "1 package" if len(state.set.packages) == 1 else f"{len(state.set.packages)} packages"
+    packages = counted(len(state.set.packages), "package")
     if change.nothing and change.before:
         return f"{path}: nothing changes: generation {change.before.number}, {packages} from {state.releases}"
     if dry_run:

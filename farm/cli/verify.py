@@ -87,7 +87,7 @@ def _image(name: str, settings: Settings) -> Verification:
     from farm.engine.sandbox import connect
     from farm.engine.saved_image import saved_digests
 
-    known, host, engine = opened(name, settings)
+    known, host, engine = opened(name, settings, certainly=True)
     in_docker = engine and not known.directory and engine.inspect(name)
 
     saved = partial(saved_digests, connect(settings.docker)) if in_docker else None

@@ -74,6 +74,23 @@ def unvouched(host: Host, image: KnownImage, engine: LayerSource | None) -> tupl
         return (f"none can be told from what is signed: {error.message}",)
 
 
+def foreign_layers(
+    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+) -> tuple[tuple[Digest, str], ...]:
+    """Return the layers of an image that are not of its packages, links or own files, with what each is said to hold.
+
+    `parts` are its packages as `described` gives them. Raises as `worked_out`.
+    """
+    if image.kept:  # it was made here: these are its layers
+        return ()
+    return _surplus(image, worked_out(host, image, described, parts, own))
+
+
+def layers_of_nobody(count: int) -> str:
+    """Say how many layers of an image are foreign, alike wherever that is told."""
+    return f"{count} {'layer' if count == 1 else 'layers'} that no package accounts for"
+
+
 def worked_out(
     host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> MadeImage:
@@ -99,12 +116,7 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
     """Return where the layers of an image are others than those it comes to; judged by their digests alone."""
     must = [layer.diff_id for layer in made.image.layers]
     there = [diff_id for diff_id, _ in image.layers]
-    left = Counter(there) - Counter(must)
-    added: list[tuple[Digest, str]] = []
-    for diff_id, holds in reversed(image.layers):
-        if left[diff_id] > 0:
-            left[diff_id] -= 1
-            added.insert(0, (diff_id, holds))
+    added = list(_surplus(image, made))
     faults = []
     for layer in made.image.layers:
         if layer.diff_id in there:
@@ -122,6 +134,17 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
     if not faults and there != must:
         faults.append(Fault(RECORD, "", "altered", "its layers lie upon each other in another order"))
     return tuple(faults)
+
+
+def _surplus(image: KnownImage, made: MadeImage) -> tuple[tuple[Digest, str], ...]:
+    """Return the layers that an image has beyond those it comes to; of equal ones the uppermost."""
+    left = Counter(diff_id for diff_id, _ in image.layers) - Counter(layer.diff_id for layer in made.image.layers)
+    added: list[tuple[Digest, str]] = []
+    for diff_id, holds in reversed(image.layers):
+        if left[diff_id] > 0:
+            left[diff_id] -= 1
+            added.append((diff_id, holds))
+    return tuple(reversed(added))
 
 
 def own_faults(host: Host, image: KnownImage, own: OwnFiles | None, engine: LayerSource | None) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Whether what an image is told to run is in it: a command of a package, or a program among the user's own files."""
+"""Whether what an image is to run is in it, a package's command or the user's own program, and where it can run."""
 
 from __future__ import annotations
 
@@ -47,6 +47,18 @@ def check_command(config: ImageConfig, root: RootView, said: AskedName | None = 
         raise RecipeError([said.problem(*refusal)])
     if refusal:
         raise NoSuchCommandError(refusal[0], remedy=refusal[1])
+
+
+def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> None:
+    """See that what is to be the working directory, as an image file has `said` it, is no file of the image.
+
+    One that is not there is made by the runtime. Raises `RecipeError`.
+    """
+    if isinstance(root.at(config.working_directory), File):
+        what = f"{quoted(config.working_directory)} is a file of the image, and is to be the working directory"
+        raise RecipeError(
+            [said.problem(what, "Name a directory, or one that the image does not have: it is made then.")]
+        )
 
 
 def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:

@@ -10,10 +10,10 @@ from farm.client.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.subscriptions import SubscriptionError
 from farm.compat.set_changes import changes
 from farm.fileset import Directory, Manifest
-from farm.names import Version
+from farm.names import Digest, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.client.host import Host
     from farm.client.image_parts import ImagePart
@@ -78,11 +78,28 @@ class AdvisoryChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerChange:
+    """A layer that no package accounts for, and that one of the images has; `holds` is what is said of it."""
+
+    diff_id: Digest
+    holds: str
+    change: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"change": self.change, "diff-id": self.diff_id, "holds": self.holds}
+
+
+@dataclass(frozen=True, slots=True)
 class ImageDiff:
-    """All differences. `settings` are keys of the configuration; `advisories` is None where nothing can be known."""
+    """All differences. `layers` are those that others added, `settings` keys of the configuration.
+
+    `advisories` is None where nothing can be known.
+    """
 
     packages: tuple[PackageChange, ...]
     files: tuple[FileChange, ...]
+    layers: tuple[LayerChange, ...]
     symbols: tuple[SymbolChange, ...]
     settings: tuple[str, ...]
     advisories: tuple[AdvisoryChange, ...] | None
@@ -90,13 +107,14 @@ class ImageDiff:
     @property
     def is_empty(self) -> bool:
         """Whether the two are the same image."""
-        return not (self.packages or self.files or self.settings)
+        return not (self.packages or self.files or self.layers or self.settings)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
             "advisories": None if self.advisories is None else [each.to_dict() for each in self.advisories],
             "files": [each.to_dict() for each in self.files],
+            "foreign-layers": [each.to_dict() for each in self.layers],
             "packages": [each.to_dict() for each in self.packages],
             "settings": list(self.settings),
             "symbols": [each.to_dict() for each in self.symbols],
@@ -105,11 +123,12 @@ class ImageDiff:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two images: what it is, its packages, and the user's own files in it."""
+    """One of two images: what it is, its packages, the user's own files in it, and the layers that others added."""
 
     image: KnownImage
     parts: Sequence[ImagePart]
     own: Manifest | None
+    foreign: Sequence[tuple[Digest, str]] = ()
 
 
 def compare(host: Host, old: Side, new: Side) -> ImageDiff:
@@ -128,10 +147,18 @@ def compare(host: Host, old: Side, new: Side) -> ImageDiff:
     return ImageDiff(
         packages=changes(old.image.record, new.image.record),
         files=tuple(files),
+        layers=(*_left(old.foreign, new.foreign, "removed"), *_left(new.foreign, old.foreign, "added")),
         symbols=tuple(symbols),
         settings=_settings(old.image, new.image),
         advisories=_advisories(host, old.image, new.image),
     )
+
+
+def _left(
+    these: Iterable[tuple[Digest, str]], those: Iterable[tuple[Digest, str]], change: str
+) -> Iterator[LayerChange]:
+    there = {diff_id for diff_id, _ in those}
+    return (LayerChange(diff_id, holds, change) for diff_id, holds in these if diff_id not in there)
 
 
 def _files(package: str, old: Manifest | None, new: Manifest | None) -> list[FileChange]:

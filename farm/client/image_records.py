@@ -14,6 +14,7 @@ from farm.compat import SetRecord
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.oci.image import OciImage
+from farm.oci.image_reference import full_name
 from farm.oci.layer import Layer
 from farm.oci.referrers import Referrer
 from farm.plan import BlobRef, InvalidRecordError
@@ -95,6 +96,10 @@ class ImageRecord:
         own = [self.image.manifest, self.image.config, *(layer.blob for layer in self.image.layers)]
         return tuple(dict.fromkeys([*own, *(blob for each in self.referrers for blob in (each.manifest, *each.blobs))]))
 
+    def called(self, name: str) -> tuple[str, ...]:
+        """Return which of its names are this one, however it is spelt."""
+        return tuple(each for each in self.names if full_name(each) == full_name(name))
+
     def to_json(self) -> bytes:
         """Return what the file holds."""
         return canonical_json(
@@ -150,15 +155,23 @@ class ImageRecords:
                 yield self._read(path)
 
     def find(self, name: str) -> ImageRecord | None:
-        """Return the image of a digest or an image id, or the one that goes by a name."""
+        """Return the image of a digest or an image id, or the one that goes by a name (`:latest` without a tag)."""
         for each in self.all():
-            if name in (each.digest, each.image.image_id, *each.names):
+            if name in (each.digest, each.image.image_id) or each.called(name):
                 return each
         return None
 
-    def forget(self, record: ImageRecord) -> None:
-        """Remove a record; what it alone needed may be removed then."""
+    def forget(self, record: ImageRecord, name: str = "") -> ImageRecord | None:
+        """Take a name off a record, and remove it with the last, or where none is given; return what is left of it.
+
+        What a record that is gone alone needed may be removed then.
+        """
+        left = tuple(each for each in record.names if each not in record.called(name))
+        if name and left:
+            self._write(shorter := replace(record, names=left))
+            return shorter
         (self._folder / f"{record.digest.hex}.json").unlink(missing_ok=True)
+        return None
 
     def keep(self, record: ImageRecord) -> ImageRecord:
         """Keep a record; a name leads to one image, so others lose it. Returns it with what was known before."""
@@ -171,8 +184,9 @@ class ImageRecords:
                 pushed=tuple(sorted({*before.pushed, *record.pushed})),
             )
         for other in list(self.all()):
-            if other.digest != record.digest and set(other.names) & set(record.names):
-                self._write(replace(other, names=tuple(sorted(set(other.names) - set(record.names)))))
+            lost = {each for name in record.names for each in other.called(name)}
+            if other.digest != record.digest and lost:
+                self._write(replace(other, names=tuple(sorted(set(other.names) - lost))))
         self._write(record)
         return record
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
 from farm.client.earlier_releases import catalogue_with
+from farm.client.image_accounting import foreign_layers, layers_of_nobody
 from farm.client.image_command import check_still_runs, root_of
 from farm.client.image_evidence import ReleaseHead, release_head
 from farm.client.image_making import MadeImage, composition_of, imports_in, make_image, replaced_in
@@ -20,6 +21,7 @@ from farm.client.image_set import Described
 from farm.client.overrides import OverrideError
 from farm.client.static_copies import StaticCopy, copies_in
 from farm.client.update_trial import Trial, nearest_set, try_change
+from farm.compat.problem import PathConflict
 from farm.compat.set_changes import PackageChange, changes
 from farm.errors import FarmError, in_lines
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from farm.client.known_image import KnownImage
     from farm.compat import Composition, Member, PlacedPackage, Problem, ReleaseRef
     from farm.compat.root_view import RootView
+    from farm.names import Digest
     from farm.oci.own_layer import OwnFiles
 
 NEWEST = "newest"
@@ -52,6 +55,20 @@ class NotInImageError(FarmError):
         )
 
 
+class ForeignLayersError(FarmError):
+    """Others put layers into an image, which an update would take out; each is given with what it is said to hold."""
+
+    code = "foreign-layers"
+
+    def __init__(self, name: str, layers: Sequence[tuple[Digest, str]]) -> None:
+        said = [f"{' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers]
+        super().__init__(
+            f"{name[:200]} has {layers_of_nobody(len(layers))}, and an update would take out:{in_lines(said, 20)}",
+            remedy="Nothing was changed. Where a Dockerfile added that, update the image that it is built FROM, and "
+            "build it again; or make the image anew with `files:` in an image file.",
+        )
+
+
 class UpdateRefusedError(FarmError):
     """The proof of an update failed.
 
@@ -63,6 +80,10 @@ class UpdateRefusedError(FarmError):
     def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
         lines = in_lines([problem.message for problem in problems], 20)
         remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
+        if any(isinstance(each, PathConflict) for each in problems):  # no root can be made, whatever is said of why
+            remedy = (
+                "No newer build of what is named goes with it: wait for one, or make the image without one of them."
+            )
         if also:
             remedy = f"It holds with {' and '.join(also)} of the same release: name {_them(also)} too."
         super().__init__(
@@ -77,8 +98,8 @@ class ImageUpdate:
     """What came of an update: the image, what changed, and what was proven.
 
     `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
-    beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. `copies`
-    hold code of the old builds still.
+    beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. What an
+    override voids is neither in `together` nor in `brought`. `copies` hold code of the old builds still.
     """
 
     made: MadeImage
@@ -128,8 +149,8 @@ def update_image(
     `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
     what is not wanted. `stand_in` gives what stands in for a package of a release; `override` says why what is named
     goes in although the proof fails because of it, or the image loses what it runs. Raises `NotInImageError`,
-    `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`, `OverrideError`, `DownloadError`, what verifying
-    raises, and what `make_image` raises.
+    `ForeignLayersError`, `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`, `OverrideError`,
+    `DownloadError`, what verifying raises, and what `make_image` raises.
     """
     stand_in = stand_in or _none
     releases = image.record.releases
@@ -138,6 +159,8 @@ def update_image(
     new, named = _replacements(host, image, names, described, held, to=to, stand_in=stand_in)
     if not new:
         return None
+    if foreign := foreign_layers(host, image, described, tuple(held.values()), own):
+        raise ForeignLayersError(image.name, foreign)
     base = [part.member for part in held.values()]
     asked = [_known_as(held, name) for name in image.record.asked]
     added = [each.part.member for each in new.values()]
@@ -236,17 +259,19 @@ def _made(
         known=image.kept.image.layers if image.kept else (),
         composed=composed,
     )
-    together = tuple(name for name in trial.dependents if entries[name] == now[name].descriptor.digest)
+    released = {name for name, part in now.items() if entries[name] == part.descriptor.digest}
+    overrides = {name: part.override for name, part in now.items() if part.override}
+    void = {*overrides, *(name for each in overrides.values() if each.void for name in each.void.dependents)}
     return ImageUpdate(
         made=made,
         parts=parts,
         heads=tuple(heads.values()),
         changes=changes(image.record, made.record),
         trial=trial,
-        together=together,
-        apart=tuple(name for name in trial.dependents if name not in together),
+        together=tuple(name for name in trial.dependents if name in released - void),
+        apart=tuple(name for name in trial.dependents if name not in released),
         copies=copies,
-        brought=tuple(sorted(name for name in new if entries.get(name) == new[name].part.descriptor.digest)),
+        brought=tuple(sorted(new.keys() & (released - void))),
     )
 
 

@@ -67,6 +67,20 @@ class LostImageError(FarmError):
         self.digest = digest
 
 
+class AmbiguousImageError(FarmError):
+    """A name means one image to this host, and another one to Docker."""
+
+    code = "ambiguous-image"
+
+    def __init__(self, image: KnownImage, rival: Digest) -> None:
+        super().__init__(
+            f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "
+            f"{rival}, which Docker has under it",
+            remedy="Name the one that you mean by its digest. Loading the former into Docker "
+            "(`farm image build` or `update` without --no-load) makes them one again.",
+        )
+
+
 class Engine(Protocol):
     """What is asked of a Docker Engine."""
 
@@ -84,6 +98,7 @@ class KnownImage:
     `image` are its blobs, None where only an engine has it; `layers` what each layer holds with its diff_id. `own` is
     the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name in Docker
     or in that layout. `meant` is the digest of its configuration as farm spells it: other tools sort it otherwise.
+    `rival` is what Docker has under that name, where it is another image.
     """
 
     name: str
@@ -96,6 +111,7 @@ class KnownImage:
     directory: Path | None = None
     reference: str = ""
     meant: Digest | None = None
+    rival: Digest | None = None
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -117,6 +133,8 @@ class KnownImage:
 def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
     """Find an image; `engine` is None where there is no Docker Engine.
 
+    A directory comes first. Then a name means the image that was made here last under it; what else Docker has under
+    that name is its `rival`. Then it means Docker's.
     Raises `UnknownImageError`, `NotOfPackagesError`, `LostImageError`, `LayoutError`, `InvalidSetRecordError`.
     """
     records = ImageRecords(host.state)
@@ -124,16 +142,23 @@ def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
     if directory:
         return _of_layout(name, directory, tag, records)
     shown = engine.inspect(name) if engine else {}
-    if engine and shown:
-        kept = records.find(str(shown["Id"]))
-        if kept is None:
-            return _of_engine(name, shown, engine)
-    else:
-        kept = records.find(name)
+    in_docker = records.find(str(shown["Id"])) if shown else None
+    kept = records.find(name) or in_docker
     if kept is None:
+        if engine and shown:
+            return _of_engine(name, shown, engine)
         raise UnknownImageError(name)
-    known = _of_documents(name, kept.image.manifest, _config_of(name, kept, host, shown), kept.image, kept)
-    return replace(known, reference=name if name not in (kept.digest, kept.image.image_id) else "")
+    rival = Digest(str(shown["Id"])) if shown and (in_docker is None or in_docker.digest != kept.digest) else None
+    config_json = _config_of(name, kept, host, {} if rival else shown)
+    known = _of_documents(name, kept.image.manifest, config_json, kept.image, kept)
+    return replace(known, reference=name if name not in (kept.digest, kept.image.image_id) else "", rival=rival)
+
+
+def unambiguous(image: KnownImage) -> KnownImage:
+    """Return an image that Docker knows by its name too, or not at all. Raises `AmbiguousImageError`."""
+    if image.rival:
+        raise AmbiguousImageError(image, image.rival)
+    return image
 
 
 def _config_of(name: str, kept: ImageRecord, host: Host, shown: Mapping[str, Any]) -> bytes:

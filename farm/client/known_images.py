@@ -14,6 +14,7 @@ from farm.client.copied_code import carried_by
 from farm.client.image_making import record_in
 from farm.client.image_records import ImageRecords
 from farm.compat.set_record import InvalidSetRecordError
+from farm.oci.image_reference import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +51,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class HostImage:
-    """An image: what it is called, by which digests, its set, and whether Docker has it and this host made it."""
+    """An image: what it is called, by which digests, its set, and whether Docker has it and this host made it.
+
+    `elsewhere` are names that Docker has for it, and that mean another image here.
+    """
 
     names: tuple[str, ...]
     digest: str
@@ -59,6 +63,7 @@ class HostImage:
     in_docker: bool = False
     kept: ImageRecord | None = None
     found: tuple[Held, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -68,6 +73,7 @@ class HostImage:
             "id": self.id,
             "made-here": self.kept is not None,
             "in-docker": self.in_docker,
+            "in-docker-as": list(self.elsewhere),
             "set": self.record.digest,
             "releases": [each.to_dict() for each in self.record.releases],
             "packages": [each.to_dict() for each in self.record.packages],
@@ -78,19 +84,24 @@ class HostImage:
 def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage]:
     """Return all images, by their names. Raises `InvalidImageRecordError`."""
     found: dict[str, HostImage] = {}
+    meant: dict[str, str] = {}
     for kept in ImageRecords(host.state).all():
         found[kept.image.image_id] = HostImage(kept.names, kept.digest, kept.image.image_id, kept.record, kept=kept)
+        meant |= {full_name(name): kept.image.image_id for name in kept.names}
     by_digest = {each.digest: each.id for each in found.values()}
     for image in labelled:
         # Docker with a graph driver calls an image by its configuration, with containerd by its manifest.
         known = found.get(by_digest.get(image.id, image.id))
+        own = known.id if known else image.id
+        elsewhere = tuple(each for each in image.names if meant.get(full_name(each), own) != own)
+        names = {*image.names} - {*elsewhere}
         if known:
-            names = tuple(sorted({*known.names, *image.names}))
-            found[known.id] = replace(known, names=names, in_docker=True)
+            names |= {*known.names}
+            found[own] = replace(known, names=tuple(sorted(names)), in_docker=True, elsewhere=elsewhere)
             continue
         with suppress(InvalidSetRecordError):
             if record := record_in(image.labels):
-                found[image.id] = HostImage(image.names, "", image.id, record, in_docker=True)
+                found[own] = HostImage(tuple(sorted(names)), "", own, record, in_docker=True, elsewhere=elsewhere)
     return sorted(found.values(), key=lambda each: (not each.names, each.names, each.id))
 
 

@@ -66,6 +66,7 @@ def check_reference(text: str) -> None:
 
 def full_name(reference: str) -> str:
     """Say in full what Docker leaves out of a familiar name (distribution/reference, `ParseNormalizedNamed`)."""
+    reference = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
     first, slash, _ = reference.partition("/")
     if not slash:
         return f"docker.io/library/{reference}"

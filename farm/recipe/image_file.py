@@ -11,7 +11,7 @@ from farm.recipe import names
 from farm.recipe.document import parse
 from farm.recipe.errors import Problem, RecipeError, quoted
 from farm.recipe.fields import AS_WRITTEN, Fields, expect, read_parsed, read_text
-from farm.recipe.image_values import environment_name, image_path, import_path, label_name, port, user, value
+from farm.recipe.image_values import environment_name, image_path, import_path, label_name, port, user, value, volume
 from farm.recipe.names import InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class ImageFile:
 
     `packages` are those of `imports` too. `command` are the words that run unless others are given, `replaces` short
     names of packages over whose links the user's own files stand. `ports` are `8080/tcp`. `starts` is the first word of
-    what is executed: of the entrypoint, else of the command; None where the file says neither.
+    what is executed: of the entrypoint, else of the command; `works_in` is `workdir` as it was written. They are None
+    where the file says nothing.
     """
 
     packages: tuple[AskedName, ...]
@@ -86,6 +87,7 @@ class ImageFile:
     replaces: tuple[str, ...] = ()
     imports: tuple[PathImport, ...] = ()
     starts: AskedName | None = field(default=None, compare=False)
+    works_in: AskedName | None = field(default=None, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,11 +116,12 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
         workdir=_absolute(fields.parsed("workdir", image_path)),
         labels=_pairs(fields, "labels", label_name),
         ports=_each(fields, "ports", port),
-        volumes=tuple(f"/{path}" for path in _each(fields, "volumes", image_path)),
+        volumes=tuple(f"/{path}" for path in _each(fields, "volumes", volume)),
         channel=fields.parsed("channel", _channel) or "",
         replaces=_each(fields, "replaces", names.needed_name),
         imports=tuple(sorted(each for each, _ in imports)),
         starts=_starts(fields, asked),
+        works_in=asked(node.text, node) if (node := fields.get("workdir")) else None,
     )
     document.finish()
     return image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from farm.names.root_places import TAKEN
 from farm.recipe.errors import quoted
 from farm.recipe.names import InvalidValueError
 
@@ -48,10 +49,13 @@ def label_name(text: str) -> str:
 
 
 def user(text: str) -> str:
-    """Check the user, and group where there is one, that a container runs as."""
+    """Check the user, and group where there is one, that a container runs as.
+
+    The name root is written as the number that it has everywhere: an image without /etc/passwd knows no names.
+    """
     if not _USER.fullmatch(text):
         raise InvalidValueError(f"{quoted(text)} is no user", remedy="Write a number or a name, with :group behind it.")
-    return text
+    return ":".join("0" if each == "root" else each for each in text.split(":"))
 
 
 def port(text: str) -> str:
@@ -69,6 +73,18 @@ def image_path(text: str) -> str:
     if not text.startswith("/") or not clean or not text.isprintable():
         raise InvalidValueError(f"{quoted(text)} is not an absolute path", remedy="Write it as /srv/data.")
     return "/".join(parts)
+
+
+def volume(text: str) -> str:
+    """Check a place that a container can write, which hides what the image has there; returned as `image_path` does."""
+    path = image_path(text)
+    top = path.partition("/")[0]
+    if not path or top in TAKEN:
+        raise InvalidValueError(
+            f"a volume at {quoted(text)} would hide what the image has in /{top}",
+            remedy="Choose a place of its own, as /data or /var/lib/NAME.",
+        )
+    return path
 
 
 def import_path(text: str) -> str:

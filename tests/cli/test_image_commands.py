@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.client.distribution import SmallDistribution
+from tests.client.layouts import add_layer
 from tests.compat.osv_documents import osv
 from tests.foreign.neighbours import announce
 from tests.oci.registry_server import PROGRAM, running_registry
@@ -119,7 +120,12 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     assert "one path is claimed more than once:\n  /etc/say.conf: say 1.0-1 and your own files\n" in done.stderr
     assert "write `replaces: [say]` in the image file" in done.stderr
     (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\nreplaces: [say]\n")
-    assert farm("image", "build", "-f", "image.yaml", "--no-load").returncode == 0
+    done = farm("image", "build", "-f", "image.yaml", "--no-load", "--tag", "x:1")
+    assert (done.returncode, "  1 package, 3 layers, " in done.stdout) == (0, True), done.stderr
+    shown = farm("image", "inspect", "x:1").stdout
+    assert ", 1 package in 3 layers\n" in shown
+    assert "own files: 1, which may stand where links of say would\n" in shown
+    assert printed(farm, "image", "inspect", "x:1", "--json")["replaces"] == ["say"]
 
 
 def test_a_file_cannot_replace_what_the_image_does_not_hold(farm: Farm, tmp_path: Path) -> None:
@@ -162,13 +168,19 @@ def test_what_an_image_is_told_to_run_is_in_it(farm: Farm, tmp_path: Path) -> No
         assert (done.returncode, "'/app/notes' is to be run, and nobody may execute it" in done.stderr) == (1, True)
         assert "chmod +x notes" in done.stderr
     assert "'/app' is a directory of the image" in build("files: ./app\nrun: [/app]").stderr
+    done = build("run: [greet]\nworkdir: /usr/bin/say")
+    assert done.returncode == 1
+    assert "image.yaml:3:10: '/usr/bin/say' is a file of the image, and is to be the working directory" in done.stderr
+    done = build("run: [greet]\nvolumes: [/data, /usr/share]")
+    assert done.returncode == 1
+    assert "image.yaml:3:18: a volume at '/usr/share' would hide what the image has in /usr" in done.stderr
     for text in (
         "entrypoint: [say]\nrun: [--port, 8080]",
         "files: ./app\nrun: [./serve]\nworkdir: /app",
         "files: {./app: /opt/bin}\nrun: [serve]\nenv: {PATH: '/usr/bin:/opt/bin'}",
         "files: {./app: /bin}\nrun: [serve]",
         "imports: {/tools: greet}\nrun: [/tools/bin/greet]",
-        "volumes: [/data]\nrun: [/data/serve]",
+        "volumes: [/data]\nrun: [/data/serve]\nworkdir: /made/by/the/runtime",
     ):
         done = build(text)
         assert done.returncode == 0, done.stderr
@@ -315,6 +327,56 @@ def test_what_is_forgotten_is_not_listed(farm: Farm, distribution: SmallDistribu
     assert printed(farm, "image", "list", "--json") == []
     assert farm("image", "remove").returncode == 2
     assert farm("image", "remove", "x:1").returncode == 1
+
+
+def test_a_name_is_taken_off_an_image_which_goes_with_the_last(farm: Farm) -> None:
+    digest = built(farm, "x:1")
+    for name in ("x:latest", "team/x:1"):
+        built(farm, name)
+    assert farm("image", "remove", "x:1", "z:1").returncode == 1
+    assert farm("image", "remove", "x:1").stdout == "x:1: forgotten; the image is team/x:1 x:latest still\n"
+    assert farm("image", "remove", "x").stdout == "x: forgotten; the image is team/x:1 still\n"
+    assert [each["names"] for each in printed(farm, "image", "list", "--json")] == [["team/x:1"]]
+    assert farm("image", "remove", "docker.io/team/x:1").stdout == "docker.io/team/x:1: forgotten\n"
+    assert printed(farm, "image", "list", "--json") == []
+    for name in ("x:1", "x:2"):
+        built(farm, name)
+    assert farm("image", "remove", digest).stdout == "x:1 x:2: forgotten\n"
+
+
+def test_layers_of_others_are_told_and_no_update_takes_them_out(
+    farm: Farm, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    built(farm, "x:1", "--output", "oci")
+    add_layer(tmp_path / "oci", b"\0" * 1024, created_by="COPY a /a")
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    before = (tmp_path / "oci" / "index.json").read_bytes()
+    done = farm("image", "update", "oci", "say", "--override", "never mind")
+    assert done.returncode == 1
+    assert "oci has 1 layer that no package accounts for, and an update would take out:\n  COPY a /a (sha256:" in (
+        done.stderr
+    )
+    assert "update the image that it is built FROM, and build it again" in done.stderr
+    assert (tmp_path / "oci" / "index.json").read_bytes() == before
+    assert "\n1 layer that no package accounts for\n  COPY a /a (sha256:" in farm("image", "inspect", "oci").stdout
+    assert [each["holds"] for each in printed(farm, "image", "inspect", "oci", "--json")["foreign-layers"]] == [
+        "COPY a /a"
+    ]
+    told = farm("image", "diff", "x:1", "oci")
+    assert told.returncode == 3
+    assert "layers that no package accounts for: 1\n  added COPY a /a (sha256:" in told.stdout
+    assert "  removed COPY a /a (sha256:" in farm("image", "diff", "oci", "x:1").stdout
+    assert farm("image", "diff", "oci", "oci").returncode == 0
+
+
+def test_two_packages_with_one_path_are_no_matter_of_an_override(farm: Farm, distribution: SmallDistribution) -> None:
+    built(farm)
+    distribution.package("say", {"bin/say": "new", "share/alone/file": "mine\n"}, version="1.1")
+    distribution.publish()
+    done = farm("image", "update", "x:1", "say")
+    assert (done.returncode, "share/alone/file" in done.stderr) == (1, True), done.stderr
+    assert "--override" not in done.stderr
 
 
 def test_an_update_obeys_the_severity_that_is_accepted(farm: Farm, distribution: SmallDistribution) -> None:

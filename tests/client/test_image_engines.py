@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 import docker
 import docker.errors
 import pytest
+from click.testing import CliRunner
 
+from farm.cli.main import farm
 from farm.client.host import Host
 from farm.client.image_update import update_image
-from farm.client.known_image import UnknownImageError, open_image
+from farm.client.known_image import AmbiguousImageError, UnknownImageError, open_image, unambiguous
+from farm.client.known_images import host_images
 from farm.client.own_files_of import own_files_of
 from farm.engine.image_store import ImageShelf, ImageStore
+from farm.engine.labelled import labelled_images
 from farm.engine.sandbox import connect
 from farm.oci.image_archive import image_archive
 from farm.oci.layout import write_layout
 from farm.oci.own_layer import OwnFiles, own_files
-from tests.client.images import build, subscribe
+from tests.client.images import build, subscribe, update
 from tests.engine.other_engines import containerd, needs_containerd, needs_podman, podman
 from tests.oci.packages import printing_program
 
@@ -114,6 +118,38 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
     assert open_image(f"{reference}-changed", elsewhere, shelf).record.package("say") == found.made.record.package(
         "say"
     )
+
+
+def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_told(
+    client: docker.APIClient, distribution: SmallDistribution, subscribed: Host, reference: str
+) -> None:
+    old = build(subscribed, "greet", name=reference)
+    loaded(client, old.image, subscribed.blobs, reference)
+    shelf = ImageShelf(client)
+    assert unambiguous(open_image(reference, subscribed, shelf)).digest == old.digest
+    distribution.package("say", {"bin/say": secrets.token_hex(8), "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+    new = update(subscribed, reference, "say", name=reference)
+    assert new is not None
+    known = open_image(reference, subscribed, shelf)
+    assert (known.digest, known.rival) == (new.made.image.digest, client.inspect_image(reference)["Id"])
+    listed = [each for each in host_images(subscribed, labelled_images(client)) if each.kept]
+    assert [(each.digest, each.names, each.elsewhere, each.in_docker) for each in listed if each.elsewhere] == [
+        (old.digest, (), (reference,), True)
+    ]
+    assert [(each.digest, each.in_docker) for each in listed if reference in each.names] == [
+        (new.made.image.digest, False)
+    ]
+    environment = {"FARM_STATE": str(subscribed.state), "FARM_HOST": str(subscribed.shared)}
+    for verb in (["image", "push", reference, "r.example/x:1"], ["verify", reference], ["audit", reference]):
+        done = CliRunner().invoke(farm, verb, env=environment)
+        assert isinstance(done.exception, AmbiguousImageError), (verb, done.output)
+    shown = CliRunner().invoke(farm, ["image", "inspect", reference], env=environment)
+    assert f"{reference}: this is {known.digest}, made here last under that name; Docker has {known.rival}" in (
+        shown.output
+    )
+    loaded(client, new.made.image, subscribed.blobs, reference)
+    assert unambiguous(open_image(reference, subscribed, shelf)).digest == new.made.image.digest
 
 
 @pytest.mark.parametrize("name", ["farm-test/none:1", "Not A Name", "sha256:" + "0" * 64])

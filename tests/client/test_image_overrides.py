@@ -181,6 +181,16 @@ def test_what_a_stand_in_needs_and_the_release_has_not_is_named_by_the_proof(hos
     assert any("bin/tls is run by /usr/bin/nowhere" in each for each in placed.void.problems)
 
 
+def test_nothing_is_said_to_be_tested_that_an_override_voids(
+    curl: SmallDistribution, compiler: Compiler, host: Host
+) -> None:
+    curl.package("tls", {"lib/libtls.so.1": compiler.library(44, legacy=False)}, version="4.0")
+    curl.publish()
+    found = update(host, "curl:1", "tls", override=WHY)
+    assert found is not None
+    assert (found.trial.dependents, found.together, found.apart, found.brought) == (("curl",), (), (), ())
+
+
 @pytest.mark.usefixtures("losing")
 def test_the_command_says_it_and_so_does_looking_into_the_image(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
