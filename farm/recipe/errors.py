@@ -47,7 +47,7 @@ class Problem:
         # A window of the line, so that a line of a megabyte stays readable; what cannot be printed is made inert.
         first = max(0, self.place.column - _EXCERPT_WIDTH // 2) if len(self.excerpt) > _EXCERPT_WIDTH else 0
         window = self.excerpt[first : first + _EXCERPT_WIDTH]
-        shown = window.replace("\t", " ")  # as wide as the column that is counted for it
+        shown = window.replace("\t", "→")  # as editors show it, and one column wide
         shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)
         shown = _CREDENTIALS.sub(lambda match: "*" * len(match[0]), shown)
         start = self.place.column - 1 - first

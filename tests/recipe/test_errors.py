@@ -53,10 +53,3 @@ def test_what_could_move_a_terminal_is_inert_in_excerpt_and_message() -> None:
         load("na\u202eme: jq\n".encode())
 
     assert str(caught.value).replace("\n", "").isprintable()
-
-
-def test_a_tab_is_shown_as_the_space_that_its_column_counts() -> None:
-    with pytest.raises(RecipeError) as caught:
-        load(b"name:\tjq\t: x\n")
-
-    assert "\n  1 | name: jq : x\n" in str(caught.value)
