@@ -64,6 +64,8 @@ def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
     lines += [f"{path} is left as it is: {inert(why)}" for path, why in found.left]
     if found.building:
         lines.append("something is being built on this host: packages of the cache are left for now")
+    if found.links:
+        lines.append(f"links of runs that nobody started for 30 days: {found.links}")
     counts = [(len(found.generations), "generation"), (len(found.packages), "package"), (found.blobs, "blob")]
     what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
     verb = "would be removed" if dry_run else "removed"

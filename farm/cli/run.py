@@ -106,7 +106,7 @@ def run(
     from farm.client.preparing import Started, prepare
     from farm.client.run_engine import choose_engine
     from farm.client.run_links import links_directory
-    from farm.client.run_record import record_run
+    from farm.client.run_record import append_run, run_form
     from farm.client.writable_mounts import check_writable
     from farm.compat import joint_needs
 
@@ -144,7 +144,8 @@ def run(
             files = [each for each in (file, policy_file()) if each]
             with suppress(OSError):  # it starts all the same
                 prepare(host, key, before, chosen, Started(record, late, entrypoint, usual, files))
-        record_run(host.state, datetime.now(UTC).isoformat(), record, links, granted.options.command, chosen.name)
+        now, started = datetime.now(UTC).isoformat(), run_form(record, links)
+        append_run(str(host.state), now, started, granted.options.command[0], chosen.name)
     return chosen.start(late)
 
 

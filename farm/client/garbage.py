@@ -7,6 +7,7 @@ entry that names it, so that who is killed in between has left nothing that cann
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from farm.blobs.partial import sweep_partial
 from farm.client.generations import Root, RootError
-from farm.client.references import newest_releases, referred, roots
+from farm.client.references import newest_releases, referred, roots, states
+from farm.client.run_links import unused_links
 from farm.client.store_survey import StoreSurvey, nodes_of
 from farm.client.waiting_lock import in_silence
 
@@ -35,7 +37,8 @@ KEEP = 3
 @dataclass(slots=True)
 class Garbage:
     """What was removed, or would be. `size` are the bytes that this frees; `left` are roots that could not be changed,
-    each with the reason; `building`: packages of the cache stay, because something is being built on this host.
+    each with the reason; `building`: packages of the cache stay, because something is being built on this host; `links`
+    counts directories of links that runs had mounted.
     """
 
     generations: list[tuple[Path, int]] = field(default_factory=list)
@@ -45,6 +48,7 @@ class Garbage:
     forgotten: list[Path] = field(default_factory=list)
     left: list[tuple[Path, str]] = field(default_factory=list)
     building: bool = False
+    links: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -56,6 +60,7 @@ class Garbage:
             "forgotten": [str(root) for root in self.forgotten],
             "left": [{"root": str(root), "why": why} for root, why in self.left],
             "building": self.building,
+            "links": self.links,
         }
 
 
@@ -78,6 +83,7 @@ def collect_garbage(
         going = _trim_roots(host, garbage, only, keep, dry_run=dry_run)
         words = referred(host, now, without=going)
         _clear_store(host, garbage, words, dry_run=dry_run)
+        _clear_links(host, garbage, words, dry_run=dry_run)
     return garbage
 
 
@@ -154,6 +160,15 @@ def _clear_store(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool
     garbage.size += sweep_partial(host.blobs, remove=not dry_run)
     if not dry_run:
         host.blobs.sweep()
+
+
+def _clear_links(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool) -> None:
+    for state in states(host):
+        for place in unused_links(state, words):
+            garbage.links += 1
+            garbage.size += _size(place)
+            if not dry_run:
+                shutil.rmtree(place)
 
 
 def _kept(host: Host, survey: StoreSurvey, words: set[str]) -> set[Digest]:

@@ -6,8 +6,6 @@ its next start without building anything. The same view without a Docker Engine:
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,26 +104,6 @@ def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> li
     found = [Bind(path, f"/packages/{store}") for store, path in sorted(packages.items())]
     found += [Bind(links / top, f"/{top}") for top in ("usr", "etc")]
     return found + sorted(options.binds, key=lambda each: each.target)
-
-
-def links_directory(state: Path, composition: Composition) -> Path:
-    """Return a directory with the composition's links, made now unless an equal set ran before on this host."""
-    place = state / "links" / composition.digest.hex
-    if not place.exists():
-        from farm.engine.environment import render_links  # noqa: PLC0415  (of no use to a run that was prepared)
-
-        temporary = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
-        temporary.mkdir(parents=True)
-        try:
-            render_links(temporary, composition.forest)
-            try:
-                temporary.rename(place)
-            except OSError:
-                if not place.exists():  # else another run was faster, with the same content
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return place
 
 
 def _csv(*fields: str) -> str:

@@ -7,6 +7,7 @@ accept again: the advisories stand under the timestamp that is compared, as the 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
     if start is None:
         return
     looks = [_look(host, each) for each in host.seen]
-    paths = [run.links, *run.packages.values(), *(host.cache.record(store) for store in run.packages)]
+    paths = [*_directories(run.links), *run.packages.values(), *(host.cache.record(store) for store in run.packages)]
     paths += [each.absolute() for each in started.files]
     ends = [end for each in looks for end in metadata_ends(Path(each["metadata"]), [ADVISORIES])]
     form = {
@@ -66,9 +67,13 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
         "usual": list(started.usual),
         "engine": engine.name,
         "start": start,
-        "run": run_form(started.record),
+        "run": run_form(started.record, run.links),
     }
     keep(host.state, key, form)
+
+
+def _directories(top: Path) -> list[Path]:
+    return [Path(path) for path, _, _ in os.walk(top)]
 
 
 def _is_of_one_release(record: SetRecord) -> bool:

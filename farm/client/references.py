@@ -7,13 +7,15 @@ its own business, and a record of a new kind keeps what it names without being k
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from farm.client.generations import Root
 from farm.client.known_places import KnownPlaces
-from farm.client.run_record import still_runs
+from farm.client.run_record import LOG, still_runs
+from farm.errors import FarmError
 from farm.trust.release_index import InvalidReleaseError, Release
 
 if TYPE_CHECKING:
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
 RUN_DAYS = 30
 """How long what ran stays, since its last start."""
 _RECORDS = ("images/*.json", "overrides/**/*.json", "packed/*/*.json", "builds/*.json")
+
+
+class UnreadableStateError(FarmError):
+    """A state shares the cache with this one, and this user may not see what it needs."""
+
+    code = "unreadable-state"
+
+    def __init__(self, state: Path, shared: Path) -> None:
+        super().__init__(
+            f"{state} uses {shared} too, and this user may not read it: nobody can say what it needs or runs",
+            remedy="Nothing was changed. Let FARM_HOST name a directory of this user's own: users do not share one.",
+        )
 
 
 def referred(host: Host, now: datetime, *, without: Collection[tuple[Path, int]] = ()) -> set[str]:
@@ -42,7 +56,7 @@ def referred(host: Host, now: datetime, *, without: Collection[tuple[Path, int]]
         for pattern in _RECORDS:
             for record in state.glob(pattern):
                 words.update(_words(_json(record.read_bytes())))
-        words.update(_recent_runs(state / "runs.jsonl", now))
+        words.update(_recent_runs(state / LOG, now))
     return words
 
 
@@ -62,9 +76,14 @@ def newest_releases(host: Host) -> Iterator[Release]:
 
 
 def states(host: Host) -> tuple[Path, ...]:
-    """Return the state directories that share the cache; one that is gone is forgotten."""
+    """Return the state directories that share the cache; one that is gone is forgotten.
+
+    Raises `UnreadableStateError`: what is not seen there may be needed.
+    """
     found = {host.state}
     for state in host.states.all():
+        if not os.access(state, os.R_OK | os.X_OK) and os.path.lexists(state):
+            raise UnreadableStateError(state, host.shared)
         if state.is_dir():
             found.add(state)
         else:

@@ -10,7 +10,7 @@ import os
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.compat import SetRecord
@@ -18,21 +18,16 @@ if TYPE_CHECKING:
 LOG = "runs.jsonl"
 
 
-def record_run(state: Path, now: str, record: SetRecord, command: Sequence[str], engine: str) -> None:
-    """Append what runs: the set by its digest, its packages and releases. `now` is RFC 3339.
-
-    `engine` is docker or bubblewrap. Of the command only the first word is kept: others may be secret.
-    """
-    append_run(str(state), now, run_form(record), command[0], engine)
-
-
-def run_form(record: SetRecord) -> dict[str, object]:
-    """Return what is recorded of a set that runs, as JSON values."""
-    return {"set": record.digest, "record": json.loads(record.to_json())}
+def run_form(record: SetRecord, links: Path) -> dict[str, object]:
+    """Return what is recorded of a set that runs, as JSON values: its digest, its links, its packages and releases."""
+    return {"set": record.digest, "links": links.name, "record": json.loads(record.to_json())}
 
 
 def append_run(state: str, now: str, run: Mapping[str, object], command: str, engine: str) -> None:
-    """Append a run of which `run_form` was taken before. One write, whole or not at all."""
+    """Append a run of which `run_form` was taken. One write, whole or not at all. `now` is RFC 3339.
+
+    `engine` is docker or bubblewrap. `command` is the first word of what runs: others may be secret.
+    """
     line = json.dumps({"at": now, "command": command, "engine": engine, **run, "process": _this_process()})
     descriptor = os.open(f"{state}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:

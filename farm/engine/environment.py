@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from farm.fileset import Forest
 
 _TOPS = ("usr", "etc")
+_OPEN = 0o755
 # The binds are read-only, so what the sandbox mounts something on must be there before.
 _MOUNT_POINTS = {f"etc/{name}": content for name, content in HOST_FILES.items()}
 _BUILD_ACCOUNTS = {
@@ -33,6 +34,28 @@ def render_links(directory: Path, forest: Forest) -> tuple[Bind, ...]:
     """Write a forest of links into an empty directory and return the binds of `usr` and `etc`. Raises `OSError`."""
     _write(directory, forest, _MOUNT_POINTS)
     return tuple(Bind(directory / top, f"/{top}") for top in _TOPS)
+
+
+def are_rendered(directory: Path, forest: Forest) -> bool:
+    """Return whether a directory still holds what `render_links` wrote there for this forest, and nothing else."""
+    links, places = dict(forest.links), {*_TOPS, *forest.directories}
+    files = {name for name in _MOUNT_POINTS if name not in links}
+    found: set[str] = set()
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        try:
+            with os.scandir(directory / below) as items:
+                for item in items:
+                    path = below + item.name
+                    found.add(path)
+                    if path in places and _is_open_directory(item):
+                        waiting.append(f"{path}/")
+                    elif not (_is_link_to(item, links.get(path)) or (path in files and _is_file(item))):
+                        return False
+        except OSError:
+            return False
+    return found == {*links, *places, *files}
 
 
 def mount_links(directory: Path, forest: Forest, toolchain: Path) -> tuple[Bind, ...]:
@@ -85,5 +108,19 @@ def _write(directory: Path, forest: Forest, files: Mapping[str, str]) -> None:
             path.write_text(content)
             path.chmod(0o644)
             os.utime(path, (MTIME, MTIME))
+    for name in (*_TOPS, *forest.directories):
+        (directory / name).chmod(_OPEN)  # whatever the umask: another user may be the one that runs
     for parent, _, _ in os.walk(directory, topdown=False):
         os.utime(parent, (MTIME, MTIME))
+
+
+def _is_open_directory(item: os.DirEntry[str]) -> bool:
+    return item.is_dir(follow_symlinks=False) and item.stat(follow_symlinks=False).st_mode & 0o777 == _OPEN
+
+
+def _is_link_to(item: os.DirEntry[str], target: str | None) -> bool:
+    return target is not None and item.is_symlink() and os.readlink(item.path) == target  # noqa: PTH115  (exactly)
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    return item.is_file(follow_symlinks=False)

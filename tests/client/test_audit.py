@@ -10,7 +10,7 @@ import pytest
 from farm.client.audit_subjects import image_subject, running_subject
 from farm.client.auditing import Auditor, audit_channel, audit_root
 from farm.client.known_image import open_image
-from farm.client.run_record import record_run
+from farm.client.run_record import append_run, run_form
 from farm.client.running import Running, bubblewrap_runs, starts
 from farm.compat import SetRecord
 from tests.client.distribution import SmallDistribution
@@ -152,7 +152,8 @@ def test_a_run_of_bubblewrap_counts_while_its_process_is_there(
     follower: Host, tmp_path: Path, linked: SmallDistribution
 ) -> None:
     record = install(follower, tmp_path / "root", "tool").set
-    record_run(follower.state, "2026-01-01T00:00:00Z", record, ["tool"], "bubblewrap")
+    started = run_form(record, follower.state / "links" / "none")
+    append_run(str(follower.state), "2026-01-01T00:00:00Z", started, "tool", "bubblewrap")
     log = follower.state / "runs.jsonl"
     gone = json.loads(log.read_text())
     gone["process"]["started"] += 1

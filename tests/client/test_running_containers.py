@@ -22,8 +22,9 @@ from farm.client.audit_subjects import running_subject
 from farm.client.auditing import Auditor
 from farm.client.host import Host, composition_of
 from farm.client.image_records import ImageRecords
-from farm.client.late_binding import RunOptions, docker_command, links_directory
-from farm.client.run_record import record_run
+from farm.client.late_binding import RunOptions, docker_command
+from farm.client.run_links import links_directory
+from farm.client.run_record import append_run, run_form
 from farm.client.running import Running, starts
 from farm.client.running_containers import RunningContainers
 from farm.engine.empty_image import EmptyImage
@@ -176,7 +177,8 @@ def late_bound(machine: Machine, packages: Mapping[str, Path], folder: Path, *, 
     image = EmptyImage.of(Platform("linux", "amd64")).ensure(machine.client)
     links = links_directory(machine.host.state, composition)
     options = RunOptions(command=("waits",), interactive=False)
-    record_run(machine.host.state, "now", install(machine.host, folder / "root", "waits").set, ["waits"], "docker")
+    record = install(machine.host, folder / "root", "waits").set
+    append_run(str(machine.host.state), "now", run_form(record, links), "waits", "docker")
     line = docker_command(image, composition, packages, links, options)
     name = f"farm-test-{secrets.token_hex(6)}"
     if writable:

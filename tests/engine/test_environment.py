@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.engine.empty_image import TAG, EmptyImage, EmptyImageError
-from farm.engine.environment import bind_packages, mount_links, render_links
+from farm.engine.environment import are_rendered, bind_packages, mount_links, render_links
 from farm.fileset import Forest
 from farm.names import Digest, Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import docker
@@ -41,6 +44,49 @@ def test_rendered_files_look_the_same_at_any_time(tmp_path: Path) -> None:
 def test_a_set_that_brings_its_own_hosts_file_keeps_its_link(tmp_path: Path) -> None:
     render_links(tmp_path, Forest(("etc",), (("etc/hosts", "/packages/base/etc/hosts"),)))
     assert str((tmp_path / "etc/hosts").readlink()) == "/packages/base/etc/hosts"
+
+
+def test_what_was_rendered_is_known_again_whatever_the_umask(tmp_path: Path) -> None:
+    forest = Forest(("etc",), (("etc/hosts", "/packages/base/etc/hosts"),))
+    assert not are_rendered(tmp_path, forest)
+    before = os.umask(0o077)
+    try:
+        render_links(tmp_path, forest)
+    finally:
+        os.umask(before)
+    assert are_rendered(tmp_path, forest)
+    assert not are_rendered(tmp_path, FOREST)
+
+
+def _lead_elsewhere(top: Path) -> None:
+    (top / "usr/bin/jq").unlink()
+    (top / "usr/bin/jq").symlink_to("/packages/other/bin/jq")
+
+
+def _put_a_file_there(top: Path) -> None:
+    (top / "usr/bin/jq").unlink()
+    (top / "usr/bin/jq").touch()
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda top: (top / "usr/bin/jq").unlink(),
+        _lead_elsewhere,
+        _put_a_file_there,
+        lambda top: (top / "usr/bin/more").symlink_to("jq"),
+        lambda top: (top / "etc/hosts").unlink(),
+        lambda top: (top / "usr/bin").chmod(0o700),
+        lambda top: (top / "usr/bin").rename(top / "usr/sbin"),
+        shutil.rmtree,
+    ],
+)
+def test_altered_links_are_not_what_was_rendered(tmp_path: Path, alter: Callable[[Path], None]) -> None:
+    top = tmp_path / "links"
+    top.mkdir()
+    render_links(top, FOREST)
+    alter(top)
+    assert not are_rendered(top, FOREST)
 
 
 def test_packages_are_bound_read_only_under_their_store_paths(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.cli.main import main
-from farm.client import late_binding
+from farm.client import late_binding, run_links
 from farm.client.host import Host, composition_of
 from tests.foreign.neighbours import FIRST, SECOND
 
@@ -88,7 +88,7 @@ def test_a_run_mounts_both(tmp_path: Path) -> None:
     host = Host(tmp_path / "state", tmp_path / "shared")
     verified = host.catalogue().verified(["web"])
     composition = composition_of(verified)
-    links = late_binding.links_directory(host.state, composition)
+    links = run_links.links_directory(host.state, composition)
     options = late_binding.RunOptions(command=("web",))
     unpacked = host.unpack(verified, lambda _blob: None)
     line = late_binding.docker_command("empty", composition, unpacked, links, options)
