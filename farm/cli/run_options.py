@@ -33,6 +33,7 @@ def run_options(
     """Return what is asked for. Wrong use where there is no command, or a mount is where the file has something."""
     from farm.client.late_binding import NOBODY, RunOptions
 
+    who = _checked_user(user) if user else ""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     given = tuple(name_and_value(each) for each in environment)
     binds = _together(own, mounts)
@@ -42,7 +43,7 @@ def run_options(
         return RunOptions(
             command=command,
             network=network,
-            user=user or NOBODY,
+            user=who or NOBODY,
             environment=given,
             binds=binds,
             terminal=terminal,
@@ -52,7 +53,7 @@ def run_options(
     return RunOptions(
         command=command,
         network=network,
-        user=user or wanted.user or NOBODY,
+        user=who or wanted.user or NOBODY,
         workdir=wanted.workdir or "/",
         environment=(*wanted.environment, *given),
         labels=wanted.labels,
@@ -61,6 +62,12 @@ def run_options(
         volumes=tuple(each for each in wanted.volumes if each not in {bind.target for bind in mounts}),
         terminal=terminal,
     )
+
+
+def _checked_user(text: str) -> str:
+    from farm.recipe import image_values
+
+    return image_values.user(text)
 
 
 def command_words(names: tuple[str, ...], wanted: ImageFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.catalogue import prove_together
 from farm.client.installation import placed_packages, release_ref
-from farm.compat import SetRecord
+from farm.compat import InvalidSetRecordError, SetRecord
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -59,12 +59,16 @@ def write_lock(record: SetRecord) -> str:
 
 
 def read_lock(path: Path) -> SetRecord:
-    """Read a lock file. Raises `LockError`, `InvalidSetRecordError`."""
+    """Read a lock file. Raises `LockError`."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise LockError(f"{path} is not there", remedy="Write it with `farm lock`.") from error
-    return SetRecord.from_json(content)
+    try:
+        return SetRecord.from_json(content)
+    except InvalidSetRecordError as error:
+        remedy = error.remedy or "Write one with `farm lock --root DIR > FILE` or `farm lock PACKAGE… > FILE`."
+        raise LockError(f"{path} is no lock file: {error.message}", remedy=remedy) from error
 
 
 def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from farm.errors import FarmError
 
 _SHORT = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
+_VERSION = re.compile(r"[=<>@]")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 
@@ -18,7 +19,13 @@ class InvalidPackageNameError(FarmError):
     code = "invalid-package-name"
 
     def __init__(self, text: str, why: str) -> None:
-        super().__init__(f"{text[:100]!r} is not a package name: {why}", remedy="Write it as name or domain/name.")
+        remedy = "Write it as name or domain/name."
+        if _VERSION.search(text):
+            remedy = (
+                "Write it as name or domain/name, without a version: its channel's newest release says which there is. "
+                "`farm lock` writes down the set of a release, and `farm install --locked` brings it at any time."
+            )
+        super().__init__(f"{text[:100]!r} is not a package name: {why}", remedy=remedy)
         self.text = text
 
 
@@ -37,7 +44,9 @@ class PackageName:
         if not _DOMAIN.fullmatch(self.distribution) or len(self.distribution) > 253:
             raise InvalidPackageNameError(str(self), f"{self.distribution!r} is not a lower-case DNS name")
         if not _SHORT.fullmatch(self.short):
-            raise InvalidPackageNameError(str(self), "the part after the slash must match [a-z0-9][a-z0-9+.-]{0,62}")
+            raise InvalidPackageNameError(
+                str(self), "the name itself has 1 to 63 of a-z 0-9 + . - and begins with a letter or a digit"
+            )
 
     @classmethod
     def parse(cls, text: str, *, within: str = "") -> PackageName:

@@ -325,7 +325,7 @@ def test_without_the_right_to_write_the_mount_alone_gives_none(person: Person) -
     folder.chmod(0o755)
     words = ("--mount", "./data:/data:rw", *MOUNT, "--", *shell("(: > /data/x) 2>&- || echo refused"))
     assert person.run("say", *words).stdout == "refused\n"
-    assert person.run("say", "--user", "0:0", *words).stdout == ""
+    assert person.run("say", "--user", "root", *words).stdout == ""
     assert (folder / "x").exists()
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +12,6 @@ from farm.client.host import Host
 from farm.client.installation import install_exactly
 from farm.client.lock_file import LockError, lock_generation, lock_packages, locked_packages, read_lock, write_lock
 from farm.client.subscriptions import SubscriptionError
-from farm.compat import InvalidSetRecordError, SetRecord
 from farm.names import Digest
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.installing import install
@@ -22,6 +20,7 @@ from tests.client.whole import whole
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.compat import SetRecord
     from tests.client.distribution import SmallDistribution
 
 
@@ -132,8 +131,10 @@ def test_what_others_cannot_have_is_not_locked(distribution: SmallDistribution, 
 def test_a_file_that_is_no_lock_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LockError, match="is not there"):
         read_lock(tmp_path / "none")
-    contents: tuple[Any, ...] = ([], {"format": 1}, {"format": 9})
-    for content in contents:
-        (tmp_path / "farm.lock").write_text(json.dumps(content))
-        with pytest.raises(InvalidSetRecordError):
-            read_lock(tmp_path / "farm.lock")
+    lock, anew = tmp_path / "farm.lock", "Write one with `farm lock"
+    contents = {"": anew, "[]": anew, '{"format": 1}': anew, '{"format": 9}': "Upgrade the farm."}
+    for content, remedy in contents.items():
+        lock.write_text(content)
+        with pytest.raises(LockError, match=f"{lock} is no lock file: ") as caught:
+            read_lock(lock)
+        assert caught.value.remedy.startswith(remedy)

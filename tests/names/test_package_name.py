@@ -27,3 +27,13 @@ def test_a_full_name_keeps_its_distribution_within_another() -> None:
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidPackageNameError):
         PackageName.parse(text)
+
+
+@pytest.mark.parametrize("text", ["jq=1.7.1", "jq@1.7", "jq>=1.7"])
+def test_a_name_with_a_version_is_told_who_chooses_versions(text: str) -> None:
+    with pytest.raises(InvalidPackageNameError) as caught:
+        PackageName.parse(text, within="dist.example.org")
+    assert "without a version: its channel's newest release says which there is." in caught.value.remedy
+    with pytest.raises(InvalidPackageNameError) as caught:
+        PackageName.parse("Jq", within="dist.example.org")
+    assert caught.value.remedy == "Write it as name or domain/name."

@@ -24,7 +24,7 @@ files: {./app: /app, ./rootfs: /}
 run: [/app/serve, --port, 8080]
 entrypoint: [/usr/bin/env]
 env: {LANG: C.UTF-8, DEBUG: true, N: 1}
-user: 65534
+user: root:65534
 workdir: /app
 labels: {org.example.team: tools}
 ports: [8080, 53/udp]
@@ -43,7 +43,7 @@ def test_an_image_file_says_what_an_image_is() -> None:
     assert image.command == ("/app/serve", "--port", "8080")
     assert image.entrypoint == ("/usr/bin/env",)
     assert image.environment == (("DEBUG", "true"), ("LANG", "C.UTF-8"), ("N", "1"))
-    assert (image.user, image.workdir, image.channel) == ("65534", "/app", "dist.example.org/stable")
+    assert (image.user, image.workdir, image.channel) == ("0:65534", "/app", "dist.example.org/stable")
     assert image.labels == (("org.example.team", "tools"),)
     assert image.ports == ("53/udp", "8080/tcp")
     assert image.volumes == ("/var/lib/app",)
