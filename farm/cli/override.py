@@ -51,7 +51,7 @@ def override() -> None:
 
     \b
     Example:
-      farm override openssl=./my-openssl --why 'patch for CVE-2026-1'
+      farm override openssl=./my-openssl --recipes ../farm/recipes --why 'patch for CVE-2026-1'
     """
 
 
@@ -67,13 +67,14 @@ def add(
 ) -> None:
     """Let SOURCE stand in for PACKAGE wherever a set is made on this host, or for one root or image file alone.
 
-    SOURCE is a directory with a recipe, which is built here as `farm build` does, beside the recipes of the tree; the
-    name of a package of that tree; or DISTRIBUTION/CHANNEL:PACKAGE, a package of another subscription in whatever
-    version its newest release has. Nothing that is installed changes before the next install, upgrade or run.
+    SOURCE is a directory with a recipe, which is built here as `farm build` does, beside the recipes of the tree that
+    --recipes names, a clone of the distribution's; the name of a package of that tree; or DISTRIBUTION/CHANNEL:PACKAGE,
+    a package of another subscription in whatever version its newest release has. Nothing that is installed changes
+    before the next install, upgrade or run.
 
     \b
     Examples:
-      farm override add openssl=./my-openssl --why 'patch for CVE-2026-1'
+      farm override add openssl=./my-openssl --recipes ../farm/recipes --why 'patch for CVE-2026-1'
       farm override add --root /srv/tools openssl=mine.example.org/edge:openssl --why 'our FIPS build'
     """
     from farm.client.overrides import Override, Overrides

@@ -39,6 +39,13 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
 
     own = name_of_recipe(_there(directory)) if directory else ""
     settings = Settings.from_environment()
+    if not (tree := recipes or settings.recipes).is_dir():
+        raise OverrideError(
+            f"{name} is built beside a tree of recipes, with its toolchains and what it is built against, and there is "
+            f"no directory {tree}",
+            remedy="Clone the recipes of the channel's distribution, and name them: `--recipes CLONE/recipes`, or "
+            "FARM_RECIPES. A package of another subscription (CHANNEL:PACKAGE) needs none.",
+        )
     state = LocalState(settings.state, settings.host)
     with local_builds(recipes, instead=directory) as (builds, _every):
         if own and name not in (makes := builds.recipe(own).package_names):
@@ -51,7 +58,7 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
         recipe, plan = builds.recipe(name), builds.plan(name)
     outcome = state.outcome(plan.digest)
     assert outcome is not None  # noqa: S101  (it was recorded just now)
-    place = directory or (recipes or settings.recipes) / "packages" / recipe.name
+    place = directory or tree / "packages" / recipe.name
     return built_here(
         name,
         closure,

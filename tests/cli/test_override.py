@@ -96,6 +96,11 @@ def test_a_directory_that_is_none_or_makes_another_package_is_refused(farm: Comm
     missing = farm("override", "say=./nowhere", "--why", WHY)
     assert missing.status == 1
     assert "error: there is no directory " in missing.message
+    alone = farm("override", "say=./my-say", "--recipes", "recipes", "--why", WHY)
+    assert alone.status == 1
+    assert "say is built beside a tree of recipes" in alone.message
+    assert "there is no directory recipes" in alone.message
+    assert "`--recipes CLONE/recipes`" in alone.message
     other = farm("override", "greet=./my-say", "--why", WHY)
     assert other.status == 1
     assert "my-say makes say, and not greet" in other.message
