@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.oci.image_reference import RemoteReference
-from farm.oci.layout import write_layout
+from farm.oci.layout import read_layout, write_layout
 from farm.oci.push import Pushed, push_image
 from farm.oci.registry import RegistryError, Repository
 from farm.oci.registry_credentials import Credentials, credentials_for
@@ -141,7 +141,8 @@ def test_skopeo_takes_it_from_the_registry_and_from_a_layout_to_a_registry(
 ) -> None:
     push(host, image, f"{registry.host}/tools:1")
     plain = ["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
-    run("skopeo", *plain, f"docker://{registry.host}/tools:1", f"oci:{tmp_path}/out:1")
+    run("skopeo", *plain, "--preserve-digests", f"docker://{registry.host}/tools:1", f"oci:{tmp_path}/out:1")
+    assert read_layout(tmp_path / "out", "1").manifest == image.image.manifest
     write_layout(image.image, host.blobs, tmp_path / "oci", reference="x:1", referrers=image.referrers)
     run("skopeo", *plain, f"oci:{tmp_path}/oci:1", f"docker://{registry.host}/copied:1")
     assert fetched(registry, "/v2/copied/manifests/1") == host.blobs.read(image.digest)
