@@ -6,7 +6,9 @@ Any number of processes may share a cache. A package appears whole or not at all
 from __future__ import annotations
 
 import fcntl
+import os
 import re
+import secrets
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,23 +18,26 @@ from farm.blobs.capture import digest_tree
 from farm.blobs.decompress import archive_chunks
 from farm.blobs.errors import TreeChangedError, UnfitTreeError, UnpackMismatchError
 from farm.blobs.scan import scan_tree
+from farm.blobs.tree_look import looks_unpacked
 from farm.blobs.tree_writer import TreeWriter
 from farm.fileset import STORE_ROOT, ArchiveLimits, read_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from farm.fileset import Manifest
     from farm.names import Digest
 
 _STORE = re.compile(r"[a-z0-9][A-Za-z0-9+.~-]{0,200}")
 _ABSOLUTE_LINKS = " absolute-links"
+_ASIDE = ".aside"
 
 
 class PackageCache:
     """A directory with one read-only directory for each package, named by its store path.
 
     `ROOT/<store>` is the tree; `ROOT/.tree/<store>` holds its full tree digest and is written last; `.work` holds what
-    is being unpacked, `.lock` what callers wait on.
+    is being unpacked, `.aside` what was exchanged and may be in use, `.lock` what callers wait on.
     """
 
     def __init__(self, root: Path, *, limits: ArchiveLimits | None = None) -> None:
@@ -57,35 +62,42 @@ class PackageCache:
         *,
         prefix: str | None = None,
         absolute_links: bool = False,
+        look: Manifest | None = None,
     ) -> Path:
         """Return the directory of a package, unpacking its zstd archive first if it is not there.
 
         `tree` is what must come out of it; `prefix` is where the tree lies in the archive, `packages/<store>` unless
-        told; `absolute_links` as in `Manifest`. Of several callers at once, one unpacks and the others wait. Raises
-        `InvalidArchiveError`, `UndecodableArchiveError`, `UnpackMismatchError`, and what reading the archive raises;
-        the package is then not in the cache.
+        told; `absolute_links` as in `Manifest`. With `look`, the manifest of the tree, a package that does not look as
+        it was unpacked is exchanged; what has it mounted keeps the old one. Of several callers at once, one unpacks and
+        the others wait. Raises `InvalidArchiveError`, `UndecodableArchiveError`, `UnpackMismatchError`, and what
+        reading the archive raises; the package is then not in the cache, or as it was.
         """
         final = self.path(store)
         record = str(tree) + (_ABSOLUTE_LINKS if absolute_links else "")
-        if self._record(store) == record and final.is_dir():
+
+        def is_there() -> bool:
+            return self._record(store) == record and final.is_dir() and (look is None or looks_unpacked(final, look))
+
+        if is_there():
             return final
         with self._locked(store):
-            if self._record(store) != record or not final.is_dir():
-                self._discard(store)
+            if not is_there():
+                if self._record(store) != record:
+                    self._discard(store)
                 work = self.root / ".work" / store
+                shutil.rmtree(work, ignore_errors=True)
                 work.parent.mkdir(mode=0o755, exist_ok=True)
                 work.mkdir(mode=0o755)  # whatever the umask, nobody else may add to it
                 try:
-                    with open_archive() as archive, TreeWriter(work) as sink:
-                        _, manifest = read_archive(
-                            archive_chunks(archive),
-                            prefix=f"{STORE_ROOT}/{store}" if prefix is None else prefix,
-                            limits=self._limits,
-                            sink=sink,
-                            absolute_links=absolute_links,
-                        )
-                    if manifest.tree_digest != tree:
-                        raise UnpackMismatchError(store, tree, manifest.tree_digest)
+                    self._unpack(
+                        work,
+                        store,
+                        tree,
+                        open_archive,
+                        prefix=f"{STORE_ROOT}/{store}" if prefix is None else prefix,
+                        absolute_links=absolute_links,
+                    )
+                    self._set_aside(store)
                     work.rename(final)
                 except BaseException:
                     shutil.rmtree(work, ignore_errors=True)
@@ -93,6 +105,10 @@ class PackageCache:
                 self.record(store).parent.mkdir(mode=0o755, exist_ok=True)
                 self.record(store).write_text(record)
         return final
+
+    def aside(self) -> tuple[tuple[str, Path], ...]:
+        """Return the packages that were exchanged, by store path, with the directories that are of no more use here."""
+        return tuple(sorted((path.name.rpartition("@")[0], path) for path in self.root.glob(f"{_ASIDE}/*")))
 
     def remove(self, store: str) -> None:
         """Remove a package, if it is there. That nobody uses it any more is for the caller to know."""
@@ -121,6 +137,31 @@ class PackageCache:
                     self._discard(store)
                 shutil.rmtree(self.root / ".work" / store, ignore_errors=True)
         return tuple(removed)
+
+    def _unpack(
+        self,
+        work: Path,
+        store: str,
+        tree: Digest,
+        open_archive: Callable[[], BinaryIO],
+        *,
+        prefix: str,
+        absolute_links: bool,
+    ) -> None:
+        with open_archive() as archive, TreeWriter(work) as sink:
+            _, manifest = read_archive(
+                archive_chunks(archive), prefix=prefix, limits=self._limits, sink=sink, absolute_links=absolute_links
+            )
+        if manifest.tree_digest != tree:
+            raise UnpackMismatchError(store, tree, manifest.tree_digest)
+
+    def _set_aside(self, store: str) -> None:
+        place = self.path(store)
+        if os.path.lexists(place):
+            self.record(store).unlink(missing_ok=True)
+            aside = self.root / _ASIDE / f"{store}@{secrets.token_hex(8)}"
+            aside.parent.mkdir(mode=0o755, exist_ok=True)
+            place.rename(aside)
 
     def _stores(self) -> list[str]:
         found = {path.name for pattern in ("*", ".work/*") for path in self.root.glob(pattern)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.blobs.partial import sweep_partial
 from farm.client.generations import Root, RootError
-from farm.client.references import newest_releases, referred, roots, states
+from farm.client.references import newest_releases, ran, referred, roots, states
 from farm.client.run_links import unused_links
 from farm.client.store_survey import StoreSurvey, nodes_of
 from farm.client.waiting_lock import in_silence
@@ -84,6 +84,7 @@ def collect_garbage(
         words = referred(host, now, without=going)
         _clear_store(host, garbage, words, dry_run=dry_run)
         _clear_links(host, garbage, words, dry_run=dry_run)
+        _clear_aside(host, garbage, ran(host, now), dry_run=dry_run)
     return garbage
 
 
@@ -166,6 +167,14 @@ def _clear_links(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool
     for state in states(host):
         for place in unused_links(state, words):
             garbage.links += 1
+            garbage.size += _size(place)
+            if not dry_run:
+                shutil.rmtree(place)
+
+
+def _clear_aside(host: Host, garbage: Garbage, used: set[str], *, dry_run: bool) -> None:
+    for store, place in host.cache.aside():
+        if store not in used:
             garbage.size += _size(place)
             if not dry_run:
                 shutil.rmtree(place)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError, PackageCache
 from farm.blobs.own_directory import check_own, make_own
+from farm.blobs.tree_look import looks_unpacked
 from farm.client.archives import fetch_archives
 from farm.client.cache_lock import CacheLock
 from farm.client.catalogue import Catalogue
@@ -51,6 +52,7 @@ class Host:
         self.blobs = BlobStore(shared / "blobs")
         self.cache = PackageCache(shared / "packages")
         self.mirrors = Mirrors(warn)
+        self._warn = warn
         self.subscriptions = Subscriptions(state, self.mirrors)
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
@@ -140,15 +142,21 @@ class Host:
     def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
         """Bring packages into the host's cache, verified; return their directories by store name.
 
-        Raises `DownloadError` and what the cache refuses. `progress` is called with each archive that has arrived.
+        One that does not look as it was unpacked is unpacked anew, with a warning. `progress` is called with each
+        archive that has arrived. Raises `DownloadError` and what the cache refuses.
         """
         flushes = FlushRecord.of_this_boot(self.cache)
         flushes.begin()
         fetch_archives(self.lacking(packages), progress)
         missing = [each for each in packages if not self._is_unpacked(each)]
+        altered = [each for each in packages if each not in missing and not self._looks_unpacked(each)]
+        if altered:
+            names = ", ".join(each.name for each in altered)
+            self._warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked anew")
         with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
-            unpacked = dict(zip((each.store for each in packages), pool.map(self._unpacked, packages), strict=True))
-            if missing:
+            places = pool.map(lambda each: self._unpacked(each, look=each in altered), packages)
+            unpacked = dict(zip((each.store for each in packages), places, strict=True))
+            if missing or altered:
                 flushes.end()
         return unpacked
 
@@ -159,10 +167,17 @@ class Host:
         archive = package.entry.archive
         return self.blobs.has(archive.digest) and self.blobs.size(archive.digest) == archive.size
 
-    def _unpacked(self, package: VerifiedPackage) -> Path:
+    def _looks_unpacked(self, package: VerifiedPackage) -> bool:
+        return looks_unpacked(self.cache.path(package.store), package.manifest)
+
+    def _unpacked(self, package: VerifiedPackage, *, look: bool) -> Path:
         archive = package.entry.archive
         unpack = partial(
-            self.cache.ensure, package.store, package.manifest.tree_digest, lambda: self.blobs.open(archive.digest)
+            self.cache.ensure,
+            package.store,
+            package.manifest.tree_digest,
+            lambda: self.blobs.open(archive.digest),
+            look=package.manifest if look else None,
         )
         try:
             return unpack()

@@ -60,6 +60,11 @@ def referred(host: Host, now: datetime, *, without: Collection[tuple[Path, int]]
     return words
 
 
+def ran(host: Host, now: datetime) -> set[str]:
+    """Return every word of the records of what runs, or ran lately, in all states. Raises as `states`."""
+    return {word for state in states(host) for word in _recent_runs(state / LOG, now)}
+
+
 def newest_releases(host: Host) -> Iterator[Release]:
     """Yield the newest release that each subscription, of all states, has verified, and each pin to another's."""
     for state in states(host):

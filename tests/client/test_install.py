@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +14,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.blobs.own_directory import NotOwnDirectoryError
 from farm.client.catalogue import BrokenReleaseError, UnknownPackageError
+from farm.client.garbage import collect_garbage
 from farm.client.generations import RootError
 from farm.client.host import Host
 from farm.errors import FarmError
@@ -21,7 +26,7 @@ from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 def subscribe(host: Host, distribution: SmallDistribution) -> None:
@@ -75,6 +80,54 @@ def test_from_a_cache_that_others_may_write_to_nothing_is_taken(
     with pytest.raises(NotOwnDirectoryError):
         install(host, tmp_path / "two", "alone")
     assert not (tmp_path / "two").exists()
+
+
+def _append(package: Path) -> None:
+    file = package / "share/alone/file"
+    file.chmod(0o644)
+    file.write_text("alone\nand more\n")
+
+
+def _write_as_much(package: Path) -> None:
+    file = package / "share/alone/file"
+    file.chmod(0o644)
+    file.write_text("other\n")
+    file.chmod(0o444)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        _append,
+        _write_as_much,
+        lambda package: shutil.rmtree(package / "share"),
+        lambda package: (package / "share/alone/file").chmod(0o4444),
+        lambda package: (package / "share/more").symlink_to("alone"),
+        lambda package: (package / "share/alone").chmod(0o700),
+    ],
+)
+def test_what_was_altered_in_the_cache_is_unpacked_anew(
+    distribution: SmallDistribution, tmp_path: Path, alter: Callable[[Path], None]
+) -> None:
+    told: list[str] = []
+    host = Host(tmp_path / "state", tmp_path / "shared", told.append)
+    subscribe(host, distribution)
+    install(host, tmp_path / "one", "greet", "alone")
+    assert not told
+    store = next(each for each in host.cache.stores() if each.startswith("alone-"))
+    mounted = os.open(host.cache.path(store), os.O_RDONLY)
+    alter(host.cache.path(store))
+    before = sorted(path.name for path in Path(f"/proc/self/fd/{mounted}").iterdir())
+    install(host, tmp_path / "two", "greet", "alone")
+    assert told == [f"alone in {host.cache.root} changed since it was unpacked there, and is unpacked anew"]
+    assert (tmp_path / "two/usr/share/alone/file").read_text() == "alone\n"
+    assert host.cache.is_intact(store)
+    install(host, tmp_path / "three", "greet", "alone")
+    assert len(told) == 1
+    assert sorted(path.name for path in Path(f"/proc/self/fd/{mounted}").iterdir()) == before, "it may be in use"
+    os.close(mounted)
+    collect_garbage(host, datetime.now(UTC))
+    assert not host.cache.aside()
 
 
 def test_files_are_shared_with_the_cache_of_the_host(

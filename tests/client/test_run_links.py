@@ -85,6 +85,23 @@ def test_links_of_what_runs_now_stay(host: Host, composition: Composition, tmp_p
     assert (links / "usr/share/alone").is_symlink()
 
 
+def test_a_package_that_was_exchanged_stays_for_what_runs_from_it(
+    host: Host, composition: Composition, tmp_path: Path
+) -> None:
+    verified = host.catalogue().verified(["alone"])
+    (place,) = host.unpack(verified, lambda _blob: None).values()
+    (place / "mine").touch()
+    host.unpack(verified, lambda _blob: None)
+    record = install(host, tmp_path / "root", "alone").set
+    links = links_directory(host.state, composition)
+    append_run(str(host.state), "2020-01-01T00:00:00Z", run_form(record, links), "x", "bubblewrap")
+    collect_garbage(host, NOW)
+    assert [(path / "mine").exists() for _, path in host.cache.aside()] == [True]
+    (host.state / "runs.jsonl").unlink()
+    collect_garbage(host, NOW)
+    assert not host.cache.aside()
+
+
 def test_a_state_that_this_user_may_not_read_is_named(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
