@@ -69,6 +69,19 @@ class ForeignLayersError(FarmError):
         )
 
 
+class ForeignSettingsError(FarmError):
+    """Others gave an image settings that farm's images do not have, and that an update would drop."""
+
+    code = "foreign-settings"
+
+    def __init__(self, image: KnownImage) -> None:
+        super().__init__(
+            f"{image.name[:200]} says {' and '.join(image.unkept)}, which an update would drop",
+            remedy="Nothing was changed. Where a Dockerfile says that, update the image that it is built FROM, and "
+            "build it again.",
+        )
+
+
 class UpdateRefusedError(FarmError):
     """The proof of an update failed.
 
@@ -149,8 +162,8 @@ def update_image(
     `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
     what is not wanted. `stand_in` gives what stands in for a package of a release; `override` says why what is named
     goes in although the proof fails because of it, or the image loses what it runs. Raises `NotInImageError`,
-    `ForeignLayersError`, `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`, `OverrideError`,
-    `DownloadError`, what verifying raises, and what `make_image` raises.
+    `ForeignLayersError`, `ForeignSettingsError`, `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`,
+    `OverrideError`, `DownloadError`, what verifying raises, and what `make_image` raises.
     """
     stand_in = stand_in or _none
     releases = image.record.releases
@@ -161,6 +174,8 @@ def update_image(
         return None
     if foreign := foreign_layers(host, image, described, tuple(held.values()), own):
         raise ForeignLayersError(image.name, foreign)
+    if image.unkept:
+        raise ForeignSettingsError(image)
     base = [part.member for part in held.values()]
     asked = [_known_as(held, name) for name in image.record.asked]
     added = [each.part.member for each in new.values()]

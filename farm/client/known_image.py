@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from farm.compat import SetRecord
 
 
+_OF_OTHERS = ("Healthcheck", "OnBuild", "Shell", "StopSignal", "StopTimeout")
+
+
 class UnknownImageError(FarmError):
     """Nobody here knows an image of this name."""
 
@@ -98,7 +101,8 @@ class KnownImage:
     `image` are its blobs, None where only an engine has it; `layers` what each layer holds with its diff_id. `own` is
     the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name in Docker
     or in that layout. `meant` is the digest of its configuration as farm spells it: other tools sort it otherwise.
-    `rival` is what Docker has under that name, where it is another image.
+    `rival` is what Docker has under that name, where it is another image. `unkept` are settings of other tools' that no
+    image of farm's has (`Healthcheck`).
     """
 
     name: str
@@ -112,6 +116,7 @@ class KnownImage:
     reference: str = ""
     meant: Digest | None = None
     rival: Digest | None = None
+    unkept: tuple[str, ...] = ()
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -214,7 +219,8 @@ def _of_documents(
     if record is None:
         raise NotOfPackagesError(name)
     layers = tuple((layer.diff_id, layer.holds) for layer in image.layers)
-    return KnownImage(name, manifest.digest, settings, record, layers, image, kept, meant=_meant(config))
+    unkept = _unkept(config["config"])
+    return KnownImage(name, manifest.digest, settings, record, layers, image, kept, meant=_meant(config), unkept=unkept)
 
 
 def _meant(config: Any) -> Digest | None:
@@ -226,7 +232,8 @@ def _meant(config: Any) -> Digest | None:
 
 def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImage:
     platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
-    settings = ImageConfig.of(platform, shown.get("Config") or {})
+    said = shown.get("Config") or {}
+    settings = ImageConfig.of(platform, said)
     record = record_in(dict(settings.labels))
     diff_ids = (shown.get("RootFS") or {}).get("Layers") or ()
     if record is None:
@@ -234,7 +241,12 @@ def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImag
     holds = engine.history(name, len(diff_ids))
     layers = tuple((Digest(diff_id), each) for diff_id, each in zip(diff_ids, holds, strict=True))
     reference = "" if name.startswith("sha256:") else name
-    return KnownImage(name, Digest(str(shown["Id"])), settings, record, layers, reference=reference)
+    digest = Digest(str(shown["Id"]))
+    return KnownImage(name, digest, settings, record, layers, reference=reference, unkept=_unkept(said))
+
+
+def _unkept(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in _OF_OTHERS if settings.get(name))
 
 
 def _holds(config: Mapping[str, Any], layers: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import secrets
@@ -9,11 +10,14 @@ import tarfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import docker
+import docker.errors
 import pytest
 
 from farm.client.image_accounting import unaccounted, unvouched
 from farm.client.image_making import record_in
 from farm.client.image_set import Described
+from farm.client.image_update import ForeignLayersError, ForeignSettingsError, update_image
 from farm.client.known_image import open_image
 from farm.compat import SetRecord
 from farm.engine.image_store import ImageShelf, ImageStore
@@ -23,9 +27,12 @@ from tests.client.images import build, subscribe
 from tests.client.layouts import add_layer, layout, put, retold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from farm.client.host import Host
+    from farm.client.image_records import ImageRecord
+    from farm.client.image_update import ImageUpdate
     from tests.client.distribution import SmallDistribution
 
 
@@ -117,31 +124,64 @@ def test_what_cannot_be_worked_out_is_no_all_clear(
     assert why.startswith("none can be told from what is signed: ")
 
 
-@pytest.mark.docker
-def test_an_image_that_docker_derived_can_be_asked(follower: Host, tmp_path: Path) -> None:
-    """Its history lists settings too; they are no layers."""
+@pytest.fixture
+def loaded(follower: Host) -> Iterator[tuple[docker.APIClient, ImageRecord]]:
+    """An image that Docker has, under a name that nobody else has; it and what is called `-derived` are gone then."""
     client, name = connect(os.environ.get("DOCKER_HOST", "")), f"farm-test/{secrets.token_hex(6)}:1"
     image = build(follower, "greet", name=name)
-    ImageStore(client).load(
-        image.image, partial(image_archive, image.image, follower.blobs, reference=name), reference=name
-    )
-    shelf = ImageShelf(client)
-    try:
-        for lines, expected in (("ENV A=1\nCMD ['x']\nLABEL l=1", []), ("COPY mine /\nENV A=1", [("added", "COPY")])):
-            text = f"FROM {name}\n{lines}\n".encode()
-            with tarfile.open(tmp_path / "context.tar", "w") as context:
-                for path, content in (("Dockerfile", text), ("mine", b"")):
-                    member = tarfile.TarInfo(path)
-                    member.size = len(content)
-                    context.addfile(member, io.BytesIO(content))
-            with (tmp_path / "context.tar").open("rb") as file:
-                list(client.build(fileobj=file, custom_context=True, tag=f"{name}-derived", rm=True))
-            known = open_image(f"{name}-derived", follower, shelf)
-            assert [holds for _, holds in known.layers][: len(image.image.layers)] == [
-                layer.holds for layer in image.image.layers
-            ]
-            found = told(follower, f"{name}-derived", shelf)
-            assert [what for what, _ in found] == [what for what, _ in expected]
-    finally:
-        for each in (f"{name}-derived", name):
+    archive = partial(image_archive, image.image, follower.blobs, reference=name)
+    ImageStore(client).load(image.image, archive, reference=name)
+    yield client, image
+    for each in (f"{name}-derived", name):
+        with contextlib.suppress(docker.errors.ImageNotFound):
             client.remove_image(each, force=True)
+
+
+def derived(client: docker.APIClient, image: ImageRecord, lines: str, folder: Path) -> str:
+    """Build a Dockerfile on an image."""
+    (name,) = image.names
+    with tarfile.open(folder / "context.tar", "w") as context:
+        for path, content in (("Dockerfile", f"FROM {name}\n{lines}\n".encode()), ("mine", b"")):
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            context.addfile(member, io.BytesIO(content))
+    with (folder / "context.tar").open("rb") as file:
+        list(client.build(fileobj=file, custom_context=True, tag=f"{name}-derived", rm=True))
+    return f"{name}-derived"
+
+
+@pytest.mark.docker
+def test_an_image_that_docker_derived_can_be_asked(
+    follower: Host, loaded: tuple[docker.APIClient, ImageRecord], tmp_path: Path
+) -> None:
+    """Its history lists settings too; they are no layers."""
+    client, image = loaded
+    shelf = ImageShelf(client)
+    for lines, expected in (("ENV A=1\nCMD ['x']\nLABEL l=1", []), ("COPY mine /\nENV A=1", [("added", "COPY")])):
+        name = derived(client, image, lines, tmp_path)
+        known = open_image(name, follower, shelf)
+        assert [holds for _, holds in known.layers][: len(image.image.layers)] == [
+            layer.holds for layer in image.image.layers
+        ]
+        assert [what for what, _ in told(follower, name, shelf)] == [what for what, _ in expected]
+
+
+@pytest.mark.docker
+def test_an_update_drops_nothing_that_a_dockerfile_said(
+    follower: Host, loaded: tuple[docker.APIClient, ImageRecord], distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    client, image = loaded
+    distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
+    distribution.publish()
+
+    def updated(lines: str) -> ImageUpdate | None:
+        known = open_image(derived(client, image, lines, tmp_path), follower, ImageShelf(client))
+        return update_image(follower, known, ["say"], None)
+
+    found = updated("ENV A=1\nCMD ['x']")
+    assert found is not None
+    assert ("A", "1") in found.made.config.environment
+    with pytest.raises(ForeignLayersError, match=r"1 layer that no package accounts for(?s:.*)COPY"):
+        updated("COPY mine /\nENV A=1")
+    with pytest.raises(ForeignSettingsError, match="says Healthcheck and StopSignal, which an update would drop"):
+        updated("HEALTHCHECK CMD say\nSTOPSIGNAL SIGINT")
