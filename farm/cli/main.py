@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from farm import __version__
+from farm.cli.places import host_directory, state_directory
 from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
@@ -72,13 +73,14 @@ _VERBS = {
 
 
 _FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
-_NOT_OURS = "Give this user the right to it, or name another place: FARM_STATE and FARM_HOST say where all is kept."
+_NOT_OURS = "Give this user the right to it, or name another place:"
+_READ_ONLY = "Its file system is mounted read-only: mount it for writing, or name another place:"
 _REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EACCES: _NOT_OURS,
     errno.EPERM: _NOT_OURS,
-    errno.EROFS: _NOT_OURS,
+    errno.EROFS: _READ_ONLY,
     errno.ENOENT: "See that the path is right.",
     errno.EEXIST: "Remove what is there, or name another place.",
 }
@@ -159,10 +161,17 @@ def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
         from farm.cli.rendering import render_error
 
         where = f"{error.filename}: " if error.filename else ""
-        remedy = _REMEDIES.get(error.errno or 0, "")
-        click.echo(render_error(FarmError(f"{where}{error.strerror or error}", remedy=remedy)), err=True)
+        refused = FarmError(f"{where}{error.strerror or error}", remedy=_remedy(error.errno or 0))
+        click.echo(render_error(refused), err=True)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _remedy(number: int) -> str:
+    remedy = _REMEDIES.get(number, "")
+    if remedy in (_NOT_OURS, _READ_ONLY):
+        remedy += f" FARM_STATE ({state_directory()}) and FARM_HOST ({host_directory()}) say where all is kept."
+    return remedy
 
 
 def _terminate(number: int, _frame: object) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 COMMAND = Path(sys.executable).with_name("farm")
 
 
@@ -29,4 +31,21 @@ def test_a_state_that_cannot_be_written(tmp_path: Path) -> None:
     # Nobody makes directories there, root neither.
     said = told("/sys/farm", "pack", f"{tmp_path}/app", "--name", "mine.example.org/app", "--version", "1")
     assert "/sys/farm: " in said
-    assert "FARM_STATE and FARM_HOST say where all is kept" in said
+    assert "or name another place: FARM_STATE (/sys/farm) and FARM_HOST (/" in said
+
+
+def test_a_state_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "file").touch()
+    (tmp_path / "state").mkdir()
+    mount = f"mount -t tmpfs -o ro none {tmp_path}/state"
+    pack = f"{COMMAND} pack {tmp_path}/app --name mine.example.org/app --version 1"
+    line = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f"{mount} && exec {pack}"]
+    environment = os.environ | {"FARM_STATE": f"{tmp_path}/state"}
+    ended = subprocess.run(line, env=environment, check=False, capture_output=True, text=True)
+    if "unshare" in ended.stderr:
+        pytest.skip("no user namespaces here")
+    assert ended.returncode == 1
+    assert f"{tmp_path}/state/" in ended.stderr
+    assert "mounted read-only: mount it for writing" in ended.stderr
+    assert f"FARM_STATE ({tmp_path}/state)" in ended.stderr
