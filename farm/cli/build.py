@@ -111,6 +111,7 @@ def rebuild(
     Example:
       farm rebuild --check jq oniguruma
     """
+    from farm.cli.rendering import counted
     from farm.engine.sandbox_spec import Variation
 
     variation = Variation(hostname=hostname, cpus=cpus, clock_offset=days_ahead * 86_400)
@@ -121,7 +122,7 @@ def rebuild(
                 same += each.same
                 different += not each.same
                 click.echo(f"{'same' if each.same else 'DIFFERENT':<9}  {each.package}  {each.second}")
-    click.echo(f"{same} packages equal, {different} different")
+    click.echo(f"{counted(same, 'package')} equal, {different} different")
     return 1 if different else 0
 
 
