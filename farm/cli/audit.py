@@ -127,7 +127,8 @@ def _table(found: Audit) -> str:
     number = len(found.exposed)
     count = f"{number} advisories hold" if number > 1 else f"{number or 'no'} advisory holds"
     packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
-    lines = [inert(f"{found.subject}: {packages}, {count}{harmless}")]
+    unjudged = f"; {len(found.unjudged)} cannot be judged" if found.unjudged and not found.is_blind else ""
+    lines = [inert(f"{found.subject}: {packages}, {count}{harmless}{unjudged}")]
     if found.exposed:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
         lines += ["", table([_row(each) for each in found.exposed], headings)]

@@ -87,8 +87,10 @@ def _way_on(policy: Policy) -> Iterator[None]:
     try:
         yield
     except NoAdvisoriesError as error:
-        limit = "--max-severity and FARM_MAX_SEVERITY" if policy.by_command else "maximum-severity in the policy"
-        raise NoAdvisoriesError(error.distribution, f"To go on without, leave {limit} away.") from error
+        limit = (
+            "--max-severity and FARM_MAX_SEVERITY away" if policy.by_command else "maximum-severity out of the policy"
+        )
+        raise NoAdvisoriesError(error.distribution, f"To go on without, leave {limit}.") from error
 
 
 def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: Mapping[Digest, Descriptor]) -> Known:

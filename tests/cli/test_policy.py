@@ -102,6 +102,18 @@ def test_installing_upgrading_and_building_obey_it(policy: Path, tmp_path: Path)
     assert not (tmp_path / "root/usr/bin/greet").exists()
 
 
+def test_where_nobody_publishes_advisories_who_limited_them_is_told_how_to_go_on(policy: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "root")
+    farm("install", "--root", root, "alone")
+    audited = farm("audit", "--root", root, status=1)
+    assert audited.endswith("help: Ask its owner to publish them.\n")
+    by_command = farm("install", "--root", root, "greet", "--max-severity", "high", status=1)
+    assert "To go on without, leave --max-severity and FARM_MAX_SEVERITY away." in by_command
+    policy.write_text("maximum-severity: high\n")
+    for words in (("upgrade", "--root", root), ("policy", "check", root)):
+        assert "To go on without, leave maximum-severity out of the policy." in farm(*words, status=1)
+
+
 def test_without_a_policy_there_is_no_verdict(policy: Path, tmp_path: Path) -> None:
     farm("install", "--root", str(tmp_path / "root"), "alone")
     assert not policy.exists()
