@@ -194,7 +194,9 @@ def update_image(
     now |= {name: replace(now[name], override=placed if placed.is_override else None) for name, placed in void.items()}
     for name, each in new.items():
         placed = void.get(name)
-        allow(each.catalogue, [replace(each.package, placed=placed if placed and placed.is_override else None)])
+        if placed is None or not placed.is_override:
+            placed = None if each.part.channel else each.part.placed  # what was packed here is of no release
+        allow(each.catalogue, [replace(each.package, placed=placed)])
         described.ensure(each.part.placed, each.part.archive)
 
     def composed(composition: Composition) -> None:

@@ -424,12 +424,15 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
     assert built(farm, "y:1") == digest
     (app / "bin/serve").write_text("#!/usr/bin/say\nmore\n")
     assert "mine.example.org/app 1.0-2: " in farm(*pack).stdout
-    update = printed(farm, "image", "update", "x:1", "mine.example.org/app", "--tag", "x:2", "--no-load", "--json")
+    announce(distribution)
+    swap = ("image", "update", "x:1", "mine.example.org/app", "--tag", "x:2", "--no-load", "--json")
+    judged = farm(*swap, "--max-severity", "high")
+    assert (judged.returncode, "nobody publishes advisories about mine.example.org/app" in judged.stderr) == (1, True)
+    update = printed(farm, *swap)
     (change,) = update["changes"]
     assert (change["name"], change["old"]["version"], change["new"]["version"]) == (mine["name"], "1.0-1", "1.0-2")
     assert farm("image", "diff", "x:1", "x:2").returncode == 3
     assert farm("verify", "x:2").returncode == 0
-    announce(distribution)
     assert "which are local builds: mine.example.org/app 1.0-2" in (audit := farm("audit", "x:2")).stdout
     assert (audit.returncode, "; 1 cannot be judged\n" in audit.stdout) == (1, True)
     (listed,) = printed(farm, "pack", "--list", "--json")
