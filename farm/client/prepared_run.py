@@ -39,7 +39,9 @@ _DECIDING = ("FARM_", "DOCKER_", "XDG_STATE_HOME", "HOME")
 def key_of(words: Sequence[str]) -> str:
     """Return what a run goes by: the words that ask for it, up to its own command, where and by whom they are said."""
     decides = {name: value for name, value in os.environ.items() if name.startswith(_DECIDING)}
-    said = [FORMAT, __version__, *words, os.getcwd(), os.geteuid(), os.uname().release, os.isatty(0) and os.isatty(1)]
+    code = os.stat(os.path.dirname(__file__)).st_mtime_ns  # changes whenever a file of it is replaced
+    where = [os.getcwd(), os.geteuid(), os.uname().release, os.isatty(0) and os.isatty(1)]
+    said = [FORMAT, __version__, code, *words, *where]
     return hashlib.sha256(json.dumps([said, decides], sort_keys=True).encode()).hexdigest()
 
 
