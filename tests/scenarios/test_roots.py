@@ -190,7 +190,7 @@ def test_what_cannot_be_done_is_said(subscriber: Subscriber) -> None:
 @MOUNTS
 def test_a_full_disk_is_named_and_all_is_as_before(subscriber: Subscriber) -> None:
     farm = subscriber.farm
-    with mounted(farm.root / "small", "-t", "tmpfs", "-o", "size=1m,nr_inodes=1000", "tmpfs"):
+    with mounted(farm.root / "small", "-t", "tmpfs", "-o", "size=1m,nr_inodes=1000,mode=0755", "tmpfs"):
         farm.setting(FARM_HOST=str(farm.root / "small"))
         farm.run("upgrade", "--root", "root").refused("full-disk-of-the-host")
     subscriber.as_before()
