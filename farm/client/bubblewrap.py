@@ -35,7 +35,8 @@ _FAILED = 1
 """How it ends when it cannot start the command."""
 _NETWORKS = ("none", "host")
 _HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
-_STAGE = Path("/tmp")  # noqa: S108  # nothing is written there: it is covered, for this process alone
+_STAGE = Path("/sys")
+"""What is covered, for this process alone: a place where nobody keeps code, states or packages."""
 _USER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 _PASSED_ON = (
     signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
