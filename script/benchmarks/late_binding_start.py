@@ -110,6 +110,6 @@ class _Bench:
     def bubblewrap(self) -> list[str]:
         """Return the command that `farm run` comes to, as root in a user namespace."""
         cache = PackageCache(self.directory / "host" / "packages")
-        (links,) = (self.directory / "state" / "links").iterdir()
+        (links,) = (self.directory / "state" / "links").glob("[!.]*")
         packages = {path.name: path for path in cache.root.iterdir() if path.name.startswith((_PROGRAM, "sample"))}
         return bubblewrap_command(packages, links, RunOptions(command=(_PROGRAM,)))
