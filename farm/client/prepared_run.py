@@ -47,8 +47,8 @@ def key_of(words: Sequence[str]) -> str:
 
 def settings_of(state: str) -> dict[str, list[int] | None]:
     """Return what stands for the present content of all that a host has been told which decides what runs."""
-    followed = f"{state}/subscriptions"
-    paths = [f"{state}/policy.yaml", f"{state}/overrides", followed]
+    followed, packed = f"{state}/subscriptions", f"{state}/packed"
+    paths = [f"{state}/policy.yaml", f"{state}/overrides", packed, *_folders(packed), followed]
     for distribution in _folders(followed):
         paths.append(distribution)
         for channel in _folders(distribution):

@@ -179,6 +179,10 @@ def _add_policy(subscriber: Subscriber) -> None:
     (subscriber.folder / "state/policy.yaml").write_text("channels: [another.example.org/stable]\n")
 
 
+def _pack_another(subscriber: Subscriber) -> None:
+    (subscriber.folder / "state/packed/mine.example.org").mkdir(parents=True)
+
+
 def _lose_a_package(subscriber: Subscriber) -> None:
     cache = subscriber.host.cache
     for store in cache.stores():
@@ -209,6 +213,7 @@ def _change_a_subscription(subscriber: Subscriber) -> None:
     [
         (_add_override, 1),
         (_add_policy, 1),
+        (_pack_another, 0),
         (_lose_a_package, 0),
         (_lose_the_links, 0),
         (_lose_a_link, 0),
