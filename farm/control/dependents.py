@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import TYPE_CHECKING
 
 from farm.control.copies import holders_of_old_code, holds_old_code
-from farm.control.interface import interface_of
 from farm.control.planning import plan_for, recipe_of
-from farm.database import jobs, lookups, packages, recipes
+from farm.control.rebuild_policy import files_of, is_rebuilt
+from farm.database import jobs, packages, recipes
+from farm.database.dependent_builds import open_builds
 from farm.database.states import ENDED, JobKind, JobState
 from farm.errors import FarmError
 
@@ -52,7 +52,7 @@ def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
     names = {job.name} if holds_old_code(desk, job.name) else set()
     if before.built_plan is not None:
         names |= _to_rebuild(desk, job, before.built_plan, plan)
-    return [_rebuild(desk, name, job) for name in sorted(names) if _rests(desk, name)]
+    return [_rebuild(desk, name, job) for name in sorted(names) if _has_ended(desk, name)]
 
 
 def _followers(desk: Desk, job: Job) -> list[Job]:
@@ -113,34 +113,22 @@ def _answer(desk: Desk, job: Job, plan: Plan) -> bool:
 
 def _to_rebuild(desk: Desk, job: Job, before: Digest, after: Digest) -> set[str]:
     """Return the recipes that the policy builds again because this recipe's packages are other ones now."""
-    changed = _bytes(desk, before) ^ _bytes(desk, after)
+    changed = files_of(desk, before) ^ files_of(desk, after)
     if not changed:
         return set()
     # Under every policy: a copy is not replaced by replacing what it was copied from.
     names = holders_of_old_code(desk, {name for name, _ in changed})
-    policy = _rebuild_policy(desk)
-    if policy == "always" or (
-        policy == "interface-changed" and interface_of(desk, before) != interface_of(desk, after)
-    ):
-        names.update(recipes.recipes_that_need(desk.session, job.name))
-    return names
+    if is_rebuilt(desk, before, after):
+        return names.union(recipes.recipes_that_need(desk.session, job.name))
+    # What could not be built again for an earlier change may be mended by this one, whatever it changes.
+    return names.union(each.dependent for each in open_builds(desk.session, [job.name]))
 
 
-def _rebuild_policy(desk: Desk) -> str:
-    """Return what the channel's policy says is rebuilt, as it is in force now."""
-    kept = json.loads(lookups.channel_policy(desk.session, desk.terms.channel) or "{}")
-    return str(kept.get("rebuild", desk.terms.rebuild))
-
-
-def _bytes(desk: Desk, plan: Digest) -> set[tuple[str, Digest]]:
-    return {(package.name, package.tree) for package in packages.packages_of_plan(desk.session, plan)}
-
-
-def _rests(desk: Desk, name: str) -> bool:
-    """Say whether a recipe has nothing going on: what is still to be built takes the new packages anyway."""
+def _has_ended(desk: Desk, name: str) -> bool:
+    """Say whether no build of a recipe is open, well or ill: one that is open takes the new packages anyway."""
     head = recipes.head(desk.session, name)
     latest = jobs.latest_of_revision(desk.session, head.current) if head else None
-    return latest is not None and latest.state is JobState.SUCCEEDED
+    return latest is not None and latest.state in ENDED
 
 
 def _rebuild(desk: Desk, name: str, because: Job) -> Job:

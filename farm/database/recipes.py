@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, func, or_, select, update
 
+from farm.database.parts import in_parts
 from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.database.records import RecipeHead, RecipeRevision
 from farm.names import Digest
@@ -115,8 +116,11 @@ def submitter(session: Session, submission: int) -> str:
 
 def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
     """Return which recipe makes each of these packages; unknown ones are left out."""
-    query = select(RecipeOutputRow).where(col(RecipeOutputRow.package).in_(sorted(packages)))
-    return {row.package: row.recipe for row in session.exec(query)}
+    return {
+        row.package: row.recipe
+        for some in in_parts(packages)
+        for row in session.exec(select(RecipeOutputRow).where(col(RecipeOutputRow.package).in_(some)))
+    }
 
 
 def all_packages(session: Session) -> Mapping[str, str]:

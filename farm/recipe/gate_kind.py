@@ -19,6 +19,7 @@ class GateKind(StrEnum):
     # In force on every channel.
     HOLD = "hold"  # a curator keeps a package where it is
     ROLLED_BACK = "rolled-back"  # a rollback took it out, or left it out
+    DEPENDENTS = "dependents"  # what is built against it could not be built again
     BUILD = "build"  # it could not be built
     NEXT = "next"  # it came to pass too late for this candidate
     FREEZE = "freeze"  # the channel publishes nothing

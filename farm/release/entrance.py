@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.ordering import held_among
+from farm.database import orders
 from farm.database.pipeline_states import CandidateOrigin, ChangeState
 from farm.recipe.gate_kind import GateKind
+from farm.release.gates.dependents import Dependents
 from farm.release.gates.rolled_back import RolledBack
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, withheld
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.candidates import Source
+    from farm.database.orders import Order
     from farm.names import Digest
     from farm.release.collecting import Proposal
     from farm.release.docket import Docket
@@ -30,16 +33,19 @@ _PROMOTED_PAST = (GateKind.SOAK, GateKind.ROLLED_BACK)
 class Entrance:
     """All such gates of one channel. A rollback passes none of them, but changes nothing that is held."""
 
-    def __init__(self, channel: str, gates: Sequence[PackageGate], shelf: MemberShelf) -> None:
+    def __init__(
+        self, channel: str, gates: Sequence[PackageGate], shelf: MemberShelf, *, takes_builds: bool = False
+    ) -> None:
         self._channel = channel
         self._gates = (RolledBack(), *gates)
         self._shelf = shelf
+        self._takes_builds = takes_builds
 
     def withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
         """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
         if proposal.source.is_rollback:
             return {}
-        return self._ask(desk, self._gates_for(proposal.source), proposal.changes.values())
+        return self._ask(desk, self._gates_for(proposal.source, proposal.order), proposal.changes.values())
 
     def is_rolled_back(self, desk: Desk, proposal: Proposal) -> bool:
         """Say whether a rollback keeps anything of this as it is."""
@@ -51,7 +57,7 @@ class Entrance:
             names = [each.name for each in docket.changes]
             return None if held_among(desk, self._channel, names) else {}
         let_pass = {each.name for each in docket.changes if each.state is not _WAITING}
-        gates = self._gates_for(docket.candidate.source)
+        gates = self._gates_for(docket.candidate.source, orders.order_of(desk.session, docket.candidate.id))
         held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
         if held.keys() & let_pass:
             return None
@@ -61,13 +67,15 @@ class Entrance:
             name: Withheld(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
 
-    def _gates_for(self, source: Source) -> list[PackageGate]:
+    def _gates_for(self, source: Source, order: Order | None) -> list[PackageGate]:
         """Return the gates that are asked; who promotes goes past the clock and past an earlier rollback.
 
-        What a retry names the gate `rolled-back` finds out itself.
+        What an order names may go on without its dependents. What a retry names `rolled-back` finds out itself.
         """
         skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
-        return [gate for gate in self._gates if gate.kind not in skipped]
+        asked = [gate for gate in self._gates if gate.kind not in skipped]
+        named = frozenset(order.detail.get("packages", ())) if order else frozenset()
+        return [*asked, Dependents(named)] if self._takes_builds else asked
 
     def _ask(
         self, desk: Desk, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]

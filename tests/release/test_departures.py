@@ -158,7 +158,7 @@ def test_a_hold_is_seen_also_when_the_rollback_waits_already(channels: TwoChanne
     with office.reading() as desk:
         latest = candidates.latest_candidate(desk.session, "stable")
         assert latest is not None
-        assert (latest.source, latest.state) == ("rollback to release 1", "superseded")
+        assert (str(latest.source), latest.state) == ("rollback to release 1", "superseded")
 
 
 def test_an_order_that_is_withdrawn_at_the_gates_moves_nothing_and_lets_others_on(channels: TwoChannels) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from farm.control.finishing import finish_test
 from farm.control.leases import claim
 from farm.database import excuses
+from farm.database.evidence import TestEvidence
 from farm.plan import TestOutcome
 from tests.control.small_farm import recipe
 from tests.release.test_scenarios import TEST, breaks_with
@@ -59,7 +60,9 @@ def test_it_is_not_said_of_another_failure(releasing: ReleasingFarm) -> None:
     pair(releasing)
     with releasing.farm.office.writing() as desk:
         (kept,) = excuses.standing(desk.session, "edge")
-        other = replace(kept.excuse, reason="test 'another' of whole failed in job 1: it broke")
+        assert isinstance(kept.excuse.evidence, TestEvidence)
+        another = replace(kept.excuse.evidence.regressions[0], test="another")
+        other = replace(kept.excuse, evidence=TestEvidence(1, (another,)))
         excuses.hold_back(desk.session, "edge", kept.candidate, [other], now=desk.now)
     releasing.farm.submit(recipe("cc"))
     releasing.settle(judge=breaks_with("aa", "bb"))

@@ -8,6 +8,7 @@ import pytest
 
 from farm.control.leases import claim
 from farm.database import candidates
+from farm.recipe.gate_kind import GateKind
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from tests.control.small_farm import recipe
@@ -38,8 +39,8 @@ def test_how_many_tests_have_passed_is_said_and_none_is_not_counted(
     latest = releasing.settle().latest
     assert latest is not None
     with releasing.farm.office.reading() as desk:
-        results = {each.gate: each.detail for each in candidates.gate_results(desk.session, latest.candidate.id)}
-    assert said in results["tests"]
+        results = {each.gate: each.summary for each in candidates.gate_results(desk.session, latest.candidate.id)}
+    assert said in results[GateKind.TESTS]
 
 
 def test_nothing_is_collected_while_builds_are_not_finished(releasing: ReleasingFarm) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -13,9 +12,11 @@ from sqlmodel import col, update
 
 from farm.control.leases import claim
 from farm.database import candidates, flaky_tests, orders, releases
+from farm.database.pipeline_states import CandidateState
 from farm.database.release_rows import CandidateRow
 from farm.names import Digest
 from farm.recipe.channel import Transition
+from farm.recipe.gate_kind import GateKind
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerUnreachableError
 from tests.compat.values import elf
@@ -174,9 +175,9 @@ def test_5_a_test_that_is_red_on_the_base_blocks_nobody_and_is_shown(releasing: 
     with releasing.farm.office.reading() as desk:
         latest = candidates.latest_candidate(desk.session, "edge")
         assert latest is not None
-        said = {each.gate: each.detail for each in candidates.gate_results(desk.session, latest.id)}
-    (shown,) = json.loads(said["tests"])["already-red"]
-    assert (shown["package"], shown["test"], shown["message"], shown["changed"]) == ("a", "shaky", "it broke", False)
+        said = {each.gate: each for each in candidates.gate_results(desk.session, latest.id)}
+    (shown,) = said[GateKind.TESTS].tests.already_red
+    assert (shown.package, shown.test, shown.message, shown.changed) == ("a", "shaky", "it broke", False)
     assert broken == {}
 
 
@@ -187,9 +188,9 @@ def test_5_a_new_failure_in_a_test_that_was_red_says_that_it_is_another(releasin
     with releasing.farm.office.reading() as desk:
         latest = candidates.latest_candidate(desk.session, "edge")
         assert latest is not None
-        said = {each.gate: each.detail for each in candidates.gate_results(desk.session, latest.id)}
-    (shown,) = json.loads(said["tests"])["already-red"]
-    assert (shown["message"], shown["changed"]) == ("it broke in 2.0", True)
+        said = {each.gate: each for each in candidates.gate_results(desk.session, latest.id)}
+    (shown,) = said[GateKind.TESTS].tests.already_red
+    assert (shown.message, shown.changed) == ("it broke in 2.0", True)
 
 
 def red_on_the_base(releasing: ReleasingFarm) -> dict[str, object]:
@@ -270,7 +271,7 @@ def test_8_a_verdict_for_an_older_base_is_refused_at_publish_and_tested_again(re
     with releasing.farm.office.planning() as desk:
         stale = candidates.open_candidate(desk.session, "edge")
         assert stale is not None
-        candidates.decide(desk.session, stale.id, "passed", reason="", now=desk.now)
+        candidates.decide(desk.session, stale.id, CandidateState.REFUSED, reason="", now=desk.now)
     assert fix.advance().state == "released"
     with releasing.farm.office.planning() as desk:
         reopen(desk, stale.id)
