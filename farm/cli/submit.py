@@ -14,7 +14,7 @@ from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import JobWire
+    from farm.api.wire import AcceptedWire, JobWire
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked")
 _POLL_SECONDS = 0.5
@@ -48,7 +48,7 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
             click.echo(taken.model_dump_json(indent=1))
             return 0
         for each in taken.accepted:
-            click.echo(f"{each.name}: {'unchanged, ' if each.unchanged else ''}job {each.job.id}")
+            click.echo(f"{each.name}: {_taken(each)}")
         if not (wait or channel):
             click.echo(f"submission {taken.id}: {settings.url}/jobs")
             return 0
@@ -56,6 +56,13 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
         if failed:
             return 1
         return _follow_channel(farm, channel, set(recipes)) if channel else 0
+
+
+def _taken(accepted: AcceptedWire) -> str:
+    job = accepted.job
+    if accepted.unchanged or job.answered_by is None:
+        return f"{'unchanged, ' if accepted.unchanged else ''}job {job.id}"
+    return f"job {job.id}, built already by job {job.answered_by}: its tests run on that build"
 
 
 def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:

@@ -141,7 +141,7 @@ class Contents:
 
     def _bring_sources(self, entries: Iterable[ReleaseEntry]) -> None:
         store = self._downloads.store
-        recipes = {entry.recipe for entry in entries}
+        recipes = {recipe for entry in entries for recipe in entry.recipes}
         self._bring_by_digest(recipes, _LARGEST_CONTENTS)
         files = {digest for recipe in recipes for digest in recipe_files(store, recipe)}
         files |= {digest for entry in entries for digest in named_sources(store, entry)}
@@ -191,7 +191,8 @@ def needed(store: BlobStore, portions: Iterable[Portion], *, sources: bool) -> s
             entry = read_entry(read, line)
             found.update(blob.digest for blob in entry.blobs)
             if sources:
-                found.update((entry.recipe, *recipe_files(store, entry.recipe), *named_sources(store, entry)))
+                files = (file for recipe in entry.recipes for file in recipe_files(store, recipe))
+                found.update((*entry.recipes, *files, *named_sources(store, entry)))
     return found
 
 

@@ -62,7 +62,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Changes to release `base_number` of a channel (0: to nothing) that want to become the next release."""
+    """Changes to release `base_number` of a channel (0: to nothing) that want to become the next release.
+
+    `tests_mark` is the newest answered job when it was opened: with each later one tests may be others.
+    """
 
     id: int
     channel: str
@@ -74,6 +77,7 @@ class Candidate:
     created_at: datetime
     decided_at: datetime | None
     trace: str
+    tests_mark: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ def add_candidate(
     *,
     base_number: int,
     source: Source,
+    tests_mark: int = 0,
     now: datetime,
 ) -> Candidate:
     """Put changes (by name: the descriptor before and after) at the gates of a channel."""
@@ -166,6 +171,7 @@ def add_candidate(
         origin=source.origin,
         from_channel=source.channel,
         from_number=source.number,
+        tests_mark=tests_mark,
         state=CandidateState.OPEN,
         created_at=now,
         trace=f"candidate-{channel}-{digest.hex[:12]}",
@@ -336,6 +342,7 @@ def candidate_of_row(row: CandidateRow) -> Candidate:
         created_at=row.created_at,
         decided_at=row.decided_at,
         trace=row.trace,
+        tests_mark=row.tests_mark,
     )
 
 

@@ -12,14 +12,13 @@ from farm.database.curation_rows import ExcuseRow
 from farm.database.evidence import Evidence, evidence_of_text, evidence_to_text
 from farm.database.parts import in_parts
 from farm.names import Digest
+from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from sqlmodel import Session
-
-    from farm.recipe.gate_kind import GateKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +62,13 @@ class KeptExcuse:
 def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:
     """Make these the excuses that stand on a channel. One that stood for the same package keeps its `since`.
 
-    What is no longer held is cleared, and says by what.
+    What is no longer held is cleared, and says by what. Those about what the channel holds stand by themselves.
     """
-    standing = {(row.package, row.digest, row.gate): row for row in _standing(session, channel)}
+    standing: dict[tuple[str, str, GateKind], ExcuseRow] = {
+        (row.package, row.digest, row.gate): row
+        for row in _standing(session, channel)
+        if row.gate is not GateKind.RELEASED_TESTS
+    }
     for excuse in excuses:
         row = standing.pop((excuse.package, excuse.digest or "", excuse.gate), None)
         if row is None:
@@ -79,13 +82,41 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
                 since=now,
             )
             session.add(row)
-        row.candidate_id, row.reason, row.version, row.root = candidate_id, excuse.reason, excuse.version, excuse.root
-        row.owner, row.job_id, row.line, row.remedy = excuse.owner, excuse.job, excuse.line, excuse.remedy
-        row.partners, row.until = json.dumps(list(excuse.partners)), excuse.until
-        row.under_way, row.evidence = excuse.under_way, evidence_to_text(excuse.evidence)
+        _write(row, candidate_id, excuse)
     for row in standing.values():
         row.cleared_at, row.cleared_by = now, f"candidate {candidate_id}"
     session.flush()
+
+
+def tell_of_released(
+    session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
+) -> None:
+    """Make these the excuses that stand about what a channel holds; the others about that are cleared."""
+    gate = GateKind.RELEASED_TESTS
+    standing = {(row.package, row.digest): row for row in _standing(session, channel) if row.gate is gate}
+    for excuse in excuses:
+        key = excuse.package, excuse.digest or ""
+        row = standing.pop(key, None) or ExcuseRow(
+            channel=channel,
+            candidate_id=candidate_id,
+            package=excuse.package,
+            digest=excuse.digest or "",
+            gate=gate,
+            reason="",
+            since=now,
+        )
+        session.add(row)
+        _write(row, candidate_id, excuse)
+    for row in standing.values():
+        row.cleared_at, row.cleared_by = now, "tests that pass"
+    session.flush()
+
+
+def _write(row: ExcuseRow, candidate_id: int, excuse: Excuse) -> None:
+    row.candidate_id, row.reason, row.version, row.root = candidate_id, excuse.reason, excuse.version, excuse.root
+    row.owner, row.job_id, row.line, row.remedy = excuse.owner, excuse.job, excuse.line, excuse.remedy
+    row.partners, row.until = json.dumps(list(excuse.partners)), excuse.until
+    row.under_way, row.evidence = excuse.under_way, evidence_to_text(excuse.evidence)
 
 
 def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:

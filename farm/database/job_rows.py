@@ -56,6 +56,8 @@ class JobRow(Row, table=True):
         Index("ix_job_state", "state", "id"),
         Index("ix_job_name", "name", "id"),
         Index("ix_job_subject", "subject", "state"),
+        Index("ix_job_answered", "id", sqlite_where=text("answered_by IS NOT NULL"),
+              postgresql_where=text("answered_by IS NOT NULL")),
     )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True)

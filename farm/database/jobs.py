@@ -188,6 +188,17 @@ def newest_job(session: Session) -> int:
     return session.exec(select(func.max(col(JobRow.id)))).one() or 0
 
 
+def newest_answered(session: Session) -> int:
+    """Return the highest number of a build job that was answered by an earlier one with the same plan; 0 for none."""
+    return session.exec(select(func.max(col(JobRow.id))).where(col(JobRow.answered_by).is_not(None))).one() or 0
+
+
+def answered_since(session: Session, number: int) -> list[Job]:
+    """Return the build jobs after this one that were answered by earlier ones: other recipes with plans of before."""
+    query = select(JobRow).where(col(JobRow.id) > number, col(JobRow.answered_by).is_not(None))
+    return [job_of_row(row) for row in session.exec(query.order_by(col(JobRow.id)))]
+
+
 def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
     """Return all jobs of a kind in a state, oldest first."""
     query = select(JobRow).where(JobRow.kind == kind, JobRow.state == state).order_by(col(JobRow.id))

@@ -33,6 +33,7 @@ class ChannelRow(Row, table=True):
     frozen_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     frozen_why: str = ""
     frozen_by: str = ""
+    tests_seen: int = 0  # the newest answered job whose recipe's tests were looked at on what the channel holds
     trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, a line for each fault
 
 
@@ -54,6 +55,7 @@ class CandidateRow(Row, table=True):
     origin: CandidateOrigin = Field(sa_type=Enumerated(CandidateOrigin))
     from_channel: str = ""  # whose release the packages are of; empty for fresh builds
     from_number: int = 0
+    tests_mark: int = 0  # the newest answered job when it was opened: its tests and older ones count
     state: CandidateState = Field(sa_type=Enumerated(CandidateState))
     reason: str = Field(default="", sa_type=Text)  # why it ended as it did, in a line
     created_at: datetime = Field(sa_type=UtcDateTime)

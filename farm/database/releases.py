@@ -64,6 +64,17 @@ def channels(session: Session) -> list[str]:
     return list(session.exec(select(ChannelRow.name).order_by(ChannelRow.name)))
 
 
+def tests_seen(session: Session, channel: str) -> int:
+    """Return up to which answered job the tests of recipes were looked at on what a channel holds."""
+    row = session.get(ChannelRow, channel, populate_existing=True)
+    return row.tests_seen if row else 0
+
+
+def see_tests(session: Session, channel: str, job: int) -> None:
+    """Write down up to which answered job the tests of recipes were looked at on what a channel holds."""
+    session.exec(update(ChannelRow).where(col(ChannelRow.name) == channel).values(tests_seen=job))
+
+
 def freeze(session: Session, channel: str, order: Freeze | None) -> None:
     """Let a channel publish nothing from now on, or (with None) go on."""
     row = session.get_one(ChannelRow, channel)

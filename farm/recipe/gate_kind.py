@@ -21,6 +21,7 @@ class GateKind(StrEnum):
     ROLLED_BACK = "rolled-back"  # a rollback took it out, or left it out
     DEPENDENTS = "dependents"  # what is built against it could not be built again
     BUILD = "build"  # it could not be built
+    RELEASED_TESTS = "released-tests"  # the newest tests of what the channel holds fail
     NEXT = "next"  # it came to pass too late for this candidate
     FREEZE = "freeze"  # the channel publishes nothing
     SIGNER = "signer"  # the signer refused the release

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.compat import Atom, TrialSet, find_atoms
-from farm.database import releases
+from farm.database import packages, releases
 from farm.release.test_needs import TestNeeds
 from farm.trust.imports import imported_descriptors
 
@@ -39,6 +39,7 @@ class ChannelState:
         self._transitions = transitions
         self._shelf = shelf
         self._number: int | None = None
+        self._tests_mark = 0
         self._trial = TrialSet(())
         self.test_needs = TestNeeds(shelf)
         self._with_tests = with_tests
@@ -65,8 +66,17 @@ class ChannelState:
             self._trial.place(placed)
             self._trial.accept()
             self._note_tests(desk, placed)
-        self._number = number
+        else:
+            self._note_tests(desk, self._retested(desk))
+        self._number, self._tests_mark = number, self._shelf.tests_mark
         return self._trial
+
+    def _retested(self, desk: Desk) -> dict[str, Member | None]:
+        """Return the members whose recipes have come to have other tests."""
+        revised = self._shelf.revised_since(self._tests_mark)
+        records = [record for plan in revised for record in packages.packages_of_plan(desk.session, plan)]
+        base = {record.name: self._trial.base.get(record.name) for record in records}
+        return {name: member for name, member in base.items() if member is not None}
 
     def _note_tests(self, desk: Desk, placed: Mapping[str, Member | None]) -> None:
         for name, member in placed.items() if self._with_tests else ():
@@ -107,7 +117,7 @@ class ChannelState:
                 builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
                 continue
             package: Package = self._shelf.record(desk, present.descriptor.digest)
-            recipe = self._shelf.recipe(desk, package)
+            recipe = self._shelf.tested_recipe(desk, package)
             builds.setdefault(recipe.name, []).append(name)
             if recipe.name == name and member is not None:
                 # What the base has can serve a test as well: then nothing has to come first.

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from farm.recipe.gate_kind import GateKind
 
 
-def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None) -> str:
-    """Return why a candidate is given up: its base is another by now, or a curator's order goes first."""
+def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, tests_mark: int) -> str:
+    """Return why a candidate is given up: its base or its tests are others by now, or a curator's order goes first."""
     number = newest.number if newest else 0
     if candidate.base_number != number:
         return f"release {number} came meanwhile: it is tested anew on that"
+    if candidate.tests_mark != tests_mark:
+        return "recipes with other tests came meanwhile: it is tested anew with these"
     order = orders.open_order(desk.session, candidate.channel)
     if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
         return f"a {order.kind} that {order.ordered_by} ordered goes first"

@@ -196,7 +196,7 @@ class Evaluation:
         if member is None:
             return None
         package = self._record_of(member.descriptor.digest)
-        recipe = self._shelf.recipe(self._desk, package)
+        recipe = self._shelf.tested_recipe(self._desk, package)
         version = f"{package.version}-{package.revision}"
         orders = {name: order for _, _, name, order in self._ordered([(recipe, version)])}
         order = orders.get(test)
@@ -226,7 +226,7 @@ class Evaluation:
             if revision.name not in seen and revision.name in self._trial.members:
                 seen.add(revision.name)
                 main = self._record_of(self._trial.members[revision.name].descriptor.digest)
-                yield self._shelf.recipe(self._desk, main), f"{main.version}-{main.revision}"
+                yield self._shelf.tested_recipe(self._desk, main), f"{main.version}-{main.revision}"
 
     def _ordered(self, tested: Iterable[tuple[Recipe, str]]) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
         """Return the orders of all tests of these recipes in the set as it is placed.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK)
-_WORTH_ANOTHER_TRY = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS)
+_WORTH_ANOTHER_TRY = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS, GateKind.RELEASED_TESTS)
 
 
 def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:

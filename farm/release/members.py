@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from farm.compat import Member
-from farm.database import foreign, packages, recipes
+from farm.database import foreign, jobs, packages, recipes
 from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.fileset import Manifest
@@ -32,6 +32,9 @@ class MemberShelf:
         self._records: _Newest[Package] = _Newest()
         self._foreign: _Newest[ForeignPackage] = _Newest()
         self._revisions: _Newest[RecipeRevision] = _Newest()
+        self._tests: dict[Digest, RecipeRevision] = {}
+        self._revised: list[tuple[int, Digest]] = []
+        self.tests_mark = 0
 
     def record(self, desk: Desk, digest: Digest) -> Package:
         """Return the record of a package, which must exist."""
@@ -86,6 +89,31 @@ class MemberShelf:
     def recipe(self, desk: Desk, package: Package) -> Recipe:
         """Return the recipe that a package was built from."""
         return desk.shelf.recipe(self.revision(desk, package))
+
+    def renew_tests(self, desk: Desk) -> None:
+        """Learn of newer recipes that come to plans of before: all that they change is how packages are tested.
+
+        `tests_mark` is then the newest job of such a recipe.
+        """
+        if jobs.newest_answered(desk.session) == self.tests_mark:
+            return
+        for job in jobs.answered_since(desk.session, self.tests_mark):
+            if job.subject is not None and job.revision_id is not None:
+                self._tests[job.subject] = recipes.revision(desk.session, job.revision_id)
+                self._revised.append((job.id, job.subject))
+            self.tests_mark = job.id
+
+    def revised_since(self, mark: int) -> list[Digest]:
+        """Return the plans that have come to have newer recipes by jobs after this one, each once."""
+        return list(dict.fromkeys(plan for job, plan in self._revised if job > mark))
+
+    def tested_revision(self, desk: Desk, package: Package) -> RecipeRevision:
+        """Return the newest recipe revision that comes to the plan of a package: its tests are those that count."""
+        return self._tests.get(package.plan) or self.revision(desk, package)
+
+    def tested_recipe(self, desk: Desk, package: Package) -> Recipe:
+        """Return the newest recipe that comes to the plan of a package."""
+        return desk.shelf.recipe(self.tested_revision(desk, package))
 
 
 class _Newest(Generic[_Value]):

@@ -40,6 +40,7 @@ from farm.release.importing import Importer
 from farm.release.members import MemberShelf
 from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
+from farm.release.released_tests import ReleasedTests
 from farm.release.search import search
 from farm.release.signer_client import SignerRefusedError
 from farm.release.withholding import atoms_withheld, moving_along
@@ -95,6 +96,7 @@ class Pipeline:
         self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public, with_tests=with_tests)
         self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
         self._failed_builds = FailedBuilds(policy.name)
+        self._released_tests = ReleasedTests(policy.name, self._shelf)
         self._signer = signer
 
     @property
@@ -110,9 +112,10 @@ class Pipeline:
             return self._publish(unsigned)
         self._warm_up()
         with self._office.planning() as desk:
+            self._shelf.renew_tests(desk)
             newest = releases.newest_release(desk.session, channel)
             candidate = candidates.open_candidate(desk.session, channel)
-            if candidate is not None and (reason := why_superseded(desk, candidate, newest)):
+            if candidate is not None and (reason := why_superseded(desk, candidate, newest, self._tests_mark)):
                 candidates.decide(desk.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=desk.now)
                 candidate = None
             opened = candidate or self._collect(desk, newest)
@@ -124,6 +127,7 @@ class Pipeline:
     def _warm_up(self) -> None:
         """Read what is not in memory yet, which takes long for a big channel, before others have to wait for it."""
         with self._office.reading() as desk:
+            self._shelf.renew_tests(desk)
             newest = releases.newest_release(desk.session, self._policy.name)
             self._state.trial(desk, newest.number if newest else 0)
             if candidate := candidates.open_candidate(desk.session, self._policy.name):
@@ -137,7 +141,8 @@ class Pipeline:
         if isinstance(proposal, NothingToDo):
             if proposal.state is StepState.IDLE:
                 self._tell_failed_builds(desk)
-            return Step(channel, proposal.state, proposal.message)
+            told = "" if proposal.state is StepState.BUILDING else self._retest(desk, newest)
+            return Step(channel, StepState.WAITING if told else proposal.state, told or proposal.message)
         if not proposal.changes and proposal.order is not None:
             outcome = f"nothing to do: {channel} holds that already"
             _end_order(desk, proposal.order, OrderEnding.NOTHING_TO_DO, outcome)
@@ -149,12 +154,18 @@ class Pipeline:
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
             self._renew_excuses(desk, latest, held)
             self._tell_failed_builds(desk)
-            return Step(
-                channel, StepState.REFUSED, f"candidate {latest.id} was {latest.state}; nothing has changed since"
-            )
+            told = self._retest(desk, newest)
+            decided = f"candidate {latest.id} was {latest.state}; nothing has changed since"
+            return Step(channel, StepState.WAITING if told else StepState.REFUSED, told or decided)
         number = newest.number if newest else 0
         opened = candidates.add_candidate(
-            desk.session, channel, proposal.changes, base_number=number, source=proposal.source, now=desk.now
+            desk.session,
+            channel,
+            proposal.changes,
+            base_number=number,
+            source=proposal.source,
+            tests_mark=self._tests_mark,
+            now=desk.now,
         )
         foreign.pin_candidate(desk.session, opened.id, proposal.pins)
         if proposal.order is not None:
@@ -172,6 +183,15 @@ class Pipeline:
         if not named or not self._entrance.is_rolled_back(desk, proposal):
             return set()
         return moving_along(self._atoms(desk, self._docket(desk, opened, newest)), named)
+
+    @property
+    def _tests_mark(self) -> int:
+        """What is decided with other tests than those of now is decided again; without the gate none count."""
+        return self._shelf.tests_mark if self._scope() else 0
+
+    def _retest(self, desk: Desk, newest: ReleaseRecord | None) -> str:
+        trial = self._state.trial(desk, newest.number if newest else 0)
+        return self._released_tests.look(desk, newest, trial, with_tests=bool(self._scope()))
 
     def _tell_failed_builds(self, desk: Desk) -> None:
         if not self._policy.from_channel:
@@ -196,6 +216,8 @@ class Pipeline:
     ) -> bool:
         """Say whether the newest candidate has decided about exactly what would be proposed now."""
         decided = candidates.changes_of(desk.session, latest.id)
+        if latest.tests_mark != self._tests_mark:
+            return False
         if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
             left = decided
         elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
@@ -329,6 +351,7 @@ class Pipeline:
             changes=verdict.accepted,
             shelf=self._shelf,
             public=self._public,
+            with_tests=bool(self._scope()) and not candidate.source.is_rollback,
         )
         by = f"release {record.number} of {candidate.channel}"
         excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)

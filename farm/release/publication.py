@@ -63,11 +63,17 @@ def make_release(
 
 
 def entry_of(
-    package: Package, needs: tuple[str, ...], *, rebuilds: Iterable[BlobRef] = (), sbom: BlobRef | None = None
+    package: Package,
+    needs: tuple[str, ...],
+    *,
+    rebuilds: Iterable[BlobRef] = (),
+    sbom: BlobRef | None = None,
+    tests: Digest | None = None,
 ) -> ReleaseEntry:
     """Return the entry of a package; `needs` are the short names of the packages that meet its requirements.
 
-    `rebuilds` are the provenances of other builders who came to the same package.
+    `rebuilds` are the provenances of other builders who came to the same package. `tests` is the recipe whose tests
+    ran, where that is not the one that it was built from.
     """
     return ReleaseEntry(
         name=package.name,
@@ -83,6 +89,7 @@ def entry_of(
         needs=needs,
         rebuilds=tuple(sorted(set(rebuilds), key=lambda blob: blob.digest)),
         sbom=sbom,
+        tests=tests if tests != package.recipe else None,
     )
 
 

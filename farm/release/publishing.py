@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from farm.database.candidates import Candidate
     from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
     from farm.release.members import MemberShelf
     from farm.release.publication import PublicStore
     from farm.trust.release_index import Release, ReleaseEntry
@@ -34,10 +35,12 @@ def record_release(
     changes: Mapping[str, Member | None],
     shelf: MemberShelf,
     public: PublicStore,
+    with_tests: bool,
 ) -> tuple[ReleaseRecord, Release]:
     """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
 
-    What was rebuilt since the base is named in it too. Costs what changed.
+    What was rebuilt since the base is named in it too; `with_tests` also the recipes whose tests ran.
+    Costs what changed.
     Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
@@ -46,7 +49,8 @@ def record_release(
     needs = needs_of(trial, _to_be_written(trial, changes) | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
-    put = _entries(desk, records, needs, public)
+    tests = {name: shelf.tested_revision(desk, record).digest for name, record in records.items() if with_tests}
+    put = _entries(desk, records, needs, tests, public)
     release, index = make_release(
         previous,
         put,
@@ -57,17 +61,29 @@ def record_release(
         read=public.read,
         imports=imports,
     )
-    public.bring_sources(digest for record in records.values() for digest in sources_of(desk, record))
+    public.bring_sources(
+        digest for name, record in records.items() for digest in sources_of(desk, record, tests.get(name))
+    )
     public.bring(put, index, release)
     return _recorded(desk, candidate, release, own), release
 
 
 def _entries(
-    desk: Desk, records: Mapping[str, Package], needs: Mapping[str, tuple[str, ...]], public: PublicStore
+    desk: Desk,
+    records: Mapping[str, Package],
+    needs: Mapping[str, tuple[str, ...]],
+    tests: Mapping[str, Digest],
+    public: PublicStore,
 ) -> list[ReleaseEntry]:
     rebuilt = rebuilds_of(desk, records.values(), public)
     return [
-        entry_of(record, needs[name], rebuilds=rebuilt.get(record.digest, ()), sbom=sbom_of(desk, record))
+        entry_of(
+            record,
+            needs[name],
+            rebuilds=rebuilt.get(record.digest, ()),
+            sbom=sbom_of(desk, record),
+            tests=tests.get(name),
+        )
         for name, record in sorted(records.items())
     ]
 

@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 _RECIPE = "recipe.yaml"
 
 
-def sources_of(desk: Desk, package: Package) -> list[Digest]:
+def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> list[Digest]:
     """Return the blobs that a package was made of, those that the farm has: all, for what was built since it asks.
 
     Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`). So is the
-    lock of the toolchain, which the package's bill of materials names.
+    lock of the toolchain, which the package's bill of materials names; and the recipe that was `tested`, where that is
+    another.
     """
     plan = plan_of(desk, package.plan)
     found = [source.digest for source in plan.sources]
     if lock := desk.world.lock_of(plan.toolchain):
         found.append(lock)
-    revision = recipes.find_revision(desk.session, package.recipe)
-    contents = _contents(desk, revision) if revision else None
-    if contents is not None:
+    for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
+        revision = recipes.find_revision(desk.session, recipe)
+        contents = _contents(desk, revision) if revision else None
+        if contents is None:
+            continue
         found += [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
     return [digest for digest in dict.fromkeys(found) if desk.blobs.has(digest)]
 

@@ -131,6 +131,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         not at_the_gates
         and not waiting
         and not has_unfinished_builds(session)
+        and (newest is None or releases.tests_seen(session, channel) >= jobs.newest_answered(session))
         and not any(each.excuse.under_way for each in standing)
         and _nothing_new(session, channel, candidate, standing)
     )

@@ -60,6 +60,12 @@ class ReleaseEntry:
     needs: tuple[str, ...]
     rebuilds: tuple[BlobRef, ...] = ()
     sbom: BlobRef | None = None
+    tests: Digest | None = None
+
+    @property
+    def recipes(self) -> tuple[Digest, ...]:
+        """The recipe that it was built from, and the one whose tests ran where that is another."""
+        return (self.recipe, self.tests) if self.tests else (self.recipe,)
 
     @property
     def blobs(self) -> tuple[BlobRef, ...]:
@@ -85,7 +91,7 @@ class ReleaseEntry:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON values."""
-        return {
+        form = {
             "archive": self.archive.to_dict(),
             "descriptor": self.descriptor.to_dict(),
             "facts": self.facts.to_dict(),
@@ -100,11 +106,13 @@ class ReleaseEntry:
             "summary": self.summary,
             "version": self.version,
         }
+        # Where the recipe that it was built from was tested, the entry is written as it was before there was this.
+        return form | ({"tests": self.tests} if self.tests else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> ReleaseEntry:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "entry of a release")
+        record = Record({"tests": None, **value} if isinstance(value, dict) else value, "entry of a release")
         entry = cls(
             name=record.text("name"),
             version=record.text("version"),
@@ -119,6 +127,7 @@ class ReleaseEntry:
             needs=record.texts("needs"),
             rebuilds=record.each("rebuilds", BlobRef.from_dict),
             sbom=record.read("sbom", lambda form: None if form is None else BlobRef.from_dict(form)),
+            tests=record.read("tests", lambda form: None if form is None else Digest(form)),
         )
         record.end()
         read_whole = (blob for blob in entry.blobs if blob is not entry.archive)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from farm.cli.main import main
 from farm.cli.submit import waits_for_signer, waits_for_thaw
+from farm.control import access
+from farm.database.states import Role
+from tests.control.small_farm import SmallFarm, recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.web.running_farm import serving
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 def status(*gates: str, state: str = "open") -> dict[str, Any]:
@@ -37,3 +52,29 @@ def test_a_candidate_that_waits_for_a_thaw_is_not_waited_for() -> None:
         {"candidate": {"id": 3, "state": "released", "gates": gates}},
     ):
         assert not waits_for_thaw(frozen | other)
+
+
+def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    farm = SmallFarm.open(database, tmp_path, real_time=True)
+    with farm.office.writing() as desk:
+        token, _ = access.issue_token(desk, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    place = tmp_path / "recipes" / "packages" / "a"
+    place.mkdir(parents=True)
+
+    def submit(more: str) -> str:
+        (place / "recipe.yaml").write_bytes(recipe("a", more=more)["recipe.yaml"])
+        with pytest.raises(SystemExit) as ended:
+            main(["submit", str(place)])
+        assert ended.value.code == 0
+        return capsys.readouterr().out.splitlines()[0]
+
+    with serving(create_app(farm.office)) as url:
+        monkeypatch.setenv("FARM_URL", url)
+        monkeypatch.setenv("FARM_TOKEN", token)
+        assert submit("") == "a: job 1"
+        farm.build_all()
+        tests = "tests:\n  - name: runs\n    command: [/usr/bin/a]\n"
+        assert submit(tests) == "a: job 2, built already by job 1: its tests run on that build"
+        assert submit(tests) == "a: unchanged, job 2"

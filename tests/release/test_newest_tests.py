@@ -1,0 +1,145 @@
+"""A submission that changes only tests: nothing is built, and the newest tests run on the build that there is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.database import candidates, jobs, releases
+from farm.database.states import JobKind
+from farm.trust.index_tree import entries
+from farm.trust.release_index import ReleaseEntry
+from tests.control.small_farm import recipe
+
+if TYPE_CHECKING:
+    from farm.names import Digest
+    from tests.release.conftest import ReleasingFarm
+
+
+def with_tests(name: str, *tests: str, **more: object) -> dict[str, bytes]:
+    told = "".join(f"  - name: {each}\n    command: [/usr/bin/x]\n" for each in tests)
+    return recipe(name, more=f"tests:\n{told}" if tests else "", **more)  # type: ignore[arg-type]
+
+
+def builds(releasing: ReleasingFarm) -> int:
+    """How many builds were carried out, and not answered by what was built before."""
+    with releasing.farm.office.reading() as desk:
+        found = jobs.list_jobs(desk.session, limit=1000)
+        return sum(each.kind is JobKind.BUILD and each.answered_by is None for each in found)
+
+
+def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
+    """The entry of a package in the index that was published last."""
+    public = releasing.pipeline._public
+    with releasing.farm.office.reading() as desk:
+        newest = releases.newest_release(desk.session, "edge")
+        assert newest is not None
+    release = public.release(newest.digest)
+    return {each.name: each for each in entries(public.read, release.index)}[name]
+
+
+def digest(releasing: ReleasingFarm, files: dict[str, bytes]) -> Digest:
+    return releasing.farm.office.shelf.read(files, file="recipe.yaml").digest
+
+
+def test_the_newest_tests_decide_about_what_was_built_before_them(releasing: ReleasingFarm) -> None:
+    first, second = with_tests("a", "wrong"), with_tests("a", "right")
+    releasing.farm.submit(first)
+    releasing.farm.build_all_but_tests()
+    releasing.farm.submit(second)
+    assert builds(releasing) == 1
+    releasing.settle(failing=("wrong",))
+
+    assert releasing.test_runs == ["right"]
+    assert releasing.releases() == 1
+    published = entry(releasing, "a")
+    assert (published.recipe, published.tests) == (digest(releasing, first), digest(releasing, second))
+
+
+def test_a_package_whose_newest_tests_fail_does_not_enter(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "lenient"))
+    releasing.farm.build_all_but_tests()
+    releasing.farm.submit(with_tests("a", "strict"))
+    releasing.settle(failing=("strict",))
+    assert releasing.releases() == 0
+    assert releasing.excuses()["a"].gate == "tests"
+
+
+def test_what_wrong_tests_held_back_is_tried_again_with_others_and_nothing_is_built(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "wrong"))
+    releasing.settle(failing=("wrong",))
+    assert releasing.releases() == 0
+    releasing.farm.submit(with_tests("a", "right"))
+    releasing.settle(failing=("wrong",))
+    assert (releasing.releases(), builds(releasing)) == (1, 1)
+    assert releasing.excuses() == {}
+
+
+def test_tests_that_come_while_a_candidate_is_tested_decide_about_it(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "lenient"))
+    releasing.farm.build_all_but_tests()
+    assert releasing.advance() == "open"
+    releasing.farm.submit(with_tests("a", "strict"))
+    releasing.run_tests(failing=("strict",))
+    releasing.settle(failing=("strict",))
+    assert releasing.releases() == 0
+    with releasing.farm.office.reading() as desk:
+        states = [each.state for each in candidates.candidates(desk.session, "edge")]
+    assert states == ["refused", "superseded"]
+
+
+def test_what_the_wrong_test_of_a_dependent_held_back_goes_in_once_that_is_mended(releasing: ReleasingFarm) -> None:
+    releasing.farm.shape("app", "1.0", {}, requires=("package:lib",))
+    releasing.farm.submit(recipe("lib"), with_tests("app", "of lib 1"))
+    releasing.settle()
+    releasing.farm.submit(recipe("lib", version="2.0"))
+    releasing.settle(judge=lambda test, there: test != "of lib 1" or there["lib"] == "1.0")
+    assert releasing.versions()["lib"] == "1.0"
+    releasing.farm.submit(with_tests("app", "of any lib"))
+    releasing.settle()
+    assert releasing.versions()["lib"] == "2.0"
+    assert releasing.excuses() == {}
+
+
+def test_what_is_released_shows_that_its_newest_tests_fail_until_they_do_not(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "lenient"), recipe("b"))
+    releasing.settle()
+    assert entry(releasing, "a").tests is None
+    releasing.farm.submit(with_tests("a", "lenient", "strict"))
+    assert not releasing.status().settled
+    releasing.settle(failing=("strict",))
+
+    assert releasing.releases() == 1, "what is out stays out"
+    excuse = releasing.excuses()["a"]
+    assert excuse.gate == "released-tests"
+    assert excuse.reason.startswith("release 1 of edge holds it: test 'strict' of a failed in job ")
+    assert builds(releasing) == 2
+
+    # Another release leaves it standing; only tests that pass clear it.
+    releasing.farm.submit(recipe("b", version="2.0"))
+    releasing.settle(failing=("strict",))
+    assert releasing.releases() == 2
+    assert releasing.excuses()["a"].gate == "released-tests"
+    releasing.farm.submit(with_tests("a", "lenient", "fair"))
+    releasing.settle(failing=("strict",))
+    assert releasing.excuses() == {}
+
+
+def test_a_new_build_of_what_has_red_tests_clears_it(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "lenient"))
+    releasing.settle()
+    releasing.farm.submit(with_tests("a", "strict"))
+    releasing.settle(judge=lambda _test, there: there["a"] == "2.0")
+    assert releasing.excuses().keys() == {"a"}
+    releasing.farm.submit(with_tests("a", "strict", version="2.0"))
+    releasing.settle()
+    assert (releasing.versions(), releasing.excuses()) == ({"a": "2.0"}, {})
+    assert entry(releasing, "a").tests is None, "it was tested with the recipe that it was built from"
+
+
+def test_an_entry_without_tests_of_another_recipe_is_written_as_before(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "works"))
+    releasing.settle()
+    published = entry(releasing, "a")
+    assert "tests" not in json.loads(published.to_json())
+    assert ReleaseEntry.from_json(published.to_json()) == published
