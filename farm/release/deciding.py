@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.database import candidates, orders
-from farm.database.pipeline_states import CandidateState, OrderEnding, OrderKind
+from farm.database.pipeline_states import CandidateState, ChangeState, OrderEnding, OrderKind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
     from farm.database.evidence import TestEvidence
+    from farm.database.orders import Order
     from farm.database.pipeline_states import GateState
     from farm.database.releases import ReleaseRecord
     from farm.recipe.gate_kind import GateKind
+    from farm.release.collecting import Proposal
 
 
 def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, tests_mark: int) -> str:
@@ -27,6 +31,35 @@ def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | Non
     if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
         return f"a {order.kind} that {order.ordered_by} ordered goes first"
     return ""
+
+
+def was_decided(
+    desk: Desk,
+    latest: Candidate,
+    newest: ReleaseRecord | None,
+    proposal: Proposal,
+    held: Collection[str],
+    *,
+    tests_mark: int,
+) -> bool:
+    """Say whether the newest candidate has decided about exactly what would be proposed now, with the tests of now."""
+    if latest.tests_mark != tests_mark:
+        return False
+    decided = candidates.changes_of(desk.session, latest.id)
+    if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
+        left = decided
+    elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
+        left = [each for each in decided if each.state is not ChangeState.ACCEPTED]
+    else:
+        return False
+    before = {(each.name, each.after, each.state is ChangeState.WAITING) for each in left}
+    now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
+    return before == now
+
+
+def end_order(desk: Desk, order: Order, ending: OrderEnding, outcome: str) -> None:
+    """End an order for which no candidate was opened."""
+    orders.finish_order(desk.session, order.id, candidate_id=None, ending=ending, outcome=outcome, now=desk.now)
 
 
 def say_gate(

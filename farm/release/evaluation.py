@@ -6,38 +6,28 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from farm.compat import is_foreign
-from farm.database import candidates, foreign
+from farm.database import candidates
 from farm.database.evidence import FailedTest, FoundProblem, ProofEvidence, TestEvidence
-from farm.database.foreign import ForeignPackage
 from farm.database.pipeline_states import RunPurpose, RunState
 from farm.names import Digest
-from farm.release.ordered_tests import Unrunnable, order_tests
+from farm.release.ordered_tests import NotKnownYetError, Unrunnable, orders_of
 from farm.release.search import Answer
 from farm.release.verdicts import JobVerdicts, TestOf, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from farm.compat import Atom, Member, Problem, TrialSet
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
     from farm.database.records import Package
-    from farm.plan import TestOrder
     from farm.recipe import Recipe
     from farm.release.members import MemberShelf
     from farm.release.test_needs import TestNeeds
 
 Scope = Literal["", "changed", "changed-and-dependents", "all"]
 """Whose tests run; empty for none."""
-
-
-class NotKnownYetError(Exception):
-    """Tests of a set are under way; `summary` says how far they are."""
-
-    def __init__(self, summary: str) -> None:
-        super().__init__(summary)
-        self.summary = summary
 
 
 @dataclass(slots=True)
@@ -156,7 +146,7 @@ class Evaluation:
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
         red: list[FailedTest] = []
-        ordered = self._ordered(self._tested(changes))
+        ordered = orders_of(self._desk, self._shelf, self._trial, self._tested(changes))
         verdicts.look_up(order for *_, order in ordered if not isinstance(order, Unrunnable))
         for recipe, version, test, order in ordered:
             tally.count += 1
@@ -198,7 +188,9 @@ class Evaluation:
         package = self._record_of(member.descriptor.digest)
         recipe = self._shelf.tested_recipe(self._desk, package)
         version = f"{package.version}-{package.revision}"
-        orders = {name: order for _, _, name, order in self._ordered([(recipe, version)])}
+        orders = {
+            name: order for _, _, name, order in orders_of(self._desk, self._shelf, self._trial, [(recipe, version)])
+        }
         order = orders.get(test)
         if order is None or isinstance(order, Unrunnable):
             return order
@@ -227,31 +219,6 @@ class Evaluation:
                 seen.add(revision.name)
                 main = self._record_of(self._trial.members[revision.name].descriptor.digest)
                 yield self._shelf.tested_recipe(self._desk, main), f"{main.version}-{main.revision}"
-
-    def _ordered(self, tested: Iterable[tuple[Recipe, str]]) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
-        """Return the orders of all tests of these recipes in the set as it is placed.
-
-        Archives of foreign packages are fetched when a test wants them first: raises `NotKnownYetError` meanwhile.
-        """
-        awaited: dict[str, ForeignPackage] = {}
-
-        def archived(digest: Digest) -> Package | ForeignPackage:
-            package = self._shelf.archived(self._desk, digest)
-            if isinstance(package, ForeignPackage) and not self._desk.blobs.has(package.archive.digest):
-                awaited[package.name] = package
-            return package
-
-        orders = [
-            (recipe, version, test, order)
-            for recipe, version in tested
-            for test, order in order_tests(recipe, self._trial, archived)
-        ]
-        for package in awaited.values():
-            foreign.want_archive(self._desk.session, package)
-        if awaited:
-            told = ", ".join(f"{name} {each.version}-{each.revision}" for name, each in sorted(awaited.items()))
-            raise NotKnownYetError(f"the archive of {told} is being fetched")
-        return orders
 
     def _record_of(self, digest: Digest) -> Package:
         return self._shelf.record(self._desk, digest)

@@ -6,18 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import OpenSetError, UnknownPackageError, closure
+from farm.database import foreign
+from farm.database.foreign import ForeignPackage
 from farm.plan import DependencyArchive, TestOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from farm.compat import MemberSet
-    from farm.database.foreign import ForeignPackage
+    from farm.control.desk import Desk
     from farm.database.records import Package
     from farm.names import Digest
     from farm.recipe import Recipe
+    from farm.release.members import MemberShelf
 
 TESTS_OUTPUT = "tests"
+
+
+class NotKnownYetError(Exception):
+    """Tests of a set are under way; `summary` says how far they are."""
+
+    def __init__(self, summary: str) -> None:
+        super().__init__(summary)
+        self.summary = summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,34 @@ def order_tests(
         archives = tuple(archive_of(package(each.descriptor.digest), each.descriptor.store_path) for each in found)
         subject = members.members[recipe.name].descriptor.digest
         yield test.name, TestOrder(test, subject, archives, recipe.limits)
+
+
+def orders_of(
+    desk: Desk, shelf: MemberShelf, members: MemberSet, tested: Iterable[tuple[Recipe, str]]
+) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
+    """Return the orders of all tests of these recipes, each with a version, over the packages of the set.
+
+    Archives of foreign packages are fetched when a test wants them first: raises `NotKnownYetError` meanwhile.
+    """
+    awaited: dict[str, ForeignPackage] = {}
+
+    def archived(digest: Digest) -> Package | ForeignPackage:
+        package = shelf.archived(desk, digest)
+        if isinstance(package, ForeignPackage) and not desk.blobs.has(package.archive.digest):
+            awaited[package.name] = package
+        return package
+
+    orders = [
+        (recipe, version, test, order)
+        for recipe, version in tested
+        for test, order in order_tests(recipe, members, archived)
+    ]
+    for package in awaited.values():
+        foreign.want_archive(desk.session, package)
+    if awaited:
+        told = ", ".join(f"{name} {each.version}-{each.revision}" for name, each in sorted(awaited.items()))
+        raise NotKnownYetError(f"the archive of {told} is being fetched")
+    return orders
 
 
 def archive_of(package: Package | ForeignPackage, store: str) -> DependencyArchive:

@@ -29,15 +29,16 @@ from farm.recipe.channel_gates import TestsGate
 from farm.recipe.gate_kind import GateKind
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
-from farm.release.deciding import refuse_candidate, release_candidate, say_gate, why_superseded
+from farm.release.deciding import end_order, refuse_candidate, release_candidate, say_gate, was_decided, why_superseded
 from farm.release.docket import Docket, Verdict
 from farm.release.earlier_evidence import EarlierEvidence
 from farm.release.entrance import Entrance
-from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted
+from farm.release.evaluation import Evaluation, Scope, counted
 from farm.release.explaining import Explainer
 from farm.release.failed_builds import FailedBuilds
 from farm.release.importing import Importer
 from farm.release.members import MemberShelf
+from farm.release.ordered_tests import NotKnownYetError
 from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
 from farm.release.released_tests import ReleasedTests
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
     from farm.database.evidence import Evidence
-    from farm.database.orders import Order
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
@@ -145,13 +145,17 @@ class Pipeline:
             return Step(channel, StepState.WAITING if told else proposal.state, told or proposal.message)
         if not proposal.changes and proposal.order is not None:
             outcome = f"nothing to do: {channel} holds that already"
-            _end_order(desk, proposal.order, OrderEnding.NOTHING_TO_DO, outcome)
+            end_order(desk, proposal.order, OrderEnding.NOTHING_TO_DO, outcome)
             return Step(channel, StepState.IDLE, outcome)
         if proposal.source.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
             return refused
         held = {} if proposal.order else self._entrance.withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
-        if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
+        if (
+            proposal.order is None
+            and latest
+            and was_decided(desk, latest, newest, proposal, held, tests_mark=self._tests_mark)
+        ):
             self._renew_excuses(desk, latest, held)
             self._tell_failed_builds(desk)
             told = self._retest(desk, newest)
@@ -203,36 +207,14 @@ class Pipeline:
         if in_the_way is None or proposal.order is None:
             return None
         outcome = f"refused: {'; '.join(in_the_way)}"
-        _end_order(desk, proposal.order, OrderEnding.REFUSED, outcome)
+        end_order(desk, proposal.order, OrderEnding.REFUSED, outcome)
         return Step(self._policy.name, StepState.REFUSED, outcome)
-
-    def _was_decided(
-        self,
-        desk: Desk,
-        latest: Candidate,
-        newest: ReleaseRecord | None,
-        proposal: Proposal,
-        held: Mapping[str, Withheld],
-    ) -> bool:
-        """Say whether the newest candidate has decided about exactly what would be proposed now."""
-        decided = candidates.changes_of(desk.session, latest.id)
-        if latest.tests_mark != self._tests_mark:
-            return False
-        if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
-            left = decided
-        elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
-            left = [each for each in decided if each.state is not ChangeState.ACCEPTED]
-        else:
-            return False
-        before = {(each.name, each.after, each.state is ChangeState.WAITING) for each in left}
-        now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
-        return before == now
 
     def _renew_excuses(self, desk: Desk, latest: Candidate, held: Mapping[str, Withheld]) -> None:
         """Let the excuses say what the gates say now, when they have come to say something else."""
         standing = excuses.standing(desk.session, latest.channel)
         kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES]
-        # Which packages are held is as it was (`_was_decided`); what is said of them may be more by now.
+        # Which packages are held is as it was (`was_decided`); what is said of them may be more by now.
         said = {(each.excuse.gate, each.excuse.reason) for each in standing}
         if {(each.gate, each.standing.reason) for each in held.values()} <= said:
             return
@@ -411,10 +393,6 @@ def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping
         if atom.key in blamed
         for excuse in explainer.withheld(held[blamed[atom.key]], atom, blamed[atom.key])
     ]
-
-
-def _end_order(desk: Desk, order: Order, ending: OrderEnding, outcome: str) -> None:
-    orders.finish_order(desk.session, order.id, candidate_id=None, ending=ending, outcome=outcome, now=desk.now)
 
 
 def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:

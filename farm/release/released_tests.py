@@ -12,7 +12,8 @@ from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.pipeline_states import RunState
 from farm.recipe.gate_kind import GateKind
-from farm.release.ordered_tests import Unrunnable, order_tests
+from farm.release.evaluation import counted
+from farm.release.ordered_tests import NotKnownYetError, Unrunnable, orders_of
 from farm.release.verdicts import JobVerdicts, TestOf
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ class ReleasedTests:
         if with_tests and newest is not None and newest.candidate_id is not None:
             trial.place({})
             plans = {*self._shelf.revised_since(seen), *self._plans_of(desk, red)}
-            waiting, found = self._tried(desk, newest, trial, plans)
-            if waiting:
-                return f"{waiting} of the newest tests of what release {newest.number} holds are still to be done"
+            try:
+                found = self._tried(desk, newest, trial, plans)
+            except NotKnownYetError as under_way:
+                return f"newer tests run on what the channel holds: {under_way.summary}"
             excuses.tell_of_released(desk.session, self._channel, newest.candidate_id, found, now=desk.now)
         releases.see_tests(desk.session, self._channel, mark)
         return ""
@@ -57,28 +59,27 @@ class ReleasedTests:
     def _plans_of(self, desk: Desk, red: Iterable[Excuse]) -> set[Digest]:
         return {self._shelf.record(desk, each.digest).plan for each in red if each.digest is not None}
 
-    def _tried(
-        self, desk: Desk, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest]
-    ) -> tuple[int, list[Excuse]]:
-        """Return how many tests have not ended, and the excuses for packages of these plans whose tests fail."""
+    def _tried(self, desk: Desk, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest]) -> list[Excuse]:
+        """Return the excuses for packages of these plans whose tests fail. Raises `NotKnownYetError`."""
         verdicts = JobVerdicts(desk, newest.candidate_id or 0)
         waiting, found = 0, []
         for package in self._mains(desk, trial, plans):
+            version = f"{package.version}-{package.revision}"
             failed: list[FailedTest] = []
-            for name, order in order_tests(
-                self._shelf.tested_recipe(desk, package), trial, lambda digest: self._shelf.archived(desk, digest)
-            ):
+            recipe = self._shelf.tested_recipe(desk, package)
+            for _, _, name, order in orders_of(desk, self._shelf, trial, [(recipe, version)]):
                 if isinstance(order, Unrunnable):
                     failed.append(FailedTest(package.name, name, f"it cannot be run: {order.reason}"))
                     continue
-                version = f"{package.version}-{package.revision}"
                 verdict = verdicts.of(order, TestOf(package.name, name, version))
                 waiting += verdict.state is RunState.PENDING
                 if verdict.state is RunState.RED:
                     failed.append(FailedTest(package.name, name, verdict.message, verdict.job))
             if failed:
                 found.append(self._excuse(desk, newest, package, failed))
-        return waiting, found
+        if waiting:
+            raise NotKnownYetError(f"{counted(waiting, 'test')} of what release {newest.number} holds to be done")
+        return found
 
     def _mains(self, desk: Desk, trial: TrialSet, plans: Iterable[Digest]) -> list[Package]:
         """Return the packages of these plans that the channel holds and that are named for their recipes."""
