@@ -10,12 +10,24 @@ from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, Import
 from farm.package.facts import ElfFile, InvalidFactsError, PackageFacts, PkgConfigModule, Script
 from farm.package.gather import gather_facts
 from farm.package.interpreter import interpreter_capability
-from farm.package.layout import Layout, LayoutError, Misplacement, OutputRule, OutputRules, lay_out, package_name
+from farm.package.layout import (
+    DEBUG,
+    UNASKED,
+    Layout,
+    LayoutError,
+    Misplacement,
+    OutputRule,
+    OutputRules,
+    lay_out,
+    package_name,
+)
 from farm.package.path_glob import matches
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
 from farm.package.shebang import read_shebang
 
 __all__ = [
+    "DEBUG",
+    "UNASKED",
     "Capabilities",
     "Descriptor",
     "ElfFacts",

@@ -186,7 +186,9 @@ def _read_flag(document: Document, node: Node, name: str) -> tuple[Flag, ...]:
     if node.kind != "mapping":
         return (Flag(read_text(document, node, f"each item of {name}")),)
     fields = Fields(document, node, f"an item of {name}", known=ARCHITECTURES)
-    return tuple(Flag(fields.text(architecture), architecture) for architecture in ARCHITECTURES if architecture in fields)
+    return tuple(
+        Flag(fields.text(architecture), architecture) for architecture in ARCHITECTURES if architecture in fields
+    )
 
 
 def read_value(document: Document, node: Node, name: str, kind: ArgumentType) -> ArgumentValue:
