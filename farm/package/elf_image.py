@@ -65,8 +65,9 @@ class Segment(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What is used of one section header: type, flags, virtual address, file offset and size in bytes."""
+    """What is used of one section header: where its name stands, type, flags, virtual address, file offset and size."""
 
+    name: int
     type: int
     flags: int
     address: int
@@ -82,8 +83,8 @@ class ElfImage:
     """
 
     __slots__ = (
-        "_segments", "_view", "big_endian", "dynamic", "fixed", "is_64", "loadable", "machine", "only_debug", "order",
-        "sections",
+        "_names", "_segments", "_view", "big_endian", "dynamic", "fixed", "is_64", "loadable", "machine", "only_debug",
+        "order", "sections",
     )  # fmt: skip
 
     def __init__(self, view: memoryview) -> None:
@@ -97,12 +98,13 @@ class ElfImage:
         word = "Q" if self.is_64 else "I"
         header = struct.Struct(f"{self.order}HHI{word * 3}I6H")
         fields = header.unpack(self.part(16, header.size, "header"))
-        kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, _ = fields
+        kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = fields
         self.loadable = kind in {_ET_EXEC, _ET_DYN}
         self.fixed = kind == _ET_EXEC
         self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
         self._segments = self._read_segments(phoff, phentsize, phnum)
         self.sections = self._read_sections(shoff, shentsize, shnum)
+        self._names = shstrndx
         self.only_debug = self._holds_only_debug()
         self.dynamic = self._read_dynamic()
 
@@ -123,7 +125,7 @@ class ElfImage:
 
     def _read_sections(self, offset: int, entry_size: int, count: int) -> tuple[Section, ...]:
         """Section headers are a convenience that a loader ignores, so broken ones count as stripped ones."""
-        layout = struct.Struct(f"{self.order}4xIQQQQ24x" if self.is_64 else f"{self.order}4xIIIII16x")
+        layout = struct.Struct(f"{self.order}IIQQQQ24x" if self.is_64 else f"{self.order}IIIIII16x")
         if not offset or entry_size != layout.size or offset + count * layout.size > len(self._view):
             return ()
         return tuple(map(Section._make, layout.iter_unpack(self._view[offset : offset + count * layout.size])))
@@ -161,6 +163,19 @@ class ElfImage:
     def segments(self, kind: int) -> Iterator[Segment]:
         """Give the segments of this type, in their order."""
         return (segment for segment in self._segments if segment.type == kind)
+
+    def named(self, *names: str) -> dict[str, Section]:
+        """Return the first section of each of these names, where there is one."""
+        if self._names >= len(self.sections):
+            return {}
+        table = self.sections[self._names]
+        text = bytes(self.part(table.offset, table.size, "names of the sections"))
+        found: dict[str, Section] = {}
+        for section in self.sections:
+            for name in names:
+                if text.startswith(name.encode() + b"\0", section.name):
+                    found.setdefault(name, section)
+        return found
 
     def part(self, offset: int, size: int, what: str) -> memoryview:
         """Return `size` bytes at a file offset; raises `InvalidElfError`, naming `what`, if they are not all there."""

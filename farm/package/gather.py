@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.fileset import Directory, Link
+from farm.package.dwarf_producers import read_producers
 from farm.package.elf import InvalidElfError, read_elf
 from farm.package.elf_details import DEBUG
 from farm.package.facts import DanglingLink, DebugFile, ElfFile, PackageFacts, PkgConfigModule, Script
@@ -44,10 +45,12 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         content = read(file.path)
         try:
             facts = read_elf(content) if file.size >= _SMALLEST_ELF else None
+            is_debug = facts is not None and facts.details is not None and facts.details.kind == DEBUG
+            producers = read_producers(content) if is_debug else ()
         except InvalidElfError as error:
             raise InvalidElfError(error.reason, path=file.path) from None
-        if facts is not None and facts.details and facts.details.kind == DEBUG:
-            debug.append(DebugFile(file.path, facts.details.build_id))
+        if facts is not None and facts.details and is_debug:
+            debug.append(DebugFile(file.path, facts.details.build_id, producers))
         elif facts is not None:
             elf.append(ElfFile(file.path, facts.canonical()))
         elif file.executable and (interpreter := read_shebang(_head(content))):

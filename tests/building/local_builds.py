@@ -25,7 +25,7 @@ source: {file: greet.c}
 toolchain: c
 steps:
   - run: |
-      cc $CFLAGS -shared -fPIC -Wl,-soname,libgreet.so.1 -o libgreet.so.1 /sources/greet.c
+      cc $CFLAGS $LDFLAGS -shared -fPIC -Wl,-soname,libgreet.so.1 -o libgreet.so.1 /sources/greet.c
       install -D libgreet.so.1 "$DESTDIR/usr/lib/libgreet.so.1"
       ln -s libgreet.so.1 "$DESTDIR/usr/lib/libgreet.so"
 """
@@ -39,7 +39,7 @@ toolchain: c
 build-needs: [greet]
 steps:
   - run: |
-      cc $CFLAGS -o hello /sources/hello.c -lgreet
+      cc $CFLAGS $LDFLAGS -o hello /sources/hello.c -lgreet
       install -D hello "$DESTDIR/usr/bin/hello"
 tests:
   - name: it greets

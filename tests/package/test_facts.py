@@ -124,7 +124,9 @@ class TestGathering:
             ("greet2", ("zlib",)),
         ]
         assert facts.dangling == (("share/old", "new/old"),)
-        assert facts.debug == (DebugFile("lib/debug/.build-id/01/23456789abcdef.debug", "0123456789abcdef"),)
+        (debug,) = facts.debug or ()
+        assert (debug.path, debug.build_id) == ("lib/debug/.build-id/01/23456789abcdef.debug", "0123456789abcdef")
+        assert [producer.partition(" 1")[0] for producer in debug.producers] == ["GNU C17"]
         assert facts.python == (
             PythonDistribution(
                 "lib/python3.13/site-packages/say-1.2.dist-info/METADATA",
