@@ -29,6 +29,7 @@ _OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]
     "stack-clash-protection": (("-fstack-clash-protection",), ("-fno-stack-clash-protection",)),
 }
 _ALL: tuple[HardeningProperty, ...] = get_args(HardeningProperty)
+_ASSEMBLED = "GNU AS "
 _COMPILED_BY_GCC = ("GNU C", "GNU GIMPLE")  # with C++ among the first; the second is what is optimised at link time
 
 
@@ -76,7 +77,8 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
         "no-text-relocations": TEXT_RELOCATIONS not in details.hardening,
     }
     yield from ((name, True) for name, is_there in linked.items() if not is_there)
-    said = producers.get(details.build_id, ()) if details.build_id else ()
+    # Assembly is as somebody wrote it: there is nothing that an assembler could be told to build in.
+    said = [each for each in producers.get(details.build_id, ()) if not each.startswith(_ASSEMBLED)]
     for name in _OF_COMPILER:
         known = [_was_told(name, each) for each in said]
         if False in known:

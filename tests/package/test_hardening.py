@@ -70,9 +70,14 @@ def test_what_nobody_can_tell_is_not_judged(producers: tuple[str, ...]) -> None:
     assert judged(facts(), *producers) == ([], list(COMPILED))
 
 
+def test_assembly_beside_compiled_code_does_not_hide_that_code() -> None:
+    assert judged(facts(), TOLD, "GNU AS 2.44") == ([], [])
+    assert judged(facts(), "GNU AS 2.44", "GNU C17 14.2.0 -g -O2") == (list(COMPILED), [])
+
+
 def test_a_file_without_build_id_has_no_debug_data_to_go_by() -> None:
     nameless = facts(build_id="")
-    assert [each.property for each in hardening_findings(nameless, {"": (TOLD,)})] == list(COMPILED)
+    assert [each.property for each in hardening_findings(nameless, {})] == list(COMPILED)
 
 
 def test_facts_of_before_judge_nothing() -> None:
