@@ -84,7 +84,7 @@ def load_recipe(
         toolchain=_toolchain(fields, toolchains),
         build_needs=_build_needs(fields, name),
         requires=_requires(fields, distributions),
-        steps=with_automatic(read_steps(fields, steps, templates), sources, steps),
+        steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
         outputs=_outputs(fields),
         tests=read_tests(fields),
         links=_links(fields),

@@ -75,6 +75,10 @@ def build_id(path: Path) -> str:
         return str(note["n_desc"])
 
 
+def without_build_id(path: Path) -> bytes:
+    return path.read_bytes().replace(bytes.fromhex(build_id(path)), b"")
+
+
 def sections(path: Path) -> set[str]:
     with path.open("rb") as file:
         return {section.name for section in ELFFile(file).iter_sections()}
@@ -124,6 +128,19 @@ def test_a_debugger_shows_the_source_line_of_a_stripped_program(greeting: Local,
 def test_both_halves_come_out_equal_elsewhere_at_another_time(greeting: Local) -> None:
     rebuilt = greeting.builds().rebuild("hello", Variation("elsewhere", "0", 400 * 86_400))
     assert {each.package.rpartition("/")[2]: each.same for each in rebuilt} == {"hello": True, "hello-debug": True}
+
+
+def test_packages_with_the_same_program_do_not_claim_the_same_path(greeting: Local, tmp_path: Path) -> None:
+    greeting.files |= {"packages/hello/recipe.yaml": HELLO.replace("needs: [greet]", "needs: []").encode()}
+    greeting.files |= {"packages/hello/hello.c": b"#include <sys/types.h>\nint main(void) { return 0; }\n"}
+    greeting.files["packages/hello/recipe.yaml"] = greeting.files["packages/hello/recipe.yaml"].replace(
+        b" -lgreet", b""
+    )
+    built = by_name(greeting.builds().build(["hello", "shout"]))
+    cache = tmp_path / "cache"
+    programs = [unpacked(greeting, built[name], cache) / "bin" / name for name in ("hello", "shout")]
+    assert len({without_build_id(path) for path in programs}) == 1, "they should be equal but for their ids"
+    assert build_id(programs[0]) != build_id(programs[1])
 
 
 def test_debug_data_is_in_no_closure_unless_it_is_asked_for(greeting: Local) -> None:

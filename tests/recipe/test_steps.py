@@ -5,7 +5,7 @@ import re
 import pytest
 
 from farm.recipe import RecipeError, Step, StepLibrary
-from tests.recipe.examples import AUTOTOOLS, PREPARE, RECIPE, library, load
+from tests.recipe.examples import AUTOTOOLS, FINISH, PREPARE, RECIPE, library, load
 
 
 def test_a_scalar_arrives_as_a_variable_and_a_list_as_arguments() -> None:
@@ -55,6 +55,12 @@ def test_an_automatic_step_has_flags_for_every_recipe_rendered_for_each() -> Non
     assert [[flag.text for flag in variable.flags] for variable in load(RECIPE, steps=steps).flags] == [
         ["-O2", "-fcf-protection", "-mbranch-protection=standard", "-fmap=jq-1.7.1"]
     ]
+
+
+def test_an_automatic_step_is_told_of_which_recipe_it_is() -> None:
+    told = FINISH + b'arguments: {package: {type: string, default: "{{ name }}", summary: Whose}}\n'
+    steps = StepLibrary.from_files({"steps/finish.yaml": told, "steps/autotools.yaml": AUTOTOOLS})
+    assert load(RECIPE, steps=steps).steps[-1].environment == (("ARG_PACKAGE", "jq"),)
 
 
 @pytest.mark.parametrize(
