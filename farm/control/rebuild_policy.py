@@ -9,6 +9,7 @@ from farm.control.copies import holders_of_old_code
 from farm.control.interface import interface_of
 from farm.control.planning import plan_of
 from farm.database import lookups, packages
+from farm.package import DEBUG, package_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,8 +29,10 @@ def is_rebuilt(desk: Desk, before: Digest, after: Digest) -> bool:
 
 
 def files_of(desk: Desk, plan: Digest) -> set[tuple[str, Digest]]:
-    """Return what a plan has put out: names and trees."""
-    return {(package.name, package.tree) for package in packages.packages_of_plan(desk.session, plan)}
+    """Return what a plan has put out, names and trees, without debug data: nothing is built against those."""
+    debug = package_name(plan_of(desk, plan).name.short, DEBUG)
+    found = packages.packages_of_plan(desk.session, plan)
+    return {(package.name, package.tree) for package in found if package.name != debug}
 
 
 def is_outdated(desk: Desk, dependent: str, built_by: Digest, names: Collection[str], arriving: Digest) -> bool:

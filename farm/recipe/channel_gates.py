@@ -112,6 +112,25 @@ class HostGate:
         return {"gate": self.kind, **self.offered.to_dict()}
 
 
+@dataclass(frozen=True, slots=True)
+class HardeningGate:
+    """Programs and libraries have what protects them from their own mistakes, or their recipe says why not."""
+
+    kind: ClassVar[GateKind] = GateKind.HARDENING
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gate as plain values."""
+        return {"gate": self.kind}
+
+
 Gate: TypeAlias = (
-    ProofGate | TestsGate | ReproducedGate | SoakGate | ApprovalsGate | LicencesGate | AdvisoriesGate | HostGate
+    ProofGate
+    | TestsGate
+    | ReproducedGate
+    | SoakGate
+    | ApprovalsGate
+    | LicencesGate
+    | AdvisoriesGate
+    | HostGate
+    | HardeningGate
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
-from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningProperty, HardeningWaiver, HostNeeds, Plugin, Version
 from farm.recipe import names
 from farm.recipe.contents import RecipeContents
 from farm.recipe.distributions import check_known
@@ -13,7 +13,7 @@ from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.recipe.licence import licence
 from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe, Source
-from farm.recipe.recipe_steps import read_steps, with_automatic
+from farm.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.recipe.recipe_tests import read_tests
 from farm.recipe.sources import read_sources
 from farm.recipe.template import Templates
@@ -44,6 +44,7 @@ KEYS = (
     "plugins",
     "host",
     "limits",
+    "hardening",
     "tests",
     "test-needs",
 )
@@ -83,7 +84,7 @@ def load_recipe(
         toolchain=_toolchain(fields, toolchains),
         build_needs=_build_needs(fields, name),
         requires=_requires(fields, distributions),
-        steps=with_automatic(read_steps(fields, steps, templates), sources, steps),
+        steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
         outputs=_outputs(fields),
         tests=read_tests(fields),
         links=_links(fields),
@@ -93,6 +94,8 @@ def load_recipe(
         limits=_limits(fields),
         shadows=fields.unique("shadows", names.file_name),
         environment=_environment(fields),
+        flags=read_flags(fields, steps, templates),
+        waivers=_waivers(fields),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
         digest=_digest(text, sources, patches),
     )
@@ -169,6 +172,23 @@ def _plugins(fields: Fields) -> tuple[Plugin, ...]:
         path = part.parsed("path", names.package_path) or ""
         plugins.append(Plugin(path, part.parsed("loader", names.file_name) or ""))
     return tuple(plugins)
+
+
+def _waivers(fields: Fields) -> tuple[HardeningWaiver, ...]:
+    node = fields.get("hardening")
+    if node is None:
+        return ()
+    document, waivers = fields.document, []
+    for item in Fields(document, node, "hardening", known=("waive",), required=("waive",)).items("waive"):
+        keys = ("property", "files", "reason")
+        part = Fields(document, item, "a waiver", known=keys, required=keys)
+        name = cast(
+            "HardeningProperty", part.choice("property", "", get_args(HardeningProperty)) if "property" in part else ""
+        )
+        if "reason" in part and not part.line("reason").strip():
+            part.report("reason", "a waiver without a reason is none", "Say why these files do without it.")
+        waivers.append(HardeningWaiver(name, part.parsed("files", names.package_path) or "", part.line("reason")))
+    return tuple(waivers)
 
 
 def _host(fields: Fields) -> HostNeeds:

@@ -9,13 +9,14 @@ from farm.recipe import names
 from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import Fields, expect, read_parsed, read_text
 from farm.recipe.recipe import Source, Step
-from farm.recipe.steps import ArgumentValue, StepArgument, StepDefinition, StepLibrary, read_value
+from farm.recipe.steps import ArgumentValue, Automatic, StepArgument, StepDefinition, StepLibrary, read_value
 from farm.recipe.template import TemplateRefusedError, Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from farm.recipe.document import Document, Node
+    from farm.recipe.flags import FlagVariable
 
 _EXTRAS = ("name", "environment")
 _INLINE = "run"
@@ -34,16 +35,30 @@ def read_steps(fields: Fields, library: StepLibrary, templates: Templates) -> tu
     return tuple(steps)
 
 
-def with_automatic(steps: tuple[Step, ...], sources: tuple[Source, ...], library: StepLibrary) -> tuple[Step, ...]:
+def with_automatic(
+    steps: tuple[Step, ...], sources: tuple[Source, ...], library: StepLibrary, fields: Fields, templates: Templates
+) -> tuple[Step, ...]:
     """Return the steps with the library's automatic ones around them.
 
     A first step gets the sources as its `sources` argument, in order: `main=FILE` for the archive of `/build/src`,
     `other=FILE` for further archives, `patch=FILE` for patches.
     """
-    words = tuple(_prepare_words(sources))
-    first = tuple(step for definition in library.automatic("first") for step in definition.expand({"sources": words}))
-    last = tuple(step for definition in library.automatic("last") for step in definition.expand({}))
-    return first + steps + last
+
+    def expanded(place: Automatic, given: Mapping[str, ArgumentValue]) -> Iterator[Step]:
+        for definition in library.automatic(place):
+            yield from definition.expand({**_defaults(fields.document, fields.node, definition, templates), **given})
+
+    first = expanded("first", {"sources": tuple(_prepare_words(sources))})
+    return (*first, *steps, *expanded("last", {}))
+
+
+def read_flags(fields: Fields, library: StepLibrary, templates: Templates) -> tuple[FlagVariable, ...]:
+    """Return the flags of the library's automatic steps, rendered for this recipe."""
+
+    def render(text: str) -> str:
+        return _render(fields.document, fields.node, text, templates)
+
+    return tuple(variable.rendered(render) for variable in library.flags)
 
 
 def _prepare_words(sources: tuple[Source, ...]) -> list[str]:
