@@ -1,7 +1,7 @@
 """The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
 
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
-from farm.names.declared import HostNeeds, Plugin
+from farm.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.names.digest import Digest, InvalidDigestError
 from farm.names.package_name import InvalidPackageNameError, PackageName
 from farm.names.platform import InvalidPlatformError, Platform
@@ -18,6 +18,7 @@ __all__ = [
     "PackageName",
     "Platform",
     "Plugin",
+    "SensitiveFile",
     "Version",
     "canonical_json",
 ]

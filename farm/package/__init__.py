@@ -1,6 +1,6 @@
 """From a tree of files to facts, from facts to the descriptor of a package. Pure: buffers and values in, values out."""
 
-from farm.names import HostNeeds, Plugin
+from farm.names import HostNeeds, Plugin, SensitiveFile
 from farm.package.capabilities import Capabilities, derive_capabilities
 from farm.package.copyable import is_header, is_static_code
 from farm.package.describe import describe
@@ -8,11 +8,21 @@ from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf
 from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, ImportGroup, Symbol, VersionNeed
 from farm.package.facts import ElfFile, InvalidFactsError, PackageFacts, PkgConfigModule, Script
-from farm.package.gather import gather_facts
+from farm.package.gather import gather_facts, may_be_elf
 from farm.package.interpreter import interpreter_capability
 from farm.package.layout import Layout, LayoutError, Misplacement, OutputRule, OutputRules, lay_out, package_name
 from farm.package.path_glob import matches
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
+from farm.package.sensitive_files import (
+    SensitiveFinding,
+    Sensitivity,
+    UndeclaredFilesError,
+    UnusedDeclarationError,
+    check_declared,
+    declared_of,
+    find_sensitive_files,
+    sensitive_files_of,
+)
 from farm.package.shebang import read_shebang
 
 __all__ = [
@@ -37,18 +47,28 @@ __all__ = [
     "PkgConfigModule",
     "Plugin",
     "Script",
+    "SensitiveFile",
+    "SensitiveFinding",
+    "Sensitivity",
     "Symbol",
+    "UndeclaredFilesError",
+    "UnusedDeclarationError",
     "VersionNeed",
+    "check_declared",
+    "declared_of",
     "derive_capabilities",
     "describe",
+    "find_sensitive_files",
     "gather_facts",
     "interpreter_capability",
     "is_header",
     "is_static_code",
     "lay_out",
     "matches",
+    "may_be_elf",
     "package_name",
     "parse_pkg_config",
     "read_elf",
     "read_shebang",
+    "sensitive_files_of",
 ]

@@ -38,7 +38,7 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
             continue
         content = read(file.path)
         try:
-            facts = read_elf(content) if file.size >= _SMALLEST_ELF else None
+            facts = read_elf(content) if may_be_elf(file.path, file.size) else None
         except InvalidElfError as error:
             raise InvalidElfError(error.reason, path=file.path) from None
         if facts is not None:
@@ -55,6 +55,11 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
             file.path for file in manifest.files() if file.path.startswith("lib/") and file.path.endswith(".a")
         ),
     )
+
+
+def may_be_elf(path: str, size: int) -> bool:
+    """Say whether a file of this path and size is looked at as a program or library: no text for compilers is."""
+    return size >= _SMALLEST_ELF and not path.startswith("include/")
 
 
 def command_paths(manifest: Manifest) -> Iterator[str]:

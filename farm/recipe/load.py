@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.names import Digest, HostNeeds, Plugin, SensitiveFile, Version
 from farm.recipe import names
 from farm.recipe.contents import RecipeContents
 from farm.recipe.distributions import check_known
@@ -42,6 +42,7 @@ KEYS = (
     "links",
     "replaces",
     "plugins",
+    "sensitive-files",
     "host",
     "limits",
     "tests",
@@ -89,6 +90,7 @@ def load_recipe(
         links=_links(fields),
         replaces=fields.unique("replaces", names.needed_name),
         plugins=_plugins(fields),
+        sensitive_files=_sensitive_files(fields),
         host=_host(fields),
         limits=_limits(fields),
         shadows=fields.unique("shadows", names.file_name),
@@ -169,6 +171,21 @@ def _plugins(fields: Fields) -> tuple[Plugin, ...]:
         path = part.parsed("path", names.package_path) or ""
         plugins.append(Plugin(path, part.parsed("loader", names.file_name) or ""))
     return tuple(plugins)
+
+
+def _sensitive_files(fields: Fields) -> tuple[SensitiveFile, ...]:
+    files: dict[str, SensitiveFile] = {}
+    for node in fields.items("sensitive-files"):
+        keys = ("path", "reason")
+        part = Fields(fields.document, node, "a sensitive file", known=keys, required=keys)
+        path, reason = part.parsed("path", names.sensitive_path), part.line("reason")
+        if "reason" in part and not reason.strip():
+            part.report("reason", "reason is empty", "Say in a line why the package must have this file.")
+        if path in files:
+            part.report("path", f"sensitive-files names {path} twice", "Keep one of them.")
+        elif path:
+            files[path] = SensitiveFile(path, reason.strip())
+    return tuple(files.values())
 
 
 def _host(fields: Fields) -> HostNeeds:

@@ -17,7 +17,7 @@ from farm.control.log_store import LogStore
 from farm.control.submission import Submission, submit
 from farm.control.world import Terms, ToolchainRef, World
 from farm.database import jobs, packages
-from farm.fileset import Directory, File, Manifest
+from farm.fileset import STORE_ROOT, ArchiveWriter, Directory, File, Manifest
 from farm.names import Digest, Platform
 from farm.package import Descriptor, ElfFile, PackageFacts
 from farm.package.capabilities import derive_capabilities
@@ -90,6 +90,12 @@ def accept_provenance(
     return ()
 
 
+def archive_of(manifest: Manifest, name: str, version: str, contents: Mapping[str, bytes]) -> bytes:
+    """The archive of a package whose files have these contents."""
+    writer = ArchiveWriter(f"{STORE_ROOT}/{manifest.store_path(name, version)}")
+    return b"".join(writer.archive(manifest, lambda file: (contents[file.path],)))
+
+
 @dataclass
 class SmallFarm:
     office: Office
@@ -153,9 +159,10 @@ class SmallFarm:
         path = f"share/{plan.name.short}/x"
         elf, more = self.shapes.get((plan.name.short, str(plan.version)), ({}, ()))
         contents = {path: text} | {each: inside.encode() for each, inside in (files or {}).items()}
-        plain = [File(each, len(inside), store.put_bytes(inside)) for each, inside in contents.items()]
-        programs = [File(each, len(each), store.put_bytes(each.encode()), executable=True) for each in elf]
-        manifest = Manifest.of([Directory("share"), *plain, *programs])
+        contents |= {each: each.encode() for each in elf}
+        entries = [File(each, len(inside), Digest.of(inside), each in elf) for each, inside in contents.items()]
+        manifest = Manifest.of([Directory("share"), *entries])
+        archive = archive_of(manifest, plan.name.short, str(plan.version), contents)
         facts = PackageFacts(
             elf=tuple(sorted(ElfFile(each, value) for each, value in elf.items())),
             headers=tuple(sorted(each for each in contents if each.startswith("include/"))),
@@ -167,7 +174,7 @@ class SmallFarm:
             revision=plan.revision,
             platform=plan.platform,
             tree=manifest.tree_digest,
-            diff_id=Digest.of(text),
+            diff_id=Digest.of(archive),
             facts=Digest.of(facts.to_json()),
             plan=plan.digest,
             licence=plan.licence,
@@ -177,7 +184,7 @@ class SmallFarm:
         )
         built = BuiltPackage(
             descriptor,
-            self._blob(ZstdCompressor().compress(text)),
+            self._blob(ZstdCompressor().compress(archive)),
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),
         )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.names import Digest, HostNeeds, Plugin, SensitiveFile, Version
 from farm.recipe import Limits, Origin, Output, RecipeError, Source, Test
 from tests.recipe.examples import RECIPE, load, with_lines
 
@@ -63,6 +63,7 @@ outputs: {dev: [include/**, 'lib/*.a']}
 links: {/usr/bin/sh: bin/jq}
 replaces: [busybox]
 plugins: [{path: lib/jq/*, loader: jq}]
+sensitive-files: [{path: etc/profile.d/*, reason: Shells complete its options}]
 host: {kernel: 5.6, features: [CONFIG_IO_URING], capabilities: [CAP_NET_RAW]}
 limits: {minutes: 5, memory-mb: 512}
 shadows: [xz]
@@ -78,6 +79,7 @@ test-needs: [bash]
     assert recipe.package_names == ("jq", "jq-dev")
     assert recipe.links == (("usr/bin/sh", "bin/jq"),)
     assert recipe.plugins == (Plugin("lib/jq/*", "jq"),)
+    assert recipe.sensitive_files == (SensitiveFile("etc/profile.d/*", "Shells complete its options"),)
     assert recipe.host == HostNeeds("5.6", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))
     assert recipe.limits == Limits(minutes=5, memory_mb=512)
     assert recipe.requires == ("bash", "other.example/openssl")

@@ -29,7 +29,7 @@ from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
-from tests.control.small_farm import WORLD
+from tests.control.small_farm import WORLD, archive_of
 from web.app import create_app
 from web.settings import WebSettings
 
@@ -101,7 +101,9 @@ class HandMadeWorker:
         """Make a package and its signed provenance in the worker's own store."""
         order = BuildOrder.from_dict(lease.order)
         plan, text = order.plan, order.plan.digest.encode()
-        manifest = Manifest.of([Directory("share"), File("share/x", len(text), Digest.of(text))]).to_json()
+        tree = Manifest.of([Directory("share"), File("share/x", len(text), Digest.of(text))])
+        archive = archive_of(tree, plan.name.short, str(plan.version), {"share/x": text})
+        manifest = tree.to_json()
         facts = PackageFacts().to_json()
         descriptor = Descriptor(
             name=plan.name,
@@ -109,13 +111,13 @@ class HandMadeWorker:
             revision=plan.revision,
             platform=plan.platform,
             tree=Digest.of(manifest),
-            diff_id=Digest.of(text),
+            diff_id=Digest.of(archive),
             facts=Digest.of(facts),
             plan=plan.digest,
             licence=plan.licence,
         )
         built = BuiltPackage(
-            descriptor, self.keep(ZstdCompressor().compress(text)), self.keep(manifest), self.keep(facts)
+            descriptor, self.keep(ZstdCompressor().compress(archive)), self.keep(manifest), self.keep(facts)
         )
         signer = CryptoSigner(self.key)
         run = BuildRun(
