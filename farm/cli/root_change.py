@@ -93,6 +93,7 @@ def change_form(root: Root, change: Change, *, dry_run: bool = False) -> dict[st
         "releases": [each.to_dict() for each in change.after.set.releases],
         "overrides": [each.to_dict() for each in change.after.set.overrides],
         "changes": [each.to_dict() for each in change.packages],
+        "sensitive-files": [each.to_dict() for each in change.brought],
         "fetched": change.fetched,
     }
 
@@ -120,6 +121,8 @@ def _announce(change: Change, *, err: bool) -> None:
     try:
         for line in change_lines(change):
             click.echo(line, err=err)
+        for files in change.brought:
+            click.echo(inert(f"note: {files}"), err=err)
         if change.fetched:
             click.echo(f"to fetch: {human_size(change.fetched)}", err=err)
     except BrokenPipeError:

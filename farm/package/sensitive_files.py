@@ -66,9 +66,18 @@ class SensitiveFinding(NamedTuple):
         """A glob for this file alone, which can be written in a recipe whatever characters the name has."""
         return "".join("?" if _hidden(each) else each for each in self.path)
 
+    @property
+    def name(self) -> str:
+        """Its path, with what is not seen spelt out."""
+        return _visible(self.path)
+
+    @property
+    def effect(self) -> str:
+        """What it does, for people."""
+        return f"{self.why.effect}{f': {_visible(self.detail)}' if self.detail else ''}"
+
     def __str__(self) -> str:
-        # Hidden characters are spelt out: this sentence has to show what the name does not.
-        return f"{_visible(self.path)}: {self.why.effect}{f': {_visible(self.detail)}' if self.detail else ''}"
+        return f"{self.name}: {self.effect}"
 
 
 class UndeclaredFilesError(FarmError):

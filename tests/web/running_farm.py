@@ -34,10 +34,11 @@ from web.app import create_app
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from farm.database.session import Database
+    from farm.names import SensitiveFile
 
 
 @contextmanager
@@ -97,12 +98,15 @@ class HandMadeWorker:
         assert lease is not None, "there was nothing to claim"
         return lease
 
-    def outcome(self, lease: HeldLease) -> BuildOutcome:
-        """Make a package and its signed provenance in the worker's own store."""
+    def outcome(
+        self, lease: HeldLease, *, files: Mapping[str, bytes] | None = None, sensitive: tuple[SensitiveFile, ...] = ()
+    ) -> BuildOutcome:
+        """Make a package and its signed provenance in the worker's own store; it has `files` beside its own."""
         order = BuildOrder.from_dict(lease.order)
         plan, text = order.plan, order.plan.digest.encode()
-        tree = Manifest.of([Directory("share"), File("share/x", len(text), Digest.of(text))])
-        archive = archive_of(tree, plan.name.short, str(plan.version), {"share/x": text})
+        contents = {"share/x": text, **(files or {})}
+        tree = Manifest.of([Directory("share"), *(File(path, len(c), Digest.of(c)) for path, c in contents.items())])
+        archive = archive_of(tree, plan.name.short, str(plan.version), contents)
         manifest = tree.to_json()
         facts = PackageFacts().to_json()
         descriptor = Descriptor(
@@ -115,6 +119,7 @@ class HandMadeWorker:
             facts=Digest.of(facts),
             plan=plan.digest,
             licence=plan.licence,
+            sensitive_files=sensitive,
         )
         built = BuiltPackage(
             descriptor, self.keep(ZstdCompressor().compress(archive)), self.keep(manifest), self.keep(facts)
