@@ -6,13 +6,24 @@ from farm.package.copyable import is_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf
+from farm.package.elf_details import CopiedSymbol, DlopenNote, ElfDetails
 from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, ImportGroup, Symbol, VersionNeed
-from farm.package.facts import ElfFile, InvalidFactsError, PackageFacts, PkgConfigModule, Script
+from farm.package.facts import (
+    DanglingLink,
+    DebugFile,
+    ElfFile,
+    InvalidFactsError,
+    PackageFacts,
+    PkgConfigLibraries,
+    PkgConfigModule,
+    Script,
+)
 from farm.package.gather import gather_facts, may_be_elf
 from farm.package.interpreter import interpreter_capability
 from farm.package.layout import Layout, LayoutError, Misplacement, OutputRule, OutputRules, lay_out, package_name
 from farm.package.path_glob import matches
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
+from farm.package.python_facts import PythonDistribution
 from farm.package.sensitive_files import (
     SensitiveFinding,
     Sensitivity,
@@ -27,7 +38,12 @@ from farm.package.shebang import read_shebang
 
 __all__ = [
     "Capabilities",
+    "CopiedSymbol",
+    "DanglingLink",
+    "DebugFile",
     "Descriptor",
+    "DlopenNote",
+    "ElfDetails",
     "ElfFacts",
     "ElfFile",
     "ExportGroup",
@@ -44,8 +60,10 @@ __all__ = [
     "OutputRule",
     "OutputRules",
     "PackageFacts",
+    "PkgConfigLibraries",
     "PkgConfigModule",
     "Plugin",
+    "PythonDistribution",
     "Script",
     "SensitiveFile",
     "SensitiveFinding",
