@@ -221,7 +221,9 @@ def _is_own(manifest: Manifest, directory: str, soname: str) -> bool:
 
 def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
     """Give what the dynamic linker would do on the word of an ELF file."""
-    for entry in file.facts.rpath:
+    if auditors := [each for each in file.facts.details.audit if each] if file.facts.details else []:
+        yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
+    for entry in (*file.facts.rpath, *file.facts.runpath):
         if fault := _search_fault(entry, file.path, store):
             yield SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
 

@@ -1,4 +1,4 @@
-"""What an archive really holds: its manifest, and the facts of its programs and libraries, read from its bytes alone.
+"""What an archive really holds: its manifest, and where its programs and libraries look for others, from its bytes.
 
 The reports of workers say both too. The signer believes neither. No file of the archive is written under its name.
 """
@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from farm.fileset import ArchiveLimits, NoSink, read_archive
 from farm.names import Digest
-from farm.package import ElfFile, InvalidElfError, may_be_elf, read_elf
+from farm.package import ElfFile, InvalidElfError, may_be_elf, read_elf_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ _ELF = b"\x7fELF"
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContents:
-    """The manifest of an archive, the facts of its ELF files, and the digest of its uncompressed bytes."""
+    """What is in an archive: `elf` has search paths and auditors of its ELF files, `diff_id` is of all its bytes."""
 
     manifest: Manifest
     elf: tuple[ElfFile, ...]
@@ -95,7 +95,7 @@ class _Content:
         self._room.flush()
         try:
             with mmap.mmap(self._room.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                facts = read_elf(content)
+                facts = read_elf_paths(content)
         except InvalidElfError as error:
             raise InvalidElfError(error.reason, path=self._path) from None
         if facts is not None:

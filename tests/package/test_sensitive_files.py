@@ -17,7 +17,9 @@ from farm.package import (
     check_declared,
     declared_of,
     find_sensitive_files,
+    read_elf,
 )
+from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
 from tests.package.trees import tree
 
 NAME = PackageName("dist.example.org", "greet")
@@ -229,6 +231,7 @@ def test_what_is_said_of_a_hidden_character_shows_it_and_the_remedy_can_be_typed
 
 
 SEARCHED = {
+    "": "an empty entry is the current directory",
     "lib": "is looked for in the current directory",
     "./lib": "is looked for in the current directory",
     "$ORIGINAL/lib": "is looked for in the current directory",
@@ -251,6 +254,22 @@ def test_a_search_path_that_others_may_write_to_is_found(entry: str) -> None:
     (finding,) = find_sensitive_files(tree({"lib/libx.so": b""}).manifest, facts, (), STORE)
     assert (finding.path, finding.why) == ("lib/libx.so", Sensitivity.SEARCH_PATH)
     assert SEARCHED[entry] in finding.detail
+
+
+def test_entries_are_looked_at_as_they_stand_in_either_list_and_so_are_auditors() -> None:
+    for tag in (RPATH, RUNPATH):
+        facts = read_elf(small_library({tag: "/usr/lib::$ORIGIN"}))
+        assert facts is not None
+        assert found({"lib/x.so": b""}, elf={"lib/x.so": facts}) == [("lib/x.so", Sensitivity.SEARCH_PATH)]
+    for tag in (AUDIT, DEPAUDIT):
+        facts = read_elf(small_library({tag: "evil.so:"}))
+        assert facts is not None
+        assert found({"bin/x": b""}, elf={"bin/x": facts}) == [("bin/x", Sensitivity.AUDIT)]
+
+
+def test_facts_of_before_tell_what_they_have() -> None:
+    old = ElfFacts(runpath=("/tmp",), details=None)
+    assert found({"lib/x.so": b""}, elf={"lib/x.so": old}) == [("lib/x.so", Sensitivity.SEARCH_PATH)]
 
 
 def test_search_paths_in_usr_and_in_the_package_are_in_order() -> None:

@@ -20,7 +20,7 @@ from farm.api.errors import RefusedRequestError
 from farm.names import SensitiveFile
 from farm.package import InvalidElfError, PackageFacts, UndeclaredFilesError, UnusedDeclarationError
 from tests.control.small_farm import recipe
-from tests.package.small_library import RPATH, RUNPATH, small_library
+from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,9 @@ ATTACKS: dict[str, tuple[str, bytes]] = {
     "code for every Python": ("lib/python3.13/site-packages/evil.pth", b"import evil\n"),
     "a name that is not what it looks like": ("share/say/gpj.\u202etxt.exe", b"evil"),
     "a library of the current directory": ("lib/libsay.so", small_library({RUNPATH: "lib"})),
+    "a library of an empty entry": ("lib/libsay.so", small_library({RUNPATH: "/usr/lib:"})),
+    "an auditor": ("bin/hear", small_library({AUDIT: "/usr/lib/evil.so"})),
+    "an auditor of what needs it": ("lib/libsay.so", small_library({DEPAUDIT: "/usr/lib/evil.so"})),
     "a library of anybody's directory": ("lib/libsay.so", small_library({RPATH: "/usr/lib:/tmp/evil"})),
 }
 
