@@ -129,7 +129,7 @@ class Host:
         self.home.mkdir()
         self.run("subscribe", str(simulator.public), "edge", "--fingerprint", simulator.fingerprint)
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, status: int = 0) -> str:
         environment: Mapping[str, str] = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -139,8 +139,8 @@ class Host:
         ended = subprocess.run(
             [COMMAND, *arguments], env=environment, cwd=self.home, capture_output=True, text=True, check=False
         )
-        assert ended.returncode == 0, ended.stderr + ended.stdout
-        return ended.stdout
+        assert ended.returncode == status, ended.stderr + ended.stdout
+        return ended.stderr if status else ended.stdout
 
 
 NOTE = "note: say 2.0-1 has etc/ld.so.preload: every program is loaded as it says: It traces all\n"
@@ -166,3 +166,16 @@ def test_a_subscriber_sees_what_is_new_of_them_before_it_is_there(simulator: Sim
     assert "ld.so.preload" not in told
     form = json.loads(host.run("info", "say", "--json"))["sensitive-files"]
     assert [(each["files"][0]["why"], each["reason"]) for each in form] == [("loader", "It traces all"), ("login", "")]
+
+
+def test_a_directory_of_ones_own_becomes_a_package_by_the_same_rule(simulator: Simulator) -> None:
+    host = Host(simulator)
+    (host.home / "app/etc").mkdir(parents=True)
+    (host.home / "app/etc/hosts").write_text("127.0.0.1 localhost\n")
+    pack = ("pack", "app", "--name", "mine.example.org/app", "--version", "1.0")
+    refused = host.run(*pack, status=1)
+    assert "mine.example.org/app has a sensitive file that it does not declare:\n  etc/hosts: it says where" in refused
+    assert "--sensitive-file 'etc/hosts=REASON'" in refused
+    assert "both have to be there" in host.run(*pack, "--sensitive-file", "etc/hosts=", status=2)
+    form = json.loads(host.run(*pack, "--sensitive-file", "etc/hosts=Names of our own", "--json"))
+    assert form["sensitive-files"] == [{"path": "etc/hosts", "reason": "Names of our own"}]
