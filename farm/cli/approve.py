@@ -191,7 +191,7 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
 
 
 def _sensitive(waiting: dict[str, Any]) -> list[str]:
-    """Return a line for each reason that a package gives for its sensitive files."""
+    """Return a line for each reason that a package gives for its sensitive files: --json has all their paths."""
     from farm.cli.inert import inert
     from farm.package import Descriptor
 
@@ -199,4 +199,7 @@ def _sensitive(waiting: dict[str, Any]) -> list[str]:
     paths: dict[str, list[str]] = {}
     for file in descriptor.sensitive_files:
         paths.setdefault(file.reason, []).append(file.path)
-    return [inert(f"note: {descriptor.label} has {' '.join(files)}: {reason}") for reason, files in paths.items()]
+    return [
+        inert(f"note: {descriptor.label} has {first}{f' and {len(more)} more' if more else ''}: {reason}")
+        for reason, (first, *more) in paths.items()
+    ]

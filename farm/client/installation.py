@@ -49,14 +49,14 @@ class NotAskedForError(FarmError):
 class Change:
     """What becomes of a root. `after` has the number 0 until it is made; `fetched` are bytes of archives.
 
-    `brought` are the sensitive files that come with it and were not there before.
+    `sensitive` are the sensitive files that come with it and were not there before.
     """
 
     before: Generation | None
     after: Generation
     packages: tuple[PackageChange, ...]
     fetched: int = 0
-    brought: tuple[BroughtFiles, ...] = ()
+    sensitive: tuple[BroughtFiles, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -181,7 +181,7 @@ def _put(
     composition = composition_of(packages)
     lacking = host.lacking([each for each in packages if not root.package(each.store).is_dir()])
     change = _change(before, record, why, sum(each.entry.archive.size for each in lacking))
-    change = replace(change, brought=_brought(host, change, packages))
+    change = replace(change, sensitive=_brought(host, change, packages))
     terms.announce(change)
     if terms.dry_run:
         return change

@@ -135,6 +135,7 @@ class Host:
             "HOME": str(self.home),
             "FARM_STATE": str(self.home / "state"),
             "FARM_HOST": str(self.home / "host"),
+            "DOCKER_HOST": f"unix://{self.home}/no-docker.sock",
         }
         ended = subprocess.run(
             [COMMAND, *arguments], env=environment, cwd=self.home, capture_output=True, text=True, check=False
@@ -166,6 +167,19 @@ def test_a_subscriber_sees_what_is_new_of_them_before_it_is_there(simulator: Sim
     assert "ld.so.preload" not in told
     form = json.loads(host.run("info", "say", "--json"))["sensitive-files"]
     assert [(each["files"][0]["why"], each["reason"]) for each in form] == [("loader", "It traces all"), ("login", "")]
+
+
+def test_the_maker_of_an_image_sees_what_an_update_brings_and_what_is_in_it(simulator: Simulator) -> None:
+    host, distribution = Host(simulator), simulator.distribution
+    host.run("image", "build", "say", "--tag", "say:1", "--no-load")
+    preload = {"etc/ld.so.preload": "/usr/lib/trace.so\n"}
+    distribution.package(
+        "say", {"bin/say": "say 2", **preload}, version="2.0", sensitive=dict.fromkeys(preload, "It traces all")
+    )
+    distribution.publish()
+    assert "note:" not in host.run("image", "inspect", "say:1")
+    assert NOTE in host.run("image", "update", "say:1", "say", "--tag", "say:2", "--no-load")
+    assert NOTE in host.run("image", "inspect", "say:2")
 
 
 def test_a_directory_of_ones_own_becomes_a_package_by_the_same_rule(simulator: Simulator) -> None:
