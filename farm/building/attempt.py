@@ -25,7 +25,13 @@ from farm.building.package_test import run_test
 from farm.engine.driver import StepLog, write_driver
 from farm.engine.output_volume import OutputFullError, OutputVolume
 from farm.engine.sandbox_spec import BUILD_USER, Bind, SandboxLimits, SandboxSpec, Scratch
-from farm.package import InvalidElfError, InvalidPkgConfigError, LayoutError
+from farm.package import (
+    InvalidElfError,
+    InvalidPkgConfigError,
+    LayoutError,
+    UndeclaredFilesError,
+    UnusedDeclarationError,
+)
 from farm.plan import BuildOutcome
 from farm.recipe import SOURCE_DIRECTORY
 from farm.trust.dsse import sign_statement
@@ -56,6 +62,8 @@ _UNUSABLE = (
     OutputFullError,
     InvalidElfError,
     InvalidPkgConfigError,
+    UndeclaredFilesError,
+    UnusedDeclarationError,
 )
 
 

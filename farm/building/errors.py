@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.package import UndeclaredFilesError, UnusedDeclarationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,9 @@ class UnusableOutputError(BuildFailedError):
     code = "unusable-output"
 
     def __init__(self, package: str, cause: FarmError) -> None:
-        super().__init__(f"{package}: {cause.message}", remedy=cause.remedy)
+        # These name the package that has the file: it may be another one of the build.
+        named = isinstance(cause, UndeclaredFilesError | UnusedDeclarationError)
+        super().__init__(cause.message if named else f"{package}: {cause.message}", remedy=cause.remedy)
         self.code = cause.code
         self.cause = cause
 

@@ -9,10 +9,23 @@ from farm.blobs.tree_reader import PIECE, TreeReader
 from farm.building.errors import EmptyOutputError
 from farm.fileset import STORE_ROOT, Directory
 from farm.names import HostNeeds, PackageName
-from farm.package import OutputRule, OutputRules, describe, gather_facts, lay_out, matches, package_name
+from farm.package import (
+    OutputRule,
+    OutputRules,
+    UnusedDeclarationError,
+    check_declared,
+    declared_of,
+    describe,
+    find_sensitive_files,
+    gather_facts,
+    lay_out,
+    matches,
+    package_name,
+)
 from farm.plan import BlobRef, BuiltPackage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -27,7 +40,7 @@ def harvest(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) ->
     """Put the packages of a plan into the store, the main one first.
 
     `installed` is the tree under DESTDIR; no link in it is followed. Raises `UnfitTreeError`, `LayoutError`,
-    `EmptyOutputError`, `InvalidElfError`, `InvalidPkgConfigError`; the store may then hold blobs that nothing names.
+    `EmptyOutputError`, and what `make_packages` raises; the store may then hold blobs that nothing names.
     """
     limit = output_mb * _MB
     tree = scan_tree(installed, limits=ScanLimits(file_bytes=limit, total_bytes=limit), absolute_links=True)
@@ -36,11 +49,25 @@ def harvest(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) ->
     empty = [package_name(plan.name.short, name) for name, layout in layouts.items() if not layout.files]
     if empty:
         raise EmptyOutputError(empty)
-    return tuple(make_package(plan, name, layout, installed, store) for name, layout in layouts.items())
+    return make_packages(plan, layouts, installed, store)
 
 
-def make_package(plan: Plan, output: str, layout: Layout, installed: Path, store: BlobStore) -> BuiltPackage:
-    """Put one package of a plan into the store: the files of `installed` that its layout names. Raises as `harvest`."""
+def make_packages(
+    plan: Plan, layouts: Mapping[str, Layout], installed: Path, store: BlobStore
+) -> tuple[BuiltPackage, ...]:
+    """Put the packages of a plan into the store: of each output the files of `installed` that its layout names.
+
+    Raises `InvalidElfError`, `InvalidPkgConfigError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
+    """
+    packages = tuple(_make_package(plan, name, layout, installed, store) for name, layout in layouts.items())
+    declared = [file.path for package in packages for file in package.descriptor.sensitive_files]
+    unused = [each.path for each in plan.sensitive_files if not any(matches(each.path, path) for path in declared)]
+    if unused:
+        raise UnusedDeclarationError(plan.name, unused)
+    return packages
+
+
+def _make_package(plan: Plan, output: str, layout: Layout, installed: Path, store: BlobStore) -> BuiltPackage:
     name = PackageName(plan.name.distribution, package_name(plan.name.short, output))
     sources = {entry.path: source for source, entry in layout.files}
 
@@ -59,6 +86,10 @@ def make_package(plan: Plan, output: str, layout: Layout, installed: Path, store
         facts = gather_facts(manifest, read)
     content = facts.to_json()
     main = output == ""
+    links = tuple((link, path) for link, path in plan.links if path in manifest.by_path)
+    found = find_sensitive_files(manifest, facts.elf, links, manifest.store_path(name.short, str(plan.version)))
+    sensitive = declared_of(found, plan.sensitive_files)
+    check_declared(name, found, sensitive)
     descriptor = describe(
         name=name,
         version=plan.version,
@@ -73,8 +104,9 @@ def make_package(plan: Plan, output: str, layout: Layout, installed: Path, store
         requires=plan.requires if main else (),
         replaces=plan.replaces if main else (),
         host=plan.host if main else HostNeeds(),
-        links=tuple((link, path) for link, path in plan.links if path in manifest.by_path),
+        links=links,
         plugins=tuple(each for each in plan.plugins if _has(manifest, each.path)),
+        sensitive_files=sensitive,
     )
     store.put_bytes(descriptor.to_json())
     return BuiltPackage(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.blobs import digest_tree
-from farm.building.harvest import make_package
+from farm.building.harvest import make_packages
 from farm.errors import FarmError
 from farm.fileset import Directory, Manifest
 from farm.names import HostNeeds
 from farm.oci.own_tree import scan_own_tree
+from farm.package import UndeclaredFilesError
 from farm.package.layout import MAIN, Layout
 from farm.plan import Plan, PlannedSource
 from farm.recipe import DEFAULT_SOURCE_EPOCH
@@ -18,12 +19,13 @@ from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
 
     from farm.blobs import BlobStore
-    from farm.names import Digest, PackageName, Platform, Version
+    from farm.names import Digest, PackageName, Platform, SensitiveFile, Version
     from farm.plan import BuiltPackage
 
 
@@ -53,12 +55,13 @@ def pack(
     store: BlobStore,
     signer: Signer,
     now: str,
+    sensitive_files: Sequence[SensitiveFile] = (),
 ) -> PackedDirectory:
     """Put what lies in a directory into the store as a package; what its `.farmignore` says is left out.
 
     `bin`, `lib`, `share` and `etc` in it are linked into a root as those of every package. `signer` is the key of this
-    host, `now` in RFC 3339. Empty directories are left out. Raises `NothingToPackError`, `IgnoreFileError`,
-    `UnfitTreeError`, `TreeChangedError`, and what looking at programs raises.
+    host, `now` in RFC 3339. Empty directories are left out. `sensitive_files` are declared as a recipe does.
+    Raises `NothingToPackError`, `IgnoreFileError`, `UnfitTreeError`, `TreeChangedError`, and what `make_packages` does.
     """
     if not directory.is_dir():
         raise NothingToPackError(f"{directory} is not a directory", remedy="Name the directory to pack.")
@@ -67,7 +70,15 @@ def pack(
     if not layout.files:
         raise NothingToPackError(f"there is no file in {directory} to pack", remedy="Look at its .farmignore.")
     plan = _plan(name, version, revision, tree.tree_digest, platform=platform, licence=licence)
-    package = make_package(plan, MAIN, layout, directory, store)
+    plan = replace(plan, sensitive_files=tuple(sensitive_files))
+    try:
+        (package,) = make_packages(plan, {MAIN: layout}, directory, store)
+    except UndeclaredFilesError as error:
+        remedy = (
+            "Leave out what the package does not need, in .farmignore. Declare what it needs, with the reason: "
+            f"--sensitive-file '{error.findings[0].pattern}=REASON'."
+        )
+        raise UndeclaredFilesError(name, error.findings, remedy=remedy) from error
     run = BuildRun(signer.public_key.keyid, "pack", now, now, store.put_bytes(b""), {})
     subjects = [(package.descriptor, package.archive.digest)]
     statement = build_statement(plan, tree.tree_digest, subjects, (), run)

@@ -185,6 +185,21 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
         for each in chosen
     ]
     people = f"{waiting['count']} of the group {waiting['of']}"
-    return f"{waiting['channel']} asks for {people}\n" + table(
-        rows, ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
-    )
+    listed = table(rows, ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR"))
+    notes = [note for each in chosen if not each["removed"] for note in _sensitive(each)]
+    return "\n".join([f"{waiting['channel']} asks for {people}", listed, *notes])
+
+
+def _sensitive(waiting: dict[str, Any]) -> list[str]:
+    """Return a line for each reason that a package gives for its sensitive files: --json has all their paths."""
+    from farm.cli.inert import inert
+    from farm.package import Descriptor
+
+    descriptor = Descriptor.from_json(str(waiting["descriptor"]).encode())
+    paths: dict[str, list[str]] = {}
+    for file in descriptor.sensitive_files:
+        paths.setdefault(file.reason, []).append(file.path)
+    return [
+        inert(f"note: {descriptor.label} has {first}{f' and {len(more)} more' if more else ''}: {reason}")
+        for reason, (first, *more) in paths.items()
+    ]

@@ -11,12 +11,14 @@ from farm.cli.image_opening import opened
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
+from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from farm.client.brought_files import BroughtFiles
     from farm.client.host import Host
     from farm.client.image_parts import ImagePart
     from farm.client.image_set import Described
@@ -62,7 +64,9 @@ def inspect(image: str, as_json: bool) -> None:
     foreign = _foreign(host, known, described, parts, own)
     needs = joint_needs(part.descriptor.host for part in parts) if parts else None
     files = own.manifest if own else None
-    tell_result(_lines(known, needs, files, foreign), _form(known, parts, needs, files, foreign), as_json=as_json)
+    tell_result(
+        _lines(known, parts, needs, files, foreign), _form(known, parts, needs, files, foreign), as_json=as_json
+    )
 
 
 def _foreign(
@@ -93,6 +97,7 @@ def _form(
     return {
         **set_form(known.digest, known.record, parts),
         "host": needs.to_dict() if needs else None,
+        "sensitive-files": [each.to_dict() for each in _sensitive(parts)],
         "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
         "files": [entry.to_dict() for entry in own.entries] if own else [],
         "replaces": list(replaced_in(known.labels)),
@@ -111,7 +116,19 @@ def _form(
     }
 
 
-def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None, foreign: Layers | None) -> list[str]:
+def _sensitive(parts: Sequence[ImagePart]) -> list[BroughtFiles]:
+    from farm.client.brought_files import brought_files
+
+    return [each for part in parts for each in brought_files(part.descriptor, part.manifest, part.facts)]
+
+
+def _lines(
+    known: KnownImage,
+    parts: Sequence[ImagePart],
+    needs: HostNeeds | None,
+    own: Manifest | None,
+    foreign: Layers | None,
+) -> list[str]:
     from farm.cli.inert import inert
     from farm.cli.rendering import counted, table
     from farm.client.image_making import imports_in
@@ -138,7 +155,7 @@ def _lines(known: KnownImage, needs: HostNeeds | None, own: Manifest | None, for
     lines += ["", table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
     if imports := imports_in(known.labels):
         lines += ["", *(inert(f"/{each.path} is {each}") for each in imports)]
-    if said := override_lines(record.packages):
+    if said := [*override_lines(record.packages), *sensitive_lines(_sensitive(parts))]:
         lines += ["", *said]
     if foreign:
         lines += ["", *foreign_lines(foreign)]

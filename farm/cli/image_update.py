@@ -12,6 +12,7 @@ from farm.cli.image_options import output_option
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.result import tell_result
+from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check
 
@@ -149,6 +150,7 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
     return {
         "digest": found.made.image.digest,
         "changes": [each.to_dict() for each in found.changes],
+        "sensitive-files": [each.to_dict() for each in found.sensitive],
         "release": found.release.to_dict(),
         "proven": {
             "missing-symbols": sum(problem.code in _SYMBOLS for problem in found.trial.problems),
@@ -171,6 +173,7 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     layers = {diff_id for diff_id, _ in known.layers}
     fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
     yield from (f"{each}" for each in found.changes)
+    yield from sensitive_lines(found.sensitive)
     users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
     if not found.trial.problems:
         yield f"proven: no symbol missing, no path claimed twice{users}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,14 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from farm.building.packing import PackedDirectory
     from farm.client.host import Host
     from farm.client.overrides import BuiltHere
-    from farm.names import PackageName, Version
+    from farm.names import PackageName, SensitiveFile, Version
+
+    Packing = Callable[[PackageName, Version, int], PackedDirectory]
 
 
 @click.command()
@@ -26,6 +31,13 @@ if TYPE_CHECKING:
 @click.option("--version", default="", help="Its version, as 1.2.")
 @click.option("--summary", default="", help="What it is, in a line.")
 @click.option("--license", "licence", default="NOASSERTION", help="Its licence, in SPDX's words.")
+@click.option(
+    "--sensitive-file",
+    "sensitive_files",
+    multiple=True,
+    metavar="PATH=REASON",
+    help="A file in it that changes how others load or log in (etc/passwd), and why it must be there. Repeatable.",
+)
 @click.option("--list", "list_them", is_flag=True, help="List what was packed here.")
 @click.option("--forget", metavar="NAME", default="", help="Forget a package; images that hold it keep it.")
 @json_option
@@ -35,6 +47,7 @@ def pack(
     version: str,
     summary: str,
     licence: str,
+    sensitive_files: tuple[str, ...],
     list_them: bool,
     forget: str,
     as_json: bool,
@@ -64,10 +77,24 @@ def pack(
     elif directory is not None:
         if not name or not version:
             raise click.UsageError("A package has a --name, as mine.example.org/app, and a --version.")
-        _pack(host, directory.absolute(), name, version, summary, licence, as_json=as_json)
+        declared = [_sensitive_file(text) for text in sensitive_files]
+        packing = partial(_packed, host, directory.absolute(), licence=licence, sensitive_files=declared)
+        _pack(host, directory.absolute(), name, version, summary, packing, as_json=as_json)
 
 
-def _pack(host: Host, directory: Path, name: str, version: str, summary: str, licence: str, *, as_json: bool) -> None:
+def _sensitive_file(text: str) -> SensitiveFile:
+    from farm.cli.name_and_value import name_and_value
+    from farm.names import SensitiveFile
+
+    path, reason = name_and_value(text)
+    if not path or not reason.strip():
+        raise click.UsageError(f"{text!r} is not PATH=REASON: both have to be there.")
+    return SensitiveFile(path, reason.strip())
+
+
+def _pack(
+    host: Host, directory: Path, name: str, version: str, summary: str, packing: Packing, *, as_json: bool
+) -> None:
     from farm.client.overrides import BuiltHere
     from farm.client.own_packages import OwnPackageError, OwnPackages
     from farm.names import PackageName, Version
@@ -82,7 +109,7 @@ def _pack(host: Host, directory: Path, name: str, version: str, summary: str, li
         )
     with host.in_use():
         before = own.find(full)
-        packed = _revised(host, directory, full, Version(version), licence, before)
+        packed = _revised(partial(packing, full, Version(version)), version, before)
         package = packed.package
         content = package.descriptor.to_json()
         entry = ReleaseEntry(
@@ -111,19 +138,24 @@ def _pack(host: Host, directory: Path, name: str, version: str, summary: str, li
         click.echo(inert(f"it requires {', '.join(needs)}"))
 
 
-def _revised(
-    host: Host, directory: Path, name: PackageName, version: Version, licence: str, before: BuiltHere | None
-) -> PackedDirectory:
+def _revised(packing: Callable[[int], PackedDirectory], version: str, before: BuiltHere | None) -> PackedDirectory:
     """Pack a directory as the revision that it is: the next one where another of this version was packed before."""
-    known = before.entry if before and before.entry.version == str(version) else None
-    packed = _packed(host, directory, name, version, known.revision if known else 1, licence)
+    known = before.entry if before and before.entry.version == version else None
+    packed = packing(known.revision if known else 1)
     if known and packed.package.descriptor.digest != known.descriptor.digest:
-        return _packed(host, directory, name, version, known.revision + 1, licence)
+        return packing(known.revision + 1)
     return packed
 
 
 def _packed(
-    host: Host, directory: Path, name: PackageName, version: Version, revision: int, licence: str
+    host: Host,
+    directory: Path,
+    name: PackageName,
+    version: Version,
+    revision: int,
+    *,
+    licence: str,
+    sensitive_files: Sequence[SensitiveFile],
 ) -> PackedDirectory:
     from farm.building.local_state import LocalState
     from farm.building.packing import pack as pack_directory
@@ -142,6 +174,7 @@ def _packed(
         store=host.blobs,
         signer=load_or_create_key(LocalState(settings.state, settings.host).key),
         now=now(),
+        sensitive_files=sensitive_files,
     )
 
 

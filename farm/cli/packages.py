@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -79,12 +79,23 @@ def info(name: str, channel: str, as_json: bool) -> None:
     catalogue = host.catalogue_of([name], channel)
     package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
-        click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))
+        click.echo(json.dumps(_form(package), indent=1))
         return
     pin = catalogue.import_of(package.name)
     taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
-    for heading, value in [*_facts(package), *taken, *_overridden(host, catalogue, package.name)]:
+    for heading, value in [*_facts(package), *_sensitive(package), *taken, *_overridden(host, catalogue, package.name)]:
         click.echo(f"{click.style(f'{heading:<11}', bold=True)} {value}")
+
+
+def _form(package: VerifiedPackage) -> dict[str, Any]:
+    from farm.client.brought_files import brought_files
+
+    brought = brought_files(package.descriptor, package.manifest, package.facts)
+    return {
+        "entry": package.entry.to_dict(),
+        "descriptor": package.descriptor.to_dict(),
+        "sensitive-files": [files.to_dict() for files in brought],
+    }
 
 
 def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
@@ -97,6 +108,15 @@ def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, 
         for scope, each in Overrides(host.state).all()
         if (each.channel, each.package) == (f"{release.distribution}/{release.channel}", name)
     ]
+
+
+def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
+    """Return a line for the sensitive files that do the same for one reason, each by name."""
+    from farm.cli.inert import inert
+    from farm.client.brought_files import brought_files
+
+    found = brought_files(package.descriptor, package.manifest, package.facts)
+    return [("sensitive", inert(f"{' '.join(each.name for each in files.findings)}: {files.what}")) for files in found]
 
 
 def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import click
 from farm.cli.inert import inert
 from farm.cli.override_lines import override_lines
 from farm.cli.result import tell_result
+from farm.cli.sensitive_lines import sensitive_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -93,6 +94,7 @@ def change_form(root: Root, change: Change, *, dry_run: bool = False) -> dict[st
         "releases": [each.to_dict() for each in change.after.set.releases],
         "overrides": [each.to_dict() for each in change.after.set.overrides],
         "changes": [each.to_dict() for each in change.packages],
+        "sensitive-files": [each.to_dict() for each in change.sensitive],
         "fetched": change.fetched,
     }
 
@@ -119,6 +121,8 @@ def _announce(change: Change, *, err: bool) -> None:
 
     try:
         for line in change_lines(change):
+            click.echo(line, err=err)
+        for line in sensitive_lines(change.sensitive):
             click.echo(line, err=err)
         if change.fetched:
             click.echo(f"to fetch: {human_size(change.fetched)}", err=err)

@@ -9,6 +9,7 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from farm.client.brought_files import brought_files
 from farm.client.catalogue import UnknownPackageError
 from farm.client.earlier_releases import catalogue_with
 from farm.client.image_accounting import foreign_layers, layers_of_nobody
@@ -24,10 +25,12 @@ from farm.client.update_trial import Trial, nearest_set, try_change
 from farm.compat.problem import PathConflict
 from farm.compat.set_changes import PackageChange, changes
 from farm.errors import FarmError, in_lines
+from farm.package import sensitive_files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from farm.client.brought_files import BroughtFiles
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
     from farm.client.image_overrides import StandIn
@@ -113,6 +116,7 @@ class ImageUpdate:
     `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
     beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. What an
     override voids is neither in `together` nor in `brought`. `copies` hold code of the old builds still.
+    `sensitive` are sensitive files that go in and were not there before.
     """
 
     made: MadeImage
@@ -124,6 +128,7 @@ class ImageUpdate:
     apart: tuple[str, ...]
     copies: tuple[StaticCopy, ...]
     brought: tuple[str, ...]
+    sensitive: tuple[BroughtFiles, ...] = ()
 
     @property
     def release(self) -> ReleaseRef:
@@ -204,7 +209,17 @@ def update_image(
             after = root_of(now.values(), composition, own)
             check_still_runs(image.config, lambda: _root_before(image, tuple(held.values()), own), after)
 
-    return _made(host, image, now, new=new, trial=trial, own=own, copies=copies, composed=composed)
+    made = _made(host, image, now, new=new, trial=trial, own=own, copies=copies, composed=composed)
+    return replace(made, sensitive=tuple(_sensitive(held, now, new)))
+
+
+def _sensitive(
+    held: Mapping[str, ImagePart], now: Mapping[str, ImagePart], new: Iterable[str]
+) -> Iterator[BroughtFiles]:
+    for name in sorted(set(new) & now.keys()):
+        old, part = held.get(name), now[name]
+        known = sensitive_files_of(old.descriptor, old.manifest, old.facts) if old else ()
+        yield from brought_files(part.descriptor, part.manifest, part.facts, known)
 
 
 def _root_before(image: KnownImage, parts: Sequence[ImagePart], own: OwnFiles | None) -> RootView:

@@ -5,15 +5,19 @@ All is fetched, verified and proven to hold together before the root changes, an
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
+from farm.client.brought_files import brought_files
+from farm.client.download import DownloadError
 from farm.client.generation import Generation
 from farm.client.generations import RootError
 from farm.client.host import composition_of
 from farm.client.installed_set import InstalledSet
+from farm.client.subscriptions import SubscriptionError
 from farm.client.waiting_lock import in_silence
 from farm.compat import PlacedPackage, ReleaseRef, SetRecord, compose
 from farm.compat.set_changes import changes
@@ -22,11 +26,14 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from farm.client.brought_files import BroughtFiles
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.generations import Root
     from farm.client.host import Host
     from farm.client.waiting_lock import Waiting
     from farm.compat.set_changes import PackageChange
+    from farm.names import PackageName
+    from farm.package import SensitiveFinding
     from farm.plan import BlobRef
 
     Progress = Callable[[BlobRef], None]
@@ -40,12 +47,16 @@ class NotAskedForError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a root. `after` has the number 0 until it is made; `fetched` are bytes of archives."""
+    """What becomes of a root. `after` has the number 0 until it is made; `fetched` are bytes of archives.
+
+    `sensitive` are the sensitive files that come with it and were not there before.
+    """
 
     before: Generation | None
     after: Generation
     packages: tuple[PackageChange, ...]
     fetched: int = 0
+    sensitive: tuple[BroughtFiles, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -170,6 +181,7 @@ def _put(
     composition = composition_of(packages)
     lacking = host.lacking([each for each in packages if not root.package(each.store).is_dir()])
     change = _change(before, record, why, sum(each.entry.archive.size for each in lacking))
+    change = replace(change, sensitive=_brought(host, change, packages))
     terms.announce(change)
     if terms.dry_run:
         return change
@@ -184,6 +196,29 @@ def _change(before: Generation | None, record: SetRecord, why: str, fetched: int
     made = datetime.now(UTC).isoformat(timespec="seconds")
     after = Generation(0, made, why, record)
     return Change(before, after, changes(before.set if before else None, record), fetched)
+
+
+def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) -> tuple[BroughtFiles, ...]:
+    """Return the sensitive files of what is new in a root, without those that the same package had there before."""
+    old = {each.old.descriptor for each in change.packages if each.old}
+    new = {each.new.descriptor for each in change.packages if each.new}
+    known: frozenset[tuple[PackageName, SensitiveFinding]] = frozenset()
+    if change.before and old:
+        gone = tuple(each for each in change.before.set.packages if each.descriptor in old)
+        # What is no longer described here was perhaps not there: then it is told again.
+        with suppress(DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError):
+            known = InstalledSet(host, replace(change.before.set, packages=gone)).sensitive_files()
+    return tuple(
+        files
+        for each in packages
+        if each.descriptor.digest in new
+        for files in brought_files(
+            each.descriptor,
+            each.manifest,
+            each.facts,
+            [finding for name, finding in known if name == each.descriptor.name],
+        )
+    )
 
 
 @contextmanager

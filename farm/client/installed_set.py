@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.compat import Member, PackageSet, closure, from_toolchain
 from farm.fileset import Manifest
-from farm.package import Descriptor, PackageFacts
+from farm.package import Descriptor, PackageFacts, sensitive_files_of
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from farm.client.host import Host
     from farm.compat import PlacedPackage, SetRecord
-    from farm.names import Digest
+    from farm.names import Digest, PackageName
+    from farm.package import SensitiveFinding
 
 _LARGEST = 256 << 20
 """Bytes of a description: its digest says which bytes it is, so this is only a bound."""
@@ -58,6 +59,14 @@ class InstalledSet:
     def members(self) -> tuple[Member, ...]:
         """Return the packages as members of their set."""
         return tuple(self._members.values())
+
+    def sensitive_files(self) -> frozenset[tuple[PackageName, SensitiveFinding]]:
+        """Return what of the packages changes how others load or log in, with the names of the packages."""
+        return frozenset(
+            (member.descriptor.name, finding)
+            for name, member in self._members.items()
+            for finding in sensitive_files_of(member.descriptor, self._manifests[name], member.facts)
+        )
 
     def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:
         """Return the descriptor and manifest of these packages of the set, else of all."""

@@ -18,7 +18,7 @@ from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import canonical_json
-from farm.package import UNASKED, PackageFacts, package_name
+from farm.package import UNASKED, PackageFacts, check_declared, declared_of, package_name, sensitive_files_of
 from farm.plan import BlobRef
 from farm.trust.dsse import LARGEST_ENVELOPE
 
@@ -167,12 +167,22 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
         _check_blob(office, built.manifest, largest=LARGEST_DOCUMENT)
         _check_blob(office, built.facts, largest=LARGEST_DOCUMENT)
         # Read here, where a malformed one costs its own worker, and not when the next package is planned.
-        Manifest.from_json(office.blobs.read(built.manifest.digest))
-        PackageFacts.from_json(office.blobs.read(built.facts.digest))
+        manifest = Manifest.from_json(office.blobs.read(built.manifest.digest))
+        facts = PackageFacts.from_json(office.blobs.read(built.facts.digest))
+        _check_sensitive_files(plan, descriptor, manifest, facts)
     if not office.blobs.has(outcome.provenance) or office.blobs.size(outcome.provenance) > LARGEST_ENVELOPE:
         raise RefusedOutcomeError(
             f"the provenance {outcome.provenance} was not uploaded, or is no such thing by its size"
         )
+
+
+def _check_sensitive_files(plan: Plan, descriptor: Descriptor, manifest: Manifest, facts: PackageFacts) -> None:
+    """See that the package has such files as its recipe declares, and says just what the recipe says of them."""
+    found = sensitive_files_of(descriptor, manifest, facts)
+    declared = declared_of(found, plan.sensitive_files)
+    check_declared(descriptor.name, found, declared)
+    if declared != descriptor.sensitive_files:
+        raise RefusedOutcomeError(f"{descriptor.name} declares other sensitive files than its recipe")
 
 
 def _check_archive(office: Office, built: BuiltPackage) -> None:

@@ -1,7 +1,7 @@
 """The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
 
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
-from farm.names.declared import HostNeeds, Plugin
+from farm.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.names.digest import Digest, InvalidDigestError
 from farm.names.hardening import HardeningProperty, HardeningWaiver
 from farm.names.package_name import InvalidPackageNameError, PackageName
@@ -22,6 +22,7 @@ __all__ = [
     "PackageName",
     "Platform",
     "Plugin",
+    "SensitiveFile",
     "Version",
     "canonical_json",
 ]

@@ -1,4 +1,4 @@
-"""What only a person knows about a package and therefore declares: needs of the host, and who loads its plugins.
+"""What only a person knows of a package and therefore declares: needs of the host, loaders of plugins, sensitive files.
 
 Values alone; recipes read them from a file, descriptors carry them. They decide nothing.
 """
@@ -58,3 +58,28 @@ class Plugin:
     def from_dict(cls, value: Mapping[str, Any]) -> Plugin:
         """Read what `to_dict` wrote; `KeyError` when it is something else."""
         return cls(str(value["path"]), str(value["loader"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SensitiveFile:
+    """A file that a package has although it changes how others load or log in, and why it must have it.
+
+    `path` is a glob over package paths in a recipe and in a plan, and the path of one file in a descriptor; `reason`
+    is one line, shown to whoever installs the package. Which files these are is said by
+    `farm.package.sensitive_files`.
+    """
+
+    path: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the declaration as plain values for canonical JSON."""
+        return {"path": self.path, "reason": self.reason}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> SensitiveFile:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        path, reason = value["path"], value["reason"]
+        if not isinstance(path, str) or not isinstance(reason, str):
+            raise TypeError("path and reason are texts")
+        return cls(path, reason)

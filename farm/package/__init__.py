@@ -1,11 +1,11 @@
 """From a tree of files to facts, from facts to the descriptor of a package. Pure: buffers and values in, values out."""
 
-from farm.names import HostNeeds, Plugin
+from farm.names import HostNeeds, Plugin, SensitiveFile
 from farm.package.capabilities import Capabilities, derive_capabilities
 from farm.package.copyable import is_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
-from farm.package.elf import InvalidElfError, read_elf
+from farm.package.elf import InvalidElfError, read_elf, read_elf_paths
 from farm.package.elf_details import CopiedSymbol, DlopenNote, ElfDetails
 from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, ImportGroup, Symbol, VersionNeed
 from farm.package.facts import (
@@ -18,7 +18,7 @@ from farm.package.facts import (
     PkgConfigModule,
     Script,
 )
-from farm.package.gather import gather_facts
+from farm.package.gather import gather_facts, may_be_elf
 from farm.package.hardening import HardeningFinding, hardening_findings, producers_by_build_id
 from farm.package.interpreter import interpreter_capability
 from farm.package.layout import (
@@ -35,6 +35,16 @@ from farm.package.layout import (
 from farm.package.path_glob import matches
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
 from farm.package.python_facts import PythonDistribution
+from farm.package.sensitive_files import (
+    SensitiveFinding,
+    Sensitivity,
+    UndeclaredFilesError,
+    UnusedDeclarationError,
+    check_declared,
+    declared_of,
+    find_sensitive_files,
+    sensitive_files_of,
+)
 from farm.package.shebang import read_shebang
 
 __all__ = [
@@ -69,10 +79,18 @@ __all__ = [
     "Plugin",
     "PythonDistribution",
     "Script",
+    "SensitiveFile",
+    "SensitiveFinding",
+    "Sensitivity",
     "Symbol",
+    "UndeclaredFilesError",
+    "UnusedDeclarationError",
     "VersionNeed",
+    "check_declared",
+    "declared_of",
     "derive_capabilities",
     "describe",
+    "find_sensitive_files",
     "gather_facts",
     "hardening_findings",
     "interpreter_capability",
@@ -80,9 +98,12 @@ __all__ = [
     "is_static_code",
     "lay_out",
     "matches",
+    "may_be_elf",
     "package_name",
     "parse_pkg_config",
     "producers_by_build_id",
     "read_elf",
+    "read_elf_paths",
     "read_shebang",
+    "sensitive_files_of",
 ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.fileset import Manifest
-    from farm.names import Digest, PackageName, Platform, Plugin, Version
+    from farm.names import Digest, PackageName, Platform, Plugin, SensitiveFile, Version
     from farm.package.facts import PackageFacts
 
 
@@ -32,11 +32,13 @@ def describe(
     replaces: Sequence[str] = (),
     plugins: Sequence[Plugin] = (),
     host: HostNeeds | None = None,
+    sensitive_files: Sequence[SensitiveFile] = (),
 ) -> Descriptor:
     """Return the descriptor of the package whose tree is `manifest` and whose `facts` were gathered from it.
 
-    `requires`, `links`, `replaces`, `plugins`, `host` and `licence` are as the recipe declares them; `diff_id` is the
-    digest of the canonical archive, `plan` of the plan that made it.
+    `requires`, `links`, `replaces`, `plugins`, `host` and `licence` are as the recipe declares them, `sensitive_files`
+    those of its declarations that this package has, file by file; `diff_id` is the digest of the canonical archive,
+    `plan` of the plan that made it.
     """
     capabilities = derive_capabilities(manifest, facts, links=links, plugins=plugins, requires=requires)
     return Descriptor(
@@ -55,4 +57,5 @@ def describe(
         replaces=tuple(replaces),
         plugins=tuple(plugins),
         host=host or HostNeeds(),
+        sensitive_files=tuple(sensitive_files),
     )

@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from farm.errors import FarmError
-from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, Version, canonical_json
+from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, SensitiveFile, Version, canonical_json
 
-FORMAT = 1
+FORMAT = 2
+"""The newest form. It is written only where there is something in it that the first one cannot say: so descriptors of
+before keep their digests, and a client of before refuses a package whose sensitive files it could not show."""
+_FIRST_FORMAT = 1
 
 
 class InvalidDescriptorError(FarmError):
@@ -25,6 +28,7 @@ class Descriptor:
 
     `requires` and `provides` are capabilities (`farm.package.capabilities`), `links` pairs of a path in the root
     (`usr/bin/sh`) and a path in the package (`bin/bash`), `replaces` short names, `licence` an SPDX expression.
+    `sensitive_files` are paths of single files in the package, each with its reason.
     """
 
     # Not slotted, so that its digest, by which everything knows it, is worked out once.
@@ -43,6 +47,7 @@ class Descriptor:
     replaces: tuple[str, ...] = ()
     plugins: tuple[Plugin, ...] = ()
     host: HostNeeds = field(default_factory=HostNeeds)
+    sensitive_files: tuple[SensitiveFile, ...] = ()
 
     def __post_init__(self) -> None:
         # However a caller found them: the same package has the same descriptor.
@@ -50,11 +55,14 @@ class Descriptor:
             object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
         plugins = sorted(set(self.plugins), key=lambda plugin: (plugin.path, plugin.loader))
         object.__setattr__(self, "plugins", tuple(plugins))
+        sensitive = sorted(set(self.sensitive_files), key=lambda file: (file.path, file.reason))
+        object.__setattr__(self, "sensitive_files", tuple(sensitive))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the descriptor as its canonical JSON spells it."""
-        return {
-            "format": FORMAT,
+        sensitive = [file.to_dict() for file in self.sensitive_files]
+        return ({"sensitive-files": sensitive} if sensitive else {}) | {
+            "format": FORMAT if sensitive else _FIRST_FORMAT,
             "name": str(self.name),
             "version": str(self.version),
             "revision": self.revision,
@@ -84,9 +92,9 @@ class Descriptor:
         """
         try:
             document = json.loads(data)
-            if document["format"] != FORMAT:
+            if document["format"] not in (_FIRST_FORMAT, FORMAT):
                 raise InvalidDescriptorError(
-                    f"this descriptor has format {document['format']!r:.100}, this farm reads format {FORMAT}",
+                    f"this descriptor has format {document['format']!r:.100}, this farm reads up to format {FORMAT}",
                     remedy="Upgrade the farm.",
                 )
             descriptor = cls._from_dict(document)
@@ -126,6 +134,10 @@ class Descriptor:
                 _texts(host["capabilities"]),
                 _texts(host["devices"]) if "devices" in host else (),
             ),
+            sensitive_files=tuple(
+                SensitiveFile(_text(item["path"]), _reason(item["reason"]))
+                for item in document.get("sensitive-files", ())
+            ),
         )
 
     @cached_property
@@ -153,6 +165,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidDescriptorError(f"{value!r:.100} is not a text")
     return value
+
+
+def _reason(value: Any) -> str:
+    if not _text(value).strip():
+        raise InvalidDescriptorError("a sensitive file is declared without a reason")
+    return _text(value)
 
 
 def _texts(values: Any) -> tuple[str, ...]:

@@ -36,9 +36,11 @@ from farm.package.elf_symbols import read_symbols
 from farm.package.elf_versions import read_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from typing_extensions import Buffer
 
-__all__ = ["InvalidElfError", "read_elf"]
+__all__ = ["InvalidElfError", "read_elf", "read_elf_paths"]
 
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
 _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
@@ -55,16 +57,50 @@ def read_elf(data: Buffer) -> ElfFacts | None:
     Raises `InvalidElfError` where the file is truncated or contradicts itself. Time and memory are bounded by a
     small multiple of the size of `data`.
     """
+    return _read(data, _facts)
+
+
+def read_elf_paths(data: Buffer) -> ElfFacts | None:
+    """Return as `read_elf` does, but only where the loader is told to look, and which auditors it is told to load.
+
+    Cheap whatever the file holds: no symbol is read. Raises `InvalidElfError`.
+    """
+    return _read(data, _paths)
+
+
+def _read(data: Buffer, facts: Callable[[ElfImage], ElfFacts]) -> ElfFacts | None:
     with memoryview(data) as view:
         if view[:4] != MAGIC:
             return None
         try:
             image = ElfImage(view.cast("B"))
-            return _facts(image) if image.loadable else None
+            return facts(image) if image.loadable else None
         except InvalidElfError as error:
             problem = error.with_traceback(None)
     # Raised out here, and bare: frames in a traceback would keep views alive, and an mmap could not be closed.
     raise problem
+
+
+def _paths(image: ElfImage) -> ElfFacts:
+    tags = dict(image.dynamic)
+    if _DT_STRTAB not in tags:
+        return ElfFacts(machine=image.machine)
+    strings = _strings(image, tags)
+    return ElfFacts(
+        rpath=_split(strings, tags, _DT_RPATH),
+        runpath=_split(strings, tags, _DT_RUNPATH),
+        machine=image.machine,
+        details=ElfDetails(audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT)),
+    )
+
+
+def _strings(image: ElfImage, tags: Mapping[int, int]) -> ElfStrings:
+    return ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
+
+
+def _split(strings: ElfStrings, tags: Mapping[int, int], *wanted: int) -> tuple[str, ...]:
+    """Return the entries of lists with colons, as they stand there: empty ones too."""
+    return tuple(entry for tag in wanted if tag in tags for entry in strings.at(tags[tag]).split(":"))
 
 
 def _facts(image: ElfImage) -> ElfFacts:
@@ -79,15 +115,12 @@ def _facts(image: ElfImage) -> ElfFacts:
     if _DT_STRTAB not in tags:
         details = ElfDetails(kind, hardening=hardening, build_id=notes.build_id)
         return ElfFacts(interpreter=program, machine=image.machine, details=details)
-    strings = ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
+    strings = _strings(image, tags)
     versions = read_versions(image, tags, strings)
     symbols = read_symbols(image, tags, strings, versions, () if kind == LIBRARY else copied_symbols(image, tags))
 
     def texts(*wanted: int) -> tuple[str, ...]:
         return tuple(strings.all_at([value for tag, value in image.dynamic if tag in wanted]))
-
-    def paths(*wanted: int) -> tuple[str, ...]:
-        return tuple(entry for tag in wanted if tag in tags for entry in strings.at(tags[tag]).split(":"))
 
     return ElfFacts(
         soname=strings.at(tags[_DT_SONAME]) if _DT_SONAME in tags else "",
@@ -95,14 +128,14 @@ def _facts(image: ElfImage) -> ElfFacts:
         interpreter=program,
         exported=symbols.exported,
         imported=symbols.imported,
-        rpath=paths(_DT_RPATH),
-        runpath=paths(_DT_RUNPATH),
+        rpath=_split(strings, tags, _DT_RPATH),
+        runpath=_split(strings, tags, _DT_RUNPATH),
         machine=image.machine,
         version_definitions=(*versions.defined.values(), *versions.base),
         version_needs=tuple(versions.needed.values()),
         details=ElfDetails(
             kind=kind,
-            audit=paths(_DT_AUDIT, _DT_DEPAUDIT),
+            audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
             filters=texts(_DT_FILTER),
             auxiliaries=texts(_DT_AUXILIARY),
             dlopen=notes.dlopen,

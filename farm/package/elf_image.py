@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MAGIC = b"\x7fELF"
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 PT_GNU_STACK, PT_GNU_RELRO = 0x6474E551, 0x6474E552
-PF_X = 1
+PF_X, _PF_W = 1, 2
+_PAGE = 4096
 SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 7, 8, 11
 _SHF_EXECINSTR = 4
 _ET_EXEC, _ET_DYN = 2, 3
@@ -63,6 +64,11 @@ class Segment(NamedTuple):
     size: int
     align: int
 
+    @property
+    def end(self) -> int:
+        """The address behind its content; what is behind it in memory holds zeros."""
+        return self.address + self.size
+
 
 class Section(NamedTuple):
     """What is used of one section header: where its name stands, type, flags, virtual address, file offset and size."""
@@ -103,6 +109,8 @@ class ElfImage:
         self.fixed = kind == _ET_EXEC
         self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
         self._segments = self._read_segments(phoff, phentsize, phnum)
+        if self.loadable:
+            self._check_segments()
         self.sections = self._read_sections(shoff, shentsize, shnum)
         self._names = shstrndx
         self.only_debug = self._holds_only_debug()
@@ -131,14 +139,17 @@ class ElfImage:
         return tuple(map(Section._make, layout.iter_unpack(self._view[offset : offset + count * layout.size])))
 
     def _read_dynamic(self) -> tuple[tuple[int, int], ...]:
-        """Return pairs of tag and value up to DT_NULL; none for a static file or a separate debug file."""
+        """Return pairs of tag and value up to DT_NULL; none for a static file or a separate debug file.
+
+        A loader goes by the address alone, and reads on to DT_NULL: neither the offset nor the size counts for it.
+        """
         segment = self.segment(PT_DYNAMIC)
-        if segment is None or self.only_debug:
+        if segment is None or self.only_debug or not self.loadable:
             return ()
         layout = struct.Struct(f"{self.order}qQ" if self.is_64 else f"{self.order}iI")
-        size = segment.size - segment.size % layout.size
+        part = self.loaded(segment.address, "dynamic section")
         entries = []
-        for entry in layout.iter_unpack(self.part(segment.offset, size, "dynamic section")):
+        for entry in layout.iter_unpack(part[: len(part) - len(part) % layout.size]):
             if not entry[0]:
                 break
             entries.append(entry)
@@ -147,14 +158,28 @@ class ElfImage:
     def _holds_only_debug(self) -> bool:
         """Tell whether the program headers describe what is not there.
 
-        `objcopy --only-keep-debug` leaves the sections of the program without content, its code among them.
+        `objcopy --only-keep-debug` leaves the sections of the program without content, its code among them. No loader
+        reads sections, so what has a dynamic section is a program unless a loader would find nothing but zeros there:
+        behind the content of the last segment that begins before it, where that can be written to.
         """
         dynamic = self.segment(PT_DYNAMIC)
-        return any(
-            section.type == SHT_NOBITS
-            and (section.flags & _SHF_EXECINSTR or (dynamic is not None and section.address == dynamic.address))
-            for section in self.sections
-        )
+        if dynamic is None:
+            return any(each.type == SHT_NOBITS and each.flags & _SHF_EXECINSTR for each in self.sections)
+        before = [segment for segment in self.segments(PT_LOAD) if segment.address <= dynamic.address]
+        return bool(before) and before[-1].flags & _PF_W != 0 and before[-1].end <= dynamic.address
+
+    def _check_segments(self) -> None:
+        """Refuse what loaders would see otherwise than this reader: the last of several, and pages that are shared.
+
+        They map whole pages, one segment after the other, each over what is there already.
+        """
+        if len(list(self.segments(PT_DYNAMIC))) > 1:
+            raise InvalidElfError("it has more than one dynamic section")
+        mapped = 0
+        for segment in self.segments(PT_LOAD):
+            if segment.address // _PAGE < mapped:
+                raise InvalidElfError("its segments are not in order, or share a page")
+            mapped = -(-segment.end // _PAGE)
 
     def segment(self, kind: int) -> Segment | None:
         """Return the first segment of this type."""

@@ -44,7 +44,7 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
             continue
         content = read(file.path)
         try:
-            facts = read_elf(content) if file.size >= _SMALLEST_ELF else None
+            facts = read_elf(content) if may_be_elf(file.path, file.size) else None
             is_debug = facts is not None and facts.details is not None and facts.details.kind == DEBUG
             producers = read_producers(content) if is_debug else ()
         except InvalidElfError as error:
@@ -74,6 +74,11 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         python=tuple(python),
         debug=tuple(debug),
     )
+
+
+def may_be_elf(path: str, size: int) -> bool:
+    """Say whether a file of this path and size is looked at as a program or library: no text for compilers is."""
+    return size >= _SMALLEST_ELF and not path.startswith("include/")
 
 
 def command_paths(manifest: Manifest) -> Iterator[str]:

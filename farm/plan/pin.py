@@ -88,6 +88,7 @@ def pin(
         links=recipe.links,
         replaces=recipe.replaces,
         plugins=recipe.plugins,
+        sensitive_files=recipe.sensitive_files,
         host=recipe.host,
         requires=recipe.requires,
         licence=recipe.license,

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.errors import FarmError
-from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, Version, canonical_json
+from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, SensitiveFile, Version, canonical_json
 from farm.plan.record import Record
 from farm.recipe import Output, Step
 
-FORMAT = 1
+FORMAT = 2
+"""The newest form. It is written only where there is something in it that the first one cannot say: so plans of before
+keep their digests, and a worker of before says of a plan that it does not know to the full that it does not."""
+_FIRST_FORMAT = 1
 PROTOCOL = 2
 """How a worker carries a plan out: raised when the same plan would come to another output tree.
 
@@ -85,8 +88,8 @@ class PlannedDependency:
 class Plan:
     """Everything that decides the output of one build.
 
-    Order matters in `sources` (patches apply in turn), `steps` and `outputs` (the first match wins). The other
-    tuples are sets, kept sorted, so that plans that mean the same are the same. Raises `InvalidPlanError`.
+    Order matters in `sources` (patches apply in turn), `steps`, `outputs` and `sensitive_files` (the first match wins).
+    The other tuples are sets, kept sorted, so that plans that mean the same are the same. Raises `InvalidPlanError`.
     """
 
     name: PackageName
@@ -107,6 +110,7 @@ class Plan:
     shadows: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
     source_epoch: int
+    sensitive_files: tuple[SensitiveFile, ...] = ()
     protocol: int = PROTOCOL
 
     def __post_init__(self) -> None:
@@ -126,11 +130,12 @@ class Plan:
         return Digest.of(self.to_json())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as its canonical JSON spells it (`format` 1)."""
-        return {
+        """Return the plan as its canonical JSON spells it."""
+        sensitive = [each.to_dict() for each in self.sensitive_files]
+        return ({"sensitive-files": sensitive} if sensitive else {}) | {
             "dependencies": [each.to_dict() for each in self.dependencies],
             "environment": [list(pair) for pair in self.environment],
-            "format": FORMAT,
+            "format": FORMAT if sensitive else _FIRST_FORMAT,
             "host": self.host.to_dict(),
             "licence": self.licence,
             "links": [list(pair) for pair in self.links],
@@ -157,10 +162,10 @@ class Plan:
     @classmethod
     def from_dict(cls, value: Any) -> Plan:
         """Read what `to_dict` gave. Raises `InvalidPlanError`, `InvalidRecordError`, the errors of `farm.names`."""
-        record = Record(value, "plan")
-        if (number := record.number("format")) != FORMAT:
+        record = Record({"sensitive-files": [], **value} if isinstance(value, dict) else value, "plan")
+        if (number := record.number("format")) not in (_FIRST_FORMAT, FORMAT):
             raise InvalidPlanError(
-                f"this plan has format {number}, this farm reads format {FORMAT}", remedy="Upgrade the farm."
+                f"this plan has format {number}, this farm reads up to format {FORMAT}", remedy="Upgrade the farm."
             )
         plan = cls(
             name=PackageName.parse(record.text("name")),
@@ -181,6 +186,7 @@ class Plan:
             shadows=record.texts("shadows"),
             environment=record.pairs("environment"),
             source_epoch=record.number("source-epoch"),
+            sensitive_files=record.each("sensitive-files", SensitiveFile.from_dict),
             protocol=record.number("protocol", minimum=1),
         )
         record.end()

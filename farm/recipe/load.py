@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast, get_args
 
-from farm.names import Digest, HardeningProperty, HardeningWaiver, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningProperty, HardeningWaiver, HostNeeds, Plugin, SensitiveFile, Version
 from farm.recipe import names
 from farm.recipe.contents import RecipeContents
 from farm.recipe.distributions import check_known
@@ -42,6 +42,7 @@ KEYS = (
     "links",
     "replaces",
     "plugins",
+    "sensitive-files",
     "host",
     "limits",
     "hardening",
@@ -90,6 +91,7 @@ def load_recipe(
         links=_links(fields),
         replaces=fields.unique("replaces", names.needed_name),
         plugins=_plugins(fields),
+        sensitive_files=_sensitive_files(fields),
         host=_host(fields),
         limits=_limits(fields),
         shadows=fields.unique("shadows", names.file_name),
@@ -189,6 +191,21 @@ def _waivers(fields: Fields) -> tuple[HardeningWaiver, ...]:
             part.report("reason", "a waiver without a reason is none", "Say why these files do without it.")
         waivers.append(HardeningWaiver(name, part.parsed("files", names.package_path) or "", part.line("reason")))
     return tuple(waivers)
+
+
+def _sensitive_files(fields: Fields) -> tuple[SensitiveFile, ...]:
+    files: dict[str, SensitiveFile] = {}
+    for node in fields.items("sensitive-files"):
+        keys = ("path", "reason")
+        part = Fields(fields.document, node, "a sensitive file", known=keys, required=keys)
+        path, reason = part.parsed("path", names.sensitive_path), part.line("reason")
+        if "reason" in part and not reason.strip():
+            part.report("reason", "reason is empty", "Say in a line why the package must have this file.")
+        if path in files:
+            part.report("path", f"sensitive-files names {path} twice", "Keep one of them.")
+        elif path:
+            files[path] = SensitiveFile(path, reason.strip())
+    return tuple(files.values())
 
 
 def _host(fields: Fields) -> HostNeeds:

@@ -140,6 +140,18 @@ def package_path(text: str) -> str:
     return text
 
 
+def sensitive_path(text: str) -> str:
+    """Check the path or glob of files that a recipe declares: one reason cannot hold for whatever comes."""
+    top, _, rest = package_path(text).partition("/")
+    first = rest.partition("/")[0]
+    if "**" in text or set(top) & set("*?[") or not first.strip("*"):
+        raise InvalidValueError(
+            f"{quoted(text)} stands for too much: a reason is given for files that are known",
+            remedy="Name the file, or the directory that all of them are in: etc/passwd, lib/x86_64-linux-gnu/gconv/*.",
+        )
+    return text
+
+
 def link_path(text: str) -> str:
     """Check the path of an extra link, absolute in the file system; returned without the leading slash."""
     if not text.startswith(("/usr/", "/etc/")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, SensitiveFile, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,6 +178,7 @@ class Recipe:
     links: tuple[tuple[str, str], ...] = ()
     replaces: tuple[str, ...] = ()
     plugins: tuple[Plugin, ...] = ()
+    sensitive_files: tuple[SensitiveFile, ...] = ()
     host: HostNeeds = field(default_factory=HostNeeds)
     limits: Limits = field(default_factory=Limits)
     shadows: tuple[str, ...] = ()

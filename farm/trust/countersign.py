@@ -6,13 +6,13 @@ taken out, all that is left is asked whether it needs them.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
 from farm.errors import FarmError
-from farm.fileset import ArchiveLimits
-from farm.package import Descriptor
+from farm.fileset import STORE_ROOT, InvalidArchiveError
+from farm.package import Descriptor, check_declared, find_sensitive_files
+from farm.trust.archive_contents import read_contents
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
 from farm.trust.rebuilds import check_agreement, verified_builder
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef
     from farm.trust.builders import AllowedBuilders
     from farm.trust.release_index import Release, ReleaseEntry
-
-_LARGEST_ARCHIVE = 2 * ArchiveLimits().total_bytes
-"""Bytes of an archive as it is unpacked: all its files, and as much again for its headers."""
 
 
 class RefusedReleaseError(FarmError):
@@ -40,10 +37,11 @@ def check_release(
 ) -> tuple[ReleaseEntry, ...]:
     """Check every package that is new in `release`; return these. All blobs must be in `blobs`.
 
-    Each must lie in the distribution's own namespace, have all its blobs and needs, and provenances by `builders` that
-    name its recipe. Of packages that are imported it is only looked at whether all that they need is there: what they
-    are, their own distribution signs. Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`,
-    `InvalidEnvelopeError`, `MissingBlobError`, `CorruptBlobError`.
+    Each must lie in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
+    archive, and have provenances by `builders` that name its recipe. Of packages that are imported it is only looked at
+    whether all that they need is there: what they are, their own distribution signs.
+    Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError`,
+    `CorruptBlobError`, `InvalidElfError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
     check = _Check(release, blobs, builders)
     tree = IndexTree(check.read, release.index)
@@ -107,21 +105,20 @@ class _Check:
         self._provenances(entry, descriptor)
 
     def _archive(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
-        """See that the archive is the package: a worker can report any."""
-        hashed, size = hashlib.sha256(), 0
+        """See that the archive is the package, and that it declares its sensitive files: a worker can report any."""
+        otherwise = RefusedReleaseError(
+            f"the archive of {descriptor.name} holds something else than its descriptor says",
+            remedy="Do not trust the worker that built it; build the package again.",
+        )
         with self._blobs.open(entry.archive.digest) as archive:
-            for piece in archive_chunks(archive):
-                hashed.update(piece)
-                size += len(piece)
-                if size > _LARGEST_ARCHIVE:
-                    raise RefusedReleaseError(
-                        f"the archive of {descriptor.name} has more than {_LARGEST_ARCHIVE} bytes"
-                    )
-        if hashed.hexdigest() != descriptor.diff_id.hex:
-            raise RefusedReleaseError(
-                f"the archive of {descriptor.name} holds something else than its descriptor says",
-                remedy="Do not trust the worker that built it; build the package again.",
-            )
+            try:
+                inside = read_contents(archive_chunks(archive), prefix=f"{STORE_ROOT}/{descriptor.store_path}")
+            except InvalidArchiveError as error:
+                raise otherwise from error
+        if (inside.diff_id, inside.manifest.tree_digest) != (descriptor.diff_id, descriptor.tree):
+            raise otherwise
+        found = find_sensitive_files(inside.manifest, inside.elf, descriptor.links, descriptor.store_path)
+        check_declared(descriptor.name, found, descriptor.sensitive_files)
 
     def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
         found: list[str] = []

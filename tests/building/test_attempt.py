@@ -20,7 +20,7 @@ from farm.building.errors import (
     UnusableOutputError,
 )
 from farm.engine.sandbox_spec import Variation
-from farm.names import Digest
+from farm.names import Digest, SensitiveFile
 from farm.plan import PlannedSource
 from farm.recipe import Output, Step
 from farm.trust.provenance import verify_provenance
@@ -138,6 +138,20 @@ class TestABuildThatFails:
             bench.build("true")
         with pytest.raises(UnusableOutputError, match="nothing was installed for thing-dev"):
             bench.build(INSTALL, outputs=(Output("dev", ("include/**",)),))
+
+    def test_for_a_sensitive_file_names_the_package_the_file_and_how_to_declare_it(self, bench: Bench) -> None:
+        script = f"{INSTALL}; mkdir -p $DESTDIR/etc; echo /tmp/x.so > $DESTDIR/etc/ld.so.preload"
+        with pytest.raises(
+            UnusableOutputError, match=r"^dist.example.org/thing has .*\n  etc/ld\.so\.preload: "
+        ) as caught:
+            bench.build(script)
+        assert caught.value.code == "undeclared-files"
+        assert "sensitive-files: [{path: etc/ld.so.preload, reason: …}]" in caught.value.remedy
+        with pytest.raises(UnusableOutputError, match="sensitive files that it does not have: etc/passwd"):
+            bench.build(INSTALL, sensitive_files=(SensitiveFile("etc/passwd", "Users"),))
+        declared = (SensitiveFile("etc/ld.so.preload", "It traces all"),)
+        (thing,) = bench.build(script, sensitive_files=declared)
+        assert thing.descriptor.sensitive_files == declared
 
     def test_when_it_is_cancelled_is_no_failure_of_the_package(self, bench: Bench) -> None:
         with pytest.raises(BuildCancelledError):

@@ -22,7 +22,8 @@ from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.release_rows import ReleaseRow
 from farm.database.states import Role
-from farm.names import Digest
+from farm.names import Digest, SensitiveFile
+from farm.package import Descriptor
 from farm.plan import BlobRef
 from farm.trust.keys import create_key
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
@@ -317,6 +318,25 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
     assert "wants neither into" in shell.run("approve", "stable", "other.example/jq", status=1)
     shell.run("approve", "stable", "--name", "alice", status=2)
+
+
+def test_whoever_approves_sees_which_sensitive_files_come_and_why(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "note:" not in shell.run("approve", "stable")
+    honest = CuratorClient.in_question
+
+    def declaring(self: CuratorClient, channel: str) -> dict[str, Any]:
+        answer = honest(self, channel)
+        for each in answer["packages"]:
+            files = tuple(SensitiveFile(f"etc/pam.d/{name}", "How\u202e to log in") for name in ("login", "su"))
+            descriptor = replace(Descriptor.from_json(each["descriptor"].encode()), sensitive_files=files)
+            each |= {"descriptor": descriptor.to_json().decode(), "digest": descriptor.digest}
+        return answer
+
+    monkeypatch.setattr(CuratorClient, "in_question", declaring)
+    said = shell.run("approve", "stable")
+    assert "note: jq 1.7.1-1 has etc/pam.d/login and 1 more: How\\x202e to log in\n" in said
 
 
 def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:

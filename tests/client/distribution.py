@@ -11,7 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
 from farm.fileset import Manifest
-from farm.names import Digest
+from farm.names import Digest, SensitiveFile
 from farm.package import Descriptor, PackageFacts, describe, gather_facts
 from farm.plan import BlobRef, Consumption, PlannedDependency, PlannedSource
 from farm.plan.consumption import OpenedFiles
@@ -78,10 +78,13 @@ class SmallDistribution:
         made_of: Mapping[str, bytes] | None = None,
         text: str = "",
         origins: Sequence[SourceOrigin] = (),
+        sensitive: Mapping[str, str] | None = None,
+        reported: PackageFacts | None = None,
     ) -> None:
         """Add a package. `linked` are packages added before whose code was linked into it, `unwatched` unseen.
 
         `text` is its recipe, which is then published with what lies beside it; `made_of` are the sources of the plan.
+        `sensitive` are files that it declares, with the reasons. `reported` are facts that a lying worker reports.
         """
         sources = tuple(PlannedSource(file, Digest.of(content)) for file, content in (made_of or {}).items())
         if text:
@@ -98,7 +101,7 @@ class SmallDistribution:
         captured = capture_tree(
             tree, scan_tree(tree), self.blobs, prefix=lambda made: f"packages/{made.store_path(name, version)}"
         )
-        facts = gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
+        facts = reported or gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
         libraries = [self.entries[each][1].descriptor for each in linked]
         dependencies = tuple(PlannedDependency(each.name, each.version, each.tree, direct=True) for each in libraries)
         plan = bare_plan(
@@ -125,6 +128,7 @@ class SmallDistribution:
             licence="MIT",
             requires=requires,
             host=host,
+            sensitive_files=[SensitiveFile(path, reason) for path, reason in (sensitive or {}).items()],
         )
         provenance = self.provenance(descriptor, captured.archive, signed_by or self.builder, recipe)
         entry = ReleaseEntry(

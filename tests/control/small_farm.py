@@ -17,7 +17,7 @@ from farm.control.log_store import LogStore
 from farm.control.submission import Submission, submit
 from farm.control.world import Terms, ToolchainRef, World
 from farm.database import jobs, packages
-from farm.fileset import Directory, File, Manifest
+from farm.fileset import STORE_ROOT, ArchiveWriter, Directory, File, Manifest
 from farm.names import Digest, PackageName, Platform
 from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts
 from farm.package.capabilities import derive_capabilities
@@ -26,7 +26,7 @@ from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.steps import StepLibrary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from farm.database.records import Job, Package, Worker
@@ -90,12 +90,20 @@ def accept_provenance(
     return ()
 
 
+def archive_of(manifest: Manifest, name: str, version: str, contents: Mapping[str, bytes]) -> bytes:
+    """The archive of a package whose files have these contents."""
+    writer = ArchiveWriter(f"{STORE_ROOT}/{manifest.store_path(name, version)}")
+    return b"".join(writer.archive(manifest, lambda file: (contents[file.path],)))
+
+
 @dataclass
 class SmallFarm:
     office: Office
     clock: Clock
     workers: dict[str, Worker] = field(default_factory=dict)
     shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
+    debug_data: bool = False
+    """Whether builds put out debug data for their ELF files."""
 
     @classmethod
     def open(
@@ -146,12 +154,12 @@ class SmallFarm:
         requires: tuple[str, ...] = (),
         files: Mapping[str, str] | None = None,
         debug: str = "",
-        producers: tuple[str, ...] = (),
+        producers: tuple[str, ...] = ("GNU C17 14.2.0",),
     ) -> BuildOutcome:
         """What an honest worker reports; the package has one file that says what plan it was built by, and `files`.
 
-        `debug` is the content of a file for debuggers, in a package of its own; it is of the build id `ab`, and
-        `producers` is what compilers say there.
+        `debug` is the content of a file for debuggers, in a package of its own; it is of the build ids of the ELF
+        files, or `ab`, and `producers` is what compilers say there.
         """
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.office.blobs
@@ -159,9 +167,10 @@ class SmallFarm:
         path = f"share/{plan.name.short}/x"
         elf, more = self.shapes.get((plan.name.short, str(plan.version)), ({}, ()))
         contents = {path: text} | {each: inside.encode() for each, inside in (files or {}).items()}
-        plain = [File(each, len(inside), store.put_bytes(inside)) for each, inside in contents.items()]
-        programs = [File(each, len(each), store.put_bytes(each.encode()), executable=True) for each in elf]
-        manifest = Manifest.of([Directory("share"), *plain, *programs])
+        contents |= {each: each.encode() for each in elf}
+        entries = [File(each, len(inside), Digest.of(inside), each in elf) for each, inside in contents.items()]
+        manifest = Manifest.of([Directory("share"), *entries])
+        archive = archive_of(manifest, plan.name.short, str(plan.version), contents)
         facts = PackageFacts(
             elf=tuple(sorted(ElfFile(each, value) for each, value in elf.items())),
             headers=tuple(sorted(each for each in contents if each.startswith("include/"))),
@@ -173,7 +182,7 @@ class SmallFarm:
             revision=plan.revision,
             platform=plan.platform,
             tree=manifest.tree_digest,
-            diff_id=Digest.of(text),
+            diff_id=Digest.of(archive),
             facts=Digest.of(facts.to_json()),
             plan=plan.digest,
             licence=plan.licence,
@@ -183,28 +192,34 @@ class SmallFarm:
         )
         built = BuiltPackage(
             descriptor,
-            self._blob(ZstdCompressor().compress(text)),
+            self._blob(ZstdCompressor().compress(archive)),
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),
         )
-        packages = (built, self._debug_package(descriptor, debug.encode(), producers)) if debug else (built,)
+        ids = [each.details.build_id for each in elf.values() if each.details] if self.debug_data else []
+        debug = debug or (plan.digest if ids else "")
+        packages = (built, self._debug_package(descriptor, debug.encode(), ids, producers)) if debug else (built,)
         return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
 
-    def _debug_package(self, main: Descriptor, content: bytes, producers: tuple[str, ...]) -> BuiltPackage:
-        file = File("lib/debug/.build-id/ab/.debug", len(content), self.office.blobs.put_bytes(content))
-        manifest, facts = Manifest.of([file]), PackageFacts(debug=(DebugFile(file.path, "ab", producers),))
+    def _debug_package(
+        self, main: Descriptor, content: bytes, build_ids: Sequence[str], producers: tuple[str, ...]
+    ) -> BuiltPackage:
+        path, name = f"lib/debug/.build-id/ab/{main.name.short}.debug", f"{main.name.short}-debug"
+        manifest = Manifest.of([File(path, len(content), Digest.of(content))])
+        archive = archive_of(manifest, name, str(main.version), {path: content})
+        facts = PackageFacts(debug=tuple(DebugFile(path, each, producers) for each in build_ids or ["ab"]))
         descriptor = replace(
             main,
-            name=PackageName(main.name.distribution, f"{main.name.short}-debug"),
+            name=PackageName(main.name.distribution, name),
             tree=manifest.tree_digest,
-            diff_id=Digest.of(content),
+            diff_id=Digest.of(archive),
             facts=facts.digest,
             requires=(),
             provides=(),
         )
         return BuiltPackage(
             descriptor,
-            self._blob(ZstdCompressor().compress(content)),
+            self._blob(ZstdCompressor().compress(archive)),
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),
         )

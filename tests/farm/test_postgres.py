@@ -24,6 +24,8 @@ license: 0BSD
 source:
   - file: passwd
 toolchain: c
+sensitive-files:
+  - {path: etc/passwd, reason: The user that the test looks for}
 steps:
   - run: install -D --mode=0644 /sources/passwd "$DESTDIR/etc/passwd"
 tests:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, Version, canonical_json
+from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, SensitiveFile, Version, canonical_json
 from farm.package import Descriptor, InvalidDescriptorError, describe, gather_facts
 from tests.package.trees import tree
 
@@ -68,7 +68,13 @@ def test_the_order_in_which_things_were_found_changes_nothing(found: list[str]) 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda document: document.update(format=2), "reads format 1"),
+        (lambda document: document.update(format=3), "reads up to format 2"),
+        (lambda document: document.update(format=2), "canonical form"),
+        (lambda document: document.update({"sensitive-files": []}), "canonical form"),
+        (lambda document: document.update({"sensitive-files": [{"path": "a", "reason": "b"}]}), "canonical form"),
+        (lambda document: document.update({"sensitive-files": [{"path": "a", "reason": " "}]}), "without a reason"),
+        (lambda document: document.update({"sensitive-files": [{"path": "a"}]}), "reason"),
+        (lambda document: document.update({"sensitive-files": ["a"]}), "not a descriptor"),
         (lambda document: document.update(note="hello"), "canonical form"),
         (lambda document: document.pop("plan"), "plan"),
         (lambda document: document.update(name="jq"), "names no distribution"),
@@ -103,6 +109,14 @@ def test_a_key_that_stands_twice_is_refused() -> None:
     twice = descriptor().to_json().replace(b'{"diff-id"', b'{"revision":9,"diff-id"', 1)
     with pytest.raises(InvalidDescriptorError, match="canonical form"):
         Descriptor.from_json(twice)
+
+
+def test_what_declares_sensitive_files_has_a_later_format_and_nothing_else_has() -> None:
+    files = (SensitiveFile("etc/passwd", "users"), SensitiveFile("etc/group", "groups"))
+    declaring = descriptor(sensitive_files=files)
+    assert declaring.sensitive_files == files[::-1]
+    assert [json.loads(each.to_json())["format"] for each in (declaring, descriptor())] == [2, 1]
+    assert Descriptor.from_json(declaring.to_json()) == declaring
 
 
 def test_it_names_its_directory_as_the_manifest_does() -> None:

@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.package import CopiedSymbol, DlopenNote, ElfDetails, ElfFacts, InvalidElfError, Symbol, read_elf
+from farm.package import (
+    CopiedSymbol,
+    DlopenNote,
+    ElfDetails,
+    ElfFacts,
+    InvalidElfError,
+    Symbol,
+    read_elf,
+    read_elf_paths,
+)
 from tests.package.elftools_reference import reference_facts
 from tests.package.machine_files import elf_files, sample
+from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, SONAME, small_library
 
 EXAMPLES = Path(__file__).parent / "golden" / "elf"
 NOTES = EXAMPLES / "notes.so"
@@ -184,6 +194,58 @@ class TestHostileInput:
     def test_a_string_without_end_is_refused(self) -> None:
         with pytest.raises(InvalidElfError, match="string of more than"):
             read_elf(overlapping_names(symbols=2, length=200_000))
+
+
+class TestWhatOnlyALoaderSees:
+    """Files in which headers that no loader reads say something else than what it does."""
+
+    HONEST = small_library({SONAME: "libx.so", RUNPATH: "/tmp"})
+
+    @staticmethod
+    def changed(*changes: tuple[int, str, int], of: bytes = HONEST) -> bytes:
+        """The file with other values at these offsets."""
+        content = bytearray(of)
+        for offset, form, value in changes:
+            struct.pack_into(form, content, offset, value)
+        return bytes(content)
+
+    def test_the_dynamic_section_is_where_its_address_says_whatever_its_offset_and_size_say(self) -> None:
+        dynamic = 64 + 56
+        for lie in ((dynamic + 8, "<Q", len(self.HONEST) - 16), (dynamic + 32, "<Q", 16), (dynamic + 32, "<Q", 0)):
+            facts = read_elf(self.changed(lie))
+            assert facts is not None
+            assert (facts.soname, facts.runpath) == ("libx.so", ("/tmp",))
+
+    def test_a_section_that_says_it_is_not_there_makes_no_debug_file_of_a_library(self) -> None:
+        size = len(self.HONEST)
+        # One section header: SHT_NOBITS, executable, at the address of the dynamic section.
+        section = struct.pack("<IIQQQQIIQQ", 0, 8, 4, 64 + 2 * 56, 0, 16, 0, 0, 0, 0)
+        facts = read_elf(self.changed((40, "<Q", size), (58, "<H", 64), (60, "<H", 1), of=self.HONEST + section))
+        assert facts is not None
+        assert facts.details is not None
+        assert (facts.details.kind, facts.runpath) == ("library", ("/tmp",))
+
+    def test_segments_that_hide_one_another_and_two_dynamic_sections_are_refused(self) -> None:
+        again = self.changed((64 + 56, "<I", 1), (64 + 56 + 16, "<Q", 0))
+        with pytest.raises(InvalidElfError, match="not in order, or share a page"):
+            read_elf(again)
+        twice = self.changed((64, "<I", 2))
+        with pytest.raises(InvalidElfError, match="more than one dynamic section"):
+            read_elf(twice)
+
+    def test_paths_are_read_alike_with_and_without_all_the_rest(self) -> None:
+        for content in (self.HONEST, small_library({RPATH: ":lib", AUDIT: "a.so", DEPAUDIT: "b.so:c.so"})):
+            whole, paths = read_elf(content), read_elf_paths(content)
+            assert whole is not None
+            assert paths is not None
+            assert whole.details is not None
+            assert paths.details is not None
+            assert (whole.rpath, whole.runpath, whole.details.audit) == (
+                paths.rpath,
+                paths.runpath,
+                paths.details.audit,
+            )
+        assert read_elf_paths(b"text") is None
 
 
 def overlapping_names(

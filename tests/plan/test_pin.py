@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from farm.names import Digest, HardeningWaiver, HostNeeds, Platform, Plugin, Version
+from farm.names import Digest, HardeningWaiver, HostNeeds, Platform, Plugin, SensitiveFile, Version
 from farm.plan import SourceOrigin, UnknownToolchainPackageError, UnpinnedDependencyError, source_origins
 from farm.recipe import Limits, Origin, Output, Recipe, Source, Step, Test
 from farm.recipe.flags import Flag, FlagVariable
@@ -42,6 +42,7 @@ INPUTS = {
     "links": [(), (("usr/bin/jql", "bin/other"), ("usr/bin/jqq", "bin/jq"))],
     "replaces": [(), ("jaq",)],
     "plugins": [(), (Plugin("lib/jq/*", "gojq"),)],
+    "sensitive_files": [(SensitiveFile("etc/passwd", "a"),), (SensitiveFile("etc/passwd", "b"),)],
     "host": [HostNeeds(), HostNeeds("5.11", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))],
     "shadows": [(), ("xz",)],
     "environment": [(("A", "1"),), (("A", "2"), ("B", "2"))],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from farm.errors import FarmError
-from farm.names import Digest, canonical_json
+from farm.names import Digest, SensitiveFile, canonical_json
 from farm.plan import InvalidPlanError, InvalidRecordError, Plan
 from tests.plan.values import DEPENDENCIES, planned
 
@@ -60,8 +60,17 @@ def test_what_is_not_canonical_is_refused(spoil):
 
 
 def test_a_later_format_asks_for_a_later_farm():
-    with pytest.raises(InvalidPlanError, match="has format 2, this farm reads format 1"):
-        Plan.from_dict({**planned().to_dict(), "format": 2})
+    with pytest.raises(InvalidPlanError, match="has format 3, this farm reads up to format 2"):
+        Plan.from_dict({**planned().to_dict(), "format": 3})
+
+
+def test_a_plan_with_sensitive_files_has_a_later_format_so_that_a_worker_of_before_says_so():
+    plan = replace(planned(), sensitive_files=(SensitiveFile("etc/passwd", "users"), SensitiveFile("etc/*d", "more")))
+    assert (plan.to_dict()["format"], planned().to_dict()["format"]) == (2, 1)
+    assert Plan.from_json(plan.to_json()) == plan
+    for wrong in ([{"path": "etc/passwd"}], [{"path": "etc/passwd", "reason": 1}], ["etc/passwd"], {}):
+        with pytest.raises(InvalidRecordError, match="sensitive-files"):
+            Plan.from_dict({**plan.to_dict(), "sensitive-files": wrong})
 
 
 def test_a_plan_cannot_hold_two_builds_of_one_package():

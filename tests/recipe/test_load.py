@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, SensitiveFile, Version
 from farm.recipe import Limits, Origin, Output, RecipeError, Source, Test
 from tests.recipe.examples import RECIPE, load, with_lines
 
@@ -63,6 +63,7 @@ outputs: {dev: [include/**, 'lib/*.a']}
 links: {/usr/bin/sh: bin/jq}
 replaces: [busybox]
 plugins: [{path: lib/jq/*, loader: jq}]
+sensitive-files: [{path: etc/profile.d/*, reason: Shells complete its options}]
 host: {kernel: 5.6, features: [CONFIG_IO_URING], capabilities: [CAP_NET_RAW]}
 hardening:
   waive: [{property: bind-now, files: "lib/jq/*", reason: They are loaded by hand}]
@@ -81,6 +82,7 @@ test-needs: [bash]
     assert recipe.links == (("usr/bin/sh", "bin/jq"),)
     assert recipe.plugins == (Plugin("lib/jq/*", "jq"),)
     assert recipe.waivers == (HardeningWaiver("bind-now", "lib/jq/*", "They are loaded by hand"),)
+    assert recipe.sensitive_files == (SensitiveFile("etc/profile.d/*", "Shells complete its options"),)
     assert recipe.host == HostNeeds("5.6", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))
     assert recipe.limits == Limits(minutes=5, memory_mb=512)
     assert recipe.requires == ("bash", "other.example/openssl")

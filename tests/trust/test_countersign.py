@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
+from zstandard import ZstdCompressor
 
 from farm.blobs import MissingBlobError, UndecodableArchiveError
+from farm.fileset import STORE_ROOT, ArchiveWriter, File, Manifest
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.release.publication import make_release
@@ -131,6 +133,25 @@ def test_an_archive_of_something_else_is_refused(signer: Signer) -> None:
     rubbish = signer.packages.keep(b"rubbish")
     with pytest.raises(UndecodableArchiveError):
         signer.check(signer.release(signer.entry("say", archive=rubbish)))
+
+
+def test_an_archive_that_was_not_made_of_its_manifest_is_refused_although_its_digest_is_signed(signer: Signer) -> None:
+    """Its worker signs the digest of the archive, and a manifest that leaves a file of it out."""
+    entry, member = signer.packages.entries["say"]
+    content = {"bin/say": b"say", "etc/ld.so.preload": b"/usr/lib/evil.so"}
+    files = [File(path, len(inside), Digest.of(inside), path == "bin/say") for path, inside in content.items()]
+    writer = ArchiveWriter(f"{STORE_ROOT}/{member.descriptor.store_path}")
+    archive = b"".join(writer.archive(Manifest.of(files), lambda file: (content[file.path],)))
+    descriptor = replace(member.descriptor, diff_id=Digest.of(archive))
+    blob = signer.packages.keep(ZstdCompressor().compress(archive))
+    forged = replace(
+        entry,
+        descriptor=signer.packages.keep(descriptor.to_json()),
+        archive=blob,
+        provenance=signer.packages.provenance(descriptor, blob, signer.packages.builder, entry.recipe),
+    )
+    with pytest.raises(RefusedReleaseError, match=r"the archive of dist.example.org/say holds something else"):
+        signer.check(signer.release(forged))
 
 
 def test_a_provenance_of_another_package_is_refused(signer: Signer) -> None:

@@ -29,15 +29,16 @@ from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
-from tests.control.small_farm import WORLD
+from tests.control.small_farm import WORLD, archive_of
 from web.app import create_app
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from farm.database.session import Database
+    from farm.names import SensitiveFile
 
 
 @contextmanager
@@ -97,11 +98,16 @@ class HandMadeWorker:
         assert lease is not None, "there was nothing to claim"
         return lease
 
-    def outcome(self, lease: HeldLease) -> BuildOutcome:
-        """Make a package and its signed provenance in the worker's own store."""
+    def outcome(
+        self, lease: HeldLease, *, files: Mapping[str, bytes] | None = None, sensitive: tuple[SensitiveFile, ...] = ()
+    ) -> BuildOutcome:
+        """Make a package and its signed provenance in the worker's own store; it has `files` beside its own."""
         order = BuildOrder.from_dict(lease.order)
         plan, text = order.plan, order.plan.digest.encode()
-        manifest = Manifest.of([Directory("share"), File("share/x", len(text), Digest.of(text))]).to_json()
+        contents = {"share/x": text, **(files or {})}
+        tree = Manifest.of([Directory("share"), *(File(path, len(c), Digest.of(c)) for path, c in contents.items())])
+        archive = archive_of(tree, plan.name.short, str(plan.version), contents)
+        manifest = tree.to_json()
         facts = PackageFacts().to_json()
         descriptor = Descriptor(
             name=plan.name,
@@ -109,13 +115,14 @@ class HandMadeWorker:
             revision=plan.revision,
             platform=plan.platform,
             tree=Digest.of(manifest),
-            diff_id=Digest.of(text),
+            diff_id=Digest.of(archive),
             facts=Digest.of(facts),
             plan=plan.digest,
             licence=plan.licence,
+            sensitive_files=sensitive,
         )
         built = BuiltPackage(
-            descriptor, self.keep(ZstdCompressor().compress(text)), self.keep(manifest), self.keep(facts)
+            descriptor, self.keep(ZstdCompressor().compress(archive)), self.keep(manifest), self.keep(facts)
         )
         signer = CryptoSigner(self.key)
         run = BuildRun(

@@ -1,0 +1,17 @@
+"""What the verbs say of sensitive files that come with packages, or are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.cli.inert import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.brought_files import BroughtFiles
+
+
+def sensitive_lines(brought: Iterable[BroughtFiles]) -> list[str]:
+    """Return a line for the files of one package that do the same for one reason."""
+    return [inert(f"note: {files}") for files in brought]

@@ -1,0 +1,310 @@
+"""Which files are sensitive, which only look so, and that what a package declares is what it has."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.names import PackageName, SensitiveFile
+from farm.package import (
+    ElfFacts,
+    ElfFile,
+    SensitiveFinding,
+    Sensitivity,
+    UndeclaredFilesError,
+    UnusedDeclarationError,
+    check_declared,
+    declared_of,
+    find_sensitive_files,
+    read_elf,
+)
+from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
+from tests.package.trees import tree
+
+NAME = PackageName("dist.example.org", "greet")
+STORE = "greet-1.0-0123456789"
+
+PLACES = {
+    Sensitivity.LOADER: [
+        "etc/ld.so.conf",
+        "etc/ld.so.conf.d/x.conf",
+        "etc/ld.so.preload",
+        "etc/ld.so.cache",
+        "etc/ld-musl-x86_64.path",
+    ],
+    Sensitivity.LOGIN: [
+        "etc/passwd",
+        "etc/passwd-",
+        "etc/group",
+        "etc/shadow",
+        "etc/gshadow",
+        "etc/subuid",
+        "etc/pam.d/login",
+        "etc/pam.conf",
+        "etc/security/limits.conf",
+        "etc/sudoers",
+        "etc/sudoers.d/greet",
+        "etc/login.defs",
+        "etc/shells",
+        "etc/ssh/sshd_config",
+        "etc/ssh/sshd_config.d/x.conf",
+        "lib/security/pam_greet.so",
+        "lib/x86_64-linux-gnu/security/pam_greet.so",
+    ],
+    Sensitivity.NAME_SERVICE: [
+        "etc/nsswitch.conf",
+        "etc/hosts",
+        "etc/resolv.conf",
+        "etc/host.conf",
+        "etc/gai.conf",
+    ],
+    Sensitivity.SHELL: [
+        "etc/profile",
+        "etc/profile.d/greet.sh",
+        "etc/environment",
+        "etc/bash.bashrc",
+        "etc/zsh/zshenv",
+    ],
+    Sensitivity.SCHEDULE: [
+        "etc/crontab",
+        "etc/cron.d/greet",
+        "etc/cron.daily/greet",
+        "etc/anacrontab",
+    ],
+    Sensitivity.CONVERTER: [
+        "lib/gconv/X.so",
+        "lib/gconv/gconv-modules",
+        "lib/x86_64-linux-gnu/gconv/gconv-modules.d/x.conf",
+        "lib64/gconv/gconv-modules.cache",
+    ],
+    Sensitivity.PYTHON: [
+        "lib/python3.13/site-packages/x.pth",
+        "lib/python3/dist-packages/x.pth",
+        "lib/python3.13/sitecustomize.py",
+        "lib/python3.13/site-packages/usercustomize.py",
+        "lib/python3.13/lib-dynload/sitecustomize.cpython-313.so",
+        "lib/python3.13/site-packages/sitecustomize/__init__.py",
+        "lib/python313.zip",
+        "bin/pyvenv.cfg",
+        "pyvenv.cfg",
+        "bin/python3._pth",
+    ],
+    Sensitivity.LIBRARY_VARIANT: [
+        "lib/glibc-hwcaps/x86-64-v3/libz.so.1",
+        "lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v2/libz.so.1",
+    ],
+}
+HARMLESS = [
+    "bin/passwd",
+    "bin/bash.bashrc",
+    "etc/greet.conf",
+    "etc/passwd.d/greet",
+    "etc/ld.so",
+    "etc/ssl/certs/ca-certificates.crt",
+    "etc/hosts.d/x",
+    "etc/ssh/ssh_config",
+    "etc/profiles/greet",
+    "share/etc/passwd",
+    "share/greet/etc/ld.so.preload",
+    "share/python/x.pth",
+    "share/doc/ld.so.conf",
+    "include/security/pam_modules.h",
+    "lib/python3.13/site-packages/torch/model.pth",
+    "lib/python3.13/site-packages/sitecustomized.py",
+    "lib/python3.13/test/sitecustomize.py",
+    "lib/greet/sitecustomize.py",
+    "lib/greet/gconv/X.so",
+    "lib/libz.so.1",
+    "lib/security.so",
+    "lib/glibc-hwcaps-notes",
+    "share/man/pl/man5/käki.5",
+    "libexec/crontab",
+]
+
+
+def found(
+    contents: dict[str, bytes | str],
+    *,
+    links: tuple[tuple[str, str], ...] = (),
+    elf: dict[str, ElfFacts] | None = None,
+) -> list[tuple[str, Sensitivity]]:
+    """What is found, without details."""
+    facts = [ElfFile(path, each) for path, each in (elf or {}).items()]
+    return [each[:2] for each in find_sensitive_files(tree(contents).manifest, facts, links, STORE)]
+
+
+@pytest.mark.parametrize(("path", "why"), [(path, why) for why, paths in PLACES.items() for path in paths])
+def test_a_file_of_each_place_is_found_as_a_file_a_link_and_a_link_that_is_declared(
+    path: str, why: Sensitivity
+) -> None:
+    assert found({path: b""}) == [(path, why)]
+    assert (path, why) in found({path: "x", f"{path.rpartition('/')[0]}/x".lstrip("/"): b""})
+    place = path if path.startswith("etc/") else f"usr/{path}"
+    assert found({"share/greet/x": b""}, links=((place, "share/greet/x"),)) == [(path, why)]
+
+
+def test_what_only_looks_like_it_is_not_found() -> None:
+    assert found(dict.fromkeys(HARMLESS, b"")) == []
+    assert found({"share/x": b""}, links=(("usr/bin/greet", "share/x"), ("etc/greet.conf", "share/x"))) == []
+
+
+@given(
+    st.lists(st.from_regex(r"(share|include|libexec|sbin)/[a-z.]{1,9}(/[a-z.]{1,9}){0,2}", fullmatch=True), max_size=9)
+)
+def test_nothing_is_found_in_directories_where_nobody_looks(paths: list[str]) -> None:
+    sound = {path for path in paths if not any(part.strip(".") == "" for part in path.split("/"))}
+    alone = {path for path in sound if not any(other.startswith(f"{path}/") for other in sound)}
+    assert found(dict.fromkeys(alone, b"")) == []
+
+
+def test_variants_of_ones_own_libraries_are_nobodys_business() -> None:
+    variant = "lib/glibc-hwcaps/x86-64-v3/libz.so.1"
+    assert found({variant: b"", "lib/libz.so.1": b""}) == []
+    assert found({variant: b"", "lib/libz.so.1": "libz.so.1.3", "lib/libz.so.1.3": b""}) == []
+    assert found({variant: b"", "lib/libz.so.1": "gone"}) == [(variant, Sensitivity.LIBRARY_VARIANT)]
+    assert found({variant: b"", "lib/greet/libz.so.1": b""}) == [(variant, Sensitivity.LIBRARY_VARIANT)]
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("etc", "share/x"),
+        ("lib", "share/x"),
+        ("lib/python3.14", "../share/x"),
+        ("lib/python3.13/site-packages", "../../share/x"),
+        ("lib/x86_64-linux-gnu", "../share/x"),
+        ("lib/glibc-hwcaps/x86-64-v3", "../../share/x"),
+    ],
+)
+def test_a_link_that_brings_a_whole_directory_to_such_a_place_is_found(link: str, target: str) -> None:
+    assert (link, Sensitivity.DIRECTORY_LINK) in found({link: target, "share/x/passwd": b""})
+
+
+def test_a_directory_that_is_linked_where_such_files_are_is_found_by_its_name() -> None:
+    assert found({"etc/profile.d": "../share/x", "share/x/greet.sh": b""}) == [("etc/profile.d", Sensitivity.SHELL)]
+    links = (("etc/cron.d", "share/x"), ("usr/lib/python3.13/site-packages", "share/x"))
+    assert found({"share/x/greet": b""}, links=links) == [
+        ("etc/cron.d", Sensitivity.SCHEDULE),
+        ("lib/python3.13/site-packages", Sensitivity.DIRECTORY_LINK),
+    ]
+
+
+def test_links_to_directories_anywhere_else_are_not_found() -> None:
+    assert found({"lib/terminfo": "../share/terminfo", "share/terminfo/x": b"", "lib/libz.so": "libz.so.1"}) == []
+
+
+HIDDEN = {
+    "right-to-left override": "\u202e",
+    "isolate": "\u2066",
+    "zero width space": "\u200b",
+    "byte order mark": "\ufeff",
+    "soft hyphen": "\u00ad",
+    "no-break space": "\u00a0",
+    "line separator": "\u2028",
+    "tag": "\U000e0041",
+    "private": "\ue000",
+    "Hangul filler": "\u3164",
+    "variation selector": "\ufe0f",
+    "braille blank": "\u2800",
+}
+
+
+@pytest.mark.parametrize("character", HIDDEN.values(), ids=HIDDEN)
+def test_characters_that_are_not_seen_are_found_in_names_targets_and_directories(character: str) -> None:
+    assert found({f"share/gr{character}eet": b""}) == [(f"share/gr{character}eet", Sensitivity.HIDDEN_NAME)]
+    assert found({"share/x": f"gr{character}eet"}) == [("share/x", Sensitivity.HIDDEN_NAME)]
+    assert (f"share/{character}", Sensitivity.HIDDEN_NAME) in found({f"share/{character}/x": b""})
+    link = f"usr/bin/gr{character}eet"
+    assert found({"share/x": b""}, links=((link, "share/x"),)) == [(link[4:], Sensitivity.HIDDEN_NAME)]
+
+
+def test_what_is_said_of_a_hidden_character_shows_it_and_the_remedy_can_be_typed() -> None:
+    (finding,) = find_sensitive_files(tree({"share/a\u202eb": b""}).manifest, (), (), STORE)
+    assert str(finding).startswith(r"share/a\U0000202eb: its name")
+    assert str(finding).endswith("U+202E RIGHT-TO-LEFT OVERRIDE")
+    with pytest.raises(UndeclaredFilesError) as caught:
+        check_declared(NAME, [finding], ())
+    assert caught.value.message.isascii()
+    assert "path: share/a?b" in caught.value.remedy
+    assert declared_of([finding], [SensitiveFile("share/a?b", "why")]) == (SensitiveFile(finding.path, "why"),)
+
+
+SEARCHED = {
+    "": "an empty entry is the current directory",
+    "lib": "is looked for in the current directory",
+    "./lib": "is looked for in the current directory",
+    "$ORIGINAL/lib": "is looked for in the current directory",
+    "$LIB": "is looked for in the current directory",
+    "/tmp/x": "lies outside /usr",
+    "/build/src/.libs": "lies outside /usr",
+    "/home/me/lib": "lies outside /usr",
+    "/": "lies outside /usr",
+    "//tmp": "lies outside /usr",
+    "/usr/../tmp": "lies outside /usr",
+    "/packages/other-1.0-0123456789/lib": "lies outside /usr",
+    "$ORIGIN/../../..": "leads out of the package",
+    "${ORIGIN}/../../lib": "leads out of the package",
+}
+
+
+@pytest.mark.parametrize("entry", SEARCHED)
+def test_a_search_path_that_others_may_write_to_is_found(entry: str) -> None:
+    facts = [ElfFile("lib/libx.so", ElfFacts(rpath=("/usr/lib/greet", entry)))]
+    (finding,) = find_sensitive_files(tree({"lib/libx.so": b""}).manifest, facts, (), STORE)
+    assert (finding.path, finding.why) == ("lib/libx.so", Sensitivity.SEARCH_PATH)
+    assert SEARCHED[entry] in finding.detail
+
+
+def test_entries_are_looked_at_as_they_stand_in_either_list_and_so_are_auditors() -> None:
+    for tag in (RPATH, RUNPATH):
+        facts = read_elf(small_library({tag: "/usr/lib::$ORIGIN"}))
+        assert facts is not None
+        assert found({"lib/x.so": b""}, elf={"lib/x.so": facts}) == [("lib/x.so", Sensitivity.SEARCH_PATH)]
+    for tag in (AUDIT, DEPAUDIT):
+        facts = read_elf(small_library({tag: "evil.so:"}))
+        assert facts is not None
+        assert found({"bin/x": b""}, elf={"bin/x": facts}) == [("bin/x", Sensitivity.AUDIT)]
+
+
+def test_facts_of_before_tell_what_they_have() -> None:
+    old = ElfFacts(runpath=("/tmp",), details=None)
+    assert found({"lib/x.so": b""}, elf={"lib/x.so": old}) == [("lib/x.so", Sensitivity.SEARCH_PATH)]
+
+
+def test_search_paths_in_usr_and_in_the_package_are_in_order() -> None:
+    sound = (
+        "/usr/lib/greet",
+        "/lib",
+        "/usr/$LIB",
+        "$ORIGIN",
+        "$ORIGIN/../lib/greet",
+        "${ORIGIN}/..",
+        f"/packages/{STORE}",
+    )
+    assert found({"lib/libx.so": b""}, elf={"lib/libx.so": ElfFacts(rpath=sound)}) == []
+
+
+def test_what_a_descriptor_says_names_each_file_with_the_reason_of_the_first_glob() -> None:
+    findings = [SensitiveFinding(path, Sensitivity.LOGIN) for path in ("etc/pam.d/a", "etc/pam.d/b", "etc/passwd")]
+    declared = (
+        SensitiveFile("etc/pam.d/b", "b"),
+        SensitiveFile("etc/pam.d", "all"),
+        SensitiveFile("etc/hosts", "not here"),
+    )
+    assert declared_of(findings, declared) == (SensitiveFile("etc/pam.d/a", "all"), SensitiveFile("etc/pam.d/b", "b"))
+
+
+def test_all_that_is_not_declared_is_named_and_so_is_what_is_not_there() -> None:
+    findings = [
+        SensitiveFinding("etc/passwd", Sensitivity.LOGIN),
+        SensitiveFinding("etc/hosts", Sensitivity.NAME_SERVICE),
+    ]
+    both = [SensitiveFile(each.path, "why") for each in findings]
+    check_declared(NAME, findings, both)
+    with pytest.raises(UndeclaredFilesError, match=r"greet has a sensitive file.*:\n  etc/hosts: it says where"):
+        check_declared(NAME, findings, both[:1])
+    with pytest.raises(UndeclaredFilesError, match=r"greet has 2 sensitive files.*\n  etc/passwd: .*\n  etc/hosts: "):
+        check_declared(NAME, findings, ())
+    with pytest.raises(UnusedDeclarationError, match="does not have: etc/hosts"):
+        check_declared(NAME, findings[:1], both)
