@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,3 +28,12 @@ class Proof:
     def holds(self) -> bool:
         """Whether the set may be released, as far as a proof can tell."""
         return not self.problems
+
+    @property
+    def summary(self) -> str:
+        """What is said of a set that holds, in one line: what was looked at, and the first note of each kind."""
+        kinds = Counter(note.code for note in self.notes)
+        told = [next(note.message for note in self.notes if note.code == kind) for kind in kinds]
+        more = [f" (and {count - 1:,} more like it)" if count > 1 else "" for count in kinds.values()]
+        notes = [f"note: {message}{others}" for message, others in zip(told, more, strict=True)]
+        return "; ".join([self.scope.summary, *notes])

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from farm.compat.member import Member
     from farm.package import ElfFacts
 
+NOTHING_FOUND = "all that a proof looks at fits together"
+"""What is said of a set that holds where its proof is not at hand, and so not its scope."""
+
 _PROVEN = {
     "libraries": ("needed library", "needed libraries"),
     "symbols": ("symbol", "symbols"),
@@ -83,7 +86,7 @@ class ProofScope:
     @property
     def proven(self) -> str:
         """What has been found to fit, in words: `3 packages: 5 needed libraries, 812 symbols and 97 paths`."""
-        return f"{_counted(self.packages, 'package', 'packages')}: {self._listed(_PROVEN) or 'nothing to prove'}"
+        return f"{_counted(self.packages, 'package', 'packages')}: {self._listed(_PROVEN) or 'nothing'}"
 
     @property
     def not_judged(self) -> str:
@@ -98,7 +101,9 @@ class ProofScope:
     @property
     def summary(self) -> str:
         """All of it in one line: that of a set that holds."""
-        parts = [f"{self.proven} fit together"]
+        kinds = [kind for kind in _PROVEN if getattr(self, kind)]
+        one = len(kinds) == 1 and getattr(self, kinds[0]) == 1
+        parts = [f"{self.proven} {'fits' if one else 'fit'} together" if kinds else f"{self.proven} to prove"]
         if self.not_judged:
             parts.append(f"not judged: {self.not_judged}")
         if self.not_looked_at:
