@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.client.known_image import KnownImage
 
 
-_SYMBOLS = ("missing-symbol", "missing-version")
+_SYMBOLS = ("missing-symbol", "missing-copied-symbol", "missing-version")
 
 
 @click.command("update")
@@ -157,6 +157,7 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
             "path-conflicts": 0,
             "packages-checked": found.trial.checked,
             "dependents": list(found.trial.dependents),
+            "scope": found.trial.scope.to_dict(),
         },
         "overrides": [each.to_dict() for each in found.made.record.overrides],
         "released": list(found.brought),
@@ -176,7 +177,7 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     yield from sensitive_lines(found.sensitive)
     users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
     if not found.trial.problems:
-        yield f"proven: no symbol missing, no path claimed twice{users}"
+        yield f"proven{users}: {trial.scope.summary}"
     now = {each.descriptor: each for each in found.made.record.packages}
     for each in known.record.overrides:
         if each.descriptor in now and not now[each.descriptor].is_override:

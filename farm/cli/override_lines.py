@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.cli.inert import inert
+from farm.compat.proof_scope import NOTHING_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +38,7 @@ def _found(placed: PlacedPackage, void: Void) -> Iterator[str]:
     for problem in void.problems:
         yield inert(f"  void: the proof, which finds: {problem}")
     if not void.problems:
-        yield "  proven with it: no symbol missing, no path claimed twice"
+        yield f"  proven with it: {NOTHING_FOUND}"
     for name in void.copies:
         yield inert(f"  {name} holds code of another build of {placed.name.short}, linked in when it was built")
     if void.made_for:

@@ -13,7 +13,7 @@ from farm.compat.closure import OpenSetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from farm.compat import Member, Problem
+    from farm.compat import Member, Problem, ProofScope
 
 _MOST_ROUNDS = 20
 
@@ -22,7 +22,8 @@ _MOST_ROUNDS = 20
 class Trial:
     """A change that was tried: the set then, what is wrong with it that was not before, what depends on the change.
 
-    `checked` counts the members that were proven anew, `gone` are members that nothing needs any more.
+    `checked` counts the members that were proven anew, `gone` are members that nothing needs any more. `scope` is what
+    the proof of the whole has looked at.
     """
 
     members: Mapping[str, Member]
@@ -30,6 +31,7 @@ class Trial:
     dependents: tuple[str, ...]
     checked: int
     gone: tuple[str, ...]
+    scope: ProofScope
 
 
 def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterable[str]) -> Trial:
@@ -53,7 +55,7 @@ def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterabl
         if user not in new and user not in gone
     }
     left = {name: member for name, member in prover.members.items() if name not in gone}
-    return Trial(left, problems, tuple(sorted(dependents)), checked, gone)
+    return Trial(left, problems, tuple(sorted(dependents)), checked, gone, proof.scope)
 
 
 def nearest_set(

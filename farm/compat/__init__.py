@@ -16,45 +16,71 @@ from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
+from farm.compat.note import Interposition, LostVersions, MissingRecommended, Note
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.problem import (
     AmbiguousProvider,
+    ClassMismatch,
+    DanglingLinks,
+    MissingCopiedSymbol,
+    MissingDistribution,
     MissingInterpreter,
+    MissingLinkerLibrary,
+    MissingModule,
     MissingSoname,
     MissingSymbol,
     MissingVersion,
+    OtherPython,
     PathConflict,
     Problem,
+    ProtectedCopy,
+    SizeMismatch,
     UnmetRequirement,
 )
-from farm.compat.proof import Proof, Prover, prove, prove_change
+from farm.compat.proof import Proof
+from farm.compat.proof_scope import ProofScope
+from farm.compat.prover import Prover, prove, prove_change
 from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
 from farm.compat.trial import TrialSet
 
 __all__ = [
     "AmbiguousProvider",
     "Atom",
+    "ClassMismatch",
     "ComposedPackage",
     "Composition",
+    "DanglingLinks",
     "DuplicateMemberError",
+    "Interposition",
     "InvalidSetRecordError",
+    "LostVersions",
     "Member",
     "MemberSet",
+    "MissingCopiedSymbol",
+    "MissingDistribution",
     "MissingInterpreter",
+    "MissingLinkerLibrary",
+    "MissingModule",
+    "MissingRecommended",
     "MissingSoname",
     "MissingSymbol",
     "MissingVersion",
     "MixedPlatformsError",
+    "Note",
     "Offer",
     "OpenSetError",
+    "OtherPython",
     "PackageSet",
     "PathConflict",
     "PlacedPackage",
     "Problem",
     "Proof",
+    "ProofScope",
+    "ProtectedCopy",
     "Prover",
     "ReleaseRef",
     "SetRecord",
+    "SizeMismatch",
     "TrialSet",
     "TwoBuildsError",
     "UnknownPackageError",

@@ -116,6 +116,9 @@ def required_files(member: Member) -> dict[str, str]:
     for path, elf in member.facts.elf:
         for soname in elf.needed:
             asked.setdefault(f"soname:{soname}", path)
+        for note in elf.details.dlopen if elf.details else ():
+            if note.priority == "required":
+                asked.setdefault(f"soname:{note.sonames[0]}", path)
         if elf.interpreter:
             asked.setdefault(f"interpreter:{elf.interpreter}", path)
     for path, interpreter, _ in member.facts.scripts:

@@ -3,69 +3,172 @@
 from __future__ import annotations
 
 import posixpath
+import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from farm.package import matches
+from farm.package.elf_details import EXECUTABLE, PIE
+from farm.package.elf_facts import OBJECT, TLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from farm.compat.member import Member
-    from farm.package import ElfFile
+    from farm.package import CopiedSymbol, ElfFacts, ElfFile, Symbol
 
 Pair = tuple[str, str]
+_NONE: frozenset[str] = frozenset()
+_VARIANT = re.compile(r"(.+)/glibc-hwcaps/([^/]+)")
+# `$PLATFORM` depends on the processor; this is what it is at least.
+_TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
+
+
+class Place(NamedTuple):
+    """A directory where the loader looks, of the package layout; where `owner` is given, within this member alone."""
+
+    directory: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinkedFile:
     """One file of the member `owner`. Compared by identity, because it is a node of a graph.
 
-    `soname` is what others need it by (the file's name where it has none), `public` that the loader finds it without
-    a search path. `search` are directories of the package layout. `bound` are the strong imports with a version, by
-    the soname that the file binds them to; `loose` those without. `exports` are (symbol, version), `exported` the
-    symbols alone. `loaders` are commands, where the file is a plugin.
+    `soname` is what others need it by (the file's name where it has none), `names` what the loader finds it by,
+    `public` that this needs no search path. `level` is the processor that it is made for, a directory of
+    `glibc-hwcaps`, and empty for any. `runpath` are the places where it looks itself, `rpath` those where what it
+    loads looks too; a file has one of these. `bound` are the strong imports with a version, by the soname that the
+    file binds them to; `loose` those without.
+
+    Of what it exports, `exports` are the pairs of symbol and version, `plain` the symbols without a version, which any
+    import takes, `exported` those that an import without a version takes; `objects` and `threads` are the symbols that
+    are variables, and thread-local ones. `versions` are what it defines, `demanded` what it needs of others, `sources`
+    of whom. `loaders` are commands, where the file is a plugin.
     """
 
     owner: str
     path: str
+    facts: ElfFacts
     soname: str
+    names: tuple[str, ...]
     public: bool
-    machine: str
-    needed: tuple[str, ...]
-    search: frozenset[str]
+    level: str
+    runpath: tuple[Place, ...]
+    rpath: tuple[Place, ...]
     bound: tuple[tuple[str, tuple[Pair, ...]], ...]
     loose: tuple[str, ...]
     exports: frozenset[Pair]
+    plain: frozenset[str]
     exported: frozenset[str]
+    objects: frozenset[str]
+    threads: frozenset[str]
     versions: frozenset[str]
     demanded: tuple[Pair, ...]
+    sources: frozenset[str]
     loaders: tuple[str, ...]
 
     @property
+    def machine(self) -> str:
+        """The machine that it runs on."""
+        return self.facts.machine
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The names of the libraries that are loaded with it; one that it is a filter for is as good as needed."""
+        details = self.facts.details
+        return (*self.facts.needed, *details.filters) if details and details.filters else self.facts.needed
+
+    @property
+    def copies(self) -> tuple[CopiedSymbol, ...]:
+        """The variables of libraries that are copied into it."""
+        return self.facts.details.copies if self.facts.details else ()
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is started, and not loaded by another file. Facts of format 1 leave that to be guessed at."""
+        if self.facts.details:
+            return self.facts.details.kind in {EXECUTABLE, PIE}
+        return bool(self.facts.interpreter) and not self.facts.soname
+
+    @property
+    def interposes(self) -> bool:
+        """Whether it is a program that exports symbols: libraries that import these take them from it."""
+        return bool(self.plain) and self.is_program
+
+    @property
+    def all_names(self) -> set[str]:
+        """What it is or was found by, or others ask for it by."""
+        return {*self.names, self.soname}
+
+    @property
+    def has_auxiliaries(self) -> bool:
+        """Whether it names libraries that may stand in for it where they are there."""
+        return bool(self.facts.details and self.facts.details.auxiliaries)
+
+    @property
+    def told(self) -> str:
+        """How people are told of it: by its soname, and for which processors it is where that is said."""
+        return f"{self.soname} ({self.level})" if self.level else self.soname
+
+    @property
     def directory(self) -> str:
-        """Where it lies in its package."""
-        return posixpath.dirname(self.path)
+        """Where it lies in its package, or would if it were made for any processor."""
+        directory = posixpath.dirname(self.path)
+        variant = _VARIANT.fullmatch(directory)
+        return variant[1] if variant else directory
 
     def stands_in_for(self, other: LinkedFile) -> bool:
         """Tell whether whatever has been proven to work with `other` works with this file too: it only gained."""
         return (
             self.needed == other.needed
-            and self.search == other.search
+            and self.runpath == other.runpath
+            and self.rpath == other.rpath
             and self.public == other.public
-            and self.soname == other.soname
+            and self.names == other.names
             and self.machine == other.machine
+            and self.level == other.level
             and self.versions >= other.versions
             and bool(self.versions) == bool(other.versions)
-            and self.exports >= other.exports
+            and self._exports_all_of(other)
         )
+
+    def _exports_all_of(self, other: LinkedFile) -> bool:
+        """Tell whether each export is there as it was, of the same class, size and visibility."""
+        if self.facts.exported == other.facts.exported:
+            return True
+        return set(self.facts.exports) >= set(other.facts.exports) and (self.facts.details is None) == (
+            other.facts.details is None
+        )
+
+    def gained_over(self, other: LinkedFile) -> set[Symbol]:
+        """Return what this file exports besides what `other` does, which it stands in for."""
+        if self.facts.exported == other.facts.exported:
+            return set()
+        return set(self.facts.exports) - set(other.facts.exports)
 
 
 def linked_files(member: Member, pool: dict[Pair, Pair]) -> tuple[LinkedFile, ...]:
     """Return the ELF files of a member. Equal pairs are shared through `pool`: sets are big, and import the same."""
-    return tuple(_linked(member, file, pool) for file in member.facts.elf)
+    public = set(_public_paths(member))
+    return tuple(_linked(member, file, pool, public=file.path in public) for file in member.facts.elf)
 
 
-def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair]) -> LinkedFile:
+def _public_paths(member: Member) -> Iterator[str]:
+    """Give the files that stand for the sonames that a member provides."""
+    found: dict[str, list[str]] = {}
+    for path, facts in member.facts.elf:
+        soname = facts.soname or posixpath.basename(path)
+        if "/glibc-hwcaps/" not in path and f"soname:{soname}" in member.descriptor.provides:
+            found.setdefault(soname, []).append(path)
+    for paths in found.values():
+        # Where it lies elsewhere, a link leads there.
+        yield from [path for path in paths if posixpath.dirname(path) == "lib"] or paths
+
+
+def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair], *, public: bool) -> LinkedFile:
     path, facts = file
     bound: dict[str, list[Pair]] = {}
     loose: list[str] = []
@@ -77,25 +180,85 @@ def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair]) -> LinkedFile
         else:
             loose.extend(names)
     soname = facts.soname or posixpath.basename(path)
+    variant = _VARIANT.fullmatch(posixpath.dirname(path))
+    runpath, rpath = search_places(facts, member.name, path)
+    plain = _names(group.names for group in facts.exported if not group.version and not group.hidden)
+    versioned = [group for group in facts.exported if group.version]
     plugins = member.descriptor.plugins
     return LinkedFile(
         owner=member.name,
         path=path,
+        facts=facts,
         soname=soname,
-        public=f"soname:{soname}" in member.descriptor.provides,
-        machine=facts.machine,
-        needed=facts.needed,
-        search=frozenset(_in_package(entry, path) for entry in facts.runpath or facts.rpath),
+        names=(soname,) if public else tuple(_private_names(member, path, soname)),
+        public=public,
+        level=variant[2] if variant else "",
+        runpath=runpath,
+        rpath=rpath,
         bound=tuple((library, tuple(pairs)) for library, pairs in bound.items()),
         loose=tuple(loose),
-        exports=frozenset(chain.from_iterable(zip(names, repeat(version)) for version, names, *_ in facts.exported)),
-        exported=frozenset(chain.from_iterable(names for _, names, *_ in facts.exported)),
+        exports=frozenset(chain.from_iterable(zip(group.names, repeat(group.version)) for group in versioned)),
+        plain=plain,
+        exported=plain if not versioned else _taken_without_version(facts),
+        objects=_names(group.names for group in facts.exported if group.symbol_class == OBJECT),
+        threads=_names(group.names for group in facts.exported if group.symbol_class == TLS),
         versions=frozenset(facts.version_definitions),
         demanded=tuple((need.library, need.version) for need in facts.version_needs if not need.weak),
+        sources=frozenset(need.library for need in facts.version_needs),
         loaders=tuple(sorted({plugin.loader for plugin in plugins if matches(plugin.path, path)})),
     )
 
 
-def _in_package(entry: str, path: str) -> str:
-    here = entry.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
-    return posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
+def _names(groups: Iterable[tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(chain.from_iterable(groups)) or _NONE
+
+
+def _taken_without_version(facts: ElfFacts) -> frozenset[str]:
+    """Return the symbols that an import without a version finds.
+
+    These are all of the first versions, hidden or not, and of the later ones what is not hidden, if it is one alone.
+    """
+    first = _names(group.names for group in facts.exported if not group.later)
+    once: set[str] = set()
+    twice: set[str] = set()
+    for group in facts.exported:
+        if group.later and not group.hidden:
+            twice.update(once.intersection(group.names))
+            once.update(group.names)
+    return first | (once - twice)
+
+
+def _private_names(member: Member, path: str, soname: str) -> Iterator[str]:
+    """Give the names under which the loader finds a file in its directory: its own, and its soname if a link has it."""
+    directory, name = posixpath.split(path)
+    yield name
+    if soname != name:
+        link = f"usr/{directory}/{soname}"
+        position = bisect_left(member.links, link)
+        if member.links[position : position + 1] == (link,):
+            yield soname
+
+
+def search_places(facts: ElfFacts, owner: str, path: str) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """Return the places that DT_RUNPATH and DT_RPATH lead to; the second counts only where there is no first."""
+    runpath = tuple(place for entry in facts.runpath for place in _places(entry, facts, owner, path))
+    rpath = tuple(place for entry in facts.rpath for place in _places(entry, facts, owner, path))
+    return (runpath, ()) if facts.runpath else ((), rpath)
+
+
+def _places(entry: str, facts: ElfFacts, owner: str, path: str) -> Iterator[Place]:
+    """Give where an entry leads: nowhere that is known if it is empty or relative.
+
+    The origin of a program is in the directory of its package, because the kernel follows the link to it; that of a
+    library where the loader has found it.
+    """
+    known = {"ORIGIN": f"/usr/{posixpath.dirname(path)}", "LIB": "lib", "PLATFORM": facts.machine}
+    expanded = _TOKEN.sub(lambda match: known[match[1] or match[2]], entry)
+    if expanded.startswith("/"):
+        program = facts.details.kind in {EXECUTABLE, PIE} if facts.details else not facts.soname
+        yield Place(package_directory(expanded), owner if program and "ORIGIN" in entry else "")
+
+
+def package_directory(path: str) -> str:
+    """Return where an absolute directory of the root lies in the package layout."""
+    return posixpath.normpath(path).lstrip("/").removeprefix("usr/")

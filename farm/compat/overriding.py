@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat.package_set import PackageSet
 from farm.compat.problem import PathConflict, UnmetRequirement
-from farm.compat.proof import prove
+from farm.compat.prover import prove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

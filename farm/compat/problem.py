@@ -10,14 +10,15 @@ from typing import Any, ClassVar
 
 from farm.package.package_capability import exact_package
 
+_CLASSES = {"function": "a function", "object": "a variable", "tls": "a thread-local variable"}
 _KINDS = {"command": "the command ", "package": "the package ", "interpreter": "", "soname": "", "pkgconfig": ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One reason why a set is no release. `code` is its kind, `labels` the packages that have a part in it."""
+class Finding:
+    """Something that a proof found. `code` is its kind, `labels` the packages that have a part in it."""
 
-    code: ClassVar[str] = "problem"
+    code: ClassVar[str] = "finding"
 
     @property
     def message(self) -> str:
@@ -35,9 +36,16 @@ class Problem:
         return tuple(label.partition(" ")[0] for label in self.labels)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the problem as JSON values, with its code, message and packages."""
+        """Return it as JSON values, with its code, message and packages."""
         own = {field.name.replace("_", "-"): getattr(self, field.name) for field in fields(self)}
         return {"code": self.code, "message": self.message, "packages": list(self.packages), "details": own}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Finding):
+    """One reason why a set is no release."""
+
+    code: ClassVar[str] = "problem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,7 @@ class MissingSymbol(Problem):
     version: str
     libraries: tuple[tuple[str, str], ...]
     loader: str = ""
+    _WANTS: ClassVar[str] = "imports"
 
     @property
     def library(self) -> str:
@@ -157,7 +166,7 @@ class MissingSymbol(Problem):
     @property
     def message(self) -> str:  # noqa: D102
         version = f"version {self.version}" if self.version else "no version"
-        what = f"{self.package}: {self.file} imports {self.symbol} ({version})"
+        what = f"{self.package}: {self.file} {self._WANTS} {self.symbol} ({version})"
         loader = f" nor its loader {self.loader}" if self.loader else ""
         if self.provider:
             verb = f"neither {self.provider}{loader} exports" if loader else f"{self.provider} does not export"
@@ -176,8 +185,80 @@ class MissingSymbol(Problem):
 
 
 @dataclass(frozen=True, slots=True)
+class MissingCopiedSymbol(MissingSymbol):
+    """A variable that the loader is to copy into a program at start, and that nothing loaded with it exports."""
+
+    code: ClassVar[str] = "missing-copied-symbol"
+    _WANTS: ClassVar[str] = "copies"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mismatch(Problem):
+    """A symbol is exported, but not as what a file was linked with. `library` is a soname, `provider` its package."""
+
+    package: str
+    file: str
+    symbol: str
+    library: str
+    provider: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([self.package, self.provider]))
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMismatch(_Mismatch):
+    """A file takes a symbol for one thing, and the library has another of that name."""
+
+    code: ClassVar[str] = "class-mismatch"
+    wanted: str
+    found: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} uses {self.symbol} of {self.library} as {_CLASSES[self.wanted]}, "
+            f"and in {self.provider} it is {_CLASSES[self.found]}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SizeMismatch(_Mismatch):
+    """A program has room for a copy of a variable that has another size in the library."""
+
+    code: ClassVar[str] = "size-mismatch"
+    wanted: int
+    found: int
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} copies {self.wanted:,} bytes of {self.symbol} from {self.library}, "
+            f"and in {self.provider} it has {self.found:,}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedCopy(_Mismatch):
+    """A program copies a variable that the library goes on using itself: there are two of it then."""
+
+    code: ClassVar[str] = "protected-copy"
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} copies {self.symbol} from {self.library}, "
+            f"and in {self.provider} it is protected: program and library would each use their own"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MissingVersion(Problem):
-    """A version that the loader demands of a library at start, whether a symbol uses it or not."""
+    """A version that the loader demands of a library at start, whether a symbol uses it or not.
+
+    `provider` is empty where no such library is loaded with the file at all.
+    """
 
     code: ClassVar[str] = "missing-version"
     package: str
@@ -188,14 +269,105 @@ class MissingVersion(Problem):
 
     @property
     def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: {self.file} needs version {self.version} of {self.library}, "
-            f"which {self.provider} does not define"
-        )
+        lacks = f"which {self.provider} does not define" if self.provider else "which is not loaded with it"
+        return f"{self.package}: {self.file} needs version {self.version} of {self.library}, {lacks}"
 
     @property
     def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return tuple(dict.fromkeys([self.package, self.provider]))
+        return tuple(dict.fromkeys(filter(None, [self.package, self.provider])))
+
+
+@dataclass(frozen=True, slots=True)
+class _OfOnePackage(Problem):
+    """A problem for which nobody but the package itself can be named."""
+
+    package: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (self.package,)
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingLinks(_OfOnePackage):
+    """Links of a package lead to nothing; `links` are pairs of path and target."""
+
+    code: ClassVar[str] = "dangling-link"
+    links: tuple[tuple[str, str], ...]
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        path, target = self.links[0]
+        more = len(self.links) - 1
+        others = f", and {more:,} more of its links likewise" if more else ""
+        return f"{self.package}: the link {path} leads to {target}, which is not there{others}"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingModule(_OfOnePackage):
+    """A pkg-config module requires another that is in no package of the set."""
+
+    code: ClassVar[str] = "missing-module"
+    module: str
+    required: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: the pkg-config module {self.module} requires {self.required}, "
+            "which no package of the set provides"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLinkerLibrary(_OfOnePackage):
+    """A pkg-config module names a library that a linker would not find."""
+
+    code: ClassVar[str] = "missing-linker-library"
+    module: str
+    library: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: the pkg-config module {self.module} links with -l{self.library}, "
+            f"and no package of the set has lib{self.library}.so or lib{self.library}.a where it looks"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingDistribution(_OfOnePackage):
+    """A Python distribution requires another that is not there for its Python, or in another version (`has`)."""
+
+    code: ClassVar[str] = "missing-distribution"
+    distribution: str
+    required: str
+    has: str = ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        which = f"and the set has {self.has}" if self.has else "which no package of the set has for its Python"
+        return f"{self.package}: the Python distribution {self.distribution} requires {self.required}, {which}"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPython(_OfOnePackage):
+    """Modules are for another Python than the one that would load them, of the package `python` where it is known."""
+
+    code: ClassVar[str] = "other-python"
+    file: str
+    why: str
+    version: str
+    python: str = ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        where = f"the set has {self.python}" if self.python else f"it lies where Python {self.version} looks"
+        return f"{self.package}: {self.file}: {self.why}, and {where}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return tuple(filter(None, [self.package, self.python]))
 
 
 def spelt(capability: str) -> str:

@@ -1,96 +1,258 @@
-"""The symbol proof of one file: every strong import is exported by something that is loaded with it.
+"""The symbol proof of one file: every strong import is exported by something that is loaded with it, as what it is.
 
-Loaded with a file is the closure of its DT_NEEDED, and where it is a plugin the closure of the program that loads it.
-Versions are compared exactly; an import without a version takes any export of the name, as ld.so does. What a proof
-says is "no missing symbol", never "safe".
+Loaded with a file is the closure of its DT_NEEDED, and where it is a plugin before that the program that loads it with
+the closure of that; at each level of processors for which a library has a variant. What a proof says is "no missing
+symbol", never "safe".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from farm.compat.problem import MissingSymbol, MissingVersion, Problem
+from farm.compat.definition import definition, taken, takes
+from farm.compat.interposition import interpositions, program_interposes
+from farm.compat.note import LostVersions, Note
+from farm.compat.problem import (
+    ClassMismatch,
+    MissingCopiedSymbol,
+    MissingSymbol,
+    MissingVersion,
+    Problem,
+    ProtectedCopy,
+    SizeMismatch,
+)
+from farm.package.elf_facts import FUNCTION, OBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from farm.compat.library_index import LibraryIndex
+    from farm.compat.library_index import LibraryIndex, Scope
     from farm.compat.linked_file import LinkedFile, Pair
+    from farm.package import ImportGroup, Symbol
+
+    Label = Callable[[str], str]
 
 
-def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Callable[[str], str]) -> tuple[Problem, ...]:
-    """Return what the file lacks of symbols and versions.
+class Findings(NamedTuple):
+    """What was found of one file.
+
+    `lacking` are libraries that it needs and nothing of the set is; `unsettled` says that other files than those that
+    it names decide about it, so that it has to be looked at after any change.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    lacking: tuple[str, ...] = ()
+    unsettled: bool = False
+
+
+_NOTHING = Findings()
+
+
+def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
+    """Return what the file lacks.
 
     Where a library is missing from its closure nothing is said of symbols: the library's absence is the news. A
     plugin whose loader is in no package of the set is loaded by nothing, and so lacks nothing.
     """
     if not file.loaders:
-        return () if _satisfied_directly(file, libraries) else _prove(file, (file,), "", libraries, label)
-    problems: dict[Problem, None] = {}
+        return _NOTHING if _satisfied_directly(file, libraries) else _prove_loaded(file, (file,), "", libraries, label)
+    found = []
     for loader in file.loaders:
         present, program = libraries.program(loader, file)
         if present:
-            start = (file,) if program is None else (file, program)
-            problems.update(dict.fromkeys(_prove(file, start, loader, libraries, label)))
-    return tuple(problems)
+            starts = (file,) if program is None else (program, file)
+            found.append(_prove_loaded(file, starts, loader, libraries, label))
+    return _together(found) if found else _NOTHING
 
 
 def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
-    """Tell whether the libraries that the file itself names have all that it wants: mostly so, and quick to see."""
-    direct = {library.soname: library for library in libraries.directly(file)}
-    for soname, pairs in file.bound:
-        library = direct.get(soname)
-        if library is None or not library.exports.issuperset(pairs):
-            return False
-    for soname, version in file.demanded:
-        library = direct.get(soname)
-        if library is None or (library.versions and version not in library.versions):
-            return False
-    return all(any(name in library.exported for library in direct.values()) for name in file.loose)
+    """Tell whether the libraries that the file itself names have all that it wants, and nobody else has a say.
+
+    It is mostly so, and quick to see. Where this is not sure it says no, and the whole scope is looked at.
+    """
+    if file.runpath or file.rpath or file.level or file.copies or file.interposes or file.has_auxiliaries:
+        return False
+    direct = libraries.directly(file)
+    if len(direct) < len(file.needed) or any(map(libraries.contested, file.needed)):
+        return False
+    by_name = dict(zip(file.needed, direct, strict=True))
+    return (
+        file.sources.issubset(by_name)
+        and all(soname in by_name and by_name[soname].exports.issuperset(pairs) for soname, pairs in file.bound)
+        and all(version in by_name[soname].versions for soname, version in file.demanded)
+        and (not file.loose or _found_once(file.loose, direct))
+        and not _may_be_interposed(file, by_name)
+        and not any(
+            _suspicious(group, [by_name[group.library]] if group.library in by_name else direct)
+            for group in file.facts.imported
+        )
+    )
 
 
-def _prove(
-    file: LinkedFile,
-    start: tuple[LinkedFile, ...],
-    loader: str,
-    libraries: LibraryIndex,
-    label: Callable[[str], str],
-) -> tuple[Problem, ...]:
-    loaded, complete = libraries.reach(start)
-    if not complete:
-        return ()
-    by_soname = {each.soname: each for each in reversed(loaded)}
+def _found_once(names: tuple[str, ...], direct: Iterable[LinkedFile]) -> bool:
+    """Tell whether each of these imports without a version is exported by exactly one of the files."""
+    found = [library.exported.intersection(names) for library in direct if library.exported]
+    return sum(map(len, found)) == len(set(names)) == len(set().union(*found))
+
+
+def _may_be_interposed(file: LinkedFile, by_name: dict[str, LinkedFile]) -> bool:
+    """Tell whether a file other than the one that an import is bound to could have the symbol as well."""
+    libraries = by_name.values()
+    versions = [library.versions for library in libraries if library.versions]
+    if len(set().union(*versions)) < sum(map(len, versions)):
+        return True
+    plain = [library for library in libraries if library.plain]
+    return any(
+        library is not by_name[soname] and any(name in library.plain for name, _ in pairs)
+        for soname, pairs in file.bound
+        for library in plain
+    )
+
+
+def _suspicious(group: ImportGroup, libraries: Iterable[LinkedFile]) -> bool:
+    """Tell whether one of these imports could be of another class than what it takes."""
+    if not group.symbol_class:
+        return False
+    if group.symbol_class == FUNCTION:
+        return any(
+            (library.objects and not library.objects.isdisjoint(group.names))
+            or (library.threads and not library.threads.isdisjoint(group.names))
+            for library in libraries
+        )
+    fitting = [library.objects if group.symbol_class == OBJECT else library.threads for library in libraries]
+    return not all(any(name in names for names in fitting) for name in group.names)
+
+
+def _prove_loaded(
+    file: LinkedFile, starts: tuple[LinkedFile, ...], loader: str, libraries: LibraryIndex, label: Label
+) -> Findings:
+    """Prove a file with all that is loaded with it, at each level of processors that makes a difference."""
+    scope = libraries.scope(starts, file.level)
+    if not scope.complete:
+        return _prove_in_context(file, loader, libraries, label)
+    found = [_prove(file, scope, loader, label)]
+    found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
+    if file.interposes:
+        found.append(Findings(notes=tuple(program_interposes(file, scope))))
+    for level in libraries.levels:
+        if level > file.level:
+            variants = libraries.scope(starts, level)
+            if any(each.level for each in variants.files):
+                found.append(_prove(file, variants, loader, label))
+    return _together(found, unsettled=bool(scope.strayed))
+
+
+def _prove_in_context(file: LinkedFile, loader: str, libraries: LibraryIndex, label: Label) -> Findings:
+    """Prove a file that does not find all that it needs by itself: with each file that may have loaded that before."""
+    found: list[Findings] = []
+    for starts in libraries.openers(file):
+        scope = libraries.scope(starts)
+        if file in scope.files:
+            lacking = tuple(name for name in file.needed if name not in scope.by_name)
+            proven = _prove(file, scope, loader, label) if scope.complete else _NOTHING
+            found.append(proven._replace(lacking=lacking))
+    if found:
+        return _together(found, unsettled=True)
+    return Findings(lacking=tuple(name for name in file.needed if libraries.find(name, file) is None), unsettled=True)
+
+
+def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
+    return Findings(
+        tuple(dict.fromkeys(problem for each in found for problem in each.problems)),
+        tuple(dict.fromkeys(note for each in found for note in each.notes)),
+        tuple(dict.fromkeys(name for each in found for name in each.lacking)),
+        unsettled or any(each.unsettled for each in found),
+    )
+
+
+def _prove(file: LinkedFile, scope: Scope, loader: str, label: Label) -> Findings:
+    loaded = list(scope.files)
     problems: list[Problem] = []
     told: set[Pair] = set()
-    for symbol, version, meant in _missing(file, loaded, by_soname):
-        sources = tuple((library.soname, label(library.owner)) for library in meant)
-        told.update((soname, version) for soname, _ in sources)
+    for symbol, version, meant in _missing(file, loaded, scope.by_name):
+        sources = tuple((library.told, label(library.owner)) for library in meant)
+        told.update((library.soname, version) for library in meant)
         problems.append(MissingSymbol(label(file.owner), file.path, symbol, version, sources, loader))
-    for soname, version in file.demanded:
-        library = by_soname.get(soname)
-        # Of a library without any version ld.so only warns.
-        lacks = library is not None and library.versions and version not in library.versions
-        if library is not None and lacks and (soname, version) not in told:
-            problems.append(MissingVersion(label(file.owner), file.path, version, soname, label(library.owner)))
-    return tuple(problems)
+    problems += _versions(file, scope, told, label)
+    problems += _copies(file, scope, label)
+    problems += _classes(file, loaded, label)
+    notes = [
+        LostVersions(file.owner, file.path, name, scope.by_name[name].owner)
+        for name in sorted({soname for soname, _ in file.demanded})
+        if name in scope.by_name and not scope.by_name[name].versions
+    ]
+    return Findings(tuple(problems), (*notes, *interpositions(file, scope)))
 
 
 def _missing(
-    file: LinkedFile, loaded: list[LinkedFile], by_soname: dict[str, LinkedFile]
+    file: LinkedFile, loaded: list[LinkedFile], by_name: dict[str, LinkedFile]
 ) -> Iterator[tuple[str, str, list[LinkedFile]]]:
     """Give each strong import that nothing exports, with the libraries that it can be meant to come from."""
     for soname, pairs in file.bound:
-        library = by_soname.get(soname)
+        library = by_name.get(soname)
         left: Iterable[Pair] = pairs
         if library is not None:
             left = [pair for pair in pairs if pair not in library.exports]
         for pair in left:
-            if not any(pair in each.exports for each in loaded):
+            if not any(takes(each, *pair) for each in loaded):
                 yield (*pair, [library] if library is not None else [])
     loose = [name for name in file.loose if not any(name in each.exported for each in loaded)]
     if loose:
-        direct = [by_soname[soname] for soname in file.needed if soname in by_soname]
+        direct = [by_name[soname] for soname in file.needed if soname in by_name]
         # An import of a library that versions all its symbols would have been bound to a version.
-        meant = [library for library in direct if not library.versions or any(not each for _, each in library.exports)]
+        meant = [library for library in direct if not library.versions or library.plain]
         for name in loose:
             yield name, "", meant
+
+
+def _versions(file: LinkedFile, scope: Scope, told: set[Pair], label: Label) -> Iterator[Problem]:
+    """Give the versions that a loader asks for at start and does not find, but for those of symbols told of already."""
+    for soname, version in file.demanded:
+        library = scope.by_name.get(soname)
+        if library is None:
+            yield MissingVersion(label(file.owner), file.path, version, soname, "")
+        # Of a library without any version ld.so only warns.
+        elif library.versions and version not in library.versions and (soname, version) not in told:
+            yield MissingVersion(label(file.owner), file.path, version, library.told, label(library.owner))
+
+
+def _copies(file: LinkedFile, scope: Scope, label: Label) -> Iterator[Problem]:
+    """Give what is wrong with the variables that the loader copies into a program: it never looks for them in that."""
+    for name, version, soname, size in file.copies:
+        found = _first(name, version, (each for each in scope.files if each is not file))
+        if found is None:
+            named = scope.by_name.get(soname)
+            direct = [scope.by_name[each] for each in file.needed if each in scope.by_name]
+            meant = [named] if named else [each for each in direct if not each.versions or each.plain]
+            sources = tuple((library.told, label(library.owner)) for library in meant)
+            yield MissingCopiedSymbol(label(file.owner), file.path, name, version, sources)
+            continue
+        library, symbol = found
+        parties = (label(file.owner), file.path, name, library.told, label(library.owner))
+        if symbol.protected:
+            yield ProtectedCopy(*parties)
+        if symbol.symbol_class and symbol.symbol_class != OBJECT:
+            yield ClassMismatch(*parties, OBJECT, symbol.symbol_class)
+        elif symbol.symbol_class and symbol.size != size:
+            yield SizeMismatch(*parties, size, symbol.size)
+
+
+def _classes(file: LinkedFile, loaded: list[LinkedFile], label: Label) -> Iterator[Problem]:
+    """Give the imports that take something of another class than the file was linked with."""
+    for group in file.facts.imported:
+        left = set(group.names) if _suspicious(group, loaded) else ()
+        for library in loaded if left else ():
+            for name in sorted(taken(library, left, group.version)):
+                symbol = definition(library, name, group.version)
+                if symbol and symbol.symbol_class not in ("", group.symbol_class):
+                    parties = (label(file.owner), file.path, name, library.told, label(library.owner))
+                    yield ClassMismatch(*parties, group.symbol_class, symbol.symbol_class)
+                left = set(left) - {name}
+
+
+def _first(name: str, version: str, loaded: Iterable[LinkedFile]) -> tuple[LinkedFile, Symbol] | None:
+    for library in loaded:
+        if (symbol := definition(library, name, version)) is not None:
+            return library, symbol
+    return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.compat.proof import Proof, Prover
+from farm.compat.prover import Prover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
     from farm.compat.problem import Problem
+    from farm.compat.proof import Proof
 
 
 class TrialSet:
@@ -75,7 +77,8 @@ class TrialSet:
     def proof(self) -> Proof:
         """The proof of the set as it is now, of which what was wrong with the base already is left out."""
         known = set(self._known)
-        return Proof(tuple(problem for problem in self._prover.proof.problems if problem not in known))
+        whole = self._prover.proof
+        return replace(whole, problems=tuple(problem for problem in whole.problems if problem not in known))
 
     def problems_of(self, changes: Mapping[str, Member | None]) -> tuple[Problem, ...]:
         """Place these changes and return what is wrong then."""

@@ -60,8 +60,11 @@ def derive_capabilities(
         *_interpreters(manifest, elf, links),
     }
     required = {script.interpreter for script in facts.scripts}
-    for path, file in elf.items():
-        required.update(f"soname:{name}" for name in file.needed if not _found_beside(manifest, path, file, name))
+    private = _private_directories(elf)
+    for file in elf.values():
+        for name in (*file.needed, *_opened(file)):
+            if not _found_within(manifest, name, private):
+                required.update(_asked_for(name))
         if file.interpreter:
             required.add(interpreter_capability(file.interpreter))
     required.update(need if ":" in need else f"package:{need}" for need in requires)
@@ -103,11 +106,42 @@ def _interpreters(manifest: Manifest, elf: Mapping[str, ElfFacts], links: Sequen
             yield f"command:{command[1]}"
 
 
-def _found_beside(manifest: Manifest, path: str, facts: ElfFacts, needed: str) -> bool:
-    """Tell whether the file's own search path leads to the library inside this very package."""
-    for directory in facts.runpath or facts.rpath:
-        here = directory.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
-        inside = posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
-        if resolve(manifest, f"{inside}/{needed}") is not None:
-            return True
-    return False
+def _opened(facts: ElfFacts) -> Iterator[str]:
+    """Give the names of what a file is a filter for, and of what it has to be able to open while it runs."""
+    if facts.details:
+        yield from facts.details.filters
+        # One of several is nothing that a capability could say; a proof looks for it.
+        notes = (note.sonames for note in facts.details.dlopen if note.priority == "required")
+        yield from (sonames[0] for sonames in notes if len(sonames) == 1)
+
+
+def _asked_for(needed: str) -> Iterator[str]:
+    """Give the capability for a needed name; by its path a library can be asked for only where all can find it."""
+    directory, name = posixpath.split(needed)
+    if not directory or _inside(directory, "") == "lib":
+        yield f"soname:{name}"
+    elif not directory.startswith("/"):
+        yield f"soname:{needed}"
+
+
+def _private_directories(elf: Mapping[str, ElfFacts]) -> set[str]:
+    """Return the directories of the package that some file of it makes the loader look into.
+
+    What is found there is loaded for all that come after it, and DT_RPATH holds for whatever a file loads: which of
+    them finds what, a proof tells.
+    """
+    return {_inside(directory, path) for path, file in elf.items() for directory in (*file.runpath, *file.rpath)}
+
+
+def _inside(directory: str, path: str) -> str:
+    here = directory.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
+    here = here.replace("${LIB}", "$LIB").replace("$LIB", "lib")
+    return posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
+
+
+def _found_within(manifest: Manifest, needed: str, directories: set[str]) -> bool:
+    """Tell whether a needed library lies inside this very package, where a file of it looks."""
+    at, name = posixpath.split(needed)
+    return any(
+        resolve(manifest, f"{directory}/{name}") is not None for directory in ({_inside(at, "")} if at else directories)
+    )

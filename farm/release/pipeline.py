@@ -400,7 +400,7 @@ def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
 
 
 def _proven(trial: TrialSet) -> str:
-    return f"{counted(len(trial.members), 'package')} proven: no missing symbol, no conflict"
+    return trial.proof.summary
 
 
 def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:

@@ -227,7 +227,10 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
     *said, last = done.stdout.splitlines()
     assert said == [
         "say 1.0-1 → 1.1-1",
-        "proven: no symbol missing, no path claimed twice, with greet depending on it",
+        (
+            "proven, with greet depending on it: 2 packages: 1 interpreter and 2 paths fit together; "
+            "not looked at: 1 script that no shell runs"
+        ),
         "tested: release 2 of dist.example.org/edge holds these very builds with greet, past its gates",
         "no package of the image is known to hold code of the old builds",
     ]

@@ -3,24 +3,61 @@
 from farm.compat import Member, PackageSet
 from farm.fileset import File, Link, Manifest
 from farm.names import Digest, HostNeeds, PackageName, Platform, Plugin, Version
-from farm.package import Descriptor, ElfFacts, ElfFile, ImportedSymbol, PackageFacts, PkgConfigModule, Script, Symbol
+from farm.package import (
+    CopiedSymbol,
+    DanglingLink,
+    Descriptor,
+    ElfDetails,
+    ElfFacts,
+    ElfFile,
+    ImportedSymbol,
+    PackageFacts,
+    PkgConfigModule,
+    PythonDistribution,
+    Script,
+    Symbol,
+)
 from farm.package.capabilities import derive_capabilities
 from farm.package.elf_facts import VersionNeed
 
 
-def elf(*, soname="", needs=(), exports=(), imports=(), weak=(), defines=(), demands=(), rpath=(), machine="x86_64"):
-    """ELF facts. Exports are `name` or `name@VERSION`, imports `name` or `name@VERSION@library`."""
+def elf(
+    *,
+    soname="",
+    needs=(),
+    exports=(),
+    imports=(),
+    weak=(),
+    defines=(),
+    demands=(),
+    rpath=(),
+    runpath=(),
+    machine="x86_64",
+    copies=(),
+    **details,
+):
+    """ELF facts. Exports are `name` or `name@VERSION`, imports `name` or `name@VERSION@library`, or values of these.
+
+    Copies are tuples of name, version, library and size; a file with some is a program. `old` facts are of format 1.
+    """
+    if details.pop("old", False):
+        about = None
+    else:
+        kind = "pie" if copies else "library"
+        about = ElfDetails(**{"kind": kind, "copies": tuple(CopiedSymbol(*each) for each in copies)} | details)
     return ElfFacts(
         soname=soname,
         needed=tuple(needs),
         rpath=tuple(rpath),
+        runpath=tuple(runpath),
         machine=machine,
         version_definitions=tuple(defines),
         version_needs=tuple(VersionNeed(*text.split("@")) for text in demands),
+        details=about,
     ).with_symbols(
-        exports=[Symbol(*text.split("@")) for text in exports],
+        exports=[Symbol(*each.split("@")) if isinstance(each, str) else each for each in exports],
         imports=[
-            *(ImportedSymbol(*text.split("@")) for text in imports),
+            *(ImportedSymbol(*each.split("@")) if isinstance(each, str) else each for each in imports),
             *(ImportedSymbol(name, weak=True) for name in weak),
         ],
     )
@@ -38,6 +75,8 @@ def member(
     requires=(),
     scripts=(),
     modules=(),
+    python=(),
+    dangling=(),
     platform="linux/amd64",
     distribution="dist.example.org",
     host=None,
@@ -50,6 +89,8 @@ def member(
         commands=tuple(sorted(path.split("/")[1] for path in files or {} if path.startswith("bin/"))),
         scripts=tuple(Script(*pair) for pair in scripts),
         pkg_config=tuple(PkgConfigModule(*module) for module in modules),
+        python=tuple(PythonDistribution(*each) for each in python),
+        dangling=tuple(DanglingLink(*each) for each in dangling),
     )
     loaded = tuple(Plugin(*pair) for pair in plugins)
     capabilities = derive_capabilities(manifest, facts, links=links, plugins=loaded, requires=requires)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zstandard import ZstdCompressor
 
 from farm.api.log_lines import encode_record
-from farm.compat import set_digest
+from farm.compat import ProofScope, set_digest
 from farm.control.finishing import fail, finish_build
 from farm.control.world import Terms
 from farm.database import candidates, excuses, jobs, packages, releases
@@ -201,7 +201,7 @@ class StockedFarm:
 
     def release(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
         candidate_id = self.candidate(channel, members, source=source)
-        self.gate(candidate_id, "proof", "passed", f"{len(members)} packages proven: no missing symbol, no conflict")
+        self.gate(candidate_id, "proof", "passed", ProofScope(packages=len(members), symbols=7).summary)
         self.gate(candidate_id, "tests", "passed", "17 tests passed")
         self.clock.passes(95)
         with self.small.office.writing() as desk:

@@ -1,0 +1,164 @@
+"""What files ask for that no linker knows of: links, pkg-config modules, modules of Python.
+
+Each looks at one member, with what others have in `Surroundings`. `wanted` are the keys by which a member is found
+again when others change; `offered` are those that a member answers to.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from farm.compat.linked_file import package_directory
+from farm.compat.problem import (
+    DanglingLinks,
+    MissingLinkerLibrary,
+    MissingModule,
+    OtherPython,
+    Problem,
+)
+from farm.package.python_facts import python_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from farm.compat.capability_index import CapabilityIndex
+    from farm.compat.member import Member
+    from farm.compat.python_needs import Installed
+    from farm.package import PkgConfigModule, PythonDistribution
+
+_LIBRARY = re.compile(r"usr/(?:.+/)?lib[^/]+\.(?:so|a)")
+_TAGGED = re.compile(r".+\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
+_PYTHON = re.compile(r"command:python3\.(\d+)")
+# Where a linker looks without being told.
+_DIRECTORIES = ("lib",)
+
+
+class Surroundings:
+    """What the members of a set offer to these needs. Mutable, as the indexes are."""
+
+    def __init__(self, capabilities: CapabilityIndex) -> None:
+        self.capabilities = capabilities
+        self.paths: dict[str, int] = {}
+        self.distributions: dict[str, list[Installed]] = {}
+        self.pythons: dict[str, list[str]] = {}
+
+    def add(self, member: Member) -> None:
+        """Take a member in."""
+        for path in _libraries(member):
+            self.paths[path] = self.paths.get(path, 0) + 1
+        for each in member.facts.python or ():
+            self.distributions.setdefault(_python_needs().canonical_name(each.name), []).append(
+                _installed(member, each)
+            )
+        for minor in _pythons(member):
+            self.pythons.setdefault(minor, []).append(member.name)
+
+    def remove(self, member: Member) -> None:
+        """Take it out again."""
+        for path in _libraries(member):
+            self.paths[path] -= 1
+        for each in member.facts.python or ():
+            self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
+        for minor in _pythons(member):
+            self.pythons[minor].remove(member.name)
+            if not self.pythons[minor]:
+                del self.pythons[minor]
+
+
+def wanted(member: Member) -> Iterator[str]:
+    """Give the keys of what a member asks for in these ways."""
+    for module in member.facts.pkg_config:
+        if module.libraries is not None:
+            yield from (f"pkgconfig:{name}" for name in (*module.requires, *module.requires_private))
+            yield from (path for paths in _linker_paths(module) for path in paths)
+    for each in member.facts.python or ():
+        yield "python"
+        yield from (f"python:{need}" for need in _python_needs().required_names(each))
+    if any(_TAGGED.fullmatch(path) for path, _ in member.facts.elf):
+        yield "python"
+
+
+def offered(member: Member) -> Iterator[str]:
+    """Give the keys of what a member has for others."""
+    yield from (f"pkgconfig:{module.name}" for module in member.facts.pkg_config)
+    yield from _libraries(member)
+    for each in member.facts.python or ():
+        yield f"python:{_python_needs().canonical_name(each.name)}"
+    if any(_pythons(member)):
+        yield "python"
+
+
+def prove_others(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
+    """Give what is wrong with a member besides its ELF files."""
+    if member.facts.dangling:
+        yield DanglingLinks(member.label, tuple((link.path, link.target) for link in member.facts.dangling))
+    for module in member.facts.pkg_config:
+        if module.libraries is not None:
+            yield from _prove_module(member, module, around)
+    for each in member.facts.python or ():
+        yield from _python_needs().prove_distribution(member, each, around.distributions, label)
+    yield from _prove_pythons(member, around, label)
+
+
+def _prove_module(member: Member, module: PkgConfigModule, around: Surroundings) -> Iterator[Problem]:
+    for name in (*module.requires, *module.requires_private):
+        if not around.capabilities.providers(f"pkgconfig:{name}"):
+            yield MissingModule(member.label, module.name, name)
+    for name, paths in zip(module.libraries.names if module.libraries else (), _linker_paths(module), strict=True):
+        if not any(around.paths.get(path) for path in paths):
+            yield MissingLinkerLibrary(member.label, module.name, name)
+
+
+def _linker_paths(module: PkgConfigModule) -> list[tuple[str, ...]]:
+    """Return for each library of a module the paths of the root where a linker looks for it."""
+    if module.libraries is None:
+        return []
+    told = [package_directory(each) for each in module.libraries.directories if each.startswith("/")]
+    directories = dict.fromkeys((*told, *_DIRECTORIES))
+    return [
+        tuple(f"usr/{directory}/lib{name}.{end}" for directory in directories for end in ("so", "a"))
+        for name in module.libraries.names
+    ]
+
+
+def _libraries(member: Member) -> Iterator[str]:
+    return (path for path in member.links if path.endswith((".so", ".a")) and _LIBRARY.fullmatch(path))
+
+
+def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
+    """Give the directories of modules that no Python of the set looks into, and extensions of another one in them."""
+    strays: dict[str, str] = {}
+    for path in [each.path for each in member.facts.elf] + [each.path for each in member.facts.python or ()]:
+        directory = python_directory(path)
+        minor = directory.removeprefix("lib/python3.")
+        tagged = _TAGGED.fullmatch(posixpath.basename(path))
+        if not directory or not minor.isdigit() or not (tagged or path.endswith(("METADATA", "-info", "PKG-INFO"))):
+            continue
+        if tagged and tagged[1] != minor:
+            yield OtherPython(member.label, path, f"it is for Python 3.{tagged[1]}", f"3.{minor}")
+        elif around.pythons and minor not in around.pythons:
+            strays.setdefault(minor, path)
+    for minor, path in strays.items():
+        newest = max(around.pythons, key=int)
+        yield OtherPython(
+            member.label, path, f"it is for Python 3.{minor}", f"3.{newest}", label(min(around.pythons[newest]))
+        )
+
+
+def _pythons(member: Member) -> Iterator[str]:
+    return (found[1] for each in member.descriptor.provides if (found := _PYTHON.fullmatch(each)))
+
+
+def _installed(member: Member, one: PythonDistribution) -> Installed:
+    installed: Installed = _python_needs().Installed(python_directory(one.path), one.version, member.name)
+    return installed
+
+
+def _python_needs() -> ModuleType:
+    """Return what reads requirements of Python: only sets that have some pay for its import."""
+    from farm.compat import python_needs  # noqa: PLC0415
+
+    return python_needs

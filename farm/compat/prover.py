@@ -1,0 +1,295 @@
+"""Proves a set: requirements, paths, sonames, symbols, interpreters. Whole, or of what a change can have touched.
+
+Both ways run the same checks on the same indexes, so they come to the same result.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+from farm.compat.capability_index import CapabilityIndex, provided, required_files
+from farm.compat.claim_index import ClaimIndex
+from farm.compat.library_index import LibraryIndex, programs
+from farm.compat.linked_file import LinkedFile, linked_files
+from farm.compat.note import MissingRecommended
+from farm.compat.other_needs import Surroundings, offered, prove_others, wanted
+from farm.compat.problem import (
+    AmbiguousProvider,
+    MissingInterpreter,
+    MissingSoname,
+    PathConflict,
+    Problem,
+    UnmetRequirement,
+)
+from farm.compat.proof import Proof
+from farm.compat.proof_scope import ProofScope
+from farm.compat.replacement import Replacement
+from farm.compat.symbols import prove_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from farm.compat.linked_file import Pair
+    from farm.compat.member import Member
+    from farm.compat.note import Note
+    from farm.compat.package_set import PackageSet
+    from farm.package import DlopenNote
+
+_Finding = TypeVar("_Finding", bound="Problem | Note")
+_UNMET = {"soname": MissingSoname, "interpreter": MissingInterpreter}
+
+
+def prove(package_set: PackageSet) -> Proof:
+    """Prove a set from nothing. For many changes to one set keep a `Prover` instead."""
+    return Prover(package_set.members.values()).proof
+
+
+def prove_change(prover: Prover, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> Proof:
+    """Change the set that `prover` holds, and return its proof: the one from nothing, for a fraction of the work."""
+    prover.change(add=add, remove=remove)
+    return prover.proof
+
+
+class Prover:
+    """A set under proof with its indexes: the one mutable thing of this room.
+
+    `change` costs what the change touches: members that require what changed, members that load a library that lost
+    something (through any number of others), and members that have a problem already. `checked` counts the members
+    that the last change had to look at.
+    """
+
+    def __init__(self, members: Iterable[Member] = ()) -> None:
+        self._members: dict[str, Member] = {}
+        self._files: dict[str, tuple[LinkedFile, ...]] = {}
+        self._pool: dict[Pair, Pair] = {}
+        self._capabilities = CapabilityIndex()
+        self._libraries = LibraryIndex(self._capabilities.serving)
+        self._claims = ClaimIndex(self._capabilities.prevailing)
+        self._around = Surroundings(self._capabilities)
+        self._wanting: defaultdict[str, set[str]] = defaultdict(set)
+        self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._notes: dict[str, tuple[Note, ...]] = {}
+        self._unsettled: set[str] = set()
+        self._interposing: set[str] = set()
+        self._scope = ProofScope()
+        self.checked = 0
+        self.change(add=members)
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """The short names of the members, as a live view."""
+        return self._members.keys()
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The members by short name, as a live view."""
+        return MappingProxyType(self._members)
+
+    @property
+    def capabilities(self) -> CapabilityIndex:
+        """Who provides and requires what among the members now."""
+        return self._capabilities
+
+    @property
+    def proof(self) -> Proof:
+        """The proof of the set as it is now."""
+        problems = [problem for found in self._problems.values() for problem in found]
+        for parties, paths in self._claims.by_parties().items():
+            problems.append(PathConflict(tuple(self._members[name].label for name in parties), paths))
+        notes = {note.labelled(self._label) for found in self._notes.values() for note in found}
+        return Proof(
+            tuple(sorted(set(problems), key=lambda each: (each.labels, each.code, each.message))),
+            tuple(sorted(notes, key=lambda each: (each.labels, each.code, each.message))),
+            self._scope,
+        )
+
+    def change(self, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> None:
+        """Take the names in `remove` out and `add` in, each in place of another build of its name."""
+        new = {member.name: member for member in add}
+        old = {name: self._members[name] for name in {*remove, *new} if name in self._members}
+        old_files = {name: self._files[name] for name in old}
+        for name, member in old.items():
+            self._take_out(name, member)
+        for name, member in new.items():
+            self._take_in(name, member)
+        for member in (*old.values(), *new.values()):
+            self._claims.settle(member)
+        # About members with a problem nothing is proven that could be kept; their messages name others, too.
+        touched = self._touched(old, new, old_files) | self._problems.keys() | self._unsettled
+        self.checked = len(touched)
+        for name in touched:
+            self._check(self._members[name])
+
+    def _take_in(self, name: str, member: Member) -> None:
+        files = linked_files(member, self._pool)
+        self._members[name], self._files[name] = member, files
+        self._capabilities.add(member)
+        self._libraries.add(member, files)
+        self._claims.add(member)
+        self._around.add(member)
+        for key in wanted(member):
+            self._wanting[key].add(name)
+        if any(file.interposes for file in files):
+            self._interposing.add(name)
+        self._scope = self._scope.plus(ProofScope.of(member))
+
+    def _take_out(self, name: str, member: Member) -> None:
+        self._capabilities.remove(member)
+        self._libraries.remove(member, self._files[name])
+        self._claims.remove(member)
+        self._around.remove(member)
+        for key in wanted(member):
+            self._wanting[key].discard(name)
+        self._scope = self._scope.plus(ProofScope.of(member), -1)
+        del self._members[name], self._files[name]
+        self._problems.pop(name, None)
+        self._notes.pop(name, None)
+        self._unsettled.discard(name)
+        self._interposing.discard(name)
+
+    def _touched(
+        self, old: dict[str, Member], new: dict[str, Member], old_files: dict[str, tuple[LinkedFile, ...]]
+    ) -> set[str]:
+        """Return the members about which the change can have altered what was proven."""
+        if len(self._members) == len(new):
+            return set(new)
+        touched = set(new)
+        lost = Replacement()
+        for name in {*old, *new}:
+            before, after = old.get(name), new.get(name)
+            same_rank = before is not None and after is not None and (before.replaces == after.replaces)
+            capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
+            for capability in capabilities:
+                touched |= self._capabilities.requirers(capability)
+            for key in {key for member in (before, after) if member for key in offered(member)}:
+                touched |= self._wanting.get(key, set())
+            was, now = old_files.get(name, ()), self._files.get(name, ())
+            lost.compare(was, now, same_rank=same_rank)
+            lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
+        touched |= self._loading(lost.names, lost.commands)
+        if lost.importing and self._interposing:
+            touched |= self._loading(lost.importing, set()) & self._interposing
+        if lost.gained:
+            users = self._loading(lost.gaining, set()) - touched
+            touched |= {name for name in users if any(map(lost.concerns, self._files[name]))}
+        return touched
+
+    def _changed_commands(
+        self,
+        before: Member | None,
+        after: Member | None,
+        was: tuple[LinkedFile, ...],
+        now: tuple[LinkedFile, ...],
+        *,
+        same_rank: bool,
+    ) -> set[str]:
+        """Return the commands of a member that load its plugins otherwise than before."""
+        left = dict(programs(before, was)) if before else {}
+        right = dict(programs(after, now)) if after else {}
+        return {
+            command
+            for command in left.keys() | right.keys()
+            if self._libraries.loaded_by(command)
+            and not (same_rank and command in left and command in right and _alike(left[command], right[command]))
+        }
+
+    def _loading(self, names: set[str], commands: set[str]) -> set[str]:
+        """Return the members with a file that loads one of these, directly or through the libraries of others."""
+        found: set[str] = set()
+        names, commands = set(names), set(commands)
+        links, loaders = list(names), list(commands)
+        while links or loaders:
+            users = self._libraries.needing(links.pop()) if links else self._libraries.loaded_by(loaders.pop())
+            for user in users - found:
+                found.add(user)
+                further = {name for file in self._files[user] for name in file.all_names} - names
+                names |= further
+                links += further
+                runs = {each for each in self._members[user].facts.commands if self._libraries.loaded_by(each)}
+                loaders += runs - commands
+                commands |= runs
+        return found
+
+    def _check(self, member: Member) -> None:
+        name = member.name
+        found = [prove_file(file, self._libraries, self._label) for file in self._files[name]]
+        problems: list[Problem] = list(self._unmet(member, {each for one in found for each in one.lacking}))
+        problems += (problem for one in found for problem in one.problems)
+        problems += prove_others(member, self._around, self._label)
+        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        _keep(self._problems, name, problems)
+        _keep(self._notes, name, notes)
+        if any(one.unsettled for one in found):
+            self._unsettled.add(name)
+        else:
+            self._unsettled.discard(name)
+
+    def _unmet(self, member: Member, lacking: set[str]) -> Iterable[Problem]:
+        asked: dict[str, str] = {}
+        own = member.provides
+        # A file can need what the descriptor does not speak of: another machine's library, one out of reach.
+        unmet = {f"soname:{name}" for name in lacking} | set(self._unopened(member))
+        for capability in member.requires:
+            providers = self._capabilities.providers(capability)
+            if len(providers) == 1 or capability in own:
+                continue
+            if providers:
+                labels = tuple(self._label(name) for name in providers)
+                yield AmbiguousProvider(member.label, capability, labels)
+            elif not self._found_privately(member, capability):
+                unmet.add(capability)
+        if unmet:
+            asked = required_files(member)
+        for capability in sorted(unmet):
+            file_path = asked.get(capability, "")
+            kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
+            providers = self._capabilities.providers(capability)
+            nearest = (
+                f"; that of {self._label(providers[0])} is for another machine"
+                if providers
+                else self._capabilities.nearest(capability, self._members)
+            )
+            yield kind(member.label, capability, file_path, nearest)
+
+    def _found_privately(self, member: Member, capability: str) -> bool:
+        """Tell whether each file of a member that asks for a library finds one that is not there for all."""
+        kind, _, name = capability.partition(":")
+        asking = [file for file in self._files[member.name] if kind == "soname" and name in file.needed]
+        return bool(asking) and all(self._libraries.find(name, file) is not None for file in asking)
+
+    def _unopened(self, member: Member) -> Iterator[str]:
+        for file, note in self._may_open(member):
+            if note.priority == "required" and not self._opens(file, note.sonames):
+                yield f"soname:{note.sonames[0]}"
+
+    def _recommended(self, member: Member) -> Iterator[Note]:
+        for file, note in self._may_open(member):
+            if note.priority == "recommended" and not self._opens(file, note.sonames):
+                yield MissingRecommended(member.name, file.path, note.sonames, note.feature)
+
+    def _may_open(self, member: Member) -> Iterator[tuple[LinkedFile, DlopenNote]]:
+        for file in self._files[member.name]:
+            for note in file.facts.details.dlopen if file.facts.details else ():
+                yield file, note
+
+    def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
+        return any(self._libraries.find(soname, file) is not None for soname in sonames)
+
+    def _label(self, name: str) -> str:
+        return self._members[name].label
+
+
+def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:
+    if found:
+        kept[name] = tuple(found)
+    else:
+        kept.pop(name, None)
+
+
+def _alike(old: LinkedFile | None, new: LinkedFile | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return new.stands_in_for(old) and not new.gained_over(old)
