@@ -64,7 +64,7 @@ class SensitiveFinding(NamedTuple):
     @property
     def pattern(self) -> str:
         """A glob for this file alone, which can be written in a recipe whatever characters the name has."""
-        return "".join("?" if _hidden(each) else each for each in self.path)
+        return "".join("?" if _hidden(each) or each in "*?[" else each for each in self.path)
 
     @property
     def name(self) -> str:

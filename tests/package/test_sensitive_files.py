@@ -230,6 +230,11 @@ def test_what_is_said_of_a_hidden_character_shows_it_and_the_remedy_can_be_typed
     assert declared_of([finding], [SensitiveFile("share/a?b", "why")]) == (SensitiveFile(finding.path, "why"),)
 
 
+def test_a_name_that_looks_like_a_glob_can_be_declared_as_the_error_says() -> None:
+    (finding,) = find_sensitive_files(tree({"etc/profile.d/[a]*.sh": b""}).manifest, (), (), STORE)
+    assert declared_of([finding], [SensitiveFile(finding.pattern, "why")]) == (SensitiveFile(finding.path, "why"),)
+
+
 SEARCHED = {
     "": "an empty entry is the current directory",
     "lib": "is looked for in the current directory",
