@@ -53,7 +53,8 @@ def _block(group: list[dict[str, Any]]) -> Iterator[str]:
     held = (f"{each['package']} {each['version']}".strip() or "the whole set" for each in group)
     names = ", ".join(click.style(inert(each), bold=True) for each in held)
     since = min(each["since"] for each in group)
-    yield f"{names}: {first['gate']}, held back from {first['channel']} since {clock(since)}"
+    how = "red on" if first["gate"] == "released-tests" else "held back from"
+    yield f"{names}: {first['gate']}, {how} {first['channel']} since {clock(since)}"
     for heading, value in _facts(group):
         if value:
             yield f"  {heading:<8} {inert(value)}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from farm.api.wire import AcceptedWire, JobWire
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked")
+_RELEASED_TESTS = "released-tests"
 _POLL_SECONDS = 0.5
 _SIGNING_SECONDS = 10.0
 """Signing takes less; after that the signer is probably away."""
@@ -108,7 +109,9 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
             click.echo("the release waits for the signer; the farm's logs of signer and control say why", err=True)
         time.sleep(_POLL_SECONDS)
     newest, candidate = status["newest"], status["candidate"]
+    red = [each for each in status["excuses"] if each["gate"] == _RELEASED_TESTS]
     held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
+    held = [each for each in held if each["gate"] != _RELEASED_TESTS]
     if candidate and candidate["state"] == "refused":
         click.echo(click.style(f"refused by {channel}", fg="red") + f" (candidate {candidate['id']}):", err=True)
         _say_reasons(held or candidate["excuses"])
@@ -119,7 +122,10 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
     if held:
         click.echo(click.style(f"held back from {channel}:", fg="yellow"), err=True)
         _say_reasons(held)
-    return int(any(each["package"] in submitted for each in held))
+    if red:
+        click.echo(click.style(f"the newest tests fail on what {channel} holds:", fg="yellow"), err=True)
+        _say_reasons(red)
+    return int(any(each["package"] in submitted for each in (*held, *red)))
 
 
 def _say_reasons(excuses: list[dict[str, Any]]) -> None:

@@ -66,8 +66,7 @@ class ChannelState:
             self._trial.place(placed)
             self._trial.accept()
             self._note_tests(desk, placed)
-        else:
-            self._note_tests(desk, self._retested(desk))
+        self._note_tests(desk, self._retested(desk))
         self._number, self._tests_mark = number, self._shelf.tests_mark
         return self._trial
 

@@ -13,7 +13,7 @@ from script.benchmarks.table import Goal, Table
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from farm.release.search import Purpose
+    from farm.database.pipeline_states import RunPurpose
     from script.benchmarks.ground import Ground
 
 NUMBER = 14
@@ -50,7 +50,7 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:  # noqa: ARG001  (n
 def _farm(names: Sequence[str], bad: Collection[str]) -> int:
     known: dict[frozenset[str], bool] = {}
 
-    def ask(atoms: Collection[str], purpose: Purpose) -> Answer:
+    def ask(atoms: Collection[str], purpose: RunPurpose) -> Answer:
         chosen = frozenset(atoms)
         if purpose == "search":
             known.setdefault(chosen, not chosen.isdisjoint(bad))
@@ -65,7 +65,7 @@ def _farm_of_small_tests(names: Sequence[str], bad: Collection[str]) -> int:
     tested: set[str] = set()
     runs = 0
 
-    def ask(atoms: Collection[str], purpose: Purpose) -> Answer:  # noqa: ARG001
+    def ask(atoms: Collection[str], purpose: RunPurpose) -> Answer:  # noqa: ARG001
         nonlocal runs
         runs += not tested.issuperset(atoms)
         tested.update(atoms)

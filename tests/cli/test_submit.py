@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.cli.main import main
-from farm.cli.submit import waits_for_signer, waits_for_thaw
+from farm.cli.submit import _follow_channel, waits_for_signer, waits_for_thaw
 from farm.control import access
 from farm.database.states import Role
 from tests.control.small_farm import SmallFarm, recipe
@@ -78,3 +78,24 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
         tests = "tests:\n  - name: runs\n    command: [/usr/bin/a]\n"
         assert submit(tests) == "a: job 2, built already by job 1: its tests run on that build"
         assert submit(tests) == "a: unchanged, job 2"
+
+
+def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reason = "release 1 of edge holds it: test 'strict' of a failed in job 7: it broke"
+    red = {"gate": "released-tests", "package": "a", "reason": reason, "cleared-at": None}
+    channel = {
+        "settled": True, "trouble": [], "frozen": None, "newest": {"number": 1}, "excuses": [red],
+        "candidate": {"id": 1, "state": "released", "excuses": [red]},
+    }  # fmt: skip
+
+    class Farm:
+        def channel(self, _name: str) -> dict[str, Any]:
+            return channel
+
+    assert _follow_channel(Farm(), "edge", {"a"}) == 1  # type: ignore[arg-type]
+    told = capsys.readouterr()
+    assert told.out == "edge: release 1 is published\n"
+    assert told.err.splitlines() == ["the newest tests fail on what edge holds:", f"  {reason}"]
+    assert _follow_channel(Farm(), "edge", {"b"}) == 0  # type: ignore[arg-type]

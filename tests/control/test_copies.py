@@ -14,6 +14,7 @@ from farm.database.consumed import copied_from
 from farm.database.states import JobState
 from farm.package import ElfFacts
 from farm.plan import BuildOrder, Consumption, OpenedFiles
+from farm.release.gates.dependents import Dependents
 from tests.control.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -181,3 +182,22 @@ def test_what_changes_while_it_is_being_copied_is_copied_again(builders: Builder
     builders.finish(at_work)
     assert builders.build_all() == ["static"]
     assert builders.build_all() == []
+
+
+def test_who_holds_old_code_and_cannot_be_built_again_holds_back_the_new_code(builders: Builders) -> None:
+    builders.files["zlib"] |= {ARCHIVE: "inflate"}
+    builders.farm.submit(recipe("zlib", flag="x"))
+    while lease := claim(builders.farm.office, builders.farm.workers["one"]):
+        builders.farm.fail(lease) if lease.job.name == "static" else builders.finish(lease)
+    arriving = list(builders.farm.current().values())
+
+    with builders.farm.office.reading() as desk:
+        (standing,) = (found := Dependents().standings(desk, "edge", arriving)).values()
+    assert found.keys() == {"zlib"}
+    assert (standing.state, standing.under_way) == ("failed", False)
+    assert standing.reason.startswith("static could not be built again against it: job ")
+
+    # Another change starts that build anew, though its own files are as they were.
+    assert builders.change("zlib", "y", archive="inflate") == ["zlib", "static"]
+    with builders.farm.office.reading() as desk:
+        assert Dependents().standings(desk, "edge", list(builders.farm.current().values())) == {}

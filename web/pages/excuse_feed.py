@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from farm.recipe.gate_kind import GateKind
 from farm.release.forms import held_text, retry_command, retry_role
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
@@ -52,9 +53,12 @@ class Feed:
     def _entry(self, feed: ET.Element, kept: KeptExcuse, page: str) -> None:
         excuse = kept.excuse
         package = held_text(kept)
-        title = f"{package} is held back from {self.channel} by {excuse.gate}"
-        if kept.cleared_at is not None:
-            title = f"cleared: {package} is no longer held back from {self.channel} by {excuse.gate}"
+        if excuse.gate is GateKind.RELEASED_TESTS:
+            how = f"the newest tests of {package} fail on {self.channel}"
+        else:
+            still = "is" if kept.cleared_at is None else "is no longer"
+            how = f"{package} {still} held back from {self.channel} by {excuse.gate}"
+        title = how if kept.cleared_at is None else f"cleared: {how}"
         entry = ET.SubElement(feed, "entry")
         _text(entry, "title", title)
         _text(entry, "id", self._id(f"{kept.since:%Y-%m-%d}", f"excuse/{kept.id}"))
