@@ -12,6 +12,7 @@ from farm.control.vouching import check_with_workers_key
 from web import pages, problems, registry
 from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
 from web.bodies import BodyBounds
+from web.event_streams import EventStreams
 from web.refusals import RefusalBudget
 from web.settings import WebSettings
 
@@ -42,6 +43,7 @@ def create_app(
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
     app.state.refusals = RefusalBudget()
+    app.state.streams = EventStreams(app.state.settings)
     problems.install(app)
     for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
@@ -52,5 +54,5 @@ def create_app(
     if repository is not None and images:
         registry.install(app, repository)
     pages.install(app, repository, images=images)
-    app.add_middleware(BodyBounds, settings=app.state.settings, office=office, refusals=app.state.refusals)
+    app.add_middleware(BodyBounds, settings=app.state.settings, office=office)
     return app
