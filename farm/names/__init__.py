@@ -1,5 +1,6 @@
 """The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
 
+from farm.names.bounded_json import load_bounded
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
 from farm.names.declared import HostNeeds, Plugin
 from farm.names.digest import Digest, InvalidDigestError
@@ -20,4 +21,5 @@ __all__ = [
     "Plugin",
     "Version",
     "canonical_json",
+    "load_bounded",
 ]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
 from farm.errors import FarmError
-from farm.fileset import ArchiveLimits
-from farm.package import Descriptor
+from farm.fileset import ArchiveLimits, Manifest
+from farm.package import Descriptor, PackageFacts
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
 from farm.trust.rebuilds import check_agreement, verified_builder
@@ -103,6 +103,9 @@ class _Check:
                 raise RefusedReleaseError(
                     f"the blob {blob.digest} of {descriptor.name} has another size than {blob.size}"
                 )
+        # What clients read of it, they must be able to read.
+        Manifest.from_json(self.read(entry.manifest))
+        PackageFacts.from_json(self.read(entry.facts))
         self._archive(entry, descriptor)
         self._provenances(entry, descriptor)
 
