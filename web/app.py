@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 import farm
+from farm.api.wire import ErrorWire
 from farm.control.vouching import check_with_workers_key
 from web import pages, problems, registry
 from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
@@ -37,7 +38,13 @@ def create_app(
     """
     # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is there for tools.
     app = FastAPI(
-        title="farm", version=farm.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+        title="farm",
+        version=farm.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        # FastAPI would describe its own form of errors, which nobody gets here.
+        responses={422: {"model": ErrorWire, "description": "What was asked for cannot be"}},
     )
     app.state.office = office
     app.state.settings = settings or WebSettings()
