@@ -93,6 +93,7 @@ _LONG = (
     "web/registry/test_pulling.py",
     "web/test_advisories.py",
     "web/test_copies.py",
+    "web/test_connections.py",
     "web/test_curation_pages.py",
     "web/test_logs.py",
     "web/test_package_advisories.py",

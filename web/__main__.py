@@ -12,6 +12,8 @@ from farm.building.recipe_directory import read_recipe_directory
 from farm.control.settings import CHANGING, FarmSettings, open_office
 from farm.errors import FarmError, plain_text
 from web.app import create_app
+from web.connections import bounded_protocol
+from web.settings import WebSettings
 
 _GOODBYE_SECONDS = 3  # how long followers of logs may stay connected once it stops
 
@@ -25,12 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = FarmSettings.read(options.settings)
+        bounds = WebSettings.with_bounds(settings.web)
         office = open_office(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
     except FarmError as error:
         sys.stderr.write(f"{plain_text(error, 'web')}\n")
         return error.exit_status
     uvicorn.run(
-        create_app(office, repository=settings.repository, images=settings.images),
+        create_app(office, bounds, repository=settings.repository, images=settings.images),
+        http=bounded_protocol(bounds),
+        ws="none",
         host=options.host,
         port=options.port,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,

@@ -8,10 +8,12 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 import farm
+from farm.api.wire import ErrorWire
 from farm.control.vouching import check_with_workers_key
 from web import pages, problems, registry
 from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
 from web.bodies import BodyBounds
+from web.event_streams import EventStreams
 from web.refusals import RefusalBudget
 from web.settings import WebSettings
 
@@ -36,12 +38,19 @@ def create_app(
     """
     # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is there for tools.
     app = FastAPI(
-        title="farm", version=farm.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+        title="farm",
+        version=farm.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        # FastAPI would describe its own form of errors, which nobody gets here.
+        responses={422: {"model": ErrorWire, "description": "What was asked for cannot be"}},
     )
     app.state.office = office
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
     app.state.refusals = RefusalBudget()
+    app.state.streams = EventStreams(app.state.settings)
     problems.install(app)
     for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
@@ -52,5 +61,5 @@ def create_app(
     if repository is not None and images:
         registry.install(app, repository)
     pages.install(app, repository, images=images)
-    app.add_middleware(BodyBounds, settings=app.state.settings, office=office, refusals=app.state.refusals)
+    app.add_middleware(BodyBounds, settings=app.state.settings, office=office)
     return app

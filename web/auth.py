@@ -15,7 +15,6 @@ from farm.control.leases import Holder
 from farm.database import identities
 from farm.database.states import JobKind, Role
 from farm.errors import FarmError
-from farm.names import Digest
 from web.problems import ForbiddenError, UnauthenticatedError
 from web.refusals import Refused, write_down
 from web.settings import WebSettings
@@ -24,6 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.database.records import Token, Worker
+    from farm.names import Digest
+
+
+_API = "/api/v1/"
+_WORKERS = "/api/v1/worker/"
+_LOOKING = ("GET", "HEAD", "OPTIONS")
 
 
 def office_of(request: Request) -> Office:
@@ -44,14 +49,14 @@ SettingsHere = Annotated[WebSettings, Depends(settings_of)]
 
 @dataclass(frozen=True, slots=True)
 class WorkerCall:
-    """A request that a worker has signed; its body is still to be compared with what the signature covers."""
+    """A request that a worker has signed; `signed` says what the signature covers."""
 
     worker: Worker
     signed: SignedRequest
 
-    def check_body(self, body: bytes) -> None:
+    def check_body(self, body: Digest) -> None:
         """Raise `UnsignedRequestError` when the body is not the one that was signed."""
-        if Digest.of(body) != self.signed.body:
+        if body != self.signed.body:
             raise UnsignedRequestError("the body of the request is not the one that was signed")
 
     def holder(self, attempt_id: int) -> Holder:
@@ -81,38 +86,53 @@ def require(*roles: Role) -> Callable[[Request, OfficeHere], Token]:
 
 
 def signed_call(request: Request, office: OfficeHere) -> WorkerCall:
-    """A dependency: the worker whose fresh, unrepeated signature the request bears."""
-    actor = ""
-    try:
-        signed, signature = read_signed(request.method, _target(request), request.headers)
-        worker = _known_worker(office, signed, signature)
-        actor = f"worker:{worker.name}"
-        _check_fresh(office, signed)
-        # For whoever answers when it comes out later that what is reported is not what was leased.
-        request.state.worker = worker.name
-    except FarmError as error:
-        refuse(request, office, actor=actor, error=error)
-        raise
-    return WorkerCall(worker, signed)
+    """A dependency: the worker whose fresh, unrepeated signature the request was seen to bear. Its body may be another.
 
-
-async def _body(request: Request) -> bytes:
-    return await request.body()
-
-
-def whole_call(
-    request: Request,
-    office: OfficeHere,
-    call: Annotated[WorkerCall, Depends(signed_call)],
-    body: Annotated[bytes, Depends(_body)],
-) -> WorkerCall:
-    """A dependency: a signed request whose body is the signed one."""
-    try:
-        call.check_body(body)
-    except FarmError as error:
-        refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
-        raise
+    It is `check_caller` that has looked, before the body was read: a nonce is good once.
+    """
+    call: WorkerCall | None = getattr(request.state, "call", None)
+    if call is None:
+        error = UnsignedRequestError("nobody has looked at the signature of this request")
+        refuse(request, office, actor="", error=error)
+        raise error
     return call
+
+
+def whole_call(request: Request, call: Annotated[WorkerCall, Depends(signed_call)]) -> WorkerCall:
+    """A dependency: a signed request whose body was seen to be the signed one."""
+    if not getattr(request.state, "whole", False):
+        raise UnsignedRequestError("nobody has looked at the body of this request")
+    return call
+
+
+def check_caller(request: Request, office: Office) -> None:
+    """See who sends a request, by its head alone; `caller_of` knows it from then on.
+
+    Below `/api/v1/worker` each request is signed, and elsewhere in the API each that may change something needs a
+    token. All else may be a stranger's. Raises `FarmError` for whoever is not let in.
+    """
+    path: str = request.scope["path"]
+    if path.startswith(_WORKERS):
+        request.state.call = call = _signed(request, office)
+        # For whoever answers when it comes out later that what is reported is not what was leased.
+        request.state.worker = call.worker.name
+    elif path.startswith(_API) and request.method not in _LOOKING:
+        request.state.token = token = _token(request, office)
+        request.state.caller = f"token:{token.name}"
+
+
+def caller_of(request: Request) -> str:
+    """Return who was seen to send a request, as the audit trail names them; empty for a stranger."""
+    caller: str = getattr(request.state, "caller", "")
+    return caller
+
+
+def check_signed_body(request: Request, body: Digest) -> None:
+    """Raise `UnsignedRequestError` when a worker's request has another body than the one that it has signed."""
+    call: WorkerCall | None = getattr(request.state, "call", None)
+    if call is not None:
+        call.check_body(body)
+        request.state.whole = True
 
 
 def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind) -> None:
@@ -152,6 +172,9 @@ _ASK = "Ask an administrator of the farm for one, and set FARM_TOKEN."
 
 
 def _token(request: Request, office: Office) -> Token:
+    seen: Token | None = getattr(request.state, "token", None)
+    if seen is not None:
+        return seen
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise UnauthenticatedError(
@@ -172,6 +195,14 @@ def _target(request: Request) -> str:
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     query: bytes = request.scope.get("query_string", b"")
     return (raw + b"?" + query if query else raw).decode("latin-1")
+
+
+def _signed(request: Request, office: Office) -> WorkerCall:
+    signed, signature = read_signed(request.method, _target(request), request.headers)
+    worker = _known_worker(office, signed, signature)
+    request.state.caller = f"worker:{worker.name}"
+    _check_fresh(office, signed)
+    return WorkerCall(worker, signed)
 
 
 def _known_worker(office: Office, signed: SignedRequest, signature: str) -> Worker:

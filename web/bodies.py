@@ -1,108 +1,148 @@
-"""Bounds on requests, before any of the application sees them.
+"""Who is asking, and bounds on bodies, before any of the application sees a request.
 
-A body that is too large is 413, one that is too slow 408, a NUL in the address 400; each leaves an audit row.
+A token or a signature is looked at before the first byte of a body is asked for. A body that is too large is 413, one
+that is too slow 408, one too many 503, a NUL in the address 400; each leaves an audit row.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
 
-from web.problems import error_response
-from web.refusals import Refused, write_down
+from farm.errors import FarmError
+from web.auth import caller_of, check_caller, check_signed_body, refuse
+from web.problems import BadAddressError, BodyTooLargeError, answer_to
+from web.receiving import Body, Spool
+from web.turns import Turns
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from farm.control.desk import Office
-    from web.refusals import RefusalBudget
     from web.settings import WebSettings
 
 # A blob is streamed by its own route, which bounds it by what the header promised.
 _STREAMED = re.compile(r"/api/v1/worker/attempts/[0-9]+/blobs/[^/]+")
 _SUBMISSIONS = "/api/v1/submissions"
-
-
-class _BodyRefusedError(Exception):
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
+_ORDINARY_AT_ONCE = 8  # of the largest
+_LINGER_SECONDS, _LINGER_BYTES = 2.0, 1 << 20
 
 
 class BodyBounds:
-    """ASGI middleware that reads a body whole, within its bounds, and hands it on in one piece."""
+    """ASGI middleware that reads a body whole, within its bounds, and hands it on in one piece when it is its turn."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings, office: Office, refusals: RefusalBudget) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, office: Office) -> None:
         self._app = app
         self._settings = settings
         self._office = office
-        self._refusals = refusals
+        self._spool = Spool(office.blobs, settings.spool_bytes)
+        # Reports and heartbeats of workers never wait behind submissions.
+        self._submissions = Turns(settings.submission_bytes, settings.turn_seconds)
+        self._ordinary = Turns(_ORDINARY_AT_ONCE * settings.json_bytes, settings.turn_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
-            # No name here holds one, and PostgreSQL would refuse to look for it.
-            await self._refuse(_BodyRefusedError(400, "bad-address", "the address holds a NUL"), scope, receive, send)
-            return
-        if scope["type"] != "http" or _STREAMED.fullmatch(scope["path"]):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._settings.json_bytes
-        if scope["path"] == _SUBMISSIONS:
-            limit = self._settings.submission_bytes
+        await self._serve(Request(scope), receive, send)
+
+    async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
+        begun = False
         try:
-            async with asyncio.timeout(self._settings.body_seconds):
-                body = await _read(scope, receive, limit)
-        except TimeoutError:
-            refused = _BodyRefusedError(408, "body-too-slow", "the body of the request did not arrive in time")
-            await self._refuse(refused, scope, receive, send)
-        except _BodyRefusedError as error:
-            await self._refuse(error, scope, receive, send)
-        else:
-            await self._app(scope, _again(body, receive), send)
+            _check_address(request)
+            await run_in_threadpool(check_caller, request, self._office)
+            if _STREAMED.fullmatch(request.scope["path"]):
+                begun = True
+                await self._app(request.scope, receive, send)
+                return
+            with Body(self._spool, self._settings) as body:
+                await body.receive(receive, self._limit(request), _promised(request))
+                check_signed_body(request, body.digest)
+                async with self._turns(request).turn(body.size):
+                    replay = _again(await body.content(), receive)
+                    begun = True
+                    await self._app(request.scope, replay, send)
+        except ClientDisconnect:
+            if begun:
+                raise
+        except FarmError as error:
+            if begun:
+                raise
+            await run_in_threadpool(refuse, request, self._office, actor=caller_of(request), error=error)
+            await _answer_early(answer_to(error), request, receive, send)
 
-    async def _refuse(self, error: _BodyRefusedError, scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope["client"][0] if scope.get("client") else ""
-        refused = Refused("", address, scope["method"], scope["path"], error.code, error.message)
-        await run_in_threadpool(write_down, self._office, self._refusals, refused)
-        response = error_response(error.status, error.code, error.message)
-        response.headers["Connection"] = "close"
-        await response(scope, receive, send)
+    def _limit(self, request: Request) -> int:
+        if not caller_of(request):
+            return self._settings.stranger_bytes
+        return self._settings.submission_bytes if _submits(request) else self._settings.json_bytes
+
+    def _turns(self, request: Request) -> Turns:
+        return self._submissions if _submits(request) else self._ordinary
 
 
-async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
-    too_large = _BodyRefusedError(413, "body-too-large", f"the body may have {limit} bytes")
-    for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
-            raise too_large
-    pieces: list[bytes] = []
-    size = 0
-    while True:
+def _submits(request: Request) -> bool:
+    return bool(request.scope["path"] == _SUBMISSIONS)
+
+
+def _check_address(request: Request) -> None:
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        # No name here holds one, and PostgreSQL would refuse to look for it.
+        raise BadAddressError("the address holds a NUL")
+
+
+def _promised(request: Request) -> int | None:
+    text = request.headers.get("Content-Length")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 20):
+        raise BodyTooLargeError("the length of the body is no number that a body can have")
+    return int(text)
+
+
+async def _answer_early(response: Response, request: Request, receive: Receive, send: Send) -> None:
+    """Answer before the body was read, and read on for a moment before the connection ends.
+
+    A connection that ends while something unread lies in it is reset, and many a client then never sees the answer.
+    """
+    response.headers["Connection"] = "close"
+
+    async def send_all_but_the_end(message: Message) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    await response(request.scope, receive, send_all_but_the_end)
+    waits = "expect" in request.headers  # for leave to send its body, which it has not got
+    if _has_body(request) and not waits:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                await _drop(receive, _LINGER_BYTES)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _has_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
+async def _drop(receive: Receive, most: int) -> None:
+    while most > 0:
         message = await receive()
-        if message["type"] != "http.request":
-            return b"".join(pieces)
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > limit:
-            raise too_large
-        pieces.append(piece)
-        if not message.get("more_body", False):
-            return b"".join(pieces)
+        most -= len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    given = False
+    pieces = [body]
 
     async def replay() -> Message:
-        nonlocal given
-        if given:
+        if not pieces:
             return await receive()  # what comes after a body is only that the client has gone
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": pieces.pop(), "more_body": False}
 
     return replay

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 _log = logging.getLogger("farm.web")
+_SOON = "5"  # seconds
 
 
 class UnauthenticatedError(FarmError):
@@ -59,8 +60,27 @@ class BodyTooSlowError(FarmError):
     code = "body-too-slow"
 
 
+class BadAddressError(FarmError):
+    """An address holds what no address here can."""
+
+    code = "bad-address"
+
+
+class OverloadedError(FarmError):
+    """The farm does as much as it may at a time."""
+
+    code = "overloaded"
+
+
+class TooManyStreamsError(FarmError):
+    """One address follows as many logs as it may at a time."""
+
+    code = "too-many-streams"
+
+
 # The first that fits counts; whatever else is a FarmError was said about what the request asked for: 422.
 _STATUS: tuple[tuple[type[FarmError], int], ...] = (
+    (BadAddressError, 400),
     (LogPlaceError, 400),
     (UnauthenticatedError, 401),
     (UnsignedRequestError, 401),
@@ -79,7 +99,9 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (LogTooLongError, 413),
     (BlobMismatchError, 422),
     (InvalidLogError, 422),
+    (TooManyStreamsError, 429),
     (CorruptBlobError, 500),
+    (OverloadedError, 503),
     (FarmError, 422),
 )
 
@@ -98,6 +120,27 @@ def error_response(status: int, code: str, message: str, **values: Any) -> Respo
     return Response(body, status_code=status, media_type="application/json")
 
 
+def answer_to(error: FarmError) -> Response:
+    """Return the answer that tells this error."""
+    response = error_response(
+        status_of(error),
+        error.code,
+        error.message,
+        remedy=error.remedy,
+        problems=_problems(error),
+        detail={"size": error.size} if isinstance(error, LogOffsetError) else {},
+    )
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers.update(retry_headers(response.status_code))
+    return response
+
+
+def retry_headers(status: int) -> dict[str, str]:
+    """Return what an answer of this status says about asking again."""
+    return {"Retry-After": _SOON} if status in (429, 503) else {}
+
+
 def status_of(error: FarmError) -> int:
     """Return the HTTP status of an error."""
     return next(status for kind, status in _STATUS if isinstance(error, kind))
@@ -107,17 +150,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, FarmError):
         if status_of(error) == 422:
             await run_in_threadpool(_write_down, request, error.code, error.message)
-        response = error_response(
-            status_of(error),
-            error.code,
-            error.message,
-            remedy=error.remedy,
-            problems=_problems(error),
-            detail={"size": error.size} if isinstance(error, LogOffsetError) else {},
-        )
-        if response.status_code == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
+        return answer_to(error)
     if isinstance(error, RequestValidationError):
         told = "; ".join(_told(each) for each in error.errors()[:10])
         await run_in_threadpool(_write_down, request, "invalid-request", told)

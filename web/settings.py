@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from farm.control.settings import InvalidSettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Bounds of requests.
+    """Bounds of connections, bodies and event streams, so that no caller can take what all others need.
 
-    `json_bytes` is the most of an ordinary body, `submission_bytes` of submitted recipes, `blob_bytes` of an uploaded
-    blob. A body must arrive within `body_seconds`, a blob at `blob_rate` bytes a second after that time.
-    `follow_seconds` is how often a followed log is looked at.
+    - Connections: at most `connections` in all and `connections_each` from one address. The head of a request must
+      arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is cut off.
+    - Bodies: `stranger_bytes` is the most of one that needs neither token nor signature, `json_bytes` of an ordinary
+      one, `submission_bytes` of submitted recipes, `blob_bytes` of a blob. `body_seconds` may be spent waiting for one,
+      and a second more for each `body_rate` bytes that came. What is larger than `memory_bytes` waits on disk until it
+      is whole; all of that together has `spool_bytes`. A body waits `turn_seconds` at most until it is handled.
+    - Event streams: at most `streams` in all and `streams_each` to one address; `follow_seconds` is how often a
+      followed log is looked at.
     """
 
+    connections: int = 512
+    connections_each: int = 128
+    head_seconds: float = 10.0
+    stalled_seconds: float = 60.0
+    stranger_bytes: int = 16 << 10
     json_bytes: int = 4 << 20
     submission_bytes: int = 64 << 20
     blob_bytes: int = 8 << 30
     body_seconds: float = 30.0
-    blob_rate: int = 64 << 10
+    body_rate: int = 64 << 10
+    memory_bytes: int = 64 << 10
+    spool_bytes: int = 1 << 30
+    turn_seconds: float = 30.0
+    streams: int = 200
+    streams_each: int = 40
     follow_seconds: float = 0.25
+
+    @classmethod
+    def with_bounds(cls, bounds: Mapping[str, float]) -> WebSettings:
+        """Return the usual settings with other bounds by name. Raises `InvalidSettingsError`."""
+        usual = cls()
+        kinds: dict[str, Any] = {each.name: type(getattr(usual, each.name)) for each in fields(cls)}
+        unknown = sorted(bounds.keys() - kinds.keys())
+        if unknown:
+            raise InvalidSettingsError(
+                f"the web process has no bound {unknown[0][:100]!r}", remedy=f"There are {', '.join(kinds)}."
+            )
+        return replace(usual, **{name: kinds[name](value) for name, value in bounds.items()})

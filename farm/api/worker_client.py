@@ -93,7 +93,7 @@ class WorkerClient:
             response = self._client.send(request)
         if response.status_code == httpx.codes.NOT_FOUND:
             return False
-        raise_for(response)
+        self._check(response)
         return True
 
     def fetch_blob(self, digest: Digest, store: BlobStore, *, size: int | None = None) -> None:
@@ -107,7 +107,7 @@ class WorkerClient:
             try:
                 if not response.is_success:
                     response.read()
-                raise_for(response)
+                self._check(response)
                 with store.writer() as writer:
                     for piece in response.iter_bytes(_PIECE):
                         writer.write(piece)
@@ -128,7 +128,7 @@ class WorkerClient:
             del request.headers["Transfer-Encoding"]
             request.headers["Content-Length"] = str(store.size(digest))
             with self._reaching():
-                raise_for(self._client.send(request))
+                self._check(self._client.send(request))
 
     def finish(self, lease: HeldLease, outcome: dict[str, Any]) -> None:
         """Report a finished build or test."""
@@ -154,7 +154,7 @@ class WorkerClient:
             request.headers["Content-Type"] = "application/json"
         with self._reaching():
             response = self._client.send(request)
-        raise_for(response)
+        self._check(response)
         return response
 
     def _request(
@@ -178,6 +178,12 @@ class WorkerClient:
         )
         request.headers.update(signed.headers(self._key))
         return request
+
+    def _check(self, response: httpx.Response) -> None:
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            # The farm is there and has no room for this now: as good as away, and to be asked again.
+            raise FarmUnreachableError(self._url, "it is busy with other requests")
+        raise_for(response)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

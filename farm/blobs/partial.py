@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 _BUFFER = 1 << 20
 
 
+def partial_size(store: BlobStore, digest: Digest) -> int:
+    """Return how many bytes of a blob have arrived so far."""
+    try:
+        return (store.root / "partial" / digest.hex).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 class PartialWriter(BlobWriter):
     """Writes a blob from where an earlier writer ended: `size` says where. Leaving it without `commit` keeps the part.
 

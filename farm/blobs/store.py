@@ -14,7 +14,8 @@ import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
 from farm.names import Digest
@@ -53,6 +54,12 @@ class BlobStore:
         temporary = self.root / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         return BlobWriter(self, temporary)
+
+    def scratch(self) -> BinaryIO:
+        """Open a file without a name on the store's disk, for what is to become no blob."""
+        temporary = self.root / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        return cast("BinaryIO", TemporaryFile(dir=temporary))
 
     def path(self, digest: Digest) -> Path:
         """Return where the blob lies, whether or not it is there. Whoever reads it there does not verify it."""

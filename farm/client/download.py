@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobMismatchError, CorruptBlobError, MissingBlobError
-from farm.blobs.partial import PartialWriter
-from farm.client.full_disk import FULL, full_disk_named
+from farm.blobs.partial import PartialWriter, partial_size
+from farm.client.full_disk import FULL, check_room, full_disk_named
 from farm.errors import FarmError
 from farm.plan import BlobRef
 from farm.trust.layout import blob_path
@@ -69,7 +69,8 @@ class Downloads:
 
     def ensure(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         """See that the blob is in the store; raises `DownloadError`."""
-        if not (self.store.has(blob.digest) and self.store.size(blob.digest) == blob.size):
+        if self._is_missing(blob):
+            self._check_room([blob])
             self._fetch(blob, what, durable=durable)
 
     def ensure_within(self, digest: Digest, most: int, what: str) -> None:
@@ -89,6 +90,8 @@ class Downloads:
 
         Where they are not `durable`, the caller flushes them to the disk at the end, all at once.
         """
+        blobs = list(blobs)
+        self._check_room(blob for blob, _ in blobs)
         with ThreadPoolExecutor(PARALLEL) as pool:
             futures = [(blob, pool.submit(self.ensure, blob, what, durable=durable)) for blob, what in blobs]
             try:
@@ -108,6 +111,17 @@ class Downloads:
         if missing:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 list(pool.map(lambda blob: self._fetch(blob, what, durable=False), missing))
+
+    def _is_missing(self, blob: BlobRef) -> bool:
+        return not (self.store.has(blob.digest) and self.store.size(blob.digest) == blob.size)
+
+    def _check_room(self, blobs: Iterable[BlobRef]) -> None:
+        """Begin nothing that the disk has no room for, as far as sizes were signed. Raises `OSError`."""
+        if missing := {blob for blob in blobs if self._is_missing(blob)}:
+            check_room(self.store.root, sum(self._left_of(blob) for blob in missing))
+
+    def _left_of(self, blob: BlobRef) -> int:
+        return max(0, blob.size - partial_size(self.store, blob.digest))
 
     def _fetch(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         try:

@@ -20,7 +20,7 @@ from farm.fileset import Manifest
 from farm.names import canonical_json
 from farm.package import UNASKED, PackageFacts, check_declared, declared_of, package_name, sensitive_files_of
 from farm.plan import BlobRef
-from farm.trust.dsse import LARGEST_ENVELOPE
+from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 TEST_FAILED = "test-failed"
 """The error code of a test that ran and failed; any other is trouble of the infrastructure."""
-
-LARGEST_DOCUMENT = 128 << 20
-"""The most bytes of a manifest or of facts: they are read into memory."""
 
 
 class RefusedOutcomeError(FarmError):
@@ -163,14 +160,15 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
                 raise RefusedOutcomeError(f"{descriptor.name} has {what} {got}; what was leased has {wanted}")
         if (built.manifest.digest, built.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedOutcomeError(f"{descriptor.name}: its descriptor names other blobs than the outcome")
+        _check_blob(office, built.archive, largest=LARGEST["archive"])
         _check_archive(office, built)
-        _check_blob(office, built.manifest, largest=LARGEST_DOCUMENT)
-        _check_blob(office, built.facts, largest=LARGEST_DOCUMENT)
+        _check_blob(office, built.manifest, largest=LARGEST["manifest"])
+        _check_blob(office, built.facts, largest=LARGEST["facts"])
         # Read here, where a malformed one costs its own worker, and not when the next package is planned.
         manifest = Manifest.from_json(office.blobs.read(built.manifest.digest))
         facts = PackageFacts.from_json(office.blobs.read(built.facts.digest))
         _check_sensitive_files(plan, descriptor, manifest, facts)
-    if not office.blobs.has(outcome.provenance) or office.blobs.size(outcome.provenance) > LARGEST_ENVELOPE:
+    if not office.blobs.has(outcome.provenance) or office.blobs.size(outcome.provenance) > LARGEST["provenance"]:
         raise RefusedOutcomeError(
             f"the provenance {outcome.provenance} was not uploaded, or is no such thing by its size"
         )
@@ -187,7 +185,6 @@ def _check_sensitive_files(plan: Plan, descriptor: Descriptor, manifest: Manifes
 
 def _check_archive(office: Office, built: BuiltPackage) -> None:
     """See that the archive is the package: the signer and every client would refuse another, when it is too late."""
-    _check_blob(office, built.archive)
     if office.archives.unpacked(built.archive.digest) != built.descriptor.diff_id:
         raise RefusedOutcomeError(
             f"the archive of {built.descriptor.name} holds something else than its descriptor says",
@@ -195,8 +192,8 @@ def _check_archive(office: Office, built: BuiltPackage) -> None:
         )
 
 
-def _check_blob(office: Office, blob: BlobRef, *, largest: int | None = None) -> None:
-    if largest is not None and blob.size > largest:
+def _check_blob(office: Office, blob: BlobRef, *, largest: int) -> None:
+    if blob.size > largest:
         raise RefusedOutcomeError(f"the blob {blob.digest} has {blob.size} bytes, more than {largest}")
     if not office.blobs.has(blob.digest):
         raise RefusedOutcomeError(f"the blob {blob.digest} was not uploaded")

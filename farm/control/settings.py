@@ -40,7 +40,8 @@ class FarmSettings(BaseModel):
     `images` says whether what is published can also be pulled as images.
     `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
     where the metadata of other distributions is kept; beside `logs`, when it is not said. `follow_seconds` is how often
-    they are looked at, and `allowed_networks` are private networks in which they may be.
+    they are looked at, and `allowed_networks` are private networks in which they may be. `web` are bounds of the web
+    process that are not the usual ones, by the names that they have in `web.settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +64,7 @@ class FarmSettings(BaseModel):
     grace_seconds: Seconds = 20
     most_lost: Annotated[int, Field(ge=1)] = 3
     ring_again_seconds: Seconds = 30
+    web: dict[str, Annotated[float, Field(gt=0)]] = {}
 
     @classmethod
     def read(cls, path: Path) -> FarmSettings:

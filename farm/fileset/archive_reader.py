@@ -87,6 +87,7 @@ class _Reader:
         self._entries: list[Entry] = []
         self._kinds: dict[str, type[Entry]] = {"": Directory}
         self._bytes = 0
+        self._names = 0
         self._offset = 0
         self._name = ""
 
@@ -197,6 +198,9 @@ class _Reader:
             raise self.refused(Refusal.NOT_SORTED)
         if len(self._entries) >= self._limits.entries:
             raise self.refused(Refusal.TOO_MANY_ENTRIES)
+        self._names += len(path) + (len(entry.target) if isinstance(entry, Link) else 0)
+        if self._names > self._limits.name_bytes:
+            raise self.refused(Refusal.NAMES_TOO_LARGE)
         if isinstance(entry, File):
             self._bytes += entry.size
             if self._bytes > self._limits.total_bytes:

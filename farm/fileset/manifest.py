@@ -5,7 +5,6 @@ A manifest holds no owner, time or extended attribute. Which paths and links it 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,12 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from farm.errors import FarmError
 from farm.fileset import rules
 from farm.fileset.refusal import Refusal
-from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.names import Digest, InvalidDigestError, canonical_json, load_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FORMAT = 1
+LARGEST_MANIFEST = 64 << 20
+"""Bytes of the canonical JSON. One of 40,000 files has 8 MB."""
+_MOST_VALUES = 4_000_000
+"""An entry has five values, its names may hold commas and brackets."""
 
 
 class InvalidManifestError(FarmError):
@@ -117,6 +120,13 @@ class Manifest:
         have it agree. Anything else that shares a path is refused.
         Raises `InvalidManifestError`.
         """
+        return cls._of(entries, imports, absolute_links=absolute_links, complete=False)
+
+    @classmethod
+    def _of(
+        cls, entries: Iterable[Entry], imports: Iterable[Import], *, absolute_links: bool, complete: bool
+    ) -> Manifest:
+        """Do what `of` says; where the entries must be `complete`, a parent that is missing is refused, not added."""
         by_path: dict[str, Entry] = {}
         for entry in entries:
             _check_entry(entry, absolute_links=absolute_links)
@@ -125,7 +135,7 @@ class Manifest:
         ordered_imports = tuple(sorted(set(imports), key=lambda item: (item.path, item.tree)))
         _check_imports(by_path, ordered_imports)
         for path in (*by_path, *(item.path for item in ordered_imports)):
-            _add_parents(by_path, path)
+            _add_parents(by_path, path, complete=complete)
         # UTF-8 keeps the order of code points, so the order of the text is the order of the path's bytes.
         return cls(tuple(by_path[path] for path in sorted(by_path)), ordered_imports, absolute_links)
 
@@ -133,16 +143,20 @@ class Manifest:
     def from_json(cls, data: bytes) -> Manifest:
         """Read a canonical manifest; anything that does not encode to the very same bytes is refused.
 
-        Raises `InvalidManifestError`.
+        One that is longer than `LARGEST_MANIFEST` or has more entries than a tree may have is refused too, before what
+        it says takes memory. Raises `InvalidManifestError`.
         """
         try:
-            document = json.loads(data)
+            document = load_bounded(data, largest=LARGEST_MANIFEST, values=_MOST_VALUES)
             if document["format"] != FORMAT:
                 raise InvalidManifestError(f"format {document['format']!r} is not {FORMAT}, the one known here")
-            manifest = cls.of(
+            if len(document["entries"]) + len(document["imports"]) > rules.MOST_ENTRIES:
+                raise InvalidManifestError(f"there are more than {rules.MOST_ENTRIES} entries and imports")
+            manifest = cls._of(
                 (_entry_from_dict(item) for item in document["entries"]),
                 (Import(item["path"], Digest(item["tree"])) for item in document["imports"]),
                 absolute_links=document.get("links") == "any",
+                complete=True,
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
             raise InvalidManifestError(f"not a manifest: {error!r:.200}") from error
@@ -203,7 +217,7 @@ def _check_twin(first: Entry, second: Entry) -> None:
     raise InvalidManifestError(fault.explanation, path=first.path, reason=fault)
 
 
-def _add_parents(by_path: dict[str, Entry], path: str) -> None:
+def _add_parents(by_path: dict[str, Entry], path: str, *, complete: bool) -> None:
     while above := rules.parent(path):
         found = by_path.get(above)
         if isinstance(found, Directory):
@@ -211,6 +225,9 @@ def _add_parents(by_path: dict[str, Entry], path: str) -> None:
         if found is not None:
             fault = Refusal.LINK_AS_PARENT if isinstance(found, Link) else Refusal.FILE_AS_PARENT
             raise InvalidManifestError(fault.explanation, path=path, reason=fault)
+        if complete:  # 2,000 parents may be missing of each path
+            fault = Refusal.MISSING_PARENT
+            raise InvalidManifestError(f"{fault.explanation}, which the canonical form has", path=path, reason=fault)
         by_path[above] = Directory(above)
         path = above
 

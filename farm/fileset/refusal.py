@@ -42,6 +42,7 @@ class Refusal(StrEnum):
     FILE_TOO_LARGE = "file-too-large"
     TOTAL_TOO_LARGE = "total-too-large"
     TOO_MANY_ENTRIES = "too-many-entries"
+    NAMES_TOO_LARGE = "names-too-large"
     # the form of an archive
     CHECKSUM = "checksum"
     PAX_RECORD = "pax-record"
@@ -86,6 +87,7 @@ _EXPLANATIONS = {
     Refusal.FILE_TOO_LARGE: "the file is larger than the limit",
     Refusal.TOTAL_TOO_LARGE: "the files together are larger than the limit",
     Refusal.TOO_MANY_ENTRIES: "there are more entries than the limit",
+    Refusal.NAMES_TOO_LARGE: "the names of all entries together are larger than the limit",
     Refusal.CHECKSUM: "the header's checksum is wrong",
     Refusal.PAX_RECORD: "a PAX record has no place in a canonical archive, or is malformed",
     Refusal.TWO_NAMES: "its header and its PAX record name two paths, and readers differ in which they take",

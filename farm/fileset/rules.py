@@ -18,6 +18,9 @@ LONGEST_PATH = 4096
 LARGEST_FILE = 8**11 - 1
 """Bytes in a file: what the size field of a USTAR header can say."""
 
+MOST_ENTRIES = 200_000
+"""Entries of a tree."""
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # The common case in one match: ASCII, no control characters, no empty, dot or dot-dot component.
 _PLAIN = re.compile(r"(?:(?!\.{1,2}(?:/|\Z))[ -.0-~]{1,255}(?:/(?!\Z)|\Z))+")

@@ -1,5 +1,6 @@
 """The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
 
+from farm.names.bounded_json import load_bounded
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
 from farm.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.names.digest import Digest, InvalidDigestError
@@ -25,4 +26,5 @@ __all__ = [
     "SensitiveFile",
     "Version",
     "canonical_json",
+    "load_bounded",
 ]

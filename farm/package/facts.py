@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farm.errors import FarmError
-from farm.names import Digest, canonical_json
+from farm.names import Digest, canonical_json, load_bounded
 from farm.package.elf_details import text, texts
 from farm.package.elf_facts import ElfFacts
 from farm.package.python_facts import PythonDistribution
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 _READ = (1, FORMAT)
+LARGEST_FACTS = 128 << 20
+"""Bytes of the canonical JSON."""
+_MOST_VALUES = 8_000_000
 
 
 class InvalidFactsError(FarmError):
@@ -194,9 +196,12 @@ class PackageFacts:
 
     @classmethod
     def from_json(cls, data: bytes) -> PackageFacts:
-        """Read canonical JSON; what does not encode to the very same bytes is refused. Raises `InvalidFactsError`."""
+        """Read canonical JSON; refuses what does not encode to the very same bytes, or is too large.
+
+        Raises `InvalidFactsError`.
+        """
         try:
-            facts = cls.from_dict(json.loads(data))
+            facts = cls.from_dict(load_bounded(data, largest=LARGEST_FACTS, values=_MOST_VALUES))
             canonical = facts.to_json()
         except InvalidFactsError:
             raise

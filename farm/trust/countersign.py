@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
 from farm.errors import FarmError
-from farm.fileset import STORE_ROOT, InvalidArchiveError
-from farm.package import Descriptor, check_declared, find_sensitive_files
+from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
+from farm.package import Descriptor, PackageFacts, check_declared, find_sensitive_files
 from farm.trust.archive_contents import read_contents
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
@@ -101,6 +101,9 @@ class _Check:
                 raise RefusedReleaseError(
                     f"the blob {blob.digest} of {descriptor.name} has another size than {blob.size}"
                 )
+        # What clients read of it, they must be able to read.
+        Manifest.from_json(self.read(entry.manifest))
+        PackageFacts.from_json(self.read(entry.facts))
         self._archive(entry, descriptor)
         self._provenances(entry, descriptor)
 

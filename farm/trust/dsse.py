@@ -10,6 +10,7 @@ from securesystemslib.exceptions import VerificationError
 
 from farm.errors import FarmError
 from farm.names import canonical_json
+from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-LARGEST_ENVELOPE = 4 * 1024 * 1024
 _OF_A_BUILDER = "Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution."
 
 

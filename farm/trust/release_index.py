@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.plan import BlobRef, InvalidRecordError
 from farm.plan.record import Record
+from farm.trust.blob_limits import LARGEST
 from farm.trust.imports import Import, check_imports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FORMAT = 2
 LARGEST_NODE = 256 * 1024
 LARGEST_ENTRY = 1024 * 1024
-LARGEST_DESCRIPTION = 256 * 1024 * 1024
-"""Bytes that a node, the entry of a package, or what is read whole of a package, may have as blobs: what names a larger
-one is refused."""
+"""Bytes that a node, or the entry of a package, may have as blobs: what names a larger one is refused."""
 _MOMENT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
@@ -30,6 +32,18 @@ class InvalidReleaseError(FarmError):
     """Bytes that should be a release, or a part of its index, are not, or contradict what points at them."""
 
     code = "invalid-release"
+
+
+class OversizedError(InvalidReleaseError):
+    """A release says that a blob is larger than any of its kind may be."""
+
+    def __init__(self, package: str, kind: str, blob: BlobRef) -> None:
+        super().__init__(
+            f"the release says that the {kind} of {package} has {blob.size} bytes, and the most is {LARGEST[kind]}",
+            remedy="Nothing of it was asked for. Tell the owner of the channel.",
+        )
+        self.kind = kind
+        self.blob = blob
 
 
 class NotASuccessorError(FarmError):
@@ -72,6 +86,26 @@ class ReleaseEntry:
         """Every blob that the entry names."""
         own = (self.descriptor, self.archive, self.manifest, self.facts, self.provenance, *self.rebuilds)
         return (*own, self.sbom) if self.sbom else own
+
+    @property
+    def kinds(self) -> Iterator[tuple[str, BlobRef]]:
+        """Every blob that the entry names, by its kind as `blob_limits` knows it."""
+        yield "archive", self.archive
+        yield "descriptor", self.descriptor
+        yield "manifest", self.manifest
+        yield "facts", self.facts
+        yield from (("provenance", each) for each in (self.provenance, *self.rebuilds))
+        if self.sbom:
+            yield "sbom", self.sbom
+
+    def check_sizes(self) -> None:
+        """Refuse a blob that is larger than one of its kind may be, before anybody asks for it.
+
+        Raises `OversizedError`.
+        """
+        for kind, blob in self.kinds:
+            if blob.size > LARGEST[kind]:
+                raise OversizedError(f"{self.name} {self.version}-{self.revision}", kind, blob)
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the index names."""
@@ -130,9 +164,7 @@ class ReleaseEntry:
             tests=record.read("tests", lambda form: None if form is None else Digest(form)),
         )
         record.end()
-        read_whole = (blob for blob in entry.blobs if blob is not entry.archive)
-        if any(blob.size > LARGEST_DESCRIPTION for blob in read_whole):
-            raise InvalidRecordError("entry of a release", "blobs", f"has more than {LARGEST_DESCRIPTION} bytes in one")
+        entry.check_sizes()
         if list(entry.rebuilds) != sorted(set(entry.rebuilds), key=lambda blob: blob.digest):
             raise InvalidRecordError("entry of a release", "rebuilds", "is not sorted by digest, or names one twice")
         return entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -200,6 +201,15 @@ def test_padding_that_is_not_zero_is_refused() -> None:
 
 def test_too_many_entries_are_refused() -> None:
     assert _refusal(*(Directory(f"{number:02}") for number in range(51))).reason is Refusal.TOO_MANY_ENTRIES
+
+
+def test_names_that_are_too_large_together_are_refused() -> None:
+    limits = replace(_LIMITS, name_bytes=1000)
+    link = Link("l", "t" * 900)
+    parts = [_WRITER.opening(), _WRITER.header(link), *(_WRITER.header(Link(f"m{n:02}", "t" * 20)) for n in range(9))]
+    with pytest.raises(InvalidArchiveError) as caught:
+        read_archive([*parts, _WRITER.trailer()], prefix=_PREFIX, limits=limits, sink=Remembering())
+    assert caught.value.reason is Refusal.NAMES_TOO_LARGE
 
 
 def test_too_much_content_in_all_is_refused() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from farm.fileset import (
     OverlappingImportError,
     Refusal,
 )
+from farm.fileset.manifest import LARGEST_MANIFEST
 from farm.names import Digest, canonical_json
 from tests.fileset.trees import TREES, Tree
 
@@ -182,3 +184,29 @@ def test_another_spelling_of_the_same_document_is_refused() -> None:
         Manifest.from_json(json.dumps(_DOCUMENT).encode())
     with pytest.raises(InvalidManifestError, match="canonical"):
         Manifest.from_json(canonical_json(_DOCUMENT) + b"\n")
+
+
+def test_a_document_that_would_take_much_memory_is_refused_before_it_does() -> None:
+    """Whoever signed it: what is short on the wire may be long in memory."""
+    deep = "/".join("a" for _ in range(2000))
+    line = '{"path":"%d/' + deep + '","type":"dir","mode":"0755"}'
+    bombs = {
+        "parent": [line % number for number in range(500)],
+        "4000000 values": ["[]"] * 2_000_001,
+        "200000 entries": ["1"] * 200_001,
+    }
+    for says, lines in bombs.items():
+        data = f'{{"entries":[{",".join(lines)}],"format":1,"imports":[]}}'.encode()
+        tracemalloc.start()
+        try:
+            with pytest.raises(InvalidManifestError, match=says):
+                Manifest.from_json(data)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 20 << 20, says
+
+
+def test_a_document_longer_than_any_manifest_is_refused_unread() -> None:
+    with pytest.raises(InvalidManifestError, match=f"the most is {LARGEST_MANIFEST}"):
+        Manifest.from_json(b" " * (LARGEST_MANIFEST + 1))

@@ -224,7 +224,7 @@ def test_a_body_over_the_limit_is_cut_off_with_a_row(database: Database, tmp_pat
         for path in (SUBMISSIONS, "/api/v1/jobs/1/cancel"):
             content = b"x" * 5000 if announced else (b"x" * 500 for _ in range(10))
             assert httpx.post(farm.url + path, content=content, headers=headers).status_code == 413
-        assert farm.refusals() == [("", "body-too-large")] * 2
+        assert farm.refusals() == [("token:some-maintainer", "body-too-large")] * 2
         assert state(farm) == before
 
 

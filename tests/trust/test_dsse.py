@@ -8,7 +8,8 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from farm.trust.dsse import LARGEST_ENVELOPE, PAYLOAD_TYPE, InvalidEnvelopeError, open_envelope, sign_statement
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.dsse import PAYLOAD_TYPE, InvalidEnvelopeError, open_envelope, sign_statement
 
 BUILDER = CryptoSigner.generate_ed25519()
 ALLOWED = {BUILDER.public_key.keyid: BUILDER.public_key}

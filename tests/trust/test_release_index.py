@@ -8,11 +8,12 @@ import pytest
 
 from farm.names import Digest
 from farm.plan import BlobRef
+from farm.trust.blob_limits import LARGEST
 from farm.trust.release_index import (
-    LARGEST_DESCRIPTION,
     LARGEST_NODE,
     InvalidReleaseError,
     NotASuccessorError,
+    OversizedError,
     Release,
     ReleaseEntry,
     check_successor,
@@ -103,12 +104,18 @@ class TestEntries:
         with pytest.raises(InvalidReleaseError):
             ReleaseEntry.from_json(broken)
 
-    @pytest.mark.parametrize("part", ["descriptor", "manifest", "facts", "provenance", "sbom"])
-    def test_what_is_read_whole_has_a_bound_whoever_signed_it(self, part: str) -> None:
-        large = BlobRef(Digest.of(b""), LARGEST_DESCRIPTION + 1)
-        ReleaseEntry.from_json(replace(entry("jq"), archive=large).to_json())
-        with pytest.raises(InvalidReleaseError, match="bytes in one"):
-            ReleaseEntry.from_json(replace(entry("jq"), **{part: large}).to_json())  # type: ignore[arg-type]
+    @pytest.mark.parametrize("part", ["archive", "descriptor", "manifest", "facts", "provenance", "rebuilds", "sbom"])
+    def test_each_kind_of_blob_has_a_bound_whoever_signed_it(self, part: str) -> None:
+        most = LARGEST["provenance" if part == "rebuilds" else part]
+        within, beyond = (BlobRef(Digest.of(b""), size) for size in (most, most + 1))
+
+        def written(blob: BlobRef) -> bytes:
+            value = (blob,) if part == "rebuilds" else blob
+            return replace(entry("jq"), **{part: value}).to_json()  # type: ignore[arg-type]
+
+        ReleaseEntry.from_json(written(within))
+        with pytest.raises(OversizedError, match=rf"of jq 1.*has {most + 1} bytes, and the most is {most}"):
+            ReleaseEntry.from_json(written(beyond))
 
     def test_an_entry_of_another_format_is_refused(self) -> None:
         with pytest.raises(InvalidReleaseError, match="canonical"):

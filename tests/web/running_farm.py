@@ -31,6 +31,7 @@ from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
 from tests.control.small_farm import WORLD, archive_of
 from web.app import create_app
+from web.connections import bounded_protocol
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -42,9 +43,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(app: object) -> Iterator[str]:
+def serving(app: object, settings: WebSettings | None = None) -> Iterator[str]:
     """Serve an application on a free port of the loopback; yields its URL."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=bounded_protocol(settings or WebSettings()),
+        host="127.0.0.1",
+        port=0,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

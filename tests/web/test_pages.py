@@ -93,6 +93,35 @@ def test_an_empty_farm_has_pages_too(browser: TestClient) -> None:
     assert "No channel has been set up yet" in page(browser, "/channels")
 
 
+def test_browsers_keep_static_files_by_their_content_and_ask_again_for_others(browser: TestClient) -> None:
+    addresses = re.findall(r'"(/static/[^"]+[?]v=[0-9a-f]+)"', browser.get("/").text)
+    assert len(addresses) > 3
+    for address in addresses:
+        assert browser.get(address).headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        for other in (address.partition("?")[0], address + "0"):
+            assert browser.get(other).headers["Cache-Control"] == "no-cache"
+
+
+def test_robots_are_kept_from_what_has_no_end(browser: TestClient) -> None:
+    answer = browser.get("/robots.txt")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert {"Disallow: /jobs/", "Disallow: /attempts/"} <= set(answer.text.splitlines())
+
+
+def test_the_schema_describes_the_errors_that_there_are(browser: TestClient) -> None:
+    schema = browser.get("/api/openapi.json").json()
+    described = {
+        form["schema"]["$ref"]
+        for methods in schema["paths"].values()
+        for operation in methods.values()
+        for form in operation["responses"].get("422", {"content": {}})["content"].values()
+    }
+    assert described == {"#/components/schemas/ErrorWire"}
+    answer = browser.get("/api/v1/jobs", params={"limit": "many"})
+    assert answer.status_code == 422
+    assert set(answer.json()) == set(schema["components"]["schemas"]["ErrorWire"]["properties"])
+
+
 def test_the_front_page_says_what_goes_on(told: Told) -> None:
     front = text_of(page(told.browser, "/"))
     assert "dist.example.org" in front

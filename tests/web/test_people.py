@@ -235,7 +235,7 @@ def test_a_body_over_the_limit_is_413_with_and_without_a_length(database: Databa
         url = f"{farm.url}/api/v1/submissions"
         assert httpx.post(url, content=b"x" * 1001, headers=headers).status_code == 413
         assert httpx.post(url, content=(b"x" * 100 for _ in range(20)), headers=headers).status_code == 413
-        assert farm.refusals() == [("", "body-too-large")] * 2
+        assert farm.refusals() == [("token:some-maintainer", "body-too-large")] * 2
 
 
 def test_a_form_of_another_site_changes_nothing(farm: RunningFarm) -> None:

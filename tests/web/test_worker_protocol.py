@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from zstandard import ZstdCompressor
 
-from farm.api.errors import LeaseGoneError, LogOffsetRefusedError, RefusedRequestError
+from farm.api.errors import FarmUnreachableError, LeaseGoneError, LogOffsetRefusedError, RefusedRequestError
 from farm.api.log_lines import encode_record
 from farm.api.signing import BODY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, WORKER_HEADER, SignedRequest
 from farm.api.worker_client import WorkerClient
@@ -21,7 +21,7 @@ from farm.database import identities
 from farm.names import Digest
 from farm.plan import BuildOrder
 from tests.control.small_farm import recipe
-from tests.web.running_farm import running_farm
+from tests.web.running_farm import running_farm, serving
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -347,8 +347,23 @@ def test_a_body_that_never_ends_in_time_is_cut_off(database: Database, tmp_path:
     with running_farm(database, tmp_path, settings=WebSettings(body_seconds=0.3)) as farm:
         host, port = farm.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
-            connection.sendall(b"POST /api/v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            head = f"POST /api/v1/submissions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {farm.token()}\r\n"
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
             assert b" 408 " in connection.recv(1000).split(b"\r\n")[0]
+
+
+def test_a_farm_without_room_is_as_good_as_away_and_no_refusal() -> None:
+    """A refusal would end the job, or its log; what does not answer is asked again."""
+
+    async def full(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 503})
+            await send({"type": "http.response.body", "body": b""})
+
+    with serving(full) as url:
+        client = WorkerClient(url, "one", Ed25519PrivateKey.generate())
+        with pytest.raises(FarmUnreachableError, match="busy"):
+            client.claim()
 
 
 def test_the_client_says_when_nobody_answers() -> None:

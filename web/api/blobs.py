@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -15,10 +14,11 @@ from farm.blobs import PassingArchive
 from farm.control.leases import held
 from farm.names import Digest
 from web.auth import OfficeHere, WorkerCall, settings_of, signed_call, whole_call
-from web.problems import BodyTooLargeError, BodyTooSlowError
+from web.problems import BodyTooLargeError
+from web.receiving import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from farm.blobs.store import BlobStore, BlobWriter
     from farm.control.desk import Office
@@ -57,11 +57,12 @@ async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt
     await run_in_threadpool(_check_lease, office, call, attempt_id)
     size = _promised_size(request, settings)
     if await run_in_threadpool(office.blobs.has, name):
+        await _receive(request, lambda _: None, size, settings)
         return
     writer = await run_in_threadpool(office.blobs.writer)
     archive = PassingArchive()
     try:
-        await _receive(request, writer, archive, size, settings)
+        await _receive(request, _both(writer, archive), size, settings)
         await run_in_threadpool(writer.commit, name)
     finally:
         await run_in_threadpool(writer.__exit__, None, None, None)
@@ -83,21 +84,21 @@ def _promised_size(request: Request, settings: WebSettings) -> int:
     return int(text)
 
 
-async def _receive(
-    request: Request, writer: BlobWriter, archive: PassingArchive, size: int, settings: WebSettings
-) -> None:
-    def write(piece: bytes) -> None:
+async def _receive(request: Request, take: Callable[[bytes], None], size: int, settings: WebSettings) -> None:
+    left = size
+    async for piece in pieces(request.receive, settings):
+        left -= len(piece)
+        if left < 0:
+            raise BodyTooLargeError(f"the blob has more than the {size} bytes that were promised")
+        await run_in_threadpool(take, piece)
+
+
+def _both(writer: BlobWriter, archive: PassingArchive) -> Callable[[bytes], None]:
+    def take(piece: bytes) -> None:
         writer.write(piece)
         archive.write(piece)
 
-    try:
-        async with asyncio.timeout(settings.body_seconds + size / settings.blob_rate):
-            async for piece in request.stream():
-                if writer.size + len(piece) > size:
-                    raise BodyTooLargeError(f"the blob has more than the {size} bytes that were promised")
-                await run_in_threadpool(write, piece)
-    except TimeoutError as error:
-        raise BodyTooSlowError("the blob does not arrive in time") from error
+    return take
 
 
 def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:

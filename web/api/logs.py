@@ -14,6 +14,7 @@ from farm.control.requests import find_job
 from farm.database import attempts
 from farm.database.records import Attempt
 from web.auth import OfficeHere, SettingsHere
+from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def mark(
     return Mark(attempt, offset)
 
 
-@router.get("/attempts/{attempt_id}/log/events", response_class=EventSourceResponse)
+@router.get("/attempts/{attempt_id}/log/events", response_class=EventSourceResponse, dependencies=[Depends(one_stream)])
 async def events(
     office: OfficeHere,
     settings: SettingsHere,

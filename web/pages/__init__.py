@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse
-from starlette.staticfiles import StaticFiles
 
 from web.pages import channels, errors, excuses, front, jobs, log, packages, releases
+from web.pages.assets import StaticAssets
 from web.pages.headers import PageHeaders
 from web.pages.rendering import Pages
 
@@ -42,6 +42,6 @@ def install(app: FastAPI, repository: Path | None, *, images: bool) -> None:
     """
     app.state.pages = Pages.open(app.state.office, STATIC, repository, images=images)
     app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticAssets(STATIC), name="static")
     app.add_middleware(PageHeaders)
     errors.install(app)

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from farm.errors import FarmError
-from web.problems import status_of
+from web.problems import retry_headers, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("farm.web")
 _KINDS: tuple[type[Exception], ...] = (FarmError, RequestValidationError, HTTPException, Exception)
-_TITLES = {400: "Not understood", 404: "Not found", 405: "Not allowed", 500: "The farm failed to answer"}
+_TITLES = {
+    400: "Not understood",
+    404: "Not found",
+    405: "Not allowed",
+    429: "Too many at a time",
+    500: "The farm failed to answer",
+    503: "Too many at a time",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -49,6 +56,7 @@ def _page(request: Request, error: Exception) -> Response:
     pages: Pages = request.app.state.pages
     title = _TITLES.get(status, "This did not work")
     response = pages.page(request, "error.html", status, title=title, status=status, message=message, remedy=remedy)
+    response.headers.update(retry_headers(status))
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
     return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from farm.database import lookups, releases
 from farm.database.states import ENDED, LEASED, PENDING, JobKind
@@ -12,6 +12,9 @@ from web.pages.job_lines import job_lines
 from web.pages.rendering import PagesHere
 
 router = APIRouter()
+
+# Each line of each log has an address: a robot would never come to an end.
+_ROBOTS = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in ("/jobs/", "/attempts/", "/api/", "/v2/"))
 
 
 @router.get("/")
@@ -32,3 +35,9 @@ def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLRespons
             next_up=job_lines(session, next_up, now=desk.now),
             recent=job_lines(session, recent, now=desk.now),
         )
+
+
+@router.get("/robots.txt")
+def robots() -> PlainTextResponse:
+    """Say which pages are for people alone."""
+    return PlainTextResponse(_ROBOTS)

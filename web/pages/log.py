@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from farm.api.wire import Number, Offset
 from farm.database.records import Attempt
 from web.auth import OfficeHere, SettingsHere
+from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
 from web.pages.log_rows import log_rows
 from web.pages.rendering import PagesHere  # noqa: TC001  (FastAPI reads the annotations of a dependency)
@@ -51,7 +52,7 @@ def mark(
     return Mark(attempt, offset, line)
 
 
-@router.get("/attempts/{attempt_id}/log/follow", response_class=EventSourceResponse)
+@router.get("/attempts/{attempt_id}/log/follow", response_class=EventSourceResponse, dependencies=[Depends(one_stream)])
 async def events(
     office: OfficeHere, settings: SettingsHere, at: Annotated[Mark, Depends(mark)]
 ) -> AsyncIterable[ServerSentEvent]:

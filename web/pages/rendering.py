@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from markupsafe import Markup, escape
 
 import farm
 from farm.control.ordering import describe_order
+from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
 from web.pages.release_needs import ReleaseNeedsShelf
@@ -61,7 +61,7 @@ class Pages:
             "commands": commands,
         }
         environment.globals |= {
-            "asset": _Assets(static).address,
+            "asset": Assets(static).address,
             "distribution": office.world.distribution,
             "farm_version": farm.__version__,
         }
@@ -82,19 +82,6 @@ def pages_of(request: Request) -> Pages:
 
 
 PagesHere = Annotated[Pages, Depends(pages_of)]
-
-
-class _Assets:
-    """Addresses of static files that change with their content, so that no browser shows an old one."""
-
-    def __init__(self, static: Path) -> None:
-        self._static = static
-        self._digests: dict[str, str] = {}
-
-    def address(self, name: str) -> str:
-        if name not in self._digests:
-            self._digests[name] = hashlib.sha256((self._static / name).read_bytes()).hexdigest()[:12]
-        return f"/static/{name}?v={self._digests[name]}"
 
 
 def time_tag(moment: datetime | None) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections import Counter
@@ -44,15 +43,6 @@ class Bounds:
     def inside(self) -> int:
         """How many make something or wait, at most."""
         return self.at_a_time + self.waiting
-
-
-def household(address: str) -> str:
-    """Return what one customer of a provider has: an IPv4 address, or the /64 that an IPv6 address is in."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return address if parsed.version == 4 else str(ipaddress.ip_network((int(parsed), 64), strict=False))
 
 
 class Makings(Generic[_T]):

@@ -18,8 +18,9 @@ from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index
+from web.household import household
 from web.registry.access_log import AccessLog, Counted
-from web.registry.budget import Bounds, household
+from web.registry.budget import Bounds
 from web.registry.errors import (
     BlobUnknownError,
     BrokenInsideError,

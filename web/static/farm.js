@@ -90,7 +90,7 @@
         toggle.closest("label").hidden = true;
       });
       stream.addEventListener("error", () => {
-        if (!ended) say(stream && stream.readyState === EventSource.CLOSED ? "Lost: reload to go on" : "Connecting again");
+        if (!ended) say(stream && stream.readyState === EventSource.CLOSED ? "Not live: reload to go on" : "Connecting again");
       });
     }
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from web.registry.budget import Bounds, Makings, household
+from web.household import household
+from web.registry.budget import Bounds, Makings
 from web.registry.errors import NameUnknownError, NothingSignedError, TooManyError
 
 

@@ -1,0 +1,28 @@
+"""How large a blob may be that a release names, by its kind: clients ask for no byte of a larger one.
+
+Whoever signed it. The signer reads entries by the same code, so nothing is published that clients would refuse.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from farm.fileset.manifest import LARGEST_MANIFEST
+from farm.package.facts import LARGEST_FACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST_ENVELOPE = 4 << 20
+"""Bytes of a signed statement, such as a provenance."""
+
+LARGEST: Mapping[str, int] = MappingProxyType({
+    "archive": 8 << 30,
+    "descriptor": 1 << 20,
+    "manifest": LARGEST_MANIFEST,
+    "facts": LARGEST_FACTS,
+    "provenance": LARGEST_ENVELOPE,
+    "sbom": 64 << 20,
+})  # fmt: skip
+"""The most bytes of a blob of each kind, as stored. An archive is streamed to the disk, all else is read whole."""

@@ -1,0 +1,174 @@
+"""Row 31: memory, connections and event streams that cost a stranger nothing. Against the web process itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64encode
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from farm.database import identities
+from tests.control.small_farm import SmallFarm, recipe
+from tests.web.web_process import WebProcess, web_process
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+SUBMISSIONS = "/api/v1/submissions"
+_MB = 1 << 20
+_STREAMS, _STREAMS_EACH = 30, 20
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
+    with web_process(tmp_path_factory.mktemp("web")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
+    """One with little room, so that tests fill it quickly."""
+    bounds = {"head_seconds": 2, "submission_bytes": 8 * _MB, "streams": _STREAMS, "streams_each": _STREAMS_EACH}
+    with web_process(tmp_path_factory.mktemp("narrow"), **bounds) as process:
+        yield process
+
+
+def at_once(number: int, do: Callable[[int], None]) -> None:
+    threads = [threading.Thread(target=do, args=(each,)) for each in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """What comes until the farm ends the connection; the connection must end."""
+    answer = b""
+    with suppress(ConnectionError):
+        while piece := connection.recv(65536):
+            answer += piece
+    return answer
+
+
+@pytest.mark.parametrize("path", [SUBMISSIONS, "/api/v1/worker/claims", "/"])
+def test_sixteen_strangers_with_sixty_megabytes_each_cost_next_to_no_memory(farm: WebProcess, path: str) -> None:
+    before = farm.memory()
+    statuses: set[bytes] = set()
+
+    def send(number: int) -> None:
+        announced = number % 2 == 0
+        framing = b"Content-Length: %d" % (60 * _MB) if announced else b"Transfer-Encoding: chunked"
+        piece = b" " * _MB if announced else b"100000\r\n" + b" " * _MB + b"\r\n"
+        with farm.connect() as connection:
+            connection.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % (path.encode(), framing))
+            with suppress(ConnectionError):  # it may be cut off at any time
+                for _ in range(59):
+                    connection.sendall(piece)
+            with suppress(ConnectionError):
+                statuses.add(connection.recv(1000)[:12])
+
+    at_once(16, send)
+    assert farm.most_memory() - before < 50
+    assert statuses <= {b"HTTP/1.1 413" if path == "/" else b"HTTP/1.1 401"}
+    assert statuses
+
+
+def test_who_is_refused_before_the_body_still_reads_why(farm: WebProcess) -> None:
+    """The answer comes while the client is sending, and must not be lost when the connection ends."""
+    headers = {"Authorization": "Bearer guessed"}
+    answer = httpx.post(farm.url + SUBMISSIONS, content=b" " * 30 * _MB, headers=headers, timeout=30)
+    assert (answer.status_code, answer.json()["message"]) == (401, "nobody has this token")
+    with farm.office.reading() as desk:
+        (_, row), *_ = identities.audit_trail(desk.session, limit=1)
+    assert (row.action, row.subject, row.allowed) == (f"POST {SUBMISSIONS}", "unauthenticated", False)
+
+
+def test_who_waits_for_leave_to_send_gets_it_only_with_a_token(farm: WebProcess) -> None:
+    for token, first in (("guessed", b"HTTP/1.1 401"), (farm.token(), b"HTTP/1.1 100")):
+        with farm.connect() as connection:
+            head = f"POST {SUBMISSIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: {_MB}\r\n\r\n".encode())
+            assert connection.recv(1000)[:12] == first
+
+
+def test_large_bodies_of_known_callers_take_turns(narrow: WebProcess) -> None:
+    token = narrow.token()
+    recipes = {"recipes": {"a": {"recipe.yaml": b64encode(b"#" * 5 * _MB).decode()}}}
+    body = json.dumps(recipes).encode()
+    assert 6 * _MB < len(body) < 8 * _MB
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    statuses: list[int] = []
+
+    def send(_: int) -> None:
+        answer = httpx.post(narrow.url + SUBMISSIONS, content=body, headers=headers, timeout=120)
+        statuses.append(answer.status_code)
+
+    send(0)  # what Python keeps for the next time is not counted
+    before = narrow.memory()
+    at_once(16, send)
+    assert statuses == [422] * 17  # each was read, and found to be no recipe
+    assert narrow.most_memory() - before < 50
+
+
+def test_a_hundred_half_sent_requests_are_ended_and_keep_nobody_waiting(narrow: WebProcess) -> None:
+    beginnings = (b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
+    with ExitStack() as stack:
+        connections = [stack.enter_context(narrow.connect()) for _ in range(100)]
+        for number, connection in enumerate(connections):
+            connection.sendall(beginnings[number % len(beginnings)])
+        assert httpx.get(narrow.url, timeout=20).status_code == 200
+        assert {answer_of(connection)[:12] for connection in connections} == {b"HTTP/1.1 408"}
+
+
+def test_more_event_streams_than_there_may_be_are_refused(narrow: WebProcess) -> None:
+    small = SmallFarm.open(narrow.office.database, narrow.directory, real_time=True)
+    small.submit(recipe("a"))
+    attempt = small.claim().attempt.id
+    path = f"/api/v1/attempts/{attempt}/log/events"
+
+    def opened(address: str) -> tuple[httpx.Response, str]:
+        request = client.build_request("GET", path, headers={"X-Forwarded-For": address})
+        response = client.send(request, stream=True)
+        stack.callback(response.close)
+        return response, "" if response.is_success else response.read().decode()
+
+    limits = httpx.Limits(max_connections=None)
+    with httpx.Client(base_url=narrow.url, timeout=60, limits=limits) as client, ExitStack() as stack:
+        first = [opened("198.51.100.1") for _ in range(100)]
+        others = [opened(f"2001:db8:0:{number:x}::1") for number in range(100)]
+        assert [response.status_code for response, _ in first] == [200] * _STREAMS_EACH + [429] * (100 - _STREAMS_EACH)
+        free = _STREAMS - _STREAMS_EACH
+        assert [response.status_code for response, _ in others] == [200] * free + [503] * (100 - free)
+        for (response, text), says in ((first[-1], "from your address"), (others[-1], "are being followed")):
+            assert response.headers["Retry-After"]
+            assert says in text
+        assert client.get("/").status_code == 200
+        first[0][0].close()
+        # A place that was given back is somebody else's, as soon as the farm sees that it was.
+        assert any(opened("198.51.100.1")[0].status_code == 200 for _ in range(200))
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4",
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length: 4, 5",
+        "Content-Length: +4",
+        "Transfer-Encoding: chunked, identity",
+    ],
+)
+def test_conflicting_lengths_are_refused_and_no_second_request_is_read(farm: WebProcess, lengths: str) -> None:
+    body = "0\r\n\r\nGET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+    with farm.connect() as connection:
+        connection.sendall(f"POST /api/v1/submissions HTTP/1.1\r\nHost: x\r\n{lengths}\r\n\r\n{body}".encode())
+        answer = answer_of(connection)
+    assert answer[:9] == b"HTTP/1.1 "
+    assert answer[9:12] in (b"400", b"501")
+    assert answer.count(b"HTTP/1.1 ") == 1

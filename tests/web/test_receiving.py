@@ -1,0 +1,130 @@
+"""What bodies may take: turns in order, places on disk that are given back, time that only clients use."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.blobs.store import BlobStore
+from farm.names import Digest
+from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
+from web.receiving import Body, Spool, pieces
+from web.settings import WebSettings
+from web.turns import Turns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.types import Message, Receive
+
+SETTINGS = WebSettings(memory_bytes=10, body_seconds=5, body_rate=1000)
+
+
+def sending(*parts: bytes) -> Receive:
+    waiting = list(parts)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
+
+    return receive
+
+
+async def received(spool: Spool, *parts: bytes, limit: int = 100, promised: int | None = None) -> tuple[Digest, bytes]:
+    with Body(spool, SETTINGS) as body:
+        await body.receive(sending(*parts), limit, promised)
+        return body.digest, await body.content()
+
+
+@pytest.mark.parametrize("promised", [True, False])
+@pytest.mark.parametrize(
+    "parts", [(b"",), (b"short",), (b"just ", b"ten.."), (b"more", b" than", b" ten"), (b"x" * 90,)]
+)
+def test_a_body_is_what_was_sent_wherever_it_waited(tmp_path: Path, parts: tuple[bytes, ...], promised: bool) -> None:
+    spool, whole = Spool(BlobStore(tmp_path), 100), b"".join(parts)
+    found = asyncio.run(received(spool, *parts, promised=len(whole) if promised else None))
+    assert found == (Digest.of(whole), whole)
+    # The place was given back: all of it can be had again.
+    with spool.place(100):
+        assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_body_over_its_limit_is_refused_at_once_or_as_soon_as_it_shows(tmp_path: Path) -> None:
+    spool = Spool(BlobStore(tmp_path), 1000)
+    for promised in (101, None):
+        with pytest.raises(BodyTooLargeError, match="100 bytes"):
+            asyncio.run(received(spool, b"x" * 60, b"x" * 60, b"never asked for", promised=promised))
+    with spool.place(1000):
+        pass
+
+
+def test_no_more_waits_on_disk_than_there_is_room_for(tmp_path: Path) -> None:
+    spool = Spool(BlobStore(tmp_path), 100)
+    with spool.place(50):
+        with pytest.raises(OverloadedError):
+            asyncio.run(received(spool, b"x" * 60, promised=60))
+        with pytest.raises(OverloadedError):  # without a length it may become as large as the limit
+            asyncio.run(received(spool, b"x" * 60))
+        assert asyncio.run(received(spool, b"small", promised=5))[1] == b"small"
+        assert len(asyncio.run(received(spool, b"x" * 50, promised=50))[1]) == 50
+
+
+def test_a_body_has_time_for_each_byte_that_came_and_no_more() -> None:
+    async def drip(settings: WebSettings, pause: float) -> int:
+        async def receive() -> Message:
+            await asyncio.sleep(pause)
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        count = 0
+        try:
+            async for piece in pieces(receive, settings):
+                count += len(piece)
+        except BodyTooSlowError:
+            return count
+        raise AssertionError("it was waited for")
+
+    assert asyncio.run(drip(WebSettings(body_seconds=0.2, body_rate=1 << 20), 0.05)) < 5
+    assert asyncio.run(drip(WebSettings(body_seconds=0.01, body_rate=1), 10)) == 0
+
+
+def test_turns_come_in_order_and_the_room_is_given_back() -> None:
+    done: list[str] = []
+
+    async def one(turns: Turns, name: str, size: int) -> None:
+        async with turns.turn(size):
+            await asyncio.sleep(0.01)
+            done.append(name)
+
+    async def all_of_them() -> None:
+        turns = Turns(10, 60)
+        sizes = {"a": 8, "b": 9, "c": 1, "d": 10, "e": 2}
+        await asyncio.gather(*(one(turns, name, size) for name, size in sizes.items()))
+        async with turns.turn(10):
+            done.append("whole")
+
+    asyncio.run(all_of_them())
+    assert "".join(done[:5]) in ("abcde", "acbde")
+    assert done[5] == "whole"
+
+
+def test_who_waits_too_long_or_goes_away_keeps_no_room() -> None:
+    async def scenario() -> None:
+        turns = Turns(10, 0.05)
+        async with turns.turn(10):
+            gone = asyncio.create_task(turns.turn(10).__aenter__())
+            await asyncio.sleep(0)
+            gone.cancel()
+            with pytest.raises(OverloadedError):
+                async with turns.turn(1):
+                    pass
+        async with turns.turn(10):
+            pass
+
+    asyncio.run(scenario())
+
+
+def test_a_bound_that_there_is_not_is_said() -> None:
+    assert WebSettings.with_bounds({"streams": 5.0, "head_seconds": 2}) == WebSettings(streams=5, head_seconds=2.0)
+    with pytest.raises(Exception, match="no bound 'stream'"):
+        WebSettings.with_bounds({"stream": 5})

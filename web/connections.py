@@ -1,0 +1,143 @@
+"""Bounds of connections, below HTTP's own: how many there are, how long a head may take, whether lengths agree.
+
+uvicorn has none of them (docs/decisions/the-web-server.md); its protocol on h11 is small enough to add them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import h11
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn._types import ASGI3Application
+
+_REFUSED = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s\r\n%s"
+
+
+class _StrictConnection(h11.Connection):
+    """Refuses a request with two lengths: whoever stands before this server may have believed the other one.
+
+    RFC 9112, 6.1 allows that, and h11 does not do it. Two different `Content-Length` it refuses itself.
+    """
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
+        return event
+
+
+class BoundedProtocol(H11Protocol):
+    """One connection, within the bounds of `settings`; see `bounded_protocol`."""
+
+    settings = WebSettings()
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)  # type: ignore[arg-type]
+        size = self.config.h11_max_incomplete_event_size
+        self.conn = _StrictConnection(h11.SERVER, *([] if size is None else [size]))
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or refuse one too many."""
+        if self._one_too_many(transport):
+            self.transport = transport
+            self._end(b"503 Service Unavailable", b"too many connections; try again in a moment\n", b"Retry-After: 5")
+            return
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        for timer in (self._deadline, self._stalled):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of what the client sends."""
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than is written: it may, as long as it reads."""
+        super().pause_writing()
+        self._watch_reading(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """The client has read what was there."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+
+    def _one_too_many(self, transport: asyncio.Transport) -> bool:
+        if len(self.connections) >= self.settings.connections:
+            return True
+        address = _peer(transport)
+        app = cast("ASGI3Application", self.config.loaded_app)
+        if isinstance(app, ProxyHeadersMiddleware) and address in app.trusted_hosts:
+            return False  # a proxy has many clients, and bounds their connections itself
+        same = sum(1 for each in self.connections if _peer(each.transport) == address)
+        return same >= self.settings.connections_each
+
+    def _watch(self) -> None:
+        """See to it that a deadline runs while the client owes something: a head, or the rest of an unread body.
+
+        It is not set back by single bytes. Between two requests uvicorn's own time for idle connections runs.
+        """
+        theirs, ours = self.conn.their_state, self.conn.our_state
+        unread = theirs is h11.SEND_BODY and ours in (h11.DONE, h11.MUST_CLOSE)
+        owes = (theirs is h11.IDLE and self.timeout_keep_alive_task is None) or unread
+        if owes and self._deadline is None:
+            self._deadline = self.loop.call_later(self.settings.head_seconds, self._too_late)
+        elif not owes and self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state is h11.IDLE:
+            self._end(b"408 Request Timeout", b"the head of the request did not arrive in time\n")
+        else:
+            self.transport.close()
+
+    def _end(self, status: bytes, text: bytes, header: bytes = b"") -> None:
+        line = header + b"\r\n" if header else b""
+        self.transport.write(_REFUSED % (status, len(text), line, text))
+        self.transport.close()
+
+    def _watch_reading(self, unsent: int) -> None:
+        self._stalled = self.loop.call_later(self.settings.stalled_seconds, self._check_reading, unsent)
+
+    def _check_reading(self, before: int) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent < before:
+            self._watch_reading(unsent)
+        else:
+            self.transport.abort()
+
+
+def bounded_protocol(settings: WebSettings) -> type[BoundedProtocol]:
+    """Return the protocol for uvicorn's `http`: it makes one object of it for each connection."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"settings": settings})
+
+
+def _peer(transport: asyncio.Transport) -> str:
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if name else ""
