@@ -7,11 +7,13 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from typing import Any
 
 import click
 
 from farm import __version__
+from farm.cli.output import guarded, say
 from farm.cli.places import host_directory, state_directory
 from farm.cli.signals import ending_signals
 from farm.errors import FarmError
@@ -140,31 +142,43 @@ def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
     # As Ctrl-C does, so that containers and mounts go with the process.
     for number in ending_signals():
         signal.signal(number, _terminate)
+    with guarded():
+        try:
+            status = _status(arguments, waited)
+        except Exception:  # noqa: BLE001  # a fault of farm's own, told whole while all that is written is made inert
+            traceback.print_exc()
+            status = 1
+        sys.exit(status)
+
+
+def _status(arguments: list[str] | None, waited: float) -> int:
     try:
         result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False, obj=waited)
+        sys.stdout.flush()
     except FarmError as error:
-        from farm.cli.rendering import render_error
+        from farm.cli.rendering import say_error
 
-        click.echo(render_error(error), err=True)
-        sys.exit(error.exit_status)
+        say_error(error)
+        return error.exit_status
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        from farm.cli.rendering import say_wrong_use
+
+        say_wrong_use(error)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("farm: interrupted", err=True)
-        sys.exit(130)
+        say("farm: interrupted", err=True)
+        return 130
     except BrokenPipeError:
         # The reader went away (`farm log … | head`): that is its right, and no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except OSError as error:
-        from farm.cli.rendering import render_error
+        from farm.cli.rendering import say_error
 
         where = f"{error.filename}: " if error.filename else ""
-        refused = FarmError(f"{where}{error.strerror or error}", remedy=_remedy(error.errno or 0))
-        click.echo(render_error(refused), err=True)
-        sys.exit(1)
-    sys.exit(result if isinstance(result, int) else 0)
+        say_error(FarmError(f"{where}{error.strerror or error}", remedy=_remedy(error.errno or 0)))
+        return 1
+    return result if isinstance(result, int) else 0
 
 
 def _remedy(number: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -47,7 +47,7 @@ def search(text: str, channel: str, as_json: bool) -> None:
             }
             for each, line in found
         ]
-        click.echo(json.dumps(forms, indent=1))
+        say_json(forms)
         return
     rows = [
         (
@@ -60,7 +60,7 @@ def search(text: str, channel: str, as_json: bool) -> None:
         for each, line in found
     ]
     headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
-    click.echo(table(rows, headings) if rows else "nothing found")
+    say_lines(table(rows, headings) if rows else ["nothing found"])
 
 
 @click.command()
@@ -79,21 +79,20 @@ def info(name: str, channel: str, as_json: bool) -> None:
     catalogue = host.catalogue_of([name], channel)
     package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
-        click.echo(json.dumps({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}, indent=1))
+        say_json({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()})
         return
     pin = catalogue.import_of(package.name)
     taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
     for heading, value in [*_facts(package), *taken, *_overridden(host, catalogue, package.name)]:
-        click.echo(f"{click.style(f'{heading:<11}', bold=True)} {value}")
+        say(styled(f"{heading:<11}", bold=True) + f" {value}")
 
 
 def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
-    from farm.cli.inert import inert
     from farm.client.overrides import Overrides
 
     release = catalogue.release
     return [
-        ("overridden", inert(f"for {scope}, by {each.source}: {each.why}"))
+        ("overridden", f"for {scope}, by {each.source}: {each.why}")
         for scope, each in Overrides(host.state).all()
         if (each.channel, each.package) == (f"{release.distribution}/{release.channel}", name)
     ]

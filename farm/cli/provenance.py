@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.key_sheet import names_option
+from farm.cli.output import say_json, say_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -57,9 +57,9 @@ def provenance(
     for each in (first, *(tracing.deep(first) if deep else ())):
         found.append(each)
         if not as_json:
-            click.echo("\n".join(([""] if each is not first else []) + provenance_lines(each, names)))
+            say_lines([*([""] if each is not first else []), *provenance_lines(each, names)])
     if as_json:
-        click.echo(json.dumps([each.to_dict() for each in found] if deep else first.to_dict(), indent=1))
+        say_json([each.to_dict() for each in found] if deep else first.to_dict())
     return FOUND if any(each.contradictions for each in found) else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from farm.cli.output import say_document
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -28,4 +29,4 @@ def sbom(package: str | None, channel: str) -> None:
     host = open_host(Settings.from_environment())
     catalogue = host.catalogue_of([package], channel) if package else host.catalogue(channel)
     content = sbom_of_package(catalogue, package) if package else sbom_of_release(catalogue)
-    click.echo(content)
+    say_document(content + b"\n")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from farm.cli.inert import inert
+from farm.cli.output import say
 
 if TYPE_CHECKING:
     from farm.cli.settings import Settings
@@ -22,4 +20,4 @@ def open_host(settings: Settings) -> Host:
 
 def warn(words: str) -> None:
     """Say in one line what is not as it should be, and is no reason to stop."""
-    click.echo(f"warning: {inert(words)}", err=True)
+    say(f"warning: {words}", err=True)

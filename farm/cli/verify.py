@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say, say_json
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -49,13 +49,13 @@ def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool)
     settings = Settings.from_environment()
     found = _found(image, root, settings)
     if as_json and not fix:
-        click.echo(json.dumps(found.to_dict(), indent=1))
+        say_json(found.to_dict())
     else:
         for line in _lines(found):
-            click.echo(line, err=as_json)
+            say(line, err=as_json)
     if not (fix and found.faults):
         if as_json and fix:
-            click.echo(json.dumps(found.to_dict() | {"mended": []}, indent=1))
+            say_json(found.to_dict() | {"mended": []})
         return FOUND if found.faults else 0
     return _mend(root, found, settings, as_json=as_json)
 
@@ -103,26 +103,25 @@ def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json
     mended = mend_root(host, root.absolute(), found) if root else mend_cache(host, found, tell_waiting)
     after = _found("", root, settings)
     if as_json:
-        click.echo(json.dumps(after.to_dict() | {"mended": list(mended)}, indent=1))
+        say_json(after.to_dict() | {"mended": list(mended)})
     else:
         for each in mended:
-            click.echo(f"brought anew: {each}")
+            say(f"brought anew: {each}")
         for line in _lines(after):
-            click.echo(line)
+            say(line)
     return FOUND if after.faults else 0
 
 
 def _lines(found: Verification) -> Iterator[str]:
-    from farm.cli.inert import inert
     from farm.cli.rendering import human_size
 
     count = len(found.faults)
     said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
     packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
-    yield inert(f"{found.subject}: {packages}, {human_size(found.size)}: {said}")
+    yield f"{found.subject}: {packages}, {human_size(found.size)}: {said}"
     for each in found.faults[:_MOST_SHOWN]:
-        yield inert(f"  {each}")
+        yield f"  {each}"
     if count > _MOST_SHOWN:
         yield f"  and {count - _MOST_SHOWN} more: see --json"
     for unsigned in found.unsigned:
-        yield inert(f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it")
+        yield f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it"
