@@ -22,16 +22,16 @@ class Subscriber:
     """Somebody who follows two channels, and asks for JSON each time."""
 
     def __init__(self, place: Path) -> None:
-        self._place = place
+        self.place = place
         self.channel = self._follow("dist.example.org", "1.0")
         self._follow("other.example", "1.0.1")
 
     def farm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        places = {"FARM_STATE": str(self._place / "state"), "FARM_HOST": str(self._place / "host")}
+        places = {"FARM_STATE": str(self.place / "state"), "FARM_HOST": str(self.place / "host")}
         return subprocess.run(
             [COMMAND, *arguments],
             env={**os.environ, **places},
-            cwd=self._place,
+            cwd=self.place,
             capture_output=True,
             text=True,
             check=False,
@@ -43,7 +43,7 @@ class Subscriber:
         return json.loads(done.stdout)
 
     def _follow(self, domain: str, version: str) -> SmallDistribution:
-        distribution = SmallDistribution(self._place / domain, domain=domain)
+        distribution = SmallDistribution(self.place / domain, domain=domain)
         distribution.package("say", {"bin/say": f"\x7fnot elf {version}"}, version=version)
         if domain == "dist.example.org":
             distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
