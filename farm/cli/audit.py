@@ -12,7 +12,7 @@ import click
 from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import last_verified_form, looking_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,19 +49,20 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     if sum((bool(images), bool(root), running, bool(channel))) > 1:
         raise click.UsageError("Name images, or one of --root, --running and --channel: each has its channel.")
     settings = Settings.from_environment()
-    host = open_host(settings)
-    if images:
-        found = _images(images, host, settings)
-    elif running:
-        found = _running(host, settings)
-    else:
-        from farm.client.auditing import audit_channel, audit_root
+    with looking_host(settings) as host:
+        if images:
+            found = _images(images, host, settings)
+        elif running:
+            found = _running(host, settings)
+        else:
+            from farm.client.auditing import audit_channel, audit_root
 
-        found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
-    _print(found, form)
+            found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
+    _print(found, form, last_verified_form(host))
     if any(each.exposed for each in found):
         return FOUND
-    return 0 if all(each.is_whole for each in found) else NOT_KNOWN
+    # What nobody vouches for any more lacks advisories, perhaps.
+    return 0 if all(each.is_whole for each in found) and not host.has_expired else NOT_KNOWN
 
 
 def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
@@ -102,7 +103,7 @@ def _running(host: Host, settings: Settings) -> list[Audit]:
     return [auditor.audit_of_many(running_subject(each), each.evidence) for each in alive]
 
 
-def _print(found: Sequence[Audit], form: str) -> None:
+def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> None:
     from farm import __version__
     from farm.client.formats.cyclonedx import cyclonedx
     from farm.client.formats.sarif import sarif
@@ -110,7 +111,7 @@ def _print(found: Sequence[Audit], form: str) -> None:
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     documents: dict[str, Any] = {
-        "json": lambda: {"subjects": [each.to_dict() for each in found]},
+        "json": lambda: {"subjects": [each.to_dict() for each in found]} | last_verified,
         "sarif": lambda: sarif(found, __version__),
         "cyclonedx": lambda: cyclonedx(found, __version__, now),
         "spdx": lambda: json.loads(spdx(found, now)),

@@ -74,6 +74,17 @@ _VERBS = {
 """Verb → where it lives. Loading one does not load the others, so that `farm --version` is quick."""
 
 
+_ELSEWHERE = {
+    "add": "install",
+    "exec": "run",
+    "history": "list",
+    "outdated": "upgrade",
+    "query": "search",
+    "shell": "run",
+    "show": "info",
+    "status": "channel",
+}
+"""What other programs call a verb, where the letters do not lead to it."""
 _FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
 _NOT_OURS = "Give this user the right to it, or name another place:"
 _READ_ONLY = "Its file system is mounted read-only: mount it for writing, or name another place:"
@@ -114,7 +125,8 @@ class _Verbs(click.Group):
         except click.UsageError as error:
             import difflib
 
-            if near := difflib.get_close_matches(args[0], _VERBS, n=1):
+            near = [_ELSEWHERE[args[0]]] if args[0] in _ELSEWHERE else difflib.get_close_matches(args[0], _VERBS, n=1)
+            if near:
                 raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from error
             raise
 

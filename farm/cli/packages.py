@@ -8,9 +8,11 @@ import click
 
 from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import last_verified_form, looking_host, open_host
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
 
@@ -34,9 +36,11 @@ def search(text: str, channel: str, as_json: bool) -> None:
     host, wanted = open_host(Settings.from_environment()), text.lower()
     followed = host.subscriptions.all()
     searched = [str(each) for each in followed] if len(followed) > 1 and not channel else [channel]
-    found = []
+    found, names = [], set[str]()
     for catalogue in map(host.catalogue, searched):
-        lines = (each for each in catalogue.listings() if wanted in each.name or wanted in each.summary.lower())
+        listed = list(catalogue.listings())
+        names.update(each.name for each in listed)
+        lines = (each for each in listed if wanted in each.name or wanted in each.summary.lower())
         found += [(catalogue, each) for each in sorted(lines, key=lambda each: each.name)]
     if as_json:
         forms = [
@@ -60,7 +64,14 @@ def search(text: str, channel: str, as_json: bool) -> None:
         for each, line in found
     ]
     headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
-    say_lines(table(rows, headings) if rows else ["nothing found"])
+    say_lines(table(rows, headings) if rows else [_nothing(wanted, names)])
+
+
+def _nothing(wanted: str, names: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(wanted, sorted(names), n=3)
+    return f"nothing found; did you mean {' or '.join(near)}?" if near else "nothing found"
 
 
 @click.command()
@@ -75,11 +86,12 @@ def info(name: str, channel: str, as_json: bool) -> None:
       farm info jq
     """
 
-    host = open_host(Settings.from_environment())
-    catalogue = host.catalogue_of([name], channel)
-    package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
+    with looking_host(Settings.from_environment()) as host:
+        catalogue = host.catalogue_of([name], channel)
+        package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
-        say_json({"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()})
+        form = {"entry": package.entry.to_dict(), "descriptor": package.descriptor.to_dict()}
+        say_json(form | last_verified_form(host))
         return
     pin = catalogue.import_of(package.name)
     taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []

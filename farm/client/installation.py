@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from farm.client.archives import keep_bills
 from farm.client.generation import Generation
 from farm.client.generations import RootError
 from farm.client.host import composition_of
@@ -177,6 +178,7 @@ def _put(
         return replace(change, after=root.confirm(before, record))
     with terms.fetching(change.fetched) as progress:
         unpacked = host.unpack([each for each in packages if not root.package(each.store).is_dir()], progress)
+    keep_bills(packages)
     return replace(change, after=root.install(change.after, composition.forest, unpacked))
 
 

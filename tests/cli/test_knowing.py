@@ -93,6 +93,13 @@ def test_an_audit_of_what_runs_says_that_no_docker_answers(distribution: SmallDi
     assert "no Docker Engine answers" in ended.stderr
 
 
+def test_names_that_are_not_there_are_answered_with_those_that_are(farm: Farm) -> None:
+    assert done(farm("search", "parze")) == "nothing found; did you mean parse?\n"
+    assert done(farm("search", "nothing like it")) == "nothing found\n"
+    for verb, other in (("show", "info"), ("shell", "run"), ("outdated", "upgrade"), ("verfy", "verify")):
+        assert f"Did you mean '{other}'?" in farm(verb).stderr
+
+
 def test_an_audit_looks_at_one_kind_of_thing(farm: Farm) -> None:
     done(farm("audit", "api:1", "--running"), 2)
     done(farm("audit", "--root", "x", "--channel", "edge"), 2)
