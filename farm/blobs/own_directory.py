@@ -1,22 +1,19 @@
 """Whether what lies in a directory is as this user put it there: nobody else may write to it, but root.
 
-Blobs are verified whenever they are read. What is unpacked is verified once, and its files are then run as they lie.
+Blobs are verified whenever they are read. What is unpacked is verified once, and its files are then run as they lie;
+what a user follows, and has overridden or allowed, is believed as it lies.
 """
 
 from __future__ import annotations
 
 import os
 import pwd
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 from farm.errors import FarmError
+from farm.ownership import weakness
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-_OTHERS = 0o022
-"""The right of a group, or of everybody, to write; a sticky bit takes nothing of it from who makes a name first."""
 _CACHES = ("packages", "blobs")
 
 
@@ -34,28 +31,64 @@ def make_own(host: Path) -> None:
 
 
 def check_own(host: Path) -> None:
-    """See that nobody but this user and root may write to a host's cache. Looks at three directories.
+    """See that nobody but this user and root may write to a host's cache, or to what leads to it.
 
     Raises `NotOwnDirectoryError`.
     """
-    for place in _present(host, *(host / name for name in _CACHES)):
-        found = place.stat()
-        if found.st_uid not in (0, os.geteuid()):
-            raise NotOwnDirectoryError(
-                f"{place} belongs to {_name(found.st_uid)}, who could change what {_name(os.geteuid())} runs from it",
-                remedy="Let FARM_HOST name a directory of this user's own: packages are not shared between users.",
-            )
-        if found.st_mode & _OTHERS:
-            who = "everybody" if found.st_mode & 0o002 else "its group"
-            raise NotOwnDirectoryError(
-                f"{who} may write to {place}, and could change what {_name(os.geteuid())} runs from it",
-                remedy=f"Take the right from them: `chmod go-w {place}`, then see what they have changed: "
-                "`farm verify --cache`. Or let FARM_HOST name another directory.",
+    for place in (host, *(host / name for name in _CACHES)):
+        if found := weakness(str(place), os.geteuid()):
+            raise _refused(
+                found,
+                "what {user} runs from it",
+                "FARM_HOST",
+                of_another="packages are not shared between users",
+                changed="see what they have changed: `farm verify --cache`",
             )
 
 
-def _present(*places: Path) -> Iterable[Path]:
-    return (place for place in places if place.exists())
+def own_state(state: Path) -> None:
+    """See that nobody but this user and root may write to what a user keeps, or to what leads to it.
+
+    Where it is not there it is made, for this user alone: so nobody else makes it first, and nobody gets into it.
+    Raises `NotOwnDirectoryError`.
+    """
+    with suppress(OSError):  # who writes there is told, and who only looks finds nothing
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (state, *_folders(state)):
+        if not (found := weakness(str(place), os.geteuid())):
+            continue
+        raise _refused(
+            found,
+            "whom {user} trusts and what runs",
+            "FARM_STATE",
+            of_another="what one user trusts is not for another to say",
+            changed="see what they have changed: `farm subscriptions`, `farm override list`",
+        )
+
+
+def _refused(
+    found: tuple[str, int, str], what: str, variable: str, *, of_another: str, changed: str
+) -> NotOwnDirectoryError:
+    """Return the error about a place; `what` could be changed there, and `changed` says how to look for it."""
+    place, owner, writers = found
+    told = what.format(user=_name(os.geteuid()))
+    if not writers:
+        return NotOwnDirectoryError(
+            f"{place} belongs to {_name(owner)}, who could change {told}",
+            remedy=f"Let {variable} name a directory of this user's own: {of_another}.",
+        )
+    return NotOwnDirectoryError(
+        f"{writers} may write to {place}, and could change {told}",
+        remedy=f"Take the right from them: `chmod go-w {place}`, then {changed}. "
+        f"Or let {variable} name another directory.",
+    )
+
+
+def _folders(state: Path) -> list[Path]:
+    try:
+        return [Path(each.path) for each in os.scandir(state) if each.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def _name(user: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
@@ -49,14 +49,14 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> None:
         for document in documents:
             answers.append(answer := farm.add_advisory(document, allow_unknown=allow_unknown))
             if not as_json:
-                click.echo(_added(answer))
+                say_lines(_added(answer))
     if as_json:
-        click.echo(json.dumps(answers, indent=1))
+        say_json(answers)
 
 
-def _added(answer: dict[str, Any]) -> str:
+def _added(answer: dict[str, Any]) -> list[str]:
     what = f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}"
-    return "\n".join([what, *map(_released, answer["released"])])
+    return [what, *map(_released, answer["released"])]
 
 
 def _released(hit: dict[str, Any]) -> str:
@@ -86,12 +86,12 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> None:
     with AdvisoryClient(settings.url, settings.token) as farm:
         answer = farm.state(document, allow_unknown=allow_unknown)
     if as_json:
-        click.echo(json.dumps(answer, indent=1))
+        say_json(answer)
         return
     for each in answer["statements"]:
         version = f" {each['version']}" if each["version"] else ""
-        click.echo(f"{each['vulnerability']}: {each['status']} in {each['package']}{version}")
-    click.echo("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
+        say(f"{each['vulnerability']}: {each['status']} in {each['package']}{version}")
+    say("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
 
 
 @advisory.command("list")
@@ -111,7 +111,7 @@ def list_advisories(package: str, as_json: bool) -> None:
     with AdvisoryClient(settings.url, settings.token) as farm:
         found = list(farm.advisories(package))
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     rows = [
         (
@@ -122,7 +122,7 @@ def list_advisories(package: str, as_json: bool) -> None:
         )
         for each in found
     ]
-    click.echo(table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY")) if rows else "no advisories")
+    say_lines(table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY")) if rows else ["no advisories"])
 
 
 @advisory.command("show")
@@ -141,10 +141,10 @@ def show(number: str, as_json: bool) -> None:
     with AdvisoryClient(settings.url, settings.token) as farm:
         found = farm.advisory(number)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     state = f"withdrawn {found['withdrawn']}" if found["withdrawn"] else found["severity"]
-    click.echo(f"{click.style(found['id'], bold=True)} ({state}): {found['summary']}")
-    click.echo(f"  packages: {', '.join(found['packages'])}")
+    say(styled(found["id"], bold=True) + f" ({state}): {found['summary']}")
+    say(f"  packages: {', '.join(found['packages'])}")
     for hit in found["released"]:
-        click.echo(_released(hit))
+        say(_released(hit))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.curating import curator
+from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,22 +65,22 @@ def approve(
         waiting = farm.in_question(channel)
         chosen = _chosen(waiting, packages, name)
         if key is None or name is None:
-            click.echo(json.dumps(waiting, indent=1) if as_json else _told(waiting, chosen))
+            tell_result(_told(waiting, chosen), waiting, as_json=as_json)
             return
         if not chosen:
-            click.echo(f"nothing on {channel} waits for {name}")
+            say(f"nothing on {channel} waits for {name}")
             return
         descriptors = [(_descriptor(each), bool(each["removed"])) for each in chosen]
         signer = load_key(key)
-        click.echo(_told(waiting, chosen), err=True)
+        say_lines(_told(waiting, chosen), err=True)
         if not yes:
             _ask(len(chosen))
         answer = farm.approve(channel, _signed(descriptors, channel, name, signer))
     if as_json:
-        click.echo(json.dumps(answer, indent=1))
+        say_json(answer)
         return
     count = len(answer["approvals"])
-    click.echo(f"{name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+    say(f"{name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
 
 
 def _ask(count: int) -> None:
@@ -98,12 +99,10 @@ def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, a
     with curator() as farm:
         answer = farm.withdraw(channel, curator=name, packages=packages, why=why)
     if as_json:
-        click.echo(json.dumps(answer, indent=1))
+        say_json(answer)
         return
     count = len(answer["withdrawn"])
-    click.echo(
-        f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}"
-    )
+    say(f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}")
 
 
 def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
@@ -168,16 +167,15 @@ def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: 
     ]
 
 
-def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
-    from farm.cli.inert import inert
+def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
     from farm.cli.rendering import table
 
     if not chosen:
-        return f"nothing waits for approval on {waiting['channel']}"
+        return [f"nothing waits for approval on {waiting['channel']}"]
     rows = [
         (
-            inert(each["package"]),
-            inert(each["version"]),
+            each["package"],
+            each["version"],
             "goes" if each["removed"] else "comes",
             ", ".join(each["approved-by"]) or "-",
             each["digest"],
@@ -185,14 +183,13 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
         for each in chosen
     ]
     people = f"{waiting['count']} of the group {waiting['of']}"
-    listed = table(rows, ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR"))
+    headings = ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
     notes = [note for each in chosen if not each["removed"] for note in _sensitive(each)]
-    return "\n".join([f"{waiting['channel']} asks for {people}", listed, *notes])
+    return [f"{waiting['channel']} asks for {people}", *table(rows, headings), *notes]
 
 
 def _sensitive(waiting: dict[str, Any]) -> list[str]:
     """Return a line for each reason that a package gives for its sensitive files: --json has all their paths."""
-    from farm.cli.inert import inert
     from farm.package import Descriptor
 
     descriptor = Descriptor.from_json(str(waiting["descriptor"]).encode())
@@ -200,6 +197,6 @@ def _sensitive(waiting: dict[str, Any]) -> list[str]:
     for file in descriptor.sensitive_files:
         paths.setdefault(file.reason, []).append(file.path)
     return [
-        inert(f"note: {descriptor.label} has {first}{f' and {len(more)} more' if more else ''}: {reason}")
+        f"note: {descriptor.label} has {first}{f' and {len(more)} more' if more else ''}: {reason}"
         for reason, (first, *more) in paths.items()
     ]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import last_verified_form, looking_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,19 +49,20 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     if sum((bool(images), bool(root), running, bool(channel))) > 1:
         raise click.UsageError("Name images, or one of --root, --running and --channel: each has its channel.")
     settings = Settings.from_environment()
-    host = open_host(settings)
-    if images:
-        found = _images(images, host, settings)
-    elif running:
-        found = _running(host, settings)
-    else:
-        from farm.client.auditing import audit_channel, audit_root
+    with looking_host(settings) as host:
+        if images:
+            found = _images(images, host, settings)
+        elif running:
+            found = _running(host, settings)
+        else:
+            from farm.client.auditing import audit_channel, audit_root
 
-        found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
-    click.echo(_written(found, form))
+            found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
+    _print(found, form, last_verified_form(host))
     if any(each.exposed for each in found):
         return FOUND
-    return 0 if all(each.is_whole for each in found) else NOT_KNOWN
+    # What nobody vouches for any more lacks advisories, perhaps.
+    return 0 if all(each.is_whole for each in found) and not host.has_expired else NOT_KNOWN
 
 
 def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
@@ -96,12 +98,12 @@ def _running(host: Host, settings: Settings) -> list[Audit]:
         looking = RunningContainers(host, ImageShelf(client), recorded)
         alive = [*map(looking.look, running_containers(client)), *alive]
     except SandboxUnavailableError:
-        click.echo("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
+        say("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
     auditor = Auditor(host)
     return [auditor.audit_of_many(running_subject(each), each.evidence) for each in alive]
 
 
-def _written(found: Sequence[Audit], form: str) -> str:
+def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> None:
     from farm import __version__
     from farm.client.formats.cyclonedx import cyclonedx
     from farm.client.formats.sarif import sarif
@@ -109,18 +111,21 @@ def _written(found: Sequence[Audit], form: str) -> str:
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     documents: dict[str, Any] = {
-        "json": lambda: {"subjects": [each.to_dict() for each in found]},
+        "json": lambda: {"subjects": [each.to_dict() for each in found]} | last_verified,
         "sarif": lambda: sarif(found, __version__),
         "cyclonedx": lambda: cyclonedx(found, __version__, now),
         "spdx": lambda: json.loads(spdx(found, now)),
     }
     if form in documents:
-        return json.dumps(documents[form](), indent=1)
-    return "\n\n".join(_table(each) for each in found) or "nothing of farm's is running"
+        say_json(documents[form]())
+        return
+    for number, each in enumerate(found):
+        say_lines([*([""] if number else []), *_table(each)])
+    if not found:
+        say("nothing of farm's is running")
 
 
-def _table(found: Audit) -> str:
-    from farm.cli.inert import inert
+def _table(found: Audit) -> list[Line]:
     from farm.cli.rendering import table
 
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
@@ -128,16 +133,15 @@ def _table(found: Audit) -> str:
     count = f"{number} advisories hold" if number > 1 else f"{number or 'no'} advisory holds"
     packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
     unjudged = f"; {len(found.unjudged)} cannot be judged" if found.unjudged and not found.is_blind else ""
-    lines = [inert(f"{found.subject}: {packages}, {count}{harmless}{unjudged}")]
+    lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{unjudged}"]
     if found.exposed:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
-        lines += ["", table([_row(each) for each in found.exposed], headings)]
+        lines += ["", *table([_row(each) for each in found.exposed], headings)]
         lines += ["", *_what_to_do(found)]
-    return "\n".join([*lines, *_not_known(found)])
+    return [*lines, *_not_known(found)]
 
 
 def _row(each: Exposed) -> tuple[str, ...]:
-    from farm.cli.inert import inert
 
     finding = each.finding
     since = f"release {each.since.number}, {each.since.released_at[:10]}" if each.since else "?"
@@ -151,7 +155,7 @@ def _row(each: Exposed) -> tuple[str, ...]:
         version += f" (carries {each.carries.library.short} {each.carries.full_version} statically)"
     elif each.package.override:
         version += " (override)"
-    return name, version, finding.advisory.id, finding.severity, since, fixed, inert(finding.advisory.summary)
+    return name, version, finding.advisory.id, finding.severity, since, fixed, finding.advisory.summary
 
 
 def _what_to_do(found: Audit) -> Iterator[str]:
@@ -163,7 +167,6 @@ def _what_to_do(found: Audit) -> Iterator[str]:
 
 
 def _not_known(found: Audit) -> Iterator[str]:
-    from farm.cli.inert import inert
 
     if found.is_blind:
         yield f"Nobody here recorded which set that is: {', '.join(found.unjudged)}. Ask as the user who started it."
@@ -171,6 +174,6 @@ def _not_known(found: Audit) -> Iterator[str]:
         yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.unjudged)}."
     if found.unvouched:
         yield f"The {found.kind} is not made of what it says it is, so what it holds is not known in whole:"
-        yield from (f"  {inert(each)}" for each in found.unvouched)
+        yield from (f"  {each}" for each in found.unvouched)
     if found.unwatched:
         yield f"Whose code these carry is not known in whole: {', '.join(found.unwatched)}."

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import say, say_document, say_json, say_lines, styled
 from farm.cli.packages import json_option
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
@@ -45,7 +44,7 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
     with local_builds(recipes, verbose=verbose) as (builds, every):
         packages = builds.build(_chosen(names, every, everything))
     if as_json:
-        click.echo(json.dumps([package.to_dict() for package in packages], indent=1))
+        say_json([package.to_dict() for package in packages])
         return
     rows = [
         (
@@ -56,7 +55,7 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
         )
         for each in packages
     ]
-    click.echo(table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")))
+    say_lines(table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")))
 
 
 @click.command()
@@ -78,9 +77,11 @@ def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose
         for recipe, name, outcome in builds.test(_chosen(names, every, everything)):
             passed += outcome.passed
             failed += not outcome.passed
-            mark = click.style("ok", fg="green") if outcome.passed else click.style("FAILED", fg="red")
-            click.echo(f"{mark:<6} {recipe}: {name}" + ("" if outcome.passed else f"\n       {outcome.message}"))
-    click.echo(f"{passed} passed, {failed} failed")
+            mark = styled("ok    ", fg="green") if outcome.passed else styled("FAILED", fg="red")
+            say(mark + f" {recipe}: {name}")
+            if not outcome.passed:
+                say(f"       {outcome.message}")
+    say(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
@@ -121,8 +122,8 @@ def rebuild(
             for each in builds.rebuild(name, variation):
                 same += each.same
                 different += not each.same
-                click.echo(f"{'same' if each.same else 'DIFFERENT':<9}  {each.package}  {each.second}")
-    click.echo(f"{counted(same, 'package')} equal, {different} different")
+                say(f"{'same' if each.same else 'DIFFERENT':<9}  {each.package}  {each.second}")
+    say(f"{counted(same, 'package')} equal, {different} different")
     return 1 if different else 0
 
 
@@ -139,7 +140,7 @@ def plan(name: str, recipes: Path | None) -> None:
       farm plan jq | sha256sum
     """
     with local_builds(recipes) as (builds, _every):
-        click.echo(builds.plan(name).to_json(), nl=False)
+        say_document(builds.plan(name).to_json())
 
 
 @contextlib.contextmanager
@@ -168,7 +169,7 @@ def local_builds(
         reports = Reports(
             progress=show,
             log=_print_line if verbose else lambda _record: None,
-            say=lambda text: click.echo(text, err=True),
+            say=partial(say, err=True),
         )
         builds = LocalBuilds(
             tree,
@@ -189,4 +190,4 @@ def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) ->
 
 
 def _print_line(record: LogRecord) -> None:
-    print(f"{record.step} | {inert(record.text)}", file=sys.stderr)  # noqa: T201
+    say(f"{record.step} | {record.text}", err=True)

@@ -8,6 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from farm.cli.inert import inert
+from farm.cli.output import console, say
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -20,11 +23,11 @@ _AT_WORK = ("leased", "running")
 def board() -> Iterator[Callable[[Sequence[JobWire], int, int], None]]:
     """Yield what shows the jobs as they are now, with how many of how many have ended."""
     if sys.stderr.isatty():
-        from rich.console import Console
         from rich.live import Live
+        from rich.text import Text
 
-        with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
-            yield lambda jobs, done, total: live.update(_lines(jobs, done, total), refresh=True)
+        with Live(console=console(), auto_refresh=False, transient=True) as live:
+            yield lambda jobs, done, total: live.update(Text(_lines(jobs, done, total)), refresh=True)
         return
     states: dict[int, str] = {}
     began = time.monotonic()
@@ -34,7 +37,7 @@ def board() -> Iterator[Callable[[Sequence[JobWire], int, int], None]]:
             if states.get(job.id) != job.state:
                 states[job.id] = job.state
                 at = int(time.monotonic() - began)
-                print(f"[{done}/{total}] {at:>4} s  {job.state:<9} {job.name}", file=sys.stderr, flush=True)  # noqa: T201
+                say(f"[{done}/{total}] {at:>4} s  {job.state:<9} {job.name}", err=True)
 
     yield show
 
@@ -48,4 +51,4 @@ def _lines(jobs: Sequence[JobWire], done: int, total: int) -> str:
     ]
     waiting = [job.name for job in jobs if job.state in ("waiting", "ready")]
     lines.append(f"{done} of {total} done" + (f", left: {' '.join(waiting)}" if waiting else ""))
-    return "\n".join(lines)
+    return "\n".join(map(inert, lines))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
+from farm.cli.output import Line, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.trouble import say_trouble
 
@@ -32,13 +32,12 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
     Example:
       farm candidate list edge
     """
-    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     with curator() as farm:
         page = farm.candidates(channel, before=before, limit=limit)
     if as_json:
-        click.echo(json.dumps(page, indent=1))
+        say_json(page)
         return
     say_trouble(channel, page)
     rows = [
@@ -46,14 +45,14 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
             str(each["id"]),
             each["state"],
             clock(each["created-at"]),
-            inert(each["source"]),
+            each["source"],
             str(len(each["excuses"])),
             in_brief(each["reason"]),
         )
         for each in page["candidates"]
     ]
     headings = ("CANDIDATE", "STATE", "SINCE (UTC)", "FROM", "HELD BACK", "")
-    click.echo(table(rows, headings) if rows else "no candidates yet")
+    say_lines(table(rows, headings) if rows else ["no candidates yet"])
 
 
 @candidate.command("show")
@@ -70,10 +69,10 @@ def show(channel: str, number: int | None, as_json: bool) -> None:
     with curator() as farm:
         found = farm.candidate(channel, number or _newest(farm.candidates(channel, limit=1), channel))
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     say_trouble(channel, found)
-    click.echo("\n".join(_lines(found)))
+    say_lines(_lines(found))
 
 
 @candidate.command("retry")
@@ -102,13 +101,12 @@ def _newest(page: dict[str, Any], channel: str) -> int:
     return int(page["candidates"][0]["id"])
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def _lines(found: dict[str, Any]) -> Iterator[Line]:
     from farm.cli.excuses import excuse_blocks
-    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     base = f"release {found['base']}" if found["base"] else "nothing"
-    yield f"candidate {found['id']} of {inert(found['source'])}, against {base}: {found['state']}"
+    yield f"candidate {found['id']} of {found['source']}, against {base}: {found['state']}"
     if found["reason"]:
         yield f"  {in_brief(found['reason'])}"
     yield from gate_lines(found["gates"])
@@ -120,7 +118,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         (each["package"], _version(each["before"]), _version(each["after"]), _partners(each), each["state"])
         for each in found["changes"]
     ]
-    yield table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else "it changes nothing"
+    yield from table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else ["it changes nothing"]
     if found["excuses"]:
         yield ""
         yield from excuse_blocks(found["excuses"])
@@ -128,27 +126,24 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
 
 def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a line for each gate of a candidate, and for each test that was red before or is flaky."""
-    from farm.cli.inert import inert
 
     for gate in gates:
-        yield f"  {gate['gate']}: {gate['state']}, {inert(gate['summary'])}"
+        yield f"  {gate['gate']}: {gate['state']}, {gate['summary']}"
         yield from ("    " + line for line in unblocking_lines(gate.get("detail", {})))
 
 
 def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each test that failed and blocked nothing."""
-    from farm.cli.inert import inert
 
     for each in detail.get("already-red", ()):
-        yield f"red before already: {_test(each)}: {inert(str(each.get('message', '')))}"
+        yield f"red before already: {_test(each)}: {each.get('message', '')!s}"
     for each in detail.get("flaky", ()):
         yield f"flaky, in quarantine: {_test(each)}"
 
 
 def _test(each: dict[str, Any]) -> str:
-    from farm.cli.inert import inert
 
-    return inert(f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})")
+    return f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})"
 
 
 def _partners(change: dict[str, Any]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.curating import clock, curator, in_brief, until_text
+from farm.cli.output import Line, say_json, say_lines, styled
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -32,37 +32,36 @@ def show(name: str | None, as_json: bool) -> None:
     with curator() as farm:
         found = [farm.channel(name)] if name else farm.channels()
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     for each in found:
-        click.echo("\n".join(_lines(each)))
+        say_lines(_lines(each))
 
 
-def _lines(status: dict[str, Any]) -> Iterator[str]:
+def _lines(status: dict[str, Any]) -> Iterator[Line]:
     from farm.cli.candidate import gate_lines
     from farm.cli.excuses import excuse_blocks
-    from farm.cli.inert import inert
     from farm.cli.trouble import trouble_lines
 
     newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
     released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"
     if newest:
         released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
-    yield f"{click.style(status['channel'], bold=True)}: {released}"
+    yield styled(status["channel"], bold=True) + f": {released}"
     yield from ("  " + line for line in trouble_lines(status["channel"], status))
     for each in status["unfollowed"]:
         told = f"since {clock(each['since'])}, so its updates do not come: {each['why']}"
-        yield f"  {inert(each['distribution'])} {click.style('is not followed', fg='red')} {inert(told)}"
+        yield f"  {each['distribution']} " + styled("is not followed", fg="red") + f" {told}"
     if frozen:
         told = f"by {frozen['by']}: {frozen['why']}"
-        yield f"  {click.style('frozen', fg='cyan')}{until_text(frozen['until'])} {inert(told)}"
+        yield "  " + styled("frozen", fg="cyan") + f"{until_text(frozen['until'])} {told}"
     for each in status["held"]:
-        yield f"  {each['package']} is held{until_text(each['until'])} {inert('by ' + each['by'] + ': ' + each['why'])}"
+        yield f"  {each['package']} is held{until_text(each['until'])} {'by ' + each['by'] + ': ' + each['why']}"
     for each in status["orders"]:
-        yield f"  order {each['id']} of {inert(each['ordered-by'])} waits: {inert(each['summary'])}"
+        yield f"  order {each['id']} of {each['ordered-by']} waits: {each['summary']}"
     if candidate:
         outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""
-        yield f"  candidate {candidate['id']} of {inert(candidate['source'])} is {candidate['state']}{outcome}"
+        yield f"  candidate {candidate['id']} of {candidate['source']} is {candidate['state']}{outcome}"
         yield from ("  " + line for line in gate_lines(candidate["gates"]))
         if candidate["state"] == "open" and candidate["runs"]:
             yield f"    sets tried so far: {len(candidate['runs'])}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from farm.cli.output import say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
@@ -31,7 +32,7 @@ def copies(name: str, as_json: bool) -> None:
     with FarmClient(settings.url, settings.token) as farm:
         found = farm.copies(name)
     if as_json:
-        click.echo(found.model_dump_json(indent=1))
+        say_json(found.model_dump(mode="json"))
         return
     rows = [(each.recipe, _WORDS[each.kind], each.tree) for each in found.copies]
-    click.echo(table(rows, ("RECIPE", "HOW", "AS IT WAS IN")) if rows else f"nobody is known to hold code of {name}")
+    say_lines(table(rows, ("RECIPE", "HOW", "AS IT WAS IN")) if rows else [f"nobody is known to hold code of {name}"])

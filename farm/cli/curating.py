@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 import time
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import say, say_json
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.submit import candidate_line
 from farm.cli.trouble import say_trouble
@@ -91,9 +91,8 @@ def clock(text: str | None) -> str:
 
 def in_brief(text: str) -> str:
     """Return the beginning of a text of a stranger in one line."""
-    from farm.cli.inert import inert
 
-    return inert(textwrap.shorten(text, 100, placeholder=" …"))
+    return textwrap.shorten(text, 100, placeholder=" …")
 
 
 def until_text(text: str | None) -> str:
@@ -107,17 +106,17 @@ wait_option = click.option("--wait", is_flag=True, help="Stay until it is done; 
 def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_json: bool) -> int:
     """Say that an order was taken, and with `wait` what came of it; return the exit status."""
     if not as_json:
-        click.echo(f"order {order['id']} to {order['channel']}: {order['summary']}")
+        say(f"order {order['id']} to {order['channel']}: {order['summary']}")
     elif not wait:
-        click.echo(json.dumps(order, indent=1))
+        say_json(order)
     if not wait:
         if not as_json:
-            click.echo(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
+            say(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
         return 0
     done = _until_done(farm, order)
     if done is None:
         return 1
-    click.echo(json.dumps(done, indent=1) if as_json else inert(done["outcome"]))
+    tell_result([done["outcome"]], done, as_json=as_json)
     return int(done["ending"] in ("refused", "withdrawn"))
 
 
@@ -133,6 +132,6 @@ def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | 
             return None
         now = candidate_line(status)
         if now and now != said:
-            click.echo(now, err=True)
+            say(now, err=True)
             said = now
         time.sleep(_POLL_SECONDS)

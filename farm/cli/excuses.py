@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock, curator
+from farm.cli.output import Line, joined, say_json, say_lines, styled
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -29,14 +30,12 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
         names = [channel] if channel else [each["channel"] for each in farm.channels()]
         found = [each for name in names for each in farm.excuses(name, cleared=cleared)]
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
-    if not found:
-        click.echo("nothing is held back")
-    click.echo("\n".join(excuse_blocks(found)), nl=bool(found))
+    say_lines(excuse_blocks(found) if found else ["nothing is held back"])
 
 
-def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator[str]:
+def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator[Line]:
     """Yield the lines about excuses; packages that one reason holds back stand together."""
     same: dict[str, list[dict[str, Any]]] = {}
     for each in found:
@@ -46,18 +45,17 @@ def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator
         yield from (indent + line for line in _block(group))
 
 
-def _block(group: list[dict[str, Any]]) -> Iterator[str]:
-    from farm.cli.inert import inert
+def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
 
     first = group[0]
     held = (f"{each['package']} {each['version']}".strip() or "the whole set" for each in group)
-    names = ", ".join(click.style(inert(each), bold=True) for each in held)
+    names = joined(", ", (styled(each, bold=True) for each in held))
     since = min(each["since"] for each in group)
     how = "red on" if first["gate"] == "released-tests" else "held back from"
-    yield f"{names}: {first['gate']}, {how} {first['channel']} since {clock(since)}"
+    yield names + f": {first['gate']}, {how} {first['channel']} since {clock(since)}"
     for heading, value in _facts(group):
         if value:
-            yield f"  {heading:<8} {inert(value)}"
+            yield f"  {heading:<8} {value}"
 
 
 def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

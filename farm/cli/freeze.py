@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.curating import curator, until_option, until_text, why_option
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,9 +29,8 @@ def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_jso
     """
     with curator() as farm:
         answer = farm.freeze(channel, why=why, until=until, replace=replace)
-    click.echo(
-        json.dumps(answer, indent=1) if as_json else f"{channel} is frozen{until_text(answer['frozen']['until'])}"
-    )
+    said = f"{channel} is frozen{until_text(answer['frozen']['until'])}"
+    tell_result([said], answer, as_json=as_json)
 
 
 @click.command()
@@ -46,4 +45,4 @@ def thaw(channel: str, as_json: bool) -> None:
     """
     with curator() as farm:
         answer = farm.thaw(channel)
-    click.echo(json.dumps(answer, indent=1) if as_json else f"{channel} goes on")
+    tell_result([f"{channel} goes on"], answer, as_json=as_json)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import say, say_json
 from farm.cli.packages import json_option
 from farm.cli.root_change import tell_waiting
 from farm.cli.settings import Settings
@@ -50,10 +49,10 @@ def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None
     host = open_host(Settings.from_environment())
     found = collect_garbage(host, datetime.now(UTC), only=roots, keep=keep, dry_run=dry_run, waiting=tell_waiting)
     if as_json:
-        click.echo(json.dumps({"dry-run": dry_run, **found.to_dict()}, indent=1))
+        say_json({"dry-run": dry_run, **found.to_dict()})
         return
     for line in _lines(found, dry_run=dry_run):
-        click.echo(line)
+        say(line)
 
 
 def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
@@ -61,7 +60,7 @@ def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
 
     lines = [f"{path}: generation {number}" for path, number in found.generations]
     lines += [f"{path} is there no more: forgotten" for path in found.forgotten]
-    lines += [f"{path} is left as it is: {inert(why)}" for path, why in found.left]
+    lines += [f"{path} is left as it is: {why}" for path, why in found.left]
     if found.building:
         lines.append("something is being built on this host: packages of the cache are left for now")
     if found.links:

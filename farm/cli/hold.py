@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.curating import clock, curator, until_option, until_text
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
       farm hold edge jq --why "1.7.2 loses data" --until 2026-12-24
       farm hold edge jq --lift
     """
-    from farm.cli.inert import inert
 
     if package is None:
         if lift or why or until:
@@ -43,24 +42,21 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
     with curator() as farm:
         answer = farm.lift(channel, package) if lift else farm.hold(channel, package, why=why, until=until)
     if as_json:
-        click.echo(json.dumps(answer, indent=1))
+        say_json(answer)
     elif lift:
-        click.echo(f"{inert(package)} may move on {inert(channel)} again")
+        say(f"{package} may move on {channel} again")
     else:
-        click.echo(f"{inert(package)} is held on {inert(channel)}{until_text(answer['until'])}")
+        say(f"{package} is held on {channel}{until_text(answer['until'])}")
 
 
 def _show_holds(channel: str, as_json: bool) -> None:
-    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     with curator() as farm:
         found = farm.channel(channel)["held"]
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
-    rows = [
-        (each["package"], clock(each["at"]), clock(each["until"]), each["by"], inert(each["why"])) for each in found
-    ]
+    rows = [(each["package"], clock(each["at"]), clock(each["until"]), each["by"], each["why"]) for each in found]
     headings = ("PACKAGE", "SINCE (UTC)", "UNTIL", "BY", "WHY")
-    click.echo(table(rows, headings) if rows else f"nothing is held on {channel}")
+    say_lines(table(rows, headings) if rows else [f"nothing is held on {channel}"])

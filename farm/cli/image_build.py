@@ -10,6 +10,7 @@ import click
 
 from farm.cli.image_loading import load, now
 from farm.cli.image_options import ConfigOptions, output_option
+from farm.cli.output import say
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.recipes_option import recipes_option
@@ -115,11 +116,11 @@ def build(
         )
         kept = keep_image(settings.state, host.blobs, made, source.parts, source.heads, now=now(), name=reference)
     for line in _lines(made):
-        click.echo(line, err=as_json)
+        say(line, err=as_json)
     if output:
         said = annotations_of(made, source.heads)
         write_layout(made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said)
-        click.echo(f"{output}: OCI layout", err=as_json)
+        say(f"{output}: OCI layout", err=as_json)
     loaded = None if no_load else load(made.image, host.blobs, reference, settings, err=as_json)
     tell_result([], _form(made, source.parts, reference, output, loaded), as_json=as_json)
 
@@ -164,7 +165,7 @@ def _source(
     channel = channel or (wanted.channel if wanted else "")
     if local or (not channel and not host.subscriptions.all()):
         if not local:
-            click.echo("no channel is subscribed: taking local builds of the recipes", err=True)
+            say("no channel is subscribed: taking local builds of the recipes", err=True)
         return _local(host.blobs, names, wanted, recipes)
     catalogue = overridden(
         host, host.catalogue_of(without_own(host, names), channel), *([Scope.of_image_file(file)] if file else [])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.image_opening import opened
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def diff(old: str, new: str, as_json: bool) -> int:
 
     settings = Settings.from_environment()
     found = compare(open_host(settings), _side(old, settings), _side(new, settings))
-    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else "\n".join(_lines(found)))
+    tell_result(_lines(found), found.to_dict(), as_json=as_json)
     return 0 if found.is_empty else DIFFERENT
 
 
@@ -54,7 +54,6 @@ def _side(name: str, settings: Settings) -> Side:
 
 
 def _lines(found: ImageDiff) -> list[str]:
-    from farm.cli.inert import inert
     from farm.cli.rendering import counted
 
     if found.is_empty:
@@ -63,8 +62,8 @@ def _lines(found: ImageDiff) -> list[str]:
     lines += [f"  {each}" for each in found.packages]
     if found.settings:
         lines.append(f"settings that differ: {', '.join(found.settings)}")
-    lines += _block("files", [f"{each.change} {inert(_path(each.package, each.path))}" for each in found.files])
-    told = [f"{each.change} {inert(' '.join(each.holds.split())[:200])} ({each.diff_id})" for each in found.layers]
+    lines += _block("files", [f"{each.change} {_path(each.package, each.path)}" for each in found.files])
+    told = [f"{each.change} {' '.join(each.holds.split())[:200]} ({each.diff_id})" for each in found.layers]
     lines += _block("layers that no package accounts for", told)
     for each in found.symbols:
         lines += _symbols(each)
@@ -86,10 +85,9 @@ def _block(heading: str, items: list[str]) -> list[str]:
 
 
 def _symbols(each: SymbolChange) -> list[str]:
-    from farm.cli.inert import inert
 
-    told = [f"removed {inert(name)}" for name in each.removed] + [f"added {inert(name)}" for name in each.added]
-    return _block(f"symbols of {inert(each.soname)}", told)
+    told = [f"removed {name}" for name in each.removed] + [f"added {name}" for name in each.added]
+    return _block(f"symbols of {each.soname}", told)
 
 
 def _path(package: str, path: str) -> str:

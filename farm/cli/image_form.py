@@ -33,12 +33,9 @@ def layers_form(layers: Iterable[tuple[Digest, str]]) -> list[dict[str, Any]]:
 
 def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
     """Return what to say of layers of an image that are not of its packages, its links or its maker's own files."""
-    from farm.cli.inert import inert
     from farm.client.image_accounting import layers_of_nobody
 
-    said = (
-        f"  {inert(' '.join(holds.split())[:200]) or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers
-    )
+    said = (f"  {' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers)
     return [layers_of_nobody(len(layers)), *said]
 
 

@@ -8,6 +8,7 @@ import click
 
 from farm.cli.image_form import foreign_lines, layers_form, set_form
 from farm.cli.image_opening import opened
+from farm.cli.output import Line, say, styled
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
@@ -59,7 +60,7 @@ def inspect(image: str, as_json: bool) -> None:
         parts = described.parts(known)
     except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
         # What the image says itself is there all the same.
-        click.echo(f"what describes the packages is not on this host: {error.message}", err=True)
+        say(f"what describes the packages is not on this host: {error.message}", err=True)
         parts = ()
     foreign = _foreign(host, known, described, parts, own)
     needs = joint_needs(part.descriptor.host for part in parts) if parts else None
@@ -80,7 +81,7 @@ def _foreign(
     try:
         return foreign_layers(host, known, described, parts, own)
     except FarmError as error:
-        click.echo(f"which layers are of its packages cannot be told: {error.message}", err=True)
+        say(f"which layers are of its packages cannot be told: {error.message}", err=True)
         return None
 
 
@@ -128,8 +129,7 @@ def _lines(
     needs: HostNeeds | None,
     own: Manifest | None,
     foreign: Layers | None,
-) -> list[str]:
-    from farm.cli.inert import inert
+) -> list[Line]:
     from farm.cli.rendering import counted, table
     from farm.client.image_making import imports_in
 
@@ -142,19 +142,19 @@ def _lines(
         ),
         ("releases", ", ".join(str(each) for each in record.releases) or _no_release(record.packages)),
         ("asked for", " ".join(record.asked)),
-        ("runs", inert(" ".join([*config.entrypoint, *config.command])) or "what it is told to"),
+        ("runs", " ".join([*config.entrypoint, *config.command]) or "what it is told to"),
         ("user", config.user or "root"),
         ("ports", " ".join(config.ports) or "none"),
         ("host", _asked_of_host(needs)),
     ]
-    lines = [f"{click.style(f'{heading:<10}', bold=True)} {value}" for heading, value in facts]
+    lines: list[Line] = [styled(f"{heading:<10}", bold=True) + f" {value}" for heading, value in facts]
     rows = [
         (_called(record.packages, each), each.full_version, each.channel or "local build", _note(each))
         for each in record.packages
     ]
-    lines += ["", table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
+    lines += ["", *table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
     if imports := imports_in(known.labels):
-        lines += ["", *(inert(f"/{each.path} is {each}") for each in imports)]
+        lines += ["", *(f"/{each.path} is {each}" for each in imports)]
     if said := [*override_lines(record.packages), *sensitive_lines(_sensitive(parts))]:
         lines += ["", *said]
     if foreign:
@@ -164,7 +164,7 @@ def _lines(
         lines += [
             "",
             f"own files: {len(files)}{_replaced(known)}",
-            *(f"  /{inert(path)}" for path in files[:_MOST_FILES]),
+            *(f"  /{path}" for path in files[:_MOST_FILES]),
         ]
         if len(files) > _MOST_FILES:
             lines.append(f"  and {len(files) - _MOST_FILES} more")
@@ -172,11 +172,10 @@ def _lines(
 
 
 def _replaced(known: KnownImage) -> str:
-    from farm.cli.inert import inert
     from farm.client.image_making import replaced_in
 
     replaced = replaced_in(known.labels)
-    return inert(f", which may stand where links of {' and '.join(replaced)} would") if replaced else ""
+    return f", which may stand where links of {' and '.join(replaced)} would" if replaced else ""
 
 
 def _no_release(packages: Sequence[PlacedPackage]) -> str:

@@ -34,5 +34,5 @@ def list_images(as_json: bool) -> None:
         for each in sorted(kept, key=lambda each: (each.names, each.digest))
     ]
     headings = ("NAME", "DIGEST", "PACKAGES", "RELEASES", "MADE")
-    lines = [table(rows, headings) if rows else "no images were made here"]
+    lines = table(rows, headings) if rows else ["no images were made here"]
     tell_result(lines, [record_form(each) for each in kept], as_json=as_json)

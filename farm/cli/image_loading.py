@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
+from farm.cli.output import say
 
 if TYPE_CHECKING:
     from farm.blobs import BlobStore
@@ -23,9 +23,7 @@ def load(image: OciImage, store: BlobStore, reference: str, settings: Settings, 
 
     archive = partial(image_archive, image, store, reference=reference)
     loaded = ImageStore(connect(settings.docker)).load(image, archive, reference=reference)
-    click.echo(
-        f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {len(image.layers)} layers sent", err=err
-    )
+    say(f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {len(image.layers)} layers sent", err=err)
     return loaded
 
 

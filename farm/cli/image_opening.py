@@ -22,8 +22,10 @@ def shelf(settings: Settings) -> ImageShelf | None:
         return None
 
 
-def opened(name: str, settings: Settings, *, certainly: bool = False) -> tuple[KnownImage, Host, ImageShelf | None]:
-    """Return an image by its name, the host, and the engine where there is one.
+def opened(
+    name: str, settings: Settings, host: Host | None = None, *, certainly: bool = False
+) -> tuple[KnownImage, Host, ImageShelf | None]:
+    """Return an image by its name, the host (that of the settings, if none is given), and the engine if there is one.
 
     Where Docker has another image under the name, that is said. Whoever judges, sends or changes an image asks for it
     `certainly`. Raises what `open_image` raises; asked so, `AmbiguousImageError`.
@@ -31,7 +33,7 @@ def opened(name: str, settings: Settings, *, certainly: bool = False) -> tuple[K
     from farm.cli.subscriber import open_host, warn
     from farm.client.known_image import open_image, unambiguous
 
-    host, engine = open_host(settings), shelf(settings)
+    host, engine = host or open_host(settings), shelf(settings)
     known = open_image(name, host, engine)
     if certainly:
         unambiguous(known)

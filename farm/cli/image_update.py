@@ -9,6 +9,7 @@ import click
 from farm.cli.image_loading import load, now
 from farm.cli.image_opening import opened
 from farm.cli.image_options import output_option
+from farm.cli.output import say
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.result import tell_result
@@ -111,7 +112,7 @@ def update(
         write_layout(
             found.made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said
         )
-        click.echo(f"{output}: OCI layout", err=as_json)
+        say(f"{output}: OCI layout", err=as_json)
     if known.directory:
         _change_layout(host, known, found, kept, reference)
     elif reference and not no_load and engine:
@@ -168,7 +169,6 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
 
 
 def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
-    from farm.cli.inert import inert
 
     trial = found.trial
     layers = {diff_id for diff_id, _ in known.layers}
@@ -192,7 +192,7 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
         yield f"not tested: {release} holds other builds of {_all(found.apart)}"
     for copy in found.copies:
         how = "still holds" if copy.is_known else "may still hold"
-        yield inert(f"{copy.package} {how} code of another build of {copy.library}, linked in when it was built")
+        yield f"{copy.package} {how} code of another build of {copy.library}, linked in when it was built"
     if not found.copies:
         yield "no package of the image is known to hold code of the old builds"
     yield f"{found.made.image.digest}  {len(fresh)} of {len(found.made.image.layers)} layers are new"

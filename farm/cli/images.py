@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -43,28 +43,27 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
     try:
         labelled = labelled_images(connect(settings.docker))
     except SandboxUnavailableError:
-        click.echo("no Docker Engine answers: these are the images that were made here", err=True)
+        say("no Docker Engine answers: these are the images that were made here", err=True)
         labelled = []
     found = host_images(host, labelled)
     if asked:
         found = holding(host, found, asked)
     if as_json:
-        click.echo(json.dumps([each.to_dict() for each in found], indent=1))
+        say_json([each.to_dict() for each in found])
         return
     nothing = f"no image holds {' and '.join(wanted)}" if asked else "there are no images"
-    click.echo(_table(found, "HOLDING" if asked else "PACKAGES") if found else nothing)
+    say_lines(_table(found, "HOLDING" if asked else "PACKAGES") if found else [nothing])
 
 
-def _table(found: list[HostImage], last: str) -> str:
-    from farm.cli.inert import inert
+def _table(found: list[HostImage], last: str) -> list[Line]:
     from farm.cli.rendering import table
 
     rows = [
         (
-            inert(" ".join(each.names)) or "-",
+            " ".join(each.names) or "-",
             (each.digest or each.id)[:19],
-            inert(f"as {' '.join(each.elsewhere)}") if each.elsewhere else "yes" if each.in_docker else "no",
-            inert(", ".join(_packages(each) if last == "PACKAGES" else [str(held) for held in each.found])),
+            f"as {' '.join(each.elsewhere)}" if each.elsewhere else "yes" if each.in_docker else "no",
+            ", ".join(_packages(each) if last == "PACKAGES" else [str(held) for held in each.found]),
         )
         for each in found
     ]

@@ -1,8 +1,40 @@
-"""Text from strangers on a terminal: control characters, and with them escape sequences, are shown, not obeyed."""
+"""Text from strangers on a terminal: what a terminal would obey, or not show at all, is spelt out."""
 
 from __future__ import annotations
 
+import re
+
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What Python calls printable and nobody sees: joiners, fillers, selectors (`Default_Ignorable_Code_Point`)."""
+_SPELT = {"\n": "\\n", "\r": "\\r"}
+
 
 def inert(text: str) -> str:
-    """Return `text` with everything that a terminal would obey spelt out; tabs stay."""
-    return "".join(each if each.isprintable() or each == "\t" else f"\\x{ord(each):02x}" for each in text)
+    """Return a text as one line in which nothing is obeyed: `\\x1b`, `\\u202e`, `\\n`. Tabs become spaces.
+
+    That is: control characters (C0, DEL, C1), line and paragraph separators, bidi controls, other format characters,
+    spaces that are not the space, what is invisible, and bytes of file names that are no text.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() and not _INVISIBLE.match(each) else _spelt(each) for each in text.expandtabs()
+    )
+
+
+def inert_lines(text: str, indent: str = "") -> str:
+    """Return a text of several lines, each of them inert; all but the first begin with `indent`."""
+    return f"\n{indent}".join(map(inert, text.split("\n")))
+
+
+def _spelt(character: str) -> str:
+    number = ord(character)
+    if character in _SPELT:
+        return _SPELT[character]
+    if 0xDC80 <= number <= 0xDCFF:  # how Python keeps a byte that is no text (PEP 383)
+        number -= 0xDC00
+    if number <= 0xFF:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"

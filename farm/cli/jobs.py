@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
@@ -33,7 +33,7 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
     with FarmClient(settings.url, settings.token) as farm:
         page = farm.jobs(state=state, name=name, limit=limit)
     if as_json:
-        click.echo(page.model_dump_json(indent=1))
+        say_json(page.model_dump(mode="json"))
         return
     rows = [
         (
@@ -46,7 +46,7 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
         )
         for job in page.jobs
     ]
-    click.echo(table(rows, ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", "")) if rows else "no jobs")
+    say_lines(table(rows, ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", "")) if rows else ["no jobs"])
 
 
 @click.command()
@@ -61,12 +61,11 @@ def log(job: int, follow: bool, as_json: bool) -> None:
       farm log 12 --follow
     """
     from farm.api.farm_client import FarmClient
-    from farm.cli.inert import inert
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:
         for record in farm.follow(_newest_attempt(farm, job)) if follow else farm.log_records(job):
-            click.echo(json.dumps(record) if as_json else f"{record['step']:<12} {inert(str(record['text']))}")
+            _say_record(record, as_json=as_json)
 
 
 @click.command()
@@ -84,7 +83,7 @@ def retry(numbers: tuple[int, ...], as_json: bool) -> int:
     """
     from farm.api.errors import RefusedRequestError
     from farm.api.farm_client import FarmClient
-    from farm.cli.rendering import render_error
+    from farm.cli.rendering import say_error
 
     settings = Settings.from_environment()
     made, refused = [], 0
@@ -94,15 +93,22 @@ def retry(numbers: tuple[int, ...], as_json: bool) -> int:
                 job = farm.retry(number)
             except RefusedRequestError as error:
                 refused += 1
-                click.echo(render_error(error), err=True)
+                say_error(error)
                 continue
             made.append(job.model_dump(mode="json") | {"retries": number})
             if not as_json:
                 kind = "rebuild" if job.rebuild else job.kind
-                click.echo(f"job {number} is tried again: {kind} of {job.name} as job {job.id}")
+                say(f"job {number} is tried again: {kind} of {job.name} as job {job.id}")
     if as_json:
-        click.echo(json.dumps({"jobs": made}, indent=1))
+        say_json({"jobs": made})
     return int(refused > 0)
+
+
+def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        say_json(record, indent=None)
+    else:
+        say(f"{record['step']:<12} {record['text']}")
 
 
 def _newest_attempt(farm: FarmClient, job: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.key_sheet import names_option
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def sign(
     known = KnownRoot.beside(key)
     known.check(found, Digest(root_fingerprint) if root_fingerprint is not None else None)
     # Who signs sees what; a program that reads JSON reads what came of it.
-    click.echo("\n".join(draft_lines(found, names)), err=as_json)
+    say_lines(draft_lines(found, names), err=as_json)
     if not yes:
         try:
             agreed = click.confirm(f"Sign with the key {signer.public_key.keyid[:16]}…?", err=True)
@@ -204,10 +204,10 @@ def sign(
     _keep(known, found)
     replace_file(path, signed.to_json())
     if as_json:
-        click.echo(json.dumps({"path": str(path)} | draft_sheet(signed, names), indent=1))
+        say_json({"path": str(path)} | draft_sheet(signed, names))
         return
     missing = [f"{each.missing} more for {each.name}" for each in signed.quorums() if each.missing]
-    click.echo(f"signed: {path} needs {', '.join(missing)}" if missing else f"signed: {path} can be published")
+    say(f"signed: {path} needs {', '.join(missing)}" if missing else f"signed: {path} can be published")
 
 
 @click.command("publish")
@@ -240,15 +240,13 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
     print_of = Digest.of(place.read_metadata(f"{found.version}.root.json")) if found.role == "root" else None
     if as_json:
         sheet = {"role": found.role, "version": found.version, "already": done.already, "gap": list(done.gap)}
-        click.echo(json.dumps(sheet | {"fingerprint": print_of}, indent=1))
+        say_json(sheet | {"fingerprint": print_of})
         return
-    click.echo(f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}")
+    say(f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}")
     for role in done.gap:
-        click.echo(
-            f"the old keys of {role} were not all here: a client in the middle of its check is told to try again"
-        )
+        say(f"the old keys of {role} were not all here: a client in the middle of its check is told to try again")
     if print_of:
-        click.echo(f"fingerprint   {print_of}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
+        say(f"fingerprint   {print_of}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
 
 
 def read_draft(path: Path) -> Draft:
@@ -267,7 +265,7 @@ def _keep(known: KnownRoot, draft: Draft) -> None:
     try:
         known.keep(draft)
     except OSError as error:
-        click.echo(f"the root is not remembered: cannot write {known.path}: {error.strerror}", err=True)
+        say(f"the root is not remembered: cannot write {known.path}: {error.strerror}", err=True)
 
 
 def _unsigned(path: Path) -> Draft | None:
@@ -282,10 +280,10 @@ def _write(path: Path, made: Draft, named: tuple[Path, ...], *, as_json: bool) -
     names = KeyNames.beneath(named)
     replace_file(path, made.to_json())
     if as_json:
-        click.echo(json.dumps({"path": str(path)} | draft_sheet(made, names), indent=1))
+        say_json({"path": str(path)} | draft_sheet(made, names))
         return
-    click.echo("\n".join(draft_lines(made, names)))
-    click.echo(f"written to {path}; have it signed with `farm keys sign {path} --key KEY`")
+    say_lines(draft_lines(made, names))
+    say(f"written to {path}; have it signed with `farm keys sign {path} --key KEY`")
 
 
 def _public_keys(paths: tuple[Path, ...]) -> tuple[Key, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 
 
 @click.command("dns")
@@ -52,6 +52,4 @@ def record(domain: str, repository: Path, address: str, version: int, as_json: b
     root = place.read_metadata(f"{version}.root.json")
     made = EnrolmentRecord(checked, Digest.of(root))
     line = made.zone_line(domain)
-    click.echo(
-        json.dumps({"name": record_name(domain), "text": str(made), "line": line}, indent=1) if as_json else line
-    )
+    tell_result([line], {"name": record_name(domain), "text": str(made), "line": line}, as_json=as_json)

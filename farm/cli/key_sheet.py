@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
     from farm.trust.key_names import KeyNames
 
     sheet, lines = _look(path, KeyNames.beneath(named))
-    click.echo(json.dumps(sheet, indent=1) if as_json else "\n".join(lines))
+    tell_result(lines, sheet, as_json=as_json)
 
 
 def draft_lines(draft: Draft, names: KeyNames) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from farm.cli.key_drafts import draft, publish, sign
 from farm.cli.key_record import record
 from farm.cli.key_sheet import show
+from farm.cli.output import say, say_document, say_json
 from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def init(
         if as_json:
             _print({"offline": founded.offline, "online": founded.online, "fingerprint": founded.fingerprint})
             return
-        click.echo(f"offline keys  {founded.offline}  (root, targets: carry them away)")
-        click.echo(f"online keys   {founded.online}  (for the signer)")
-        click.echo(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
+        say(f"offline keys  {founded.offline}  (root, targets: carry them away)")
+        say(f"online keys   {founded.online}  (for the signer)")
+        say(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
         return
     if not root_keys or not targets_keys:
         raise click.UsageError("Name both --root-key and --targets-key: no key may be of two roles.")
@@ -96,12 +96,12 @@ def init(
     if as_json:
         _print({"online": folder / "online", "drafts": paths})
         return
-    click.echo(f"online keys   {folder / 'online'}  (for the signer)")
+    say(f"online keys   {folder / 'online'}  (for the signer)")
     for path, each, whose in zip(paths, made, (root_keys, targets_keys), strict=True):
         (quorum,) = each.quorums()
         files = ", ".join(str(file) for file in whose)
-        click.echo(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys: {files})")
-    click.echo(f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}.")
+        say(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys: {files})")
+    say(f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}.")
 
 
 @keys.command("allow")
@@ -129,7 +129,7 @@ def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: b
     if as_json:
         _print({"added": added})
         return
-    click.echo(f"{added} builder{'' if added == 1 else 's'} added")
+    say(f"{added} builder{'' if added == 1 else 's'} added")
 
 
 @keys.command("new")
@@ -158,7 +158,7 @@ def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None
     if as_json:
         _print({"path": f"{path}.pub"} | key_to_dict(key))
         return
-    click.echo(f"{key.keyid}  {path}.pub")
+    say(f"{key.keyid}  {path}.pub")
 
 
 @keys.command("export")
@@ -178,13 +178,13 @@ def export(public: Path, pem: bool) -> None:
         _print(key_to_dict(key))
         return
     try:
-        click.echo(public_pem(key).decode(), nl=False)
+        say_document(public_pem(key))
     except ValueError as error:
         raise KeyFileError(public, f"a key of kind {key.keytype} has no PEM: {error}", "Export it as JSON.") from error
 
 
 def _print(values: dict[str, Any]) -> None:
-    click.echo(json.dumps(values, indent=1, default=str))
+    say_json(values, default=str)
 
 
 for _verb in (draft, sign, show, publish, record):

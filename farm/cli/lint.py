@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say, say_json
 from farm.cli.packages import json_option
 from farm.cli.recipes_option import read_tree, recipes_option
 
@@ -36,10 +36,10 @@ def lint(recipes: Path | None, as_json: bool) -> None:
             "channels": sorted(tree.channels),
             "build-order": order,
         }
-        click.echo(json.dumps(sheet, indent=1))
+        say_json(sheet)
         return
-    click.echo(
+    say(
         f"{len(tree.recipes)} recipes, {len(tree.steps.definitions)} steps, {len(tree.toolchains)} toolchains, "
         f"{len(tree.channels)} channels: in order"
     )
-    click.echo(f"build order: {' '.join(order)}")
+    say(f"build order: {' '.join(order)}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import Line, say_json, say_lines
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.root_change import open_root
 
 if TYPE_CHECKING:
@@ -37,13 +37,12 @@ def list_root(root: Path, generations: bool, as_json: bool) -> None:
     current = place.installed()
     if generations:
         rows = _with_changes(place.generations())
-        click.echo(json.dumps([_state(*row, current) for row in rows], indent=1) if as_json else _states(rows, current))
+        tell_result(_states(rows, current), [_state(*row, current) for row in rows], as_json=as_json)
     elif as_json:
-        click.echo(json.dumps({"root": str(place.path), **_listed(current)}, indent=1))
+        say_json({"root": str(place.path), **_listed(current)})
     else:
-        click.echo(f"{inert(f'{root}: generation {current.number}, {current.releases}')}\n\n{_packages(current)}")
-        for line in override_lines(current.set.packages):
-            click.echo(line)
+        say_lines([f"{root}: generation {current.number}, {current.releases}", "", *_packages(current)])
+        say_lines(override_lines(current.set.packages))
 
 
 def _listed(state: Generation) -> dict[str, Any]:
@@ -57,16 +56,16 @@ def _listed(state: Generation) -> dict[str, Any]:
     }
 
 
-def _packages(state: Generation) -> str:
+def _packages(state: Generation) -> list[Line]:
     from farm.cli.rendering import table
 
     numbers = {each.subscription: each.number for each in state.set.releases}
     rows = [
         (
             _called(state, each),
-            inert(each.full_version),
+            each.full_version,
             "yes" if _is_asked(state, each) else "",
-            inert(f"{each.channel} {numbers.get(each.channel, '')}".strip()) or "this host",
+            f"{each.channel} {numbers.get(each.channel, '')}".strip() or "this host",
         )
         for each in state.set.packages
     ]
@@ -95,11 +94,11 @@ def _state(state: Generation, changed: tuple[PackageChange, ...], current: Gener
     return {**listed, "current": is_current, "changes": [each.to_dict() for each in changed]}
 
 
-def _states(rows: list[tuple[Generation, tuple[PackageChange, ...]]], current: Generation) -> str:
+def _states(rows: list[tuple[Generation, tuple[PackageChange, ...]]], current: Generation) -> list[str]:
     lines = []
     for state, changed in rows:
         here = "  (current)" if state.number == current.number else ""
         made = f"{state.made[:16].replace('T', ' ')}  " if state.made else ""
-        lines.append(f"{state.number}  {made}{inert(state.why or state.releases)}{here}")
-        lines += [f"   {inert(str(each))}" for each in changed]
-    return "\n".join(lines)
+        lines.append(f"{state.number}  {made}{state.why or state.releases}{here}")
+        lines += [f"   {each!s}" for each in changed]
+    return lines

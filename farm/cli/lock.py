@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from farm.cli.output import say_document
 from farm.cli.packages import channel_option
 from farm.cli.root_change import open_root
 from farm.cli.settings import Settings
@@ -36,4 +37,4 @@ def lock(packages: tuple[str, ...], root: Path | None, channel: str) -> None:
         record = lock_generation(open_root(root).installed())
     else:
         record = lock_packages(open_host(Settings.from_environment()).catalogue_of(packages, channel), packages)
-    click.echo(write_lock(record), nl=False)
+    say_document(write_lock(record).encode())

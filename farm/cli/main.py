@@ -7,11 +7,13 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from typing import Any
 
 import click
 
 from farm import __version__
+from farm.cli.output import guarded, say
 from farm.cli.places import host_directory, state_directory
 from farm.cli.signals import ending_signals
 from farm.errors import FarmError
@@ -72,6 +74,17 @@ _VERBS = {
 """Verb → where it lives. Loading one does not load the others, so that `farm --version` is quick."""
 
 
+_ELSEWHERE = {
+    "add": "install",
+    "exec": "run",
+    "history": "list",
+    "outdated": "upgrade",
+    "query": "search",
+    "shell": "run",
+    "show": "info",
+    "status": "channel",
+}
+"""What other programs call a verb, where the letters do not lead to it."""
 _FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
 _NOT_OURS = "Give this user the right to it, or name another place:"
 _READ_ONLY = "Its file system is mounted read-only: mount it for writing, or name another place:"
@@ -112,7 +125,8 @@ class _Verbs(click.Group):
         except click.UsageError as error:
             import difflib
 
-            if near := difflib.get_close_matches(args[0], _VERBS, n=1):
+            near = [_ELSEWHERE[args[0]]] if args[0] in _ELSEWHERE else difflib.get_close_matches(args[0], _VERBS, n=1)
+            if near:
                 raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from error
             raise
 
@@ -140,31 +154,43 @@ def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
     # As Ctrl-C does, so that containers and mounts go with the process.
     for number in ending_signals():
         signal.signal(number, _terminate)
+    with guarded():
+        try:
+            status = _status(arguments, waited)
+        except Exception:  # noqa: BLE001  # a fault of farm's own, told whole while all that is written is made inert
+            traceback.print_exc()
+            status = 1
+        sys.exit(status)
+
+
+def _status(arguments: list[str] | None, waited: float) -> int:
     try:
         result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False, obj=waited)
+        sys.stdout.flush()
     except FarmError as error:
-        from farm.cli.rendering import render_error
+        from farm.cli.rendering import say_error
 
-        click.echo(render_error(error), err=True)
-        sys.exit(error.exit_status)
+        say_error(error)
+        return error.exit_status
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        from farm.cli.rendering import say_wrong_use
+
+        say_wrong_use(error)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("farm: interrupted", err=True)
-        sys.exit(130)
+        say("farm: interrupted", err=True)
+        return 130
     except BrokenPipeError:
         # The reader went away (`farm log … | head`): that is its right, and no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except OSError as error:
-        from farm.cli.rendering import render_error
+        from farm.cli.rendering import say_error
 
         where = f"{error.filename}: " if error.filename else ""
-        refused = FarmError(f"{where}{error.strerror or error}", remedy=_remedy(error.errno or 0))
-        click.echo(render_error(refused), err=True)
-        sys.exit(1)
-    sys.exit(result if isinstance(result, int) else 0)
+        say_error(FarmError(f"{where}{error.strerror or error}", remedy=_remedy(error.errno or 0)))
+        return 1
+    return result if isinstance(result, int) else 0
 
 
 def _remedy(number: int) -> str:

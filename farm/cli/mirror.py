@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.inert import inert
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host, warn
 
@@ -72,7 +71,7 @@ def mirror(
     made = mirror_channels(host, directory.absolute(), wanted, terms)
     for stale in made.stale:
         warn(f"no news of {stale}: what was mirrored of it stays, and ends when its metadata does")
-    click.echo(json.dumps(_form(directory, made), indent=1) if as_json else _words(directory, made))
+    tell_result(_words(directory, made), _form(directory, made), as_json=as_json)
 
 
 def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
@@ -94,7 +93,7 @@ def _fetching(size: int) -> Iterator[Callable[[BlobRef], None]]:
         yield progress
 
 
-def _words(directory: Path, made: Mirrored) -> str:
+def _words(directory: Path, made: Mirrored) -> list[str]:
     from farm.cli.rendering import counted, human_size
 
     lines = []
@@ -107,7 +106,7 @@ def _words(directory: Path, made: Mirrored) -> str:
     if made.missing_sources:
         lines.append(f"their owner does not publish {made.missing_sources} files of sources")
     lines.append(f"fetched {human_size(made.fetched)}; readers take it until {_time(made)}: mirror again before that")
-    return "\n".join(inert(line) for line in lines)
+    return lines
 
 
 def _form(directory: Path, made: Mirrored) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, why_option
+from farm.cli.output import say_json, say_lines
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 
 
 @click.group()
@@ -25,26 +25,25 @@ def list_orders(channel: str, as_json: bool) -> None:
     Example:
       farm order list stable
     """
-    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     with curator() as farm:
         found = farm.orders(channel)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     rows = [
         (
             str(each["id"]),
             clock(each["at"]),
-            inert(each["ordered-by"]),
+            each["ordered-by"],
             in_brief(each["summary"]),
             in_brief(each["outcome"]) if each["done-at"] else "waits",
         )
         for each in found
     ]
     headings = ("ORDER", "SINCE (UTC)", "BY", "WHAT", "OUTCOME")
-    click.echo(table(rows, headings) if rows else f"nothing was ordered of {channel} yet")
+    say_lines(table(rows, headings) if rows else [f"nothing was ordered of {channel} yet"])
 
 
 @order.command("withdraw")
@@ -59,8 +58,7 @@ def withdraw(channel: str, number: int, why: str, as_json: bool) -> None:
     Example:
       farm order withdraw stable 12 --why "the fair is over"
     """
-    from farm.cli.inert import inert
 
     with curator() as farm:
         answer = farm.withdraw_order(channel, number, why=why)
-    click.echo(json.dumps(answer, indent=1) if as_json else inert(f"order {number} to {channel}: {answer['outcome']}"))
+    tell_result([f"order {number} to {channel}: {answer['outcome']}"], answer, as_json=as_json)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.inert import inert
 from farm.cli.override_source import source_of
 from farm.cli.packages import channel_option, json_option
 from farm.cli.recipes_option import recipes_option
@@ -99,7 +98,7 @@ def add(
         )
         Overrides(host.state).add(scope, made)
     lines = [
-        inert(f"{scope}: {made.source} stands in for {made.made_for} of {made.channel}: {made.why}"),
+        f"{scope}: {made.source} stands in for {made.made_for} of {made.channel}: {made.why}",
         "It comes in with the next install, upgrade, run or image, each of which says what is void then.",
     ]
     tell_result(lines, _form(scope, made), as_json=as_json)
@@ -124,12 +123,9 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
     overrides = Overrides(Settings.from_environment().state)
     wanted = _scope(root, file) if root or file else None
     found = [(scope, each) for scope, each in overrides.all() if wanted in (None, scope)]
-    rows = [
-        tuple(map(inert, (str(scope), each.made_for, each.channel, str(each.source), each.why)))
-        for scope, each in found
-    ]
+    rows = [(str(scope), each.made_for, each.channel, str(each.source), each.why) for scope, each in found]
     headings = ("FOR", "INSTEAD OF", "CHANNEL", "STANDS IN", "WHY")
-    lines = [table(rows, headings) if rows else "nothing is overridden"]
+    lines = table(rows, headings) if rows else ["nothing is overridden"]
     tell_result(lines, [_form(scope, each) for scope, each in found], as_json=as_json)
 
 
@@ -149,7 +145,7 @@ def remove(package: str, root: Path | None, file: Path | None, channel: str, as_
 
     scope = _scope(root, file)
     gone = Overrides(Settings.from_environment().state).remove(scope, package, channel)
-    line = inert(f"{scope}: {gone.source} stands in for {gone.package} of {gone.channel} no more")
+    line = f"{scope}: {gone.source} stands in for {gone.package} of {gone.channel} no more"
     tell_result([line], _form(scope, gone), as_json=as_json)
 
 

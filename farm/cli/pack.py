@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -73,7 +72,7 @@ def pack(
         from farm.names import PackageName
 
         OwnPackages(host).forget(PackageName.parse(forget))
-        click.echo(inert(f"{forget} is forgotten"))
+        say(f"{forget} is forgotten")
     elif directory is not None:
         if not name or not version:
             raise click.UsageError("A package has a --name, as mine.example.org/app, and a --version.")
@@ -127,15 +126,13 @@ def _pack(
         )
         own.keep(full, BuiltHere(entry, str(directory)))
     if as_json:
-        click.echo(json.dumps({"package": str(full), **package.descriptor.to_dict()}, indent=1))
+        say_json({"package": str(full), **package.descriptor.to_dict()})
         return
     again = before is not None and before.entry.descriptor.digest == entry.descriptor.digest
-    click.echo(
-        inert(f"{full} {version}-{entry.revision}{' is unchanged' if again else ''}: {package.descriptor.digest}")
-    )
+    say(f"{full} {version}-{entry.revision}{' is unchanged' if again else ''}: {package.descriptor.digest}")
     needs = [each for each in package.descriptor.requires if each not in package.descriptor.provides]
     if needs:
-        click.echo(inert(f"it requires {', '.join(needs)}"))
+        say(f"it requires {', '.join(needs)}")
 
 
 def _revised(packing: Callable[[int], PackedDirectory], version: str, before: BuiltHere | None) -> PackedDirectory:
@@ -185,10 +182,10 @@ def _list(host: Host, *, as_json: bool) -> None:
     found = OwnPackages(host).all()
     if as_json:
         forms = [{"package": name, "place": each.place, **each.entry.to_dict()} for name, each in found.items()]
-        click.echo(json.dumps(forms, indent=1))
+        say_json(forms)
         return
     rows = [
-        tuple(map(inert, (name, f"{each.entry.version}-{each.entry.revision}", each.place, each.entry.summary)))
+        (name, f"{each.entry.version}-{each.entry.revision}", each.place, each.entry.summary)
         for name, each in found.items()
     ]
-    click.echo(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else "nothing was packed here")
+    say_lines(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else ["nothing was packed here"])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import last_verified_form, looking_host, open_host
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
 
@@ -34,9 +36,11 @@ def search(text: str, channel: str, as_json: bool) -> None:
     host, wanted = open_host(Settings.from_environment()), text.lower()
     followed = host.subscriptions.all()
     searched = [str(each) for each in followed] if len(followed) > 1 and not channel else [channel]
-    found = []
+    found, names = [], set[str]()
     for catalogue in map(host.catalogue, searched):
-        lines = (each for each in catalogue.listings() if wanted in each.name or wanted in each.summary.lower())
+        listed = list(catalogue.listings())
+        names.update(each.name for each in listed)
+        lines = (each for each in listed if wanted in each.name or wanted in each.summary.lower())
         found += [(catalogue, each) for each in sorted(lines, key=lambda each: each.name)]
     if as_json:
         forms = [
@@ -47,7 +51,7 @@ def search(text: str, channel: str, as_json: bool) -> None:
             }
             for each, line in found
         ]
-        click.echo(json.dumps(forms, indent=1))
+        say_json(forms)
         return
     rows = [
         (
@@ -60,7 +64,14 @@ def search(text: str, channel: str, as_json: bool) -> None:
         for each, line in found
     ]
     headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
-    click.echo(table(rows, headings) if rows else "nothing found")
+    say_lines(table(rows, headings) if rows else [_nothing(wanted, names)])
+
+
+def _nothing(wanted: str, names: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(wanted, sorted(names), n=3)
+    return f"nothing found; did you mean {' or '.join(near)}?" if near else "nothing found"
 
 
 @click.command()
@@ -75,16 +86,16 @@ def info(name: str, channel: str, as_json: bool) -> None:
       farm info jq
     """
 
-    host = open_host(Settings.from_environment())
-    catalogue = host.catalogue_of([name], channel)
-    package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
+    with looking_host(Settings.from_environment()) as host:
+        catalogue = host.catalogue_of([name], channel)
+        package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
     if as_json:
-        click.echo(json.dumps(_form(package), indent=1))
+        say_json(_form(package) | last_verified_form(host))
         return
     pin = catalogue.import_of(package.name)
     taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
     for heading, value in [*_facts(package), *_sensitive(package), *taken, *_overridden(host, catalogue, package.name)]:
-        click.echo(f"{click.style(f'{heading:<11}', bold=True)} {value}")
+        say(styled(f"{heading:<11}", bold=True) + f" {value}")
 
 
 def _form(package: VerifiedPackage) -> dict[str, Any]:
@@ -99,12 +110,11 @@ def _form(package: VerifiedPackage) -> dict[str, Any]:
 
 
 def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
-    from farm.cli.inert import inert
     from farm.client.overrides import Overrides
 
     release = catalogue.release
     return [
-        ("overridden", inert(f"for {scope}, by {each.source}: {each.why}"))
+        ("overridden", f"for {scope}, by {each.source}: {each.why}")
         for scope, each in Overrides(host.state).all()
         if (each.channel, each.package) == (f"{release.distribution}/{release.channel}", name)
     ]

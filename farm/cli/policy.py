@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.output import say, say_json
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.severity_option import policy_in_force, policy_option
@@ -45,7 +45,6 @@ def check(subject: str, as_json: bool) -> int:
       farm policy check api:1
       farm policy check /srv/tools --policy policy.yaml --json
     """
-    from farm.cli.inert import inert
     from farm.cli.rendering import counted
     from farm.cli.subscriber import open_host
     from farm.client.policy import judge
@@ -60,13 +59,13 @@ def check(subject: str, as_json: bool) -> int:
     known = known_of_record(in_force, host, record, descriptors)
     objections = judge(in_force, replace(known, layers=layers))
     if as_json:
-        click.echo(json.dumps(_verdict(subject, record, path, objections), indent=1))
+        say_json(_verdict(subject, record, path, objections))
     elif objections:
         for each in objections:
-            click.echo(inert(f"{each.rule}: {each.message}"))
-            click.echo(f" help: {each.remedy}")
+            say(f"{each.rule}: {each.message}")
+            say(f" help: {each.remedy}")
     else:
-        click.echo(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
+        say(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
     return FOUND if objections else 0
 
 

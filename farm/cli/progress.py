@@ -7,6 +7,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from farm.cli.inert import inert
+from farm.cli.output import console, say
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,11 +26,10 @@ def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
     if not total or not sys.stderr.isatty():
         yield lambda _blob: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     columns = (TextColumn("fetching"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(), transient=True) as progress:
         task = progress.add_task("fetching", total=total)
         yield lambda blob: progress.advance(task, blob.size)
 
@@ -36,14 +38,13 @@ def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
 def building() -> Iterator[Callable[[Progress], None]]:
     """Show what a local build is at: one line that moves on a terminal, a line for each recipe elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda progress: print(_line(progress), file=sys.stderr, flush=True)  # noqa: T201
+        yield lambda progress: say(_line(progress), err=True)
         return
-    from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
     with Bars(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=console()
     ) as bars:
         tasks: list[TaskID] = []
 
@@ -51,9 +52,9 @@ def building() -> Iterator[Callable[[Progress], None]]:
             while tasks:
                 bars.remove_task(tasks.pop())
             if progress.state in ("building", "testing"):
-                tasks.append(bars.add_task(_line(progress), total=None))
+                tasks.append(bars.add_task(inert(_line(progress)), total=None))
             else:
-                bars.console.print(_line(progress), highlight=False)
+                bars.console.print(inert(_line(progress)))
 
         yield show
 
@@ -69,12 +70,11 @@ def looking(total: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _size: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn
     from rich.progress import Progress as Bars
 
     begun, read = time.monotonic(), 0
-    bars = Bars(TextColumn("reading"), BarColumn(), DownloadColumn(), console=Console(stderr=True), transient=True)
+    bars = Bars(TextColumn("reading"), BarColumn(), DownloadColumn(), console=console(), transient=True)
     task = bars.add_task("reading", total=total)
 
     def seen(size: int) -> None:

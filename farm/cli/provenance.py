@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.key_sheet import names_option
+from farm.cli.output import say_json, say_lines
 from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import last_verified_form, looking_host
 
 if TYPE_CHECKING:
+    from farm.client.looking import LookingHost
     from farm.client.provenance import Provenance
     from farm.client.tracing import Tracing
 
@@ -51,19 +52,23 @@ def provenance(
     if sum((bool(root), bool(image), bool(channel))) > 1:
         raise click.UsageError("Name one of --root, --image and --channel.")
     names, settings = KeyNames.beneath(named), Settings.from_environment()
-    tracing = Tracing(open_host(settings))
-    first = _first(what, root, image, channel, settings, tracing)
-    found = []
-    for each in (first, *(tracing.deep(first) if deep else ())):
-        found.append(each)
-        if not as_json:
-            click.echo("\n".join(([""] if each is not first else []) + provenance_lines(each, names)))
+    with looking_host(settings) as host:
+        tracing = Tracing(host)
+        first = _first(what, root, image, channel, settings, host, tracing)
+        found = []
+        for each in (first, *(tracing.deep(first) if deep else ())):
+            found.append(each)
+            if not as_json:
+                say_lines([*([""] if each is not first else []), *provenance_lines(each, names)])
     if as_json:
-        click.echo(json.dumps([each.to_dict() for each in found] if deep else first.to_dict(), indent=1))
+        forms = [each.to_dict() | last_verified_form(host) for each in found]
+        say_json(forms if deep else forms[0])
     return FOUND if any(each.contradictions for each in found) else 0
 
 
-def _first(what: str, root: Path | None, image: str, channel: str, settings: Settings, tracing: Tracing) -> Provenance:
+def _first(
+    what: str, root: Path | None, image: str, channel: str, settings: Settings, host: LookingHost, tracing: Tracing
+) -> Provenance:
     from farm.client.file_owner import is_inside_root, owner_of
     from farm.client.generations import Root
 
@@ -77,6 +82,6 @@ def _first(what: str, root: Path | None, image: str, channel: str, settings: Set
     if image:
         from farm.cli.image_opening import opened
 
-        known, _, _ = opened(image, settings)
+        known, _, _ = opened(image, settings, host)
         return tracing.of_set(known.record, what, image)
-    return tracing.of_release(open_host(settings).catalogue_of([what], channel), what)
+    return tracing.of_release(host.catalogue_of([what], channel), what)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from farm.cli.inert import inert
+from farm.cli.output import Line, styled
 from farm.cli.override_lines import override_lines
 from farm.cli.rendering import human_size
 
@@ -22,10 +20,10 @@ _WIDTH = 11
 _OPENED = {"static": "code of it was linked in", "headers": "its headers were read", "unknown": "nobody watched"}
 
 
-def provenance_lines(found: Provenance, names: KeyNames) -> list[str]:
+def provenance_lines(found: Provenance, names: KeyNames) -> list[Line]:
     """Return the lines about one package; `names` are what the user calls keys."""
-    lines = list(_file(found.file, found.label)) if found.file else []
-    lines.append(click.style(inert(found.label), bold=True))
+    lines: list[Line] = list(_file(found.file, found.label)) if found.file else []
+    lines.append(styled(found.label, bold=True))
     lines += override_lines([found.placed] if found.placed else [])
     lines += _part("Verified on this machine, now:", _verified(found, names))
     if found.release:
@@ -34,22 +32,22 @@ def provenance_lines(found: Provenance, names: KeyNames) -> list[str]:
     elif found.toolchain:
         lines += _part("Said by the build on this host; nobody signed it:", _inputs(found))
     if any(each.kind == "not-in-recipe" for each in found.sources):
-        lines += [click.style(inert(f"CONTRADICTION: {each}"), fg="red") for each in found.contradictions]
+        lines += [styled(f"CONTRADICTION: {each}", fg="red") for each in found.contradictions]
     return lines
 
 
 def _part(heading: str, rows: Iterable[tuple[str, str]]) -> list[str]:
     lines, last = [heading], None
     for name, text in rows:
-        lines.append(inert(f"  {'' if name == last else name:<{_WIDTH}} {text}").rstrip())
+        lines.append(f"  {'' if name == last else name:<{_WIDTH}} {text}".rstrip())
         last = name
     return lines if len(lines) > 1 else []
 
 
-def _file(file: FileCheck, label: str) -> Iterator[str]:
-    yield inert(f"{file.asked} is {file.path} of {label}, in generation {file.generation} of {file.root}")
+def _file(file: FileCheck, label: str) -> Iterator[Line]:
+    yield f"{file.asked} is {file.path} of {label}, in generation {file.generation} of {file.root}"
     if file.how:
-        yield click.style(inert(f"  NOT AS SIGNED: {file.how}"), fg="red")
+        yield styled(f"  NOT AS SIGNED: {file.how}", fg="red")
     elif file.digest:
         yield f"  as in the signed manifest: {human_size(file.size)}, {file.digest}"
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from farm.cli.curating import number_type
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
@@ -36,13 +36,13 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
     with FarmClient(settings.url, settings.token) as farm:
         page = farm.releases(channel, before=before, limit=limit)
     if as_json:
-        click.echo(json.dumps(page, indent=1))
+        say_json(page)
         return
     rows = [
         (str(each["number"]), _state(each), each["released-at"], str(each["packages"]), each["digest"])
         for each in page["releases"]
     ]
-    click.echo(table(rows, ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST")) if rows else "no releases yet")
+    say_lines(table(rows, ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST")) if rows else ["no releases yet"])
 
 
 @release.command("show")
@@ -64,20 +64,20 @@ def show(channel: str, number: int, as_json: bool) -> None:
     with FarmClient(settings.url, settings.token) as farm:
         found = farm.release(channel, number)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     listed = [*found["packages"], *(package for each in found["imports"] for package in each["packages"])]
     if not found["published-at"]:
-        click.echo(f"release {number} of {channel} is not signed yet: no subscriber sees it", err=True)
+        say(f"release {number} of {channel} is not signed yet: no subscriber sees it", err=True)
     rows = [(each["name"], f"{each['version']}-{each['revision']}", each["package"]) for each in listed]
-    click.echo(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
+    say_lines(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
     for each in found["imports"]:
-        click.echo(
+        say(
             f"takes of {each['distribution']}: release {each['number']} of {each['channel']}, {each['release']}, "
             f"under the root {each['root']}"
         )
     for line in unblocking_lines(found["tests"]):
-        click.echo(line)
+        say(line)
 
 
 @release.command("diff")
@@ -99,14 +99,14 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
     with FarmClient(settings.url, settings.token) as farm:
         found = farm.release_changes(channel, old, new)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     rows = [
         (each["package"], _WORDS[each["change"]], *(side["version"] if side else "-" for side in _sides(each)))
         for each in found["changes"]
     ]
     headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")
-    click.echo(table(rows, headings) if rows else f"releases {old} and {new} hold the same packages")
+    say_lines(table(rows, headings) if rows else [f"releases {old} and {new} hold the same packages"])
 
 
 def _state(release: dict[str, Any]) -> str:

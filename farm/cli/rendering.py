@@ -1,47 +1,66 @@
-"""How errors look to a person: what happened, where, and what to do; colours on a terminal only.
-
-A message may hold what a stranger's build printed or a file is called: it is made inert here, line by line.
-"""
+"""How errors look to a person: what happened, where, and what to do; and tables, counts and sizes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
+from click.exceptions import NoArgsIsHelpError
 
 from farm.cli.inert import inert
+from farm.cli.output import Line, say, say_lines, styled
 from farm.recipe import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import click
+
     from farm.errors import FarmError
 
+_INDENT = "    "
+"""Further in than `error:`, `   at:` and ` help:` begin, wherever in a line somebody puts these words."""
 
-def render_error(error: FarmError) -> str:
-    """Return the lines for standard error. Click strips the colours when that is no terminal."""
+
+def say_error(error: FarmError) -> None:
+    """Print an error on standard error. Further lines of its texts are set in."""
     if isinstance(error, RecipeError):
-        return _inert_lines(error.message)
-    lines = [click.style("error: ", fg="red", bold=True) + _inert_lines(error.message)]
+        for number, problem in enumerate(error.problems):
+            say_lines([*([""] if number else []), *problem.lines()], err=True)
+        return
+    said: list[Line] = [styled("error: ", fg="red", bold=True) + error.message]
     if error.place:
-        lines.append(click.style("   at: ", dim=True) + inert(str(error.place)))
+        said.append(styled("   at: ", dim=True) + str(error.place))
     if error.remedy:
-        lines.append(click.style(" help: ", fg="cyan") + _inert_lines(error.remedy))
-    return "\n".join(lines)
+        said.append(styled(" help: ", fg="cyan") + error.remedy)
+    for each in said:
+        say(each, err=True, indent=_INDENT)
 
 
-def _inert_lines(text: str) -> str:
-    return "\n".join(inert(line) for line in text.split("\n"))
+def say_wrong_use(error: click.ClickException) -> None:
+    """Print how a verb is used and what was wrong, as Click does."""
+    if isinstance(error, NoArgsIsHelpError):
+        say_lines(error.format_message().split("\n"), err=True)
+        return
+    context = getattr(error, "ctx", None)
+    if context:
+        say_lines(context.get_usage().split("\n"), err=True)
+        if context.command.get_help_option(context):
+            say(f"Try '{context.command_path} {context.help_option_names[-1]}' for help.", err=True)
+        say(err=True)
+    say(f"Error: {error.format_message()}", err=True, indent=_INDENT)
 
 
-def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> str:
-    """Return rows under headings, in columns as wide as they need to be; the last column is not padded."""
-    widths = [max(len(row[n]) for row in [headings, *rows]) for n in range(len(headings))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [headings, *rows]
-    ]
-    return "\n".join([click.style(lines[0], bold=True), *lines[1:]])
+def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> list[Line]:
+    """Return rows under headings, in columns as wide as they need to be; the last column is not padded.
+
+    A cell is one line, whatever is in it.
+    """
+    cells = [tuple(map(inert, row)) for row in [headings, *rows]]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(headings))]
+    first, *rest = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+    return [styled(first, bold=True), *rest]
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from farm.cli.curating import clock, curator, number_type
+from farm.cli.output import say_json, say_lines
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 
 
 @click.command()
@@ -25,7 +25,6 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
       farm report edge
       farm report --resolve 3
     """
-    from farm.cli.inert import inert
 
     if resolve is not None:
         if channel or why:
@@ -33,7 +32,7 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
         with curator() as farm:
             answer = farm.resolve(resolve)
         said = f"report {resolve} is closed: {answer['package']} {answer['version']} on {answer['channel']}"
-        click.echo(json.dumps(answer, indent=1) if as_json else said)
+        tell_result([said], answer, as_json=as_json)
         return
     if channel is None:
         raise click.UsageError("Which channel? Write farm report CHANNEL, or farm report CHANNEL PACKAGE --why TEXT.")
@@ -45,21 +44,20 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
     with curator() as farm:
         answer = farm.report(channel, package, why=why)
     said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
-    click.echo(json.dumps(answer, indent=1) if as_json else inert(said))
+    tell_result([said], answer, as_json=as_json)
 
 
 def _show_reports(channel: str, as_json: bool) -> None:
-    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     with curator() as farm:
         found = farm.reports(channel)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     rows = [
-        (str(each["id"]), f"{each['package']} {each['version']}", clock(each["at"]), each["by"], inert(each["why"]))
+        (str(each["id"]), f"{each['package']} {each['version']}", clock(each["at"]), each["by"], each["why"])
         for each in found
     ]
     headings = ("REPORT", "PACKAGE", "SINCE (UTC)", "BY", "WHAT")
-    click.echo(table(rows, headings) if rows else f"no open reports on {channel}")
+    say_lines(table(rows, headings) if rows else [f"no open reports on {channel}"])

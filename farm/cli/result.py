@@ -5,19 +5,17 @@ All else that a command says, progress and warnings, goes to standard error wher
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import click
+from farm.cli.output import Line, say_json, say_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def tell_result(lines: Iterable[str], form: Any, *, as_json: bool) -> None:
+def tell_result(lines: Iterable[Line], form: Any, *, as_json: bool) -> None:
     """Print the lines, or `form`, which holds JSON values alone."""
     if as_json:
-        click.echo(json.dumps(form, indent=1))
+        say_json(form)
         return
-    for line in lines:
-        click.echo(line)
+    say_lines(lines)

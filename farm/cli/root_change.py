@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import say
 from farm.cli.override_lines import override_lines
 from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
@@ -76,7 +76,7 @@ def terms(*, dry_run: bool, as_json: bool, allow: Callable[[Sequence[VerifiedPac
 
 def tell_waiting(place: Path) -> None:
     """Say that somebody else is at work, whom this command waits for."""
-    click.echo(f"waiting for another farm command that uses {place}", err=True)
+    say(f"waiting for another farm command that uses {place}", err=True)
 
 
 def tell(root: Root, path: Path, change: Change, *, dry_run: bool, as_json: bool) -> None:
@@ -113,7 +113,7 @@ def _outcome(path: Path, change: Change, *, dry_run: bool) -> str:
 
 def change_lines(change: Change) -> list[str]:
     """Return a line for each package that changes."""
-    return [inert(str(each)) for each in change.packages]
+    return [str(each) for each in change.packages]
 
 
 def _announce(change: Change, *, err: bool) -> None:
@@ -121,11 +121,11 @@ def _announce(change: Change, *, err: bool) -> None:
 
     try:
         for line in change_lines(change):
-            click.echo(line, err=err)
+            say(line, err=err)
         for line in sensitive_lines(change.sensitive):
-            click.echo(line, err=err)
+            say(line, err=err)
         if change.fetched:
-            click.echo(f"to fetch: {human_size(change.fetched)}", err=err)
+            say(f"to fetch: {human_size(change.fetched)}", err=err)
     except BrokenPipeError:
         # Who read the list has read enough (`farm upgrade … | head`): what was asked for is done all the same.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

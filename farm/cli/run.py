@@ -14,6 +14,7 @@ import click
 
 from farm.cli.entry import words_of
 from farm.cli.mount_option import read_mounts
+from farm.cli.output import say
 from farm.cli.override_lines import override_lines
 from farm.cli.packages import channel_option
 from farm.cli.publish_option import check_publishing, read_ports
@@ -205,9 +206,9 @@ def _record(catalogue: Catalogue, verified: Sequence[VerifiedPackage], asked: Se
 
 def _tell(record: SetRecord, granted: Granted, engine: str, *, verbose: bool) -> None:
     for each in granted.unknown:
-        click.echo(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
+        say(f"warning: nobody can say whether this kernel has {each}, which the set needs", err=True)
     for line in override_lines(record.packages):
-        click.echo(line, err=True)
+        say(line, err=True)
     if verbose:
         _tell_all(record, engine, granted.options)
 
@@ -216,9 +217,9 @@ def _tell_all(record: SetRecord, engine: str, options: RunOptions) -> None:
     distributions = {each.name.distribution for each in record.packages}
     for each in record.packages:
         name = each.name.short if len(distributions) == 1 else each.name
-        click.echo(f"{name} {each.full_version} {each.descriptor}", err=True)
+        say(f"{name} {each.full_version} {each.descriptor}", err=True)
     releases = " and ".join(str(each) for each in record.releases)
     written = [f"writing {each.source}" for each in options.binds if each.writable]
     published = [f"port {each}" for each in options.publish]
     privileges = ", ".join([*options.capabilities, *options.devices, *written, *published]) or "none"
-    click.echo(f"set {record.digest} of {releases}, with {engine}; privileges granted: {privileges}", err=True)
+    say(f"set {record.digest} of {releases}, with {engine}; privileges granted: {privileges}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
+from farm.cli.output import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,9 +76,9 @@ def find_packages(
     except (NothingVerifiedError, NotHereError) as error:
         if not patience.is_cut:
             raise
-        click.echo(f"warning: {why}. Waiting on, since {error.message}", err=True)
+        say(f"warning: {why}. Waiting on, since {error.message}", err=True)
         return newest()
-    click.echo(f"warning: {why}: {last.words}", err=True)
+    say(f"warning: {why}: {last.words}", err=True)
     return Found(catalogue, packages, last)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from farm.cli.output import say_document
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import looking_host
 
 
 @click.command()
@@ -25,7 +26,7 @@ def sbom(package: str | None, channel: str) -> None:
     """
     from farm.client.sboms import sbom_of_package, sbom_of_release
 
-    host = open_host(Settings.from_environment())
-    catalogue = host.catalogue_of([package], channel) if package else host.catalogue(channel)
-    content = sbom_of_package(catalogue, package) if package else sbom_of_release(catalogue)
-    click.echo(content)
+    with looking_host(Settings.from_environment()) as host:
+        catalogue = host.catalogue_of([package], channel) if package else host.catalogue(channel)
+        content = sbom_of_package(catalogue, package) if package else sbom_of_release(catalogue)
+    say_document(content + b"\n")

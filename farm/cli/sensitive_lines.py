@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.inert import inert
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -14,4 +12,4 @@ if TYPE_CHECKING:
 
 def sensitive_lines(brought: Iterable[BroughtFiles]) -> list[str]:
     """Return a line for the files of one package that do the same for one reason."""
-    return [inert(f"note: {files}") for files in brought]
+    return [f"note: {files}" for files in brought]

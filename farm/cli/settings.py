@@ -18,15 +18,16 @@ SEVERITY_WORDS = ("none", "low", "medium", "high", "critical")
 class Settings:
     """Where things are. Environment variables of the same names (`FARM_STATE`, …; `DOCKER_HOST`) say otherwise.
 
-    `host` is what all farms of one user share on this machine: toolchains, sources, unpacked
-    packages. An empty `docker` is the machine's own engine. `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by
-    commas) are private networks that builds may fetch sources from. `max_severity` is the worst that an
-    advisory may be about what is run or installed here; empty is whatever. `resolver` is the DNS server that is asked
-    on subscribing; empty is the machine's own. `policy` is a file that says what may be used here.
+    `state` and `host` are handed out only where nobody else may change what lies there; `host` is what all farms of one
+    user share on this machine: toolchains, sources, unpacked packages. An empty `docker` is the machine's own engine.
+    `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by commas) are private networks that builds may fetch sources
+    from. `max_severity` is the worst that an advisory may be about what is run or installed here; empty is whatever.
+    `resolver` is the DNS server that is asked on subscribing; empty is the machine's own. `policy` is a file that says
+    what may be used here.
     """
 
-    state: Path
-    host: Path
+    state_place: Path
+    host_place: Path
     recipes: Path
     url: str
     token: str
@@ -36,12 +37,28 @@ class Settings:
     resolver: str = ""
     policy: Path | None = None
 
+    @property
+    def state(self) -> Path:
+        """What this user keeps. Raises `NotOwnDirectoryError` where others could change it, before it is read."""
+        from farm.blobs.own_directory import own_state
+
+        own_state(self.state_place)
+        return self.state_place
+
+    @property
+    def host(self) -> Path:
+        """What all farms and roots of this user share. Raises `NotOwnDirectoryError` where others could change it."""
+        from farm.blobs.own_directory import check_own
+
+        check_own(self.host_place)
+        return self.host_place
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the environment. Wrong use when it is wrong."""
         return cls(
-            state=Path(state_directory()),
-            host=Path(host_directory()),
+            state_place=Path(state_directory()),
+            host_place=Path(host_directory()),
             recipes=Path(os.environ.get("FARM_RECIPES") or "recipes").absolute(),
             url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
             token=os.environ.get("FARM_TOKEN", ""),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from farm.cli.output import say
 from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -24,10 +25,9 @@ def source(package: str, output: Path | None, channel: str) -> None:
     Example:
       farm source jq --output jq-source
     """
-    from farm.cli.inert import inert
     from farm.client.sources import write_sources
 
     catalogue = open_host(Settings.from_environment()).catalogue_of([package], channel)
     directory = output or Path(catalogue.entry(package).name)
-    count = write_sources(catalogue, package, directory, lambda path: click.echo(f"  {inert(path)}", err=True))
-    click.echo(f"{directory}: {count} files and plan.json")
+    count = write_sources(catalogue, package, directory, lambda path: say(f"  {path}", err=True))
+    say(f"{directory}: {count} files and plan.json")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.output import say, say_json, styled
 from farm.cli.settings import Settings
 from farm.cli.trouble import say_trouble
 
@@ -46,12 +46,12 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
     with FarmClient(settings.url, settings.token) as farm:
         taken = farm.submit(recipes)
         if as_json:
-            click.echo(taken.model_dump_json(indent=1))
+            say_json(taken.model_dump(mode="json"))
             return 0
         for each in taken.accepted:
-            click.echo(f"{each.name}: {_taken(each)}")
+            say(f"{each.name}: {_taken(each)}")
         if not (wait or channel):
-            click.echo(f"submission {taken.id}: {settings.url}/jobs")
+            say(f"submission {taken.id}: {settings.url}/jobs")
             return 0
         failed = _follow_builds(farm, [each.job.id for each in taken.accepted])
         if failed:
@@ -84,7 +84,7 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
             time.sleep(_POLL_SECONDS)
     bad = [job for job in ended.values() if job.state != "succeeded"]
     for job in bad:
-        click.echo(f"{click.style(job.state, fg='red')}: {job.name} (job {job.id}) {job.error}", err=True)
+        say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error}", err=True)
     return bool(bad)
 
 
@@ -98,41 +98,40 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         if status["settled"]:
             break
         if reason := waits_for_thaw(status):
-            click.echo(f"{reason}; it is released once that ends", err=True)
+            say(f"{reason}; it is released once that ends", err=True)
             return 1
         now = candidate_line(status) or _waiting_line(status)
         if now and now != said:
-            print(now, file=sys.stderr, flush=True)  # noqa: T201
+            say(now, err=True)
             said, since = now, time.monotonic()
         if not told and waits_for_signer(status, time.monotonic() - since):
             told = True
-            click.echo("the release waits for the signer; the farm's logs of signer and control say why", err=True)
+            say("the release waits for the signer; the farm's logs of signer and control say why", err=True)
         time.sleep(_POLL_SECONDS)
     newest, candidate = status["newest"], status["candidate"]
     red = [each for each in status["excuses"] if each["gate"] == _RELEASED_TESTS]
     held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
     held = [each for each in held if each["gate"] != _RELEASED_TESTS]
     if candidate and candidate["state"] == "refused":
-        click.echo(click.style(f"refused by {channel}", fg="red") + f" (candidate {candidate['id']}):", err=True)
+        say(styled(f"refused by {channel}", fg="red") + f" (candidate {candidate['id']}):", err=True)
         _say_reasons(held or candidate["excuses"])
         stays = f"release {newest['number']}" if newest else "empty"
-        click.echo(f"{channel} stays as it was: {stays}", err=True)
+        say(f"{channel} stays as it was: {stays}", err=True)
         return 1
-    click.echo(f"{channel}: release {newest['number']} is published")
+    say(f"{channel}: release {newest['number']} is published")
     if held:
-        click.echo(click.style(f"held back from {channel}:", fg="yellow"), err=True)
+        say(styled(f"held back from {channel}:", fg="yellow"), err=True)
         _say_reasons(held)
     if red:
-        click.echo(click.style(f"the newest tests fail on what {channel} holds:", fg="yellow"), err=True)
+        say(styled(f"the newest tests fail on what {channel} holds:", fg="yellow"), err=True)
         _say_reasons(red)
     return int(any(each["package"] in submitted for each in (*held, *red)))
 
 
 def _say_reasons(excuses: list[dict[str, Any]]) -> None:
-    from farm.cli.inert import inert
 
     for reason in dict.fromkeys(each["reason"] for each in excuses):
-        click.echo(f"  {inert(reason)}", err=True)
+        say(f"  {reason}", err=True)
 
 
 def candidate_line(status: dict[str, Any]) -> str:
@@ -146,10 +145,9 @@ def candidate_line(status: dict[str, Any]) -> str:
 
 def _waiting_line(status: dict[str, Any]) -> str:
     """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
-    from farm.cli.inert import inert
 
     reasons = dict.fromkeys(each["reason"] for each in status["excuses"] if not each["remedy"])
-    return f"held back from {status['channel']}: {inert('; '.join(reasons))}" if reasons else ""
+    return f"held back from {status['channel']}: {'; '.join(reasons)}" if reasons else ""
 
 
 def waits_for_thaw(status: dict[str, Any]) -> str:

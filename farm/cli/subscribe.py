@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 from farm.cli.subscriptions import mirror_option, priority_option
@@ -53,7 +54,7 @@ def subscribe(
     if mirrors or priority is not None:
         subscription = host.subscriptions.change(subscription, mirrors=mirrors or None, priority=priority)
     release = host.catalogue(str(subscription)).release
-    click.echo(f"subscribed to {subscription}: release {release.number} of {release.released_at}")
+    say(f"subscribed to {subscription}: release {release.number} of {release.released_at}")
 
 
 def _by_hand(subscriptions: Subscriptions, address: str, channel: str, fingerprint: str | None) -> Subscription:
@@ -75,7 +76,7 @@ def _by_domain(subscriptions: Subscriptions, text: str, fingerprint: str | None,
     enrolled = enrol(subscriptions, domain, channel, Resolver.parse(resolver), fingerprint=pinned)
     subscription = enrolled.subscription
     if enrolled.by_dns:
-        click.echo(f"pinned the root {subscription.fingerprint} of {subscription.address}, as _farm.{domain} names it")
+        say(f"pinned the root {subscription.fingerprint} of {subscription.address}, as _farm.{domain} names it")
     else:
-        click.echo(f"{domain} is pinned here already, at {subscription.address}: DNS was not asked")
+        say(f"{domain} is pinned here already, at {subscription.address}: DNS was not asked")
     return subscription

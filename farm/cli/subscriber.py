@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from farm.cli.inert import inert
+from farm.cli.output import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from farm.cli.settings import Settings
     from farm.client.host import Host
+    from farm.client.looking import LookingHost
 
 
 def open_host(settings: Settings) -> Host:
@@ -20,6 +22,27 @@ def open_host(settings: Settings) -> Host:
     return Host(settings.state, settings.host, warn)
 
 
+@contextmanager
+def looking_host(settings: Settings) -> Iterator[LookingHost]:
+    """The subscriber's state for who only looks: the last verified release stands in where there is no news.
+
+    At the end it is told which did, and how old they are.
+    """
+    from farm.client.looking import LookingHost, nothing_fetched
+
+    host = LookingHost(settings.state, settings.host, warn)
+    with nothing_fetched(host):
+        yield host
+    for each in host.stood_in.values():
+        warn(str(each))
+
+
+def last_verified_form(host: LookingHost) -> dict[str, Any]:
+    """Return what JSON says of releases that stood in for the newest ones; nothing where none did."""
+    found = [each.to_dict() for each in host.stood_in.values()]
+    return {"last-verified": found} if found else {}
+
+
 def warn(words: str) -> None:
     """Say in one line what is not as it should be, and is no reason to stop."""
-    click.echo(f"warning: {inert(words)}", err=True)
+    say(f"warning: {words}", err=True)

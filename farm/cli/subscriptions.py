@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.inert import inert
+from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -46,11 +45,11 @@ def subscriptions(context: click.Context, as_json: bool) -> None:
     host = open_host(Settings.from_environment())
     found = [_described(host, each) for each in host.subscriptions.all()]
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
     elif found:
-        click.echo(_table(found))
+        say_lines(_table(found))
     else:
-        click.echo("this host follows no channel; begin with `farm subscribe`")
+        say("this host follows no channel; begin with `farm subscribe`")
 
 
 @subscriptions.command("set")
@@ -71,7 +70,7 @@ def set_subscription(name: str, mirrors: tuple[str, ...], no_mirrors: bool, prio
     known = open_host(Settings.from_environment()).subscriptions
     given = mirrors if mirrors or no_mirrors else None
     changed = known.change(known.find(name), mirrors=given, priority=priority)
-    click.echo(inert(f"{changed}: {_mirrors(changed.mirrors)}, priority {changed.priority}"))
+    say(f"{changed}: {_mirrors(changed.mirrors)}, priority {changed.priority}")
 
 
 @click.command()
@@ -98,7 +97,7 @@ def unsubscribe(name: str, force: bool) -> None:
             remedy="Remove these directories first; or say --force: they go on working, and are not upgraded any more.",
         )
     host.subscriptions.unsubscribe(subscription)
-    click.echo(f"{subscription} is not followed any more")
+    say(f"{subscription} is not followed any more")
 
 
 def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[dict[str, Any]]) -> str:
+def _table(found: Sequence[dict[str, Any]]) -> list[Line]:
     from farm.cli.rendering import table
     from farm.client.readers import shown
     from farm.names import Digest
@@ -135,8 +134,8 @@ def _table(found: Sequence[dict[str, Any]]) -> str:
             each["verified"]["at"] if each["verified"] else "",
             str(each["priority"]),
             f"sha256:{Digest(each['fingerprint']).hex[:12]}",
-            inert(shown(each["address"])),
-            inert(" ".join(map(shown, each["mirrors"]))),
+            shown(each["address"]),
+            " ".join(map(shown, each["mirrors"])),
         )
         for each in found
     ]

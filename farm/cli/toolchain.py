@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
@@ -51,7 +51,7 @@ def lock(name: str, recipes: Path | None) -> None:
     locked = resolve_lock(definition, apt)
     path = (recipes or settings.recipes) / "toolchains" / f"{name}.lock"
     replace_file(path, locked.to_text())
-    click.echo(f"{path}: {len(locked.debs)} packages")
+    say(f"{path}: {len(locked.debs)} packages")
 
 
 @toolchain.command("prepare")
@@ -68,7 +68,7 @@ def prepare(names: tuple[str, ...], recipes: Path | None) -> None:
       farm toolchain prepare full
     """
     for made in prepare_toolchains(read_tree(recipes), Settings.from_environment(), names):
-        click.echo(f"{made.name:<8} {made.tree}")
+        say(f"{made.name:<8} {made.tree}")
 
 
 @toolchain.command("list")
@@ -99,10 +99,10 @@ def list_toolchains(recipes: Path | None, as_json: bool) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     rows = [(str(e["name"]), str(e["suite"]), str(e["packages"]), str(e["lock"] or "not locked")) for e in found]
-    click.echo(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")))
+    say_lines(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")))
 
 
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
@@ -116,7 +116,7 @@ def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, .
         definition = _definition(tree, name)
         made.append(
             ensure_toolchain_within_suite(
-                definition, tree.lock_of(name), store, cache, say=lambda text: click.echo(text, err=True)
+                definition, tree.lock_of(name), store, cache, say=lambda text: say(text, err=True)
             )
         )
     return made

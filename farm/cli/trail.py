@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, read_since
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 
 
@@ -31,25 +31,24 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
     Example:
       farm trail --channel stable --since 7d
     """
-    from farm.cli.inert import inert
     from farm.cli.rendering import table
 
     with curator() as farm:
         page = farm.trail(channel=channel, since=since, before=before, limit=limit)
     if as_json:
-        click.echo(json.dumps(page, indent=1))
+        say_json(page)
         return
     rows = [
         (
             str(each["number"]),
             clock(each["at"]),
-            inert(each["by"]) or "-",
-            inert(each["action"]) if each["allowed"] else f"refused: {inert(each['action'])}",
+            each["by"] or "-",
+            each["action"] if each["allowed"] else f"refused: {each['action']}",
             in_brief(each["subject"]),
             in_brief(each["detail"]),
         )
         for each in page["trail"]
     ]
-    click.echo(table(rows, ("LINE", "AT (UTC)", "BY", "WHAT", "ABOUT", "")) if rows else "nothing is written there")
+    say_lines(table(rows, ("LINE", "AT (UTC)", "BY", "WHAT", "ABOUT", "")) if rows else ["nothing is written there"])
     if page["next-before"]:
-        click.echo(f"older lines: farm trail --before {page['next-before']}", err=True)
+        say(f"older lines: farm trail --before {page['next-before']}", err=True)

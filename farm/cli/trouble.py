@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from farm.cli.inert import inert
+from farm.cli.output import Line, say, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[str]:
+def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
     """Yield why a channel does nothing, with places in its file; nothing when it goes on."""
     if answer["trouble"]:
-        yield f"{channel} {click.style('waits', fg='red')} until its file is mended:"
-        yield from (f"  {inert(line)}" for line in answer["trouble"])
+        yield f"{channel} " + styled("waits", fg="red") + " until its file is mended:"
+        yield from (f"  {line}" for line in answer["trouble"])
 
 
 def say_trouble(channel: str, answer: Mapping[str, Any]) -> bool:
     """Say on standard error why a channel does nothing; return whether there is anything to say."""
     for line in trouble_lines(channel, answer):
-        click.echo(line, err=True)
+        say(line, err=True)
     return bool(answer["trouble"])

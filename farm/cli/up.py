@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 from farm.cli.signals import ending_signals
@@ -58,7 +59,6 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     """
     from farm.cli.farm_directory import check_directory, take_directory
     from farm.cli.farm_home import FarmHome, found
-    from farm.cli.inert import inert
     from farm.cli.supervisor import Supervisor
     from farm.cli.toolchain import prepare_toolchains
 
@@ -75,17 +75,17 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
         signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(home.root / "log")
     try:
-        supervisor.start(_programs(home, workers), lambda name: click.echo(f"  {name} is up", err=True))
-        click.echo(f"farm is up: {home.url}")
-        click.echo(f"  token        {home.token}")
-        click.echo(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
+        supervisor.start(_programs(home, workers), lambda name: say(f"  {name} is up", err=True))
+        say(f"farm is up: {home.url}")
+        say(f"  token        {home.token}")
+        say(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
         if images:
-            click.echo(f"  images       docker pull {home.url.removeprefix('http://')}/edge/PACKAGE")
-        click.echo(f"  logs         {home.root / 'log'}")
+            say(f"  images       docker pull {home.url.removeprefix('http://')}/edge/PACKAGE")
+        say(f"  logs         {home.root / 'log'}")
         sys.stdout.flush()
-        supervisor.watch(stop, lambda line: click.echo(inert(line), err=True))
+        supervisor.watch(stop, lambda line: say(line, err=True))
     finally:
-        click.echo("stopping", err=True)
+        say("stopping", err=True)
         supervisor.stop()
 
 

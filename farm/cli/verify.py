@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say_json, say_lines
+from farm.cli.override_lines import override_lines
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
-from farm.cli.subscriber import open_host
+from farm.cli.subscriber import last_verified_form, looking_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from farm.client.host import Host
     from farm.client.verification import Verification
 
 FOUND = 3
@@ -47,47 +49,38 @@ def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool)
     if fix and image:
         raise click.UsageError("An image is not mended: make it anew with `farm image build`.")
     settings = Settings.from_environment()
-    found = _found(image, root, settings)
+    with looking_host(settings) as host:
+        found = _found(image, root, host, settings)
+    form = found.to_dict() | last_verified_form(host)
     if as_json and not fix:
-        click.echo(json.dumps(found.to_dict(), indent=1))
+        say_json(form)
     else:
-        for line in _lines(found):
-            click.echo(line, err=as_json)
+        say_lines(_lines(found), err=as_json)
     if not (fix and found.faults):
         if as_json and fix:
-            click.echo(json.dumps(found.to_dict() | {"mended": []}, indent=1))
+            say_json(form | {"mended": []})
         return FOUND if found.faults else 0
     return _mend(root, found, settings, as_json=as_json)
 
 
-def _found(image: str, root: Path | None, settings: Settings) -> Verification:
-    if root:
-        return _root(root.absolute(), settings)
-    return _image(image, settings) if image else _cache(settings)
-
-
-def _cache(settings: Settings) -> Verification:
+def _found(image: str, root: Path | None, host: Host, settings: Settings) -> Verification:
     from farm.cli.progress import looking
     from farm.client.verification_cache import verify_cache
-
-    return verify_cache(open_host(settings), looking)
-
-
-def _root(root: Path, settings: Settings) -> Verification:
-    from farm.cli.progress import looking
     from farm.client.verification_root import verify_root
 
-    return verify_root(open_host(settings), root, looking)
+    if root:
+        return verify_root(host, root.absolute(), looking)
+    return _image(image, host, settings) if image else verify_cache(host, looking)
 
 
-def _image(name: str, settings: Settings) -> Verification:
+def _image(name: str, host: Host, settings: Settings) -> Verification:
     from farm.cli.image_opening import opened
     from farm.cli.progress import looking
     from farm.client.verification_image import verify_image
     from farm.engine.sandbox import connect
     from farm.engine.saved_image import saved_digests
 
-    known, host, engine = opened(name, settings, certainly=True)
+    known, _, engine = opened(name, settings, host, certainly=True)
     in_docker = engine and not known.directory and engine.inspect(name)
 
     saved = partial(saved_digests, connect(settings.docker)) if in_docker else None
@@ -99,30 +92,29 @@ def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json
     from farm.client.verification_cache import mend_cache
     from farm.client.verification_root import mend_root
 
-    host = open_host(settings)
-    mended = mend_root(host, root.absolute(), found) if root else mend_cache(host, found, tell_waiting)
-    after = _found("", root, settings)
+    with looking_host(settings) as host:
+        mended = mend_root(host, root.absolute(), found) if root else mend_cache(host, found, tell_waiting)
+        after = _found("", root, host, settings)
     if as_json:
-        click.echo(json.dumps(after.to_dict() | {"mended": list(mended)}, indent=1))
+        say_json(after.to_dict() | last_verified_form(host) | {"mended": list(mended)})
     else:
-        for each in mended:
-            click.echo(f"brought anew: {each}")
-        for line in _lines(after):
-            click.echo(line)
+        say_lines([*(f"brought anew: {each}" for each in mended), *_lines(after)])
     return FOUND if after.faults else 0
 
 
 def _lines(found: Verification) -> Iterator[str]:
-    from farm.cli.inert import inert
     from farm.cli.rendering import human_size
 
     count = len(found.faults)
     said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
+    if not count and found.overrides:
+        said = "all as signed, but for what is overridden"
     packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
-    yield inert(f"{found.subject}: {packages}, {human_size(found.size)}: {said}")
+    yield f"{found.subject}: {packages}, {human_size(found.size)}: {said}"
     for each in found.faults[:_MOST_SHOWN]:
-        yield inert(f"  {each}")
+        yield f"  {each}"
     if count > _MOST_SHOWN:
         yield f"  and {count - _MOST_SHOWN} more: see --json"
+    yield from override_lines(found.overrides)
     for unsigned in found.unsigned:
-        yield inert(f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it")
+        yield f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it"

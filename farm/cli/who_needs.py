@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import Line, say, say_json
 from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -51,10 +51,10 @@ def who_needs(what: str, root: Path | None, image: str, channel: str, as_json: b
             "provided-by": list(wanted.providers),
             "dependents": [each.to_dict() for each in found],
         }
-        click.echo(json.dumps(form, indent=1))
+        say_json(form)
         return
     for line in _lines(wanted, asked, found):
-        click.echo(line)
+        say(line)
 
 
 def _set(root: Path | None, image: str, channel: str) -> NeedSet:
@@ -70,8 +70,7 @@ def _set(root: Path | None, image: str, channel: str) -> NeedSet:
     return root_needs(host, root.absolute()) if root else channel_needs(host.catalogue(channel))
 
 
-def _lines(wanted: Wanted, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[str]:
-    from farm.cli.inert import inert
+def _lines(wanted: Wanted, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:
     from farm.cli.rendering import table
 
     labels = [asked.packages.members[name].label for name in wanted.providers]
@@ -81,11 +80,11 @@ def _lines(wanted: Wanted, asked: NeedSet, found: Sequence[Dependent]) -> Iterat
     direct = sum(bool(each.uses) for each in found)
     count = f"{direct} {'package needs' if direct == 1 else 'packages need'} it"
     more = f", {len(found) - direct} more through these" if len(found) > direct else ""
-    yield inert(f"{asked.where}: {provided}: {count}{more}")
+    yield f"{asked.where}: {provided}: {count}{more}"
     rows = [
-        (each.label, inert("; ".join(map(str, each.uses)) if each.uses else f"through {' → '.join(each.path[1:])}"))
+        (each.label, "; ".join(map(str, each.uses)) if each.uses else f"through {' → '.join(each.path[1:])}")
         for each in found
     ]
     if rows:
         yield ""
-        yield table(rows, ("PACKAGE", "NEEDS"))
+        yield from table(rows, ("PACKAGE", "NEEDS"))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import VerifiedPackage
     from farm.client.download import Downloads
+    from farm.client.known_advisories import AdvisoryLists
     from farm.client.mirrors import Warn
     from farm.client.patience import Patience
     from farm.client.subscriptions import Subscription
@@ -57,6 +58,8 @@ class Host:
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
         self.lock = CacheLock(shared)
+        self.advisory_lists: AdvisoryLists | None = None
+        """Where lists of advisories come from; None is from their repositories, the newest."""
         self.seen: list[NewestRelease] = []
         """The newest releases that `catalogue` has opened."""
 
@@ -122,16 +125,7 @@ class Host:
         """
         subscription = self.subscriptions.find(ref.subscription)
         newest, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        downloads = self.downloads(subscription)
-        pin = Import(
-            distribution=ref.distribution,
-            channel=ref.channel,
-            number=ref.number,
-            release=ref.release,
-            root=Digest(subscription.fingerprint),
-            address=subscription.address,
-            packages=(),
-        )
+        downloads, pin = self.downloads(subscription), pin_of(subscription, ref)
         release = pinned_release(newest, pin, lambda blob: downloads.read(blob, f"earlier release of {subscription}"))
         return Catalogue(release, lambda: builders, downloads, self.imported(subscription).open)
 
@@ -195,6 +189,19 @@ class Host:
         except (CorruptBlobError, MissingBlobError):
             return False
         return True
+
+
+def pin_of(subscription: Subscription, ref: ReleaseRef) -> Import:
+    """Return a release of a subscribed channel as a pin, which is what earlier releases are found by."""
+    return Import(
+        distribution=ref.distribution,
+        channel=ref.channel,
+        number=ref.number,
+        release=ref.release,
+        root=Digest(subscription.fingerprint),
+        address=subscription.address,
+        packages=(),
+    )
 
 
 def composition_of(packages: Sequence[VerifiedPackage]) -> Composition:

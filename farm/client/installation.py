@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
+from farm.client.archives import keep_bills
 from farm.client.brought_files import brought_files
 from farm.client.download import DownloadError
 from farm.client.generation import Generation
@@ -189,6 +190,7 @@ def _put(
         return replace(change, after=root.confirm(before, record))
     with terms.fetching(change.fetched) as progress:
         unpacked = host.unpack([each for each in packages if not root.package(each.store).is_dir()], progress)
+    keep_bills(packages)
     return replace(change, after=root.install(change.after, composition.forest, unpacked))
 
 

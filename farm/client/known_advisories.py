@@ -88,12 +88,12 @@ def known_in_release(
 ) -> KnownAdvisories:
     """Verify what is known about packages of a release: also what the owners of those that it takes say.
 
-    Names are short, and full for packages of other distributions. `lists` are the newest unless given. Raises as
+    Names are short, and full for packages of other distributions. `lists` are those of the host unless given. Raises as
     `known_advisories`, and what opening an import raises.
     """
     names = set(packages)
     subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
-    lists = lists or _Published(host, subscription)
+    lists = lists or host.advisory_lists or _Published(host, subscription)
     content, downloads = lists.own(subscription)
     known = _read(content, subscription.distribution, downloads, names)
     advisories, statements = list(known.advisories), list(known.statements)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
+    from farm.plan import BlobRef
     from farm.trust.imports import Import
+    from farm.trust.kept_metadata import KeptMetadata
     from farm.trust.release_index import Release
 
 
@@ -31,10 +33,15 @@ class NotHereError(FarmError):
 
     code = "not-here"
 
-    def __init__(self, what: str, release: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        release: str,
+        remedy: str = "Run it once while the repository can be reached; then it runs without it.",
+    ) -> None:
         super().__init__(
             f"{release} is the last that was verified, and this host does not have all of it: the {what} is missing",
-            remedy="Run it once while the repository can be reached; then it runs without it.",
+            remedy=remedy,
         )
 
 
@@ -50,15 +57,25 @@ class LastVerified:
     ended: datetime | None
     lists: KeptLists
 
+    @classmethod
+    def of(cls, kept: KeptMetadata, channel: str, catalogue: Catalogue, lists: KeptLists) -> LastVerified:
+        """Return a release of a channel with the times of its metadata, which was `kept`."""
+        return cls(catalogue, kept.verified_at(channel), kept.ended(channel, datetime.now(UTC)), lists)
+
     @property
     def named(self) -> str:
         """Which release it is, in words."""
-        return _named(self.catalogue.release)
+        return named(self.catalogue.release)
 
     @property
     def words(self) -> str:
-        """What a person has to know of it."""
-        text = f"running {self.named}, verified last at {_time(self.at)}"
+        """What a person has to know of it when it runs."""
+        return f"running {self.told}"
+
+    @property
+    def told(self) -> str:
+        """Which release it is and how old, in words."""
+        text = f"{self.named}, verified last at {_time(self.at)}"
         if self.ended:
             text += f"; its metadata has expired since {_time(self.ended)}, so that fixes may be missing"
         return text
@@ -80,13 +97,14 @@ class KeptLists:
         return self._imported.kept(pin).advisories().get(ADVISORY_LIST), self._downloads()
 
     def _downloads(self) -> Downloads:
-        return Downloads(_NoReader(), self._host.blobs)
+        return Downloads(NoReader(), self._host.blobs)
 
 
-class _NoReader:
+class NoReader:
     """A repository that is not asked."""
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Find nothing."""
         del offset
         raise FileNotFoundError(path)
 
@@ -96,18 +114,29 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
     subscription = host.subscriptions.find(channel)
     kept = host.subscriptions.kept(subscription)
     release, builders = kept.last(subscription.channel)
-    downloads = Downloads(_NoReader(), host.blobs)
+    downloads = Downloads(NoReader(), host.blobs)
     imported = host.imported()
 
     def opened(pin: Import) -> Catalogue:
-        newest, theirs = imported.kept(pin).last(pin.channel)
-        what = f"earlier release of {pin.distribution}/{pin.channel}"
-        return Catalogue(
-            pinned_release(newest, pin, lambda blob: downloads.read(blob, what)), lambda: theirs, downloads
-        )
+        return pinned_of_import(host, pin, imported.kept(pin))
 
-    at, ended = kept.verified_at(subscription.channel), kept.ended(subscription.channel, datetime.now(UTC))
-    return LastVerified(Catalogue(release, lambda: builders, downloads, opened), at, ended, KeptLists(host))
+    catalogue = Catalogue(release, lambda: builders, downloads, opened)
+    return LastVerified.of(kept, subscription.channel, catalogue, KeptLists(host))
+
+
+def pinned_of_import(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
+    """Return a release of another distribution that one has pinned, found from its last verified one back.
+
+    Raises `NothingVerifiedError`, `DownloadError`, `UntrustedMetadataError`.
+    """
+    newest, builders = kept.last(pin.channel)
+    downloads = Downloads(NoReader(), host.blobs)
+    what = f"earlier release of {pin.distribution}/{pin.channel}"
+
+    def read(blob: BlobRef) -> bytes:
+        return kept.release(blob.digest) or downloads.read(blob, what)
+
+    return Catalogue(pinned_release(newest, pin, read), lambda: builders, downloads, host.imported().open)
 
 
 def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerified:
@@ -125,7 +154,7 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
         release = Chooser(host.subscriptions, catalogue).catalogue(names, channel).release
     except DownloadError as error:
         raise NotHereError(
-            error.what, " or ".join(_named(each.catalogue.release) for each in opened.values())
+            error.what, " or ".join(named(each.catalogue.release) for each in opened.values())
         ) from error
     return opened[f"{release.distribution}/{release.channel}"]
 
@@ -139,7 +168,8 @@ def nothing_fetched(last: LastVerified) -> Iterator[None]:
         raise NotHereError(error.what, last.named) from error
 
 
-def _named(release: Release) -> str:
+def named(release: Release) -> str:
+    """Return which release it is, in words."""
     return f"release {release.number} of {release.distribution}/{release.channel}"
 
 

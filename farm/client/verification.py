@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farm.compat import PlacedPackage
+
     Seen: TypeAlias = Callable[[int], None]
     Looking: TypeAlias = Callable[[int], AbstractContextManager[Seen]]
     """Opens what shows how many of so many bytes were read."""
@@ -45,7 +47,8 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What was looked at, how much of it, and all that is wrong. `unsigned` are packages that no release vouches for
-    because the user put them there: they were compared with their own descriptors.
+    because the user put them there: they were compared with their own descriptors. `overrides` stand in for what the
+    release of a root holds.
     """
 
     subject: str
@@ -53,6 +56,7 @@ class Verification:
     size: int
     faults: tuple[Fault, ...]
     unsigned: tuple[str, ...] = ()
+    overrides: tuple[PlacedPackage, ...] = ()
 
     @property
     def damaged(self) -> frozenset[str]:
@@ -67,4 +71,4 @@ class Verification:
             "bytes": self.size,
             "faults": [each.to_dict() for each in self.faults],
             "unsigned": list(self.unsigned),
-        }
+        } | ({"overrides": [each.to_dict() for each in self.overrides]} if self.overrides else {})

@@ -66,7 +66,7 @@ def verify_root(host: Host, path: Path, looking: Looking = in_silence) -> Verifi
     forest = compose(list(pairs.values()), base=None).forest
     faults += _links(root, state, forest)
     words = f"{path}: generation {state.number}, {state.releases or 'local builds'}"
-    return Verification(words, len(manifests), size, tuple(faults), signed.unsigned())
+    return Verification(words, len(manifests), size, tuple(faults), signed.unsigned(), state.set.overrides)
 
 
 def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:

@@ -32,12 +32,16 @@ class Problem:
     length: int = 1
 
     def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """Return where and what, the line with what is meant underlined, and what to do."""
         lines = [f"{self.place}: {self.message}"]
         if self.excerpt and self.place.line:
             lines += self._pointer()
         if self.remedy:
             lines.append(f"  {self.remedy}")
-        return "\n".join(lines)
+        return lines
 
     def in_a_line(self) -> str:
         """Return where, what and what to do, without the excerpt: for people who do not have the file at hand."""

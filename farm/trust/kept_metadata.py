@@ -98,6 +98,10 @@ class KeptMetadata:
         with self._held(channel):
             return read_signers(self._state, reader, channel)
 
+    def release(self, digest: Digest) -> bytes | None:
+        """Return an earlier release that was verified here once; None where it is not kept, or has rotted since."""
+        return self._kept(digest.hex)
+
     def verified_at(self, channel: str) -> datetime:
         """Return when a release of the channel was verified last."""
         return datetime.fromtimestamp((self._state / "seen" / f"{channel}.json").stat().st_mtime, UTC)
@@ -125,7 +129,9 @@ class KeptMetadata:
     def _target(self, targets: Targets, path: str) -> bytes | None:
         """Return a target as it was fetched; None where it was not, or has rotted since."""
         found = targets.targets.get(path)
-        digest = found.hashes.get("sha256", "") if found else ""
+        return self._kept(found.hashes.get("sha256", "")) if found else None
+
+    def _kept(self, digest: str) -> bytes | None:
         try:
             content = (self._state / "targets" / digest).read_bytes()
         except OSError:

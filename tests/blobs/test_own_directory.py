@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs.own_directory import NotOwnDirectoryError, check_own, make_own
+from farm.blobs.own_directory import NotOwnDirectoryError, check_own, make_own, own_state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+USER = pwd.getpwuid(os.geteuid()).pw_name
+OTHERS = 65533 if os.geteuid() == 0 else -1
+"""A group that is not this user's own, where one can be given away."""
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to another user")
 
 
@@ -38,6 +43,7 @@ def test_what_is_not_there_is_nobodys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mode", "who"), [(0o777, "everybody"), (0o1777, "everybody"), (0o775, "its group")])
 @pytest.mark.parametrize("name", ["", "packages", "blobs"])
 def test_where_others_may_write_nothing_is_used(made: Path, name: str, mode: int, who: str) -> None:
+    os.chown(made / name, -1, OTHERS)
     (made / name).chmod(mode)
     with pytest.raises(NotOwnDirectoryError) as refused:
         check_own(made)
@@ -59,3 +65,73 @@ def test_what_belongs_to_another_is_not_used(made: Path, name: str) -> None:
 def test_what_belongs_to_root_is_good_for_everybody(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 65533)
     check_own(made)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    own_state(tmp_path / "above" / "state")
+    return tmp_path / "above" / "state"
+
+
+def test_a_state_is_made_for_its_user_alone(state: Path) -> None:
+    assert state.stat().st_mode & 0o777 == 0o700
+    own_state(state)
+
+
+@pytest.mark.parametrize("name", ["above", "above/state", "above/state/subscriptions"])
+def test_nobody_else_may_write_to_a_state_nor_to_what_leads_there(state: Path, tmp_path: Path, name: str) -> None:
+    (state / "subscriptions").mkdir()
+    (tmp_path / name).chmod(0o757)
+    with pytest.raises(NotOwnDirectoryError) as refused:
+        own_state(state)
+    told = f"everybody may write to {tmp_path / name}, and could change whom {USER} trusts and what runs"
+    assert refused.value.message == told
+    assert f"chmod go-w {tmp_path / name}" in refused.value.remedy
+    assert "FARM_STATE" in refused.value.remedy
+
+
+def test_a_sticky_directory_may_lead_to_a_state_and_be_none(state: Path) -> None:
+    state.parent.chmod(0o1777)
+    own_state(state)
+    state.chmod(0o1777)
+    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+        own_state(state)
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["above", "above/state", "above/state/subscriptions"])
+def test_nothing_that_leads_to_a_state_belongs_to_another(state: Path, tmp_path: Path, name: str) -> None:
+    state.parent.chmod(0o1777)
+    (state / "subscriptions").mkdir()
+    os.chown(tmp_path / name, 65533, -1)
+    with pytest.raises(NotOwnDirectoryError, match=f"{name} belongs to user 65533"):
+        own_state(state)
+
+
+@needs_root
+def test_a_link_of_anothers_leads_to_no_state_of_ones_own(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(state)
+    own_state(tmp_path / "link")
+    os.chown(tmp_path / "link", 65533, -1, follow_symlinks=False)
+    with pytest.raises(NotOwnDirectoryError, match="link belongs to user 65533"):
+        own_state(tmp_path / "link")
+    (tmp_path / "good").symlink_to(state)
+    state.chmod(0o777)
+    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+        own_state(tmp_path / "good")
+
+
+def test_a_group_of_the_users_own_is_nobody_else(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    me, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(os.getegid())
+    state.chmod(0o770)
+    monkeypatch.setattr(grp, "getgrgid", lambda _number: group_of(group, me.pw_name, []))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _number: me)
+    own_state(state)
+    for name, members in ((me.pw_name, ["mallory"]), ("users", [])):
+        monkeypatch.setattr(grp, "getgrgid", lambda _number, n=name, m=members: group_of(group, n, m))
+        with pytest.raises(NotOwnDirectoryError, match="its group may write"):
+            own_state(state)
+
+
+def group_of(group: grp.struct_group, name: str, members: list[str]) -> grp.struct_group:
+    return grp.struct_group((name, "x", group.gr_gid, members))

@@ -412,7 +412,7 @@ def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     assert "token:m" in refused
     assert "refused: PUT /api/v1/channels/stable/freeze" in refused
     assert re.search(r"token:ann +thaw +channel stable", thawed)
-    assert re.search(r"token:ann +freeze +channel stable +the \\x202efair", frozen)
+    assert re.search(r"token:ann +freeze +channel stable +the \\u202efair", frozen)
     page = shell.json("trail", "--limit", "2")
     assert [each["action"] for each in page["trail"]] == ["GET /api/v1/trail", "PUT /api/v1/channels/stable/freeze"]
     older = shell.json("trail", "--before", str(page["next-before"]))["trail"]

@@ -117,7 +117,7 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\n")
     done = farm("image", "build", "-f", "image.yaml", "--no-load")
     assert done.returncode == 1
-    assert "one path is claimed more than once:\n  /etc/say.conf: say 1.0-1 and your own files\n" in done.stderr
+    assert "one path is claimed more than once:\n      /etc/say.conf: say 1.0-1 and your own files\n" in done.stderr
     assert "write `replaces: [say]` in the image file" in done.stderr
     (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\nreplaces: [say]\n")
     done = farm("image", "build", "-f", "image.yaml", "--no-load", "--tag", "x:1")
@@ -259,7 +259,7 @@ def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: 
     assert done.returncode == 1
     assert done.stderr == (
         "error: say 2.0-1 cannot go into the image:\n"
-        "  greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides\n"
+        "      greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides\n"
         " help: Nothing was changed. It holds with greet of the same release: name it too.\n"
     )
     assert [each["digest"] for each in printed(farm, "image", "list", "--json")] == [digest]
@@ -357,7 +357,7 @@ def test_layers_of_others_are_told_and_no_update_takes_them_out(
     before = (tmp_path / "oci" / "index.json").read_bytes()
     done = farm("image", "update", "oci", "say", "--override", "never mind")
     assert done.returncode == 1
-    assert "oci has 1 layer that no package accounts for, and an update would take out:\n  COPY a /a (sha256:" in (
+    assert "oci has 1 layer that no package accounts for, and an update would take out:\n      COPY a /a (sha256:" in (
         done.stderr
     )
     assert "update the image that it is built FROM, and build it again" in done.stderr

@@ -22,16 +22,16 @@ class Subscriber:
     """Somebody who follows two channels, and asks for JSON each time."""
 
     def __init__(self, place: Path) -> None:
-        self._place = place
+        self.place = place
         self.channel = self._follow("dist.example.org", "1.0")
         self._follow("other.example", "1.0.1")
 
     def farm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        places = {"FARM_STATE": str(self._place / "state"), "FARM_HOST": str(self._place / "host")}
+        places = {"FARM_STATE": str(self.place / "state"), "FARM_HOST": str(self.place / "host")}
         return subprocess.run(
             [COMMAND, *arguments],
             env={**os.environ, **places},
-            cwd=self._place,
+            cwd=self.place,
             capture_output=True,
             text=True,
             check=False,
@@ -43,7 +43,7 @@ class Subscriber:
         return json.loads(done.stdout)
 
     def _follow(self, domain: str, version: str) -> SmallDistribution:
-        distribution = SmallDistribution(self._place / domain, domain=domain)
+        distribution = SmallDistribution(self.place / domain, domain=domain)
         distribution.package("say", {"bin/say": f"\x7fnot elf {version}"}, version=version)
         if domain == "dist.example.org":
             distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
@@ -78,6 +78,10 @@ def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber
     assert [added] == subscriber.told("override", "list")
     (void,) = subscriber.told("upgrade", *ROOT)["overrides"]
     assert (void["version"], void["why"]) == ("1.0.1", "ours")
+    verified = subscriber.told("verify", *ROOT)
+    assert (verified["overrides"], verified["faults"]) == ([void], [])
+    words = subscriber.farm("verify", *ROOT).stdout
+    assert "all as signed, but for what is overridden\nOVERRIDE: say 1.0.1-1, of other.example/edge, stands in" in words
     assert subscriber.told("override", "remove", "dist.example.org/say") == added
     gone_back = subscriber.told("rollback", *ROOT)
     assert (gone_back["generation"], gone_back["overrides"], len(gone_back["changes"])) == (1, [], 2)

@@ -93,6 +93,13 @@ def test_an_audit_of_what_runs_says_that_no_docker_answers(distribution: SmallDi
     assert "no Docker Engine answers" in ended.stderr
 
 
+def test_names_that_are_not_there_are_answered_with_those_that_are(farm: Farm) -> None:
+    assert done(farm("search", "parze")) == "nothing found; did you mean parse?\n"
+    assert done(farm("search", "nothing like it")) == "nothing found\n"
+    for verb, other in (("show", "info"), ("shell", "run"), ("outdated", "upgrade"), ("verfy", "verify")):
+        assert f"Did you mean '{other}'?" in farm(verb).stderr
+
+
 def test_an_audit_looks_at_one_kind_of_thing(farm: Farm) -> None:
     done(farm("audit", "api:1", "--running"), 2)
     done(farm("audit", "--root", "x", "--channel", "edge"), 2)
@@ -115,7 +122,7 @@ def test_images_that_hold_a_package_are_listed_with_it(distribution: SmallDistri
     assert done(farm("images", "--holding", "say>1.0")) == "no image holds say>1.0\n"
     wrong = farm("images", "--holding", "say<<1")
     assert wrong.returncode == 2
-    assert "error: column 4: << is no operator\n  say<<1\n     ^" in wrong.stderr
+    assert "error: column 4: << is no operator\n      say<<1\n         ^" in wrong.stderr
 
 
 def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) -> None:

@@ -75,7 +75,10 @@ def test_a_recipe_of_ones_own_stands_in_until_it_is_taken_back(farm: Command, tm
     assert upgraded[0] == "say 1.0-1 → 1.0.1-1"
     assert upgraded[-3:] == [SAID, VOID, "  proven with it: all that a proof looks at fits together"]
     assert subprocess.check_output(["chroot", tmp_path / "root", "/usr/bin/say"]) == b"patched\n"
-    assert "say 1.0.1-1 was put there by the user" in farm("verify", "--root", "root").done().output
+    verified = farm("verify", "--root", "root").done().output
+    assert "say 1.0.1-1 was put there by the user" in verified
+    assert "all as signed, but for what is overridden\n" in verified
+    assert {SAID, VOID} <= {*verified.splitlines()}
 
     ran = farm("run", "greet", "--", "say").done()
     assert ran.output == "patched\n"

@@ -6,11 +6,16 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from farm.client import installation
 from farm.client.garbage import collect_garbage
 from farm.client.generations import Root
 from farm.client.host import Host
 from farm.client.lock_file import lock_generation, locked_packages
+from farm.client.looking import LookingHost
+from farm.client.verification_root import verify_root
+from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.installing import install
 from tests.client.whole import whole
 from tests.foreign.neighbours import FIRST, SECOND, Neighbours
@@ -46,3 +51,22 @@ def test_a_foreign_package_is_taken_out_without_a_network(neighbours: Neighbours
     shutil.rmtree(neighbours.second.public)
     installation.remove(host, Root(root), ["web"])
     assert [str(each.name) for each in whole(host, root).set.packages] == [f"{FIRST}/say"]
+
+
+def test_a_set_of_two_distributions_is_judged_when_one_of_them_cannot_be_asked(
+    neighbours: Neighbours, tmp_path: Path
+) -> None:
+    neighbours.publish("openssl", "say")
+    host, root = follower(neighbours, tmp_path / "one"), tmp_path / "root"
+    install(host, root, "web")
+    shutil.rmtree(neighbours.first.public)
+    looking = LookingHost(host.state, host.shared)
+    found = verify_root(looking, root)
+    assert (found.packages, found.faults) == (len(Root(root).installed().set.packages), ())
+    assert looking.stood_in.keys() == {f"{FIRST}/edge"}
+    openssl = Root(root).installed().set.package("openssl")
+    assert openssl is not None
+    (Root(root).package(openssl.store) / "share/openssl/version").write_text("3.1\n")
+    assert [each.of for each in verify_root(LookingHost(host.state, host.shared), root).faults] == [f"{FIRST}/openssl"]
+    with pytest.raises(UntrustedMetadataError):
+        verify_root(host, root)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.blobs import BlobStore
-from farm.cli.rendering import render_error
+from farm.cli.rendering import say_error
 from farm.client.own_mounts import own_mounts
 from farm.oci.ignore_rules import IgnoreFileError, IgnoreRules
 from farm.oci.own_layer import OwnFilesError, own_files
@@ -90,11 +90,12 @@ def test_too_many_files_to_hide_one_by_one_are_refused_with_what_helps(tmp_path:
     assert "Ignore the directories" in caught.value.remedy
 
 
-def test_a_bad_pattern_is_shown_with_its_line(tmp_path: Path) -> None:
+def test_a_bad_pattern_is_shown_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tree(tmp_path / "one", "a", rules="*.pyc\n!\n")
     with pytest.raises(IgnoreFileError) as caught:
         IgnoreRules.of(folder)
-    assert f"{folder}/.farmignore:2:1" in render_error(caught.value)
+    say_error(caught.value)
+    assert f"{folder}/.farmignore:2:1" in capsys.readouterr().err
     (folder / ".farmignore").write_bytes(b"\xff")
     with pytest.raises(IgnoreFileError, match="cannot read"):
         IgnoreRules.of(folder)

@@ -1,0 +1,170 @@
+"""All that the command prints goes through here, and nothing of it is obeyed by a terminal but its own colours.
+
+One rule for all verbs, whoever wrote what they print:
+
+- What a terminal would obey, or not show, is spelt out (`farm.cli.inert`).
+- A line of ours is what was handed over as one. A line break inside it came with a value: what follows it stands behind
+  a bar, and in an error, whose texts may have several lines, is set in further than its labels are. So no value can add
+  what looks like a line of ours.
+- A cell of a table is one line: a line break in it is spelt out.
+- JSON is ASCII. A document that is meant for a file is left as it is, unless a terminal would show it.
+
+`guarded` is the second wall: what others write to the two streams, Click and tracebacks among them, is made inert too.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from farm.cli.inert import inert, inert_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rich.console import Console
+
+INDENT = "  | "
+"""What goes before each further line of a text that was to be one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A line in parts, each a text with what `click.style` takes; `+` joins it with texts and others of its kind."""
+
+    parts: tuple[tuple[str, dict[str, Any]], ...]
+
+    def __add__(self, other: Line) -> Styled:
+        return Styled((*self.parts, *_parts(other)))
+
+    def __radd__(self, other: str) -> Styled:
+        return Styled((*_parts(other), *self.parts))
+
+    def __str__(self) -> str:
+        return "".join(text for text, _ in self.parts)
+
+
+Line = str | Styled
+
+
+def styled(text: str, **style: Any) -> Styled:
+    """Return a text in a colour or weight (`fg`, `bold`, `dim`), which is seen on a terminal alone."""
+    return Styled(((text, style),))
+
+
+def joined(separator: str, lines: Iterable[Line]) -> Styled:
+    """Return texts as one line, as `str.join` does."""
+    whole = Styled(())
+    for number, each in enumerate(lines):
+        whole = whole + separator + each if number else whole + each
+    return whole
+
+
+def say(line: Line = "", *, err: bool = False, indent: str = INDENT) -> None:
+    """Print a line; with `err` on standard error, where all goes that is not what the command has come to."""
+    stream = sys.stderr if err else sys.stdout
+    colours = stream.isatty()
+    told = ((inert_lines(text, indent), style) for text, style in _parts(line))
+    _write(stream, "".join(click.style(text, **style) if colours and style else text for text, style in told) + "\n")
+
+
+def say_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print lines one after the other."""
+    for line in lines:
+        say(line, err=err)
+
+
+def say_json(form: Any, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> None:
+    """Print one JSON document, in ASCII: all that a terminal would obey is escaped as JSON escapes it."""
+    _write(sys.stdout, json.dumps(form, indent=indent, default=default).replace("\x7f", "\\u007f") + "\n")
+
+
+def say_document(content: bytes) -> None:
+    """Print what is meant for a file, JSON mostly: byte for byte, unless a terminal shows it.
+
+    Then what that would obey is escaped as JSON escapes it, so that the document says the same.
+    """
+    if sys.stdout.isatty():
+        lines = content.decode(errors="backslashreplace").expandtabs().split("\n")
+        _write(sys.stdout, "\n".join(map(_as_json_escapes, lines)))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def console() -> Console:
+    """Return what moves on standard error. Who shows something with it makes it inert first."""
+    from rich.console import Console
+
+    stream = sys.stderr
+    return Console(file=stream.beneath if isinstance(stream, _Guarded) else stream, markup=False, highlight=False)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Make inert, until the end, whatever is written to the two streams past `say`."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_guard, before)
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            for each in (sys.stdout, sys.stderr):
+                if isinstance(each, _Guarded):
+                    each.detach()  # or the stream beneath would be closed with it
+            sys.stdout, sys.stderr = before
+
+
+class _Guarded(io.TextIOWrapper):
+    """A stream over the bytes of another text stream, to which nothing can be written that a terminal obeys."""
+
+    def __init__(self, beneath: TextIO) -> None:
+        beneath.flush()
+        super().__init__(
+            beneath.buffer,
+            encoding=beneath.encoding,
+            errors="backslashreplace",
+            line_buffering=beneath.isatty(),
+            write_through=beneath is sys.stderr,
+        )
+        self.beneath = beneath
+
+    def isatty(self) -> bool:
+        return self.beneath.isatty()
+
+    def write(self, text: str, /) -> int:
+        self.write_made_inert(inert_lines(text))
+        return len(text)
+
+    def write_made_inert(self, text: str) -> None:
+        super().write(text)
+
+
+def _guard(stream: TextIO) -> TextIO:
+    return _Guarded(stream) if isinstance(stream, io.TextIOWrapper) else stream
+
+
+def _write(stream: TextIO, text: str) -> None:
+    if isinstance(stream, _Guarded):
+        stream.write_made_inert(text)
+    else:
+        stream.write(text)
+    stream.flush()
+
+
+def _parts(line: Line) -> tuple[tuple[str, dict[str, Any]], ...]:
+    return line.parts if isinstance(line, Styled) else ((line, {}),)
+
+
+def _as_json_escapes(line: str) -> str:
+    return "".join(each if inert(each) == each else json.dumps(each)[1:-1] for each in line).replace("\x7f", "\\u007f")

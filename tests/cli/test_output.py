@@ -1,0 +1,126 @@
+"""The one place through which the command prints: what it lets out, and that nothing goes past it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import sys
+import unicodedata
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import farm.cli
+from farm.cli.inert import inert
+from farm.cli.output import guarded, joined, say, say_document, say_json, say_lines, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+HOME = Path(farm.cli.__file__).parent
+PRINTING = {
+    "click.echo", "click.secho", "click.style", "click.echo_via_pager", "click.progressbar", "click.clear", "print",
+    "rich.print", "Console", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write", "sys.stdout.writelines",
+    "sys.stderr.writelines",
+}  # fmt: skip
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that is a terminal, as far as anybody asks."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def shown(self) -> str:
+        self.flush()
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode()
+
+
+@contextmanager
+def on_a_terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    with redirect_stdout(terminal):
+        yield terminal
+
+
+@given(st.text(st.characters(categories=["C", "Z", "M", "Lo", "L"])))
+def test_nothing_of_a_text_is_a_control_a_line_end_or_no_text_at_all(text: str) -> None:
+    shown = inert(text)
+    assert not [each for each in shown if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}]
+    shown.encode()
+    assert inert(shown) == shown
+
+
+def test_what_is_spelt_out_says_what_it_was() -> None:
+    name = b"caf\xe9".decode(errors="surrogateescape")
+    assert inert(f"\x1b\x7f\x9b\u202e\u200b\u3164\U000e0041 {name}\n") == (
+        "\\x1b\\x7f\\x9b\\u202e\\u200b\\u3164\\U000e0041 caf\\xe9\\n"
+    )
+    assert inert("naïve → 日本 עברית 😀") == "naïve → 日本 עברית 😀"
+
+
+def test_a_line_break_in_a_value_begins_no_line_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    say_lines([styled("one", bold=True) + ": a\nb", joined(", ", ["x", styled("y\nz")]), ""])
+    assert capsys.readouterr().out == "one: a\n  | b\nx, y\n  | z\n\n"
+
+
+def test_colours_are_ours_alone_and_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_a_terminal() as terminal:
+        say(styled("red", fg="red") + " \x1b[32mgreen")
+    assert terminal.shown == "\x1b[31mred\x1b[0m \\x1b[32mgreen\n"
+    say(styled("red", fg="red"), err=True)
+    assert capsys.readouterr().err == "red\n"
+
+
+def test_json_says_the_same_in_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"\x7f": "\x00\x1b\x7f\x9b\u202e\U000e0041\ud800 é"}
+    say_json(value)
+    shown = capsys.readouterr().out
+    assert shown.isascii()
+    assert inert(shown.replace("\n", "")) == shown.replace("\n", "")
+    assert json.loads(shown) == value
+
+
+def test_a_document_is_left_alone_but_on_a_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    value = {"name": "\x7f\x9b\u202eé \U000e0041"}
+    document = json.dumps(value, ensure_ascii=False, indent="\t").encode() + b"\n"
+    with on_a_terminal() as terminal:
+        say_document(document)
+    assert "é" in terminal.shown
+    assert inert(terminal.shown.replace("\n", "")) == terminal.shown.replace("\n", "")
+    assert json.loads(terminal.shown) == value
+    say_document(document)
+    assert capfdbinary.readouterr().out == document
+
+
+def test_what_others_write_is_made_inert_as_well() -> None:
+    with on_a_terminal() as terminal:
+        with guarded():
+            say(styled("ours", fg="red"))
+            sys.stdout.write("\x1b]0;title\x07\nand \ud800 more\n\u202e")
+            assert sys.stdout.isatty()
+        assert sys.stdout is terminal
+    assert terminal.shown == "\x1b[31mours\x1b[0m\n\\x1b]0;title\\x07\nand \\ud800 more\n\\u202e"
+    assert not terminal.closed
+
+
+def test_nothing_of_the_command_prints_past_the_one_place() -> None:
+    past = [
+        f"{path.name}:{node.lineno}: {ast.unparse(node.func)}"
+        for path in sorted(HOME.glob("*.py"))
+        if path.name not in ("output.py", "entry.py")  # which says one sentence of its own before anything is loaded
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTING
+    ]
+    assert past == []

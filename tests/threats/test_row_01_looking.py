@@ -1,0 +1,137 @@
+"""Row 1, for who only looks: what is installed can be checked without its repository, and after all has expired."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farm.plan.sbom import PACKAGE, namespace_of
+from tests.compat.osv_documents import osv
+from tests.foreign.neighbours import announce
+from tests.threats.simulator import needs_faketime
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from tests.threats.simulator import Simulator, Subscriber
+
+pytestmark = needs_faketime
+
+
+@pytest.fixture
+def subscriber(simulator: Simulator) -> Subscriber:
+    """A subscriber who has installed `greet` and an image of it, and has asked for advisories once."""
+    distribution = simulator.distribution
+    for name, (entry, member) in distribution.entries.items():
+        document = {
+            "documentNamespace": namespace_of(distribution.domain, entry.descriptor.digest),
+            "packages": [{"SPDXID": PACKAGE, "licenseDeclared": "MIT"}],
+        }
+        distribution.entries[name] = replace(entry, sbom=distribution.keep(json.dumps(document).encode())), member
+    simulator.release("1.5")
+    announce(distribution, osv(package="nothing"))
+    found = simulator.subscriber(address=str(simulator.public))
+    done(found.command("install", "greet", "--root", str(found.root)))
+    done(found.command("image", "build", "greet", "--tag", "greet:1", "--no-load"))
+    done(found.command("audit", "--root", str(found.root)))
+    return found
+
+
+def done(ended: subprocess.CompletedProcess[str], status: int = 0) -> subprocess.CompletedProcess[str]:
+    assert ended.returncode == status, ended.stderr + ended.stdout
+    return ended
+
+
+def looks(root: Path) -> dict[str, tuple[str, ...]]:
+    return {
+        "verify": ("verify", "--root", str(root)),
+        "verify image": ("verify", "greet:1"),
+        "provenance": ("provenance", "greet", "--root", str(root)),
+        "provenance of a file": ("provenance", f"{root}/usr/bin/greet"),
+        "provenance of an image": ("provenance", "greet", "--image", "greet:1"),
+        "sbom": ("sbom", "greet"),
+        "info": ("info", "greet"),
+        "list": ("list", "--root", str(root)),
+    }
+
+
+def test_what_is_installed_is_looked_at_without_its_repository(simulator: Simulator, subscriber: Subscriber) -> None:
+    simulator.public.rename(simulator.public.with_name("away"))
+    for verb, words in looks(subscriber.root).items():
+        ended = done(subscriber.command(*words))
+        told = f"judged by release {simulator.releases[-1].number} of dist.example.org/edge, verified last at 20"
+        assert (told in ended.stderr) == (verb != "list"), verb
+        assert "expired" not in ended.stderr
+    form = told_json(subscriber, "verify", "--root", str(subscriber.root))
+    assert form["faults"] == []
+    (last,) = form["last-verified"]
+    assert (last["channel"], last["release"]) == ("dist.example.org/edge", simulator.releases[-1].number)
+    assert last["expired-since"] is None
+    assert told_json(subscriber, "provenance", "greet", "--root", str(subscriber.root))["last-verified"] == [last]
+    assert told_json(subscriber, "info", "greet")["last-verified"] == [last]
+    # Its list of advisories is valid still: it is known that there is nothing.
+    ended = done(subscriber.command("audit", "--root", str(subscriber.root)))
+    assert "no advisory holds" in ended.stdout
+    form = told_json(subscriber, "audit", "--root", str(subscriber.root), flag=("--format", "json"))
+    assert form["last-verified"] == [last]
+    done(subscriber.command("upgrade", "--root", str(subscriber.root)), 1)
+
+
+def test_what_is_altered_is_found_without_its_repository(simulator: Simulator, subscriber: Subscriber) -> None:
+    simulator.public.rename(simulator.public.with_name("away"))
+    inside = (subscriber.root / "usr/bin/greet").resolve()
+    inside.chmod(0o755)
+    inside.write_text("altered")
+    ended = done(subscriber.command("verify", "--root", str(subscriber.root)), 3)
+    assert "altered dist.example.org/greet" in ended.stdout
+
+
+def test_after_expiry_it_is_looked_at_with_its_age_and_nothing_new_is_taken(
+    simulator: Simulator, subscriber: Subscriber
+) -> None:
+    before = subscriber.installed()
+    for verb, words in looks(subscriber.root).items():
+        ended = done(subscriber.command(*words, clock="+2d"))
+        assert ("its metadata has expired since 20" in ended.stderr) == (verb != "list"), verb
+    form = told_json(subscriber, "verify", "--root", str(subscriber.root), clock="+2d")
+    assert form["last-verified"][0]["expired-since"] is not None
+    # Advisories may be missing: finding none is no all-clear any more.
+    ended = done(subscriber.command("audit", "--root", str(subscriber.root), clock="+2d"), 1)
+    assert "no advisory holds" in ended.stdout
+    assert "its metadata has expired since" in ended.stderr
+    simulator.release("3.0")
+    for words in (("upgrade",), ("install", "alone")):
+        refused = done(subscriber.command(*words, "--root", str(subscriber.root), clock="+20d"), 1)
+        assert "expired since" in refused.stderr
+    done(subscriber.command("image", "update", "greet:1", "say", "--no-load", clock="+20d"), 1)
+    assert subscriber.installed() == before
+
+
+def test_what_was_never_fetched_is_named(simulator: Simulator) -> None:
+    """No advisories were asked for, and `say` was never looked at."""
+    announce(simulator.distribution, osv(package="nothing"))
+    subscriber = simulator.subscriber(address=str(simulator.public))
+    done(subscriber.command("install", "alone", "--root", str(subscriber.root)))
+    simulator.public.rename(simulator.public.with_name("away"))
+    ended = done(subscriber.command("audit", "--root", str(subscriber.root)), 1)
+    assert "the list of advisories of dist.example.org is missing" in ended.stderr
+    assert "Ask again while the repository can be reached." in ended.stderr
+    ended = done(subscriber.command("info", "greet"), 1)
+    assert "and this host does not have all of it: the " in ended.stderr
+
+
+def test_a_forged_signature_is_no_lack_of_news(simulator: Simulator, subscriber: Subscriber) -> None:
+    path = simulator.public / "metadata" / "timestamp.json"
+    content = json.loads(path.read_bytes())
+    content["signed"]["version"] += 7
+    path.write_text(json.dumps(content))
+    ended = done(subscriber.command("verify", "--root", str(subscriber.root)), 1)
+    assert "judged by" not in ended.stderr
+
+
+def told_json(subscriber: Subscriber, *words: str, clock: str = "+0d", flag: tuple[str, ...] = ("--json",)) -> Any:
+    return json.loads(done(subscriber.command(*words, *flag, clock=clock)).stdout)
