@@ -24,6 +24,7 @@ from farm.client.readers import HttpReader
 from farm.control import upkeep
 from farm.control.following import Following
 from farm.control.settings import CHANGING, FarmSettings, open_office
+from farm.database.pipeline_states import StepState
 from farm.engine.address_guard import AddressGuard
 from farm.errors import FarmError, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
@@ -192,7 +193,7 @@ def advance_all(pipelines: Sequence[Advancing]) -> None:
         except Exception:  # noqa: BLE001  # whatever it is, it goes to the log, and the other channels go on
             _LOG.exception("%s does not go forward", pipeline.channel)
         else:
-            if step.state in ("released", "refused"):
+            if step.state in (StepState.RELEASED, StepState.REFUSED):
                 _LOG.info("%s: %s", step.channel, step.message)
 
 

@@ -118,7 +118,7 @@ def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_jso
     if done is None:
         return 1
     click.echo(json.dumps(done, indent=1) if as_json else inert(done["outcome"]))
-    return int(done["outcome"].startswith(("refused", "withdrawn")))
+    return int(done["ending"] in ("refused", "withdrawn"))
 
 
 def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | None:

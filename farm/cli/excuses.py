@@ -73,6 +73,6 @@ def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     yield "clears", first["remedy"]
     yield "until", clock(first["until"])
     # A job is tried once for all that it holds back.
-    others = [] if first["retry"].startswith("farm retry ") else [each["package"] for each in group[1:]]
+    others = [] if first["retry-job"] else [each["package"] for each in group[1:]]
     who = f"(needs the role {first['retry-needs']})"
     yield "retry", " ".join([first["retry"], *others, who]) if first["retry"] else ""

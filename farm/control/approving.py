@@ -17,6 +17,7 @@ from farm.control.channel_checks import (
 from farm.control.wording import kept
 from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, releases
 from farm.database.approvals import Approval
+from farm.database.pipeline_states import ChangeState
 from farm.trust.approval import is_approval, read_approval
 
 if TYPE_CHECKING:
@@ -203,5 +204,5 @@ def _departing(desk: Desk, channel: str) -> set[Digest]:
     going = {before for before, after in found.values() if before is not None and after is None}
     candidate = candidates.latest_candidate(session, channel)
     changes = candidates.changes_of(session, candidate.id) if candidate else []
-    left = (each for each in changes if each.after is None and each.state != "accepted")
+    left = (each for each in changes if each.after is None and each.state is not ChangeState.ACCEPTED)
     return going | {each.before for each in left if each.before is not None}

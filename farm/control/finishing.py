@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from farm.plan import BuildOutcome, BuiltPackage, Consumption, Plan, TestOutcome
 
 
+TEST_FAILED = "test-failed"
+"""The error code of a test that ran and failed; any other is trouble of the infrastructure."""
+
 LARGEST_DOCUMENT = 128 << 20
 """The most bytes of a manifest or of facts: they are read into memory."""
 
@@ -119,7 +122,7 @@ def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
             _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=report)
             jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
         else:
-            error = {"error_code": "test-failed", "error": kept(outcome.message)}
+            error = {"error_code": TEST_FAILED, "error": kept(outcome.message)}
             _end(desk, attempt, AttemptState.FAILED, log, outcome=report, **error)
             jobs.move(desk.session, job, JobState.FAILED, now=desk.now, **error)
         return _job(desk, attempt, JobKind.TEST)

@@ -17,13 +17,14 @@ from farm.control.channel_checks import (
 )
 from farm.control.wording import kept
 from farm.database import candidates, excuses, holds, orders, releases
+from farm.database.pipeline_states import CandidateState, OrderEnding, OrderKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from farm.control.access import Actor
     from farm.control.desk import Desk
-    from farm.database.orders import Order, OrderKind
+    from farm.database.orders import Order
 
 
 def promote(
@@ -52,7 +53,7 @@ def promote(
         what, older = ", ".join(names) or "everything", f"{origin} release {newest.number}"
         raise AlreadyError(f"{channel} release {target.number} holds {what} of {older} already")
     detail = {"from": origin, "number": newest.number, "packages": names}
-    return _order(desk, actor, channel, kind="promote", detail=detail, reason=kept(why.strip()))
+    return _order(desk, actor, channel, kind=OrderKind.PROMOTE, detail=detail, reason=kept(why.strip()))
 
 
 def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:
@@ -77,7 +78,7 @@ def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -
             f"going back to release {number} would change what is held: {told}",
             remedy=f"{lifting}; then order it again.",
         )
-    return _order(desk, actor, channel, kind="rollback", detail={"number": number}, reason=reason)
+    return _order(desk, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
 
 
 def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
@@ -100,7 +101,7 @@ def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (
     for name in names:
         if name not in held:
             raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=neighbours(name, held))
-    return _order(desk, actor, channel, kind="retry", detail={"packages": names}, reason=kept(why.strip()))
+    return _order(desk, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=kept(why.strip()))
 
 
 def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:
@@ -121,11 +122,14 @@ def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: 
             f"release {newest.number}, which order {number} asks for, is with the signer",
             remedy=f"Go back with `farm rollback {channel}` once it is signed.",
         )
-    outcome = f"{orders.WITHDRAWN} by {actor.name}: {reason}"
-    orders.finish_order(desk.session, number, candidate_id=known.candidate_id, outcome=outcome, now=desk.now)
+    ending = OrderEnding.WITHDRAWN
+    outcome = f"{ending} by {actor.name}: {reason}"
+    orders.finish_order(
+        desk.session, number, candidate_id=known.candidate_id, ending=ending, outcome=outcome, now=desk.now
+    )
     if known.candidate_id is not None:
         given_up = f"order {number} was {outcome}"
-        candidates.decide(desk.session, known.candidate_id, candidates.SUPERSEDED, reason=given_up, now=desk.now)
+        candidates.decide(desk.session, known.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=desk.now)
     told = f"{describe_order(known)}: {reason}"
     audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
     done = orders.order(desk.session, number)
@@ -136,10 +140,10 @@ def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: 
 def describe_order(order: Order) -> str:
     """Return what an order wants, in a few words: `promote jq from edge release 12`."""
     names: Iterable[str] = order.detail.get("packages", ())
-    if order.kind == "rollback":
+    if order.kind is OrderKind.ROLLBACK:
         return f"go back to release {order.detail['number']}"
     what = ", ".join(names) or "everything"
-    if order.kind == "promote":
+    if order.kind is OrderKind.PROMOTE:
         return f"promote {what} from {order.detail['from']} release {order.detail['number']}"
     return f"look again at {what} that is held back" if not order.detail.get("packages") else f"look again at {what}"
 
@@ -147,7 +151,7 @@ def describe_order(order: Order) -> str:
 def _order(desk: Desk, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str) -> Order:
     for waiting in orders.open_orders(desk.session, channel):
         asked = {key: value for key, value in waiting.detail.items() if key != "along"}  # that the pipeline adds
-        if waiting.kind == kind and asked == detail:
+        if waiting.kind is kind and asked == detail:
             raise AlreadyError(f"order {waiting.id} of {waiting.ordered_by} asks for the same and is not done yet")
     order = orders.add_order(
         desk.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=desk.now

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select, update
 
+from farm.database.evidence import Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
 from farm.database.foreign_rows import CandidateForeignRow
 from farm.database.parts import in_parts
+from farm.database.pipeline_states import (
+    CandidateOrigin,
+    CandidateState,
+    ChangeState,
+    GateState,
+    RunPurpose,
+    RunState,
+)
 from farm.database.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -24,8 +34,30 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-OPEN, REFUSED, RELEASED, SUPERSEDED = "open", "refused", "released", "superseded"
-GREEN, RED, RUNNING = "green", "red", "pending"
+    from farm.recipe.gate_kind import GateKind
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the changes of a candidate come from: fresh builds or release `number` of `channel`; and who had it opened.
+
+    Of a rollback that is the older release of the channel itself.
+    """
+
+    origin: CandidateOrigin
+    channel: str = ""
+    number: int = 0
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it brings an old set back: that was proven and tested when it was new."""
+        return self.origin is CandidateOrigin.ROLLBACK
+
+    def __str__(self) -> str:
+        """Say it to people."""
+        if self.is_rollback:
+            return f"rollback to release {self.number}"
+        return f"{self.channel} release {self.number}" if self.channel else "builds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +68,8 @@ class Candidate:
     channel: str
     set_digest: Digest
     base_number: int
-    source: str
-    state: str
+    source: Source
+    state: CandidateState
     reason: str
     created_at: datetime
     decided_at: datetime | None
@@ -46,7 +78,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A package by descriptor before and after; `state` is wanted, accepted, held or waiting.
+    """A package by descriptor before and after.
 
     `atom` names the group that it moves with, once that was worked out.
     """
@@ -55,30 +87,31 @@ class Change:
     before: Digest | None
     after: Digest | None
     atom: str = ""
-    state: str = "wanted"
+    state: ChangeState = ChangeState.WANTED
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one gate said: `state` is pending, passed or failed."""
+    """What one gate said: a summary for people, and of tests those that failed and block nothing."""
 
-    gate: str
-    state: str
-    detail: str
+    gate: GateKind
+    state: GateState
+    summary: str
     at: datetime
+    tests: TestEvidence = field(default_factory=TestEvidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetRun:
-    """One set that was looked at: `state` is pending, green or red; `tests` are the jobs that it alone asked for."""
+    """One set that was looked at; `tests` are the jobs that it alone asked for."""
 
     id: int
     set_digest: Digest
-    purpose: str
+    purpose: RunPurpose
     atoms: int
     tests: int
-    state: str
-    detail: str
+    state: RunState
+    evidence: Evidence | None
     started_at: datetime
     ended_at: datetime | None
 
@@ -91,7 +124,7 @@ def candidate(session: Session, candidate_id: int) -> Candidate | None:
 
 def open_candidate(session: Session, channel: str) -> Candidate | None:
     """Return the candidate that is at the gates of a channel, if there is one."""
-    query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == OPEN)
+    query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == CandidateState.OPEN)
     row = session.exec(query.order_by(col(CandidateRow.id).desc())).first()
     return candidate_of_row(row) if row else None
 
@@ -104,7 +137,7 @@ def latest_candidate(session: Session, channel: str) -> Candidate | None:
 
 
 def candidates(
-    session: Session, channel: str, *, before: int | None = None, state: str | None = None, limit: int = 20
+    session: Session, channel: str, *, before: int | None = None, state: CandidateState | None = None, limit: int = 20
 ) -> list[Candidate]:
     """Return candidates of a channel, newest first, those older than the candidate `before`."""
     query = select(CandidateRow).where(CandidateRow.channel == channel)
@@ -121,7 +154,7 @@ def add_candidate(
     changes: Mapping[str, tuple[Digest | None, Digest | None]],
     *,
     base_number: int,
-    source: str,
+    source: Source,
     now: datetime,
 ) -> Candidate:
     """Put changes (by name: the descriptor before and after) at the gates of a channel."""
@@ -130,8 +163,10 @@ def add_candidate(
         channel=channel,
         set_digest=digest,
         base_number=base_number,
-        source=source,
-        state=OPEN,
+        origin=source.origin,
+        from_channel=source.channel,
+        from_number=source.number,
+        state=CandidateState.OPEN,
         created_at=now,
         trace=f"candidate-{channel}-{digest.hex[:12]}",
     )
@@ -170,8 +205,16 @@ def changes_of(session: Session, candidate_id: int) -> list[Change]:
     ]
 
 
-def place_changes(session: Session, candidate_id: int, names: Iterable[str], **values: str) -> None:
+def place_changes(
+    session: Session,
+    candidate_id: int,
+    names: Iterable[str],
+    *,
+    atom: str | None = None,
+    state: ChangeState | None = None,
+) -> None:
     """Write the `atom` or the `state` of some changes of a candidate."""
+    values = {key: value for key, value in (("atom", atom), ("state", state)) if value is not None}
     for some in in_parts(names):
         for row in (CandidateChangeRow, CandidateForeignRow):
             session.exec(
@@ -179,18 +222,28 @@ def place_changes(session: Session, candidate_id: int, names: Iterable[str], **v
             )
 
 
-def decide(session: Session, candidate_id: int, state: str, *, reason: str, now: datetime) -> bool:
+def decide(session: Session, candidate_id: int, state: CandidateState, *, reason: str, now: datetime) -> bool:
     """End a candidate that is still open; False when somebody else has."""
     decided = session.exec(
         update(CandidateRow)
-        .where(col(CandidateRow.id) == candidate_id, col(CandidateRow.state) == OPEN)
+        .where(col(CandidateRow.id) == candidate_id, col(CandidateRow.state) == CandidateState.OPEN)
         .values(state=state, reason=reason, decided_at=now)
     )
     return bool(decided.rowcount)
 
 
-def record_gate(session: Session, candidate_id: int, gate: str, state: str, detail: str, *, now: datetime) -> None:
-    """Write down what a gate says now, in place of what it said before."""
+def record_gate(
+    session: Session,
+    candidate_id: int,
+    gate: GateKind,
+    state: GateState,
+    summary: str,
+    *,
+    tests: TestEvidence | None = None,
+    now: datetime,
+) -> None:
+    """Write down what a gate says now, in place of what it said before; of `tests` those that block nothing."""
+    detail = json.dumps({"summary": summary} | (unblocking(tests) if tests else {}))
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id, GateResultRow.gate == gate)
     row = session.exec(query).first()
     if row is None:
@@ -203,7 +256,7 @@ def record_gate(session: Session, candidate_id: int, gate: str, state: str, deta
 def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
     """Return what the gates of a candidate have said, in the order in which they were asked."""
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id).order_by(col(GateResultRow.id))
-    return [GateResult(row.gate, row.state, row.detail, row.at) for row in session.exec(query)]
+    return [_gate_result(row) for row in session.exec(query)]
 
 
 def note_test(session: Session, candidate_id: int, job_id: int) -> bool:
@@ -227,14 +280,14 @@ def set_runs(session: Session, candidate_id: int) -> list[SetRun]:
     return [_run(row) for row in session.exec(query)]
 
 
-def count_runs(session: Session, candidate_id: int) -> dict[str, int]:
+def count_runs(session: Session, candidate_id: int) -> dict[RunPurpose, int]:
     """Return how many sets had to be tested, by purpose: those that known verdicts answered are not counted."""
     query = (
         select(SetRunRow.purpose, func.count())
         .where(SetRunRow.candidate_id == candidate_id, col(SetRunRow.tests) > 0)
         .group_by(SetRunRow.purpose)
     )
-    return dict(session.exec(query).all())
+    return {RunPurpose(purpose): count for purpose, count in session.exec(query)}
 
 
 def record_run(
@@ -242,11 +295,11 @@ def record_run(
     candidate_id: int,
     set_digest: Digest,
     *,
-    purpose: str,
+    purpose: RunPurpose,
     atoms: int,
     tests: int,
-    state: str,
-    detail: str,
+    state: RunState,
+    evidence: Evidence | None,
     now: datetime,
 ) -> None:
     """Write down how a set stands; the tests that it asked for now are added to those of before."""
@@ -258,14 +311,14 @@ def record_run(
             set_digest=set_digest,
             purpose=purpose,
             atoms=atoms,
-            state=RUNNING,
+            state=RunState.PENDING,
             started_at=now,
         )
         session.add(row)
-    if row.state == RUNNING:
+    if row.state is RunState.PENDING:
         row.tests += tests
-        row.state, row.detail = state, detail
-        row.ended_at = None if state == RUNNING else now
+        row.state, row.detail = state, evidence_to_text(evidence)
+        row.ended_at = None if state is RunState.PENDING else now
     session.flush()
 
 
@@ -277,12 +330,24 @@ def candidate_of_row(row: CandidateRow) -> Candidate:
         channel=row.channel,
         set_digest=Digest(row.set_digest),
         base_number=row.base_number,
-        source=row.source,
+        source=Source(row.origin, row.from_channel, row.from_number),
         state=row.state,
         reason=row.reason,
         created_at=row.created_at,
         decided_at=row.decided_at,
         trace=row.trace,
+    )
+
+
+def _gate_result(row: GateResultRow) -> GateResult:
+    said = json.loads(row.detail) if row.detail else {}
+    tests = evidence_of_text(row.detail)
+    return GateResult(
+        row.gate,
+        row.state,
+        str(said.get("summary", "")),
+        row.at,
+        tests if isinstance(tests, TestEvidence) else TestEvidence(),
     )
 
 
@@ -295,7 +360,7 @@ def _run(row: SetRunRow) -> SetRun:
         atoms=row.atoms,
         tests=row.tests,
         state=row.state,
-        detail=row.detail,
+        evidence=evidence_of_text(row.detail),
         started_at=row.started_at,
         ended_at=row.ended_at,
     )

@@ -1,16 +1,20 @@
-"""The base of every row, and the one column type that SQL databases disagree about: a moment in time."""
+"""The base of every row, and the types of columns that are checked when they are written and read."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import DateTime, MetaData, String
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
+
+
+_Member = TypeVar("_Member", bound=StrEnum)
 
 
 class Row(SQLModel):
@@ -47,3 +51,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Enumerated(TypeDecorator[_Member]):
+    """A member of an enumeration, kept as its text. What is none of it is refused: written or read, `ValueError`."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: type[_Member]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Give the database the text of a member."""
+        return None if value is None else self.members(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> _Member | None:  # noqa: ARG002
+        """Return the member."""
+        return None if value is None else self.members(value)

@@ -7,7 +7,9 @@ from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at
 from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field
 
-from farm.database.columns import Row, UtcDateTime
+from farm.database.columns import Enumerated, Row, UtcDateTime
+from farm.database.pipeline_states import OrderEnding, OrderKind
+from farm.recipe.gate_kind import GateKind
 
 
 class ExcuseRow(Row, table=True):
@@ -25,14 +27,16 @@ class ExcuseRow(Row, table=True):
     package: str  # short name
     digest: str = ""  # of the descriptor that is held, empty for one that should have gone
     version: str = ""
-    gate: str
+    gate: GateKind = Field(sa_type=Enumerated(GateKind))
     root: str = ""  # the package whose own trouble this is; empty when it is the package's own
     reason: str = Field(sa_type=Text)
     owner: str = ""
     job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
     line: str = Field(default="", sa_type=Text)  # of the log, inert
     partners: str = Field(default="[]", sa_type=Text)  # JSON: it fails only together with these packages
+    evidence: str = Field(default="", sa_type=Text)  # JSON of `farm.database.evidence`
     remedy: str = Field(default="", sa_type=Text)  # what would clear it
+    under_way: bool = False  # a job of the farm clears it: nobody has to do anything
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the clock alone clears it
     cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -106,19 +110,21 @@ class OrderRow(Row, table=True):
     __tablename__ = "curator_order"
     __table_args__ = (
         CheckConstraint("kind IN ('promote', 'rollback', 'retry')", "kind"),
+        CheckConstraint("ending IN ('released', 'refused', 'nothing-to-do', 'withdrawn')", "ending"),
         Index("ix_curator_order_open", "channel", "done_at", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
-    kind: str
+    kind: OrderKind = Field(sa_type=Enumerated(OrderKind))
     detail: str = Field(default="{}", sa_type=Text)  # JSON: promote {from, number, packages}, rollback {number}
     reason: str = Field(default="", sa_type=Text)
     ordered_by: str
     at: datetime = Field(sa_type=UtcDateTime)
     candidate_id: int | None = Field(default=None, foreign_key="candidate.id")
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    outcome: str = Field(default="", sa_type=Text)
+    ending: OrderEnding | None = Field(default=None, sa_type=Enumerated(OrderEnding))
+    outcome: str = Field(default="", sa_type=Text)  # for people
 
 
 class LeftOutRow(Row, table=True):

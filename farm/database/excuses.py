@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select, update
 
 from farm.database.curation_rows import ExcuseRow
+from farm.database.evidence import Evidence, evidence_of_text, evidence_to_text
 from farm.database.parts import in_parts
 from farm.names import Digest
 
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from farm.recipe.gate_kind import GateKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excuse:
     """Why a package (`digest` is None where it should have gone) is held back, in words that a person can act on.
 
     `root` is the package whose own trouble this is, empty when it is the package's own. `partners` are packages with
-    which alone it fails. `remedy` says what would clear it, `until` when the clock alone does.
+    which alone it fails. `remedy` says what would clear it, `until` when the clock alone does; when a job of the farm
+    does that is `under_way`, nobody has to do anything. `evidence` is what the search found.
     """
 
     package: str
-    gate: str
+    gate: GateKind
     reason: str
     digest: Digest | None = None
     version: str = ""
@@ -39,6 +43,8 @@ class Excuse:
     partners: tuple[str, ...] = ()
     remedy: str = ""
     until: datetime | None = None
+    under_way: bool = False
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
         row.candidate_id, row.reason, row.version, row.root = candidate_id, excuse.reason, excuse.version, excuse.root
         row.owner, row.job_id, row.line, row.remedy = excuse.owner, excuse.job, excuse.line, excuse.remedy
         row.partners, row.until = json.dumps(list(excuse.partners)), excuse.until
+        row.under_way, row.evidence = excuse.under_way, evidence_to_text(excuse.evidence)
     for row in standing.values():
         row.cleared_at, row.cleared_by = now, f"candidate {candidate_id}"
     session.flush()
@@ -134,5 +141,7 @@ def _kept(row: ExcuseRow) -> KeptExcuse:
         partners=tuple(json.loads(row.partners)),
         remedy=row.remedy,
         until=row.until,
+        under_way=row.under_way,
+        evidence=evidence_of_text(row.evidence),
     )
     return KeptExcuse(row.id, row.channel, row.candidate_id, excuse, row.since, row.cleared_at, row.cleared_by)

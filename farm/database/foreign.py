@@ -16,6 +16,7 @@ from farm.database.foreign_rows import (
     WantedArchiveRow,
 )
 from farm.database.parts import in_parts
+from farm.database.pipeline_states import ChangeState
 from farm.database.release_rows import CandidateRow, ReleaseRow
 from farm.names import Digest
 from farm.plan import BlobRef
@@ -206,7 +207,7 @@ def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[st
         .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateRow.id))
         .where(
             CandidateRow.channel == channel,
-            CandidateForeignRow.state == "accepted",
+            CandidateForeignRow.state == ChangeState.ACCEPTED,
             col(ReleaseRow.published_at).is_not(None),
         )
         .order_by(col(ReleaseRow.number))

@@ -10,7 +10,8 @@ from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at
 from sqlalchemy import BigInteger, CheckConstraint, Index, Text
 from sqlmodel import Field
 
-from farm.database.columns import Row, UtcDateTime
+from farm.database.columns import Enumerated, Row, UtcDateTime
+from farm.database.pipeline_states import ChangeState
 
 
 class ForeignReleaseRow(Row, table=True):
@@ -98,7 +99,7 @@ class CandidateForeignRow(Row, table=True):
     before: str | None = None  # descriptors
     after: str | None = None
     atom: str = ""
-    state: str = "wanted"
+    state: ChangeState = Field(default=ChangeState.WANTED, sa_type=Enumerated(ChangeState))
 
 
 class CandidatePinRow(Row, table=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select, update
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-WITHDRAWN = "withdrawn"
-"""So begins the outcome of an order that was taken back."""
-
-OrderKind: TypeAlias = Literal["promote", "rollback", "retry"]
+    from farm.database.pipeline_states import OrderEnding, OrderKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,8 @@ class Order:
 
     Of retry: packages (empty: all that is held back), and, once it was taken up, what must move `along` with them.
 
-    `candidate_id` and `outcome` say what came of it; `done_at` is None until then.
+    `candidate_id` and `ending` say what came of it, `outcome` says it to people; `ending` and `done_at` are None until
+    then.
     """
 
     id: int
@@ -41,6 +39,7 @@ class Order:
     at: datetime
     candidate_id: int | None
     done_at: datetime | None
+    ending: OrderEnding | None
     outcome: str
 
 
@@ -99,12 +98,14 @@ def take_order(session: Session, order_id: int, *, candidate_id: int, along: Ite
     session.flush()
 
 
-def finish_order(session: Session, order_id: int, *, candidate_id: int | None, outcome: str, now: datetime) -> None:
+def finish_order(
+    session: Session, order_id: int, *, candidate_id: int | None, ending: OrderEnding, outcome: str, now: datetime
+) -> None:
     """Write down what came of an order, unless that was done."""
     session.exec(
         update(OrderRow)
         .where(col(OrderRow.id) == order_id, col(OrderRow.done_at).is_(None))
-        .values(candidate_id=candidate_id, outcome=outcome, done_at=now)
+        .values(candidate_id=candidate_id, ending=ending, outcome=outcome, done_at=now)
     )
 
 
@@ -119,12 +120,13 @@ def _order(row: OrderRow) -> Order:
     return Order(
         id=row.id,
         channel=row.channel,
-        kind=cast("OrderKind", row.kind),
+        kind=row.kind,
         detail=MappingProxyType(json.loads(row.detail)),
         reason=row.reason,
         ordered_by=row.ordered_by,
         at=row.at,
         candidate_id=row.candidate_id,
         done_at=row.done_at,
+        ending=row.ending,
         outcome=row.outcome,
     )

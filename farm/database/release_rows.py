@@ -10,7 +10,16 @@ from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at
 from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
-from farm.database.columns import Row, UtcDateTime
+from farm.database.columns import Enumerated, Row, UtcDateTime
+from farm.database.pipeline_states import (
+    CandidateOrigin,
+    CandidateState,
+    ChangeState,
+    GateState,
+    RunPurpose,
+    RunState,
+)
+from farm.recipe.gate_kind import GateKind
 
 
 class ChannelRow(Row, table=True):
@@ -33,6 +42,7 @@ class CandidateRow(Row, table=True):
     __tablename__ = "candidate"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'passed', 'refused', 'released', 'superseded')", "state"),
+        CheckConstraint("origin IN ('collected', 'promotion', 'rollback', 'retry')", "origin"),
         Index("ix_candidate_channel", "channel", "id"),
         Index("ix_candidate_set", "channel", "set_digest"),
     )
@@ -41,8 +51,10 @@ class CandidateRow(Row, table=True):
     channel: str = Field(foreign_key="channel.name")
     set_digest: str  # of the base and all changes that are wanted
     base_number: int = 0  # the release that the changes are against; 0 when there is none yet
-    source: str = ""  # where the changes come from: `builds`, `edge release 12`, `rollback to release 7`
-    state: str
+    origin: CandidateOrigin = Field(sa_type=Enumerated(CandidateOrigin))
+    from_channel: str = ""  # whose release the packages are of; empty for fresh builds
+    from_number: int = 0
+    state: CandidateState = Field(sa_type=Enumerated(CandidateState))
     reason: str = Field(default="", sa_type=Text)  # why it ended as it did, in a line
     created_at: datetime = Field(sa_type=UtcDateTime)
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -60,7 +72,7 @@ class CandidateChangeRow(Row, table=True):
     before: str | None = Field(default=None, foreign_key="package.digest")
     after: str | None = Field(default=None, foreign_key="package.digest", index=True)
     atom: str = ""  # the first name of the group that it moves with
-    state: str = "wanted"
+    state: ChangeState = Field(default=ChangeState.WANTED, sa_type=Enumerated(ChangeState))
 
 
 class GateResultRow(Row, table=True):
@@ -74,9 +86,9 @@ class GateResultRow(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     candidate_id: int = Field(foreign_key="candidate.id")
-    gate: str
-    state: str
-    detail: str = Field(default="", sa_type=Text)  # canonical JSON: problems, jobs, approvals
+    gate: GateKind = Field(sa_type=Enumerated(GateKind))
+    state: GateState = Field(sa_type=Enumerated(GateState))
+    detail: str = Field(default="", sa_type=Text)  # JSON: a summary for people, and the tests that block nothing
     at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -102,11 +114,11 @@ class SetRunRow(Row, table=True):
     id: int | None = Field(default=None, primary_key=True)
     candidate_id: int = Field(foreign_key="candidate.id")
     set_digest: str  # of the base and the changes in this set
-    purpose: str
+    purpose: RunPurpose = Field(sa_type=Enumerated(RunPurpose))
     atoms: int  # how many atoms of the candidate are in it
     tests: int = 0  # how many test jobs it asked for that no earlier run had
-    state: str
-    detail: str = Field(default="", sa_type=Text)  # canonical JSON: why it is red
+    state: RunState = Field(sa_type=Enumerated(RunState))
+    detail: str = Field(default="", sa_type=Text)  # JSON of `farm.database.evidence`
     started_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

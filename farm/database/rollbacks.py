@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import and_, col, select
+from sqlmodel import and_, col, or_, select
 
 from farm.database.curation_rows import LeftOutRow, OrderRow
 from farm.database.foreign_rows import CandidateForeignRow
-from farm.database.orders import WITHDRAWN
 from farm.database.parts import in_parts
+from farm.database.pipeline_states import OrderEnding, OrderKind
 from farm.database.release_rows import MembershipRow, ReleaseRow
 from farm.names import Digest
 
@@ -101,7 +101,7 @@ def _left(session: Session, channel: str, packages: list[str], *, stays: bool) -
 
 
 def _is_rollback() -> ColumnElement[bool]:
-    return col(OrderRow.kind) == "rollback"
+    return col(OrderRow.kind) == OrderKind.ROLLBACK
 
 
 def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], deed: str) -> None:
@@ -118,9 +118,9 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
     later = session.exec(
         select(OrderRow).where(
             OrderRow.channel == channel,
-            col(OrderRow.kind).in_(["retry", "promote"]),
+            col(OrderRow.kind).in_([OrderKind.RETRY, OrderKind.PROMOTE]),
             col(OrderRow.id) > first,
-            ~col(OrderRow.outcome).startswith(WITHDRAWN),
+            or_(col(OrderRow.ending).is_(None), col(OrderRow.ending) != OrderEnding.WITHDRAWN),
         )
     ).all()
     spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]
@@ -132,9 +132,9 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
     }
 
 
-def _spoken_of(kind: str, detail: Mapping[str, list[str]]) -> frozenset[str] | None:
+def _spoken_of(kind: OrderKind, detail: Mapping[str, list[str]]) -> frozenset[str] | None:
     """Return the packages that an order wants to move: a retry only those that it names, and what moves along."""
     names = frozenset(detail.get("packages", []))
-    if kind == "promote" and not names:
+    if kind is OrderKind.PROMOTE and not names:
         return None
     return names | frozenset(detail.get("along", []))

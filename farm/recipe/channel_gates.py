@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from farm.names import HostNeeds  # noqa: TC001  (likewise)
 from farm.recipe.duration import duration_text
+from farm.recipe.gate_kind import GateKind
 
 TestScope: TypeAlias = Literal["changed", "changed-and-dependents", "all"]
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
@@ -17,7 +18,7 @@ Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 class ProofGate:
     """The set as a whole: nothing missing, nothing claimed twice."""
 
-    kind: ClassVar[str] = "proof"
+    kind: ClassVar[GateKind] = GateKind.PROOF
 
     def to_dict(self) -> dict[str, Any]:
         """Return the gate as plain values."""
@@ -29,7 +30,7 @@ class TestsGate:
     """Package tests within the candidate; `of` says which packages'."""
 
     __test__: ClassVar[bool] = False  # pytest takes every class that is named so for a test
-    kind: ClassVar[str] = "tests"
+    kind: ClassVar[GateKind] = GateKind.TESTS
     of: TestScope = "changed-and-dependents"
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,7 +42,7 @@ class TestsGate:
 class ReproducedGate:
     """`agree` builds by different workers, the first one counted, gave the same tree."""
 
-    kind: ClassVar[str] = "reproduced"
+    kind: ClassVar[GateKind] = GateKind.REPRODUCED
     agree: int = 2
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class ReproducedGate:
 class SoakGate:
     """The channel that packages come from has held them for this long, and no report about them is open."""
 
-    kind: ClassVar[str] = "soak"
+    kind: ClassVar[GateKind] = GateKind.SOAK
     duration: timedelta
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class SoakGate:
 class ApprovalsGate:
     """`count` people of a group in `curators.yaml` have signed for the package."""
 
-    kind: ClassVar[str] = "approvals"
+    kind: ClassVar[GateKind] = GateKind.APPROVALS
     of: str = "curators"
     count: int = 1
 
@@ -78,7 +79,7 @@ class ApprovalsGate:
 class LicencesGate:
     """A package's licence is among the allowed ones, or is none of the denied: SPDX identifiers, one of both lists."""
 
-    kind: ClassVar[str] = "licences"
+    kind: ClassVar[GateKind] = GateKind.LICENCES
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
 
@@ -91,7 +92,7 @@ class LicencesGate:
 class AdvisoriesGate:
     """No advisory of this severity or a higher one holds for the package."""
 
-    kind: ClassVar[str] = "advisories"
+    kind: ClassVar[GateKind] = GateKind.ADVISORIES
     block: Severity = "high"
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class AdvisoriesGate:
 class HostGate:
     """The hosts of the channel's subscribers have what a package asks of its host: `offered` is what they all have."""
 
-    kind: ClassVar[str] = "host"
+    kind: ClassVar[GateKind] = GateKind.HOST
     offered: HostNeeds
 
     def to_dict(self) -> dict[str, Any]:

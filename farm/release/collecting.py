@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from farm.compat.problem import listed
 from farm.database import differences, foreign, jobs, orders, releases
+from farm.database.candidates import Source
+from farm.database.pipeline_states import CandidateOrigin, OrderKind, StepState
 from farm.release.status import has_unfinished_builds
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     Unseen = Callable[[Desk], tuple[str, ...]]
 
-BUILDS = "builds"
-
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -33,21 +33,16 @@ class Proposal:
     """
 
     changes: Differences
-    source: str
+    source: Source
     order: Order | None = None
     pins: tuple[ForeignRelease, ...] = ()
-
-    @property
-    def is_rollback(self) -> bool:
-        """Whether it brings an old set back: that was proven and tested when it was new."""
-        return self.order is not None and self.order.kind == "rollback"
 
 
 @dataclass(frozen=True, slots=True)
 class NothingToDo:
-    """Why nothing is proposed: `state` is building, idle or waiting."""
+    """Why nothing is proposed."""
 
-    state: str
+    state: StepState
     message: str
 
 
@@ -65,13 +60,13 @@ class Collector:
         """Return what the channel would change now; a curator's order comes first."""
         policy = self._policy
         order = orders.open_order(desk.session, policy.name)
-        if order is not None and order.kind != "retry":
+        if order is not None and order.kind is not OrderKind.RETRY:
             return self._ordered(desk, newest, order)
         if order is None and newest and policy.cadence and newest.published_at:
             due = newest.published_at + policy.cadence
             if due > desk.now:
                 when = f"{due:%Y-%m-%d %H:%M:%S} UTC"
-                return NothingToDo("waiting", f"the next release of {policy.name} is due at {when}")
+                return NothingToDo(StepState.WAITING, f"the next release of {policy.name} is due at {when}")
         return self._from_channel(desk, newest, order) if policy.from_channel else self._built(desk, newest, order)
 
     def offered(self, desk: Desk, newest: ReleaseRecord) -> Differences:
@@ -86,29 +81,29 @@ class Collector:
 
     def _built(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
         if has_unfinished_builds(desk.session):
-            return NothingToDo("building", "builds are not finished")
+            return NothingToDo(StepState.BUILDING, "builds are not finished")
         # With no build under way, what is built depends on the jobs that there are, and every job has a number.
         mark = (jobs.newest_job(desk.session), newest.number if newest else 0, foreign.mark(desk.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
-            return NothingToDo("waiting", f"{listed(unseen)} is being looked for")
+            return NothingToDo(StepState.WAITING, f"{listed(unseen)} is being looked for")
 
         changes, pins = self._differences(mark, lambda: self._new_builds(desk, newest))
         if not changes and order is None:
             held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
-            return NothingToDo("idle", held)
-        return Proposal(changes, BUILDS, order, pins)
+            return NothingToDo(StepState.IDLE, held)
+        return Proposal(changes, Source(_origin(order)), order, pins)
 
     def _from_channel(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
         here, there = self._policy.name, self._policy.from_channel
         source = releases.newest_release(desk.session, there, published=False)
         if source is None or source.published_at is None:
-            return NothingToDo("waiting", f"{there} has no release that is signed yet")
+            return NothingToDo(StepState.WAITING, f"{there} has no release that is signed yet")
         mark = (source.number, newest.number if newest else 0)
 
         changes, pins = self._differences(mark, lambda: self._held_there(desk, newest, source.number))
         if not changes and order is None:
-            return NothingToDo("idle", f"{here} holds what release {source.number} of {there} does")
-        return Proposal(changes, f"{there} release {source.number}", order, pins)
+            return NothingToDo(StepState.IDLE, f"{here} holds what release {source.number} of {there} does")
+        return Proposal(changes, Source(_origin(order), there, source.number), order, pins)
 
     def _new_builds(self, desk: Desk, newest: ReleaseRecord | None) -> tuple[Differences, Imports]:
         own = differences.from_builds(desk.session, self._policy.name)
@@ -120,15 +115,15 @@ class Collector:
 
     def _ordered(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Proposal:
         number, name = int(order.detail["number"]), self._policy.name
-        if order.kind == "rollback":
+        if order.kind is OrderKind.ROLLBACK:
             here = newest.number if newest else 0
             own = releases.release_difference(desk.session, name, here, number)
-            told, imports = f"rollback to release {number}", self._importer.taken(desk, newest, name, number)
+            came_from, imports = name, self._importer.taken(desk, newest, name, number)
         else:
             own = _promoted(desk, name, newest, order)
-            told = f"{order.detail['from']} release {number}"
+            came_from = str(order.detail["from"])
             imports = self._importer.promoted(desk, newest, order, own)
-        return Proposal(own | imports.changes, told, order, imports.pins)
+        return Proposal(own | imports.changes, Source(_origin(order), came_from, number), order, imports.pins)
 
     def _differences(
         self, mark: object, ask: Callable[[], tuple[Differences, Imports]]
@@ -146,6 +141,17 @@ class _Known:
     mark: object
     own: Differences
     imports: Imports
+
+
+_ORIGINS = {
+    OrderKind.PROMOTE: CandidateOrigin.PROMOTION,
+    OrderKind.ROLLBACK: CandidateOrigin.ROLLBACK,
+    OrderKind.RETRY: CandidateOrigin.RETRY,
+}
+
+
+def _origin(order: Order | None) -> CandidateOrigin:
+    return _ORIGINS[order.kind] if order else CandidateOrigin.COLLECTED
 
 
 def _promoted(desk: Desk, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from farm.database import candidates, orders
+from farm.database.pipeline_states import CandidateState, OrderEnding, OrderKind
 
 if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
+    from farm.database.evidence import TestEvidence
+    from farm.database.pipeline_states import GateState
     from farm.database.releases import ReleaseRecord
+    from farm.recipe.gate_kind import GateKind
 
 
 def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None) -> str:
@@ -19,20 +22,38 @@ def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | Non
     if candidate.base_number != number:
         return f"release {number} came meanwhile: it is tested anew on that"
     order = orders.open_order(desk.session, candidate.channel)
-    if order is not None and order.kind != "retry" and order.candidate_id != candidate.id:
+    if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
         return f"a {order.kind} that {order.ordered_by} ordered goes first"
     return ""
 
 
-def say_gate(desk: Desk, candidate: Candidate, gate: str, state: str, summary: str, **more: object) -> None:
-    """Write down what a gate says now; `more` are lists that pages show beside the summary."""
-    detail = json.dumps({"summary": summary, **more})
-    candidates.record_gate(desk.session, candidate.id, gate, state, detail, now=desk.now)
+def say_gate(
+    desk: Desk,
+    candidate: Candidate,
+    gate: GateKind,
+    state: GateState,
+    summary: str,
+    *,
+    tests: TestEvidence | None = None,
+) -> None:
+    """Write down what a gate says now; of `tests` pages show those that failed and block nothing."""
+    candidates.record_gate(desk.session, candidate.id, gate, state, summary, tests=tests, now=desk.now)
 
 
-def end_candidate(desk: Desk, candidate: Candidate, state: str, reason: str) -> None:
-    """Decide about a candidate, and with it about the order that it was opened for."""
-    candidates.decide(desk.session, candidate.id, state, reason=reason, now=desk.now)
+def release_candidate(desk: Desk, candidate: Candidate, told: str) -> None:
+    """End a candidate whose release is published, and with it the order that it was opened for."""
+    _end(desk, candidate, CandidateState.RELEASED, OrderEnding.RELEASED, told)
+
+
+def refuse_candidate(desk: Desk, candidate: Candidate, told: str) -> None:
+    """End a candidate of which nothing is published, and with it the order that it was opened for."""
+    _end(desk, candidate, CandidateState.REFUSED, OrderEnding.REFUSED, told)
+
+
+def _end(desk: Desk, candidate: Candidate, state: CandidateState, ending: OrderEnding, told: str) -> None:
+    candidates.decide(desk.session, candidate.id, state, reason=told, now=desk.now)
     if order := orders.order_of(desk.session, candidate.id):
-        outcome = f"{state}: {reason}" if reason else state
-        orders.finish_order(desk.session, order.id, candidate_id=candidate.id, outcome=outcome, now=desk.now)
+        outcome = f"{ending}: {told}" if told else ending
+        orders.finish_order(
+            desk.session, order.id, candidate_id=candidate.id, ending=ending, outcome=outcome, now=desk.now
+        )

@@ -10,11 +10,9 @@ if TYPE_CHECKING:
 
     from farm.compat import Member, TrialSet
     from farm.database.candidates import Candidate, Change
+    from farm.database.evidence import Evidence
     from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
-
-WAITING, ACCEPTED, HELD = "waiting", "accepted", "held"
-"""The states of a candidate's changes: a gate of single packages keeps it back; it passes; the search holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Docket:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What may go into the channel, by name, and what the evaluation told of exactly that set."""
+    """What may go into the channel, by name, and what the evaluation found of exactly that set."""
 
     accepted: Mapping[str, Member | None]
-    detail: str
+    evidence: Evidence | None

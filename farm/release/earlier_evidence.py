@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.database import excuses, releases
+from farm.database.evidence import ProofEvidence, TestEvidence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from farm.compat import Member
     from farm.control.desk import Desk
+    from farm.database.evidence import Evidence
     from farm.names import Digest
 
 
@@ -35,16 +37,16 @@ class EarlierEvidence:
     base: Mapping[str, Member]
     accepted: Mapping[str, Member | None]
 
-    def partners(self, package: str, digest: Digest | None, gate: str, told: Sequence[str]) -> tuple[Partner, ...]:
+    def partners(self, package: str, digest: Digest | None, found: Evidence | None) -> tuple[Partner, ...]:
         """Return with what this very package broke before, if the channel keeps all of that, and it breaks as then.
 
-        `told` are words of which one must be in the reason that was given: which test failed, or what the proof found.
+        It does when a test that is `found` to fail failed then too, or when the proof has a problem in common.
         """
         for kept in excuses.standing(self.desk.session, self.channel, package):
             excuse = kept.excuse
-            if (excuse.digest, excuse.gate) != (digest, gate) or digest is None:
+            if excuse.digest != digest or digest is None:
                 continue
-            if all(map(self._is_kept, excuse.partners)) and any(words in excuse.reason for words in told):
+            if all(map(self._is_kept, excuse.partners)) and _have_in_common(excuse.evidence, found):
                 since = releases.held_since(self.desk.session, self.channel, map(_name, excuse.partners))
                 return tuple(Partner(label, since.get(_name(label), 0)) for label in excuse.partners)
         return ()
@@ -52,6 +54,15 @@ class EarlierEvidence:
     def _is_kept(self, label: str) -> bool:
         member = self.base.get(_name(label))
         return member is not None and member.label == label and member.name not in self.accepted
+
+
+def _have_in_common(before: Evidence | None, now: Evidence | None) -> bool:
+    match before, now:
+        case ProofEvidence(), ProofEvidence():
+            return not set(before.problems).isdisjoint(now.problems)
+        case TestEvidence(), TestEvidence():
+            return not set(before.regressions).isdisjoint(now.regressions)
+    return False
 
 
 def _name(label: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.ordering import held_among
-from farm.database import orders
-from farm.release.docket import WAITING
+from farm.database.pipeline_states import CandidateOrigin, ChangeState
+from farm.recipe.gate_kind import GateKind
 from farm.release.gates.rolled_back import RolledBack
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, withheld
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.orders import Order
+    from farm.database.candidates import Source
     from farm.names import Digest
     from farm.release.collecting import Proposal
     from farm.release.docket import Docket
     from farm.release.members import MemberShelf
     from farm.release.standing import PackageGate
 
+_WAITING = ChangeState.WAITING
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_PROMOTED_PAST = ("soak", "rolled-back")
+_PROMOTED_PAST = (GateKind.SOAK, GateKind.ROLLED_BACK)
 
 
 class Entrance:
@@ -36,9 +37,9 @@ class Entrance:
 
     def withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
         """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
-        if proposal.is_rollback:
+        if proposal.source.is_rollback:
             return {}
-        return self._ask(desk, self._gates_for(proposal.order), proposal.changes.values())
+        return self._ask(desk, self._gates_for(proposal.source), proposal.changes.values())
 
     def is_rolled_back(self, desk: Desk, proposal: Proposal) -> bool:
         """Say whether a rollback keeps anything of this as it is."""
@@ -46,26 +47,26 @@ class Entrance:
 
     def held_now(self, desk: Desk, docket: Docket) -> Mapping[str, Withheld] | None:
         """Ask the gates again; None when one of them holds back what it had let pass."""
-        if docket.candidate.source.startswith("rollback"):
+        if docket.candidate.source.is_rollback:
             names = [each.name for each in docket.changes]
             return None if held_among(desk, self._channel, names) else {}
-        let_pass = {each.name for each in docket.changes if each.state != WAITING}
-        gates = self._gates_for(orders.order_of(desk.session, docket.candidate.id))
+        let_pass = {each.name for each in docket.changes if each.state is not _WAITING}
+        gates = self._gates_for(docket.candidate.source)
         held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
         if held.keys() & let_pass:
             return None
-        waiting = {each.name for each in docket.changes if each.state == WAITING}
+        waiting = {each.name for each in docket.changes if each.state is _WAITING}
         # What has come to pass since then is for the next candidate.
         return {name: each for name, each in held.items() if name in waiting} | {
-            name: Withheld(name, "next", _IN_THE_NEXT) for name in waiting - held.keys()
+            name: Withheld(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
 
-    def _gates_for(self, order: Order | None) -> list[PackageGate]:
+    def _gates_for(self, source: Source) -> list[PackageGate]:
         """Return the gates that are asked; who promotes goes past the clock and past an earlier rollback.
 
         What a retry names the gate `rolled-back` finds out itself.
         """
-        skipped = _PROMOTED_PAST if order and order.kind == "promote" else ()
+        skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
         return [gate for gate in self._gates if gate.kind not in skipped]
 
     def _ask(

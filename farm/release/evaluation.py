@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from farm.compat import is_foreign
 from farm.database import candidates, foreign
+from farm.database.evidence import FailedTest, FoundProblem, ProofEvidence, TestEvidence
 from farm.database.foreign import ForeignPackage
-from farm.names import canonical_json
+from farm.database.pipeline_states import RunPurpose, RunState
+from farm.names import Digest
 from farm.release.ordered_tests import Unrunnable, order_tests
 from farm.release.search import Answer
 from farm.release.verdicts import JobVerdicts, TestOf, Verdict
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
     from farm.database.records import Package
-    from farm.names import Digest
     from farm.plan import TestOrder
     from farm.recipe import Recipe
     from farm.release.members import MemberShelf
-    from farm.release.search import Purpose
     from farm.release.test_needs import TestNeeds
 
 Scope = Literal["", "changed", "changed-and-dependents", "all"]
@@ -48,22 +47,17 @@ class _Tally:
     count: int = 0
     waiting: int = 0
     trouble: str = ""
-    regressions: list[dict[str, Any]] = field(default_factory=list)
-    already_red: list[dict[str, Any]] = field(default_factory=list)
-    flaky: list[dict[str, Any]] = field(default_factory=list)
+    regressions: list[FailedTest] = field(default_factory=list)
+    already_red: list[FailedTest] = field(default_factory=list)
+    flaky: list[FailedTest] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
         tests = f"{self.count - self.waiting} of {counted(self.count, 'test')} done"
         return f"{tests}; {self.trouble}" if self.trouble else tests
 
-    def detail(self) -> dict[str, Any]:
-        return {
-            "already-red": self.already_red,
-            "count": self.count,
-            "flaky": self.flaky,
-            "tests": self.regressions,
-        }
+    def evidence(self) -> TestEvidence:
+        return TestEvidence(self.count, tuple(self.regressions), tuple(self.already_red), tuple(self.flaky))
 
 
 class Evaluation:
@@ -95,9 +89,9 @@ class Evaluation:
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
-            run.set_digest: Answer(run.state == candidates.GREEN, run.detail)
+            run.set_digest: Answer(run.state is RunState.GREEN, run.evidence)
             for run in candidates.set_runs(desk.session, candidate.id)
-            if run.state != candidates.RUNNING
+            if run.state is not RunState.PENDING
         }
 
     def over(self, atoms: Collection[Atom]) -> Evaluation:
@@ -109,15 +103,15 @@ class Evaluation:
         """Return what these atoms change."""
         return {name: self._changes[name] for atom in atoms for name in self._atoms[atom].names}
 
-    def __call__(self, atoms: Collection[str], purpose: Purpose) -> Answer:
+    def __call__(self, atoms: Collection[str], purpose: RunPurpose) -> Answer:
         """Return whether the base with these atoms passes. Raises `NotKnownYetError` while tests are under way."""
         return self._look(self.changes_of(atoms), len(atoms), purpose)
 
     def whole(self) -> Answer:
         """Return whether the base with all changes passes: before anybody asks what its atoms are. Raises likewise."""
-        return self._look(self._changes, len(self._changes), "search")
+        return self._look(self._changes, len(self._changes), RunPurpose.SEARCH)
 
-    def _look(self, changes: Mapping[str, Member | None], size: int, purpose: Purpose) -> Answer:
+    def _look(self, changes: Mapping[str, Member | None], size: int, purpose: RunPurpose) -> Answer:
         digest = candidates.changes_digest(
             self._candidate.base_number,
             {name: member.descriptor.digest if member else None for name, member in changes.items()},
@@ -127,7 +121,7 @@ class Evaluation:
             return known
         problems = self._trial.problems_of(changes)
         if problems:
-            return self._record(digest, size, purpose, 0, Answer(green=False, detail=_proof_detail(problems)))
+            return self._record(digest, size, purpose, 0, Answer(green=False, evidence=_found(problems)))
         verdicts = JobVerdicts(self._desk, self._candidate.id, since=self._failures_since)
         try:
             tally = self._test(changes, verdicts)
@@ -139,11 +133,10 @@ class Evaluation:
         if not decided:
             self._record(digest, size, purpose, verdicts.asked, None)
             raise NotKnownYetError(tally.summary)
-        detail = canonical_json(tally.detail()).decode()
-        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, detail))
+        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, tally.evidence()))
 
-    def _record(self, digest: Digest, size: int, purpose: Purpose, tests: int, answer: Answer | None) -> Answer:
-        state = candidates.RUNNING if answer is None else candidates.GREEN if answer.green else candidates.RED
+    def _record(self, digest: Digest, size: int, purpose: RunPurpose, tests: int, answer: Answer | None) -> Answer:
+        state = RunState.PENDING if answer is None else RunState.GREEN if answer.green else RunState.RED
         candidates.record_run(
             self._desk.session,
             self._candidate.id,
@@ -152,7 +145,7 @@ class Evaluation:
             atoms=size,
             tests=tests,
             state=state,
-            detail=answer.detail if answer else "",
+            evidence=answer.evidence if answer else None,
             now=self._desk.now,
         )
         if answer is None:
@@ -162,40 +155,41 @@ class Evaluation:
 
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
-        red: list[tuple[str, str, str, int | None]] = []
+        red: list[FailedTest] = []
         ordered = self._ordered(self._tested(changes))
         verdicts.look_up(order for *_, order in ordered if not isinstance(order, Unrunnable))
         for recipe, version, test, order in ordered:
             tally.count += 1
             if isinstance(order, Unrunnable):
                 reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
-                red.append((recipe.name, test, reason, None))
+                red.append(FailedTest(recipe.name, test, reason))
                 continue
             verdict = verdicts.of(order, TestOf(recipe.name, test, version))
-            if verdict.state == "pending":
+            failure = FailedTest(recipe.name, test, verdict.message, verdict.job)
+            if verdict.state is RunState.PENDING:
                 tally.waiting += 1
                 tally.trouble = verdict.trouble or tally.trouble
-            elif verdict.state == "red":
-                red.append((recipe.name, test, verdict.message, verdict.job))
+            elif verdict.state is RunState.RED:
+                red.append(failure)
             elif verdict.flaky:
-                tally.flaky.append(_told(recipe.name, test, verdict.message, verdict.job))
+                tally.flaky.append(failure)
         if red:
             self._trial.place({})
-            for package, test, message, job in red:
-                self._judge(tally, verdicts, _told(package, test, message, job))
+            for failure in red:
+                self._judge(tally, verdicts, failure)
             self._trial.place(changes)
         return tally
 
-    def _judge(self, tally: _Tally, verdicts: JobVerdicts, failure: dict[str, Any]) -> None:
+    def _judge(self, tally: _Tally, verdicts: JobVerdicts, failure: FailedTest) -> None:
         """Say whether a red test was green on the base, which is placed now: a test that was red blocks nobody."""
-        before = self._on_base(failure["package"], failure["test"], verdicts)
-        if before is None or (isinstance(before, Verdict) and before.state == "green"):
+        before = self._on_base(failure.package, failure.test, verdicts)
+        if before is None or (isinstance(before, Verdict) and before.state is RunState.GREEN):
             tally.regressions.append(failure)
-        elif isinstance(before, Verdict) and before.state == "pending":
+        elif isinstance(before, Verdict) and before.state is RunState.PENDING:
             tally.waiting += 1
         else:
             message = before.message if isinstance(before, Verdict) else before.reason
-            tally.already_red.append(failure | {"changed": message != failure["message"]})
+            tally.already_red.append(replace(failure, changed=message != failure.message))
 
     def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | Unrunnable | None:
         member = self._trial.base.get(recipe_name)
@@ -268,22 +262,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def problems_in(detail: str) -> list[dict[str, Any]]:
-    """Return what an answer's detail says of the proof: `message` and `packages` of each problem."""
-    found: list[dict[str, Any]] = json.loads(detail).get("problems", []) if detail else []
-    return found
+def _found(problems: Collection[Problem]) -> ProofEvidence:
+    return ProofEvidence(tuple(map(_found_problem, problems)))
 
 
-def results_in(detail: str, kind: Literal["tests", "already-red", "flaky"]) -> list[dict[str, Any]]:
-    """Return what an answer's detail says of tests: package, test, message and job of each."""
-    found: list[dict[str, Any]] = json.loads(detail).get(kind, []) if detail else []
-    return found
-
-
-def _proof_detail(problems: Collection[Problem]) -> str:
-    told = [{"message": each.message, "packages": list(each.packages)} for each in problems]
-    return canonical_json({"problems": told}).decode()
-
-
-def _told(package: str, test: str, message: str, job: int | None) -> dict[str, Any]:
-    return {"job": job, "message": message, "package": package, "test": test}
+def _found_problem(problem: Problem) -> FoundProblem:
+    particulars = problem.to_dict()
+    identity = Digest.of_json({"code": particulars["code"], "details": particulars["details"]})
+    return FoundProblem(identity, problem.packages, problem.message)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from farm.compat import is_foreign
 from farm.compat.problem import listed
 from farm.database import attempts, jobs, recipes
+from farm.database.evidence import ProofEvidence, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.states import JobState
-from farm.release.evaluation import problems_in, results_in
+from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from farm.compat import Atom, Member
     from farm.control.desk import Desk
     from farm.control.log_store import LogStore
+    from farm.database.evidence import FailedTest, FoundProblem
     from farm.database.records import Job, Package
     from farm.names import Digest
     from farm.release.earlier_evidence import EarlierEvidence
@@ -51,13 +53,12 @@ class Explainer:
             root = self._mains(hold.root)[0]
             reason = f"it needs {self._wanted(root)}, which is held back"
             return [
-                self._excuse(name, "proof", reason, root=root, remedy=f"It goes in by itself once {root} does.")
+                self._excuse(name, GateKind.PROOF, reason, root=root, remedy=f"It goes in by itself once {root} does.")
                 for name in self._mains(hold.atom)
             ]
-        problems, tests = problems_in(hold.detail), results_in(hold.detail, "tests")
-        if not problems and tests:
-            return [self._of_tests(name, hold, tests) for name in self._mains(hold.atom)]
-        return self._of_problems(hold, problems)
+        if isinstance(hold.evidence, TestEvidence):
+            return [self._of_tests(name, hold, hold.evidence) for name in self._mains(hold.atom)]
+        return self._of_problems(hold, hold.evidence or ProofEvidence(()))
 
     def withheld(self, found: Withheld, atom: Atom, blamed: str) -> list[Excuse]:
         """Return the excuses for an atom that a gate of single packages keeps back because of the package `blamed`."""
@@ -77,6 +78,7 @@ class Explainer:
                     remedy=found.standing.remedy,
                     job=found.standing.job,
                     until=found.standing.until,
+                    under_way=found.standing.under_way,
                 )
             )
         return excuses
@@ -94,7 +96,7 @@ class Explainer:
             excuses.append(
                 Excuse(
                     package=head.name,
-                    gate="build",
+                    gate=GateKind.BUILD,
                     reason=f"its build failed: {job.error}" if not root else f"{root} could not be built",
                     version=f"{revision.version}-{revision.revision}",
                     root=root,
@@ -106,33 +108,34 @@ class Explainer:
             )
         return excuses
 
-    def _of_tests(self, name: str, hold: Hold, tests: list[dict[str, object]]) -> Excuse:
-        first = tests[0]
-        number = first["job"]
-        job = jobs.job(self.desk.session, number) if isinstance(number, int) else None
+    def _of_tests(self, name: str, hold: Hold, evidence: TestEvidence) -> Excuse:
+        tests = evidence.regressions
+        tested = tests[0].package
+        job = jobs.job(self.desk.session, tests[0].job) if tests[0].job is not None else None
         sentences = [_test_sentence(test) for test in tests[:_SENTENCES]]
-        partners, only_with = self._partners(name, hold, "tests", [_test_words(test) for test in tests])
-        tested = str(first["package"])
+        partners, only_with = self._partners(name, hold)
         mend = " or ".join(["Mend " + name, *(label.partition(" ")[0] for label in partners)])
         return self._excuse(
             name,
-            "tests",
+            GateKind.TESTS,
             "; ".join(sentences) + only_with,
             job=job.id if job else None,
             line=self._telling_line(job) if job else "",
             partners=partners,
             remedy=_mending(name, mend if tested == name else f"{mend}, or the test of {tested}", tested),
+            evidence=evidence,
         )
 
-    def _of_problems(self, hold: Hold, problems: list[dict[str, object]]) -> list[Excuse]:
-        reason = "; ".join(str(each["message"]) for each in problems[:_SENTENCES])
+    def _of_problems(self, hold: Hold, evidence: ProofEvidence) -> list[Excuse]:
+        problems = evidence.problems
+        reason = "; ".join(each.message for each in problems[:_SENTENCES])
         if len(problems) > _SENTENCES:
             reason += f"; and {len(problems) - _SENTENCES} more"
         root, job = self._unbuilt_party(problems)
         mains = self._mains(hold.atom)
         if root:
             reason += f"; the new {root} could not be built"
-        partners, only_with = self._partners(mains[0], hold, "proof", [str(each["message"]) for each in problems])
+        partners, only_with = self._partners(mains[0], hold)
         mend = " or ".join(["Mend " + mains[0], *(label.partition(" ")[0] for label in partners)])
         remedy = (
             f"Mend the recipe of {root} and submit it: what waits for it goes in with it."
@@ -142,20 +145,21 @@ class Explainer:
         return [
             self._excuse(
                 name,
-                "proof",
+                GateKind.PROOF,
                 reason + only_with,
                 root=root,
                 job=job.id if job else None,
                 line=self._telling_line(job) if job else "",
                 partners=partners,
                 remedy=remedy,
+                evidence=evidence,
             )
             for name in mains
         ]
 
-    def _unbuilt_party(self, problems: Iterable[dict[str, object]]) -> tuple[str, Job | None]:
+    def _unbuilt_party(self, problems: Iterable[FoundProblem]) -> tuple[str, Job | None]:
         """Return the recipe, with its job, whose failed build keeps a party to these problems at its old version."""
-        parties = {str(name) for each in problems for name in _names(each) if name not in self.packages}
+        parties = {name for each in problems for name in each.packages if name not in self.packages}
         for recipe in sorted(set(recipes.recipes_of(self.desk.session, parties).values())):
             head = recipes.head(self.desk.session, recipe)
             job = jobs.latest_of_revision(self.desk.session, head.current) if head and not head.is_built else None
@@ -178,7 +182,7 @@ class Explainer:
     def _excuse(  # what an excuse is made of
         self,
         name: str,
-        gate: str,
+        gate: GateKind,
         reason: str,
         *,
         root: str = "",
@@ -227,17 +231,14 @@ class Explainer:
     def _labels_of(self, atoms: Iterable[str]) -> tuple[str, ...]:
         return tuple(self._label(self._mains(atom)[0]) for atom in atoms)
 
-    def _partners(self, name: str, hold: Hold, gate: str, told: Sequence[str]) -> tuple[tuple[str, ...], str]:
-        """Return with what a package breaks, as the search has found it now or an earlier one has, and a clause on it.
-
-        `told` are words of which one was in the excuse of then, if it breaks in the same way.
-        """
+    def _partners(self, name: str, hold: Hold) -> tuple[tuple[str, ...], str]:
+        """Return with what a package breaks, as the search finds now or an earlier one found, and a clause on it."""
         label = self._label(self._mains(hold.atom)[0])
         if hold.partners:
             partners = self._labels_of(hold.partners)
             return partners, f"; {label} breaks only with {listed(partners)}"
         digest = self._digest(name)
-        found = self.earlier.partners(name, digest, gate, told) if self.earlier else ()
+        found = self.earlier.partners(name, digest, hold.evidence) if self.earlier else ()
         if not found or self.earlier is None:
             return (), ""
         newest = max(each.number for each in found)
@@ -260,16 +261,7 @@ def _mending(name: str, own: str, tested: str) -> str:
     )
 
 
-def _test_sentence(test: Mapping[str, object]) -> str:
-    if test["job"] is None:
-        return str(test["message"])
-    return f"{_test_words(test)} in job {test['job']}: {test['message']}"
-
-
-def _test_words(test: Mapping[str, object]) -> str:
-    return f"test {test['test']!r} of {test['package']} failed"
-
-
-def _names(problem: Mapping[str, object]) -> list[str]:
-    names = problem["packages"]
-    return [str(name) for name in names] if isinstance(names, list) else []
+def _test_sentence(test: FailedTest) -> str:
+    if test.job is None:
+        return test.message
+    return f"test {test.test!r} of {test.package} failed in job {test.job}: {test.message}"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.database import candidates, excuses, jobs
+from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.release.explaining import Explainer
-
-BUILD = "build"
 
 
 class FailedBuilds:
@@ -28,7 +27,7 @@ class FailedBuilds:
             return
         standing = [each.excuse for each in excuses.standing(desk.session, self._channel)]
         told = explainer.unbuilt()
-        if set(told) != {each for each in standing if each.gate == BUILD}:
-            others = [each for each in standing if each.gate != BUILD]
+        if set(told) != {each for each in standing if each.gate is GateKind.BUILD}:
+            others = [each for each in standing if each.gate is not GateKind.BUILD]
             excuses.hold_back(desk.session, self._channel, latest.id, [*others, *told], now=desk.now)
         self._told = newest

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.control.ordering import describe_order
 from farm.database.states import Role
+from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from farm.database.reports import Report
 
 
-_WORTH_ANOTHER_LOOK = ("tests", "signer", "rolled-back")
-_WORTH_ANOTHER_TRY = ("build", "reproduced")
+_WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK)
+_WORTH_ANOTHER_TRY = (GateKind.BUILD, GateKind.REPRODUCED)
 
 
 def release_to_dict(record: ReleaseRecord) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
         "partners": list(excuse.partners),
         "remedy": excuse.remedy,
         "retry": retry_command(kept),
+        "retry-job": retried_job(kept),
         "retry-needs": retry_role(kept) or None,
         "since": time_text(kept.since),
         "until": time_text(excuse.until),
@@ -67,22 +69,29 @@ def excuse_to_dict(kept: KeptExcuse) -> dict[str, Any]:
 
 def retry_command(kept: KeptExcuse) -> str:
     """Return the command that has what an excuse says looked at again; empty where the answer would be the same."""
-    if kept.cleared_at is not None:
-        return ""
-    # What is held with no remedy waits for a job that is at work.
-    if kept.excuse.gate in _WORTH_ANOTHER_TRY and kept.excuse.job is not None and kept.excuse.remedy:
-        return f"farm retry {kept.excuse.job}"
-    if kept.excuse.gate not in _WORTH_ANOTHER_LOOK:
-        return ""
-    return " ".join(["farm candidate retry", kept.channel, kept.excuse.package]).rstrip()
+    if job := retried_job(kept):
+        return f"farm retry {job}"
+    return " ".join(["farm candidate retry", kept.channel, kept.excuse.package]).rstrip() if _is_seen_to(kept) else ""
+
+
+def retried_job(kept: KeptExcuse) -> int | None:
+    """Return the job that is tried again for what an excuse says; None where that would not help."""
+    excuse = kept.excuse
+    if kept.cleared_at is not None or excuse.under_way or excuse.gate not in _WORTH_ANOTHER_TRY:
+        return None
+    return excuse.job
 
 
 def retry_role(kept: KeptExcuse) -> str:
     """Return the role that `retry_command` needs: the owner of a package need not have it. Empty where none helps."""
-    command = retry_command(kept)
-    if not command:
-        return ""
-    return Role.MAINTAINER if command.startswith("farm retry ") else Role.CURATOR
+    if retried_job(kept):
+        return Role.MAINTAINER
+    return Role.CURATOR if _is_seen_to(kept) else ""
+
+
+def _is_seen_to(kept: KeptExcuse) -> bool:
+    """Say whether a curator may have the package looked at again."""
+    return kept.cleared_at is None and kept.excuse.gate in _WORTH_ANOTHER_LOOK
 
 
 def held_text(kept: KeptExcuse) -> str:
@@ -103,6 +112,7 @@ def order_to_dict(order: Order) -> dict[str, Any]:
         "at": time_text(order.at),
         "candidate": order.candidate_id,
         "done-at": time_text(order.done_at),
+        "ending": order.ending,
         "outcome": order.outcome,
     }
 

@@ -6,7 +6,6 @@ it knows lies in the database, so a pipeline that is killed goes on where it was
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,16 +13,27 @@ from typing import TYPE_CHECKING
 from farm.compat import is_foreign
 from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases, rollbacks
-from farm.database.candidates import OPEN, REFUSED, RELEASED, SUPERSEDED
+from farm.database.evidence import TestEvidence
 from farm.database.excuses import Excuse
+from farm.database.pipeline_states import (
+    CandidateState,
+    ChangeState,
+    GateState,
+    OrderEnding,
+    OrderKind,
+    RunPurpose,
+    RunState,
+    StepState,
+)
 from farm.recipe.channel_gates import TestsGate
+from farm.recipe.gate_kind import GateKind
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
-from farm.release.deciding import end_candidate, say_gate, why_superseded
-from farm.release.docket import ACCEPTED, HELD, WAITING, Docket, Verdict
+from farm.release.deciding import refuse_candidate, release_candidate, say_gate, why_superseded
+from farm.release.docket import Docket, Verdict
 from farm.release.earlier_evidence import EarlierEvidence
 from farm.release.entrance import Entrance
-from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted, results_in
+from farm.release.evaluation import Evaluation, NotKnownYetError, Scope, counted
 from farm.release.explaining import Explainer
 from farm.release.failed_builds import FailedBuilds
 from farm.release.importing import Importer
@@ -41,6 +51,8 @@ if TYPE_CHECKING:
     from farm.compat import Atom, Member, TrialSet
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
+    from farm.database.evidence import Evidence
+    from farm.database.orders import Order
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
@@ -49,15 +61,15 @@ if TYPE_CHECKING:
     from farm.release.withholding import Withheld
     from farm.trust.release_index import Release
 
-_SEARCH_GATES = ("proof", "tests", "build", "signer")
+_SEARCH_GATES = (GateKind.PROOF, GateKind.TESTS, GateKind.BUILD, GateKind.SIGNER)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What `advance` did: `state` is idle, building, waiting, open, refused or released; `message` says it."""
+    """What `advance` did; `message` says it to people."""
 
     channel: str
-    state: str
+    state: StepState
     message: str = ""
 
 
@@ -101,7 +113,7 @@ class Pipeline:
             newest = releases.newest_release(desk.session, channel)
             candidate = candidates.open_candidate(desk.session, channel)
             if candidate is not None and (reason := why_superseded(desk, candidate, newest)):
-                candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
+                candidates.decide(desk.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=desk.now)
                 candidate = None
             opened = candidate or self._collect(desk, newest)
             if isinstance(opened, Step):
@@ -123,21 +135,23 @@ class Pipeline:
         channel = self._policy.name
         proposal = self._collector.propose(desk, newest)
         if isinstance(proposal, NothingToDo):
-            if proposal.state == "idle":
+            if proposal.state is StepState.IDLE:
                 self._tell_failed_builds(desk)
             return Step(channel, proposal.state, proposal.message)
         if not proposal.changes and proposal.order is not None:
             outcome = f"nothing to do: {channel} holds that already"
-            orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
-            return Step(channel, "idle", outcome)
-        if proposal.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
+            _end_order(desk, proposal.order, OrderEnding.NOTHING_TO_DO, outcome)
+            return Step(channel, StepState.IDLE, outcome)
+        if proposal.source.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
             return refused
         held = {} if proposal.order else self._entrance.withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
         if proposal.order is None and latest and self._was_decided(desk, latest, newest, proposal, held):
             self._renew_excuses(desk, latest, held)
             self._tell_failed_builds(desk)
-            return Step(channel, "refused", f"candidate {latest.id} was {latest.state}; nothing has changed since")
+            return Step(
+                channel, StepState.REFUSED, f"candidate {latest.id} was {latest.state}; nothing has changed since"
+            )
         number = newest.number if newest else 0
         opened = candidates.add_candidate(
             desk.session, channel, proposal.changes, base_number=number, source=proposal.source, now=desk.now
@@ -147,12 +161,14 @@ class Pipeline:
             along = self._along(desk, opened, newest, proposal)
             orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id, along=along)
             held = self._entrance.withheld(desk, proposal)
-        candidates.place_changes(desk.session, opened.id, held, state=WAITING)
+        candidates.place_changes(desk.session, opened.id, held, state=ChangeState.WAITING)
         return opened
 
     def _along(self, desk: Desk, opened: Candidate, newest: ReleaseRecord | None, proposal: Proposal) -> set[str]:
         """Return what must move with the packages that a retry names, where a rollback keeps something from moving."""
-        named = proposal.order.detail.get("packages") if proposal.order and proposal.order.kind == "retry" else ()
+        named = (
+            proposal.order.detail.get("packages") if proposal.order and proposal.order.kind is OrderKind.RETRY else ()
+        )
         if not named or not self._entrance.is_rolled_back(desk, proposal):
             return set()
         return moving_along(self._atoms(desk, self._docket(desk, opened, newest)), named)
@@ -167,8 +183,8 @@ class Pipeline:
         if in_the_way is None or proposal.order is None:
             return None
         outcome = f"refused: {'; '.join(in_the_way)}"
-        orders.finish_order(desk.session, proposal.order.id, candidate_id=None, outcome=outcome, now=desk.now)
-        return Step(self._policy.name, "refused", outcome)
+        _end_order(desk, proposal.order, OrderEnding.REFUSED, outcome)
+        return Step(self._policy.name, StepState.REFUSED, outcome)
 
     def _was_decided(
         self,
@@ -180,13 +196,13 @@ class Pipeline:
     ) -> bool:
         """Say whether the newest candidate has decided about exactly what would be proposed now."""
         decided = candidates.changes_of(desk.session, latest.id)
-        if latest.state == REFUSED and latest.base_number == (newest.number if newest else 0):
+        if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
             left = decided
-        elif latest.state == RELEASED and newest and newest.candidate_id == latest.id:
-            left = [each for each in decided if each.state != ACCEPTED]
+        elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
+            left = [each for each in decided if each.state is not ChangeState.ACCEPTED]
         else:
             return False
-        before = {(each.name, each.after, each.state == WAITING) for each in left}
+        before = {(each.name, each.after, each.state is ChangeState.WAITING) for each in left}
         now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
         return before == now
 
@@ -236,12 +252,11 @@ class Pipeline:
 
     def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
         candidate = docket.candidate
-        rollback = candidate.source.startswith("rollback")
         held = self._entrance.held_now(desk, docket)
         if held is None:
             reason = "a gate has come to hold something back that it let pass: it is collected again"
-            candidates.decide(desk.session, candidate.id, SUPERSEDED, reason=reason, now=desk.now)
-            return Step(candidate.channel, "open", f"candidate {candidate.id} is superseded: {reason}")
+            candidates.decide(desk.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=desk.now)
+            return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id} is superseded: {reason}")
         order = orders.order_of(desk.session, candidate.id)
         evaluation = Evaluation(
             desk,
@@ -250,12 +265,12 @@ class Pipeline:
             shelf=self._shelf,
             changes=docket.members,
             test_needs=self._state.test_needs,
-            scope="" if rollback else self._scope(),
-            failures_since=order.at if order and order.kind == "retry" else None,
+            scope="" if candidate.source.is_rollback else self._scope(),
+            failures_since=order.at if order and order.kind is OrderKind.RETRY else None,
         )
         try:
             if not held and (whole := evaluation.whole()).green:
-                return self._decide(desk, docket, Verdict(docket.members, whole.detail), [])
+                return self._decide(desk, docket, Verdict(docket.members, whole.evidence), [])
             atoms = self._atoms(desk, docket)
             blamed = atoms_withheld(atoms, held)
             found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
@@ -267,9 +282,9 @@ class Pipeline:
             *(excuse for hold in found.held.values() for excuse in explainer.held(hold)),
             *_excuses_of_gates(explainer, atoms, held),
         ]
-        candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=HELD)
-        detail = evaluation(found.accepted, "search").detail if accepted else ""
-        return self._decide(desk, docket, Verdict(accepted, detail), told)
+        candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=ChangeState.HELD)
+        evidence = evaluation(found.accepted, RunPurpose.SEARCH).evidence if accepted else None
+        return self._decide(desk, docket, Verdict(accepted, evidence), told)
 
     def _scope(self) -> Scope:
         for gate in self._policy.gates:
@@ -282,30 +297,30 @@ class Pipeline:
         runs = candidates.set_runs(desk.session, candidate.id)
         sets = sum(run.tests > 0 for run in runs)
         told = f"{summary} (set {sets})" if sets > 1 else summary
-        if runs and runs[-1].state == candidates.RUNNING:
-            say_gate(desk, candidate, "proof", "passed", _proven(docket.trial))
-        say_gate(desk, candidate, "tests", "pending", told)
-        return Step(candidate.channel, "open", f"candidate {candidate.id}: {told}")
+        if runs and runs[-1].state is RunState.PENDING:
+            say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
+        say_gate(desk, candidate, GateKind.TESTS, GateState.PENDING, told)
+        return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id}: {told}")
 
     def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | _Unsigned:
         candidate = docket.candidate
         if not self._policy.from_channel:
             told += self._explainer(desk, docket, ()).unbuilt()
-        candidates.place_changes(desk.session, candidate.id, verdict.accepted, state=ACCEPTED)
+        candidates.place_changes(desk.session, candidate.id, verdict.accepted, state=ChangeState.ACCEPTED)
         if not verdict.accepted:
-            for gate in ("proof", "tests"):
-                held = sum(excuse.gate == gate for excuse in told)
+            for gate in (GateKind.PROOF, GateKind.TESTS):
+                held = sum(excuse.gate is gate for excuse in told)
                 if held:
-                    say_gate(desk, candidate, gate, "failed", f"{counted(held, 'package')} held back")
+                    say_gate(desk, candidate, gate, GateState.FAILED, f"{counted(held, 'package')} held back")
             return _refuse(desk, candidate, told)
         docket.trial.place(verdict.accepted)
-        say_gate(desk, candidate, "proof", "passed", _proven(docket.trial))
-        self._say_tests(desk, candidate, verdict.detail)
+        say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
+        self._say_tests(desk, candidate, verdict.evidence)
         if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
             until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
             message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
-            say_gate(desk, candidate, "freeze", "pending", message)
-            return Step(candidate.channel, "open", message)
+            say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
+            return Step(candidate.channel, StepState.OPEN, message)
         record, release = record_release(
             desk,
             candidate,
@@ -320,12 +335,11 @@ class Pipeline:
         excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
         return _Unsigned(candidate, record, release)
 
-    def _say_tests(self, desk: Desk, candidate: Candidate, detail: str) -> None:
+    def _say_tests(self, desk: Desk, candidate: Candidate, evidence: Evidence | None) -> None:
         if self._scope():
-            count = json.loads(detail)["count"] if detail else 0
-            shown = {"already-red": results_in(detail, "already-red"), "flaky": results_in(detail, "flaky")}
-            told = f"{counted(count, 'test')} passed" if count else "no test concerns what changed"
-            say_gate(desk, candidate, "tests", "passed", told, **shown)
+            tests = evidence if isinstance(evidence, TestEvidence) else TestEvidence()
+            told = f"{counted(tests.count, 'test')} passed" if tests.count else "no test concerns what changed"
+            say_gate(desk, candidate, GateKind.TESTS, GateState.PASSED, told, tests=tests)
 
     def _unsigned(self) -> _Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""
@@ -334,7 +348,7 @@ class Pipeline:
             if record is None or record.published_at is not None or record.candidate_id is None:
                 return None
             candidate = candidates.candidate(desk.session, record.candidate_id)
-            if candidate is None or candidate.state != OPEN:
+            if candidate is None or candidate.state is not CandidateState.OPEN:
                 return None
             return _Unsigned(candidate, record, self._public.release(record.digest))
 
@@ -346,17 +360,17 @@ class Pipeline:
             with self._office.planning() as desk:
                 if not releases.drop_release(desk.session, record):
                     told = f"another process has seen to release {record.number} of {record.channel}"
-                    return Step(record.channel, "idle", told)
-                refusal = Excuse(package="", gate="signer", reason=error.message, remedy=error.remedy)
+                    return Step(record.channel, StepState.IDLE, told)
+                refusal = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy)
                 return _refuse(desk, candidate, (refusal,))
         message = f"release {record.number} of {record.channel} is published"
         with self._office.planning() as desk:
             releases.mark_published(desk.session, record.id, now=desk.now)
             order = orders.order_of(desk.session, candidate.id)
-            if order is not None and order.kind == "rollback":
+            if order is not None and order.kind is OrderKind.ROLLBACK:
                 rollbacks.leave_out(desk.session, order.id, self._collector.offered(desk, record))
-            end_candidate(desk, candidate, RELEASED, message)
-        return Step(record.channel, "released", message)
+            release_candidate(desk, candidate, message)
+        return Step(record.channel, StepState.RELEASED, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +390,10 @@ def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping
     ]
 
 
+def _end_order(desk: Desk, order: Order, ending: OrderEnding, outcome: str) -> None:
+    orders.finish_order(desk.session, order.id, candidate_id=None, ending=ending, outcome=outcome, now=desk.now)
+
+
 def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
     return [name for atom in atoms if atom.key in keys for name in atom.names]
 
@@ -387,5 +405,5 @@ def _proven(trial: TrialSet) -> str:
 def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
     excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
     reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
-    end_candidate(desk, candidate, REFUSED, reasons)
-    return Step(candidate.channel, "refused", f"candidate {candidate.id} is refused: {reasons}")
+    refuse_candidate(desk, candidate, reasons)
+    return Step(candidate.channel, StepState.REFUSED, f"candidate {candidate.id} is refused: {reasons}")

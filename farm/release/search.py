@@ -7,29 +7,31 @@ off is simply begun again: what was asked before is answered at once, and so it 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from farm.database.pipeline_states import RunPurpose
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.compat.atoms import Atom
+    from farm.database.evidence import Evidence
 
-Purpose = Literal["search", "retry", "evidence"]
 _MOST_PARTNERS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether a set passes; `detail` says why not, as `farm.release.evaluation` spells it."""
+    """Whether a set passes, and what was found of it."""
 
     green: bool
-    detail: str = ""
+    evidence: Evidence | None = None
 
 
 class Ask(Protocol):
     """How a set is looked at. Raises what the caller of the search understands as: not known yet."""
 
-    def __call__(self, atoms: Collection[str], purpose: Purpose) -> Answer:
+    def __call__(self, atoms: Collection[str], purpose: RunPurpose) -> Answer:
         """Return whether the base with these atoms passes."""
 
 
@@ -37,12 +39,12 @@ class Ask(Protocol):
 class Hold:
     """An atom that is held back. `root` is the atom whose trouble it is: itself, or one that it needs.
 
-    `partners` are the atoms with which alone it breaks, empty when it breaks by itself; `detail` is of the red set.
+    `partners` are the atoms with which alone it breaks, empty when it breaks by itself; `evidence` is of the red set.
     """
 
     atom: str
     root: str
-    detail: str = ""
+    evidence: Evidence | None = None
     partners: tuple[str, ...] = ()
 
 
@@ -66,7 +68,7 @@ def search(atoms: Sequence[Atom], ask: Ask) -> Found:
     before: dict[str, tuple[str, ...]] = {}
     left = [atom.key for atom in atoms]
     while left:
-        answer = ask([*found.accepted, *left], "search")
+        answer = ask([*found.accepted, *left], RunPurpose.SEARCH)
         if answer.green:
             found.accepted += left
             break
@@ -74,7 +76,7 @@ def search(atoms: Sequence[Atom], ask: Ask) -> Found:
         culprit = left[size - 1]
         before[culprit] = (*found.accepted, *left[: size - 1])
         found.accepted += left[: size - 1]
-        found.held[culprit] = Hold(culprit, culprit, red.detail)
+        found.held[culprit] = Hold(culprit, culprit, red.evidence)
         rest = left[size:]
         for atom in rest:
             if culprit in needs[atom]:
@@ -94,7 +96,7 @@ def _shortest_failing_prefix(
     low, high, red = 0, len(left), whole
     while high - low > 1:
         middle = (low + high) // 2
-        answer = ask([*accepted, *left[:middle]], "search")
+        answer = ask([*accepted, *left[:middle]], RunPurpose.SEARCH)
         if answer.green:
             low = middle
         else:
@@ -119,14 +121,14 @@ def _try_again(
         for atom in sorted(found.held, key=order.__getitem__):
             if needs[atom] & found.held.keys():
                 continue  # it waits for the one that it needs
-            answer = ask([*found.accepted, atom], "retry")
+            answer = ask([*found.accepted, atom], RunPurpose.RETRY)
             if answer.green:
                 found.accepted.append(atom)
                 del found.held[atom]
                 progress = True
             elif found.held[atom].root != atom:
                 # What it needed has passed by now: the trouble is its own.
-                found.held[atom] = Hold(atom, atom, answer.detail)
+                found.held[atom] = Hold(atom, atom, answer.evidence)
                 before[atom] = tuple(found.accepted)
     for atom, hold in list(found.held.items()):
         if hold.root != atom:
@@ -149,22 +151,22 @@ def _explained(
         return sorted(wanted, key=order.__getitem__)
 
     partners: list[str] = []
-    detail = hold.detail
+    seen = hold.evidence
     while len(partners) <= _MOST_PARTNERS:
-        alone = ask(with_needs([*partners, hold.atom]), "evidence")
+        alone = ask(with_needs([*partners, hold.atom]), RunPurpose.EVIDENCE)
         if not alone.green:
-            return Hold(hold.atom, hold.atom, alone.detail, tuple(partners))
+            return Hold(hold.atom, hold.atom, alone.evidence, tuple(partners))
         fixed = with_needs([*partners, hold.atom])
         others = [atom for atom in before if atom not in fixed]
         low, high = 0, len(others)
         while high - low > 1:
             middle = (low + high) // 2
-            answer = ask(with_needs([*fixed, *others[:middle]]), "evidence")
+            answer = ask(with_needs([*fixed, *others[:middle]]), RunPurpose.EVIDENCE)
             low, high = (middle, high) if answer.green else (low, middle)
         if high == 0:
             break  # it does not break the same way a second time: what was seen stays the evidence
         partners.append(others[high - 1])
-    return Hold(hold.atom, hold.atom, detail, tuple(partners))
+    return Hold(hold.atom, hold.atom, seen, tuple(partners))
 
 
 def _all_needs(atoms: Sequence[Atom]) -> dict[str, frozenset[str]]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
+    from farm.recipe.gate_kind import GateKind
 
 Arrival: TypeAlias = "Package | ForeignPackage"
 """A package that a candidate puts in: an own one by its short name, or one of another distribution by its full name."""
@@ -22,7 +23,7 @@ class Standing:
     """Where a package stands at a gate: `waiting` comes to pass by itself or by somebody's signature, `failed` not.
 
     `reason` is a sentence for people without its full stop, `remedy` what would clear it; `until` is when the clock
-    alone does, and `job` where the log is.
+    alone does, and `job` where the log is. `under_way`: jobs of the farm see to it, nobody has to do anything.
     """
 
     state: Literal["passed", "waiting", "failed"]
@@ -30,6 +31,7 @@ class Standing:
     remedy: str = ""
     until: datetime | None = None
     job: int | None = None
+    under_way: bool = False
 
 
 PASSED = Standing("passed")
@@ -38,7 +40,7 @@ PASSED = Standing("passed")
 class PackageGate(Protocol):
     """A gate that decides about single packages, from rows; it may write wishes (a rebuild), and nothing else."""
 
-    kind: str
+    kind: GateKind
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of each package that a candidate puts in, by name; missing ones have passed."""

@@ -19,6 +19,8 @@ from farm.database import (
     recipes,
     releases,
 )
+from farm.database.evidence import TestEvidence, unblocking
+from farm.database.pipeline_states import CandidateState
 from farm.database.states import JobKind, JobState
 from farm.release.forms import (
     excuse_to_dict,
@@ -44,8 +46,7 @@ if TYPE_CHECKING:
     from farm.database.releases import Freeze, ReleaseRecord
 
 UNFINISHED = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
-UNDECIDED = (candidates.OPEN, "passed")
-DECIDED = (candidates.REFUSED, candidates.RELEASED)
+DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,15 @@ class CandidateStatus:
         return {
             "id": self.candidate.id,
             "state": self.candidate.state,
-            "source": self.candidate.source,
+            "source": str(self.candidate.source),
+            "origin": self.candidate.source.origin,
             "base": self.candidate.base_number or None,
             "reason": self.candidate.reason,
             "created-at": time_text(self.candidate.created_at),
             "decided-at": time_text(self.candidate.decided_at),
             "package-set": self.candidate.set_digest,
             "gates": [
-                {"gate": each.gate, "state": each.state, "summary": summary_of(each), "at": time_text(each.at)}
+                {"gate": each.gate, "state": each.state, "summary": each.summary, "at": time_text(each.at)}
                 for each in self.gates
             ],
             "runs": [run_to_dict(each) for each in self.runs],
@@ -124,12 +126,12 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
     candidate = candidates.latest_candidate(session, channel)
     waiting = tuple(orders.open_orders(session, channel))
     standing = tuple(excuses.standing(session, channel))
-    at_the_gates = candidate is not None and candidate.state in UNDECIDED
+    at_the_gates = candidate is not None and candidate.state is CandidateState.OPEN
     settled = (
         not at_the_gates
         and not waiting
         and not has_unfinished_builds(session)
-        and not any(_is_built_again(each) for each in standing)
+        and not any(each.excuse.under_way for each in standing)
         and _nothing_new(session, channel, candidate, standing)
     )
     return ChannelStatus(
@@ -159,7 +161,7 @@ def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:
 def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
     """Return all about a candidate as JSON values: also what it changes, atom by atom, and all that its gates said."""
     known = candidate_status(session, candidate)
-    details = {each.gate: detail_of(each) for each in known.gates}
+    details = {each.gate: {"summary": each.summary, **unblocking(each.tests)} for each in known.gates}
     changes = with_packages(session, candidates.changes_of(session, candidate.id))
     form = known.to_dict()
     return form | {
@@ -172,9 +174,12 @@ def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
 def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[dict[str, Any]]]:
     """Return the tests that kept nothing out of a release though they failed: `already-red` before it, and `flaky`."""
     said = candidates.gate_results(session, record.candidate_id) if record.candidate_id else []
-    return {
-        kind: [told for gate in said for told in detail_of(gate).get(kind, ())] for kind in ("already-red", "flaky")
-    }
+    return unblocking(
+        TestEvidence(
+            already_red=tuple(test for gate in said for test in gate.tests.already_red),
+            flaky=tuple(test for gate in said for test in gate.tests.flaky),
+        )
+    )
 
 
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
@@ -186,22 +191,6 @@ def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False,
 def has_unfinished_builds(session: Session) -> bool:
     """Say whether any build may still put something out by itself (a blocked one waits for a person)."""
     return jobs.any_in_state(session, JobKind.BUILD, UNFINISHED)
-
-
-def detail_of(result: GateResult) -> dict[str, Any]:
-    """Return what a gate wrote down for people and pages."""
-    detail = json.loads(result.detail) if result.detail else {}
-    return detail if isinstance(detail, dict) else {}
-
-
-def summary_of(result: GateResult) -> str:
-    """Return a gate's own line for people."""
-    return str(detail_of(result).get("summary", ""))
-
-
-def _is_built_again(kept: KeptExcuse) -> bool:
-    """Say whether a package is held back only until another worker has built it again: nobody has to do anything."""
-    return kept.excuse.gate == "reproduced" and not kept.excuse.remedy
 
 
 def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
@@ -223,7 +212,10 @@ def _origin(session: Session, channel: str) -> str:
 
 def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, decided: Candidate | None) -> bool:
     """Say whether what another channel's newest release holds has been decided about, or is held here already."""
-    if offered is None or (decided is not None and decided.source == f"{offered.channel} release {offered.number}"):
+    if offered is None:
+        return True
+    taken = (decided.source.channel, decided.source.number) if decided else None
+    if taken == (offered.channel, offered.number):
         return True
     return not differences.from_channel(session, channel, offered.channel)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from farm.control.finishing import TEST_FAILED
 from farm.control.requests import wish_for_test
 from farm.database import candidates, flaky_tests, jobs
 from farm.database.flaky_tests import FlakyTest
+from farm.database.pipeline_states import RunState
 from farm.database.states import ENDED, JobState
 from farm.names import Digest
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from farm.database.records import Job
     from farm.plan import TestOrder
 
-TEST_FAILED = "test-failed"
-"""The error code with which a worker reports that a test ran and failed; any other is trouble of the infrastructure."""
 FAILURES_IN_A_ROW = 3
 """So many make a verdict: a test that fails one time in three by chance does so three times running in 27 of 1,000."""
 FAILURES_IN_QUARANTINE = 7
@@ -41,7 +41,7 @@ class Verdict:
     `flaky`: it passed, after it had failed on the same files. `trouble` says why it cannot be run at present.
     """
 
-    state: Literal["green", "red", "pending"]
+    state: RunState
     job: int
     message: str = ""
     flaky: bool = False
@@ -93,22 +93,22 @@ class JobVerdicts:
         failed = [job for job in ended if job.error_code == TEST_FAILED]
         if passed and failed:
             self._quarantine(test, failed[0], passed[-1])
-            return Verdict("green", passed[-1].id, failed[0].error, flaky=True)
+            return Verdict(RunState.GREEN, passed[-1].id, failed[0].error, flaky=True)
         if passed:
-            return Verdict("green", passed[-1].id)
+            return Verdict(RunState.GREEN, passed[-1].id)
         counted = [job for job in failed if not self._since or (job.finished_at and job.finished_at >= self._since)]
         if counted and len(counted) >= self._failures_wanted(test):
-            return Verdict("red", counted[-1].id, counted[-1].error)
+            return Verdict(RunState.RED, counted[-1].id, counted[-1].error)
         active = next((job for job in known if job.state not in ENDED), None)
         if active:
             self._note(active.id)
-            return Verdict("pending", active.id)
+            return Verdict(RunState.PENDING, active.id)
         trouble = [job for job in ended if job.error_code != TEST_FAILED]
         if trouble and (wait := self._pause(trouble)):
-            return Verdict("pending", trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
+            return Verdict(RunState.PENDING, trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
         wished = self._wish(order, test)
         known.append(wished)
-        return Verdict("pending", wished.id)
+        return Verdict(RunState.PENDING, wished.id)
 
     def _failures_wanted(self, test: TestOf) -> int:
         known = flaky_tests.is_quarantined(self._session, test.recipe, test.test, test.version, now=self._now)

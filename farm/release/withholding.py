@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from farm.compat import Atom
     from farm.control.desk import Desk
+    from farm.recipe.gate_kind import GateKind
     from farm.release.standing import Arrival, PackageGate, Standing
 
 
@@ -20,7 +21,7 @@ class Withheld:
     """A package that a gate does not let in (yet), and what the gate says."""
 
     package: str
-    gate: str
+    gate: GateKind
     standing: Standing
 
 

@@ -18,6 +18,7 @@ from farm.cli.main import main
 from farm.control import access, approving, curation
 from farm.control.access import Actor
 from farm.database import channel_troubles, foreign, foreign_troubles, releases
+from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.release_rows import ReleaseRow
 from farm.database.states import Role
@@ -26,7 +27,7 @@ from farm.plan import BlobRef
 from farm.trust.keys import create_key
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.web.stocked_farm import SAMPLES, StockedFarm, taken_from
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -80,10 +81,8 @@ def shell(
     stocked.release("edge", [*stocked.build_all(CHAIN[2:]), stocked.build(replace(CHAIN[1], revision=2))])
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     candidate = stocked.candidate("edge", [stocked.build(replace(CHAIN[2], revision=2))])
-    stocked.gate(
-        candidate, "tests", "failed", "1 of 3 tests failed",
-        **{"already-red": [{"package": "glibc", "test": "locale", "job": 3, "message": "no \x1b[31mlocale"}]},
-    )  # fmt: skip
+    red = FailedTest("glibc", "locale", "no \x1b[31mlocale", 3)
+    stocked.gate(candidate, "tests", "failed", "1 of 3 tests failed", TestEvidence(3, already_red=(red,)))
     held = Excuse(
         package="jq", version="1.7.1-2", gate="tests", reason="the test `runs` failed", root="oniguruma",
         owner="ann", job=1, line="jq: \x1b]0;x\x07error", partners=("glibc",), remedy="mend oniguruma",
@@ -284,8 +283,9 @@ def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
         released = releases.release(desk.session, "edge", 2)
         assert released is not None
         assert released.candidate_id is not None
-    red = [{"package": "glibc", "test": "locale", "job": 3, "message": "no \x1b[31mlocale"}]
-    shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", **{"already-red": red})
+    red = FailedTest("glibc", "locale", "no \x1b[31mlocale", 3)
+    told = TestEvidence(3, already_red=(red,))
+    shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", told)
     assert "red before already: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
     assert "red before" not in shell.run("release", "show", "edge", "1")
     assert shell.json("release", "show", "edge", "2")["tests"]["flaky"] == []
@@ -322,7 +322,7 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
 def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:
     with shell.stocked.small.office.reading() as desk:
         there = [each.package for each in approving.in_question(desk, "stable")]
-    shell.stocked.release("stable", there, source="edge release 2")
+    shell.stocked.release("stable", there, source=taken_from("edge", 2))
     shell.stocked.release("edge", [each for each in there if each.name != "jq"])
     assert [line.split()[:4] for line in shell.run("approve", "stable").splitlines()[1:]] == [
         ["PACKAGE", "VERSION", "CHANGE", "APPROVED"],

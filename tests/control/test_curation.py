@@ -17,12 +17,13 @@ from farm.control.channel_checks import AlreadyError, CurationError, NotInQuesti
 from farm.control.ordering import describe_order
 from farm.database import approvals, holds, identities, orders, releases, reports
 from farm.database.excuses import Excuse
+from farm.database.pipeline_states import OrderEnding
 from farm.database.release_rows import ReleaseRow
 from farm.names import Digest
 from farm.package import Descriptor
 from farm.trust.approval import ApprovalError, approval_statement
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.web.stocked_farm import SAMPLES, StockedFarm, taken_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,7 +209,7 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
 ) -> None:
     jq = package(farm, "jq")
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
-    farm.release("stable", [jq], source="edge release 1")
+    farm.release("stable", [jq], source=taken_from("edge", 1))
     if not signed:  # the signer is at it, and nothing holds it up any more
         with farm.small.office.writing() as desk:
             desk.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
@@ -222,7 +223,7 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
 
 def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> None:
     there = [each.package for each in look(farm, lambda desk: approving.in_question(desk, "stable"))]
-    farm.release("stable", there, source="edge release 1")
+    farm.release("stable", there, source=taken_from("edge", 1))
     farm.release("edge", [each for each in there if each.name != "jq"])
     (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
     assert (waiting.package.name, waiting.removed, waiting.enough) == ("jq", True, False)
@@ -266,7 +267,7 @@ def test_of_several_approvals_one_bad_one_spoils_all(farm: StockedFarm) -> None:
 
 def test_an_approved_package_that_was_released_is_no_longer_in_question(farm: StockedFarm) -> None:
     signed = envelope(farm, "jq")
-    farm.release("stable", [package(farm, "jq")], source="edge release 1")
+    farm.release("stable", [package(farm, "jq")], source=taken_from("edge", 1))
     assert "does not want into stable" in refused(farm, approving.approve, "stable", [signed])
 
 
@@ -302,7 +303,7 @@ def test_an_order_that_is_not_done_is_taken_back(farm: StockedFarm) -> None:
 def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: StockedFarm) -> None:
     order = act(farm, ordering.promote, "stable", origin="edge")
     jq = package(farm, "jq")
-    farm.release("stable", [jq], source="edge release 1")
+    farm.release("stable", [jq], source=taken_from("edge", 1))
     with farm.small.office.writing() as desk:
         newest = releases.newest_release(desk.session, "stable")
         assert newest is not None
@@ -322,7 +323,9 @@ def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> 
     assert again == f"order {order.id} of token:ann asks for the same and is not done yet"
     act(farm, ordering.promote, "stable", origin="edge")
     with farm.small.office.writing() as desk:
-        orders.finish_order(desk.session, order.id, candidate_id=None, outcome="done", now=desk.now)
+        orders.finish_order(
+            desk.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="done", now=desk.now
+        )
         assert orders.open_order(desk.session, "stable").id == order.id + 1  # type: ignore[union-attr]
         assert [each.outcome for each in orders.orders(desk.session, "stable", 9)] == ["", "done"]
 
@@ -335,7 +338,7 @@ def test_a_promotion_that_can_be_none_is_refused(farm: StockedFarm) -> None:
     )
     assert "there is no channel 'nope'" in refused(farm, ordering.promote, "stable", origin="nope")
     assert "holds no package 'jqq'" in refused(farm, ordering.promote, "stable", origin="edge", packages=["jqq"])
-    farm.release("stable", [package(farm, "jq")], source="edge release 1")
+    farm.release("stable", [package(farm, "jq")], source=taken_from("edge", 1))
     assert "stable release 1 holds jq of edge release 1 already" in refused(
         farm, ordering.promote, "stable", origin="edge", packages=["jq"]
     )

@@ -6,21 +6,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from farm.database.excuses import Excuse, KeptExcuse
+from farm.recipe.gate_kind import GateKind
 from farm.release.forms import excuse_to_dict, retry_command, retry_role
 from web.pages.excuse_cards import cards
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def kept(gate: str, *, package: str = "jq", remedy: str = "mend it", job: int | None = 7) -> KeptExcuse:
-    excuse = Excuse(package=package, gate=gate, reason="x", root="jq", remedy=remedy, job=job)
+def kept(gate: str, *, package: str = "jq", under_way: bool = False, job: int | None = 7) -> KeptExcuse:
+    excuse = Excuse(package=package, gate=GateKind(gate), reason="x", root="jq", job=job, under_way=under_way)
     return KeptExcuse(1, "edge", 1, excuse, NOW, None, "")
 
 
 def test_a_job_that_failed_is_tried_again_and_what_failed_at_a_gate_is_looked_at_again() -> None:
     assert retry_command(kept("tests")) == "farm candidate retry edge jq"
     assert retry_command(kept("reproduced")) == retry_command(kept("build")) == "farm retry 7"
-    assert retry_command(kept("reproduced", remedy="")) == ""  # the job is at work
+    assert retry_command(kept("reproduced", under_way=True)) == ""
     assert retry_command(kept("reproduced", job=None)) == ""
     assert retry_command(kept("licences")) == retry_command(replace(kept("build"), cleared_at=NOW)) == ""
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.compat import Atom
+from farm.database.evidence import TestEvidence
 from farm.release.search import Answer, Found, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from farm.release.search import Purpose
+    from farm.database.pipeline_states import RunPurpose
 
 
 @dataclass
@@ -27,13 +28,13 @@ class Engine:
     runs: dict[str, int] = field(default_factory=lambda: {"search": 0, "retry": 0, "evidence": 0})
     known: dict[frozenset[str], bool] = field(default_factory=dict)
 
-    def __call__(self, atoms: Collection[str], purpose: Purpose) -> Answer:
+    def __call__(self, atoms: Collection[str], purpose: RunPurpose) -> Answer:
         assert len(set(atoms)) == len(atoms)
         key = frozenset(atoms)
         if key not in self.known:
             self.known[key] = not self.red(key)
             self.runs[purpose] += 1
-        return Answer(self.known[key], f"{len(key)}")
+        return Answer(self.known[key], TestEvidence(len(key)))
 
 
 def atoms(count: int, needs: dict[int, set[int]] | None = None) -> list[Atom]:
@@ -142,7 +143,7 @@ def test_a_search_that_is_cut_off_and_begun_again_asks_for_nothing_twice(count: 
     class CutOffError(Exception):
         pass
 
-    def one_more(chosen: Collection[str], purpose: Purpose) -> Answer:
+    def one_more(chosen: Collection[str], purpose: RunPurpose) -> Answer:
         before = sum(cut.runs.values())
         answer = cut(chosen, purpose)
         if sum(cut.runs.values()) > before:

@@ -11,8 +11,9 @@ from farm.control import curation, ordering
 from farm.control.access import Actor
 from farm.database import candidates, orders, packages, recipes
 from farm.database.excuses import Excuse
+from farm.database.pipeline_states import CandidateState, OrderEnding
 from farm.release.status import channel_status
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.web.stocked_farm import BUILDS, SAMPLES, StockedFarm, taken_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def test_builds_keep_a_channel_from_settling_until_they_are_decided_about(stocke
     stocked.candidate("edge", current(stocked))
     assert not status(stocked).settled
     with stocked.small.office.writing() as desk:
-        candidates.decide(desk.session, 1, candidates.REFUSED, reason="x", now=desk.now)
+        candidates.decide(desk.session, 1, CandidateState.REFUSED, reason="x", now=desk.now)
     assert status(stocked).settled
     lease = stocked.begin(replace(CHAIN[2], revision=2))
     assert not status(stocked).settled
@@ -96,10 +97,10 @@ def test_what_was_held_back_whole_stays_decided_about_though_one_package_of_it_h
 def test_a_candidate_that_was_superseded_has_decided_nothing(stocked: StockedFarm) -> None:
     stocked.channel("stable", origin="edge")
     members = stocked.build_all(CHAIN)
-    for channel, source in (("edge", "builds"), ("stable", "edge release 1")):
+    for channel, source in (("edge", BUILDS), ("stable", taken_from("edge", 1))):
         candidate = stocked.candidate(channel, members, source=source)
         with stocked.small.office.writing() as desk:
-            candidates.decide(desk.session, candidate, candidates.SUPERSEDED, reason="x", now=desk.now)
+            candidates.decide(desk.session, candidate, CandidateState.SUPERSEDED, reason="x", now=desk.now)
         assert not status(stocked, channel).settled
         if channel == "edge":
             stocked.release("edge", members)
@@ -109,10 +110,10 @@ def test_what_other_workers_build_again_keeps_a_channel_from_settling_until_they
     stocked: StockedFarm,
 ) -> None:
     stocked.release("edge", stocked.build_all(CHAIN))
-    waits = Excuse(package="jq", gate="reproduced", reason="1 of 2 builders agree; job 7 builds it again")
+    waits = Excuse(package="jq", gate="reproduced", reason="1 of 2 builders agree", under_way=True)
     stocked.hold_back(1, waits)
     assert not status(stocked).settled
-    stocked.hold_back(1, replace(waits, reason="two came to something else", remedy="Mend the recipe."))
+    stocked.hold_back(1, replace(waits, reason="two came to something else", under_way=False))
     assert status(stocked).settled  # it is for a person to go on
 
 
@@ -125,7 +126,9 @@ def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm)
     assert [each.id for each in status(stocked).orders] == [order.id]
     assert not status(stocked).settled
     with stocked.small.office.writing() as desk:
-        orders.finish_order(desk.session, order.id, candidate_id=None, outcome="x", now=desk.now)
+        orders.finish_order(
+            desk.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="x", now=desk.now
+        )
     assert status(stocked).settled
 
 
@@ -135,7 +138,7 @@ def test_a_channel_of_another_settles_with_the_newest_release_of_that_one(stocke
     members = stocked.build_all(CHAIN)
     stocked.release("edge", members[:1])
     assert not status(stocked, "stable").settled
-    stocked.release("stable", members[:1], source="edge release 1")
+    stocked.release("stable", members[:1], source=taken_from("edge", 1))
     assert status(stocked, "stable").settled
     stocked.release("edge", members)
     assert not status(stocked, "stable").settled

@@ -15,11 +15,14 @@ from farm.compat import set_digest
 from farm.control.finishing import fail, finish_build
 from farm.control.world import Terms
 from farm.database import candidates, excuses, jobs, packages, releases
+from farm.database.candidates import Source
+from farm.database.pipeline_states import CandidateOrigin, CandidateState, GateState
 from farm.database.states import JobKind, JobState
 from farm.fileset import File, Link, Manifest
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.recipe.gate_kind import GateKind
 from tests.control.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.control.leases import Lease
+    from farm.database.evidence import TestEvidence
     from farm.database.excuses import Excuse
     from farm.database.records import Package
     from farm.database.session import Database
@@ -104,6 +108,13 @@ def log_record(text: str, *, step: str = "build", stream: str = "stdout", severi
     return encode_record({**record, "step": step, "text": text})
 
 
+BUILDS = Source(CandidateOrigin.COLLECTED)
+
+
+def taken_from(channel: str, number: int) -> Source:
+    return Source(CandidateOrigin.COLLECTED, channel, number)
+
+
 @dataclass
 class StockedFarm:
     small: SmallFarm
@@ -159,7 +170,7 @@ class StockedFarm:
         with self.small.office.writing() as desk:
             releases.ensure_channel(desk.session, name, canonical_json(policy).decode())
 
-    def candidate(self, channel: str, members: Sequence[Package], *, source: str = "builds") -> int:
+    def candidate(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
         """Put the change from the newest release to these packages at the gates."""
         if channel not in self.channels():
             self.channel(channel)
@@ -182,12 +193,13 @@ class StockedFarm:
         with self.small.office.reading() as desk:
             return releases.channels(desk.session)
 
-    def gate(self, candidate: int, gate: str, state: str, summary: str, **detail: object) -> None:
+    def gate(self, candidate: int, gate: str, state: str, summary: str, tests: TestEvidence | None = None) -> None:
         with self.small.office.writing() as desk:
-            told = json.dumps({"summary": summary, **detail})
-            candidates.record_gate(desk.session, candidate, gate, state, told, now=desk.now)
+            candidates.record_gate(
+                desk.session, candidate, GateKind(gate), GateState(state), summary, tests=tests, now=desk.now
+            )
 
-    def release(self, channel: str, members: Sequence[Package], *, source: str = "builds") -> int:
+    def release(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
         candidate_id = self.candidate(channel, members, source=source)
         self.gate(candidate_id, "proof", "passed", f"{len(members)} packages proven: no missing symbol, no conflict")
         self.gate(candidate_id, "tests", "passed", "17 tests passed")
@@ -211,7 +223,7 @@ class StockedFarm:
                 now=desk.now,
             )
             releases.mark_published(session, record.id, now=desk.now)
-            candidates.decide(session, candidate_id, candidates.RELEASED, reason=f"release {number}", now=desk.now)
+            candidates.decide(session, candidate_id, CandidateState.RELEASED, reason=f"release {number}", now=desk.now)
             excuses.clear(session, channel, changes, by=f"{channel} release {number}", now=desk.now)
         self.clock.passes(5)
         return number
@@ -229,7 +241,7 @@ class StockedFarm:
         self.hold_back(candidate_id, *held)
         with self.small.office.writing() as desk:
             candidates.decide(
-                desk.session, candidate_id, candidates.REFUSED, reason="nothing of it passed", now=desk.now
+                desk.session, candidate_id, CandidateState.REFUSED, reason="nothing of it passed", now=desk.now
             )
         return candidate_id
 

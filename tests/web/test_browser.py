@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from farm.database.excuses import Excuse
+from farm.recipe.gate_kind import GateKind
 from tests.control.small_farm import recipe
 from tests.web.running_farm import serving
 from tests.web.stocked_farm import SAMPLES, StockedFarm, log_record
@@ -243,7 +244,7 @@ def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
     stocked = StockedFarm.open(database, tmp_path)
     candidate = stocked.candidate("edge", stocked.build_all(SAMPLES[:2]))
     hostile = "<img src=https://evil.example/x onerror=alert(1)>" + "x" * 500
-    told = Excuse(package=hostile, version=hostile, gate=hostile, reason=hostile, owner=hostile, line=hostile)
+    told = Excuse(package=hostile, version=hostile, gate=GateKind.PROOF, reason=hostile, owner=hostile, line=hostile)
     stocked.hold_back(candidate, told)
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))

@@ -14,8 +14,10 @@ from fastapi.testclient import TestClient
 from farm.control import curation, ordering
 from farm.control.access import Actor
 from farm.database import candidates, channel_troubles, flaky_tests, foreign_troubles, orders, packages, releases
+from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.flaky_tests import FlakyTest
+from farm.database.pipeline_states import ChangeState, OrderEnding, RunPurpose, RunState
 from farm.names import Digest
 from tests.web.page_reading import page, text_of
 from tests.web.stocked_farm import SAMPLES, StockedFarm
@@ -130,16 +132,15 @@ def test_what_the_signer_refuses_holds_the_whole_set(stocked: StockedFarm, brows
 
 def test_a_search_shows_what_moves_together_and_how_far_it_is(stocked: StockedFarm, browser: TestClient) -> None:
     with stocked.small.office.writing() as desk:
-        candidates.place_changes(desk.session, 2, ["jq", "oniguruma"], atom="jq", state="held")
+        candidates.place_changes(desk.session, 2, ["jq", "oniguruma"], atom="jq", state=ChangeState.HELD)
         for number, purpose, state in ((1, "search", "red"), (2, "retry", "red"), (3, "evidence", "pending")):
             candidates.record_run(
-                desk.session, 2, Digest.of(bytes([number])), purpose=purpose, atoms=2, tests=number, state=state,
-                detail="", now=desk.now,
+                desk.session, 2, Digest.of(bytes([number])), purpose=RunPurpose(purpose), atoms=2, tests=number,
+                state=RunState(state), evidence=None, now=desk.now,
             )  # fmt: skip
-    stocked.gate(2, "tests", "pending", "1 of 6 tests done", **{
-        "already-red": [{"package": "glibc", "test": "locale", "job": 1, "message": "ended with 1", "changed": True}],
-        "flaky": [{"package": "jq", "test": "waits", "job": 2}],
-    })  # fmt: skip
+    red = FailedTest("glibc", "locale", "ended with 1", 1, changed=True)
+    told = TestEvidence(6, already_red=(red,), flaky=(FailedTest("jq", "waits", "", 2),))
+    stocked.gate(2, "tests", "pending", "1 of 6 tests done", told)
     text = text_of(page(browser, "/channels/edge"))
     for expected in (
         "Sets tested so far: 1 as evidence, 1 tried again, 1 in the search.", "jq + oniguruma held",
@@ -158,7 +159,9 @@ def test_freeze_holds_reports_orders_and_quarantine_are_told(stocked: StockedFar
     done = act(stocked, ordering.retry, "edge", why="disk full")
     waiting = act(stocked, ordering.retry, "edge", packages=["jq"])
     with stocked.small.office.writing() as desk:
-        orders.finish_order(desk.session, done.id, candidate_id=2, outcome="refused again", now=desk.now)
+        orders.finish_order(
+            desk.session, done.id, candidate_id=2, ending=OrderEnding.REFUSED, outcome="refused again", now=desk.now
+        )
         found = FlakyTest(
             recipe="jq", test="waits", version="1.7.1-2", failed_job=1, passed_job=2, seen_at=desk.now,
             expires_at=desk.now + timedelta(days=1),
@@ -229,10 +232,8 @@ def feed(browser: TestClient) -> ET.Element:
 
 def test_hostile_words_do_nothing_on_page_and_feed(stocked: StockedFarm, browser: TestClient) -> None:
     inert = HOSTILE.replace("\x00", "").replace("\ud800", "")  # no database takes these
-    stocked.hold_back(
-        2, excuse(reason=inert, root=inert, owner=inert, line=inert, remedy=inert, gate=inert, partners=(inert,))
-    )
-    stocked.gate(2, "tests", "pending", inert, **{"already-red": [{"package": inert, "test": inert, "message": inert}]})
+    stocked.hold_back(2, excuse(reason=inert, root=inert, owner=inert, line=inert, remedy=inert, partners=(inert,)))
+    stocked.gate(2, "tests", "pending", inert, TestEvidence(1, already_red=(FailedTest(inert, inert, inert),)))
     html = page(browser, "/channels/edge")
     assert "<script>alert" not in html
     assert not re.search("[\x1b\u202e]", html)
@@ -277,15 +278,14 @@ def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
     stocked: StockedFarm, browser: TestClient
 ) -> None:
     stocked.release("edge", current(stocked))
-    told = {"package": "glibc", "test": "locale", "job": 1, "message": "ended with 1", "changed": False}
+    told = FailedTest("glibc", "locale", "ended with 1", 1)
     with stocked.small.office.reading() as desk:
         released = releases.release(desk.session, "edge", 2)
         assert released is not None
         assert released.candidate_id is not None
-    stocked.gate(
-        released.candidate_id, "tests", "passed", "3 tests passed",
-        **{"already-red": [told], "flaky": [told | {"package": "jq", "test": "by chance"}]},
-    )  # fmt: skip
+    flaky = replace(told, package="jq", test="by chance")
+    tests = TestEvidence(3, already_red=(told,), flaky=(flaky,))
+    stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", tests)
     for path in ("/channels/edge/releases/2", "/channels/edge"):
         text = text_of(page(browser, path))
         assert "1 test failed before already, and blocks nothing" in text

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.database import candidates, lookups
 from farm.release.set_changes import with_packages
-from farm.release.status import candidate_status, detail_of, summary_of
+from farm.release.status import candidate_status
 from web.pages.excuse_cards import ExcuseCard, cards
 from web.pages.job_lines import JobLine, job_lines
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate, GateResult, SetRun
+    from farm.database.evidence import FailedTest
+    from farm.database.pipeline_states import RunPurpose
     from farm.database.releases import ReleaseRecord
     from farm.release.set_changes import SetChange, SetChanges
 
@@ -37,17 +39,6 @@ class GateLine:
     state: str
     summary: str
     at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToldTest:
-    """A test that a gate has told of, though it does not block: it failed before already, or it is flaky."""
-
-    package: str
-    test: str
-    job: int | None
-    message: str
-    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +72,11 @@ class CandidateView:
     changes: SetChanges
     states: Mapping[str, int]
     moving: Sequence[AtomLine]
-    purposes: Mapping[str, int]
+    purposes: Mapping[RunPurpose, int]
     runs: Sequence[RunLine]
     all_runs: int
-    already_red: Sequence[ToldTest]
-    flaky: Sequence[ToldTest]
+    already_red: Sequence[FailedTest]
+    flaky: Sequence[FailedTest]
 
 
 def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> CandidateView:
@@ -108,8 +99,8 @@ def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> C
         purposes=candidates.count_runs(session, candidate.id),
         runs=[RunLine(each, (each.ended_at or desk.now) - each.started_at) for each in reversed(shown_runs)],
         all_runs=len(status.runs),
-        already_red=_told(status.gates, "already-red"),
-        flaky=_told(status.gates, "flaky"),
+        already_red=_already_red(status.gates),
+        flaky=_flaky(status.gates),
     )
 
 
@@ -117,18 +108,18 @@ def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> C
 class UnblockingTests:
     """Tests that kept nothing out of a release though they failed."""
 
-    already_red: Sequence[ToldTest]
-    flaky: Sequence[ToldTest]
+    already_red: Sequence[FailedTest]
+    flaky: Sequence[FailedTest]
 
     @classmethod
     def of(cls, session: Session, release: ReleaseRecord | None) -> UnblockingTests:
         """Return what was told when this release was a candidate; nothing of no release."""
         said = candidates.gate_results(session, release.candidate_id) if release and release.candidate_id else []
-        return cls(_told(said, "already-red"), _told(said, "flaky"))
+        return cls(_already_red(said), _flaky(said))
 
 
 def _in_order(said: Sequence[GateResult], policy: Sequence[str]) -> list[GateLine]:
-    lines = {each.gate: GateLine(each.gate, each.state, summary_of(each), each.at) for each in said}
+    lines: dict[str, GateLine] = {each.gate: GateLine(each.gate, each.state, each.summary, each.at) for each in said}
     asked = [*policy, *(gate for gate in lines if gate not in policy)]
     return [lines.get(gate) or GateLine(gate, "", "", None) for gate in asked]
 
@@ -141,15 +132,9 @@ def _moving(changes: Sequence[SetChange]) -> list[AtomLine]:
     return [AtomLine(members, members[0].state) for members in atoms.values() if len(members) > 1]
 
 
-def _told(gates: Sequence[GateResult], kind: str) -> list[ToldTest]:
-    found: list[dict[str, Any]] = [told for gate in gates for told in detail_of(gate).get(kind, ())]
-    return [
-        ToldTest(
-            package=str(each.get("package", "")),
-            test=str(each.get("test", "")),
-            job=each.get("job") or None,
-            message=str(each.get("message", "")),
-            changed=bool(each.get("changed")),
-        )
-        for each in found[:_TOLD]
-    ]
+def _already_red(gates: Sequence[GateResult]) -> list[FailedTest]:
+    return [test for gate in gates for test in gate.tests.already_red][:_TOLD]
+
+
+def _flaky(gates: Sequence[GateResult]) -> list[FailedTest]:
+    return [test for gate in gates for test in gate.tests.flaky][:_TOLD]

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.control.channel_checks import policy_of
 from farm.database import candidates, flaky_tests, orders, releases, reports
+from farm.database.pipeline_states import CandidateState
 from farm.release.status import channel_status
 from web.auth import OfficeHere
 from web.pages.candidate_view import UnblockingTests, view_candidate
@@ -51,7 +52,7 @@ def channel_page(
         status = channel_status(session, name, now=desk.now)
         found = releases.releases(session, name, before=before, limit=_PAGE + 1)
         refused = candidates.candidates(
-            session, name, before=refused_before, state=candidates.REFUSED, limit=_REFUSED + 1
+            session, name, before=refused_before, state=CandidateState.REFUSED, limit=_REFUSED + 1
         )
         views = [view_candidate(desk, candidate, policy) for candidate in refused[:_REFUSED]]
         at_gates = candidates.open_candidate(session, name)

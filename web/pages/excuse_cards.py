@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.release.forms import retry_command, retry_role
+from farm.release.forms import retried_job, retry_command, retry_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,6 +46,6 @@ def sentence(reason: str) -> str:
 def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
     retry = retry_command(same[0])
     # A job is tried once for all that it holds back.
-    others = [each.excuse.package for each in same[1:]] if retry and not retry.startswith("farm retry ") else []
+    others = [each.excuse.package for each in same[1:]] if retry and not retried_job(same[0]) else []
     command = " ".join([retry, *others])
     return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), command, retry_role(same[0]))

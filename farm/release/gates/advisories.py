@@ -8,6 +8,7 @@ from farm.compat.advisories import find
 from farm.compat.severity import at_least
 from farm.control.advisories import known_about
 from farm.names import Version
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Advisories:
     """No advisory of this severity or worse holds for the package, but those that are stated to do no harm."""
 
-    kind = "advisories"
+    kind = GateKind.ADVISORIES
 
     def __init__(self, block: Severity) -> None:
         self.block = block

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.control.approving import counts
 from farm.database import approvals
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Approvals:
     """`count` different people of `group` have signed, each with the key that the group gives them now."""
 
-    kind = "approvals"
+    kind = GateKind.APPROVALS
 
     def __init__(self, group: str, count: int, keys: Mapping[str, str]) -> None:
         """`keys` are the group's public keys (64 hexadecimal digits) by name."""

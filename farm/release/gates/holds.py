@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.database import holds
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Holds:
     """No curator holds the package on this channel."""
 
-    kind = "hold"
+    kind = GateKind.HOLD
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that are held; they wait when the hold ends by itself."""

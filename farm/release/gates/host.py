@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.compat import needs_beyond
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Host:
     """Kernel version, kernel features and capabilities stay within what every host of the channel offers."""
 
-    kind = "host"
+    kind = GateKind.HOST
 
     def __init__(self, offered: HostNeeds) -> None:
         self.offered = offered

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.database.foreign import ForeignPackage
+from farm.recipe.gate_kind import GateKind
 from farm.recipe.licence import licences_in_the_way
 from farm.release.standing import Standing
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Licences:
     """Each licence of a package is allowed, or at least one alternative where it offers a choice."""
 
-    kind = "licences"
+    kind = GateKind.LICENCES
 
     def __init__(self, *, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> None:
         self.allow = tuple(allow)

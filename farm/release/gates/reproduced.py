@@ -13,6 +13,7 @@ from farm.control.rebuilding import NOT_REPRODUCED, in_words, request_rebuild
 from farm.database import attestations, identities, rebuilds, recipes
 from farm.database.records import Package
 from farm.database.states import ACTIVE, JobState
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MOST_READY = 200
 class Reproduced:
     """`agree` different workers, the first one counted, must have come to the same package."""
 
-    kind = "reproduced"
+    kind = GateKind.REPRODUCED
 
     def __init__(self, agree: int) -> None:
         self.agree = agree
@@ -76,11 +77,12 @@ class Reproduced:
             return _too_few(so_far, self.agree, records.workers)
         if active is None:
             if records.ready[first.built_by] >= MOST_READY:
-                return Standing("waiting", f"{so_far}; it is built again when {MOST_READY} others before it have been")
+                told = f"{so_far}; it is built again when {MOST_READY} others before it have been"
+                return Standing("waiting", told, under_way=True)
             active = _wish(desk, plan, first)
             records.ready[first.built_by] += 1
         doing = "builds it again" if active.state is JobState.READY else "is building it again"
-        return Standing("waiting", f"{so_far}; job {active.id} {doing}", job=active.id)
+        return Standing("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
 
 
 @dataclass(frozen=True, slots=True)

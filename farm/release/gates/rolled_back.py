@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.database import rollbacks
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class RolledBack:
     In force on every channel, whatever its policy says.
     """
 
-    kind = "rolled-back"
+    kind = GateKind.ROLLED_BACK
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that a rollback kept out, unless a curator has ordered them in since."""

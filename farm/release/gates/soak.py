@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.database import foreign, releases, reports
 from farm.recipe.duration import duration_text
+from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Soak:
     """`from_channel` has published the package `duration` ago and held it since, and no report on it is open there."""
 
-    kind = "soak"
+    kind = GateKind.SOAK
 
     def __init__(self, duration: timedelta, from_channel: str) -> None:
         self.duration = duration

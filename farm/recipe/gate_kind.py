@@ -1,0 +1,25 @@
+"""The names of all gates: those that a policy can ask for, and those that are in force on every channel."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class GateKind(StrEnum):
+    """Which gate speaks. Policies, gate results and excuses name gates by these alone."""
+
+    PROOF = "proof"
+    TESTS = "tests"
+    REPRODUCED = "reproduced"
+    SOAK = "soak"
+    APPROVALS = "approvals"
+    LICENCES = "licences"
+    ADVISORIES = "advisories"
+    HOST = "host"
+    # In force on every channel.
+    HOLD = "hold"  # a curator keeps a package where it is
+    ROLLED_BACK = "rolled-back"  # a rollback took it out, or left it out
+    BUILD = "build"  # it could not be built
+    NEXT = "next"  # it came to pass too late for this candidate
+    FREEZE = "freeze"  # the channel publishes nothing
+    SIGNER = "signer"  # the signer refused the release

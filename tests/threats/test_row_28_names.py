@@ -1,0 +1,172 @@
+"""Threat 28, a name or sentence that a decision could take for a fact: it gets nothing past a gate.
+
+Channels, packages and reasons have the very words with which the farm tells of rollbacks, ends and states. What comes
+from a channel of such a name is asked everything that any other channel is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory
+from farm.control.ordering import promote, retry, rollback, withdraw_order
+from farm.database import excuses, holds, releases
+from farm.names import Digest
+from farm.recipe import ChannelPolicy, ProofGate, TestsGate
+from farm.release.gates.advisories import Advisories
+from farm.release.gates.approvals import Approvals
+from farm.release.gates.holds import Holds
+from farm.release.gates.soak import Soak
+from farm.release.pipeline import Pipeline
+from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.repository import Repository
+from tests.compat.osv_documents import osv
+from tests.control.small_farm import SmallFarm, recipe
+from tests.release.conftest import ReleasingFarm, Signer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.excuses import Excuse
+    from farm.database.session import Database
+    from farm.release.standing import PackageGate
+
+LANES = ("rollback", "rollback-lane", "builds")
+STATES = ("rollback", "withdrawn", "refused", "released", "accepted", "waiting", "passed")
+HELD = {"a", "b", "c"}
+TESTED = "tests:\n  - name: works\n    run: 'true'\n"
+ALICE = Actor("token:alice")
+
+
+@dataclass
+class Lane:
+    """A farm whose first channel has a name of somebody's choice; `stable` takes from it through `gates`."""
+
+    farm: SmallFarm
+    first: ReleasingFarm
+    stable: Pipeline
+    source: str
+
+    def rest(self) -> str:
+        """Let the first channel publish what is built, then stable come to rest; return the state it rests in."""
+        self.farm.build_all_but_tests()
+        while self.first.advance() not in ("idle", "refused"):
+            pass
+        for _ in range(30):
+            state = self.stable.advance().state
+            if state not in ("released", "open"):
+                return state
+            self.first.run_tests(failing=("works",))
+        raise AssertionError("stable does not come to rest")
+
+    def held(self) -> dict[str, Excuse]:
+        with self.farm.office.reading() as desk:
+            return {each.excuse.package: each.excuse for each in excuses.standing(desk.session, "stable")}
+
+    def holds(self, channel: str = "stable") -> set[str]:
+        with self.farm.office.reading() as desk:
+            newest = releases.newest_release(desk.session, channel)
+            return set(releases.release_set(desk.session, channel, newest.number)) if newest else set()
+
+
+def lane(database: Database, directory: Path, source: str, *gates: PackageGate, tests: bool = False) -> Lane:
+    farm = SmallFarm.open(database, directory)
+    founded = found_repository(directory / "public", directory / "keys", [source, "stable"], [], datetime.now(UTC))
+    signer = Signer(Repository(directory / "public"), online_signers(founded.online))
+    with farm.office.writing() as desk:
+        releases.ensure_channel(desk.session, source, "{}")
+        releases.ensure_channel(desk.session, "stable", f'{{"from": "{source}"}}')
+    first = Pipeline(farm.office, ChannelPolicy(source, (ProofGate(),)), directory / "public", signer)
+    policy = ChannelPolicy("stable", (ProofGate(), *([TestsGate()] if tests else [])), source)
+    stable = Pipeline(farm.office, policy, directory / "public", signer, gates=(Holds(), *gates))
+    return Lane(farm, ReleasingFarm(farm, first, signer), stable, source)
+
+
+def gate_of(kind: str, source: str) -> PackageGate:
+    gates: dict[str, PackageGate] = {
+        "soak": Soak(timedelta(days=3), source),
+        "approvals": Approvals("curators", 1, {"alice": Digest.of(b"alice").hex}),
+        "advisories": Advisories("low"),
+        "hold": Holds(),
+    }
+    return gates[kind]
+
+
+@pytest.mark.parametrize("source", LANES)
+@pytest.mark.parametrize("kind", ["soak", "approvals", "advisories", "hold", "tests"])
+def test_what_comes_from_a_channel_of_any_name_is_asked_everything(
+    kind: str, source: str, database: Database, tmp_path: Path
+) -> None:
+    gates = [] if kind in ("tests", "hold") else [gate_of(kind, source)]
+    farm = lane(database, tmp_path, source, *gates, tests=kind == "tests")
+    with farm.farm.office.writing() as desk:
+        for name in HELD:
+            if kind == "advisories":
+                document = osv(id=f"EXAMPLE-2026-{name}", package=name, fixed="")
+                add_advisory(desk, ALICE, document, allow_unknown=True)
+            if kind == "hold":
+                holds.add_hold(desk.session, "stable", name, reason="rollback", held_by="alice", now=desk.now)
+    farm.farm.submit(*(recipe(name, more=TESTED) for name in sorted(HELD)))
+
+    assert farm.rest() == "refused"
+
+    assert farm.holds(source) == HELD
+    assert farm.holds() == set()
+    assert {name: each.gate for name, each in farm.held().items()} == dict.fromkeys(HELD, kind)
+
+
+@pytest.mark.parametrize("source", LANES)
+def test_a_promotion_from_a_channel_of_any_name_is_tested_and_held(
+    source: str, database: Database, tmp_path: Path
+) -> None:
+    farm = lane(database, tmp_path, source, Soak(timedelta(days=3), source), tests=True)
+    with farm.farm.office.writing() as desk:
+        holds.add_hold(desk.session, "stable", "a", reason="released", held_by="bob", now=desk.now)
+    farm.farm.submit(recipe("a"), recipe("b", more=TESTED), recipe("c"))
+    farm.rest()
+
+    with farm.farm.office.writing() as desk:
+        promote(desk, ALICE, "stable", origin=source, why="rollback to release 1")
+    farm.rest()
+
+    assert farm.holds() == {"c"}, "the promotion goes past the clock, and past nothing else"
+    assert farm.held().keys() == {"a", "b"}
+
+
+def test_packages_that_are_named_like_states_are_held_like_others(database: Database, tmp_path: Path) -> None:
+    farm = lane(database, tmp_path, "edge", Approvals("curators", 1, {"alice": Digest.of(b"alice").hex}))
+    farm.farm.submit(*map(recipe, STATES))
+
+    assert farm.rest() == "refused"
+
+    assert farm.holds() == set()
+    assert set(farm.held()) == set(STATES)
+
+
+def test_an_order_is_withdrawn_by_its_ending_and_not_by_its_words(database: Database, tmp_path: Path) -> None:
+    farm = lane(database, tmp_path, "edge")
+    farm.farm.submit(recipe("withdrawn"))
+    farm.rest()
+    farm.farm.submit(recipe("withdrawn", revision=2))
+    farm.rest()
+    with farm.farm.office.writing() as desk:
+        rollback(desk, ALICE, "stable", 1, why="released: release 2 of stable is published")
+    farm.rest()
+    assert farm.held().keys() == {"withdrawn"}
+
+    # An order that was taken back lets nothing in, whatever its reason says; one that was not does, whatever it says.
+    with farm.farm.office.planning() as desk:
+        taken_back = retry(desk, ALICE, "stable", packages=["withdrawn"], why="released: release 3 of stable")
+        withdraw_order(desk, ALICE, "stable", taken_back.id, why="released: nothing to do")
+    farm.rest()
+    assert farm.held().keys() == {"withdrawn"}
+
+    with farm.farm.office.writing() as desk:
+        retry(desk, ALICE, "stable", packages=["withdrawn"], why="withdrawn by bob: refused")
+    farm.rest()
+    assert farm.held() == {}
