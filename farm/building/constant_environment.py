@@ -13,8 +13,8 @@ PREFIX = "/usr"
 OUTPUT = "/out"
 
 _EVERYWHERE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/usr/sbin", "TZ": "UTC"}
-# No debug data: it would be stripped, and paths and build ids would come from it. Warnings stay as upstream has them.
-_COMPILER = f"-O2 -ffile-prefix-map={SOURCE_DIRECTORY}=. -ffile-prefix-map=/build=."
+# Plans of protocol 1 do not say what the compiler is told.
+_COMPILER_1 = f"-O2 -ffile-prefix-map={SOURCE_DIRECTORY}=. -ffile-prefix-map=/build=."
 
 
 def build_environment(plan: Plan, *, jobs: int) -> tuple[tuple[str, str], ...]:
@@ -22,8 +22,6 @@ def build_environment(plan: Plan, *, jobs: int) -> tuple[tuple[str, str], ...]:
     constant = _EVERYWHERE | {
         # autoconf writes the shell that it found into scripts; the one that every system has is this.
         "CONFIG_SHELL": "/bin/sh",
-        "CFLAGS": _COMPILER,
-        "CXXFLAGS": _COMPILER,
         "DESTDIR": OUTPUT,
         "HOME": "/build",
         "JOBS": str(jobs),
@@ -32,6 +30,8 @@ def build_environment(plan: Plan, *, jobs: int) -> tuple[tuple[str, str], ...]:
         "SOURCE_DATE_EPOCH": str(plan.source_epoch),
         "TMPDIR": "/tmp",  # noqa: S108  # inside the container
     }
+    if plan.protocol == 1:
+        constant |= {"CFLAGS": _COMPILER_1, "CXXFLAGS": _COMPILER_1}
     return tuple(sorted((constant | dict(plan.environment)).items()))
 
 

@@ -161,9 +161,11 @@ def _linked(soname: str, symbol: str, facts: PackageFacts) -> dict[str, set[str]
         if soname not in file.needed:
             continue
         # Without versions it is not written anywhere which library a symbol comes from.
-        taken = {each.name for each in file.imports if each.library == soname}
+        wanted = {(each.name, each.library) for each in file.imports}
+        wanted |= {(each.name, each.library) for each in (file.details.copies if file.details else ())}
+        taken = {name for name, library in wanted if library == soname}
         if symbol:
-            taken = {each.name for each in file.imports if each.library in (soname, "")} & {symbol}
+            taken = {name for name, library in wanted if library in (soname, "")} & {symbol}
         if taken or not symbol:
             found[path] = taken
     return found

@@ -118,7 +118,7 @@ def required_files(member: Member) -> dict[str, str]:
             asked.setdefault(f"soname:{soname}", path)
         if elf.interpreter:
             asked.setdefault(f"interpreter:{elf.interpreter}", path)
-    for path, interpreter in member.facts.scripts:
+    for path, interpreter, _ in member.facts.scripts:
         asked.setdefault(interpreter, path)
     return asked
 

@@ -69,7 +69,7 @@ def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair]) -> LinkedFile
     path, facts = file
     bound: dict[str, list[Pair]] = {}
     loose: list[str] = []
-    for library, version, weak, names in facts.imported:
+    for library, version, weak, names, _ in facts.imported:
         if weak:
             continue
         if version:
@@ -85,11 +85,11 @@ def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair]) -> LinkedFile
         public=f"soname:{soname}" in member.descriptor.provides,
         machine=facts.machine,
         needed=facts.needed,
-        search=frozenset(_in_package(entry, path) for entry in facts.rpath),
+        search=frozenset(_in_package(entry, path) for entry in facts.runpath or facts.rpath),
         bound=tuple((library, tuple(pairs)) for library, pairs in bound.items()),
         loose=tuple(loose),
-        exports=frozenset(chain.from_iterable(zip(names, repeat(version)) for version, names in facts.exported)),
-        exported=frozenset(chain.from_iterable(names for _, names in facts.exported)),
+        exports=frozenset(chain.from_iterable(zip(names, repeat(version)) for version, names, *_ in facts.exported)),
+        exported=frozenset(chain.from_iterable(names for _, names, *_ in facts.exported)),
         versions=frozenset(facts.version_definitions),
         demanded=tuple((need.library, need.version) for need in facts.version_needs if not need.weak),
         loaders=tuple(sorted({plugin.loader for plugin in plugins if matches(plugin.path, path)})),

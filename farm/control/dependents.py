@@ -15,6 +15,7 @@ from farm.control.planning import plan_for, recipe_of
 from farm.database import jobs, lookups, packages, recipes
 from farm.database.states import ENDED, JobKind, JobState
 from farm.errors import FarmError
+from farm.package import DEBUG, package_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,7 +114,8 @@ def _answer(desk: Desk, job: Job, plan: Plan) -> bool:
 
 def _to_rebuild(desk: Desk, job: Job, before: Digest, after: Digest) -> set[str]:
     """Return the recipes that the policy builds again because this recipe's packages are other ones now."""
-    changed = _bytes(desk, before) ^ _bytes(desk, after)
+    debug = package_name(job.name, DEBUG)  # what nothing is built against, and changes most
+    changed = {(name, tree) for name, tree in _bytes(desk, before) ^ _bytes(desk, after) if name != debug}
     if not changed:
         return set()
     # Under every policy: a copy is not replaced by replacing what it was copied from.

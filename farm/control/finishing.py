@@ -18,7 +18,7 @@ from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import canonical_json
-from farm.package import PackageFacts
+from farm.package import UNASKED, PackageFacts, package_name
 from farm.plan import BlobRef
 from farm.trust.dsse import LARGEST_ENVELOPE
 
@@ -141,8 +141,8 @@ def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:
 
 
 def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
-    outputs = {output.name for output in plan.outputs} | {"doc"}
-    allowed = {plan.name.short} | {f"{plan.name.short}-{output}" for output in outputs}
+    outputs = {output.name for output in plan.outputs}.union(UNASKED)
+    allowed = {plan.name.short} | {package_name(plan.name.short, output) for output in outputs}
     names = [built.descriptor.name.short for built in outcome.packages]
     if len(set(names)) != len(names) or plan.name.short not in names:
         raise RefusedOutcomeError(f"a build of {plan.name} puts out {plan.name.short} once, and nothing twice")

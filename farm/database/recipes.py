@@ -9,6 +9,7 @@ from sqlmodel import col, delete, func, or_, select, update
 from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.database.records import RecipeHead, RecipeRevision
 from farm.names import Digest
+from farm.package import UNASKED, package_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +68,7 @@ def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: I
     session.flush()
     session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.recipe) == recipe.name))
     session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
-    packages = {*recipe.package_names, f"{recipe.name}-doc"}  # documentation is split off unasked
+    packages = {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
     session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in sorted(packages))
     session.add_all(RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs)))
     session.flush()

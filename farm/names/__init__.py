@@ -4,10 +4,11 @@ from farm.names.canonical_json import NotCanonicalizableError, canonical_json
 from farm.names.declared import HostNeeds, Plugin
 from farm.names.digest import Digest, InvalidDigestError
 from farm.names.package_name import InvalidPackageNameError, PackageName
-from farm.names.platform import InvalidPlatformError, Platform
+from farm.names.platform import ARCHITECTURES, InvalidPlatformError, Platform
 from farm.names.version import InvalidVersionError, Version
 
 __all__ = [
+    "ARCHITECTURES",
     "Digest",
     "HostNeeds",
     "InvalidDigestError",

@@ -8,6 +8,8 @@ from farm.errors import FarmError
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64"}
 
+ARCHITECTURES = tuple(_MACHINES)
+
 
 class InvalidPlatformError(FarmError):
     """A platform that the farm does not know."""

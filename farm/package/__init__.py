@@ -6,18 +6,46 @@ from farm.package.copyable import is_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf
+from farm.package.elf_details import CopiedSymbol, DlopenNote, ElfDetails
 from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, ImportGroup, Symbol, VersionNeed
-from farm.package.facts import ElfFile, InvalidFactsError, PackageFacts, PkgConfigModule, Script
+from farm.package.facts import (
+    DanglingLink,
+    DebugFile,
+    ElfFile,
+    InvalidFactsError,
+    PackageFacts,
+    PkgConfigLibraries,
+    PkgConfigModule,
+    Script,
+)
 from farm.package.gather import gather_facts
 from farm.package.interpreter import interpreter_capability
-from farm.package.layout import Layout, LayoutError, Misplacement, OutputRule, OutputRules, lay_out, package_name
+from farm.package.layout import (
+    DEBUG,
+    UNASKED,
+    Layout,
+    LayoutError,
+    Misplacement,
+    OutputRule,
+    OutputRules,
+    lay_out,
+    package_name,
+)
 from farm.package.path_glob import matches
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
+from farm.package.python_facts import PythonDistribution
 from farm.package.shebang import read_shebang
 
 __all__ = [
+    "DEBUG",
+    "UNASKED",
     "Capabilities",
+    "CopiedSymbol",
+    "DanglingLink",
+    "DebugFile",
     "Descriptor",
+    "DlopenNote",
+    "ElfDetails",
     "ElfFacts",
     "ElfFile",
     "ExportGroup",
@@ -34,8 +62,10 @@ __all__ = [
     "OutputRule",
     "OutputRules",
     "PackageFacts",
+    "PkgConfigLibraries",
     "PkgConfigModule",
     "Plugin",
+    "PythonDistribution",
     "Script",
     "Symbol",
     "VersionNeed",

@@ -105,7 +105,7 @@ def _interpreters(manifest: Manifest, elf: Mapping[str, ElfFacts], links: Sequen
 
 def _found_beside(manifest: Manifest, path: str, facts: ElfFacts, needed: str) -> bool:
     """Tell whether the file's own search path leads to the library inside this very package."""
-    for directory in facts.rpath:
+    for directory in facts.runpath or facts.rpath:
         here = directory.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
         inside = posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
         if resolve(manifest, f"{inside}/{needed}") is not None:

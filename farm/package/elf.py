@@ -1,14 +1,36 @@
-"""Reads what the symbol proof needs from an ELF file, as the dynamic loader would: from the dynamic section on.
+"""Reads what a proof needs from an ELF file, as the dynamic loader would: from the dynamic section on.
 
-Reads a buffer and nothing else; the parts are `elf_image`, `elf_strings`, `elf_versions` and `elf_symbols`.
+Reads a buffer and nothing else; the parts are `elf_image`, `elf_strings`, `elf_versions`, `elf_symbols`, `elf_copies`
+and `elf_notes`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.package.elf_copies import copied_symbols
+from farm.package.elf_details import (
+    BIND_NOW,
+    DEBUG,
+    EXECUTABLE,
+    EXECUTABLE_STACK,
+    LIBRARY,
+    PIE,
+    RELRO,
+    TEXT_RELOCATIONS,
+    ElfDetails,
+)
 from farm.package.elf_facts import ElfFacts
-from farm.package.elf_image import MAGIC, PT_INTERP, ElfImage, InvalidElfError
+from farm.package.elf_image import (
+    MAGIC,
+    PF_X,
+    PT_GNU_RELRO,
+    PT_GNU_STACK,
+    PT_INTERP,
+    ElfImage,
+    InvalidElfError,
+)
+from farm.package.elf_notes import read_notes
 from farm.package.elf_strings import ElfStrings
 from farm.package.elf_symbols import read_symbols
 from farm.package.elf_versions import read_versions
@@ -19,14 +41,16 @@ if TYPE_CHECKING:
 __all__ = ["InvalidElfError", "read_elf"]
 
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
+_DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
+_DT_AUDIT, _DT_DEPAUDIT, _DT_AUXILIARY, _DT_FILTER = 0x6FFFFEFC, 0x6FFFFEFB, 0x7FFFFFFD, 0x7FFFFFFF
+_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_PIE = 4, 8, 1, 0x08000000
 
 
 def read_elf(data: Buffer) -> ElfFacts | None:
     """Return the facts of an ELF file, given whole; None for any other file, a relocatable object or a core dump.
 
     `data` may be an `mmap`: only what is needed is touched, and no view of it is held afterwards. Symbols stand in
-    the order of the symbol table. A symbol that is defined with a version of *another* library is a copy relocation
-    of it, and counts as import and as export.
+    the order of the symbol table. Of a separate debug file there is its machine and its build-id, and the kind `debug`.
 
     Raises `InvalidElfError` where the file is truncated or contradicts itself. Time and memory are bounded by a
     small multiple of the size of `data`.
@@ -44,26 +68,70 @@ def read_elf(data: Buffer) -> ElfFacts | None:
 
 
 def _facts(image: ElfImage) -> ElfFacts:
+    notes = read_notes(image)
+    if image.only_debug:
+        return ElfFacts(machine=image.machine, details=ElfDetails(DEBUG, build_id=notes.build_id))
     interpreter = image.segment(PT_INTERP)
     program = "" if interpreter is None else _path(image.part(interpreter.offset, interpreter.size, "interpreter"))
     tags = dict(image.dynamic)
+    kind = _kind(image, tags)
+    hardening = tuple(_hardening(image, tags))
     if _DT_STRTAB not in tags:
-        return ElfFacts(interpreter=program, machine=image.machine)
+        details = ElfDetails(kind, hardening=hardening, build_id=notes.build_id)
+        return ElfFacts(interpreter=program, machine=image.machine, details=details)
     strings = ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
     versions = read_versions(image, tags, strings)
-    exported, imported = read_symbols(image, tags, strings, versions)
-    search = tags.get(_DT_RUNPATH, tags.get(_DT_RPATH))
+    symbols = read_symbols(image, tags, strings, versions, () if kind == LIBRARY else copied_symbols(image, tags))
+
+    def texts(*wanted: int) -> tuple[str, ...]:
+        return tuple(strings.all_at([value for tag, value in image.dynamic if tag in wanted]))
+
+    def paths(*wanted: int) -> tuple[str, ...]:
+        return tuple(entry for tag in wanted if tag in tags for entry in strings.at(tags[tag]).split(":"))
+
     return ElfFacts(
         soname=strings.at(tags[_DT_SONAME]) if _DT_SONAME in tags else "",
-        needed=tuple(strings.all_at([value for tag, value in image.dynamic if tag == _DT_NEEDED])),
+        needed=texts(_DT_NEEDED),
         interpreter=program,
-        exported=exported,
-        imported=imported,
-        rpath=() if search is None else tuple(filter(None, strings.at(search).split(":"))),
+        exported=symbols.exported,
+        imported=symbols.imported,
+        rpath=paths(_DT_RPATH),
+        runpath=paths(_DT_RUNPATH),
         machine=image.machine,
-        version_definitions=tuple(versions.defined.values()),
+        version_definitions=(*versions.defined.values(), *versions.base),
         version_needs=tuple(versions.needed.values()),
+        details=ElfDetails(
+            kind=kind,
+            audit=paths(_DT_AUDIT, _DT_DEPAUDIT),
+            filters=texts(_DT_FILTER),
+            auxiliaries=texts(_DT_AUXILIARY),
+            dlopen=notes.dlopen,
+            copies=symbols.copies,
+            hardening=hardening,
+            build_id=notes.build_id,
+        ),
     )
+
+
+def _kind(image: ElfImage, tags: dict[int, int]) -> str:
+    """Tell programs from libraries; of those at no fixed address linkers before 2017 did not say which it was."""
+    if image.fixed:
+        return EXECUTABLE
+    unnamed_program = image.segment(PT_INTERP) is not None and _DT_SONAME not in tags
+    return PIE if tags.get(_DT_FLAGS_1, 0) & _DF_1_PIE or unnamed_program else LIBRARY
+
+
+def _hardening(image: ElfImage, tags: dict[int, int]) -> list[str]:
+    flags, more_flags = tags.get(_DT_FLAGS, 0), tags.get(_DT_FLAGS_1, 0)
+    stack = image.segment(PT_GNU_STACK)
+    found = {
+        BIND_NOW: _DT_BIND_NOW in tags or flags & _DF_BIND_NOW or more_flags & _DF_1_NOW,
+        # Where a file says nothing of its stack, glibc makes it executable.
+        EXECUTABLE_STACK: stack is None or stack.flags & PF_X,
+        RELRO: image.segment(PT_GNU_RELRO) is not None,
+        TEXT_RELOCATIONS: _DT_TEXTREL in tags or flags & _DF_TEXTREL,
+    }
+    return sorted(word for word, there in found.items() if there)
 
 
 def _path(part: memoryview) -> str:

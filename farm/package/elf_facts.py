@@ -1,52 +1,80 @@
 """What the dynamic loader would learn from an ELF file, as values: the words of the symbol proof.
 
-Symbols are kept by the version that they share, as names in a tuple: there are hundreds of thousands of them in a
-set, and a name in a group costs a pointer, where a value for each symbol costs an object that the collector visits.
+Symbols are kept by what they share (version, class, visibility), as names in a tuple: there are hundreds of thousands
+of them in a set, and a name in a group costs a pointer, where a value for each symbol costs an object that the
+collector visits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farm.package.elf_details import ElfDetails, number, text, texts
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+
+FUNCTION, OBJECT, TLS, UNTYPED = "function", "object", "tls", ""
+_CLASSES = frozenset((FUNCTION, OBJECT, TLS, UNTYPED))
+_SIZED = (OBJECT, TLS)
 
 
 class Symbol(NamedTuple):
-    """An exported dynamic symbol. `version` is empty where the library gives it none."""
+    """An exported dynamic symbol. `version` is empty where the library gives it none.
+
+    `symbol_class` is `function` (indirect ones too), `object`, `tls`, or empty where the file does not say. A `hidden`
+    one is taken by imports of exactly its version. `later` tells that its version index is 3 or more, so that it is
+    not for files linked before there were versions. `protected`: the library itself uses no other. `size` is in bytes,
+    of objects and thread-local variables only.
+    """
 
     name: str
     version: str = ""
+    symbol_class: str = UNTYPED
+    hidden: bool = False
+    later: bool = False
+    protected: bool = False
+    size: int = 0
 
 
 class ImportedSymbol(NamedTuple):
     """A dynamic symbol that has to come from elsewhere.
 
     `version` and `library` (the soname that the version was bound to at link time) are empty where the symbol is
-    not versioned. A `weak` import may stay unresolved.
+    not versioned. A `weak` import may stay unresolved. `symbol_class` is as in `Symbol`.
     """
 
     name: str
     version: str = ""
     library: str = ""
     weak: bool = False
+    symbol_class: str = UNTYPED
 
 
 class ExportGroup(NamedTuple):
-    """The exported symbols of one version."""
+    """The exported symbols that have all but name and size in common; the fields are those of `Symbol`.
+
+    `sizes` go with `names` where the class is `object` or `tls`, and are empty otherwise.
+    """
 
     version: str
     names: tuple[str, ...]
+    symbol_class: str = UNTYPED
+    hidden: bool = False
+    later: bool = False
+    protected: bool = False
+    sizes: tuple[int, ...] = ()
 
 
 class ImportGroup(NamedTuple):
-    """The imported symbols that are to come from one version of one library, weakly or not."""
+    """The imported symbols that are to come from one version of one library, weakly or not, as one class."""
 
     library: str
     version: str
     weak: bool
     names: tuple[str, ...]
+    symbol_class: str = UNTYPED
 
 
 class VersionNeed(NamedTuple):
@@ -61,10 +89,15 @@ class VersionNeed(NamedTuple):
 class ElfFacts:
     """The dynamic facts of one executable or shared library; all empty for a static one.
 
-    `machine` is as in `uname -m` (`x86_64`, `i686`), or `em-N` for one that the farm has no name for.
-    `rpath` has the entries of DT_RUNPATH, else of DT_RPATH, `$ORIGIN` unexpanded. No two groups of symbols are of
-    the same version, and none is empty. `read_elf` gives them in the order of the file; in the facts of a package
-    they are sorted (`canonical`).
+    `machine` is as in `uname -m` (`x86_64`, `i686`), or `em-N` for one that the farm has no name for. `rpath` and
+    `runpath` have the entries of DT_RPATH and DT_RUNPATH as they stand there: empty ones too, `$ORIGIN` unexpanded.
+    `version_definitions` are all that the loader finds, the name of the file itself (the base) included.
+    No two groups of symbols have everything in common, and none is empty. `read_elf` gives them in the order of the
+    file; in the facts of a package they are sorted (`canonical`).
+
+    `details` are None in facts of format 1. Those do not say either of which class symbols are and which are hidden;
+    their `runpath` has the entries of DT_RUNPATH, else of DT_RPATH, without empty ones, their `version_definitions`
+    lack the base, and what the loader copies from a library is an import and an export.
     """
 
     soname: str = ""
@@ -73,106 +106,161 @@ class ElfFacts:
     exported: tuple[ExportGroup, ...] = ()
     imported: tuple[ImportGroup, ...] = ()
     rpath: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
     machine: str = "x86_64"
     version_definitions: tuple[str, ...] = ()
     version_needs: tuple[VersionNeed, ...] = ()
+    details: ElfDetails | None = field(default_factory=ElfDetails)
 
     @property
     def exports(self) -> tuple[Symbol, ...]:
         """The exported symbols one by one."""
-        return tuple(Symbol(name, version) for version, names in self.exported for name in names)
+        return tuple(
+            Symbol(name, version, symbol_class, hidden, later, protected, size)
+            for version, names, symbol_class, hidden, later, protected, sizes in self.exported
+            for name, size in zip(names, sizes or [0] * len(names), strict=True)
+        )
 
     @property
     def imports(self) -> tuple[ImportedSymbol, ...]:
         """The imported symbols one by one."""
         return tuple(
-            ImportedSymbol(name, version, library, weak)
-            for library, version, weak, names in self.imported
+            ImportedSymbol(name, version, library, weak, symbol_class)
+            for library, version, weak, names, symbol_class in self.imported
             for name in names
         )
 
     def with_symbols(self, exports: Iterable[Symbol] = (), imports: Iterable[ImportedSymbol] = ()) -> ElfFacts:
         """Return the same facts with these symbols in place of their own."""
-        exported: dict[str, list[str]] = {}
+        exported: dict[Symbol, list[Symbol]] = {}
         for symbol in exports:
-            exported.setdefault(symbol.version, []).append(symbol.name)
-        imported: dict[tuple[str, str, bool], list[str]] = {}
+            exported.setdefault(symbol._replace(name="", size=0), []).append(symbol)
+        imported: dict[tuple[str, str, bool, str], list[str]] = {}
         for wanted in imports:
-            imported.setdefault((wanted.library, wanted.version, wanted.weak), []).append(wanted.name)
-        return replace(self, exported=export_groups(exported), imported=import_groups(imported))
+            key = (wanted.library, wanted.version, wanted.weak, wanted.symbol_class)
+            imported.setdefault(key, []).append(wanted.name)
+        return replace(
+            self,
+            exported=tuple(_group_of(common, symbols) for common, symbols in exported.items()),
+            imported=tuple(
+                ImportGroup(library, version, weak, tuple(names), symbol_class)
+                for (library, version, weak, symbol_class), names in imported.items()
+            ),
+        )
 
     def canonical(self) -> ElfFacts:
         """Return the same facts with their symbols sorted, so that relinking in another order changes nothing."""
+        details = self.details
         return replace(
             self,
-            exported=tuple(sorted(group._replace(names=_sorted(group.names)) for group in self.exported)),
+            exported=tuple(sorted(map(_sorted_exports, self.exported))),
             imported=tuple(sorted(group._replace(names=_sorted(group.names)) for group in self.imported)),
-            version_definitions=tuple(sorted(set(self.version_definitions))),
+            version_definitions=_sorted(self.version_definitions),
             version_needs=tuple(sorted(set(self.version_needs))),
+            details=details and replace(details, copies=tuple(sorted(details.copies))),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts as plain values for canonical JSON."""
-        return {
+        """Return the facts as plain values for canonical JSON, in the format that they are of."""
+        own = {
             "soname": self.soname,
             "needed": self.needed,
             "interpreter": self.interpreter,
-            "exports": [group._asdict() for group in self.exported],
-            "imports": [group._asdict() for group in self.imported],
-            "rpath": self.rpath,
             "machine": self.machine,
             "version-definitions": self.version_definitions,
             "version-needs": self.version_needs,
         }
+        if self.details is None:
+            return own | {
+                "exports": [{"version": group.version, "names": group.names} for group in self.exported],
+                "imports": [dict(zip(_IMPORT_FIELDS[:-1], group[:-1], strict=True)) for group in self.imported],
+                "rpath": self.runpath,
+            }
+        return own | {
+            "exports": [dict(zip(_EXPORT_FIELDS, group, strict=True)) for group in self.exported],
+            "imports": [dict(zip(_IMPORT_FIELDS, group, strict=True)) for group in self.imported],
+            "rpath": self.rpath,
+            "runpath": self.runpath,
+            **self.details.to_dict(),
+        }
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> ElfFacts:
-        """Read what `to_dict` wrote; `KeyError`, `TypeError` or `ValueError` when it is something else."""
-        exported = {text(group["version"]): texts(group["names"]) for group in value["exports"]}
-        imported = {
-            (text(group["library"]), text(group["version"]), bool(group["weak"])): texts(group["names"])
-            for group in value["imports"]
-        }
+    def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> ElfFacts:
+        """Read what `to_dict` wrote, of format 1 if `old`; `KeyError`, `TypeError`, `ValueError` for something else."""
+        exported = dict(map(_old_exports if old else _exports, value["exports"]))
+        imported = dict(map(_old_imports if old else _imports, value["imports"]))
         # What was given twice is lost here, and so is not encoded again to what it was.
         return cls(
             soname=text(value["soname"]),
             needed=texts(value["needed"]),
             interpreter=text(value["interpreter"]),
-            exported=export_groups(exported),
-            imported=import_groups(imported),
-            rpath=texts(value["rpath"]),
+            exported=tuple(group for group in exported.values() if group.names),
+            imported=tuple(group for group in imported.values() if group.names),
+            rpath=() if old else texts(value["rpath"]),
+            runpath=texts(value["rpath" if old else "runpath"]),
             machine=text(value["machine"]),
             version_definitions=texts(value["version-definitions"]),
             version_needs=tuple(
                 VersionNeed(text(library), text(version), bool(weak))
                 for library, version, weak in value["version-needs"]
             ),
+            details=None if old else ElfDetails.from_dict(value),
         )
 
 
-def export_groups(names_by_version: Mapping[str, Sequence[str]]) -> tuple[ExportGroup, ...]:
-    """Return the groups of these names, without those that hold none."""
-    return tuple(ExportGroup(version, tuple(names)) for version, names in names_by_version.items() if names)
+def _group_of(common: Symbol, symbols: list[Symbol]) -> ExportGroup:
+    _, version, symbol_class, hidden, later, protected, _ = common
+    sizes = tuple(each.size for each in symbols) if symbol_class in _SIZED else ()
+    names = tuple(each.name for each in symbols)
+    return ExportGroup(version, names, symbol_class, hidden, later, protected, sizes)
 
 
-def import_groups(names_by_origin: Mapping[tuple[str, str, bool], Sequence[str]]) -> tuple[ImportGroup, ...]:
-    """Return the groups of these names, by library, version and weakness, without those that hold none."""
-    return tuple(ImportGroup(*origin, tuple(names)) for origin, names in names_by_origin.items() if names)
+_EXPORT_FIELDS = ("version", "names", "class", "hidden", "later", "protected", "sizes")
+_IMPORT_FIELDS = ("library", "version", "weak", "names", "class")
 
 
-def text(value: Any) -> str:
-    """Return a string as it is; raises `TypeError` for anything else."""
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r:.100} is not a text")
-    return value
+def _exports(value: Mapping[str, Any]) -> tuple[tuple[object, ...], ExportGroup]:
+    group = ExportGroup(
+        text(value["version"]),
+        texts(value["names"]),
+        _symbol_class(value["class"]),
+        bool(value["hidden"]),
+        bool(value["later"]),
+        bool(value["protected"]),
+        tuple(map(number, value["sizes"])),
+    )
+    if len(group.sizes) != (len(group.names) if group.symbol_class in _SIZED else 0):
+        raise ValueError("the sizes of symbols are not one for each")
+    return (group.version, *group[2:-1]), group
 
 
-def texts(values: Any) -> tuple[str, ...]:
-    """Return a list of strings as a tuple; raises `TypeError` for anything else."""
-    if not isinstance(values, list):
-        raise TypeError(f"{values!r:.100} is not a list")
-    "".join(values)  # the quickest look at a hundred thousand of them
-    return tuple(values)
+def _imports(value: Mapping[str, Any]) -> tuple[tuple[object, ...], ImportGroup]:
+    origin, group = _old_imports(value)
+    symbol_class = _symbol_class(value["class"])
+    return (*origin, symbol_class), group._replace(symbol_class=symbol_class)
+
+
+def _old_exports(value: Mapping[str, Any]) -> tuple[tuple[object, ...], ExportGroup]:
+    group = ExportGroup(text(value["version"]), texts(value["names"]))
+    return (group.version,), group
+
+
+def _old_imports(value: Mapping[str, Any]) -> tuple[tuple[object, ...], ImportGroup]:
+    group = ImportGroup(text(value["library"]), text(value["version"]), bool(value["weak"]), texts(value["names"]))
+    return group[:3], group
+
+
+def _symbol_class(value: Any) -> str:
+    if value not in _CLASSES:
+        raise ValueError(f"{value!r:.100} is no class of symbols")
+    return text(value)
+
+
+def _sorted_exports(group: ExportGroup) -> ExportGroup:
+    if not group.sizes:
+        return group._replace(names=_sorted(group.names))
+    names, sizes = zip(*sorted(set(zip(group.names, group.sizes, strict=True))), strict=True)
+    return group._replace(names=names, sizes=sizes)
 
 
 def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:

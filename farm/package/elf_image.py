@@ -9,15 +9,22 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from farm.errors import FarmError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MAGIC = b"\x7fELF"
-PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
-SHT_NOBITS, SHT_DYNSYM = 8, 11
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
+PT_GNU_STACK, PT_GNU_RELRO = 0x6474E551, 0x6474E552
+PF_X = 1
+SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 7, 8, 11
+_SHF_EXECINSTR = 4
 _ET_EXEC, _ET_DYN = 2, 3
 _LITTLE, _BIG = 1, 2
+_INTEGERS: dict[Literal[2, 4, 8], Literal["H", "I", "Q"]] = {2: "H", 4: "I", 8: "Q"}
 _MACHINES = {
     3: ("i686", "i686"),
     8: ("mips", "mips64"),
@@ -47,29 +54,38 @@ class InvalidElfError(FarmError):
 
 
 class Segment(NamedTuple):
-    """One program header: type, file offset, virtual address and size in the file, in bytes."""
+    """One program header: type, flags, file offset, virtual address, size in the file and alignment, in bytes."""
 
     type: int
+    flags: int
     offset: int
     address: int
     size: int
+    align: int
 
 
 class Section(NamedTuple):
-    """What is used of one section header: type, virtual address and size in bytes."""
+    """What is used of one section header: where its name stands, type, flags, virtual address, file offset and size."""
 
+    name: int
     type: int
+    flags: int
     address: int
+    offset: int
     size: int
 
 
 class ElfImage:
     """A loadable ELF file: 32- or 64-bit, of either byte order.
 
-    `loadable` is false for what no loader takes (relocatable objects, core dumps). Raises `InvalidElfError`.
+    `loadable` is false for what no loader takes (relocatable objects, core dumps), `fixed` says that it is loaded at
+    the addresses that it was linked for, `only_debug` that it is a separate debug file. Raises `InvalidElfError`.
     """
 
-    __slots__ = ("_segments", "_view", "big_endian", "dynamic", "is_64", "loadable", "machine", "order", "sections")
+    __slots__ = (
+        "_names", "_segments", "_view", "big_endian", "dynamic", "fixed", "is_64", "loadable", "machine", "only_debug",
+        "order", "sections",
+    )  # fmt: skip
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
@@ -82,26 +98,34 @@ class ElfImage:
         word = "Q" if self.is_64 else "I"
         header = struct.Struct(f"{self.order}HHI{word * 3}I6H")
         fields = header.unpack(self.part(16, header.size, "header"))
-        kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, _ = fields
+        kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = fields
         self.loadable = kind in {_ET_EXEC, _ET_DYN}
+        self.fixed = kind == _ET_EXEC
         self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
         self._segments = self._read_segments(phoff, phentsize, phnum)
         self.sections = self._read_sections(shoff, shentsize, shnum)
+        self._names = shstrndx
+        self.only_debug = self._holds_only_debug()
         self.dynamic = self._read_dynamic()
 
     def _read_segments(self, offset: int, entry_size: int, count: int) -> tuple[Segment, ...]:
         if not count:
             return ()
         # Elf64_Phdr has p_flags second, Elf32_Phdr has it seventh.
-        layout = struct.Struct(f"{self.order}I4xQQ8xQ16x" if self.is_64 else f"{self.order}III4xI12x")
+        layout = struct.Struct(f"{self.order}IIQQ8xQ8xQ" if self.is_64 else f"{self.order}III4xI4xII")
         if entry_size != layout.size:
             raise InvalidElfError(f"a program header has {entry_size} bytes instead of {layout.size}")
         table = self.part(offset, count * layout.size, "program headers")
-        return tuple(map(Segment._make, layout.iter_unpack(table)))
+        if self.is_64:
+            return tuple(map(Segment._make, layout.iter_unpack(table)))
+        return tuple(
+            Segment(kind, flags, start, address, size, align)
+            for kind, start, address, size, flags, align in layout.iter_unpack(table)
+        )
 
     def _read_sections(self, offset: int, entry_size: int, count: int) -> tuple[Section, ...]:
         """Section headers are a convenience that a loader ignores, so broken ones count as stripped ones."""
-        layout = struct.Struct(f"{self.order}4xI8xQ8xQ24x" if self.is_64 else f"{self.order}4xI4xI4xI16x")
+        layout = struct.Struct(f"{self.order}IIQQQQ24x" if self.is_64 else f"{self.order}IIIIII16x")
         if not offset or entry_size != layout.size or offset + count * layout.size > len(self._view):
             return ()
         return tuple(map(Section._make, layout.iter_unpack(self._view[offset : offset + count * layout.size])))
@@ -109,8 +133,7 @@ class ElfImage:
     def _read_dynamic(self) -> tuple[tuple[int, int], ...]:
         """Return pairs of tag and value up to DT_NULL; none for a static file or a separate debug file."""
         segment = self.segment(PT_DYNAMIC)
-        # In a file of `objcopy --only-keep-debug` the program headers are there but what they describe is not.
-        if segment is None or any(s.type == SHT_NOBITS and s.address == segment.address for s in self.sections):
+        if segment is None or self.only_debug:
             return ()
         layout = struct.Struct(f"{self.order}qQ" if self.is_64 else f"{self.order}iI")
         size = segment.size - segment.size % layout.size
@@ -121,9 +144,38 @@ class ElfImage:
             entries.append(entry)
         return tuple(entries)
 
+    def _holds_only_debug(self) -> bool:
+        """Tell whether the program headers describe what is not there.
+
+        `objcopy --only-keep-debug` leaves the sections of the program without content, its code among them.
+        """
+        dynamic = self.segment(PT_DYNAMIC)
+        return any(
+            section.type == SHT_NOBITS
+            and (section.flags & _SHF_EXECINSTR or (dynamic is not None and section.address == dynamic.address))
+            for section in self.sections
+        )
+
     def segment(self, kind: int) -> Segment | None:
         """Return the first segment of this type."""
-        return next((segment for segment in self._segments if segment.type == kind), None)
+        return next(self.segments(kind), None)
+
+    def segments(self, kind: int) -> Iterator[Segment]:
+        """Give the segments of this type, in their order."""
+        return (segment for segment in self._segments if segment.type == kind)
+
+    def named(self, *names: str) -> dict[str, Section]:
+        """Return the first section of each of these names, where there is one."""
+        if self._names >= len(self.sections):
+            return {}
+        table = self.sections[self._names]
+        text = bytes(self.part(table.offset, table.size, "names of the sections"))
+        found: dict[str, Section] = {}
+        for section in self.sections:
+            for name in names:
+                if text.startswith(name.encode() + b"\0", section.name):
+                    found.setdefault(name, section)
+        return found
 
     def part(self, offset: int, size: int, what: str) -> memoryview:
         """Return `size` bytes at a file offset; raises `InvalidElfError`, naming `what`, if they are not all there."""
@@ -141,11 +193,12 @@ class ElfImage:
                     return self.part(offset, room if size is None else size, what)
         raise InvalidElfError(f"the {what} does not lie in a loaded segment")
 
-    def integers(self, part: memoryview, width: Literal[2, 4]) -> memoryview[int]:
+    def integers(self, part: memoryview, width: Literal[2, 4, 8]) -> memoryview[int]:
         """Return the bytes as native unsigned integers of `width` bytes, a remainder left off."""
         whole = part[: len(part) - len(part) % width]
+        code = _INTEGERS[width]
         if self.big_endian == (sys.byteorder == "big"):
-            return whole.cast("H") if width == 2 else whole.cast("I")
-        swapped = array("H" if width == 2 else "I", whole.tobytes())
+            return whole.cast(code)
+        swapped = array(code, whole.tobytes())
         swapped.byteswap()
         return memoryview(swapped)

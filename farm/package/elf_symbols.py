@@ -8,70 +8,105 @@ distribution over these.
 from __future__ import annotations
 
 from itertools import compress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from farm.package.elf_facts import ExportGroup, ImportGroup, VersionNeed, export_groups, import_groups
+from farm.package.elf_details import CopiedSymbol
+from farm.package.elf_facts import FUNCTION, OBJECT, TLS, UNTYPED, ExportGroup, ImportGroup, VersionNeed
 from farm.package.elf_image import InvalidElfError
 from farm.package.elf_symbol_count import count_symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from farm.package.elf_image import ElfImage
     from farm.package.elf_strings import ElfStrings
     from farm.package.elf_versions import SymbolVersions
 
 _DT_SYMTAB, _DT_VERSYM = 6, 0x6FFFFFF0
-_SHN_UNDEF = 0
+_SHN_UNDEF, _SHN_ABS = 0, 0xFFF1
 _BINDINGS = _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
-_VISIBLE = _DEFAULT, _PROTECTED = 0, 3
-_Key = TypeVar("_Key")
+_DEFAULT, _PROTECTED = 0, 3
+_HIDDEN_VERSION = 0x8000
+# The types of symbols that a loader takes (`ALLOWED_STT`); common is data, an indirect function a function.
+_CLASS_OF_TYPE = {0: UNTYPED, 1: OBJECT, 2: FUNCTION, 5: OBJECT, 6: TLS, 10: FUNCTION}
+_CLASSES = (UNTYPED, FUNCTION, OBJECT, TLS)
+_SIZED = (OBJECT, TLS)
 _Meaning = TypeVar("_Meaning")
+_Item = TypeVar("_Item")
 
-_IS_IMPORT, _IS_EXPORT, _IS_WEAK = 1, 2, 4
-_ROLES = bytes(range(8))
+# A symbol's role is a byte: these bits, and from `_CLASS` on the number of its class.
+_IS_IMPORT, _IS_EXPORT, _IS_WEAK, _IS_PROTECTED, _MAY_BE_ZERO, _CLASS = 1, 2, 4, 8, 16, 32
+_ROLES = bytes(range(256))
 _IMPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_IMPORT) for role in _ROLES))
 _EXPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_EXPORT) for role in _ROLES))
+_VALUED = bytes.maketrans(_ROLES, bytes(bool(role & _IS_EXPORT) and not role & _MAY_BE_ZERO for role in _ROLES))
+_WITHOUT_ZERO = bytes.maketrans(_ROLES, bytes(role & ~_MAY_BE_ZERO for role in _ROLES))
+
+
+class DynamicSymbols(NamedTuple):
+    """What a file exports and imports, each group in the order of the table, and the variables that it copies."""
+
+    exported: tuple[ExportGroup, ...] = ()
+    imported: tuple[ImportGroup, ...] = ()
+    copies: tuple[CopiedSymbol, ...] = ()
+
+
+class _Table(NamedTuple):
+    """The columns of the symbol table: offsets of names, attributes, values, sizes, and entries of .gnu.version."""
+
+    names: list[int]
+    attributes: list[int]
+    values: list[int]
+    sizes: list[int]
+    indices: list[int]
 
 
 def read_symbols(
-    image: ElfImage, tags: dict[int, int], strings: ElfStrings, versions: SymbolVersions
-) -> tuple[tuple[ExportGroup, ...], tuple[ImportGroup, ...]]:
-    """Return exported and imported symbols, each group in the order of the table, copy relocations last of the imports.
+    image: ElfImage,
+    tags: dict[int, int],
+    strings: ElfStrings,
+    versions: SymbolVersions,
+    copied: Sequence[int] = (),
+) -> DynamicSymbols:
+    """Read the symbols; `copied` are the numbers of those that relocations copy.
 
-    Exported is what is defined, global, weak or unique, and visible outside; imported what is not defined. A symbol
-    that is defined with a version of another library is the executable's copy of that library's variable: both.
-    Raises `InvalidElfError`.
+    Exported is what a loader takes for a definition: global, weak or unique, visible outside, with a value; imported
+    what is not defined. Raises `InvalidElfError`.
     """
     if _DT_SYMTAB not in tags:
-        return (), ()
+        return DynamicSymbols()
+    table = _columns(image, tags, versions)
+    # Few values occur among very many, so each is judged once.
+    role_of = {value: _role(value, big_endian=image.big_endian) for value in set(table.attributes)}
+    roles = bytes(map(role_of.__getitem__, table.attributes))
+    if 0 in compress(table.values, roles.translate(_VALUED)):
+        roles = _without_undefined(roles, table.values)
+    roles = roles.translate(_WITHOUT_ZERO)
+    exported, imported = roles.translate(_EXPORTS), roles.translate(_IMPORTS)
+    names = strings.all_at(list(compress(table.names, exported)))
+    indices, sizes = list(compress(table.indices, exported)), list(compress(table.sizes, exported))
+    exports = tuple(_exports(names, indices, sizes, bytes(compress(roles, exported)), versions))
+    names = strings.all_at(list(compress(table.names, imported)))
+    indices = list(compress(table.indices, imported))
+    imports = tuple(_imports(names, indices, bytes(compress(roles, imported)), versions))
+    return DynamicSymbols(exports, imports, tuple(_copies(copied, table, strings, versions)))
+
+
+def _columns(image: ElfImage, tags: dict[int, int], versions: SymbolVersions) -> _Table:
     words = 6 if image.is_64 else 4  # Elf64_Sym has 24 bytes, Elf32_Sym 16
     count = count_symbols(image, tags, words * 4)
-    table = image.integers(image.loaded(tags[_DT_SYMTAB], "symbol table", count * words * 4), 4)
-    # The first word is the name; binding, visibility and section share the second, or in 32 bits the last.
-    names = table[0::words].tolist()
-    attributes = table[1 if image.is_64 else 3 :: words].tolist()
+    part = image.loaded(tags[_DT_SYMTAB], "symbol table", count * words * 4)
+    table = image.integers(part, 4)
     indices = [0] * count
-    if _DT_VERSYM in tags:
+    # Without either table of versions a loader does not look at this one.
+    if _DT_VERSYM in tags and (versions.defined or versions.needed or versions.base):
         indices = image.integers(image.loaded(tags[_DT_VERSYM], "table of symbol versions", count * 2), 2).tolist()
-
-    # Few values occur among very many, so each is judged once.
-    role_of = {value: _role(value, big_endian=image.big_endian) for value in set(attributes)}
-    roles = bytes(map(role_of.__getitem__, attributes))
-    exported, imported = roles.translate(_EXPORTS), roles.translate(_IMPORTS)
-
-    export_names = strings.all_at(list(compress(names, exported)))
-    export_indices = list(compress(indices, exported))
-    version_of = {index: _origin(index, versions).version for index in set(export_indices)}
-    exports = _grouped(export_names, export_indices, version_of)
-
-    import_names = strings.all_at(list(compress(names, imported)))
-    wanted = list(zip(compress(indices, imported), compress(roles, imported), strict=True))
-    origin_of = {key: _import_origin(*key, versions) for key in set(wanted)}
-    imports = _grouped(import_names, wanted, origin_of)
-    if any(index & 0x7FFF in versions.needed for index in version_of):
-        _add_copies(imports, zip(export_names, export_indices, compress(roles, exported), strict=True), versions)
-    return export_groups(exports), import_groups(imports)
+    # The first word is the name; binding, visibility and section share the second, or in 32 bits the last.
+    if not image.is_64:
+        names, attributes, values, sizes = (table[column::4].tolist() for column in (0, 3, 1, 2))
+        return _Table(names, attributes, values, sizes, indices)
+    wide = image.integers(part, 8)
+    return _Table(table[0::6].tolist(), table[1::6].tolist(), wide[1::3].tolist(), wide[2::3].tolist(), indices)
 
 
 def _role(attributes: int, *, big_endian: bool) -> int:
@@ -80,44 +115,88 @@ def _role(attributes: int, *, big_endian: bool) -> int:
         info, other, section = attributes >> 24, attributes >> 16 & 0xFF, attributes & 0xFFFF
     else:
         info, other, section = attributes & 0xFF, attributes >> 8 & 0xFF, attributes >> 16
-    binding, visibility = info >> 4, other & 3
+    binding, kind, visibility = info >> 4, _CLASS_OF_TYPE.get(info & 15), other & 3
     if binding not in _BINDINGS:
         return 0
-    weak = _IS_WEAK if binding == _WEAK else 0
+    symbol_class = _CLASS * _CLASSES.index(kind or UNTYPED)
     if section == _SHN_UNDEF:
-        return _IS_IMPORT | weak
-    return _IS_EXPORT | weak if visibility in _VISIBLE else 0
+        return symbol_class | _IS_IMPORT | (_IS_WEAK if binding == _WEAK else 0)
+    if kind is None or visibility not in (_DEFAULT, _PROTECTED):
+        return 0
+    zero = _MAY_BE_ZERO if section == _SHN_ABS or kind == TLS else 0
+    return symbol_class | _IS_EXPORT | zero | (_IS_PROTECTED if visibility == _PROTECTED else 0)
 
 
-def _grouped(names: list[str], keys: Sequence[_Key], meanings: Mapping[_Key, _Meaning]) -> dict[_Meaning, list[str]]:
-    """Sort names out by what their keys mean; several keys may mean the same."""
+def _without_undefined(roles: bytes, values: list[int]) -> bytes:
+    """Return the roles without the exports that have no value: no loader takes them for a definition."""
+    return bytes(
+        0 if role & _IS_EXPORT and not role & _MAY_BE_ZERO and not value else role
+        for role, value in zip(roles, values, strict=True)
+    )
+
+
+def _exports(
+    names: list[str], indices: list[int], sizes: list[int], roles: bytes, versions: SymbolVersions
+) -> Iterator[ExportGroup]:
+    meanings = {
+        index: (_origin(index, versions).version, bool(index & _HIDDEN_VERSION), index & ~_HIDDEN_VERSION > 2)
+        for index in set(indices)
+    }
+    for role, chosen in _by_role(roles):
+        kind, protected = _CLASSES[role // _CLASS], bool(role & _IS_PROTECTED)
+        if kind not in _SIZED:
+            for (version, hidden, later), group in _grouped(names, indices, chosen, meanings).items():
+                yield ExportGroup(version, tuple(group), kind, hidden, later, protected)
+            continue
+        sizes_of = _grouped(sizes, indices, chosen, meanings)
+        for (version, hidden, later), group in _grouped(names, indices, chosen, meanings).items():
+            own = tuple(sizes_of[version, hidden, later])
+            yield ExportGroup(version, tuple(group), kind, hidden, later, protected, own)
+
+
+def _imports(names: list[str], indices: list[int], roles: bytes, versions: SymbolVersions) -> Iterator[ImportGroup]:
+    meanings = {index: _origin(index, versions)[:2] for index in set(indices)}
+    for role, chosen in _by_role(roles):
+        for (library, version), group in _grouped(names, indices, chosen, meanings).items():
+            yield ImportGroup(library, version, bool(role & _IS_WEAK), tuple(group), _CLASSES[role // _CLASS])
+
+
+def _by_role(roles: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give each role that occurs, with the places where it does as ones."""
+    for role in sorted(set(roles)):
+        table = bytearray(256)
+        table[role] = 1
+        yield role, roles.translate(table)
+
+
+def _grouped(
+    items: Sequence[_Item], keys: Sequence[int], chosen: bytes, meanings: Mapping[int, _Meaning]
+) -> dict[_Meaning, list[_Item]]:
+    """Sort the chosen items out by what their keys mean; several keys may mean the same."""
+    own = list(compress(items, chosen))
     if len(meanings) == 1:
-        return dict.fromkeys(meanings.values(), names)
-    groups: dict[_Meaning, list[str]] = {}
-    append = {key: groups.setdefault(meanings[key], []).append for key in dict.fromkeys(keys)}
-    for name, key in zip(names, keys, strict=True):
-        append[key](name)
+        return dict.fromkeys(meanings.values(), own)
+    own_keys = list(compress(keys, chosen))
+    groups: dict[_Meaning, list[_Item]] = {}
+    append = {key: groups.setdefault(meanings[key], []).append for key in dict.fromkeys(own_keys)}
+    for item, key in zip(own, own_keys, strict=True):
+        append[key](item)
     return groups
 
 
-def _add_copies(
-    imports: dict[tuple[str, str, bool], list[str]],
-    exported: Iterable[tuple[str, int, int]],
-    versions: SymbolVersions,
-) -> None:
-    for name, index, role in exported:
-        if index & 0x7FFF in versions.needed:
-            imports.setdefault(_import_origin(index, role, versions), []).append(name)
-
-
-def _import_origin(index: int, role: int, versions: SymbolVersions) -> tuple[str, str, bool]:
-    library, version, _ = _origin(index, versions)
-    return library, version, bool(role & _IS_WEAK)
+def _copies(
+    copied: Sequence[int], table: _Table, strings: ElfStrings, versions: SymbolVersions
+) -> Iterator[CopiedSymbol]:
+    for number in copied:
+        if number >= len(table.names):
+            raise InvalidElfError("a relocation copies a symbol that is not in the table")
+        library, version, _ = _origin(table.indices[number], versions)
+        yield CopiedSymbol(strings.at(table.names[number]), version, library, table.sizes[number])
 
 
 def _origin(index: int, versions: SymbolVersions) -> VersionNeed:
     """Explain an entry of .gnu.version, whose highest bit says hidden, and where 0 and 1 are no version."""
-    index &= 0x7FFF
+    index &= ~_HIDDEN_VERSION
     if index in versions.needed:
         return versions.needed[index]
     if index in versions.defined:

@@ -13,6 +13,8 @@ from farm.package.elf_facts import VersionNeed
 from farm.package.elf_image import InvalidElfError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from farm.package.elf_image import ElfImage
     from farm.package.elf_strings import ElfStrings
 
@@ -23,39 +25,46 @@ _FLAG_BASE, _FLAG_WEAK = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class SymbolVersions:
-    """Versions by the index that .gnu.version gives a symbol: those the file defines, and those it needs."""
+    """Versions by the index that .gnu.version gives a symbol: those the file defines, and those it needs.
+
+    `base` are the names that the file defines as its own: a loader that looks for a version of it finds them, too,
+    but they are not the version of a symbol.
+    """
 
     defined: dict[int, str]
     needed: dict[int, VersionNeed]
+    base: tuple[str, ...] = ()
 
 
 def read_versions(image: ElfImage, tags: dict[int, int], strings: ElfStrings) -> SymbolVersions:
     """Read both tables, as far as `tags` of the dynamic section say that they exist. Raises `InvalidElfError`."""
     defined: dict[int, str] = {}
     needed: dict[int, VersionNeed] = {}
+    base: list[str] = []
     if _DT_VERDEF in tags:
         table = image.loaded(tags[_DT_VERDEF], "table of defined versions")
-        defined = _definitions(image.order, table, tags.get(_DT_VERDEFNUM, 0), strings)
+        for flags, index, name in _definitions(image.order, table, tags.get(_DT_VERDEFNUM, 0), strings):
+            if flags & _FLAG_BASE:
+                base.append(name)
+            else:
+                defined[index] = name
     if _DT_VERNEED in tags:
         table = image.loaded(tags[_DT_VERNEED], "table of needed versions")
         needed = _needs(image.order, table, tags.get(_DT_VERNEEDNUM, 0), strings)
-    return SymbolVersions(defined, needed)
+    return SymbolVersions(defined, needed, tuple(base))
 
 
-def _definitions(order: str, table: memoryview, count: int, strings: ElfStrings) -> dict[int, str]:
+def _definitions(order: str, table: memoryview, count: int, strings: ElfStrings) -> Iterator[tuple[int, int, str]]:
+    """Give flags, index and name of each."""
     definition = struct.Struct(f"{order}HHHHIII")
     name_offset = struct.Struct(f"{order}I")
-    found: dict[int, str] = {}
     offset = 0
     for _ in range(_bounded(count)):
         _, flags, index, _, _, auxiliary, distance = _unpack(definition, table, offset)
-        # The base definition is the file's own name, not a version.
-        if not flags & _FLAG_BASE:
-            found[index & 0x7FFF] = strings.at(*_unpack(name_offset, table, offset + auxiliary))
+        yield flags, index & 0x7FFF, strings.at(*_unpack(name_offset, table, offset + auxiliary))
         if not distance:
             break
         offset += distance
-    return found
 
 
 def _needs(order: str, table: memoryview, count: int, strings: ElfStrings) -> dict[int, VersionNeed]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
-from farm.package.elf_facts import ElfFacts, text, texts
+from farm.package.elf_details import text, texts
+from farm.package.elf_facts import ElfFacts
+from farm.package.python_facts import PythonDistribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, FORMAT)
 
 
 class InvalidFactsError(FarmError):
@@ -30,35 +33,87 @@ class ElfFile(NamedTuple):
 
 
 class Script(NamedTuple):
-    """An executable text: its path in the package and the capability that its first line asks for."""
+    """An executable text: its path in the package and the capability that its first line asks for.
+
+    `commands` are those that it calls by name, as far as `script_commands` sees them; None where nobody has looked:
+    in facts of format 1, and where the script is not one of a shell.
+    """
 
     path: str
     interpreter: str
+    commands: tuple[str, ...] | None = None
+
+
+class DanglingLink(NamedTuple):
+    """A link of a package that leads to nothing in it: its path and what it says."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebugFile:
+    """A separate debug file (`lib/debug/.build-id/xx/yyyy.debug`): no program and no library, whatever its headers say.
+
+    `producers` are the command lines of compilers that it names (DW_AT_producer), each once, sorted.
+    """
+
+    path: str
+    build_id: str
+    producers: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for canonical JSON."""
+        return {"path": self.path, "build-id": self.build_id, "producers": self.producers}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> DebugFile:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        return cls(text(value["path"]), text(value["build-id"]), texts(value["producers"]))
+
+
+class PkgConfigLibraries(NamedTuple):
+    """What a linker takes for a module: libraries (`-l`), those for static linking alone, and directories (`-L`)."""
+
+    names: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PkgConfigModule:
-    """A pkg-config module: its name (the file's), version, and the modules that it names, sorted."""
+    """A pkg-config module: its name (the file's), version, and the modules that it names, sorted.
+
+    `libraries` are None in facts of format 1.
+    """
 
     name: str
     version: str
     requires: tuple[str, ...] = ()
     requires_private: tuple[str, ...] = ()
+    libraries: PkgConfigLibraries | None = field(default_factory=PkgConfigLibraries)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the module as plain values for canonical JSON."""
-        return {
+        own = {
             "name": self.name,
             "version": self.version,
             "requires": self.requires,
             "requires-private": self.requires_private,
         }
+        return own if self.libraries is None else own | {"libraries": self.libraries._asdict()}
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> PkgConfigModule:
-        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+    def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
+        """Read what `to_dict` wrote, of format 1 if `old`; `KeyError` or `TypeError` when it is something else."""
         return cls(
-            text(value["name"]), text(value["version"]), texts(value["requires"]), texts(value["requires-private"])
+            text(value["name"]),
+            text(value["version"]),
+            texts(value["requires"]),
+            texts(value["requires-private"]),
+            None
+            if old
+            else PkgConfigLibraries(*(texts(value["libraries"][each]) for each in PkgConfigLibraries._fields)),
         )
 
 
@@ -67,7 +122,8 @@ class PackageFacts:
     """Facts found in the files of one package, each tuple sorted; `farm.package.gather` finds them.
 
     `elf`: every loadable ELF file. `commands`: what `bin` and `sbin` offer, links included. `scripts`: executable
-    texts. `headers` and `static_libraries`: paths of what other builds may copy into theirs.
+    texts. `headers` and `static_libraries`: paths of what other builds may copy into theirs. `debug`: separate debug
+    files. What facts of format 1 lack is None: a proof must not take it for looked at.
     """
 
     elf: tuple[ElfFile, ...] = ()
@@ -76,35 +132,58 @@ class PackageFacts:
     pkg_config: tuple[PkgConfigModule, ...] = ()
     headers: tuple[str, ...] = ()
     static_libraries: tuple[str, ...] = ()
+    dangling: tuple[DanglingLink, ...] | None = ()
+    python: tuple[PythonDistribution, ...] | None = ()
+    debug: tuple[DebugFile, ...] | None = ()
+
+    @property
+    def format(self) -> int:
+        """The format in which they are written: as they were read, and the newest where they were gathered."""
+        return 1 if self.dangling is None else FORMAT
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain values for canonical JSON."""
-        return {
-            "format": FORMAT,
+        document: dict[str, Any] = {
+            "format": self.format,
             "elf": [{"path": path, **facts.to_dict()} for path, facts in self.elf],
             "commands": self.commands,
-            "scripts": self.scripts,
+            "scripts": [script[:2] for script in self.scripts],
             "pkg-config": [module.to_dict() for module in self.pkg_config],
             "headers": self.headers,
             "static-libraries": self.static_libraries,
         }
+        if self.dangling is not None:
+            document["scripts"] = self.scripts
+            document["dangling"] = self.dangling
+            document["python"] = [each.to_dict() for each in self.python or ()]
+            document["debug"] = [each.to_dict() for each in self.debug or ()]
+        return document
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> PackageFacts:
         """Read what `to_dict` wrote. Raises `InvalidFactsError` when it has another shape."""
         try:
-            if value["format"] != FORMAT:
+            if type(value["format"]) is not int or value["format"] not in _READ:
                 raise InvalidFactsError(
-                    f"these facts have format {value['format']!r:.100}, this farm reads format {FORMAT}",
+                    f"these facts have format {value['format']!r:.100}, this farm reads format {FORMAT} and before",
                     remedy="Upgrade the farm.",
                 )
-            return cls(
-                elf=tuple(ElfFile(text(item["path"]), ElfFacts.from_dict(item)) for item in value["elf"]),
+            old = value["format"] == 1
+            facts = cls(
+                elf=tuple(ElfFile(text(item["path"]), ElfFacts.from_dict(item, old=old)) for item in value["elf"]),
                 commands=texts(value["commands"]),
-                scripts=tuple(Script(text(path), text(interpreter)) for path, interpreter in value["scripts"]),
-                pkg_config=tuple(map(PkgConfigModule.from_dict, value["pkg-config"])),
+                scripts=tuple(_script(*item) for item in value["scripts"]),
+                pkg_config=tuple(PkgConfigModule.from_dict(item, old=old) for item in value["pkg-config"]),
                 headers=texts(value["headers"]),
                 static_libraries=texts(value["static-libraries"]),
+            )
+            if old:
+                return replace(facts, dangling=None, python=None, debug=None)
+            return replace(
+                facts,
+                dangling=tuple(DanglingLink(text(path), text(target)) for path, target in value["dangling"]),
+                python=tuple(map(PythonDistribution.from_dict, value["python"])),
+                debug=tuple(map(DebugFile.from_dict, value["debug"])),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidFactsError(f"these are not facts of a package: {error!r:.200}") from error
@@ -131,3 +210,7 @@ class PackageFacts:
     def digest(self) -> Digest:
         """The digest of the canonical JSON, by which the descriptor names the facts."""
         return Digest.of(self.to_json())
+
+
+def _script(path: Any, interpreter: Any, commands: Any = None) -> Script:
+    return Script(text(path), text(interpreter), None if commands is None else texts(commands))

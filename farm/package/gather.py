@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.fileset import Directory
+from farm.fileset import Directory, Link
+from farm.package.dwarf_producers import read_producers
 from farm.package.elf import InvalidElfError, read_elf
-from farm.package.facts import ElfFile, PackageFacts, PkgConfigModule, Script
+from farm.package.elf_details import DEBUG
+from farm.package.facts import DanglingLink, DebugFile, ElfFile, PackageFacts, PkgConfigModule, Script
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
-from farm.package.resolve import resolve
+from farm.package.python_facts import PythonDistribution, is_python_metadata, read_python_metadata
+from farm.package.resolve import leads_somewhere, resolve
+from farm.package.script_commands import script_commands
 from farm.package.shebang import read_shebang
 
 if TYPE_CHECKING:
@@ -28,23 +32,31 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
     """Return the facts of the package whose files are in `manifest`.
 
     `read` gives the content of the file at a package path, whole, best as an `mmap`; it is called at most once for
-    an ELF file or script, again for a pkg-config module, and no view of what it gave is kept.
+    a file, again for a pkg-config module, and no view of what it gave is kept.
     Raises `InvalidElfError` and `InvalidPkgConfigError`, which name the file.
     """
     elf: list[ElfFile] = []
     scripts: list[Script] = []
+    debug: list[DebugFile] = []
+    python: list[PythonDistribution] = []
     for file in manifest.files():
         if file.size < _SMALLEST_SCRIPT or file.path.startswith("include/"):
             continue
         content = read(file.path)
         try:
             facts = read_elf(content) if file.size >= _SMALLEST_ELF else None
+            is_debug = facts is not None and facts.details is not None and facts.details.kind == DEBUG
+            producers = read_producers(content) if is_debug else ()
         except InvalidElfError as error:
             raise InvalidElfError(error.reason, path=file.path) from None
-        if facts is not None:
+        if facts is not None and facts.details and is_debug:
+            debug.append(DebugFile(file.path, facts.details.build_id, producers))
+        elif facts is not None:
             elf.append(ElfFile(file.path, facts.canonical()))
         elif file.executable and (interpreter := read_shebang(_head(content))):
-            scripts.append(Script(file.path, interpreter))
+            scripts.append(Script(file.path, interpreter, script_commands(interpreter, _whole(content))))
+        elif is_python_metadata(file.path) and (found := read_python_metadata(file.path, _whole(content))):
+            python.append(found)
     return PackageFacts(
         elf=tuple(elf),
         commands=tuple(sorted({path.rpartition("/")[2] for path in command_paths(manifest)})),
@@ -54,6 +66,13 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         static_libraries=tuple(
             file.path for file in manifest.files() if file.path.startswith("lib/") and file.path.endswith(".a")
         ),
+        dangling=tuple(
+            DanglingLink(entry.path, entry.target)
+            for entry in manifest.entries
+            if isinstance(entry, Link) and not leads_somewhere(manifest, entry.path)
+        ),
+        python=tuple(python),
+        debug=tuple(debug),
     )
 
 
@@ -88,6 +107,11 @@ def _under(manifest: Manifest, directories: tuple[str, ...]) -> Iterator[str]:
 def _head(content: Buffer) -> bytes:
     with memoryview(content) as view:
         return bytes(view[:256])
+
+
+def _whole(content: Buffer) -> bytes:
+    with memoryview(content) as view:
+        return bytes(view)
 
 
 def _text(module: str, content: Buffer) -> str:

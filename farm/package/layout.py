@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 MAIN = ""
 """The output that takes what no other takes; its package is named as the recipe is."""
+DEBUG = "debug"
+"""The output of what was split off for debuggers, which look for it by the build ids of files."""
+UNASKED = (DEBUG, "doc")
+"""The outputs that a recipe gets without declaring them, where there is something for them."""
 DOCUMENTATION = ("share/man", "share/doc", "share/info", "share/locale", "share/gtk-doc")
 
 _UNDER_USR = ("bin", "sbin", "lib", "libexec", "include", "share")
@@ -65,7 +69,10 @@ class OutputRule:
 
 @dataclass(frozen=True, slots=True)
 class OutputRules:
-    """The declared outputs, first match first. A `doc` output is added after them unless one is declared."""
+    """The declared outputs, first match first. A `doc` output is added after them unless one is declared.
+
+    What was split off for debuggers is `debug`, before all others: no pattern of a recipe means it.
+    """
 
     outputs: tuple[OutputRule, ...] = ()
 
@@ -73,6 +80,8 @@ class OutputRules:
         """Return the name of the output that takes a package path. Licence texts always stay with the main one."""
         if path.startswith("share/licenses/"):
             return MAIN
+        if path.startswith("lib/debug/"):
+            return DEBUG
         for rule in self.outputs:
             if any(matches(pattern, path) for pattern in rule.paths):
                 return rule.name

@@ -1,4 +1,4 @@
-"""Reads pkg-config modules (`*.pc`, pc(5)): variables, version, and the modules that a module names.
+"""Reads pkg-config modules (`*.pc`, pc(5)): variables, version, and the modules and libraries that a module names.
 
 Reads a text; what it refers to is not looked up.
 """
@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.package.facts import PkgConfigModule
+from farm.package.facts import PkgConfigLibraries, PkgConfigModule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,8 @@ _LINE = re.compile(r"([A-Za-z0-9_.]+)[ \t]*([=:])[ \t]*(.*)")
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z0-9_.]+)\}")
 # "name", or "name >= 1.2"; commas and blanks separate.
 _MODULE = re.compile(r"([^\s,<>=!]+)(?:[\s,]*(?:<=|>=|!=|<|>|=)[\s,]*[^\s,<>=!]+)?")
+# A blank may be part of a word, behind a backslash or in quotes.
+_WORD = re.compile(r"""(?:\\.|"[^"]*"|'[^']*'|[^\s"'])+""")
 _LONGEST = 1024 * 1024
 
 
@@ -51,8 +53,15 @@ def parse_pkg_config(name: str, text: str) -> PkgConfigModule:
             fields[key.lower()] = value
     if "version" not in fields:
         raise InvalidPkgConfigError(name, "it has no Version")
+    libraries, private = fields.get("libs", ""), fields.get("libs.private", "")
     return PkgConfigModule(
-        name, fields["version"], _modules(fields.get("requires", "")), _modules(fields.get("requires.private", ""))
+        name,
+        fields["version"],
+        _modules(fields.get("requires", "")),
+        _modules(fields.get("requires.private", "")),
+        PkgConfigLibraries(
+            _flagged(libraries, "-l"), _flagged(private, "-l"), _flagged(f"{libraries} {private}", "-L")
+        ),
     )
 
 
@@ -73,3 +82,14 @@ def _expand(module: str, value: str, variables: Mapping[str, str]) -> str:
 def _modules(requirement: str) -> tuple[str, ...]:
     """Return the names alone, sorted: a set pairs builds by what they are, not by ranges of versions."""
     return tuple(sorted(set(_MODULE.findall(requirement))))
+
+
+def _flagged(flags: str, option: str) -> tuple[str, ...]:
+    """Return what follows `option` in a linker's arguments, joined to it or as the next one, each once, in order."""
+    words = _WORD.findall(flags)
+    joined = [
+        word.removeprefix(option) or following
+        for word, following in zip(words, [*words[1:], ""], strict=False)
+        if word.startswith(option)
+    ]
+    return tuple(dict.fromkeys(word.replace("\\", "").strip("\"'") for word in joined if word))

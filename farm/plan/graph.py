@@ -13,13 +13,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.package import UNASKED, package_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.recipe import Recipe
-
-_DEFAULT_OUTPUTS = ("doc",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +200,8 @@ def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
     makes = {name: name for name in sorted(recipes)}
     for name in sorted(recipes):
         declared = [output.name for output in recipes[name].outputs]
-        for output in sorted({*declared, *_DEFAULT_OUTPUTS}):
-            package = f"{name}-{output}"
+        for output in sorted({*declared, *UNASKED}):
+            package = package_name(name, output)
             other = makes.setdefault(package, name)
             if other != name:
                 raise DuplicatePackageError(package, *sorted((name, other)))

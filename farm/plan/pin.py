@@ -12,6 +12,7 @@ from farm.errors import FarmError
 from farm.names import PackageName
 from farm.plan.job import SourceOrigin
 from farm.plan.plan import Plan, PlannedSource
+from farm.recipe.flags import with_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,7 +92,7 @@ def pin(
         requires=recipe.requires,
         licence=recipe.license,
         shadows=recipe.shadows,
-        environment=recipe.environment,
+        environment=with_flags(recipe.flags, recipe.environment, platform),
         source_epoch=recipe.source_epoch,
     )
 

@@ -15,8 +15,11 @@ from farm.plan.record import Record
 from farm.recipe import Output, Step
 
 FORMAT = 1
-PROTOCOL = 1
-"""How a worker carries a plan out: raised when the same plan would come to another output tree."""
+PROTOCOL = 2
+"""How a worker carries a plan out: raised when the same plan would come to another output tree.
+
+Since 2, what compiler and linker are told stands in the plan's environment, and nowhere else.
+"""
 
 
 class InvalidPlanError(FarmError):

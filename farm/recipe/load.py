@@ -13,7 +13,7 @@ from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.recipe.licence import licence
 from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe, Source
-from farm.recipe.recipe_steps import read_steps, with_automatic
+from farm.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.recipe.recipe_tests import read_tests
 from farm.recipe.sources import read_sources
 from farm.recipe.template import Templates
@@ -93,6 +93,7 @@ def load_recipe(
         limits=_limits(fields),
         shadows=fields.unique("shadows", names.file_name),
         environment=_environment(fields),
+        flags=read_flags(fields, steps, templates),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
         digest=_digest(text, sources, patches),
     )

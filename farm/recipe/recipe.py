@@ -10,6 +10,8 @@ from farm.names import Digest, HostNeeds, Plugin, Version
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farm.recipe.flags import FlagVariable
+
 # 2024-01-01T00:00:00Z: any fixed instant does; it is what builds see as SOURCE_DATE_EPOCH.
 DEFAULT_SOURCE_EPOCH = 1704067200
 SOURCE_DIRECTORY = "/build/src"
@@ -155,6 +157,7 @@ class Limits:
 class Recipe:
     """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names.
 
+    `flags` are what compiler and linker are told, as the automatic steps say; `environment` is the recipe's own.
     `requires` are names of packages, with `=` and the version where only that one will do: `jq=1.7.1-1`.
     """
 
@@ -178,6 +181,7 @@ class Recipe:
     limits: Limits = field(default_factory=Limits)
     shadows: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    flags: tuple[FlagVariable, ...] = ()
     source_epoch: int = DEFAULT_SOURCE_EPOCH
     digest: Digest
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farm.recipe.document import Document, Node
+    from farm.recipe.flags import FlagVariable
 
 _EXTRAS = ("name", "environment")
 _INLINE = "run"
@@ -44,6 +45,15 @@ def with_automatic(steps: tuple[Step, ...], sources: tuple[Source, ...], library
     first = tuple(step for definition in library.automatic("first") for step in definition.expand({"sources": words}))
     last = tuple(step for definition in library.automatic("last") for step in definition.expand({}))
     return first + steps + last
+
+
+def read_flags(fields: Fields, library: StepLibrary, templates: Templates) -> tuple[FlagVariable, ...]:
+    """Return the flags of the library's automatic steps, rendered for this recipe."""
+
+    def render(text: str) -> str:
+        return _render(fields.document, fields.node, text, templates)
+
+    return tuple(variable.rendered(render) for variable in library.flags)
 
 
 def _prepare_words(sources: tuple[Source, ...]) -> list[str]:

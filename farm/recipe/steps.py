@@ -9,9 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
+from farm.names import ARCHITECTURES
+from farm.recipe import names
 from farm.recipe.document import Document, Node, parse
 from farm.recipe.errors import Problem, RecipeError, quoted, suggestion
-from farm.recipe.fields import Fields, expect, read_text, read_texts
+from farm.recipe.fields import Fields, expect, read_items, read_parsed, read_text, read_texts
+from farm.recipe.flags import Flag, FlagVariable
 from farm.recipe.recipe import Step
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ Automatic: TypeAlias = Literal["", "first", "last"]
 ArgumentValue: TypeAlias = str | tuple[str, ...]
 
 _TYPES: tuple[ArgumentType, ...] = ("string", "boolean", "integer", "strings")
+_PLACES: tuple[Automatic, ...] = ("first", "last")
 _ARGUMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
@@ -51,13 +55,17 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True)
 class StepDefinition:
-    """A step that recipes can name. `automatic` ones are added to every recipe and cannot be named."""
+    """A step that recipes can name. `automatic` ones are added to every recipe and cannot be named.
+
+    Their `flags` are variables of all steps of every recipe, such as CFLAGS.
+    """
 
     name: str
     summary: str
     arguments: tuple[StepArgument, ...]
     runs: tuple[StepRun, ...]
     automatic: Automatic = ""
+    flags: tuple[FlagVariable, ...] = ()
 
     def expand(
         self, given: Mapping[str, ArgumentValue], environment: tuple[tuple[str, str], ...] = ()
@@ -109,6 +117,11 @@ class StepLibrary:
         """Return the definitions that every recipe has at its beginning (`first`) or end (`last`)."""
         return tuple(definition for _, definition in sorted(self.definitions.items()) if definition.automatic == place)
 
+    @property
+    def flags(self) -> tuple[FlagVariable, ...]:
+        """What compiler and linker are told in every build."""
+        return tuple(flags for place in _PLACES for definition in self.automatic(place) for flags in definition.flags)
+
 
 def read_step(text: bytes, file: str) -> StepDefinition:
     """Read one definition; raises `RecipeError`. The step is named for its file."""
@@ -117,7 +130,7 @@ def read_step(text: bytes, file: str) -> StepDefinition:
         document,
         root,
         "a step definition",
-        known=("name", "summary", "arguments", "run", "automatic"),
+        known=("name", "summary", "arguments", "run", "automatic", "flags"),
         required=("name", "summary", "run"),
     )
     arguments = tuple(_read_argument(document, key, value) for key, value in fields.pairs("arguments"))
@@ -125,14 +138,17 @@ def read_step(text: bytes, file: str) -> StepDefinition:
     stem = file.rpartition("/")[2].removesuffix(".yaml")
     if name != stem:
         fields.report("name", f"the step {quoted(name)} lies in the file {stem}.yaml", "Name both alike.")
-    automatic = fields.choice("automatic", "", ("first", "last")) if "automatic" in fields else ""
+    automatic = fields.choice("automatic", "", _PLACES) if "automatic" in fields else ""
     lists = {argument.name for argument in arguments if argument.type == "strings"}
     runs = tuple(_read_run(document, item, lists) for item in fields.items("run"))
     whole = fields.get("run")
     if whole is not None and whole.kind == "list" and not runs:
         fields.report("run", "run names nothing to run")
+    flags = _read_flags(fields)
+    if flags and not automatic:
+        fields.report("flags", "only an automatic step has flags: they are those of every recipe")
     document.finish()
-    return StepDefinition(name, fields.line("summary"), arguments, runs, cast("Automatic", automatic))
+    return StepDefinition(name, fields.line("summary"), arguments, runs, cast("Automatic", automatic), flags)
 
 
 def _read_argument(document: Document, key: Node, value: Node) -> StepArgument:
@@ -154,6 +170,25 @@ def _read_run(document: Document, node: Node, lists: set[str]) -> StepRun:
     if arguments and arguments not in lists:
         fields.report("arguments", f"{quoted(arguments)} is no argument of type strings", suggestion(arguments, lists))
     return StepRun(fields.line("name"), fields.text("shell"), arguments)
+
+
+def _read_flags(fields: Fields) -> tuple[FlagVariable, ...]:
+    """Read `flags`: for each variable a list of flags, `CFLAGS: [-O2, {amd64: -fcf-protection}]`."""
+    document, variables = fields.document, []
+    for key, value in fields.pairs("flags"):
+        name = read_parsed(document, key, "a variable", names.variable) or ""
+        flags = [flag for item in read_items(document, value, name) for flag in _read_flag(document, item, name)]
+        variables.append(FlagVariable(name, tuple(flags)))
+    return tuple(variables)
+
+
+def _read_flag(document: Document, node: Node, name: str) -> tuple[Flag, ...]:
+    if node.kind != "mapping":
+        return (Flag(read_text(document, node, f"each item of {name}")),)
+    fields = Fields(document, node, f"an item of {name}", known=ARCHITECTURES)
+    return tuple(
+        Flag(fields.text(architecture), architecture) for architecture in ARCHITECTURES if architecture in fields
+    )
 
 
 def read_value(document: Document, node: Node, name: str, kind: ArgumentType) -> ArgumentValue:

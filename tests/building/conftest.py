@@ -6,12 +6,14 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from farm.blobs import BlobStore, MissingBlobError, PackageCache
 from farm.building.attempt import build, run_test
+from farm.building.local_state import LocalState
 from farm.building.workshop import Workshop
 from farm.engine.attempt_directory import AttemptDirectory
 from farm.engine.empty_image import EmptyImage
@@ -24,11 +26,11 @@ from farm.names import Digest, Platform
 from farm.plan import BlobRef, BuildOrder, BuiltPackage, Plan, PlannedDependency, PlannedSource, TestOrder
 from farm.recipe import Limits, Step, Test
 from farm.trust.keys import create_key
+from tests.building.local_builds import Local
 from tests.plan.values import bare_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import docker
 
@@ -123,3 +125,9 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
     # However a build ended: nothing is left of it on the host.
     assert list(workshop.attempts.iterdir()) == []
     assert not client.containers(all=True, filters={"label": f"farm={worker}"})
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Local:
+    host = Path(os.environ.get("FARM_TEST_STATE", Path.home() / ".cache" / "farm-tests"))
+    return Local(LocalState(tmp_path / "state", host))

@@ -18,7 +18,7 @@ from farm.control.submission import Submission, submit
 from farm.control.world import Terms, ToolchainRef, World
 from farm.database import jobs, packages
 from farm.fileset import Directory, File, Manifest
-from farm.names import Digest, Platform
+from farm.names import Digest, PackageName, Platform
 from farm.package import Descriptor, ElfFile, PackageFacts
 from farm.package.capabilities import derive_capabilities
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
@@ -145,8 +145,12 @@ class SmallFarm:
         content: str = "",
         requires: tuple[str, ...] = (),
         files: Mapping[str, str] | None = None,
+        debug: str = "",
     ) -> BuildOutcome:
-        """What an honest worker reports; the package has one file that says what plan it was built by, and `files`."""
+        """What an honest worker reports; the package has one file that says what plan it was built by, and `files`.
+
+        `debug` is the content of a file for debuggers, in a package of its own.
+        """
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.office.blobs
         text = (content or plan.digest).encode()
@@ -181,7 +185,27 @@ class SmallFarm:
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),
         )
-        return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
+        packages = (built, self._debug_package(descriptor, debug.encode())) if debug else (built,)
+        return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
+
+    def _debug_package(self, main: Descriptor, content: bytes) -> BuiltPackage:
+        file = File("lib/debug/.build-id/ab/cd.debug", len(content), self.office.blobs.put_bytes(content))
+        manifest, facts = Manifest.of([file]), PackageFacts()
+        descriptor = replace(
+            main,
+            name=PackageName(main.name.distribution, f"{main.name.short}-debug"),
+            tree=manifest.tree_digest,
+            diff_id=Digest.of(content),
+            facts=facts.digest,
+            requires=(),
+            provides=(),
+        )
+        return BuiltPackage(
+            descriptor,
+            self._blob(ZstdCompressor().compress(content)),
+            self._blob(manifest.to_json()),
+            self._blob(facts.to_json()),
+        )
 
     def finish(self, lease: Lease, **how: object) -> Job:
         outcome = self.outcome(lease, **how)  # type: ignore[arg-type]

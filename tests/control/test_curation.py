@@ -143,7 +143,7 @@ def test_a_package_is_held_by_name_and_lifted(farm: StockedFarm) -> None:
     assert look(farm, lambda desk: holds.open_holds(desk.session, "edge", now=desk.now)) == []
     assert "nobody holds jq" in refused(farm, curation.lift, "edge", "jq")
     assert refused(farm, curation.hold, "edge", "onigurama", why="x") == (
-        "no recipe makes a package 'onigurama' Did you mean oniguruma or oniguruma-doc?"
+        "no recipe makes a package 'onigurama' Did you mean oniguruma or oniguruma-doc or oniguruma-debug?"
     )
 
 

@@ -95,6 +95,19 @@ def test_the_policy_that_is_in_force_counts_from_the_moment_that_it_is(strict: S
 
 
 @pytest.mark.parametrize("strict", ["always"], indirect=True)
+def test_other_debug_data_alone_rebuilds_nobody(strict: SmallFarm) -> None:
+    before = strict.current()["c"]
+    strict.submit(recipe("c", flag="x"))
+    lease = strict.claim()
+    strict.finish(lease, content=before.plan, debug="other lines")
+    assert strict.current()["c"].tree == before.tree
+    assert strict.current()["c-debug"].plan != before.plan
+    assert strict.build_all() == []
+    with strict.office.reading() as desk:
+        assert len(jobs.list_jobs(desk.session, name="b")) == 1, "a job was made for what only debuggers read"
+
+
+@pytest.mark.parametrize("strict", ["always"], indirect=True)
 def test_a_rebuild_that_yields_the_same_tree_ends_the_chain(strict: SmallFarm) -> None:
     strict.submit(recipe("c", flag="x"))
     strict.finish(strict.claim())

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.package import ElfFacts, InvalidElfError, Symbol, read_elf
+from farm.package import CopiedSymbol, DlopenNote, ElfDetails, ElfFacts, InvalidElfError, Symbol, read_elf
 from tests.package.elftools_reference import reference_facts
 from tests.package.machine_files import elf_files, sample
 
 EXAMPLES = Path(__file__).parent / "golden" / "elf"
+NOTES = EXAMPLES / "notes.so"
 LIBRARY = EXAMPLES / "libgreet-gnu.so"  # two versions of one symbol, a strong and a weak import
 
 
@@ -29,13 +30,14 @@ class TestWhatItTells:
         facts = read_elf(LIBRARY.read_bytes())
         assert facts is not None
         assert facts.soname == "libgreet.so.1"
-        assert facts.rpath == ("$ORIGIN/x", "/opt/y")
+        assert (facts.rpath, facts.runpath) == ((), ("$ORIGIN/x", "/opt/y"))
         assert facts.machine == "x86_64"
-        assert ("greet", "V1") in facts.exports
-        assert ("greet", "V2") in facts.exports
-        assert ("shown", "V1") in facts.exports
+        exports = {symbol[:2]: symbol for symbol in facts.exports}
+        assert exports["greet", "V1"].hidden
+        assert not exports["greet", "V2"].hidden
+        assert (exports["shown", "V1"].later, exports["greet", "V2"].later) == (False, True)
         assert not [symbol for symbol in facts.exports if symbol.name in {"hidden_thing", "old_greet"}]
-        assert facts.version_definitions == ("V1", "V2")
+        assert facts.version_definitions == ("V1", "V2", "libgreet.so.1")
         imports = {symbol.name: symbol for symbol in facts.imports}
         assert not imports["missing"].weak
         assert imports["maybe"].weak
@@ -45,13 +47,15 @@ class TestWhatItTells:
         assert facts is not None
         assert facts.interpreter == "/lib64/ld-linux-x86-64.so.2"
         assert facts.needed == ("libc.so.6",)
-        assert ("__libc_start_main", "GLIBC_2.34", "libc.so.6", False) in facts.imports
+        assert ("__libc_start_main", "GLIBC_2.34", "libc.so.6", False, "function") in facts.imports
 
-    def test_a_copy_relocation_is_both_import_and_export(self) -> None:
+    def test_what_is_copied_from_a_library_is_told_and_exported_again(self) -> None:
         facts = read_elf((EXAMPLES / "copy").read_bytes())
         assert facts is not None
-        assert ("environ", "GLIBC_2.2.5") in facts.exports
-        assert ("environ", "GLIBC_2.2.5", "libc.so.6", True) in facts.imports
+        assert facts.details is not None
+        assert facts.details.copies == (CopiedSymbol("__environ", "GLIBC_2.2.5", "libc.so.6", 8),)
+        assert Symbol("environ", "GLIBC_2.2.5", "object", later=True, size=8) in facts.exports
+        assert not [symbol for symbol in facts.imports if symbol.name == "environ"]
 
     @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fEL", b"!<arch>\n"])
     def test_another_file_is_none(self, content: bytes) -> None:
@@ -73,10 +77,71 @@ class TestWhatItTells:
     def test_only_what_is_visible_outside_is_exported(self, visibility: int, *, exported: bool) -> None:
         facts = read_elf(overlapping_names(symbols=1, length=3, visibility=visibility))
         assert facts is not None
-        assert facts.exports == ((Symbol("xxx"),) if exported else ())
+        protected = visibility == 3
+        assert facts.exports == ((Symbol("xxx", symbol_class="function", protected=protected),) if exported else ())
 
-    def test_a_separate_debug_file_has_no_dynamic_facts(self) -> None:
-        assert read_elf((EXAMPLES / "separate.debug").read_bytes()) == ElfFacts()
+    @pytest.mark.parametrize(
+        ("info", "section", "value", "exported"),
+        [
+            (0x12, 1, 0, False),  # a function without an address
+            (0x16, 1, 0, True),  # the first thread-local variable
+            (0x12, 0xFFF1, 0, True),  # an absolute number
+            (0x13, 1, 64, False),  # a section
+            (0x02, 1, 64, False),  # local
+            (0x1A, 1, 64, True),  # an indirect function
+        ],
+    )
+    def test_what_a_loader_takes_for_no_definition_is_not_exported(
+        self, info: int, section: int, value: int, *, exported: bool
+    ) -> None:
+        facts = read_elf(overlapping_names(symbols=1, length=3, info=info, section=section, value=value))
+        assert facts is not None
+        assert [symbol.name for symbol in facts.exports] == (["xxx"] if exported else [])
+
+    @pytest.mark.parametrize(("name", "build_id"), [("separate", ""), ("named", "0123456789abcdef")])
+    def test_a_separate_debug_file_has_nothing_but_its_build_id(self, name: str, build_id: str) -> None:
+        facts = read_elf((EXAMPLES / f"{name}.debug").read_bytes())
+        assert facts == ElfFacts(details=ElfDetails("debug", build_id=build_id))
+
+    def test_paths_are_told_as_they_are_written_and_apart(self) -> None:
+        facts = read_elf(NOTES.read_bytes())
+        assert facts is not None
+        assert (facts.rpath, facts.runpath) == (("/opt/z", "", "y"), ())
+
+    def test_a_symbol_has_class_visibility_and_size(self) -> None:
+        facts = read_elf(NOTES.read_bytes())
+        assert facts is not None
+        assert set(facts.exports) == {
+            Symbol("act", symbol_class="function"),
+            Symbol("use", symbol_class="function"),
+            Symbol("table", symbol_class="object", size=12),
+            Symbol("guarded", symbol_class="object", protected=True, size=4),
+            Symbol("per_thread", symbol_class="tls", size=4),
+        }
+        assert ("threads_elsewhere", "", "", False, "tls") in facts.imports
+
+    def test_what_else_is_loaded_and_how_it_is_hardened(self) -> None:
+        facts = read_elf(NOTES.read_bytes())
+        assert facts is not None
+        assert facts.details == ElfDetails(
+            kind="library",
+            audit=("liba.so", "libb.so", "libc.so"),
+            filters=("libfilter.so",),
+            auxiliaries=("libauxiliary.so",),
+            dlopen=(DlopenNote(("libx.so.2", "libx.so.1"), "x", "suggested"),),
+            hardening=("bind-now", "relro"),
+            build_id="0123456789abcdef",
+        )
+
+    @pytest.mark.parametrize(
+        "said", [b'{"soname":1}', b'[{"soname":[]}]', b'[{"feature":"x"}]', b'[{"soname":["x"],"priority":"vital"}]']
+    )
+    def test_a_dlopen_note_that_says_something_else_is_refused(self, said: bytes) -> None:
+        content = NOTES.read_bytes()
+        start = content.index(b'[{"soname"')
+        end = content.index(b"\0", start)
+        with pytest.raises(InvalidElfError, match=r"note\.dlopen"):
+            read_elf(content[:start] + said.ljust(end - start, b"\0") + content[end:])
 
 
 class TestHostileInput:
@@ -121,7 +186,9 @@ class TestHostileInput:
             read_elf(overlapping_names(symbols=2, length=200_000))
 
 
-def overlapping_names(*, symbols: int, length: int, visibility: int = 0) -> bytes:
+def overlapping_names(
+    *, symbols: int, length: int, visibility: int = 0, info: int = 0x12, section: int = 1, value: int = 64
+) -> bytes:
     """A small 64-bit file in which each symbol's name is the whole string table."""
     base, dynamic = 0, 64 + 2 * 56
     strings = dynamic + 5 * 16
@@ -136,7 +203,7 @@ def overlapping_names(*, symbols: int, length: int, visibility: int = 0) -> byte
     dynamic_segment = struct.pack("<IIQQQQQQ", 2, 4, dynamic, dynamic, dynamic, 80, 80, 8)
     content = header + load + dynamic_segment + b"".join(struct.pack("<qQ", *tag) for tag in tags)
     content += (b"\0" + b"x" * length + b"\0").ljust(table - strings, b"\0")
-    content += struct.pack("<IBBHQQ", 1, 0x12, visibility, 1, 0, 0) * symbols
+    content += struct.pack("<IBBHQQ", 1, info, visibility, section, value, 0) * symbols
     return content + struct.pack("<II", 1, symbols)
 
 
@@ -145,6 +212,10 @@ class TestAgainstPyelftools:
         files = sample(elf_files(), 60, largest=200_000)
         assert len(files) > 20
         assert {path: facts_of(path) for path in files} == {path: reference_facts(path) for path in files}
+
+    @pytest.mark.parametrize("name", ["copy", "libgreet-gnu.so", "libgreet-sysv.so", "named.debug", "notes.so"])
+    def test_the_examples(self, name: str) -> None:
+        assert facts_of(EXAMPLES / name) == reference_facts(EXAMPLES / name)
 
     @pytest.mark.toolchain
     def test_files_of_this_machine_large_and_small(self) -> None:
@@ -170,7 +241,7 @@ def test_a_big_endian_file_reads_alike() -> None:
         swap(big, table + symbol * 24, "IBBHQQ")
     swap(big, table + 72, "II")
     assert read_elf(big) == read_elf(little)
-    assert read_elf(big).exports == (("xxxxx", ""),) * 3
+    assert [symbol.name for symbol in read_elf(big).exports] == ["xxxxx"] * 3
 
 
 def swap(content: bytearray, offset: int, layout: str) -> None:

@@ -75,6 +75,15 @@ class TestOutputs:
         installed = {"usr/share/man/man1/x.1": b"", "usr/share/doc/x": b""}
         assert paths(installed, rules) == {"": ["share/doc/x"], "doc": ["share/man/man1/x.1"]}
 
+    def test_debug_data_is_an_output_of_its_own_whatever_the_patterns_of_others_match(self) -> None:
+        rules = OutputRules((OutputRule("all", ("lib/**",)),))
+        installed = {"usr/lib/debug/.build-id/ab/cd.debug": b"", "usr/lib/debugger/x": b"", "usr/bin/x": b""}
+        assert paths(installed, rules) == {
+            "": ["bin/x"],
+            "all": ["lib/debugger/x"],
+            "debug": ["lib/debug/.build-id/ab/cd.debug"],
+        }
+
     def test_licence_texts_stay_with_the_main_output(self) -> None:
         rules = OutputRules((OutputRule("all", ("**",)),))
         installed = {"usr/share/licenses/zlib/LICENSE": b"", "usr/bin/x": b""}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.package import InvalidPkgConfigError, PkgConfigModule, parse_pkg_config
+from farm.package import InvalidPkgConfigError, PkgConfigLibraries, PkgConfigModule, parse_pkg_config
 
 CURL = """\
 # comment
@@ -23,7 +23,11 @@ Libs: -L${libdir} -lcurl
 
 def test_variables_continued_lines_comments_and_version_ranges() -> None:
     assert parse_pkg_config("libcurl", CURL) == PkgConfigModule(
-        "libcurl", "8.14.1", ("libzstd", "openssl", "zlib"), ("libbrotlidec", "libfoo")
+        "libcurl",
+        "8.14.1",
+        ("libzstd", "openssl", "zlib"),
+        ("libbrotlidec", "libfoo"),
+        PkgConfigLibraries(("curl",), (), ("/usr/lib",)),
     )
 
 
@@ -55,3 +59,17 @@ def test_variables_that_double_themselves_are_refused() -> None:
     lines = ["a0=xxxxxxxx", *(f"a{n}=${{a{n - 1}}}${{a{n - 1}}}" for n in range(1, 64)), "Version: 1"]
     with pytest.raises(InvalidPkgConfigError, match="expand to more than 1 MiB"):
         parse_pkg_config("bomb", "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("libs", "private", "found"),
+    [
+        ("-lz -L/usr/lib -lz", "-lm", PkgConfigLibraries(("z",), ("m",), ("/usr/lib",))),
+        ("-l z -L /opt/a\\ b", "", PkgConfigLibraries(("z",), (), ("/opt/a b",))),
+        ('-L"/opt/a b" -Wl,-lx -pthread', "-L/x", PkgConfigLibraries((), (), ("/opt/a b", "/x"))),
+        ("${libdir}/libz.so -l", "", PkgConfigLibraries()),
+    ],
+)
+def test_the_libraries_for_a_linker_are_told(libs: str, private: str, found: PkgConfigLibraries) -> None:
+    text = f"libdir=/usr/lib\nVersion: 1\nLibs: {libs}\nLibs.private: {private}\n"
+    assert parse_pkg_config("x", text).libraries == found

@@ -85,7 +85,7 @@ def test_missing_dependencies_are_told_together_with_the_nearest_names():
         graph(recipe("jq", build_needs=("onigurama",)), recipe("oniguruma", requires=("nothing-like-it",)))
     assert caught.value.message == (
         "recipes need packages that no recipe makes:\n"
-        "  jq needs 'onigurama', which no recipe makes. Did you mean oniguruma or oniguruma-doc?\n"
+        "  jq needs 'onigurama', which no recipe makes. Did you mean oniguruma or oniguruma-doc or oniguruma-debug?\n"
         "  oniguruma needs 'nothing-like-it', which no recipe makes"
     )
     assert caught.value.remedy == "Correct the name, or write a recipe for it."
@@ -94,7 +94,9 @@ def test_missing_dependencies_are_told_together_with_the_nearest_names():
 def test_the_nearest_names_of_a_single_missing_dependency_are_its_remedy():
     with pytest.raises(MissingDependencyError, match=r"^jq needs 'onigurama', which no recipe makes$") as caught:
         graph(recipe("jq", build_needs=("onigurama",)), recipe("oniguruma"))
-    assert caught.value.remedy.startswith("Did you mean oniguruma or oniguruma-doc? Correct the name")
+    assert caught.value.remedy.startswith(
+        "Did you mean oniguruma or oniguruma-doc or oniguruma-debug? Correct the name"
+    )
 
 
 def test_a_cycle_is_named():

@@ -7,11 +7,13 @@ import pytest
 from farm.names import Digest, HostNeeds, Platform, Plugin, Version
 from farm.plan import SourceOrigin, UnknownToolchainPackageError, UnpinnedDependencyError, source_origins
 from farm.recipe import Limits, Origin, Output, Recipe, Source, Step, Test
+from farm.recipe.flags import Flag, FlagVariable
 from tests.plan.values import DEBS, DEPENDENCIES, RECIPE, dependency, planned
 
 FIRST, PATCH, DEB = RECIPE.sources
 CONFIGURE, MAKE = RECIPE.steps
 DEV, TESTS = RECIPE.outputs
+CFLAGS = FlagVariable("CFLAGS", (Flag("-g -O2"), Flag("-mx", "amd64"), Flag("-ma", "arm64")))
 
 # Every field of a recipe, with changes to it that are an input of the build.
 INPUTS = {
@@ -43,6 +45,7 @@ INPUTS = {
     "host": [HostNeeds(), HostNeeds("5.11", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))],
     "shadows": [(), ("xz",)],
     "environment": [(("A", "1"),), (("A", "2"), ("B", "2"))],
+    "flags": [(CFLAGS,), (FlagVariable("CFLAGS", (Flag("-O3"),)),), (replace(CFLAGS, name="CXXFLAGS"),)],
     "source_epoch": [1704067201],
 }
 # Every other field, with changes that are not: who reads it, where bytes come from, how it is tested, how long it may
@@ -64,6 +67,7 @@ NOT_INPUTS = {
     "replaces": [("jaq", "gojq")],
     "shadows": [("zstd", "xz")],
     "environment": [(("B", "2"), ("A", "1"))],
+    "flags": [(FlagVariable("A", ()),), (FlagVariable("A", (Flag("-mx", "arm64"),)),)],
     "digest": [Digest.of(b"a comment in the file")],
 }
 
@@ -136,3 +140,14 @@ def test_sources_know_their_origins_by_the_pinned_digest():
 def test_steps_and_outputs_are_taken_as_they_are():
     plan = planned(replace(RECIPE, steps=(Step("run", "true"),), outputs=(Output("dev", ("lib/*.so",)),)))
     assert (plan.steps, plan.outputs) == ((Step("run", "true"),), (Output("dev", ("lib/*.so",)),))
+
+
+@pytest.mark.parametrize(("architecture", "flags"), [("amd64", "-g -O2 -mx"), ("arm64", "-g -O2 -ma")])
+def test_flags_are_those_of_the_platform_and_stand_in_the_plan(architecture, flags):
+    plan = planned(replace(RECIPE, flags=(CFLAGS,)), platform=Platform("linux", architecture))
+    assert dict(plan.environment) == {"A": "1", "B": "2", "CFLAGS": flags}
+
+
+def test_what_a_recipe_sets_itself_is_put_behind_the_flags_and_takes_none_away():
+    own = replace(RECIPE, flags=(CFLAGS,), environment=(("CFLAGS", "-O0 -DX"), ("CPPFLAGS", "-DY")))
+    assert dict(planned(own).environment) == {"CFLAGS": "-g -O2 -mx -O0 -DX", "CPPFLAGS": "-DY"}

@@ -71,9 +71,9 @@ def library() -> StepLibrary:
     )
 
 
-def load(text: bytes, beside: Mapping[str, bytes] | None = None) -> Recipe:
+def load(text: bytes, beside: Mapping[str, bytes] | None = None, *, steps: StepLibrary | None = None) -> Recipe:
     """Load a recipe with these steps."""
-    return load_recipe(text, file="recipe.yaml", steps=library(), patches=beside or {})
+    return load_recipe(text, file="recipe.yaml", steps=steps or library(), patches=beside or {})
 
 
 def with_lines(lines: str, *, instead_of: str = "") -> bytes:

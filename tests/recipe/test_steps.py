@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from farm.recipe import RecipeError, Step, StepLibrary
-from tests.recipe.examples import AUTOTOOLS, library
+from tests.recipe.examples import AUTOTOOLS, PREPARE, RECIPE, library, load
 
 
 def test_a_scalar_arrives_as_a_variable_and_a_list_as_arguments() -> None:
@@ -40,6 +42,38 @@ def test_the_problems_of_all_definitions_come_together() -> None:
         StepLibrary.from_files({"steps/a.yaml": b"name: a\n", "steps/b.yaml": b"name: b\n"})
 
     assert [problem.place.file for problem in caught.value.problems] == ["steps/a.yaml", "steps/b.yaml"]
+
+
+FLAGS = b"""\
+flags:
+  CFLAGS: [-O2, {amd64: -fcf-protection, arm64: -mbranch-protection=standard}, "-fmap={{ name }}-{{ version }}"]
+"""
+
+
+def test_an_automatic_step_has_flags_for_every_recipe_rendered_for_each() -> None:
+    steps = StepLibrary.from_files({"steps/prepare.yaml": PREPARE + FLAGS, "steps/autotools.yaml": AUTOTOOLS})
+    assert [[flag.text for flag in variable.flags] for variable in load(RECIPE, steps=steps).flags] == [
+        ["-O2", "-fcf-protection", "-mbranch-protection=standard", "-fmap=jq-1.7.1"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (AUTOTOOLS + FLAGS, "only an automatic step has flags"),
+        (
+            PREPARE + FLAGS.replace(b"amd64", b"amd46"),
+            r"prepare.yaml:10:18: an item of CFLAGS has no key 'amd46'.*amd64",
+        ),
+        (PREPARE + b"flags: {cflags: [-O2]}\n", "'cflags'"),
+        (PREPARE + b"flags: {CFLAGS: -O2}\n", r"Write \[-O2\]"),
+    ],
+)
+def test_flags_that_mean_nothing_are_refused(text: bytes, words: str) -> None:
+    name = text.split(b"\n")[0].removeprefix(b"name: ").decode()
+    with pytest.raises(RecipeError) as caught:
+        StepLibrary.from_files({f"steps/{name}.yaml": text})
+    assert re.search(words, " ".join(problem.in_a_line() for problem in caught.value.problems))
 
 
 def test_a_step_reads_back() -> None:

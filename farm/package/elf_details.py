@@ -1,0 +1,116 @@
+"""What facts have told of an ELF file since format 2: copies, what it may open later, how it is hardened.
+
+Older facts have none of it, and who reads them says "not judged", never "passed".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXECUTABLE, PIE, LIBRARY, DEBUG = "executable", "pie", "library", "debug"
+BIND_NOW, EXECUTABLE_STACK, RELRO, TEXT_RELOCATIONS = "bind-now", "executable-stack", "relro", "text-relocations"
+_KINDS = frozenset((EXECUTABLE, PIE, LIBRARY))
+
+
+class CopiedSymbol(NamedTuple):
+    """A variable of a library that the loader copies into an executable at start (R_*_COPY): `size` bytes of it.
+
+    `version` and `library` are empty where the symbol is not versioned. The executable exports its copy, too.
+    """
+
+    name: str
+    version: str
+    library: str
+    size: int
+
+
+class DlopenNote(NamedTuple):
+    """Libraries that a file may open while it runs, the first that is there (FDO packaging, ".note.dlopen").
+
+    `priority` is `required`, `recommended` or `suggested`.
+    """
+
+    sonames: tuple[str, ...]
+    feature: str = ""
+    priority: str = "recommended"
+
+
+@dataclass(frozen=True, slots=True)
+class ElfDetails:
+    """What is known of one ELF file besides its symbols.
+
+    `kind` is `executable` (at fixed addresses), `pie` or `library`. `audit` are DT_AUDIT and DT_DEPAUDIT, split at
+    their colons; `filters` and `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted:
+    `relro` and `bind-now`, and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in
+    hexadecimal digits, empty where there is none.
+    """
+
+    kind: str = LIBRARY
+    audit: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    auxiliaries: tuple[str, ...] = ()
+    dlopen: tuple[DlopenNote, ...] = ()
+    copies: tuple[CopiedSymbol, ...] = ()
+    hardening: tuple[str, ...] = ()
+    build_id: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the details as plain values for canonical JSON."""
+        return {
+            "kind": self.kind,
+            "audit": self.audit,
+            "filters": self.filters,
+            "auxiliaries": self.auxiliaries,
+            "dlopen": [note._asdict() for note in self.dlopen],
+            "copies": [copy._asdict() for copy in self.copies],
+            "hardening": self.hardening,
+            "build-id": self.build_id,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> ElfDetails:
+        """Read what `to_dict` wrote; `KeyError`, `TypeError` or `ValueError` when it is something else."""
+        if value["kind"] not in _KINDS:
+            raise ValueError(f"{value['kind']!r:.100} is no kind of ELF file")
+        return cls(
+            kind=value["kind"],
+            audit=texts(value["audit"]),
+            filters=texts(value["filters"]),
+            auxiliaries=texts(value["auxiliaries"]),
+            dlopen=tuple(
+                DlopenNote(texts(note["sonames"]), text(note["feature"]), text(note["priority"]))
+                for note in value["dlopen"]
+            ),
+            copies=tuple(
+                CopiedSymbol(text(copy["name"]), text(copy["version"]), text(copy["library"]), number(copy["size"]))
+                for copy in value["copies"]
+            ),
+            hardening=texts(value["hardening"]),
+            build_id=text(value["build-id"]),
+        )
+
+
+def text(value: Any) -> str:
+    """Return a string as it is; raises `TypeError` for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.100} is not a text")
+    return value
+
+
+def texts(values: Any) -> tuple[str, ...]:
+    """Return a list of strings as a tuple; raises `TypeError` for anything else."""
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r:.100} is not a list")
+    "".join(values)  # the quickest look at a hundred thousand of them
+    return tuple(values)
+
+
+def number(value: Any) -> int:
+    """Return a number of 0 or more as it is; raises `TypeError` for anything else."""
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r:.100} is not a number from 0 on")
+    return value
