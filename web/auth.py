@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_signed
 from farm.control import access
 from farm.control.desk import Office
-from farm.control.leases import Holder
+from farm.control.leases import Holder, may_do
 from farm.database import identities
 from farm.database.states import JobKind, Role
 from farm.errors import FarmError
@@ -117,7 +117,7 @@ def whole_call(
 
 def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind) -> None:
     """Raise `ForbiddenError` when a worker reports work that it may not do."""
-    if not (call.worker.builds if kind is JobKind.BUILD else call.worker.tests):
+    if not may_do(call.worker, kind):
         error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
         refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
         raise error
