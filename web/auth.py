@@ -13,7 +13,6 @@ from farm.control import access
 from farm.control.desk import Office
 from farm.control.leases import Holder, may_do
 from farm.database import identities
-from farm.database.states import JobKind, Role
 from farm.errors import FarmError
 from farm.names import Digest
 from web.problems import ForbiddenError, UnauthenticatedError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.database.records import Token, Worker
+    from farm.database.states import JobKind, Role
 
 
 def office_of(request: Request) -> Office:

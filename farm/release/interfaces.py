@@ -147,7 +147,7 @@ class Interfaces:
                 self._answers[pair] = self._wish(pair, order, tried.get(order.digest, []))
 
     def _wish(self, pair: LibraryPair, order: AbiOrder, tried: list[Job]) -> str:
-        """Have a comparison carried out, again after a while where it failed; return what keeps it, if something does."""
+        """Have a comparison carried out, again after a while where it failed; return what keeps it, if anything."""
         if any(job.state not in ENDED for job in tried):
             return ""
         if tried:

@@ -19,14 +19,14 @@ from farm.control.world import Terms, ToolchainRef, World
 from farm.database import jobs, packages
 from farm.fileset import Directory, File, Manifest
 from farm.names import Digest, PackageName, Platform
-from farm.package import Descriptor, ElfFile, PackageFacts
+from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts
 from farm.package.capabilities import derive_capabilities
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.steps import StepLibrary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from farm.database.records import Job, Package, Worker
@@ -96,6 +96,8 @@ class SmallFarm:
     clock: Clock
     workers: dict[str, Worker] = field(default_factory=dict)
     shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
+    debug_data: bool = False
+    """Whether builds put out debug data for their ELF files."""
 
     @classmethod
     def open(
@@ -185,12 +187,17 @@ class SmallFarm:
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),
         )
-        packages = (built, self._debug_package(descriptor, debug.encode())) if debug else (built,)
+        ids = [each.details.build_id for each in elf.values() if each.details] if self.debug_data else []
+        debug = debug or (plan.digest if ids else "")
+        packages = (built, self._debug_package(descriptor, debug.encode(), ids)) if debug else (built,)
         return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
 
-    def _debug_package(self, main: Descriptor, content: bytes) -> BuiltPackage:
-        file = File("lib/debug/.build-id/ab/cd.debug", len(content), self.office.blobs.put_bytes(content))
-        manifest, facts = Manifest.of([file]), PackageFacts()
+    def _debug_package(self, main: Descriptor, content: bytes, build_ids: Sequence[str]) -> BuiltPackage:
+        file = File(
+            f"lib/debug/.build-id/ab/{main.name.short}.debug", len(content), self.office.blobs.put_bytes(content)
+        )
+        found = tuple(DebugFile(file.path, each, ("GNU C17 14.2.0",)) for each in build_ids)
+        manifest, facts = Manifest.of([file]), PackageFacts(debug=found)
         descriptor = replace(
             main,
             name=PackageName(main.name.distribution, f"{main.name.short}-debug"),
