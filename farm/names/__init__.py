@@ -3,6 +3,7 @@
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
 from farm.names.declared import HostNeeds, Plugin
 from farm.names.digest import Digest, InvalidDigestError
+from farm.names.hardening import HardeningProperty, HardeningWaiver
 from farm.names.package_name import InvalidPackageNameError, PackageName
 from farm.names.platform import ARCHITECTURES, InvalidPlatformError, Platform
 from farm.names.version import InvalidVersionError, Version
@@ -10,6 +11,8 @@ from farm.names.version import InvalidVersionError, Version
 __all__ = [
     "ARCHITECTURES",
     "Digest",
+    "HardeningProperty",
+    "HardeningWaiver",
     "HostNeeds",
     "InvalidDigestError",
     "InvalidPackageNameError",

@@ -19,6 +19,7 @@ from farm.package.facts import (
     Script,
 )
 from farm.package.gather import gather_facts
+from farm.package.hardening import HardeningFinding, hardening_findings, producers_by_build_id
 from farm.package.interpreter import interpreter_capability
 from farm.package.layout import (
     DEBUG,
@@ -49,6 +50,7 @@ __all__ = [
     "ElfFacts",
     "ElfFile",
     "ExportGroup",
+    "HardeningFinding",
     "HostNeeds",
     "ImportGroup",
     "ImportedSymbol",
@@ -72,6 +74,7 @@ __all__ = [
     "derive_capabilities",
     "describe",
     "gather_facts",
+    "hardening_findings",
     "interpreter_capability",
     "is_header",
     "is_static_code",
@@ -79,6 +82,7 @@ __all__ = [
     "matches",
     "package_name",
     "parse_pkg_config",
+    "producers_by_build_id",
     "read_elf",
     "read_shebang",
 ]

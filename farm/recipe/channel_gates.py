@@ -123,6 +123,17 @@ class HostGate:
         return {"gate": self.kind, **self.offered.to_dict()}
 
 
+@dataclass(frozen=True, slots=True)
+class HardeningGate:
+    """Programs and libraries have what protects them from their own mistakes, or their recipe says why not."""
+
+    kind: ClassVar[GateKind] = GateKind.HARDENING
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gate as plain values."""
+        return {"gate": self.kind}
+
+
 Gate: TypeAlias = (
     ProofGate
     | AbiGate
@@ -133,4 +144,5 @@ Gate: TypeAlias = (
     | LicencesGate
     | AdvisoriesGate
     | HostGate
+    | HardeningGate
 )

@@ -17,6 +17,7 @@ class GateKind(StrEnum):
     LICENCES = "licences"
     ADVISORIES = "advisories"
     HOST = "host"
+    HARDENING = "hardening"
     # In force on every channel.
     HOLD = "hold"  # a curator keeps a package where it is
     ROLLED_BACK = "rolled-back"  # a rollback took it out, or left it out

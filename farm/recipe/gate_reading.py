@@ -10,6 +10,7 @@ from farm.recipe.channel_gates import (
     AbiGate,
     AdvisoriesGate,
     ApprovalsGate,
+    HardeningGate,
     HostGate,
     LicencesGate,
     ProofGate,
@@ -120,6 +121,11 @@ def _host(document: Document, key: Node, settings: Node | None) -> Gate:
     return HostGate(HostNeeds(str(kernel or ""), features, fields.unique("capabilities", names.capability)))
 
 
+def _hardening(document: Document, key: Node, settings: Node | None) -> Gate:
+    _fields(document, key, settings)
+    return HardeningGate()
+
+
 _READERS: Mapping[str, Callable[[Document, Node, Node | None], Gate | None]] = {
     ProofGate.kind: _proof,
     AbiGate.kind: _abi,
@@ -130,5 +136,6 @@ _READERS: Mapping[str, Callable[[Document, Node, Node | None], Gate | None]] = {
     LicencesGate.kind: _licences,
     AdvisoriesGate.kind: _advisories,
     HostGate.kind: _host,
+    HardeningGate.kind: _hardening,
 }
 GATES = tuple(_READERS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
-from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningProperty, HardeningWaiver, HostNeeds, Plugin, Version
 from farm.recipe import names
 from farm.recipe.contents import RecipeContents
 from farm.recipe.distributions import check_known
@@ -44,6 +44,7 @@ KEYS = (
     "plugins",
     "host",
     "limits",
+    "hardening",
     "tests",
     "test-needs",
 )
@@ -94,6 +95,7 @@ def load_recipe(
         shadows=fields.unique("shadows", names.file_name),
         environment=_environment(fields),
         flags=read_flags(fields, steps, templates),
+        waivers=_waivers(fields),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
         digest=_digest(text, sources, patches),
     )
@@ -170,6 +172,23 @@ def _plugins(fields: Fields) -> tuple[Plugin, ...]:
         path = part.parsed("path", names.package_path) or ""
         plugins.append(Plugin(path, part.parsed("loader", names.file_name) or ""))
     return tuple(plugins)
+
+
+def _waivers(fields: Fields) -> tuple[HardeningWaiver, ...]:
+    node = fields.get("hardening")
+    if node is None:
+        return ()
+    document, waivers = fields.document, []
+    for item in Fields(document, node, "hardening", known=("waive",), required=("waive",)).items("waive"):
+        keys = ("property", "files", "reason")
+        part = Fields(document, item, "a waiver", known=keys, required=keys)
+        name = cast(
+            "HardeningProperty", part.choice("property", "", get_args(HardeningProperty)) if "property" in part else ""
+        )
+        if "reason" in part and not part.line("reason").strip():
+            part.report("reason", "a waiver without a reason is none", "Say why these files do without it.")
+        waivers.append(HardeningWaiver(name, part.parsed("files", names.package_path) or "", part.line("reason")))
+    return tuple(waivers)
 
 
 def _host(fields: Fields) -> HostNeeds:

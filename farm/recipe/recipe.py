@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,6 +158,7 @@ class Recipe:
     """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names.
 
     `flags` are what compiler and linker are told, as the automatic steps say; `environment` is the recipe's own.
+    `waivers` are what its files do without, for the gate `hardening`.
     `requires` are names of packages, with `=` and the version where only that one will do: `jq=1.7.1-1`.
     """
 
@@ -183,6 +184,7 @@ class Recipe:
     environment: tuple[tuple[str, str], ...] = ()
     flags: tuple[FlagVariable, ...] = ()
     source_epoch: int = DEFAULT_SOURCE_EPOCH
+    waivers: tuple[HardeningWaiver, ...] = ()
     digest: Digest
 
     @property

@@ -148,10 +148,12 @@ class SmallFarm:
         requires: tuple[str, ...] = (),
         files: Mapping[str, str] | None = None,
         debug: str = "",
+        producers: tuple[str, ...] = ("GNU C17 14.2.0",),
     ) -> BuildOutcome:
         """What an honest worker reports; the package has one file that says what plan it was built by, and `files`.
 
-        `debug` is the content of a file for debuggers, in a package of its own.
+        `debug` is the content of a file for debuggers, in a package of its own; it is of the build ids of the ELF
+        files, or `ab`, and `producers` is what compilers say there.
         """
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.office.blobs
@@ -189,14 +191,15 @@ class SmallFarm:
         )
         ids = [each.details.build_id for each in elf.values() if each.details] if self.debug_data else []
         debug = debug or (plan.digest if ids else "")
-        packages = (built, self._debug_package(descriptor, debug.encode(), ids)) if debug else (built,)
+        packages = (built, self._debug_package(descriptor, debug.encode(), ids, producers)) if debug else (built,)
         return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
 
-    def _debug_package(self, main: Descriptor, content: bytes, build_ids: Sequence[str]) -> BuiltPackage:
-        file = File(
-            f"lib/debug/.build-id/ab/{main.name.short}.debug", len(content), self.office.blobs.put_bytes(content)
-        )
-        found = tuple(DebugFile(file.path, each, ("GNU C17 14.2.0",)) for each in build_ids)
+    def _debug_package(
+        self, main: Descriptor, content: bytes, build_ids: Sequence[str], producers: tuple[str, ...]
+    ) -> BuiltPackage:
+        path = f"lib/debug/.build-id/ab/{main.name.short}.debug"
+        file = File(path, len(content), self.office.blobs.put_bytes(content))
+        found = tuple(DebugFile(path, each, producers) for each in build_ids or ["ab"])
         manifest, facts = Manifest.of([file]), PackageFacts(debug=found)
         descriptor = replace(
             main,

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from farm.names import Digest, HostNeeds, Platform, Plugin, Version
+from farm.names import Digest, HardeningWaiver, HostNeeds, Platform, Plugin, Version
 from farm.plan import SourceOrigin, UnknownToolchainPackageError, UnpinnedDependencyError, source_origins
 from farm.recipe import Limits, Origin, Output, Recipe, Source, Step, Test
 from farm.recipe.flags import Flag, FlagVariable
@@ -68,6 +68,7 @@ NOT_INPUTS = {
     "shadows": [("zstd", "xz")],
     "environment": [(("B", "2"), ("A", "1"))],
     "flags": [(FlagVariable("A", ()),), (FlagVariable("A", (Flag("-mx", "arm64"),)),)],
+    "waivers": [(HardeningWaiver("pie", "bin/jq", "it is a boot loader"),)],
     "digest": [Digest.of(b"a comment in the file")],
 }
 

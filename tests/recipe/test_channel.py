@@ -13,6 +13,7 @@ from farm.recipe import (
     AdvisoriesGate,
     ApprovalsGate,
     ChannelPolicy,
+    HardeningGate,
     HostGate,
     LicencesGate,
     ProofGate,
@@ -46,6 +47,7 @@ gates:
   - licences: {deny: [AGPL-3.0-only, GPL-3.0-only WITH GCC-exception-3.1]}
   - advisories: {block: critical}
   - host: {kernel: "6.1", features: [CONFIG_IO_URING], capabilities: [CAP_NET_RAW]}
+  - hardening
 rebuild: always
 role: stable
 cadence: 1h
@@ -85,6 +87,7 @@ def test_a_policy_with_everything_is_read() -> None:
             LicencesGate(deny=("AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1")),
             AdvisoriesGate("critical"),
             HostGate(HostNeeds("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))),
+            HardeningGate(),
         ),
         "edge",
         "always",
@@ -118,6 +121,7 @@ def test_a_policy_in_force_is_kept_as_plain_values() -> None:
             {"allow": [], "deny": ["AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1"], "gate": "licences"},
             {"block": "critical", "gate": "advisories"},
             {"capabilities": ["CAP_NET_RAW"], "features": ["CONFIG_IO_URING"], "gate": "host", "kernel": "6.1"},
+            {"gate": "hardening"},
         ],
         "name": "stable",
         "rebuild": "always",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.names import Digest, HostNeeds, Plugin, Version
+from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, Version
 from farm.recipe import Limits, Origin, Output, RecipeError, Source, Test
 from tests.recipe.examples import RECIPE, load, with_lines
 
@@ -64,6 +64,8 @@ links: {/usr/bin/sh: bin/jq}
 replaces: [busybox]
 plugins: [{path: lib/jq/*, loader: jq}]
 host: {kernel: 5.6, features: [CONFIG_IO_URING], capabilities: [CAP_NET_RAW]}
+hardening:
+  waive: [{property: bind-now, files: "lib/jq/*", reason: They are loaded by hand}]
 limits: {minutes: 5, memory-mb: 512}
 shadows: [xz]
 environment: {CFLAGS: -O3, A: 'x; rm -rf $HOME {{ version }}'}
@@ -78,6 +80,7 @@ test-needs: [bash]
     assert recipe.package_names == ("jq", "jq-dev")
     assert recipe.links == (("usr/bin/sh", "bin/jq"),)
     assert recipe.plugins == (Plugin("lib/jq/*", "jq"),)
+    assert recipe.waivers == (HardeningWaiver("bind-now", "lib/jq/*", "They are loaded by hand"),)
     assert recipe.host == HostNeeds("5.6", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))
     assert recipe.limits == Limits(minutes=5, memory_mb=512)
     assert recipe.requires == ("bash", "other.example/openssl")

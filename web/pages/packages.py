@@ -21,6 +21,7 @@ from web.auth import OfficeHere
 from web.pages.capabilities import grouped
 from web.pages.invitation import pulled_as
 from web.pages.package_advisories import advisories_about
+from web.pages.package_hardening import hardening_lines
 from web.pages.release_needs import NOTHING
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from farm.database.releases import ReleaseRecord
     from farm.plan import Plan
     from web.pages.package_advisories import AdvisoryLine
+    from web.pages.package_hardening import HardeningLine
     from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsShelf
 
 router = APIRouter()
@@ -118,8 +120,8 @@ class Files:
 class PackageView:
     """All that is known of a package besides its row. `release` is the one that `needs` was worked out of.
 
-    `copies` are who holds code of this package, `advisories` what is known to be wrong with it; `opened` is what its
-    own build opened of others, by kind.
+    `copies` are who holds code of this package, `advisories` what is known to be wrong with it, `hardening` what its
+    files lack; `opened` is what its own build opened of others, by kind.
     """
 
     descriptor: Descriptor
@@ -136,6 +138,7 @@ class PackageView:
     needs: ReleaseNeeds
     copies: Sequence[Copied]
     advisories: Sequence[AdvisoryLine]
+    hardening: Sequence[HardeningLine]
     opened: Mapping[str, Sequence[str]]
 
 
@@ -177,6 +180,7 @@ def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView
         needs=shelf.of(desk, release) if release else NOTHING,
         copies=copies_of(desk, package.name),
         advisories=advisories_about(desk, package),
+        hardening=hardening_lines(desk, package),
         opened=kinds_of(session, package.digest),
     )
 

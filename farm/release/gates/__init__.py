@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.recipe.channel_gates import AdvisoriesGate, ApprovalsGate, HostGate, LicencesGate, ReproducedGate, SoakGate
+from farm.recipe.channel_gates import (
+    AdvisoriesGate,
+    ApprovalsGate,
+    HardeningGate,
+    HostGate,
+    LicencesGate,
+    ReproducedGate,
+    SoakGate,
+)
 from farm.release.gates.advisories import Advisories
 from farm.release.gates.approvals import Approvals
+from farm.release.gates.hardening import Hardening
 from farm.release.gates.holds import Holds
 from farm.release.gates.host import Host
 from farm.release.gates.licences import Licences
@@ -45,4 +54,6 @@ def _package_gate(gate: Gate, policy: ChannelPolicy, curators: Mapping[str, Mapp
             made = Advisories(gate.block)
         case HostGate():
             made = Host(gate.offered)
+        case HardeningGate():
+            made = Hardening()
     return made

@@ -1,0 +1,102 @@
+"""What files lack against their own mistakes, by their facts; real files in `tests/building/test_hardened.py`."""
+
+from __future__ import annotations
+
+import pytest
+
+from farm.names import HardeningProperty, HardeningWaiver
+from farm.package import DebugFile, ElfDetails, ElfFacts, ElfFile, HardeningFinding, PackageFacts, hardening_findings
+from farm.package.hardening import producers_by_build_id
+
+GOOD = ("bind-now", "relro")
+TOLD = "GNU C17 14.2.0 -mtune=generic -g -O2 -fstack-protector-strong -fstack-clash-protection"
+COMPILED: tuple[HardeningProperty, ...] = ("stack-protector", "stack-clash-protection")
+
+
+def facts(**details: object) -> PackageFacts:
+    known = {"kind": "pie", "hardening": GOOD, "build_id": "ab12"} | details
+    return PackageFacts(elf=(ElfFile("bin/x", ElfFacts(interpreter="/lib64/ld.so", details=ElfDetails(**known))),))  # type: ignore[arg-type]
+
+
+def judged(package: PackageFacts, *producers: str) -> tuple[list[str], list[str]]:
+    """What is lacking, and what is not judged."""
+    found = hardening_findings(package, {"ab12": producers} if producers else {})
+    return [each.property for each in found if each.lacking], [each.property for each in found if not each.lacking]
+
+
+@pytest.mark.parametrize("kind", ["pie", "library"])
+def test_what_has_all_of_it_has_nothing_to_be_told(kind: str) -> None:
+    assert judged(facts(kind=kind), TOLD) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("details", "lacking"),
+    [
+        ({"kind": "executable"}, ["pie"]),
+        ({"hardening": ()}, ["relro", "bind-now"]),
+        ({"hardening": ("relro",)}, ["bind-now"]),
+        ({"hardening": ("bind-now", "executable-stack", "relro")}, ["non-executable-stack"]),
+        ({"hardening": ("bind-now", "relro", "text-relocations")}, ["no-text-relocations"]),
+    ],
+)
+def test_what_the_headers_of_a_file_lack_is_named(details: dict[str, object], lacking: list[str]) -> None:
+    assert judged(facts(**details), TOLD) == (lacking, [])
+
+
+def test_a_static_program_has_nothing_to_bind() -> None:
+    static = PackageFacts(elf=(ElfFile("bin/x", ElfFacts(details=ElfDetails("executable", hardening=("relro",)))),))
+    assert judged(static)[0] == ["pie"]
+
+
+@pytest.mark.parametrize(
+    ("producer", "lacking"),
+    [
+        ("GNU C17 14.2.0 -O2 -fstack-clash-protection", ["stack-protector"]),
+        (f"{TOLD} -fno-stack-protector", ["stack-protector"]),
+        (f"{TOLD} -fstack-protector", ["stack-protector"]),
+        ("GNU C++17 14.2.0 -O2 -fno-stack-protector -fstack-protector-all", ["stack-clash-protection"]),
+        (f"{TOLD} -fno-stack-clash-protection", ["stack-clash-protection"]),
+        ("GNU GIMPLE 14.2.0 -O2", list(COMPILED)),
+    ],
+)
+def test_one_unit_that_was_told_otherwise_is_enough_and_the_last_word_counts(producer: str, lacking: list[str]) -> None:
+    assert judged(facts(), TOLD, producer) == (lacking, [])
+
+
+@pytest.mark.parametrize(
+    "producers", [(), ("",), ("GNU AS 2.44",), ("clang version 19",), ("GNU C17 14.2.0",), (TOLD, "")]
+)
+def test_what_nobody_can_tell_is_not_judged(producers: tuple[str, ...]) -> None:
+    assert judged(facts(), *producers) == ([], list(COMPILED))
+
+
+def test_assembly_beside_compiled_code_does_not_hide_that_code() -> None:
+    assert judged(facts(), TOLD, "GNU AS 2.44") == ([], [])
+    assert judged(facts(), "GNU AS 2.44", "GNU C17 14.2.0 -g -O2") == (list(COMPILED), [])
+
+
+def test_a_file_without_build_id_has_no_debug_data_to_go_by() -> None:
+    nameless = facts(build_id="")
+    assert [each.property for each in hardening_findings(nameless, {})] == list(COMPILED)
+
+
+def test_facts_of_before_judge_nothing() -> None:
+    old = PackageFacts(elf=(ElfFile("bin/x", ElfFacts(details=None)),))
+    lacking, unjudged = judged(old, TOLD)
+    assert (lacking, len(unjudged)) == ([], 7)
+
+
+def test_what_is_lacking_can_be_waived_for_some_files_with_a_reason_and_what_is_not_judged_cannot() -> None:
+    waivers = [HardeningWaiver("bind-now", "bin/*", "it resolves by itself"), HardeningWaiver("pie", "lib/**", "other")]
+    lazy = facts(kind="executable", hardening=("relro",))
+    assert hardening_findings(lazy, {}, [*waivers, HardeningWaiver("stack-protector", "**", "because")]) == (
+        HardeningFinding("bin/x", "pie", lacking=True),
+        HardeningFinding("bin/x", "bind-now", lacking=True, waived="it resolves by itself"),
+        HardeningFinding("bin/x", "stack-protector", lacking=False),
+        HardeningFinding("bin/x", "stack-clash-protection", lacking=False),
+    )
+
+
+def test_producers_are_found_by_build_id_in_all_packages_of_a_build() -> None:
+    debug = PackageFacts(debug=(DebugFile("lib/debug/a", "ab12", (TOLD,)), DebugFile("lib/debug/b", "", ("?",))))
+    assert producers_by_build_id([PackageFacts(), debug, PackageFacts(debug=None)]) == {"ab12": (TOLD,)}
