@@ -164,8 +164,10 @@ def test_without_debug_data_nothing_is_judged_and_that_is_said(shapes: Shapes) -
     assert shapes.compared == []
     assert shapes.gate() == (
         GateState.PASSED,
-        ("no interface had to be compared, 1 not judged: "
-        "libshape.so.1 of shape 1.1-1: shape 1.1-1 has no debug data for lib/libshape.so.1"),
+        (
+            "no interface had to be compared, 1 not judged: "
+            "libshape.so.1 of shape 1.1-1: shape 1.1-1 has no debug data for lib/libshape.so.1"
+        ),
     )
 
 

@@ -28,7 +28,9 @@ def upgrade() -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA writable_schema = ON")
         connection.execute(
-            sa.text("UPDATE sqlite_schema SET sql = replace(sql, :before, :after) WHERE type = 'table' AND name = 'job'"),
+            sa.text(
+                "UPDATE sqlite_schema SET sql = replace(sql, :before, :after) WHERE type = 'table' AND name = 'job'"
+            ),
             {"before": _BEFORE, "after": _AFTER},
         )
         version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
