@@ -109,7 +109,8 @@ _LONG = (
 
 
 DISTRIBUTION = frozenset(
-    f"tests/farm/test_{name}.py" for name in ("curl_image", "distribution", "gates", "live_log", "reproducible")
+    f"tests/farm/test_{name}.py"
+    for name in ("curl_image", "distribution", "gates", "interfaces", "live_log", "reproducible")
 )
 """Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
 

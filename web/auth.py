@@ -11,9 +11,8 @@ from fastapi import Depends, Request
 from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_signed
 from farm.control import access
 from farm.control.desk import Office
-from farm.control.leases import Holder
+from farm.control.leases import Holder, may_do
 from farm.database import identities
-from farm.database.states import JobKind, Role
 from farm.errors import FarmError
 from web.problems import ForbiddenError, UnauthenticatedError
 from web.refusals import Refused, write_down
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.database.records import Token, Worker
+    from farm.database.states import JobKind, Role
     from farm.names import Digest
 
 
@@ -137,7 +137,7 @@ def check_signed_body(request: Request, body: Digest) -> None:
 
 def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind) -> None:
     """Raise `ForbiddenError` when a worker reports work that it may not do."""
-    if not (call.worker.builds if kind is JobKind.BUILD else call.worker.tests):
+    if not may_do(call.worker, kind):
         error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
         refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
         raise error

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.api.errors import FarmUnreachableError, LeaseGoneError, RefusedRequestError
+from farm.building.abi_comparison import compare_interfaces
 from farm.building.attempt import build, run_test
 from farm.building.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
 from farm.engine.attempt_directory import AttemptDirectory
 from farm.engine.log_record import LogRecord
 from farm.engine.sources import ForbiddenAddressError, SourceDigestMismatchError, SourceUnreachableError
 from farm.errors import FarmError
-from farm.plan import BuildOrder, TestOrder
+from farm.plan import AbiOrder, BuildOrder, TestOrder
 from workers.lease_keeper import LeaseKeeper
 from workers.log_forwarder import LogForwarder
 from workers.workshop import for_lease
@@ -153,6 +154,11 @@ class BuildDesk:
             order = TestOrder.from_dict(lease.order)
             tested = run_test(order, workshop, attempt=directory, log=log, cancelled=cancelled)
             return lambda: self._finish(lease, [tested.log], tested.to_dict())
+        if lease.kind == "comparison":
+            compared = compare_interfaces(
+                AbiOrder.from_dict(lease.order), workshop, attempt=directory, log=log, cancelled=cancelled
+            )
+            return lambda: self._finish(lease, [compared.log], compared.to_dict())
         plan = BuildOrder.from_dict(lease.order)
         built = build(plan, workshop, attempt=directory, log=log, cancelled=cancelled)
         blobs = [blob.digest for each in built.packages for blob in (each.archive, each.manifest, each.facts)]

@@ -174,7 +174,7 @@ class FarmClient:
         found: list[dict[str, Any]] = self._get_json(path, cleared="true" if cleared else None)["excuses"]
         return found
 
-    def enrol(self, name: str, public_key: str, roles: tuple[wire.JobKindText, ...]) -> wire.WorkerWire:
+    def enrol(self, name: str, public_key: str, roles: tuple[wire.RoleText, ...]) -> wire.WorkerWire:
         """Enrol a worker by its ed25519 key (hexadecimal)."""
         request = wire.WorkerRequest(name=name, public_key=public_key, roles=roles)
         return self._post("/api/v1/workers", wire.WorkerWire, request.model_dump())

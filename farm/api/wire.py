@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
-JobKindText = Literal["build", "test"]
+JobKindText = Literal["build", "test", "comparison"]
+RoleText = Literal["build", "test"]
+"""What a worker is enrolled for; one that may test may compare."""
 LARGEST_NUMBER = 2**31 - 1
 """What a numbered row's key can be at most: PostgreSQL keeps it in four bytes."""
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
@@ -204,7 +206,7 @@ class WorkerRequest(Wire):
 
     name: str
     public_key: str
-    roles: tuple[JobKindText, ...]
+    roles: tuple[RoleText, ...]
 
 
 class WorkerWire(Wire):
@@ -212,7 +214,7 @@ class WorkerWire(Wire):
 
     name: str
     public_key: str
-    roles: tuple[JobKindText, ...]
+    roles: tuple[RoleText, ...]
     enrolled_by: str
     enrolled_at: datetime
     revoked_at: datetime | None
@@ -238,9 +240,10 @@ class TokenWire(Wire):
 
 
 class ClaimRequest(Wire):
-    """A worker asks for work, preferably the job that it was woken for."""
+    """A worker asks for work, preferably the job that it was woken for, of the `kinds` that its program knows."""
 
     job: Number | None = None
+    kinds: tuple[JobKindText, ...] = ("build", "test")  # those of workers that do not say
 
 
 class ToolchainWire(Wire):

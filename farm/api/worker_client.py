@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from farm.blobs.store import BlobStore
 
+KINDS: tuple[wire.JobKindText, ...] = ("build", "test", "comparison")
+"""What this program can be leased."""
 _PIECE = 1 << 20
 _TIMEOUT = httpx.Timeout(30.0, read=60.0, pool=None)
 
@@ -60,7 +62,7 @@ class WorkerClient:
     def claim(self, job: int | None = None) -> HeldLease | None:
         """Ask for work, preferably for this job; None when there is none."""
         asked = time.monotonic()
-        response = self._send("POST", "/api/v1/worker/claims", wire.ClaimRequest(job=job))
+        response = self._send("POST", "/api/v1/worker/claims", wire.ClaimRequest(job=job, kinds=KINDS))
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
         lease = wire.LeaseWire.model_validate_json(response.content)
@@ -131,7 +133,7 @@ class WorkerClient:
                 self._check(self._client.send(request))
 
     def finish(self, lease: HeldLease, outcome: dict[str, Any]) -> None:
-        """Report a finished build or test."""
+        """Report a finished build, test or comparison."""
         self._send(
             "POST", f"{_attempt(lease)}/finish", wire.FinishRequest(kind=lease.kind, outcome=outcome), lease=lease
         )

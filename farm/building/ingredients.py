@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from farm.building.workshop import Workshop
     from farm.engine.sources import FetchedSource
+    from farm.names import Digest
     from farm.plan import BuildOrder, DependencyArchive
 
 
@@ -82,6 +83,15 @@ def trial_root(closure: Sequence[DependencyArchive], workshop: Workshop, directo
     """Put together the root of a package test: the closure, and nothing beneath it."""
     packages, described = _unpack(closure, workshop)
     return (*render_links(directory, compose(described).forest), *bind_packages(packages))
+
+
+def toolchain_root(
+    archives: Sequence[DependencyArchive], toolchain: Digest, workshop: Workshop, directory: Path
+) -> tuple[Bind, ...]:
+    """Put together the root of a toolchain with packages beside it, none of which has links. Makes mounts there."""
+    packages, _ = _unpack(archives, workshop)
+    found = workshop.toolchains(toolchain)
+    return (*mount_links(directory, compose((), found.base).forest, found.root), *bind_packages(packages))
 
 
 def _unpack(

@@ -11,7 +11,7 @@ from farm.control.planning import plan_of
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
 from farm.control.sboms import keep_sbom
 from farm.control.wording import kept
-from farm.database import attempts, jobs, packages, recipes
+from farm.database import attempts, comparisons, jobs, packages, recipes
 from farm.database.consumed import add_consumed
 from farm.database.records import Package
 from farm.database.states import AttemptState, JobKind, JobState
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.database.records import Attempt, Job, RecipeRevision, Worker
     from farm.names import Digest
     from farm.package import Descriptor
-    from farm.plan import BuildOutcome, BuiltPackage, Consumption, Plan, TestOutcome
+    from farm.plan import AbiOutcome, BuildOutcome, BuiltPackage, Consumption, Plan, TestOutcome
 
 
 TEST_FAILED = "test-failed"
@@ -123,6 +123,18 @@ def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
             _end(desk, attempt, AttemptState.FAILED, log, outcome=report, **error)
             jobs.move(desk.session, job, JobState.FAILED, now=desk.now, **error)
         return _job(desk, attempt, JobKind.TEST)
+
+
+def finish_comparison(office: Office, holder: Holder, outcome: AbiOutcome) -> Job:
+    """Take what a comparison came to and end its job. Raises `LeaseLostError`, `RefusedOutcomeError`."""
+    log = office.logs.summary(holder.attempt_id)
+    with office.writing() as desk:
+        attempt = held(desk, holder, lock=True)
+        job = _job(desk, attempt, JobKind.COMPARISON)
+        _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
+        jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+        comparisons.record_outcome(desk.session, _subject(job), outcome, job_id=job.id)
+        return _job(desk, attempt, JobKind.COMPARISON)
 
 
 def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:

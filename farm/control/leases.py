@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from farm.control.dependents import settle_all
-from farm.control.planning import build_order, plan_of, recipe_of, test_order, toolchain_of
+from farm.control.planning import build_order, comparison_order, plan_of, recipe_of, test_order, toolchain_of
 from farm.control.wording import kept
 from farm.database import attempts, jobs
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from farm.control.desk import Desk, Office
     from farm.control.world import ToolchainRef
     from farm.database.records import Attempt, Job, Worker
-    from farm.plan import BuildOrder, TestOrder
+    from farm.names import Digest
+    from farm.plan import AbiOrder, BuildOrder, TestOrder
 
 
 class LeaseLostError(FarmError):
@@ -48,18 +51,23 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A granted lease. `token` is told to the worker once and not kept; `toolchain` is what a build needs besides."""
+    """A granted lease. `token` is told to the worker once and not kept; `toolchain` is what the order needs besides."""
 
     attempt: Attempt
     job: Job
     token: str
-    order: BuildOrder | TestOrder
+    order: BuildOrder | TestOrder | AbiOrder
     toolchain: ToolchainRef | None
 
 
-def claim(office: Office, worker: Worker, *, hint: int | None = None) -> Lease | None:
-    """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do."""
-    kinds = tuple(kind for kind, allowed in ((JobKind.BUILD, worker.builds), (JobKind.TEST, worker.tests)) if allowed)
+def claim(
+    office: Office, worker: Worker, *, hint: int | None = None, known: Collection[JobKind] = tuple(JobKind)
+) -> Lease | None:
+    """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do.
+
+    `known` are the kinds that its program knows, of which it gets those that its roles allow.
+    """
+    kinds = tuple(kind for kind in JobKind if kind in known and may_do(worker, kind))
     while kinds and _any_ready(office, kinds, worker):
         with office.writing() as desk:
             job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint)
@@ -72,6 +80,11 @@ def claim(office: Office, worker: Worker, *, hint: int | None = None) -> Lease |
         with office.planning() as desk:
             settle_all(desk, [job])
     return None
+
+
+def may_do(worker: Worker, kind: JobKind) -> bool:
+    """Say whether the roles of a worker let it do jobs of a kind. Whoever may test may compare."""
+    return worker.builds if kind is JobKind.BUILD else worker.tests
 
 
 def digest_of(token: str) -> str:
@@ -139,6 +152,9 @@ def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
     try:
         if job.kind is JobKind.TEST:
             return Lease(attempt, job, token, test_order(desk, job), None)
+        if job.kind is JobKind.COMPARISON:
+            order = comparison_order(desk, job)
+            return Lease(attempt, job, token, order, _toolchain(desk, order.toolchain))
         if job.rebuild and _is_outdated(desk, job):
             raise FarmError("the toolchain that it was built with is no more on this farm")
         return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
@@ -147,6 +163,13 @@ def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
         attempts.end(desk.session, attempt, AttemptState.FAILED, now=desk.now, **reason)
         jobs.move(desk.session, _job(desk, attempt), JobState.FAILED, now=desk.now, **reason)
         return None
+
+
+def _toolchain(desk: Desk, tree: Digest) -> ToolchainRef:
+    found = next((each for each in desk.world.toolchains.values() if each.tree == tree), None)
+    if found is None:
+        raise FarmError("the toolchain that it names is no more on this farm")
+    return found
 
 
 def _is_outdated(desk: Desk, job: Job) -> bool:

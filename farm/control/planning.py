@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.compat import PackageSet, build_closure, from_toolchain
-from farm.database import jobs, packages, recipes
-from farm.plan import BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
+from farm.database import comparisons, jobs, packages, recipes
+from farm.database.states import JobKind
+from farm.plan import AbiOrder, BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
 from farm.plan.pin import pin, source_origins
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from farm.control.world import ToolchainRef
     from farm.database.records import Job, Package
     from farm.names import Digest
-    from farm.recipe import Recipe
+    from farm.recipe import Limits, Recipe
 
 
 def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
@@ -54,6 +55,22 @@ def build_order(desk: Desk, job: Job) -> BuildOrder:
 def test_order(desk: Desk, job: Job) -> TestOrder:
     """Return all that a worker is told to run the test of a test job."""
     return TestOrder.from_dict(json.loads(jobs.test_text(desk.session, _subject(job))))
+
+
+def comparison_order(desk: Desk, job: Job) -> AbiOrder:
+    """Return all that a worker is told to carry out the comparison of a comparison job."""
+    return comparisons.comparison(desk.session, _subject(job)).order
+
+
+def limits_of(desk: Desk, job: Job) -> Limits:
+    """Return the limits that a job has to keep."""
+    match job.kind:
+        case JobKind.BUILD:
+            return recipe_of(desk, job).limits
+        case JobKind.TEST:
+            return test_order(desk, job).limits
+        case JobKind.COMPARISON:
+            return comparison_order(desk, job).limits
 
 
 def recipe_of(desk: Desk, job: Job) -> Recipe:

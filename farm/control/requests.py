@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from farm.control.dependents import settle_all
 from farm.control.rebuilding import request_rebuild
-from farm.database import attempts, jobs, recipes
+from farm.database import attempts, comparisons, jobs, recipes
 from farm.database.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
 
 if TYPE_CHECKING:
     from farm.control.desk import Desk
+    from farm.database.comparisons import Comparison
     from farm.database.records import Job
     from farm.plan import TestOrder
 
@@ -41,7 +42,17 @@ def wish_for_test(desk: Desk, order: TestOrder, *, recipe: str, trace: str) -> J
     body = canonical_json(order.to_dict())
     subject = Digest.of(body)
     jobs.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
-    return _ready_test(desk, subject, name=recipe, trace=trace)
+    return _ready(desk, JobKind.TEST, subject, name=recipe, trace=trace)
+
+
+def wish_for_comparison(desk: Desk, comparison: Comparison, *, trace: str) -> Job:
+    """Return a new job that compares the interfaces of two builds of a library, ready at once.
+
+    The same two builds are one subject, whoever wishes for it.
+    """
+    comparisons.keep(desk.session, comparison)
+    subject = comparison.order.digest
+    return _ready(desk, JobKind.COMPARISON, subject, name=comparison.package, trace=trace)
 
 
 def cancel(desk: Desk, job_id: int, *, by: str) -> Job:
@@ -72,8 +83,8 @@ def retry(desk: Desk, job_id: int, *, trace: str) -> Job:
     job = find_job(desk, job_id)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobStateError(f"job {job_id} is {job.state}; only what failed or was cancelled can be tried again")
-    if job.kind is JobKind.TEST:
-        return _retry_test(desk, job, trace)
+    if job.kind in (JobKind.TEST, JobKind.COMPARISON):
+        return _retry_by_subject(desk, job, trace)
     if job.rebuild:
         return _retry_rebuild(desk, job, trace)
     return _retry_build(desk, job, trace)
@@ -87,14 +98,14 @@ def find_job(desk: Desk, job_id: int) -> Job:
     return job
 
 
-def _retry_test(desk: Desk, job: Job, trace: str) -> Job:
+def _retry_by_subject(desk: Desk, job: Job, trace: str) -> Job:
     if job.subject is None or jobs.with_subject(desk.session, job.subject, ACTIVE):
-        raise JobStateError(f"the test of job {job.id} is at work already")
-    return _ready_test(desk, job.subject, name=job.name, trace=trace)
+        raise JobStateError(f"the {job.kind} of job {job.id} is at work already")
+    return _ready(desk, job.kind, job.subject, name=job.name, trace=trace)
 
 
-def _ready_test(desk: Desk, subject: Digest, *, name: str, trace: str) -> Job:
-    job = jobs.add_job(desk.session, kind=JobKind.TEST, name=name, subject=subject, trace=trace, now=desk.now)
+def _ready(desk: Desk, kind: JobKind, subject: Digest, *, name: str, trace: str) -> Job:
+    job = jobs.add_job(desk.session, kind=kind, name=name, subject=subject, trace=trace, now=desk.now)
     jobs.move(desk.session, job, JobState.READY, now=desk.now)
     return find_job(desk, job.id)
 

@@ -46,10 +46,42 @@ class ProofEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedInterface:
+    """A library of a package that is not the one that `dependents` were built against, all by short names.
+
+    `judged`: a comparison found its interface changed; else it could not be carried out. `message` is for people, and
+    the whole report is in the log of `job`.
+    """
+
+    package: str
+    soname: str
+    dependents: tuple[str, ...]
+    judged: bool
+    message: str = field(compare=False)
+    job: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceEvidence:
+    """Which libraries of a set are others than its members were built against."""
+
+    changed: tuple[ChangedInterface, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceCount:
+    """How many libraries of a set were compared and found to do, and which could not be judged, each in a sentence."""
+
+    compared: int = 0
+    not_judged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TestEvidence:
     """What the tests of a set came to: how many there are, those that its changes break, those that failed before.
 
-    `flaky` ones failed and then passed on the same files.
+    `flaky` ones failed and then passed on the same files. `interfaces` is what was compared before; None where the
+    channel does not ask for that.
     """
 
     __test__ = False  # pytest would collect it for its name
@@ -58,9 +90,10 @@ class TestEvidence:
     regressions: tuple[FailedTest, ...] = ()
     already_red: tuple[FailedTest, ...] = ()
     flaky: tuple[FailedTest, ...] = ()
+    interfaces: InterfaceCount | None = None
 
 
-Evidence: TypeAlias = ProofEvidence | TestEvidence
+Evidence: TypeAlias = ProofEvidence | InterfaceEvidence | TestEvidence
 
 
 def evidence_to_text(evidence: Evidence | None) -> str:
@@ -73,9 +106,13 @@ def evidence_to_text(evidence: Evidence | None) -> str:
             for each in evidence.problems
         ]
         return canonical_json({"problems": problems}).decode()
-    return canonical_json(
-        {"count": evidence.count, "tests": _forms(evidence.regressions), **unblocking(evidence)}
-    ).decode()
+    if isinstance(evidence, InterfaceEvidence):
+        return canonical_json({"interfaces": [_interface_form(each) for each in evidence.changed]}).decode()
+    form = {"count": evidence.count, "tests": _forms(evidence.regressions), **unblocking(evidence)}
+    if evidence.interfaces is not None:
+        compared = evidence.interfaces
+        form["compared"] = {"count": compared.compared, "not-judged": list(compared.not_judged)}
+    return canonical_json(form).decode()
 
 
 def evidence_of_text(text: str) -> Evidence | None:
@@ -85,11 +122,15 @@ def evidence_of_text(text: str) -> Evidence | None:
     form: dict[str, Any] = json.loads(text)
     if "problems" in form:
         return ProofEvidence(tuple(map(_problem, form["problems"])))
+    if "interfaces" in form:
+        return InterfaceEvidence(tuple(map(_interface, form["interfaces"])))
+    compared = form.get("compared")
     return TestEvidence(
         int(form.get("count", 0)),
         regressions=_tests(form, "tests"),
         already_red=_tests(form, "already-red"),
         flaky=_tests(form, "flaky"),
+        interfaces=InterfaceCount(compared["count"], tuple(compared["not-judged"])) if compared else None,
     )
 
 
@@ -104,6 +145,28 @@ def _forms(tests: tuple[FailedTest, ...], *, changed: bool = False) -> list[dict
         | ({"changed": each.changed} if changed else {})
         for each in tests
     ]
+
+
+def _interface_form(found: ChangedInterface) -> dict[str, Any]:
+    return {
+        "dependents": list(found.dependents),
+        "job": found.job,
+        "judged": found.judged,
+        "message": found.message,
+        "package": found.package,
+        "soname": found.soname,
+    }
+
+
+def _interface(form: Mapping[str, Any]) -> ChangedInterface:
+    return ChangedInterface(
+        package=form["package"],
+        soname=form["soname"],
+        dependents=tuple(form["dependents"]),
+        judged=form["judged"],
+        message=form["message"],
+        job=form["job"],
+    )
 
 
 def _problem(form: Mapping[str, Any]) -> FoundProblem:

@@ -41,8 +41,21 @@ class PackageTestRow(Row, table=True):
     body: str = Field(sa_type=Text)
 
 
+class ComparisonRow(Row, table=True):
+    """A comparison of interfaces that was asked for: the canonical JSON of the order, whose digest is its name."""
+
+    __tablename__ = "comparison"
+
+    digest: str = Field(primary_key=True)
+    package: str  # the short name of the library's package
+    soname: str
+    body: str = Field(sa_type=Text)
+    outcome: str = Field(default="", sa_type=Text)  # canonical JSON of what the worker reported, empty until then
+    job_id: int | None = Field(default=None, foreign_key="job.id")  # whose worker reported it
+
+
 class JobRow(Row, table=True):
-    """The wish to have a build or a test done."""
+    """The wish to have a build, a test or a comparison done."""
 
     __tablename__ = "job"
     __table_args__ = (

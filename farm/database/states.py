@@ -10,6 +10,7 @@ class JobKind(StrEnum):
 
     BUILD = "build"
     TEST = "test"
+    COMPARISON = "comparison"  # of the interfaces of two builds of a library
 
 
 class JobState(StrEnum):

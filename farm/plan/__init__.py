@@ -1,5 +1,6 @@
 """Pinning of recipes to plans, the graph of what is built from what, and the orders that workers get. Pure."""
 
+from farm.plan.abi import MOST_LINE, MOST_REPORT_LINES, AbiOrder, AbiOutcome, AbiSide, AbiVerdict
 from farm.plan.consumption import MOST_PATHS, ConsumedKind, Consumption, OpenedFiles
 from farm.plan.graph import (
     BuildGraph,
@@ -25,8 +26,14 @@ from farm.plan.record import InvalidRecordError
 
 __all__ = [
     "FORMAT",
+    "MOST_LINE",
     "MOST_PATHS",
+    "MOST_REPORT_LINES",
     "PROTOCOL",
+    "AbiOrder",
+    "AbiOutcome",
+    "AbiSide",
+    "AbiVerdict",
     "BlobRef",
     "BuildGraph",
     "BuildOrder",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.recipe.channel import ChannelPolicy, Transition
 from farm.recipe.channel_gates import (
+    AbiGate,
     AdvisoriesGate,
     ApprovalsGate,
     Gate,
@@ -64,6 +65,7 @@ __all__ = [
     "DEFAULT_SOURCE_EPOCH",
     "SOURCES_DIRECTORY",
     "SOURCE_DIRECTORY",
+    "AbiGate",
     "AdvisoriesGate",
     "ApprovalsGate",
     "ChannelPolicy",

@@ -26,6 +26,17 @@ class ProofGate:
 
 
 @dataclass(frozen=True, slots=True)
+class AbiGate:
+    """No package gets a library of another interface than the one that it was built against."""
+
+    kind: ClassVar[GateKind] = GateKind.ABI
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gate as plain values."""
+        return {"gate": self.kind}
+
+
+@dataclass(frozen=True, slots=True)
 class TestsGate:
     """Package tests within the candidate; `of` says which packages'."""
 
@@ -125,6 +136,7 @@ class HardeningGate:
 
 Gate: TypeAlias = (
     ProofGate
+    | AbiGate
     | TestsGate
     | ReproducedGate
     | SoakGate

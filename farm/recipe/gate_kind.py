@@ -9,6 +9,7 @@ class GateKind(StrEnum):
     """Which gate speaks. Policies, gate results and excuses name gates by these alone."""
 
     PROOF = "proof"
+    ABI = "abi"
     TESTS = "tests"
     REPRODUCED = "reproduced"
     SOAK = "soak"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from farm.names import HostNeeds, Version
 from farm.recipe import names
 from farm.recipe.channel_gates import (
+    AbiGate,
     AdvisoriesGate,
     ApprovalsGate,
     HardeningGate,
@@ -67,6 +68,11 @@ def _proof(document: Document, key: Node, settings: Node | None) -> Gate:
     return ProofGate()
 
 
+def _abi(document: Document, key: Node, settings: Node | None) -> Gate:
+    _fields(document, key, settings)
+    return AbiGate()
+
+
 def _tests(document: Document, key: Node, settings: Node | None) -> Gate:
     of = _fields(document, key, settings, "of").choice("of", "changed-and-dependents", get_args(TestScope))
     return TestsGate(cast("TestScope", of))
@@ -122,6 +128,7 @@ def _hardening(document: Document, key: Node, settings: Node | None) -> Gate:
 
 _READERS: Mapping[str, Callable[[Document, Node, Node | None], Gate | None]] = {
     ProofGate.kind: _proof,
+    AbiGate.kind: _abi,
     TestsGate.kind: _tests,
     ReproducedGate.kind: _reproduced,
     SoakGate.kind: _soak,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.database import excuses, releases
-from farm.database.evidence import ProofEvidence, TestEvidence
+from farm.database.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,8 @@ def _have_in_common(before: Evidence | None, now: Evidence | None) -> bool:
     match before, now:
         case ProofEvidence(), ProofEvidence():
             return not set(before.problems).isdisjoint(now.problems)
+        case InterfaceEvidence(), InterfaceEvidence():
+            return not set(before.changed).isdisjoint(now.changed)
         case TestEvidence(), TestEvidence():
             return not set(before.regressions).isdisjoint(now.regressions)
     return False

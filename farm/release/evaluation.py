@@ -1,4 +1,4 @@
-"""Looking at one set of a candidate: first the proof, then the tests. What was found is kept by the set's digest."""
+"""Looking at one set of a candidate: the proof, interfaces, tests. What was found is kept by the set's digest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from farm.compat import is_foreign
 from farm.database import candidates
-from farm.database.evidence import FailedTest, FoundProblem, ProofEvidence, TestEvidence
+from farm.database.evidence import FailedTest, FoundProblem, InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.database.pipeline_states import RunPurpose, RunState
 from farm.names import Digest
+from farm.recipe.gate_kind import GateKind
+from farm.release.interfaces import Interfaces
 from farm.release.ordered_tests import NotKnownYetError, Unrunnable, orders_of
 from farm.release.search import Answer
 from farm.release.verdicts import JobVerdicts, TestOf, Verdict
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from farm.compat import Atom, Member, Problem, TrialSet
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
+    from farm.database.evidence import InterfaceCount
     from farm.database.records import Package
     from farm.recipe import Recipe
     from farm.release.members import MemberShelf
@@ -46,14 +49,15 @@ class _Tally:
         tests = f"{self.count - self.waiting} of {counted(self.count, 'test')} done"
         return f"{tests}; {self.trouble}" if self.trouble else tests
 
-    def evidence(self) -> TestEvidence:
-        return TestEvidence(self.count, tuple(self.regressions), tuple(self.already_red), tuple(self.flaky))
+    def evidence(self, interfaces: InterfaceCount | None) -> TestEvidence:
+        return TestEvidence(self.count, tuple(self.regressions), tuple(self.already_red), tuple(self.flaky), interfaces)
 
 
 class Evaluation:
     """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base.
 
-    `test_needs` says what the tests of the base's packages need.
+    `test_needs` says what the tests of the base's packages need. With `compares` the interfaces of libraries are
+    compared with those that their dependents were built against.
     Test failures from before `failures_since` do not count.
     """
 
@@ -67,6 +71,7 @@ class Evaluation:
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
         scope: Scope,
+        compares: bool = False,
         failures_since: datetime | None = None,
     ) -> None:
         self._desk = desk
@@ -76,6 +81,7 @@ class Evaluation:
         self._changes = changes
         self._test_needs = test_needs
         self._scope = scope
+        self._interfaces = Interfaces(desk, trial, shelf, trace=f"candidate-{candidate.id}") if compares else None
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
@@ -112,6 +118,13 @@ class Evaluation:
         problems = self._trial.problems_of(changes)
         if problems:
             return self._record(digest, size, purpose, 0, Answer(green=False, evidence=_found(problems)))
+        interfaces = self._interfaces.look(changes) if self._interfaces else None
+        if interfaces is not None and interfaces.waiting:
+            self._record(digest, size, purpose, 0, None)
+            raise NotKnownYetError(interfaces.summary, GateKind.ABI)
+        if interfaces is not None and interfaces.changed:
+            changed = InterfaceEvidence(tuple(interfaces.changed))
+            return self._record(digest, size, purpose, 0, Answer(green=False, evidence=changed))
         verdicts = JobVerdicts(self._desk, self._candidate.id, since=self._failures_since)
         try:
             tally = self._test(changes, verdicts)
@@ -123,7 +136,8 @@ class Evaluation:
         if not decided:
             self._record(digest, size, purpose, verdicts.asked, None)
             raise NotKnownYetError(tally.summary)
-        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, tally.evidence()))
+        evidence = tally.evidence(interfaces.count() if interfaces else None)
+        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, evidence))
 
     def _record(self, digest: Digest, size: int, purpose: RunPurpose, tests: int, answer: Answer | None) -> Answer:
         state = RunState.PENDING if answer is None else RunState.GREEN if answer.green else RunState.RED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.compat import is_foreign
 from farm.compat.problem import listed
 from farm.database import attempts, jobs, recipes
-from farm.database.evidence import ProofEvidence, TestEvidence
+from farm.database.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.states import JobState
 from farm.recipe.gate_kind import GateKind
@@ -58,6 +58,8 @@ class Explainer:
             ]
         if isinstance(hold.evidence, TestEvidence):
             return [self._of_tests(name, hold, hold.evidence) for name in self._mains(hold.atom)]
+        if isinstance(hold.evidence, InterfaceEvidence):
+            return [self._of_interfaces(name, hold, hold.evidence) for name in self._mains(hold.atom)]
         return self._of_problems(hold, hold.evidence or ProofEvidence(()))
 
     def withheld(self, found: Withheld, atom: Atom, blamed: str) -> list[Excuse]:
@@ -123,6 +125,23 @@ class Explainer:
             line=self._telling_line(job) if job else "",
             partners=partners,
             remedy=_mending(name, mend if tested == name else f"{mend}, or the test of {tested}", tested),
+            evidence=evidence,
+        )
+
+    def _of_interfaces(self, name: str, hold: Hold, evidence: InterfaceEvidence) -> Excuse:
+        changed = evidence.changed
+        partners, only_with = self._partners(name, hold)
+        dependents = sorted({each for found in changed for each in found.dependents})
+        return self._excuse(
+            name,
+            GateKind.ABI,
+            "; ".join(found.message for found in changed[:_SENTENCES]) + only_with,
+            job=changed[0].job,
+            partners=partners,
+            remedy=(
+                f"Keep the interface, or submit a new revision of {listed(dependents)} as well: "
+                "built against the new library, both go in together."
+            ),
             evidence=evidence,
         )
 

@@ -9,6 +9,7 @@ from farm.compat import OpenSetError, UnknownPackageError, closure
 from farm.database import foreign
 from farm.database.foreign import ForeignPackage
 from farm.plan import DependencyArchive, TestOrder
+from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,11 +25,12 @@ TESTS_OUTPUT = "tests"
 
 
 class NotKnownYetError(Exception):
-    """Tests of a set are under way; `summary` says how far they are."""
+    """The work of a gate at a set is under way; `summary` says how far it is."""
 
-    def __init__(self, summary: str) -> None:
+    def __init__(self, summary: str, gate: GateKind = GateKind.TESTS) -> None:
         super().__init__(summary)
         self.summary = summary
+        self.gate = gate
 
 
 @dataclass(frozen=True, slots=True)

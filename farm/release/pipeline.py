@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
+from farm.compat.problem import listed
 from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases, rollbacks
 from farm.database.evidence import TestEvidence
@@ -25,7 +26,7 @@ from farm.database.pipeline_states import (
     RunState,
     StepState,
 )
-from farm.recipe.channel_gates import TestsGate
+from farm.recipe.channel_gates import AbiGate, TestsGate
 from farm.recipe.gate_kind import GateKind
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from farm.compat import Atom, Member, TrialSet
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
-    from farm.database.evidence import Evidence
+    from farm.database.evidence import InterfaceCount
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
@@ -97,6 +98,7 @@ class Pipeline:
         self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
         self._failed_builds = FailedBuilds(policy.name)
         self._released_tests = ReleasedTests(policy.name, self._shelf)
+        self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
         self._signer = signer
 
     @property
@@ -270,6 +272,7 @@ class Pipeline:
             changes=docket.members,
             test_needs=self._state.test_needs,
             scope="" if candidate.source.is_rollback else self._scope(),
+            compares=self._compares and not candidate.source.is_rollback,
             failures_since=order.at if order and order.kind is OrderKind.RETRY else None,
         )
         try:
@@ -279,7 +282,7 @@ class Pipeline:
             blamed = atoms_withheld(atoms, held)
             found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
         except NotKnownYetError as waiting:
-            return self._wait(desk, docket, waiting.summary)
+            return self._wait(desk, docket, waiting)
         accepted = evaluation.changes_of(found.accepted)
         explainer = self._explainer(desk, docket, atoms, accepted)
         told = [
@@ -296,14 +299,14 @@ class Pipeline:
                 return gate.of
         return ""
 
-    def _wait(self, desk: Desk, docket: Docket, summary: str) -> Step:
+    def _wait(self, desk: Desk, docket: Docket, waiting: NotKnownYetError) -> Step:
         candidate = docket.candidate
         runs = candidates.set_runs(desk.session, candidate.id)
         sets = sum(run.tests > 0 for run in runs)
-        told = f"{summary} (set {sets})" if sets > 1 else summary
+        told = f"{waiting.summary} (set {sets})" if sets > 1 else waiting.summary
         if runs and runs[-1].state is RunState.PENDING:
             say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
-        say_gate(desk, candidate, GateKind.TESTS, GateState.PENDING, told)
+        say_gate(desk, candidate, waiting.gate, GateState.PENDING, told)
         return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id}: {told}")
 
     def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | _Unsigned:
@@ -312,14 +315,17 @@ class Pipeline:
             told += self._explainer(desk, docket, ()).unbuilt()
         candidates.place_changes(desk.session, candidate.id, verdict.accepted, state=ChangeState.ACCEPTED)
         if not verdict.accepted:
-            for gate in (GateKind.PROOF, GateKind.TESTS):
+            for gate in (GateKind.PROOF, GateKind.ABI, GateKind.TESTS):
                 held = sum(excuse.gate is gate for excuse in told)
                 if held:
                     say_gate(desk, candidate, gate, GateState.FAILED, f"{counted(held, 'package')} held back")
             return _refuse(desk, candidate, told)
         docket.trial.place(verdict.accepted)
         say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
-        self._say_tests(desk, candidate, verdict.evidence)
+        tests = verdict.evidence if isinstance(verdict.evidence, TestEvidence) else TestEvidence()
+        if tests.interfaces is not None:
+            say_gate(desk, candidate, GateKind.ABI, GateState.PASSED, _compared(tests.interfaces))
+        self._say_tests(desk, candidate, tests)
         if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
             until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
             message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
@@ -340,9 +346,8 @@ class Pipeline:
         excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
         return _Unsigned(candidate, record, release)
 
-    def _say_tests(self, desk: Desk, candidate: Candidate, evidence: Evidence | None) -> None:
+    def _say_tests(self, desk: Desk, candidate: Candidate, tests: TestEvidence) -> None:
         if self._scope():
-            tests = evidence if isinstance(evidence, TestEvidence) else TestEvidence()
             told = f"{counted(tests.count, 'test')} passed" if tests.count else "no test concerns what changed"
             say_gate(desk, candidate, GateKind.TESTS, GateState.PASSED, told, tests=tests)
 
@@ -401,6 +406,14 @@ def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
 
 def _proven(trial: TrialSet) -> str:
     return trial.proof.summary
+
+
+def _compared(count: InterfaceCount) -> str:
+    """Say what was compared, and what could not be judged: that is no yes."""
+    told = f"{counted(count.compared, 'interface')} compared" if count.compared else "no interface had to be compared"
+    if not count.not_judged:
+        return told
+    return f"{told}, {len(count.not_judged)} not judged: {listed(count.not_judged)}"
 
 
 def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:

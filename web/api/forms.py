@@ -77,7 +77,7 @@ def copy_form(copied: Copied) -> wire.CopyWire:
 
 def worker_form(worker: Worker) -> wire.WorkerWire:
     """Return a worker as the API shows it."""
-    roles: tuple[wire.JobKindText, ...] = ()
+    roles: tuple[wire.RoleText, ...] = ()
     if worker.builds:
         roles += ("build",)
     if worker.tests:

@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from farm.api import wire
 from farm.control import leases
-from farm.control.finishing import fail, finish_build, finish_test
+from farm.control.finishing import fail, finish_build, finish_comparison, finish_test
 from farm.control.leases import claim, heartbeat, held
-from farm.control.planning import recipe_of, test_order
+from farm.control.planning import limits_of
 from farm.control.requests import find_job
 from farm.database.states import JobKind
-from farm.plan import BuildOutcome, TestOutcome
+from farm.plan import AbiOutcome, BuildOutcome, TestOutcome
 from web.api.forms import blob_form
 from web.auth import OfficeHere, WorkerCall, check_role, whole_call
 
@@ -29,7 +29,7 @@ Call = Annotated[WorkerCall, Depends(whole_call)]
 @router.post("/claims", response_model=None, status_code=201)
 def create_claim(office: OfficeHere, call: Call, body: wire.ClaimRequest) -> wire.LeaseWire | Response:
     """Give the worker a job that it may do, or answer 204 when there is none."""
-    lease = claim(office, call.worker, hint=body.job)
+    lease = claim(office, call.worker, hint=body.job, known=[JobKind(kind) for kind in body.kinds])
     if lease is None:
         return Response(status_code=204)
     toolchain = lease.toolchain
@@ -66,14 +66,16 @@ async def append_log(
 
 @router.post("/attempts/{attempt_id}/finish", status_code=204)
 def finish(request: Request, office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.FinishRequest) -> None:
-    """Report a finished build or test."""
+    """Report a finished build, test or comparison."""
     holder, kind = call.holder(attempt_id), JobKind(body.kind)
     check_role(request, office, call, kind)
     if kind is JobKind.BUILD:
         outcome = BuildOutcome.from_dict(body.outcome)
         finish_build(office, holder, outcome, check_provenance=request.app.state.check_provenance)
-    else:
+    elif kind is JobKind.TEST:
         finish_test(office, holder, TestOutcome.from_dict(body.outcome))
+    else:
+        finish_comparison(office, holder, AbiOutcome.from_dict(body.outcome))
 
 
 @router.post("/attempts/{attempt_id}/fail", status_code=204)
@@ -93,7 +95,7 @@ def _append(office: Office, call: WorkerCall, attempt_id: int, offset: int, piec
     with office.reading() as desk:
         attempt = held(desk, call.holder(attempt_id))
         job = find_job(desk, attempt.job_id)
-        limits = test_order(desk, job).limits if job.kind is JobKind.TEST else recipe_of(desk, job).limits
+        limits = limits_of(desk, job)
     # The worker counts the text of the build; here are its JSON too, and the worker's own words.
     limit = 8 * limits.log_mb * (1 << 20) + (1 << 20)
     return wire.AppendedWire(size=office.logs.append(attempt_id, offset, piece, limit=limit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import lookups
+from farm.database import comparisons, lookups
 from farm.database.states import JobKind
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[J
     versions = lookups.versions_of_revisions(session, {job.revision_id for job in jobs if job.revision_id is not None})
     tests = lookups.tests_of_digests(session, {job.subject for job in jobs if job.kind is JobKind.TEST and job.subject})
     subjects = lookups.packages_by_digest(session, {test.subject for test in tests.values()})
+    compared = comparisons.comparisons(
+        session, {job.subject for job in jobs if job.kind is JobKind.COMPARISON and job.subject}
+    )
     lines = []
     for job in jobs:
         title = f"{job.name} {versions[job.revision_id]}" if job.revision_id in versions else job.name
@@ -42,6 +45,8 @@ def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[J
             package = subjects.get(test.subject)
             of = f"{package.name} {package.version}-{package.revision}" if package else job.name
             title = f"{of}: {test.test}"
+        if job.kind is JobKind.COMPARISON and job.subject in compared:
+            title = f"{job.name}: interface of {compared[job.subject].soname}"
         tries = attempts.get(job.id, [])
         last = tries[-1] if tries else None
         lines.append(JobLine(job, title, last.worker if last else "", time_of(last, now), len(tries)))

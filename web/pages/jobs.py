@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.control.planning import plan_of
 from farm.control.requests import find_job
-from farm.database import attempts, attestations, jobs, lookups, packages
+from farm.database import attempts, attestations, comparisons, jobs, lookups, packages
 from farm.database.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import OfficeHere
 from web.pages.job_lines import JobLine, job_lines, time_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.attestations import Difference
+    from farm.database.comparisons import Comparison
     from farm.database.lookups import TestName
     from farm.database.records import Attempt, Job, Package
     from farm.plan import Plan
@@ -120,6 +121,7 @@ class JobView:
     waits_for: tuple[str, ...]
     first: Package | None = None
     difference: Difference | None = None
+    comparison: Comparison | None = None
 
 
 def _look(desk: Desk, job: Job) -> JobView:
@@ -142,7 +144,14 @@ def _look(desk: Desk, job: Job) -> JobView:
         waits_for=jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
         first=recorded[0] if job.rebuild and recorded else None,
         difference=_difference(desk, plan, tries) if job.rebuild and plan else None,
+        comparison=_comparison(desk, job),
     )
+
+
+def _comparison(desk: Desk, job: Job) -> Comparison | None:
+    if job.kind is not JobKind.COMPARISON or job.subject is None:
+        return None
+    return comparisons.comparison(desk.session, job.subject)
 
 
 def _difference(desk: Desk, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:

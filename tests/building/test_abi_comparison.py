@@ -1,0 +1,156 @@
+"""Comparing the interfaces of two builds of a library: what abidiff says of real ones, and what its status means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from farm.building.abi_comparison import command_of, compare_interfaces, judge
+from farm.building.errors import InvalidOrderError
+from farm.engine.sandbox_spec import SandboxResult
+from farm.names import Digest
+from farm.plan import AbiOrder, AbiOutcome, AbiSide, AbiVerdict, BlobRef, BuiltPackage, DependencyArchive
+from farm.recipe import Output
+from tests.building.conftest import LIMITS, Bench
+
+COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED
+
+_BUILD = """
+mkdir -p $DESTDIR/usr/lib $DESTDIR/usr/include
+cat > shape.h <<'END'
+{header}
+END
+cat > shape.{suffix} <<'END'
+#include "shape.h"
+{source}
+END
+cp shape.h $DESTDIR/usr/include
+{compiler} -g -O2 -fPIC -shared -Wl,-soname,libshape.so.1 -Wl,--build-id shape.{suffix} -o libshape.so.1
+id=$(readelf -n libshape.so.1 | sed -n 's/.*Build ID: //p')
+debug=$DESTDIR/usr/lib/debug/.build-id/$(echo $id | cut -c1-2)
+mkdir -p $debug
+objcopy --only-keep-debug libshape.so.1 $debug/$(echo $id | cut -c3-).debug
+strip --strip-unneeded libshape.so.1
+cp libshape.so.1 $DESTDIR/usr/lib
+"""
+_C_HEADER = "struct shape; struct point { int x; int y; }; int area(int side); int reach(struct point *p);"
+_C_SOURCE = """
+struct shape { int kind; long size; };
+int area(int side) { return side * side; }
+int reach(struct point *p) { return p->x + p->y; }
+int kind(struct shape *s) { return s->kind; }
+"""
+_CPP_HEADER = "struct Shape { virtual int area(); virtual int edges(); virtual ~Shape(); };"
+_CPP_SOURCE = "int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"
+
+
+def verdict_of(exit_code: int, ending: str = "exited") -> AbiVerdict:
+    return judge(SandboxResult(exit_code, ending, 0.1, 0))[0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "verdict"),
+    [
+        (0, COMPATIBLE),
+        (4, CHANGED),
+        (12, CHANGED),
+        (8, COMPATIBLE),
+        (1, NOT_JUDGED),
+        (2, NOT_JUDGED),
+        (3, NOT_JUDGED),
+        (5, NOT_JUDGED),
+        (16, NOT_JUDGED),
+        (127, NOT_JUDGED),
+        (139, NOT_JUDGED),
+        (-11, NOT_JUDGED),
+    ],
+)
+def test_the_bits_of_the_status_decide(exit_code: int, verdict: AbiVerdict) -> None:
+    assert verdict_of(exit_code) is verdict
+
+
+@pytest.mark.parametrize("ending", ["time", "memory", "log"])
+def test_what_reached_a_limit_is_not_judged(ending: str) -> None:
+    assert verdict_of(0, ending) is NOT_JUDGED
+
+
+def archive(name: str) -> DependencyArchive:
+    digest = Digest.of(name.encode())
+    return DependencyArchive(digest, f"{name}-1-{digest.store_key}", BlobRef(digest, 1), BlobRef(digest, 1), digest)
+
+
+def test_headers_of_one_side_alone_are_not_used() -> None:
+    before = AbiSide("lib/a.so", archive("a"), archive("a-debug"), archive("a-dev"))
+    after = replace(before, headers=None)
+    assert any("headers" in word for word in command_of(before, before))
+    assert not any("headers" in word for word in command_of(before, after))
+
+
+def test_an_order_and_an_outcome_are_read_as_they_were_written() -> None:
+    before = AbiSide("lib/a.so", archive("a"), archive("a-debug"), archive("a-dev"))
+    order = AbiOrder(before, replace(before, headers=None), Digest.of(b"toolchain"), LIMITS)
+    assert AbiOrder.from_dict(order.to_dict()) == order
+    outcome = AbiOutcome(CHANGED, 4, Digest.of(b"log"), ("a line",), "")
+    assert AbiOutcome.from_dict(outcome.to_dict()) == outcome
+
+
+@pytest.mark.docker
+class TestWithRealLibraries:
+    def package(self, bench: Bench, header: str, source: str, *, suffix: str = "c") -> tuple[BuiltPackage, ...]:
+        compiler = {"c": "cc", "cc": "c++"}[suffix]
+        script = _BUILD.format(header=header, source=source, suffix=suffix, compiler=compiler)
+        return bench.build(script, name="shape", outputs=(Output("debug", ("lib/debug/**",)),))
+
+    def side(self, packages: tuple[BuiltPackage, ...]) -> AbiSide:
+        main, debug = (each.as_dependency() for each in packages)
+        return AbiSide("lib/libshape.so.1", main, debug, main)
+
+    def compare(self, bench: Bench, before: AbiSide, after: AbiSide) -> AbiOutcome:
+        limits = replace(LIMITS, memory_mb=1024)
+        with bench.attempt() as attempt:
+            order = AbiOrder(before, after, bench.toolchain, limits)
+            return compare_interfaces(order, bench.workshop, attempt=attempt, log=bench.records.append)
+
+    def test_a_changed_parameter_is_found_under_equal_symbols(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        changed = self.package(
+            bench, *(text.replace("area(int side)", "area(double side)") for text in (_C_HEADER, _C_SOURCE))
+        )
+        outcome = self.compare(bench, before, self.side(changed))
+        assert outcome.verdict is CHANGED
+        assert any("'function int area(int)'" in line for line in outcome.report)
+        assert any("from 'int' to 'double'" in line for line in outcome.report)
+
+    def test_members_in_another_order_are_found_in_public_types_alone(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        public = self.package(bench, _C_HEADER.replace("int x; int y;", "int y; int x;"), _C_SOURCE)
+        private = self.package(bench, _C_HEADER, _C_SOURCE.replace("int kind; long size;", "long size; int kind;"))
+        assert self.compare(bench, before, self.side(public)).verdict is CHANGED
+        assert self.compare(bench, before, self.side(private)).verdict is COMPATIBLE
+
+    def test_another_body_and_an_added_function_change_nothing(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        more = self.package(bench, _C_HEADER + " int edges(void);", _C_SOURCE + "int edges(void) { return 4; }")
+        outcome = self.compare(bench, before, self.side(more))
+        assert (outcome.verdict, outcome.exit) == (COMPATIBLE, 0)
+
+    def test_a_reordered_vtable_is_found(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _CPP_HEADER, _CPP_SOURCE, suffix="cc"))
+        header = _CPP_HEADER.replace(
+            "virtual int area(); virtual int edges();", "virtual int edges(); virtual int area();"
+        )
+        after = self.side(self.package(bench, header, _CPP_SOURCE, suffix="cc"))
+        assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_a_file_that_is_no_library_is_not_judged(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        outcome = self.compare(bench, before, replace(before, library="include/shape.h"))
+        assert outcome.verdict is NOT_JUDGED
+        assert "status" in outcome.reason
+
+    def test_one_directory_for_two_packages_is_refused(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        other = replace(before, debug=replace(before.debug, tree=Digest.of(b"other")))
+        with pytest.raises(InvalidOrderError, match="two packages"):
+            self.compare(bench, before, other)

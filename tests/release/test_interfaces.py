@@ -1,0 +1,222 @@
+"""The gate `abi`: a library of another interface comes in only with dependents that were built against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.control.finishing import fail, finish_comparison, finish_test
+from farm.control.leases import claim
+from farm.control.world import ToolchainRef
+from farm.database import candidates
+from farm.database.evidence import InterfaceEvidence
+from farm.database.pipeline_states import GateState
+from farm.database.states import JobKind
+from farm.names import Digest
+from farm.package import ElfDetails
+from farm.plan import AbiOrder, AbiOutcome, AbiVerdict, BlobRef, TestOutcome
+from farm.recipe import AbiGate, ChannelPolicy, ProofGate, TestsGate
+from farm.recipe.gate_kind import GateKind
+from farm.release.pipeline import Pipeline
+from tests.compat.values import elf
+from tests.control.small_farm import WORLD, recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from farm.release.status import ChannelStatus
+    from tests.release.conftest import ReleasingFarm
+
+EDGE = ChannelPolicy("edge", (ProofGate(), AbiGate(), TestsGate()))
+COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED
+ABI = ToolchainRef("abi", Digest.of(b"abi"), BlobRef(Digest.of(b"abi archive"), 10), BlobRef(Digest.of(b"abi"), 10), {})
+REPORT = (
+    "Functions changes summary: 0 Removed, 1 Changed, 0 Added function",
+    "  [C] 'function int area(int)' has some indirect sub-type changes:",
+    "    parameter 1 of type 'int' changed:",
+    "      type name changed from 'int' to 'double'",
+)
+
+
+def library(build: str):
+    return replace(elf(soname="libshape.so.1", exports=["area"]), details=ElfDetails(build_id=build))
+
+
+class Shapes:
+    """A library `shape` and a program `draw` that loads it, on a channel that asks for the gate abi."""
+
+    def __init__(self, releasing: ReleasingFarm, repository: Path, *, toolchain: bool = True) -> None:
+        self.releasing, self.farm = releasing, releasing.farm
+        toolchains = {**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}
+        self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
+        releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, releasing.signer)
+        self.farm.debug_data = True
+        self.compared: list[AbiOrder] = []
+        for version in ("1.0", "1.1", "1.2"):
+            self.farm.shape("shape", version, {"lib/libshape.so.1": library(version)})
+        for version in ("1.0", "1.1"):
+            program = replace(
+                elf(needs=["libshape.so.1"], imports=["area"]), details=ElfDetails(build_id=f"d{version}")
+            )
+            self.farm.shape("draw", version, {"bin/draw": program})
+
+    def submit(self, **versions: str) -> None:
+        needs = {"shape": (), "draw": ("shape",)}
+        self.farm.submit(*(recipe(name, version=version, needs=needs[name]) for name, version in versions.items()))
+
+    def settle(self, verdict: AbiVerdict | Callable[[AbiOrder], AbiVerdict] = COMPATIBLE) -> ChannelStatus:
+        for _ in range(30):
+            self.farm.build_all_but_tests()
+            self.releasing.pipeline.advance()
+            while lease := claim(self.farm.office, self.farm.workers["one"]):
+                holder = self.farm.holder(lease)
+                if isinstance(lease.order, AbiOrder):
+                    assert lease.toolchain == ABI
+                    self.compared.append(lease.order)
+                    found = verdict if isinstance(verdict, AbiVerdict) else verdict(lease.order)
+                    reason = "abidiff ended with status 1" if found is NOT_JUDGED else ""
+                    report = REPORT if found is CHANGED else ()
+                    outcome = AbiOutcome(found, 4 if found is CHANGED else 0, Digest.of(b"log"), report, reason)
+                    finish_comparison(self.farm.office, holder, outcome)
+                else:
+                    finish_test(self.farm.office, holder, TestOutcome(True, 0, "", Digest.of(b"log")))
+            status = self.releasing.status()
+            if status.settled:
+                return status
+        raise AssertionError("the channel does not settle")
+
+    def gate(self) -> tuple[GateState, str]:
+        with self.farm.office.reading() as desk:
+            latest = candidates.latest_candidate(desk.session, "edge")
+            assert latest is not None
+            (found,) = [each for each in candidates.gate_results(desk.session, latest.id) if each.gate is GateKind.ABI]
+            return found.state, found.summary
+
+
+@pytest.fixture
+def shapes(releasing: ReleasingFarm, tmp_path: Path) -> Shapes:
+    made = Shapes(releasing, tmp_path / "public")
+    made.submit(shape="1.0", draw="1.0")
+    made.settle()
+    assert made.releasing.versions() == {"draw": "1.0", "draw-debug": "1.0", "shape": "1.0", "shape-debug": "1.0"}
+    return made
+
+
+def test_a_first_release_has_nothing_to_compare(shapes: Shapes) -> None:
+    assert shapes.compared == []
+    assert shapes.gate() == (GateState.PASSED, "no interface had to be compared")
+
+
+def test_a_library_of_another_interface_is_held_and_the_excuse_says_what_has_changed(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(CHANGED)
+    assert shapes.releasing.versions()["shape"] == "1.0"
+    excuse = shapes.releasing.excuses()["shape"]
+    assert excuse.gate is GateKind.ABI
+    assert excuse.reason == (
+        "libshape.so.1 of shape 1.1-1 has another interface than the build that draw 1.0-1 was built against: "
+        "[C] 'function int area(int)' has some indirect sub-type changes:; parameter 1 of type 'int' changed:; "
+        "type name changed from 'int' to 'double'"
+    )
+    assert excuse.remedy.startswith("Keep the interface, or submit a new revision of draw as well")
+    assert isinstance(excuse.evidence, InterfaceEvidence)
+    assert shapes.gate() == (GateState.FAILED, "1 package held back")
+
+
+def test_it_comes_in_with_a_dependent_that_was_built_against_it(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(CHANGED)
+    shapes.submit(draw="1.1")
+    shapes.settle(CHANGED)
+    versions = shapes.releasing.versions()
+    assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
+    assert shapes.releasing.excuses() == {}
+
+
+def test_an_equal_interface_comes_in_without_a_rebuild_and_is_compared_once(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(COMPATIBLE)
+    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert len(shapes.compared) == 1
+    assert shapes.gate() == (GateState.PASSED, "1 interface compared")
+    # Compared is with what the program was built against, not with what the channel had last.
+    shapes.submit(shape="1.2")
+    shapes.settle(COMPATIBLE)
+    first, second = shapes.compared
+    assert second.before == first.before
+    assert second.after != first.after
+
+
+def test_what_a_worker_could_not_compare_is_held(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(NOT_JUDGED)
+    assert shapes.releasing.versions()["shape"] == "1.0"
+    assert "could not be compared with the build that draw 1.0-1" in shapes.releasing.excuses()["shape"].reason
+
+
+def test_without_debug_data_nothing_is_judged_and_that_is_said(shapes: Shapes) -> None:
+    shapes.farm.debug_data = False
+    shapes.submit(shape="1.1")
+    shapes.settle(CHANGED)
+    assert shapes.compared == []
+    assert shapes.gate() == (
+        GateState.PASSED,
+        (
+            "no interface had to be compared, 1 not judged: "
+            "libshape.so.1 of shape 1.1-1: shape 1.1-1 has no debug data for lib/libshape.so.1"
+        ),
+    )
+
+
+def test_a_farm_without_the_toolchain_waits_and_says_what_is_missing(releasing: ReleasingFarm, tmp_path: Path) -> None:
+    shapes = Shapes(releasing, tmp_path / "public", toolchain=False)
+    shapes.submit(shape="1.0", draw="1.0")
+    shapes.settle()
+    shapes.submit(shape="1.1")
+    shapes.farm.build_all_but_tests()
+    step = shapes.releasing.pipeline.advance()
+    assert "this farm has no toolchain abi" in step.message
+    assert shapes.gate()[0] is GateState.PENDING
+
+
+def test_a_comparison_that_fails_is_tried_again_and_lets_nothing_in(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.farm.build_all_but_tests()
+    shapes.releasing.pipeline.advance()
+    lease = shapes.farm.claim("one")
+    fail(shapes.farm.office, shapes.farm.holder(lease), code="invalid-order", message="it is not understood")
+    step = shapes.releasing.pipeline.advance()
+    assert "it is not understood; it is tried again at" in step.message
+    shapes.farm.clock.passes(30)
+    shapes.settle(COMPATIBLE)
+    assert shapes.releasing.versions()["shape"] == "1.1"
+
+
+def test_what_had_another_interface_before_the_gate_was_asked_for_holds_nothing_else(
+    releasing: ReleasingFarm, tmp_path: Path
+) -> None:
+    shapes = Shapes(releasing, tmp_path / "public")
+    asking = releasing.pipeline
+    releasing.pipeline = Pipeline(
+        shapes.farm.office, ChannelPolicy("edge", (ProofGate(), TestsGate())), tmp_path / "public", releasing.signer
+    )
+    shapes.submit(shape="1.0", draw="1.0")
+    shapes.settle()
+    shapes.submit(shape="1.1")
+    shapes.settle()
+    releasing.pipeline = asking
+    shapes.submit(shape="1.2")
+    shapes.settle(CHANGED)
+    assert shapes.releasing.versions()["shape"] == "1.2"
+
+
+def test_a_worker_of_before_is_given_no_comparison(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.farm.build_all_but_tests()
+    shapes.releasing.pipeline.advance()
+    worker = shapes.farm.workers["one"]
+    assert claim(shapes.farm.office, worker, known=(JobKind.BUILD, JobKind.TEST)) is None
+    assert claim(shapes.farm.office, worker) is not None
