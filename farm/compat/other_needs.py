@@ -159,6 +159,6 @@ def _installed(member: Member, one: PythonDistribution) -> Installed:
 
 def _python_needs() -> ModuleType:
     """Return what reads requirements of Python: only sets that have some pay for its import."""
-    from farm.compat import python_needs  # noqa: PLC0415
+    from farm.compat import python_needs  # noqa: PLC0415  # takes a while to load
 
     return python_needs
