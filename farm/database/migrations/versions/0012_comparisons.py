@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0007"
+down_revision = "0008"
 
 _BEFORE = "kind IN ('build', 'test')"
 _AFTER = "kind IN ('build', 'test', 'comparison')"
