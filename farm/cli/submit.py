@@ -118,7 +118,9 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         stays = f"release {newest['number']}" if newest else "empty"
         say(f"{channel} stays as it was: {stays}", err=True)
         return 1
-    say(f"{channel}: release {newest['number']} is published")
+    missing = ", ".join(sorted(submitted.intersection(each["package"] for each in held)))
+    without = f", without {missing}" if missing else ""
+    say(f"{channel}: release {newest['number']} is published{without}")
     if held:
         say(styled(f"held back from {channel}:", fg="yellow"), err=True)
         _say_reasons(held)

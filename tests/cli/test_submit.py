@@ -99,3 +99,18 @@ def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(
     assert told.out == "edge: release 1 is published\n"
     assert told.err.splitlines() == ["the newest tests fail on what edge holds:", f"  {reason}"]
     assert _follow_channel(Farm(), "edge", {"b"}) == 0  # type: ignore[arg-type]
+
+
+def test_a_release_without_what_was_submitted_is_not_told_as_one_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    held = {"gate": "tests", "package": "a", "reason": "a test failed", "cleared-at": None}
+    channel = {
+        "settled": True, "trouble": [], "frozen": None, "newest": {"number": 2}, "excuses": [held],
+        "candidate": {"id": 1, "state": "released", "excuses": [held]},
+    }  # fmt: skip
+
+    class Farm:
+        def channel(self, _name: str) -> dict[str, Any]:
+            return channel
+
+    assert _follow_channel(Farm(), "edge", {"a", "b"}) == 1  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "edge: release 2 is published, without a\n"

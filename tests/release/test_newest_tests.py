@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from farm.control.requests import retry
 from farm.database import candidates, jobs, releases
 from farm.database.states import JobKind
+from farm.release.forms import retry_command
 from farm.trust.index_tree import entries
 from farm.trust.release_index import ReleaseEntry
 from tests.control.small_farm import recipe
@@ -143,3 +145,17 @@ def test_an_entry_without_tests_of_another_recipe_is_written_as_before(releasing
     published = entry(releasing, "a")
     assert "tests" not in json.loads(published.to_json())
     assert ReleaseEntry.from_json(published.to_json()) == published
+
+
+def test_a_test_of_what_is_released_that_passes_when_it_is_tried_again_clears_it(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "lenient"))
+    releasing.settle()
+    releasing.farm.submit(with_tests("a", "shaky"))
+    releasing.settle(failing=("shaky",))
+    (standing,) = releasing.status().standing
+    assert retry_command(standing) == f"farm retry {standing.excuse.job}"
+    with releasing.farm.office.planning() as desk:
+        retry(desk, standing.excuse.job or 0, trace="t")
+    releasing.run_tests()
+    releasing.advance()
+    assert releasing.excuses() == {}
