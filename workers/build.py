@@ -89,8 +89,9 @@ def run(settings: BuildSettings) -> None:
     signer, key = load_worker_key(settings.key)
     client = WorkerClient(settings.farm, settings.name, key)
     engine = connect(settings.docker)
-    desk = BuildDesk(client, open_workshop(settings, client, engine, signer), settings.toolchains)
-    janitor = Janitor(engine, settings.attempts)
+    workshop = open_workshop(settings, client, engine, signer)
+    desk = BuildDesk(client, workshop, settings.toolchains)
+    janitor = Janitor(engine, workshop.attempts)
     janitor.sweep()
 
     def stop(**_: object) -> None:

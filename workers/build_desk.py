@@ -107,10 +107,10 @@ class BuildDesk:
 
     def _carry_out(self, lease: HeldLease) -> None:
         _LOG.info("job %d, attempt %d: begun", lease.job, lease.attempt)
-        deadline = time.time() + lease.deadline - time.monotonic()
+        seconds = lease.deadline - time.monotonic()
         try:
             with (
-                AttemptDirectory.make(self.workshop.attempts, lease.token, deadline=deadline) as directory,
+                AttemptDirectory.make(self.workshop.attempts, lease.token, seconds=seconds) as directory,
                 LeaseKeeper(self.client, lease, directory) as keeper,
             ):
                 report = self._report_of(lease, directory, keeper)

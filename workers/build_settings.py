@@ -22,10 +22,11 @@ class BuildSettings(BaseModel):
     """What a build worker is told. Paths are absolute.
 
     `blobs` is its own store. `packages`, `toolchains` and `attempts` are best shared by all workers of a host;
-    `attempts` must be, since each looks after what the others left behind there. `docker` is the engine's URL (empty:
-    the default), `runtime` an OCI runtime it knows, `suite` the Debian suite for `debian` origins (empty: none).
-    `allowed_networks` are private networks (`10.0.0.0/8`) that sources may be fetched from. `hostname`, `cpus` and
-    `clock_offset` vary what builds see, for checks of reproducibility.
+    `attempts` must be, since each looks after what the others left behind there. `owner` is what this farm's janitors
+    tell their own containers by (empty: the farm's URL). `docker` is the engine's URL (empty: the default), `runtime`
+    an OCI runtime it knows, `suite` the Debian suite for `debian` origins (empty: none). `allowed_networks` are private
+    networks (`10.0.0.0/8`) that sources may be fetched from. `hostname`, `cpus` and `clock_offset` vary what builds
+    see, for checks of reproducibility.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class BuildSettings(BaseModel):
     packages: Path
     toolchains: Path
     attempts: Path
+    owner: str = ""
     docker: str = ""
     runtime: str = ""
     suite: str = ""
