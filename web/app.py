@@ -10,7 +10,20 @@ from fastapi.staticfiles import StaticFiles
 import farm
 from farm.control.vouching import check_with_workers_key
 from web import pages, problems, registry
-from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
+from web.api import (
+    advisories,
+    blobs,
+    channels,
+    curation,
+    jobs,
+    logs,
+    operators,
+    packages,
+    readiness,
+    submissions,
+    trail,
+    work,
+)
 from web.bodies import BodyBounds
 from web.refusals import RefusalBudget
 from web.settings import WebSettings
@@ -42,10 +55,11 @@ def create_app(
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
     app.state.refusals = RefusalBudget()
+    app.state.readiness = readiness.Readiness()
     problems.install(app)
     for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
-    for router in (curation.router, advisories.router, trail.router, work.router, blobs.router):
+    for router in (curation.router, advisories.router, trail.router, work.router, blobs.router, readiness.router):
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")

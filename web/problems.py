@@ -47,6 +47,12 @@ class NotFoundError(FarmError):
     code = "not-found"
 
 
+class NotReadyError(FarmError):
+    """The farm answers, and can take nothing."""
+
+    code = "not-ready"
+
+
 class BodyTooLargeError(FarmError):
     """A body is larger than it may be, or than it said."""
 
@@ -80,6 +86,7 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (BlobMismatchError, 422),
     (InvalidLogError, 422),
     (CorruptBlobError, 500),
+    (NotReadyError, 503),
     (FarmError, 422),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ class InvalidWorkerSettingsError(FarmError):
     """A file of settings is not what it should be."""
 
     code = "invalid-worker-settings"
+    exit_status = os.EX_CONFIG  # to be started again would not help
 
 
 class BuildSettings(BaseModel):

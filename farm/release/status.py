@@ -19,7 +19,7 @@ from farm.database import (
     recipes,
     releases,
 )
-from farm.database.states import JobKind, JobState
+from farm.database.states import ACTIVE, JobKind, JobState
 from farm.release.forms import (
     excuse_to_dict,
     freeze_to_dict,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from farm.database.orders import Order
     from farm.database.releases import Freeze, ReleaseRecord
 
-UNFINISHED = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 UNDECIDED = (candidates.OPEN, "passed")
 DECIDED = (candidates.REFUSED, candidates.RELEASED)
 
@@ -128,7 +127,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
     settled = (
         not at_the_gates
         and not waiting
-        and not has_unfinished_builds(session)
+        and not has_unfinished_builds(session, now)
         and not any(_is_built_again(each) for each in standing)
         and _nothing_new(session, channel, candidate, standing)
     )
@@ -183,9 +182,16 @@ def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False,
     return {"channel": channel, "excuses": [excuse_to_dict(each) for each in found]}
 
 
-def has_unfinished_builds(session: Session) -> bool:
-    """Say whether any build may still put something out by itself (a blocked one waits for a person)."""
-    return jobs.any_in_state(session, JobKind.BUILD, UNFINISHED)
+def has_unfinished_builds(session: Session, now: datetime) -> bool:
+    """Say whether any build may put something out soon, and by itself.
+
+    A blocked one waits for a person, and so does one that was set aside, with all that wait for it; one that met
+    trouble rests. None of them keeps back what is built: it goes in when it comes.
+    """
+    if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now):
+        return True
+    stopped = jobs.any_in_state(session, JobKind.BUILD, (JobState.SET_ASIDE, JobState.READY))
+    return not stopped and jobs.any_in_state(session, JobKind.BUILD, (JobState.WAITING,))
 
 
 def detail_of(result: GateResult) -> dict[str, Any]:
