@@ -75,7 +75,10 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
         signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(home.root / "log")
     try:
-        supervisor.start(_programs(home, workers), lambda name: click.echo(f"  {name} is up", err=True))
+        tell = lambda line: click.echo(inert(line), err=True)  # noqa: E731
+        supervisor.start(_programs(home, workers), lambda name: click.echo(f"  {name} is up", err=True), stop, tell)
+        if stop.is_set():
+            return
         click.echo(f"farm is up: {home.url}")
         click.echo(f"  token        {home.token}")
         click.echo(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
@@ -83,7 +86,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
             click.echo(f"  images       docker pull {home.url.removeprefix('http://')}/edge/PACKAGE")
         click.echo(f"  logs         {home.root / 'log'}")
         sys.stdout.flush()
-        supervisor.watch(stop, lambda line: click.echo(inert(line), err=True))
+        supervisor.watch(stop, tell)
     finally:
         click.echo("stopping", err=True)
         supervisor.stop()
