@@ -11,7 +11,20 @@ import farm
 from farm.api.wire import ErrorWire
 from farm.control.vouching import check_with_workers_key
 from web import pages, problems, registry
-from web.api import advisories, blobs, channels, curation, jobs, logs, operators, packages, submissions, trail, work
+from web.api import (
+    advisories,
+    blobs,
+    channels,
+    curation,
+    jobs,
+    logs,
+    operators,
+    packages,
+    readiness,
+    submissions,
+    trail,
+    work,
+)
 from web.bodies import BodyBounds
 from web.event_streams import EventStreams
 from web.refusals import RefusalBudget
@@ -51,10 +64,11 @@ def create_app(
     app.state.check_provenance = check_provenance
     app.state.refusals = RefusalBudget()
     app.state.streams = EventStreams(app.state.settings)
+    app.state.readiness = readiness.Readiness()
     problems.install(app)
     for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
         app.include_router(router)
-    for router in (curation.router, advisories.router, trail.router, work.router, blobs.router):
+    for router in (curation.router, advisories.router, trail.router, work.router, blobs.router, readiness.router):
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")

@@ -48,6 +48,12 @@ class NotFoundError(FarmError):
     code = "not-found"
 
 
+class NotReadyError(FarmError):
+    """The farm answers, and can take nothing."""
+
+    code = "not-ready"
+
+
 class BodyTooLargeError(FarmError):
     """A body is larger than it may be, or than it said."""
 
@@ -102,6 +108,7 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (TooManyStreamsError, 429),
     (CorruptBlobError, 500),
     (OverloadedError, 503),
+    (NotReadyError, 503),
     (FarmError, 422),
 )
 

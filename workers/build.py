@@ -24,6 +24,7 @@ from farm.errors import FarmError, plain_text
 from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.build_desk import BuildDesk
 from workers.build_settings import BuildSettings
+from workers.fitness import check_mounts
 from workers.workshop import load_worker_key, open_workshop
 
 if TYPE_CHECKING:
@@ -89,9 +90,11 @@ def run(settings: BuildSettings) -> None:
     signer, key = load_worker_key(settings.key)
     client = WorkerClient(settings.farm, settings.name, key)
     engine = connect(settings.docker)
-    desk = BuildDesk(client, open_workshop(settings, client, engine, signer), settings.toolchains)
-    janitor = Janitor(engine, settings.attempts)
+    workshop = open_workshop(settings, client, engine, signer)
+    desk = BuildDesk(client, workshop, settings.toolchains)
+    janitor = Janitor(engine, workshop.attempts)
     janitor.sweep()
+    check_mounts(workshop)
 
     def stop(**_: object) -> None:
         desk.stop()

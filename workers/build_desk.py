@@ -7,20 +7,25 @@ everything is dropped.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.api.errors import FarmUnreachableError, LeaseGoneError, RefusedRequestError
+from farm.blobs.room import check_disks
 from farm.building.abi_comparison import compare_interfaces
 from farm.building.attempt import build, run_test
 from farm.building.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
 from farm.engine.attempt_directory import AttemptDirectory
 from farm.engine.log_record import LogRecord
-from farm.engine.sources import ForbiddenAddressError, SourceDigestMismatchError, SourceUnreachableError
+from farm.engine.sources import ForbiddenAddressError, SourceDigestMismatchError
 from farm.errors import FarmError
 from farm.plan import AbiOrder, BuildOrder, TestOrder
+from farm.plan.trouble import OF_ONE_WORKER, Trouble
+from workers.fitness import check_mounts, trouble_of
 from workers.lease_keeper import LeaseKeeper
 from workers.log_forwarder import LogForwarder
 from workers.workshop import for_lease
@@ -35,19 +40,20 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.worker")
 _TRY_AGAIN_SECONDS = 1.0
-# After trouble of its own a worker leaves jobs to others, ever longer: one with a broken disk would fail them all.
+# After trouble of its own a worker leaves jobs to others, ever longer: one with a broken disk would try them all.
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
+# Looking whether it is over costs little.
+_LONGEST_UNFIT_SECONDS = 60.0
+_JITTER = 0.25
 _NOT_BELIEVED = 422
 """The status of a report that is not the outcome of what was leased."""
-# What a maintainer has to mend; all else is this worker's own trouble, and the job is another's to try.
-_RECIPES_FAULT = (
-    BuildFailedError,
-    InvalidOrderError,
-    SourceDigestMismatchError,
-    SourceUnreachableError,
-    ForbiddenAddressError,
-)
+_FARM_IN_TROUBLE = 500
+"""From this status on, it is the farm that could not take a report."""
+_LONGEST_REPORT_SECONDS = 300.0
+"""So long a farm in trouble is told again and again what came of a job, before that is given back."""
+# What a maintainer has to mend; all else is nobody's fault who wrote a recipe, and the job is another's to try.
+_RECIPES_FAULT = (BuildFailedError, InvalidOrderError, SourceDigestMismatchError, ForbiddenAddressError)
 
 
 @dataclass
@@ -61,6 +67,7 @@ class BuildDesk:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     _pause: float = 0.0
     _not_before: float = 0.0
+    _unfit: bool = False
 
     def work(self, hint: int | None = None) -> int:
         """Work until nothing is left to do, first at the hinted job; return how many jobs that were."""
@@ -96,22 +103,34 @@ class BuildDesk:
         return done
 
     def _is_fit(self) -> bool:
-        """Say whether this worker can take a job: its engine answers, and it is not pausing after trouble."""
+        """Say whether this worker can take a job: it is not pausing, its engine answers, its disks take something.
+
+        After it was not so, a whole container is tried first.
+        """
         if time.monotonic() < self._not_before:
             return False
+        shop = self.workshop
         try:
-            self.workshop.sandbox.check()
-        except FarmError as error:
-            _LOG.warning("no work is taken: %s", error)
+            shop.sandbox.check()
+            check_disks((shop.attempts.path, shop.store.root, shop.cache.root, self.toolchains))
+            if self._unfit:
+                check_mounts(shop)
+        except (FarmError, OSError) as error:
+            self._unfit = True
+            self._pause_longer(_LONGEST_UNFIT_SECONDS)
+            _LOG.warning("no work is taken, for %.0f s: %s", self._pause, error)
             return False
+        if self._unfit:
+            self._unfit, self._pause = False, 0.0
+            _LOG.info("work is taken again")
         return True
 
     def _carry_out(self, lease: HeldLease) -> None:
         _LOG.info("job %d, attempt %d: begun", lease.job, lease.attempt)
-        deadline = time.time() + lease.deadline - time.monotonic()
+        seconds = lease.deadline - time.monotonic()
         try:
             with (
-                AttemptDirectory.make(self.workshop.attempts, lease.token, deadline=deadline) as directory,
+                AttemptDirectory.make(self.workshop.attempts, lease.token, seconds=seconds) as directory,
                 LeaseKeeper(self.client, lease, directory) as keeper,
             ):
                 report = self._report_of(lease, directory, keeper)
@@ -119,8 +138,13 @@ class BuildDesk:
         except LeaseGoneError as error:
             _LOG.warning("job %d: %s", lease.job, error)
         except (FarmError, OSError) as error:
-            # The lease runs out by itself, and the job is given to another.
             _LOG.exception("job %d, attempt %d: not reported: %s", lease.job, lease.attempt, error)
+            self._unfit = True
+            self._pause_longer()
+            # If this does not get through either, the lease runs out by itself.
+            with suppress(FarmError):
+                told = f"it was not reported: {type(error).__name__}: {error}"
+                self.client.release(lease, error=told, trouble=trouble_of(error) or Trouble.WORKER)
         else:
             _LOG.info("job %d, attempt %d: ended", lease.job, lease.attempt)
 
@@ -132,19 +156,33 @@ class BuildDesk:
                 report = self._work_at(lease, directory, log, lambda: keeper.lost or self.stopping.is_set())
             except BuildCancelledError:
                 return lambda: client.release(lease)
+            except LeaseGoneError:
+                raise
             except _RECIPES_FAULT as error:
-                message = f"{error.message}\n{error.remedy}".rstrip()
-                _say(log, f"{error.code}: {message}")
-                failed = error.code
-                return lambda: client.fail(lease, code=failed, message=message)
+                return self._failed(lease, error, log)
             except (FarmError, OSError) as error:
-                trouble = f"{type(error).__name__}: {error}"
-                self._pause_longer()
-                _LOG.exception("job %d: this worker is in trouble", lease.job)
-                _say(log, f"the worker cannot go on: {trouble}")
-                return lambda: client.release(lease, error=trouble)
+                trouble = trouble_of(error)
+                if isinstance(error, FarmError) and not trouble:
+                    return self._failed(lease, error, log)
+                return self._given_back(lease, error, trouble, log)
             self._pause = 0.0
             return report
+
+    def _failed(self, lease: HeldLease, error: FarmError, log: LogForwarder) -> Callable[[], None]:
+        message = f"{error.message}\n{error.remedy}".rstrip()
+        _say(log, f"{error.code}: {message}")
+        return lambda: self.client.fail(lease, code=error.code, message=message)
+
+    def _given_back(
+        self, lease: HeldLease, error: Exception, trouble: Trouble, log: LogForwarder
+    ) -> Callable[[], None]:
+        told = str(error) if isinstance(error, FarmError) else f"{type(error).__name__}: {error}"
+        if trouble is not Trouble.ORIGIN:  # that is of this source; others may be had
+            self._unfit = trouble in OF_ONE_WORKER
+            self._pause_longer()
+        _LOG.exception("job %d: given back, for trouble with: %s", lease.job, trouble)
+        _say(log, f"this is no fault of the job, which is tried again ({trouble}): {told}")
+        return lambda: self.client.release(lease, error=told, trouble=trouble)
 
     def _work_at(
         self, lease: HeldLease, directory: AttemptDirectory, log: LogForwarder, cancelled: Callable[[], bool]
@@ -173,6 +211,7 @@ class BuildDesk:
 
     def _persistently(self, keeper: LeaseKeeper, lease: HeldLease, report: Callable[[], None]) -> None:
         """Tell the farm, again and again for as long as the lease lives; give the job back when it is not believed."""
+        patience = time.monotonic() + _LONGEST_REPORT_SECONDS
         while True:
             try:
                 return report()
@@ -180,17 +219,27 @@ class BuildDesk:
                 if keeper.lost:
                     raise
                 _LOG.warning("the report waits: %s", error)
-                time.sleep(_TRY_AGAIN_SECONDS)
+            except LeaseGoneError:
+                raise
             except RefusedRequestError as error:
-                if error.status != _NOT_BELIEVED:
+                if error.status == _NOT_BELIEVED:
+                    self._pause_longer()
+                    _LOG.error("job %d: the farm refuses the report: %s", lease.job, error)  # it says all
+                    told = f"the farm refused the report: {error.message}"
+                    return self.client.release(lease, error=told, trouble=Trouble.WORKER)
+                if error.status < _FARM_IN_TROUBLE or keeper.lost:
                     raise
-                self._pause_longer()
-                _LOG.error("job %d: the farm refuses the report: %s", lease.job, error)  # it says all
-                return self.client.release(lease, error=f"the farm refused the report: {error.message}")
+                _LOG.warning("the report waits: %s", error)
+                if time.monotonic() > patience:
+                    self._pause_longer()
+                    told = f"the farm could not take the report: {error.message}"
+                    return self.client.release(lease, error=told, trouble=Trouble.STORE)
+            time.sleep(_TRY_AGAIN_SECONDS)
 
-    def _pause_longer(self) -> None:
-        self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2 or _FIRST_PAUSE_SECONDS)
-        self._not_before = time.monotonic() + self._pause
+    def _pause_longer(self, longest: float = _LONGEST_PAUSE_SECONDS) -> None:
+        self._pause = min(longest, self._pause * 2 or _FIRST_PAUSE_SECONDS)
+        jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # nothing secret
+        self._not_before = time.monotonic() + self._pause * jitter
 
 
 def _say(log: LogForwarder, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +17,18 @@ class InvalidWorkerSettingsError(FarmError):
     """A file of settings is not what it should be."""
 
     code = "invalid-worker-settings"
+    exit_status = os.EX_CONFIG  # to be started again would not help
 
 
 class BuildSettings(BaseModel):
     """What a build worker is told. Paths are absolute.
 
     `blobs` is its own store. `packages`, `toolchains` and `attempts` are best shared by all workers of a host;
-    `attempts` must be, since each looks after what the others left behind there. `docker` is the engine's URL (empty:
-    the default), `runtime` an OCI runtime it knows, `suite` the Debian suite for `debian` origins (empty: none).
-    `allowed_networks` are private networks (`10.0.0.0/8`) that sources may be fetched from. `hostname`, `cpus` and
-    `clock_offset` vary what builds see, for checks of reproducibility.
+    `attempts` must be, since each looks after what the others left behind there. `owner` is what this farm's janitors
+    tell their own containers by (empty: the farm's URL). `docker` is the engine's URL (empty: the default), `runtime`
+    an OCI runtime it knows, `suite` the Debian suite for `debian` origins (empty: none). `allowed_networks` are private
+    networks (`10.0.0.0/8`) that sources may be fetched from. `hostname`, `cpus` and `clock_offset` vary what builds
+    see, for checks of reproducibility.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +41,7 @@ class BuildSettings(BaseModel):
     packages: Path
     toolchains: Path
     attempts: Path
+    owner: str = ""
     docker: str = ""
     runtime: str = ""
     suite: str = ""

@@ -70,5 +70,5 @@ class LeaseKeeper:
             return False
         else:
             # The janitor of this host reads it, should this process be stopped.
-            self._attempt.extend(time.time() + self._deadline - time.monotonic())
+            self._attempt.extend(self._deadline - time.monotonic())
         return True

@@ -13,6 +13,7 @@ from farm.building.workshop import Workshop
 from farm.engine.address_guard import AddressGuard
 from farm.engine.apt import Apt
 from farm.engine.apt_sources import NoSignedSourceError
+from farm.engine.attempts_root import AttemptsRoot
 from farm.engine.empty_image import EmptyImage
 from farm.engine.sandbox import Sandbox
 from farm.engine.sandbox_spec import Variation
@@ -75,7 +76,7 @@ def open_workshop(
         sandbox=Sandbox(engine, image, worker=settings.name, runtime=settings.runtime),
         fetcher=SourceFetcher(store, policy, apt=_apt(settings), farm_store=from_farm),
         signer=signer,
-        attempts=settings.attempts,
+        attempts=AttemptsRoot.open(settings.attempts, settings.owner or settings.farm),
         obtain=obtain,
         jobs=settings.jobs,
         variation=_variation(settings),

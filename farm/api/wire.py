@@ -7,12 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from farm.plan.trouble import Trouble
+
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
 JobKindText = Literal["build", "test", "comparison"]
 RoleText = Literal["build", "test"]
 """What a worker is enrolled for; one that may test may compare."""
+Omitted = Field(exclude_if=lambda value: not value)
+"""Of a field that programs of before do not know: nothing is said of it while there is nothing to say."""
 LARGEST_NUMBER = 2**31 - 1
 """What a numbered row's key can be at most: PostgreSQL keeps it in four bytes."""
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
@@ -58,7 +62,8 @@ class SubmissionRequest(Wire):
 class JobWire(Wire):
     """A job. `subject` is the digest of its plan or test, once there is one.
 
-    A `rebuild` carries out a plan that is built already, to see whether it comes out the same.
+    A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
+    last attempt met that the job is not to blame for; it is tried again, `not_before` then.
     """
 
     id: int
@@ -70,6 +75,8 @@ class JobWire(Wire):
     submission: int | None
     answered_by: int | None
     lost: int
+    trouble: Annotated[str, Omitted] = ""
+    not_before: Annotated[datetime | None, Omitted] = None
     error_code: str
     error: str
     created_at: datetime
@@ -94,6 +101,7 @@ class AttemptWire(Wire):
     log_digest: str
     error_code: str
     error: str
+    trouble: Annotated[str, Omitted] = ""
 
 
 class JobDetail(Wire):
@@ -296,6 +304,7 @@ class FailRequest(Wire):
 
 
 class ReleaseRequest(Wire):
-    """A worker gives a job back; `error` says what was wrong with the worker, if anything was."""
+    """A worker gives a job back; `error` says what it met that the job is not to blame for, `trouble` of what kind."""
 
     error: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    trouble: Annotated[Trouble, Omitted] = Trouble.NONE

@@ -14,6 +14,7 @@ from farm.api import wire
 from farm.api.errors import FarmUnreachableError, raise_for
 from farm.api.signing import SignedRequest
 from farm.names import Digest
+from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,9 +144,10 @@ class WorkerClient:
         request = wire.FailRequest(code=code, message=message[:20_000])
         self._send("POST", f"{_attempt(lease)}/fail", request, lease=lease)
 
-    def release(self, lease: HeldLease, *, error: str = "") -> None:
-        """Give the job back."""
-        self._send("POST", f"{_attempt(lease)}/release", wire.ReleaseRequest(error=error[:20_000]), lease=lease)
+    def release(self, lease: HeldLease, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
+        """Give the job back; in trouble, say what it is and of what kind."""
+        request = wire.ReleaseRequest(error=error[:20_000], trouble=trouble)
+        self._send("POST", f"{_attempt(lease)}/release", request, lease=lease)
 
     def _send(
         self, method: str, target: str, body: wire.Wire | bytes | None, *, lease: HeldLease | None = None

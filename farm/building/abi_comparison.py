@@ -6,7 +6,6 @@ decide. It reads strangers' DWARF, and so runs where strangers' code runs.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from farm.building.constant_environment import trial_environment
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from farm.plan import AbiOrder, AbiSide
 
 _MB = 1 << 20
-_GRACE_SECONDS = 600
 _RECORD_FACTOR = 4
 _ERROR, _USAGE, _CHANGE = 1, 2, 4
 """Bits of abidiff's exit status. The next one, 8, marks some changes as certainly incompatible: it decides nothing,
@@ -64,7 +62,6 @@ def compare_interfaces(
         binds=root,
         limits=SandboxLimits(limits.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
         attempt=attempt.path,
-        deadline=time.time() + limits.minutes * 60 + _GRACE_SECONDS,
         environment=trial_environment(),
         scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
         workdir="/tmp",  # noqa: S108

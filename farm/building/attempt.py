@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["build", "run_test"]
 
 MB = 1 << 20
-# A container that outlives its time limit by so much has lost its worker.
-_GRACE_SECONDS = 600
 # What a line costs when it is kept, against what it is when it is printed.
 _RECORD_FACTOR = 4
 _UNUSABLE = (
@@ -124,7 +121,7 @@ def _carry_out(
         binds=(*root, *bind_sources(order, fetched), driver.bind, Bind(volume.path, OUTPUT, writable=True)),
         limits=SandboxLimits(limits.minutes * 60, limits.memory_mb * MB, limits.processes, limits.log_mb * MB),
         attempt=attempt.path,
-        deadline=time.time() + limits.minutes * 60 + _GRACE_SECONDS,
+        labels=tuple(attempt.labels.items()),
         environment=build_environment(plan, jobs=workshop.jobs),
         scratch=(Scratch("/build", limits.memory_mb * MB), Scratch("/tmp", limits.memory_mb * MB // 4, shared=True)),  # noqa: S108
         workdir="/build",

@@ -20,6 +20,7 @@ from farm.compat import Member, PackageSet, build_closure, closure, from_toolcha
 from farm.engine.apt import Apt
 from farm.engine.apt_sources import NoSignedSourceError
 from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.attempts_root import AttemptsRoot
 from farm.engine.empty_image import EmptyImage
 from farm.engine.janitor import Janitor
 from farm.engine.sandbox import Sandbox, connect
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from farm.names import Digest, Platform
     from farm.plan import BuildOutcome, BuiltPackage, Plan, TestOutcome
     from farm.recipe import Recipe, RecipeTree
-
-# A local attempt's lease ends with its process; this is only for a machine that lost power.
-_LEASE_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,8 @@ class LocalBuilds:
         self._toolchains: dict[str, Toolchain] = {}
         self._outcomes: dict[str, BuildOutcome] = {}
         client = connect(docker)
-        Janitor(client, state.attempts).sweep()
+        attempts = AttemptsRoot.open(state.attempts, str(state.root.absolute()))
+        Janitor(client, attempts).sweep()
         image = EmptyImage.of(platform).ensure(client)
         self._workshop = Workshop(
             store=state.store,
@@ -119,7 +118,7 @@ class LocalBuilds:
             sandbox=Sandbox(client, image, worker="local", runtime=runtime),
             fetcher=SourceFetcher(state.store, policy or DownloadPolicy(), apt=self._apt()),
             signer=load_or_create_key(state.key),
-            attempts=state.attempts,
+            attempts=attempts,
             obtain=self._obtain,
             jobs=os.cpu_count() or 1,
         )
@@ -279,7 +278,7 @@ class LocalBuilds:
 
     def _attempt(self) -> AttemptDirectory:
         token = f"local-{os.getpid()}-{secrets.token_hex(8)}"
-        return AttemptDirectory.make(self._workshop.attempts, token, deadline=time.time() + _LEASE_SECONDS)
+        return AttemptDirectory.make(self._workshop.attempts, token)
 
     def _obtain(self, digest: Digest) -> None:
         if not self._workshop.store.has(digest):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from farm.building.constant_environment import trial_environment
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from farm.recipe import Test
 
 _MB = 1 << 20
-_GRACE_SECONDS = 600
 _RECORD_FACTOR = 4
 _SHOWN = 200
 _MATCH_SECONDS = 10
@@ -54,7 +52,7 @@ def run_test(
         binds=root,
         limits=SandboxLimits(test.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
         attempt=attempt.path,
-        deadline=time.time() + test.minutes * 60 + _GRACE_SECONDS,
+        labels=tuple(attempt.labels.items()),
         environment=trial_environment(),
         scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
         workdir="/tmp",  # noqa: S108

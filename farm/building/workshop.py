@@ -9,11 +9,11 @@ from farm.engine.sandbox_spec import Variation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from securesystemslib.signer import CryptoSigner
 
     from farm.blobs import BlobStore, PackageCache
+    from farm.engine.attempts_root import AttemptsRoot
     from farm.engine.sandbox import Sandbox
     from farm.engine.sources import SourceFetcher
     from farm.engine.toolchain import Toolchain
@@ -26,7 +26,8 @@ class Workshop:
 
     `toolchains` returns the toolchain of a tree digest. `obtain` is told of each blob that an order needs and sees
     that `store` holds it: a farm's worker downloads it, a local build has it. `attempts` is where the directories of
-    this host's attempts lie. `jobs` is how many processes a build may run at once; no output may depend on it.
+    its farm's attempts lie on this host. `jobs` is how many processes a build may run at once; no output may depend on
+    it.
     """
 
     store: BlobStore
@@ -35,7 +36,7 @@ class Workshop:
     sandbox: Sandbox
     fetcher: SourceFetcher
     signer: CryptoSigner
-    attempts: Path
+    attempts: AttemptsRoot
     obtain: Callable[[Digest], None]
     jobs: int = 2
     variation: Variation = field(default_factory=Variation)

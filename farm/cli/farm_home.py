@@ -152,6 +152,7 @@ def _worker_settings(home: FarmHome, number: int, broker: str, suite: str) -> di
         "packages": str(home.host / "packages"),
         "toolchains": str(home.host / "toolchains"),
         "attempts": str(home.host / "attempts"),
+        "owner": str(home.root.absolute()),
         "suite": suite,
         "docker": home.docker,
         "allowed_networks": list(home.allowed_networks),

@@ -12,10 +12,11 @@ from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
+    from farm.api.wire import JobWire
 
 
 @click.command()
-@click.option("--state", help="Only jobs in this state: waiting, ready, running, failed …")
+@click.option("--state", help="Only jobs in this state: waiting, ready, running, set-aside, failed …")
 @click.option("--name", help="Only jobs of this recipe.")
 @click.option("--limit", default=30, show_default=True, help="At most so many.")
 @json_option
@@ -42,7 +43,7 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
             job.name,
             job.state,
             f"{job.changed_at:%Y-%m-%d %H:%M:%S}",
-            job.error.partition("\n")[0],
+            _why(job),
         )
         for job in page.jobs
     ]
@@ -72,7 +73,7 @@ def log(job: int, follow: bool, as_json: bool) -> None:
 @click.argument("numbers", metavar="JOB...", nargs=-1, required=True, type=int)
 @json_option
 def retry(numbers: tuple[int, ...], as_json: bool) -> int:
-    """Have builds, rebuilds and tests that failed or were cancelled tried again, each as a new job.
+    """Have builds, rebuilds and tests that failed, were cancelled or set aside tried again; failed ones as a new job.
 
     All that can be are; ends with status 1 when one cannot. A rebuild goes to a worker that has not built it yet.
 
@@ -109,6 +110,12 @@ def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
         say_json(record, indent=None)
     else:
         say(f"{record['step']:<12} {record['text']}")
+
+
+def _why(job: JobWire) -> str:
+    """Say in a line what went wrong with a job, and when it is tried again."""
+    why = job.error.partition("\n")[0]
+    return f"again at {job.not_before:%H:%M:%S}: {why}" if job.not_before else why
 
 
 def _newest_attempt(farm: FarmClient, job: int) -> int:

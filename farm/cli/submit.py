@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
     from farm.api.wire import AcceptedWire, JobWire
 
-_ENDED = ("succeeded", "failed", "cancelled", "blocked")
+_ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
 _RELEASED_TESTS = "released-tests"
 _POLL_SECONDS = 0.5
 _SIGNING_SECONDS = 10.0
@@ -67,16 +67,21 @@ def _taken(accepted: AcceptedWire) -> str:
 
 
 def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
-    """Show the builds until all have ended; return whether one has not succeeded."""
+    """Show the builds until all have ended or wait for a person; return whether one has not succeeded."""
     from farm.cli.build_board import board
 
     left = set(wanted)
     ended: dict[int, JobWire] = {}
+    told: dict[int, str] = {}
     with board() as show:
         while True:
             jobs = {number: farm.job(number).job for number in sorted(left)}
             ended |= {number: job for number, job in jobs.items() if job.state in _ENDED}
             left -= ended.keys()
+            for job in jobs.values():
+                if job.trouble and job.state == "ready" and told.get(job.id) != job.error:
+                    told[job.id] = job.error
+                    click.echo(f"{job.name} (job {job.id}) is tried again: {_shown(job)}", err=True)
             show([*jobs.values()], len(ended), len(wanted))
             # A blocked job waits for a person: one that can still be unblocked is told by the one that blocks it.
             if not left:
@@ -86,6 +91,12 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     for job in bad:
         say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error}", err=True)
     return bool(bad)
+
+
+def _shown(job: JobWire) -> str:
+    from farm.cli.inert import inert
+
+    return inert(job.error.partition("\n")[0])
 
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:

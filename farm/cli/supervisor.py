@@ -1,7 +1,9 @@
 """Keeps the programs of one farm running on one machine: starts them in order, restarts what ends, stops them all.
 
-A program that ends is started again, at first at once and then ever later; its output goes to a log file of bounded
-size. Should the supervisor itself be killed, the kernel ends its programs (`setpriv --pdeathsig`).
+A program that ends is started again, at first at once and then ever later, during its start too: what it waits for may
+come. Only one that says of itself that it cannot run so (status 78, as in sysexits.h), or that is not there (126, 127),
+ends the start of all. The output of each goes to a log file of bounded size. Should the supervisor itself be killed,
+the kernel ends its programs (`setpriv --pdeathsig`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _READY_SECONDS = 60.0
+"""How often it is said of a program that it is not ready yet."""
+CANNOT_RUN = frozenset({78, 126, 127})
+"""Statuses of a program that will not start another time either: its settings are wrong, or it is not there."""
+_LAST_LINES = 5
 _STOP_SECONDS = 15.0
 _LOG_BYTES = 8 * 1024 * 1024
 _LONGEST_PAUSE = 60.0
@@ -31,7 +38,7 @@ _STEADY_SECONDS = 120.0
 
 
 class ProgramError(FarmError):
-    """A program of the farm did not come up. `said` is the last line that it put out, if any."""
+    """A program of the farm cannot come up. `said` is what it put out last, if anything."""
 
     code = "program"
 
@@ -57,25 +64,39 @@ class Supervisor:
         self._logs = logs
         self._running: list[_Running] = []
 
-    def start(self, programs: Sequence[Program], started: Callable[[str], None]) -> None:
+    def start(
+        self,
+        programs: Sequence[Program],
+        started: Callable[[str], None],
+        stop: threading.Event | None = None,
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> None:
         """Start programs one after the other, each once the one before is ready; `started` is told each name.
 
-        Raises `ProgramError`, after which what has been started still has to be stopped.
+        What ends meanwhile is started again, and `tell` told why, for as long as `stop` is not set. Raises
+        `ProgramError` for a program that cannot run, after which what has been started still has to be stopped.
         """
+        stop = stop or threading.Event()
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         for program in programs:
             running = _Running(program, self._logs / f"{program.name}.log")
             self._running.append(running)
             running.start()
-            running.wait_until_ready()
+            while not running.is_up:
+                self._restart_what_ended(tell)
+                if stop.wait(0.05):
+                    return
             started(program.name)
 
     def watch(self, stop: threading.Event, tell: Callable[[str], None] = lambda _line: None) -> None:
-        """Restart what ends, until `stop` is set; `tell` is told each time in a line."""
+        """Restart what ends, until `stop` is set; `tell` is told each time, in lines."""
         while not stop.wait(0.5):
-            for running in self._running:
-                if line := running.restart_if_ended():
-                    tell(line)
+            self._restart_what_ended(tell)
+
+    def _restart_what_ended(self, tell: Callable[[str], None]) -> None:
+        for running in self._running:
+            for line in running.look():
+                tell(line)
 
     def stop(self) -> None:
         """End all programs, last first: asked to, and after 15 seconds made to."""
@@ -93,13 +114,15 @@ class _Running:
         self._logger.addHandler(handler)
         self._process: subprocess.Popen[bytes] | None = None
         self._copier: threading.Thread | None = None
-        self._said = ""
+        self._said: deque[str] = deque(maxlen=_LAST_LINES)
         self._started = 0.0
+        self._told = 0.0
+        self.is_up = False
         self._pause = 0.0
         self._not_before = 0.0
 
     def start(self) -> None:
-        self._started = time.monotonic()
+        self._started = self._told = time.monotonic()
         try:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *self._program.command],
@@ -112,49 +135,56 @@ class _Running:
         except OSError as error:
             raise ProgramError(self._program.name, str(error), self._log) from error
         assert self._process.stdout is not None  # noqa: S101  # it was asked for just above
-        self._said = ""
+        self._said.clear()
         self._copier = threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
         self._copier.start()
 
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while not self._program.ready():
-            if self._process is not None and self._process.poll() is not None:
-                raise self._failed(f"it ended with status {self._process.returncode}")
-            if time.monotonic() > deadline:
-                raise self._failed(f"it was not ready after {_READY_SECONDS:.0f} s")
-            time.sleep(0.05)
+    def look(self) -> list[str]:
+        """See how the program is, start it again when it has ended, in time; return what there is to tell of it.
 
-    def _failed(self, why: str) -> ProgramError:
-        self._last_words()
-        return ProgramError(self._program.name, why, self._log, self._said)
+        Raises `ProgramError` for one that has never been up and cannot be.
+        """
+        now = time.monotonic()
+        if self._process is None:
+            self._start_again(now)
+            return []
+        if self._process.poll() is not None:
+            return self._ended(self._process.returncode, now)
+        if not self.is_up and self._program.ready():
+            self.is_up = True
+        if not self.is_up and now - self._told > _READY_SECONDS:
+            self._told = now
+            return [f"{self._program.name} is not ready after {now - self._started:.0f} s, see {self._log}"]
+        return []
 
-    def restart_if_ended(self) -> str:
-        """Start again what has ended, in time; return in a line that it has just ended, or nothing."""
-        now, told = time.monotonic(), ""
-        if self._process is not None:
-            if self._process.poll() is None:
-                return ""
-            ended = self._process.returncode
-            self._logger.warning("[supervisor] ended with status %d", ended)
-            self._process = None
-            self._pause = 0.0 if now - self._started > _STEADY_SECONDS else min(_LONGEST_PAUSE, self._pause * 2 + 0.5)
-            self._not_before = now + self._pause
-            again = f"in {self._pause:.0f} s" if self._pause >= 1 else "at once"
-            told = f"{self._program.name} ended with status {ended}{self._last_words()}"
-            told += f"; it is started {again}, see {self._log}"
-        if now >= self._not_before:
-            try:
-                self.start()
-            except ProgramError as error:
-                self._logger.warning("[supervisor] %s", error)
-                self._not_before = now + _LONGEST_PAUSE
-        return told
+    def _ended(self, status: int, now: float) -> list[str]:
+        self._logger.warning("[supervisor] ended with status %d", status)
+        self._process = None
+        *before, last = self._last_words() or [""]
+        if not self.is_up and status in CANNOT_RUN:
+            raise ProgramError(
+                self._program.name, f"it ended with status {status}", self._log, "\n".join([*before, last])
+            )
+        self._pause = 0.0 if now - self._started > _STEADY_SECONDS else min(_LONGEST_PAUSE, self._pause * 2 + 0.5)
+        self._not_before = now + self._pause
+        when = "" if self.is_up else " before it was ready"
+        again = f"in {self._pause:.0f} s" if self._pause >= 1 else "at once"
+        told = f"{self._program.name} ended with status {status}{when}{last and f': {last}'}"
+        return [f"{told}; it is started {again}, see {self._log}", *(f"  before that: {line}" for line in before)]
 
-    def _last_words(self) -> str:
+    def _start_again(self, now: float) -> None:
+        if now < self._not_before:
+            return
+        try:
+            self.start()
+        except ProgramError as error:
+            self._logger.warning("[supervisor] %s", error)
+            self._not_before = now + _LONGEST_PAUSE
+
+    def _last_words(self) -> list[str]:
         if self._copier is not None:
             self._copier.join(1)
-        return f": {self._said}" if self._said else ""
+        return list(self._said)
 
     def stop(self) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -170,4 +200,5 @@ class _Running:
         for line in output:
             text = line[:10_000].decode("utf-8", "replace").rstrip()
             self._logger.warning("%s", text)
-            self._said = text or self._said
+            if text:
+                self._said.append(text)

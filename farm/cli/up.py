@@ -75,7 +75,10 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
         signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(home.root / "log")
     try:
-        supervisor.start(_programs(home, workers), lambda name: say(f"  {name} is up", err=True))
+        tell = lambda line: say(line, err=True)  # noqa: E731
+        supervisor.start(_programs(home, workers), lambda name: say(f"  {name} is up", err=True), stop, tell)
+        if stop.is_set():
+            return
         say(f"farm is up: {home.url}")
         say(f"  token        {home.token}")
         say(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
@@ -83,7 +86,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
             say(f"  images       docker pull {home.url.removeprefix('http://')}/edge/PACKAGE")
         say(f"  logs         {home.root / 'log'}")
         sys.stdout.flush()
-        supervisor.watch(stop, lambda line: say(line, err=True))
+        supervisor.watch(stop, tell)
     finally:
         say("stopping", err=True)
         supervisor.stop()

@@ -11,10 +11,12 @@ from sqlalchemy.exc import IntegrityError
 
 from farm.control.dependents import settle_all
 from farm.control.planning import build_order, comparison_order, plan_of, recipe_of, test_order, toolchain_of
+from farm.control.troubles import after_trouble, taken
 from farm.control.wording import kept
 from farm.database import attempts, jobs
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
+from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -70,7 +72,7 @@ def claim(
     kinds = tuple(kind for kind in JobKind if kind in known and may_do(worker, kind))
     while kinds and _any_ready(office, kinds, worker):
         with office.writing() as desk:
-            job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint)
+            job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint, now=desk.now)
             if job is None:
                 return None
             granted = _grant(desk, job, worker)
@@ -118,28 +120,29 @@ def heartbeat(desk: Desk, holder: Holder) -> Attempt:
     return attempts.attempt(desk.session, attempt.id) or attempt
 
 
-def release(desk: Desk, holder: Holder, *, error: str = "") -> None:
-    """Take a lease back from a worker that cannot go on: the job is ready for another at once. At a planning desk.
+def release(desk: Desk, holder: Holder, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
+    """Take a lease back from a worker that cannot go on: the job is ready for another. At a planning desk.
 
-    With `error` it was the worker's own trouble (its disk, its Docker Engine) and counts like a lost lease.
-    Raises `LeaseLostError`.
+    With `error` it met trouble: of what kind, `trouble` says. Workers of farm's first versions did not say, and it was
+    their own. Raises `LeaseLostError`.
     """
     attempt = held(desk, holder, lock=True)
-    code, error = "worker-trouble" if error else "", kept(error)
-    _change(desk, attempt, state=AttemptState.RELEASED, finished_at=desk.now, error_code=code, error=error)
+    if error and not trouble:
+        trouble = Trouble.WORKER
+    code, error = f"{trouble}-trouble" if trouble else "", kept(error)
+    values = {"error_code": code, "error": error, "trouble": trouble}
+    _change(desk, attempt, state=AttemptState.RELEASED, finished_at=desk.now, **values)
     job = _job(desk, attempt)
-    lost = job.lost + bool(error)
-    if lost >= desk.terms.most_lost:
-        jobs.move(desk.session, job, JobState.FAILED, now=desk.now, lost=lost, error_code=code, error=error)
-        settle_all(desk, [job])
+    if trouble:
+        after_trouble(desk, job, trouble, code=code, error=error)
     else:
-        jobs.move(desk.session, job, JobState.READY, now=desk.now, lost=lost)
+        jobs.move(desk.session, job, JobState.READY, now=desk.now)
 
 
 def _any_ready(office: Office, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
     # Idle workers ask often: they must not stand in the writers' queue for nothing.
     with office.reading() as desk:
-        return jobs.is_any_ready(desk.session, kinds, worker=worker.name)
+        return jobs.is_any_ready(desk.session, kinds, worker=worker.name, now=desk.now)
 
 
 def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
@@ -180,7 +183,7 @@ def _is_outdated(desk: Desk, job: Job) -> bool:
 
 
 def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt:
-    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now):
+    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now, **taken()):
         raise LookupError(f"job {job.id} was taken although its row was held")
     try:
         return attempts.add_attempt(

@@ -93,7 +93,7 @@ class LogStore:
     """A directory of logs, `ROOT/<attempt>.jsonl`."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
         """Append whole lines and return the log's size.
@@ -185,7 +185,7 @@ class LogStore:
 
     @contextmanager
     def _locked(self, attempt_id: int) -> Iterator[int]:
-        self._root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path(attempt_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -194,7 +194,7 @@ class LogStore:
             os.close(descriptor)
 
     def _path(self, attempt_id: int) -> Path:
-        return self._root / f"{attempt_id:d}.jsonl"
+        return self.root / f"{attempt_id:d}.jsonl"
 
 
 def _write_all(descriptor: int, content: bytes, offset: int) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.control.dependents import settle_all
 from farm.control.rebuilding import request_rebuild
+from farm.control.troubles import taken
 from farm.database import attempts, comparisons, jobs, recipes
 from farm.database.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 from farm.errors import FarmError
@@ -75,14 +76,18 @@ def cancel(desk: Desk, job_id: int, *, by: str) -> Job:
 
 
 def retry(desk: Desk, job_id: int, *, trace: str) -> Job:
-    """Make a new job of one that failed or was cancelled.
+    """Make a new job of one that failed or was cancelled; one that was set aside goes on itself.
 
     Needs a planning desk. Raises `UnknownJobError`; `JobStateError` when the job has not failed, or its recipe has
     another revision or another job meanwhile.
     """
     job = find_job(desk, job_id)
+    if job.state is JobState.SET_ASIDE:
+        return _take_up_again(desk, job)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
-        raise JobStateError(f"job {job_id} is {job.state}; only what failed or was cancelled can be tried again")
+        raise JobStateError(
+            f"job {job_id} is {job.state}; only what failed, was cancelled or set aside can be tried again"
+        )
     if job.kind in (JobKind.TEST, JobKind.COMPARISON):
         return _retry_by_subject(desk, job, trace)
     if job.rebuild:
@@ -96,6 +101,17 @@ def find_job(desk: Desk, job_id: int) -> Job:
     if job is None:
         raise UnknownJobError(job_id)
     return job
+
+
+def _take_up_again(desk: Desk, job: Job) -> Job:
+    """Let a job that was set aside be tried as if it never had been; what it is to do is planned anew."""
+    planned = job.kind is JobKind.BUILD and not job.rebuild
+    if not planned and job.subject is not None and jobs.has_active(desk.session, job.subject):
+        raise JobStateError(f"what job {job.id} is to do is at work already")
+    after = JobState.WAITING if planned else JobState.READY
+    jobs.move(desk.session, job, after, now=desk.now, **taken(lost=0, troubles=0))
+    settle_all(desk, [job])
+    return find_job(desk, job.id)
 
 
 def _retry_by_subject(desk: Desk, job: Job, trace: str) -> Job:

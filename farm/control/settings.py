@@ -5,6 +5,7 @@ The faces read the file; here it is checked and acted on.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,7 @@ class InvalidSettingsError(FarmError):
     """A file of settings is not what it should be."""
 
     code = "invalid-settings"
+    exit_status = os.EX_CONFIG  # to be started again would not help
 
 
 class FarmSettings(BaseModel):
@@ -63,6 +65,8 @@ class FarmSettings(BaseModel):
     lease_seconds: Seconds = 60
     grace_seconds: Seconds = 20
     most_lost: Annotated[int, Field(ge=1)] = 3
+    first_pause_seconds: Seconds = 5
+    longest_pause_seconds: Seconds = 900
     ring_again_seconds: Seconds = 30
     web: dict[str, Annotated[float, Field(gt=0)]] = {}
 
@@ -98,6 +102,8 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
         lease=timedelta(seconds=settings.lease_seconds),
         grace=timedelta(seconds=settings.grace_seconds),
         most_lost=settings.most_lost,
+        first_pause=timedelta(seconds=settings.first_pause_seconds),
+        longest_pause=timedelta(seconds=settings.longest_pause_seconds),
         ring_again=timedelta(seconds=settings.ring_again_seconds),
         channel=settings.channel,
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from farm.control.dependents import settle_all
+from farm.control.troubles import after_trouble
 from farm.database import attempts, identities, jobs, outbox
-from farm.database.states import LEASED, AttemptState, JobState
+from farm.database.states import LEASED, AttemptState
+from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,10 +24,7 @@ _KEEP_SENT = timedelta(days=1)
 
 
 def take_back_expired(office: Office) -> int:
-    """End attempts whose lease ran out longer ago than the grace, and give their jobs to others; return how many.
-
-    A job has failed once that has happened as often as the terms allow: it is the job then, not the workers.
-    """
+    """End attempts whose lease ran out longer ago than the grace, and give their jobs to others; return how many."""
     with office.reading() as desk:
         if not attempts.expired(desk.session, before=desk.now - desk.terms.grace, limit=1):
             return 0
@@ -59,10 +57,10 @@ def ring_again(office: Office) -> int:
     """Wake workers once more for jobs that have been ready for long: messages get lost. Return for how many."""
     with office.reading() as desk:
         before = desk.now - desk.terms.ring_again
-        if not jobs.overdue_rings(desk.session, before=before, limit=1):
+        if not jobs.overdue_rings(desk.session, before=before, now=desk.now, limit=1):
             return 0
     with office.writing() as desk:
-        overdue = jobs.overdue_rings(desk.session, before=before, limit=_AT_ONCE)
+        overdue = jobs.overdue_rings(desk.session, before=before, now=desk.now, limit=_AT_ONCE)
         for job in overdue:
             jobs.note_ring(desk.session, job.id, now=desk.now)
         return len(overdue)
@@ -77,18 +75,12 @@ def forget(office: Office) -> None:
 
 def _take_back(desk: Desk, attempt: Attempt) -> bool:
     message = f"no heartbeat from {attempt.worker} since {attempt.heartbeat_at:%H:%M:%S} UTC"
-    error = {"error_code": "lease-expired", "error": message}
-    if not attempts.end(desk.session, attempt, AttemptState.LOST, now=desk.now, **error):
+    code = "lease-expired"
+    how = {"error_code": code, "error": message, "trouble": Trouble.LOST}
+    if not attempts.end(desk.session, attempt, AttemptState.LOST, now=desk.now, **how):
         return False
     job = jobs.lock_job(desk.session, attempt.job_id)
     if job is None or job.state not in LEASED:
         return False
-    lost = job.lost + 1
-    if lost >= desk.terms.most_lost:
-        message = f"{lost} workers were lost while they worked at it; the last: {message}"
-        error = {"error_code": "workers-lost", "error": message}
-        jobs.move(desk.session, job, JobState.FAILED, now=desk.now, lost=lost, **error)
-    else:
-        jobs.move(desk.session, job, JobState.READY, now=desk.now, lost=lost)
-    settle_all(desk, [job])
+    after_trouble(desk, job, Trouble.LOST, code=code, error=message)
     return True

@@ -81,13 +81,16 @@ class Terms:
     """The farm's terms.
 
     A lease lasts `lease` from the last heartbeat. The job is given to another `grace` after that: time enough for the
-    janitor of the worker's host to remove the container. `most_lost` leases may run out before a job has failed. The
-    policy that is in force on `channel` says what is rebuilt; without one, `rebuild` does.
+    janitor of the worker's host to remove the container. A job that `most_lost` different workers were lost at is
+    set aside. Before a job that met trouble is tried again lies `first_pause`, twice as long each time, up to
+    `longest_pause`. The policy that is in force on `channel` says what is rebuilt; without one, `rebuild` does.
     """
 
     lease: timedelta = timedelta(seconds=60)
     grace: timedelta = timedelta(seconds=20)
     most_lost: int = 3
+    first_pause: timedelta = timedelta(seconds=5)
+    longest_pause: timedelta = timedelta(minutes=15)
     ring_again: timedelta = timedelta(seconds=30)
     channel: str = "edge"
     rebuild: Rebuild = "static-consumers"

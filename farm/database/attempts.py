@@ -9,6 +9,7 @@ from sqlmodel import col, func, select, update
 from farm.database.job_rows import AttemptRow
 from farm.database.records import Attempt
 from farm.database.states import LIVE_ATTEMPT, AttemptState
+from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,5 +119,6 @@ def attempt_of_row(row: AttemptRow) -> Attempt:
         log_digest=row.log_digest,
         error_code=row.error_code,
         error=row.error,
+        trouble=Trouble(row.trouble),
         outcome=row.outcome,
     )

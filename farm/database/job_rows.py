@@ -82,7 +82,11 @@ class JobRow(Row, table=True):
     state: str
     rebuild: bool = False  # of a plan that is built already, to see whether it comes out the same
     priority: int = 0  # the lower number goes first
-    lost: int = 0  # leases that ran out
+    lost: int = 0  # attempts that ended in trouble of one worker, since somebody last asked for it
+    troubles: int = 0  # attempts that ended in any trouble, since then
+    trouble: str = ""  # of the last attempt, while it is ready again or set aside
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when it is tried again
+    elsewhere_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # so long by other workers only
     created_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
     rung_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -130,6 +134,7 @@ class AttemptRow(Row, table=True):
     log_digest: str = ""  # of the whole log as the farm has it, once the attempt has ended
     error_code: str = ""
     error: str = Field(default="", sa_type=Text)
+    trouble: str = ""
     outcome: str = Field(default="", sa_type=Text)  # canonical JSON of what the worker reported
 
 

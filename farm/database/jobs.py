@@ -10,13 +10,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import aliased
-from sqlmodel import and_, col, delete, exists, func, not_, select, update
+from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
 from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
 from farm.database.parts import in_parts
 from farm.database.records import Job
 from farm.database.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
 from farm.names import Digest
+from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -199,25 +200,41 @@ def answered_since(session: Session, number: int) -> list[Job]:
     return [job_of_row(row) for row in session.exec(query.order_by(col(JobRow.id)))]
 
 
+def last_trouble(session: Session) -> datetime | None:
+    """Return when a job last met trouble of those that rest or are set aside; None when there are none."""
+    states = (JobState.READY, JobState.SET_ASIDE)
+    query = select(func.max(col(JobRow.changed_at))).where(col(JobRow.state).in_(states), col(JobRow.trouble) != "")
+    return session.exec(query).one()
+
+
 def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
     """Return all jobs of a kind in a state, oldest first."""
     query = select(JobRow).where(JobRow.kind == kind, JobRow.state == state).order_by(col(JobRow.id))
     return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
 
 
-def any_in_state(session: Session, kind: JobKind, states: Sequence[JobState]) -> bool:
-    """Say whether there is a job of this kind in one of `states`, rebuilds left out."""
+def any_in_state(
+    session: Session, kind: JobKind, states: Sequence[JobState], *, rested: datetime | None = None
+) -> bool:
+    """Say whether there is a job of this kind in one of `states`, rebuilds left out.
+
+    With `rested` only what may be tried by then counts.
+    """
     query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
-    query = query.limit(1)
-    return session.exec(query).first() is not None
+    if rested is not None:
+        query = query.where(or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= rested))
+    return session.exec(query.limit(1)).first() is not None
 
 
-def next_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None) -> Job | None:
+def next_ready(
+    session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None, now: datetime
+) -> Job | None:
     """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
 
-    A rebuild is not for whoever has built its plan before. The hinted job is preferred; it decides nothing.
+    A rebuild is not for whoever has built its plan before, and what has met trouble rests for a while, longer for whom
+    it was with. The hinted job is preferred; it decides nothing.
     """
-    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker))
+    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
     ready = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
     if hint is not None:
         row = session.exec(ready.where(JobRow.id == hint)).first()
@@ -227,15 +244,17 @@ def next_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, hint:
     return job_of_row(row) if row else None
 
 
-def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str) -> bool:
+def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime) -> bool:
     """Say whether there is something that this worker can claim."""
-    query = select(JobRow.id).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker))
+    query = select(JobRow.id).where(
+        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now)
+    )
     # In the order of the claim, so that it stops at the first first build and does not look at rebuilds before it.
     return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
 
 
-def _is_open_to(worker: str) -> ColumnElement[bool]:
-    """Return the condition that a job is no rebuild of what this worker has built itself."""
+def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a job does not rest, and is no rebuild of what this worker has built itself."""
     earlier = aliased(JobRow)
     done = exists().where(
         col(earlier.subject) == col(JobRow.subject),
@@ -243,14 +262,24 @@ def _is_open_to(worker: str) -> ColumnElement[bool]:
         col(AttemptRow.worker) == worker,
         col(AttemptRow.state) == AttemptState.SUCCEEDED,
     )
-    return not_(and_(col(JobRow.rebuild), done))
+    rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
+    met = exists().where(
+        col(AttemptRow.job_id) == col(JobRow.id), col(AttemptRow.worker) == worker, col(AttemptRow.trouble) != ""
+    )
+    here = or_(col(JobRow.elsewhere_until).is_(None), col(JobRow.elsewhere_until) <= now, not_(met))
+    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here)
 
 
-def overdue_rings(session: Session, *, before: datetime, limit: int) -> list[Job]:
-    """Return ready jobs whose last message is older than `before`: it may have been lost on its way."""
+def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:
+    """Return ready jobs whose last message is older than `before`: it may have been lost on its way.
+
+    One that rested is rung for when its rest is over.
+    """
+    rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
+    overdue = or_(col(JobRow.rung_at) < before, col(JobRow.rung_at) < col(JobRow.not_before))
     query = (
         select(JobRow)
-        .where(JobRow.state == JobState.READY, col(JobRow.rung_at) < before)
+        .where(JobRow.state == JobState.READY, rested, overdue)
         .order_by(col(JobRow.priority), col(JobRow.id))
         .limit(limit)
     )
@@ -335,6 +364,9 @@ def job_of_row(row: JobRow) -> Job:
         rebuild=row.rebuild,
         priority=row.priority,
         lost=row.lost,
+        troubles=row.troubles,
+        trouble=Trouble(row.trouble),
+        not_before=row.not_before,
         created_at=row.created_at,
         changed_at=row.changed_at,
         finished_at=row.finished_at,

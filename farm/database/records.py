@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from farm.database.states import AttemptState, JobKind, JobState, Role
     from farm.names import Digest
     from farm.plan import BlobRef
+    from farm.plan.trouble import Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,9 @@ class RecipeHead:
 class Job:
     """The wish to have a plan built or a test run. `subject` is the plan's or the test's digest, once it is known.
 
-    A `rebuild` carries out a plan that is built already, to see whether it comes out the same.
+    A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
+    last attempt met that is no fault of the job, while nobody has taken it again; it is not given to any worker before
+    `not_before`. `troubles` counts such attempts, `lost` those in which it was trouble of one worker.
     """
 
     id: int
@@ -61,6 +64,9 @@ class Job:
     rebuild: bool
     priority: int
     lost: int
+    troubles: int
+    trouble: Trouble
+    not_before: datetime | None
     created_at: datetime
     changed_at: datetime
     finished_at: datetime | None
@@ -72,7 +78,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at a job by one worker. `outcome` is the JSON that the worker reported, empty until then."""
+    """One try at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
+
+    `trouble` is what ended it that the job is not to blame for.
+    """
 
     id: int
     job_id: int
@@ -87,6 +96,7 @@ class Attempt:
     log_digest: str
     error_code: str
     error: str
+    trouble: Trouble
     outcome: str
 
 

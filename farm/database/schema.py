@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ class SchemaTooNewError(FarmError):
     """The database was migrated by a newer program than this one."""
 
     code = "schema-too-new"
+    exit_status = os.EX_CONFIG  # to be started again would not help
 
     def __init__(self, found: str) -> None:
         super().__init__(

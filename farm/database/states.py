@@ -21,6 +21,7 @@ class JobState(StrEnum):
     READY = "ready"
     LEASED = "leased"
     RUNNING = "running"
+    SET_ASIDE = "set-aside"  # it has cost several workers, and waits for a person; it has not failed
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -38,7 +39,7 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
-PENDING = (JobState.WAITING, JobState.BLOCKED, JobState.READY)
+PENDING = (JobState.WAITING, JobState.BLOCKED, JobState.READY, JobState.SET_ASIDE)
 LEASED = (JobState.LEASED, JobState.RUNNING)
 ACTIVE = (JobState.READY, JobState.LEASED, JobState.RUNNING)
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
@@ -53,9 +54,20 @@ _NEXT: dict[JobState, frozenset[JobState]] = {
     # Back to waiting: its plan names a toolchain that the farm has no more, so that it is pinned anew.
     JobState.READY: frozenset({JobState.LEASED, JobState.WAITING, JobState.CANCELLED}),
     JobState.LEASED: frozenset(
-        {JobState.RUNNING, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+        {
+            JobState.RUNNING,
+            JobState.READY,
+            JobState.SET_ASIDE,
+            JobState.SUCCEEDED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
     ),
-    JobState.RUNNING: frozenset({JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(
+        {JobState.READY, JobState.SET_ASIDE, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
+    # Waiting, not ready: what it was pinned with may be others by now.
+    JobState.SET_ASIDE: frozenset({JobState.WAITING, JobState.READY, JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),

@@ -67,6 +67,10 @@ class AddressGuard:
         return ""
 
 
+class NoSuchHostError(httpcore.ConnectError):
+    """Who knows the names says that there is none of this one: no trouble of the network."""
+
+
 class GuardedBackend(httpcore.NetworkBackend):
     """httpcore's sockets behind an `AddressGuard`. Names are resolved here, once, and the answer is connected to.
 
@@ -124,7 +128,9 @@ class GuardedBackend(httpcore.NetworkBackend):
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+            known = isinstance(error, UnicodeError) or getattr(error, "errno", None) == socket.EAI_NONAME
+            failure = NoSuchHostError if known else httpcore.ConnectError
+            raise failure(f"{host} cannot be resolved: {error}") from error
         return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 

@@ -59,16 +59,20 @@ Acquire::ForceHash "SHA256";
 
 
 class AptError(FarmError):
-    """apt failed; the message holds what it said."""
+    """apt failed; the message holds what it said.
+
+    Whether an index has a package is no error: what fails, unless a name is none, is apt for want of its mirror.
+    """
 
     code = "apt-failed"
 
-    def __init__(self, what: str, output: str) -> None:
+    def __init__(self, what: str, output: str, *, unanswered: bool = True) -> None:
         said = [line for line in output.splitlines() if line.startswith(("E:", "W:"))] or output.splitlines()[-3:]
         super().__init__(
             f"apt could not {what}: {' '.join(said)[:2000]}",
             remedy="See that the machine's signed apt sources can be reached (apt-get update).",
         )
+        self.unanswered = unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +260,7 @@ def _fault(path: Path, file: PoolFile) -> str:
 def _checked_name(name: str) -> str:
     # Names come from recipes: none may be read by apt as an option, a pattern or a path.
     if not _NAME.fullmatch(name):
-        raise AptError(f"look up {name!r}", "that is not the name of a Debian package")
+        raise AptError(f"look up {name!r}", "that is not the name of a Debian package", unanswered=False)
     return name
 
 

@@ -1,29 +1,35 @@
-"""Removes from a host what attempts left behind: containers, mounts and directories whose owner or lease is gone.
+"""Removes from a host what one farm's attempts left behind: containers, mounts and directories nobody owns any more.
 
-Every worker runs it, for all workers of its host: one that was stopped (SIGSTOP) cannot clean up after itself.
+Every worker runs it, for all of its farm's workers on the host: one that was stopped (SIGSTOP) cannot clean up after
+itself. Other farms may share the engine, and the directory of attempts too: what is theirs is never touched. That an
+owner is gone is seen by its lock, and that its lease has ended by the clock of the host, which nobody can set.
 """
 
 from __future__ import annotations
 
 import os
-import time
+import re
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import docker
 import docker.errors
 
-from farm.engine.attempt_directory import NEW, clear, lease_deadline, take_over
-from farm.engine.sandbox import LABEL_ATTEMPT, LABEL_DEADLINE, LABEL_DIRECTORY, SandboxUnavailableError
+from farm.engine.attempt_directory import NEW, clear, none_being_made, take_over, written_lease
+from farm.engine.attempts_root import LABEL_LEASE
+from farm.engine.host_clock import host_time
+from farm.engine.sandbox import SandboxUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
-_NEW_SECONDS = 600
+    from farm.engine.attempts_root import AttemptsRoot
 
-State = Literal["running", "expired", "abandoned", "unknown"]
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+State = Literal["running", "expired", "abandoned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,11 @@ class Swept:
 
 
 class Janitor:
-    """Sweeps one host. `root` is where this host's workers make their attempts' directories."""
+    """Sweeps one host after one farm. `root` is where that farm's workers make their attempts' directories."""
 
-    def __init__(self, client: docker.APIClient, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, client: docker.APIClient, root: AttemptsRoot) -> None:
         self._client = client
         self._root = root
-        self._clock = clock
 
     def sweep(self) -> Swept:
         """Remove what is abandoned, containers first. Safe at any moment, and by several at once.
@@ -51,11 +56,12 @@ class Janitor:
         return Swept(self._sweep_containers(), self._sweep_directories())
 
     def _sweep_containers(self) -> tuple[str, ...]:
-        now, removed = self._clock(), []
+        removed = []
         try:
-            containers = self._client.containers(all=True, filters={"label": LABEL_ATTEMPT})
-            for container in containers:
-                if is_orphan(container["Labels"], self.state, now=now):
+            # The engine itself leaves out what lacks one of these: another farm's, another directory's, old ones.
+            wanted = [f"{label}={value}" for label, value in self._root.labels.items()]
+            for container in self._client.containers(all=True, filters={"label": wanted}):
+                if self.is_orphan(container["Labels"]):
                     # Another janitor may be removing it too (409), or have done so (404).
                     with suppress(docker.errors.APIError):
                         self._client.remove_container(container["Id"], force=True, v=True)
@@ -64,40 +70,42 @@ class Janitor:
             raise SandboxUnavailableError("list or remove containers", error) from error
         return tuple(removed)
 
+    def is_orphan(self, labels: Mapping[str, str]) -> bool:
+        """Decide by a container's labels whether it must go: it is this farm's here, and its attempt is over."""
+        name = labels.get(LABEL_LEASE, "")
+        own = all(labels.get(label) == value for label, value in self._root.labels.items())
+        return own and bool(_NAME.fullmatch(name)) and self.state(self._root.path / name) != "running"
+
     def state(self, path: Path) -> State:
-        """Tell how the attempt in a directory stands; `unknown` where another host or mount namespace has it."""
-        if not path.exists():
-            return "abandoned" if path.parent == self._root else "unknown"
+        """Tell how the attempt in a directory below the root stands."""
         lock = take_over(path)
         if lock is not None:
             os.close(lock)
             return "abandoned"
-        return "expired" if lease_deadline(path) < self._clock() else "running"
+        if not path.exists():
+            return "abandoned"
+        lease = written_lease(path)
+        ended = lease is not None and lease.until is not None and lease.until.is_before(host_time())
+        return "expired" if ended else "running"
 
     def _sweep_directories(self) -> tuple[str, ...]:
-        removed = []
-        for path in sorted(self._root.iterdir()) if self._root.is_dir() else []:
-            if path.name.startswith(NEW) and self._clock() - path.stat().st_mtime < _NEW_SECONDS:
-                continue  # its owner is about to lock it
-            lock = take_over(path)
-            if lock is None:
-                continue
-            try:
-                clear(path)
-            finally:
-                os.close(lock)
-            removed.append(path.name)
+        paths = sorted(self._root.path.iterdir()) if self._root.path.is_dir() else []
+        unborn = [path for path in paths if path.name.startswith(NEW)]
+        removed = [path.name for path in paths if path not in unborn and self._clear_abandoned(path)]
+        if unborn:
+            with none_being_made(self._root.path) as free:
+                removed += [path.name for path in unborn if free and self._clear_abandoned(path)]
         return tuple(removed)
 
-
-def is_orphan(labels: Mapping[str, str], state: Callable[[Path], State], *, now: float) -> bool:
-    """Decide by a container's labels, and the state of the attempt's directory that they name, whether it must go.
-
-    The deadline in the labels is the last word where the directory cannot be seen from here.
-    """
-    try:
-        deadline = float(labels.get(LABEL_DEADLINE, ""))
-    except ValueError:
+    def _clear_abandoned(self, path: Path) -> bool:
+        lock = take_over(path)
+        if lock is None:
+            return False
+        try:
+            lease = written_lease(path)
+            if lease is not None and lease.owner != self._root.owner:
+                return False  # that farm has a janitor of its own
+            clear(path)
+        finally:
+            os.close(lock)
         return True
-    directory = Path(labels.get(LABEL_DIRECTORY, ""))
-    return deadline < now or (directory.is_absolute() and state(directory) in ("expired", "abandoned"))

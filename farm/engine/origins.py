@@ -26,6 +26,7 @@ _ORIG = re.compile(r"\.orig(?:-[A-Za-z0-9-]+)?\.tar\.(?:gz|bz2|xz|zst)$")
 _NATIVE = re.compile(r"\.tar\.(?:gz|bz2|xz|zst)$")
 _PYPI = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.+!_-]*)")
 _PIP_SECONDS = 600
+_NONE_FOUND = 3
 _PASSED_TO_PIP = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_", "ALL_")
 
 
@@ -108,10 +109,10 @@ def fetch_from_pypi(reference: str, destination: Path, *, max_bytes: int) -> str
             command, check=False, capture_output=True, text=True, env=_pip_environment(), timeout=_PIP_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise OriginFailedError(f"pip was not done within {_PIP_SECONDS} s") from error
+        raise OriginFailedError(f"pip was not done within {_PIP_SECONDS} s", unanswered=True) from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
-        raise OriginFailedError(lines[-1][:500])
+        raise OriginFailedError(lines[-1][:500], unanswered=done.returncode != _NONE_FOUND)
     return done.stdout.strip()
 
 

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from farm.engine.sandbox_spec import Ending, SandboxSpec, Stream
 
 LABEL_WORKER = "farm"
-LABEL_ATTEMPT = "farm.attempt"
-LABEL_DEADLINE = "farm.deadline"
-LABEL_DIRECTORY = "farm.directory"
 
 _WATCH_SECONDS = 0.5
 _END_SECONDS = 30
@@ -64,8 +61,8 @@ class SandboxLostError(FarmError):
 class Sandbox:
     """Runs commands in containers of one constant empty image; what is in them comes from read-only binds.
 
-    `image` is the image's id, `worker` the name that the containers are labelled with, `runtime` an OCI runtime that
-    the engine knows (empty: its default). For recipes from strangers gVisor's `runsc`, which the engine must know with
+    `image` is the image's id, `worker` a name that the containers are labelled with, `runtime` an OCI runtime that the
+    engine knows (empty: its default). For recipes from strangers gVisor's `runsc`, which the engine must know with
     the arguments `--network=none --platform=systrap`.
     """
 
@@ -208,12 +205,7 @@ class Sandbox:
             "working_dir": spec.workdir,
             "hostname": spec.variation.hostname,
             "environment": environment,
-            "labels": {
-                LABEL_WORKER: self._worker,
-                LABEL_ATTEMPT: spec.attempt.name,
-                LABEL_DEADLINE: str(int(spec.deadline)),
-                LABEL_DIRECTORY: str(spec.attempt),
-            },
+            "labels": {LABEL_WORKER: self._worker, **dict(spec.labels)},
             "network_disabled": True,
             # Else the client adds the proxy settings of the caller's ~/.docker/config.json to the environment.
             "use_config_proxy": False,

@@ -61,15 +61,15 @@ class Variation:
 class SandboxSpec:
     """One command to run, starting in `workdir`.
 
-    `attempt` is the directory of the attempt that it is part of, whose name the container is labelled with. `deadline`
-    (Unix time, seconds) is when anyone may remove the container, whatever became of its worker.
+    `attempt` is the directory of the attempt that it is part of. By `labels` the janitor knows the container, whatever
+    became of its worker.
     """
 
     command: tuple[str, ...]
     binds: tuple[Bind, ...]
     limits: SandboxLimits
     attempt: Path
-    deadline: float
+    labels: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...] = ()
     scratch: tuple[Scratch, ...] = ()
     workdir: str = "/"

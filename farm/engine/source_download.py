@@ -13,20 +13,28 @@ from urllib.parse import urljoin, urlsplit
 
 import httpcore
 
-from farm.engine.address_guard import AddressGuard, ForbiddenAddressError, GuardedBackend
+from farm.engine.address_guard import AddressGuard, ForbiddenAddressError, GuardedBackend, NoSuchHostError
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ASK_LATER = frozenset({408, 425, 429})
 _HEADERS = [("User-Agent", "farm"), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
 
 
 class OriginFailedError(FarmError):
-    """One origin did not yield the bytes; the message is the reason. Others may still be asked."""
+    """One origin did not yield the bytes; the message is the reason. Others may still be asked.
+
+    With `unanswered` it has not said that it does not have them: asked later, it may yield them after all.
+    """
 
     code = "origin-failed"
+
+    def __init__(self, message: str, *, unanswered: bool = False) -> None:
+        super().__init__(message)
+        self.unanswered = unanswered
 
 
 class Sink(Protocol):
@@ -74,7 +82,7 @@ class Downloader:
     def __init__(self, policy: DownloadPolicy, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.policy = policy
         self._clock = clock
-        self._unreachable: dict[str, tuple[float, str]] = {}
+        self._unreachable: dict[str, tuple[float, str, bool]] = {}
 
     def download(self, url: str, sink: Sink) -> None:
         """Write the body of `url` to `sink`, following redirects.
@@ -113,26 +121,28 @@ class Downloader:
                 self._copy(response, sink)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             reason = f"{host} cannot be reached: {error or type(error).__name__}"
-            self._unreachable[host] = (self._clock(), reason)
-            raise OriginFailedError(reason) from error
+            unanswered = not isinstance(error, NoSuchHostError)
+            self._unreachable[host] = (self._clock(), reason, unanswered)
+            raise OriginFailedError(reason, unanswered=unanswered) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            raise OriginFailedError(f"{host} broke off: {error or type(error).__name__}") from error
+            raise OriginFailedError(f"{host} broke off: {error or type(error).__name__}", unanswered=True) from error
         return ""
 
     def _recall(self, host: str) -> None:
-        when, reason = self._unreachable.get(host, (0.0, ""))
+        when, reason, unanswered = self._unreachable.get(host, (0.0, "", False))
         if reason and self._clock() - when < self.policy.forget_seconds:
-            raise OriginFailedError(f"{reason} (tried {self._clock() - when:.0f} s ago)")
+            raise OriginFailedError(f"{reason} (tried {self._clock() - when:.0f} s ago)", unanswered=unanswered)
 
     def _remaining(self, deadline: float) -> float:
         left = deadline - self._clock()
         if left <= 0:
-            raise OriginFailedError(f"not complete after {self.policy.seconds:g} s")
+            raise OriginFailedError(f"not complete after {self.policy.seconds:g} s", unanswered=True)
         return left
 
     def _check_headers(self, status: int, headers: dict[bytes, bytes]) -> None:
         if status != 200:
-            raise OriginFailedError(f"the server answered with HTTP status {status}")
+            unanswered = status in _ASK_LATER or status >= 500  # what these mean in HTTP
+            raise OriginFailedError(f"the server answered with HTTP status {status}", unanswered=unanswered)
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise OriginFailedError("the server encoded the content although it was asked not to")
         length = headers.get(b"content-length", b"0")

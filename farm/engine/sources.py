@@ -44,11 +44,15 @@ _COPY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One origin that did not yield the source, and why; `got` is the digest of what it had instead, if anything."""
+    """One origin that did not yield the source, and why.
+
+    `got` is the digest of what it had instead, if anything; `unanswered` says that it may have it all the same.
+    """
 
     origin: str
     reason: str
     got: Digest | None = None
+    unanswered: bool = False
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.reason}"
@@ -69,7 +73,10 @@ class FetchedSource:
 
 
 class SourceUnreachableError(FarmError):
-    """No origin yielded the source; each is listed with its reason."""
+    """No origin yielded the source; each is listed with its reason.
+
+    With `unanswered` some of them may have it: it is the network's or their trouble, and not the recipe's mistake.
+    """
 
     code = "source-unreachable"
 
@@ -81,6 +88,7 @@ class SourceUnreachableError(FarmError):
         )
         self.digest = digest
         self.attempts = tuple(attempts)
+        self.unanswered = any(attempt.unanswered for attempt in attempts)
 
 
 class SourceDigestMismatchError(FarmError):
@@ -148,7 +156,7 @@ class SourceFetcher:
                 attempts.append(Attempt(name, error.message))
                 forbidden.append(error)
             except (OriginFailedError, AptError) as error:
-                attempts.append(Attempt(name, error.message))
+                attempts.append(Attempt(name, error.message, unanswered=error.unanswered))
             else:
                 return self._fetched(digest, name, attempts)
         if any(attempt.got for attempt in attempts):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.problem import listed
-from farm.database import differences, foreign, jobs, orders, releases
+from farm.database import differences, foreign, jobs, orders, recipes, releases
 from farm.database.candidates import Source
 from farm.database.pipeline_states import CandidateOrigin, OrderKind, StepState
 from farm.release.status import has_unfinished_builds
@@ -80,10 +80,11 @@ class Collector:
         return own | imports.changes
 
     def _built(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
-        if has_unfinished_builds(desk.session):
+        if has_unfinished_builds(desk.session, desk.now):
             return NothingToDo(StepState.BUILDING, "builds are not finished")
-        # With no build under way, what is built depends on the jobs that there are, and every job has a number.
-        mark = (jobs.newest_job(desk.session), newest.number if newest else 0, foreign.mark(desk.session))
+        # What is built depends on the jobs that there are, of which every one has a number, and on those that rested.
+        built = (jobs.newest_job(desk.session), recipes.last_built(desk.session))
+        mark = (*built, newest.number if newest else 0, foreign.mark(desk.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
             return NothingToDo(StepState.WAITING, f"{listed(unseen)} is being looked for")
 

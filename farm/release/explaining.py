@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from farm.release.withholding import Withheld
 
 _SENTENCES = 3
+_STUCK = (JobState.FAILED, JobState.SET_ASIDE)
 _LONGEST_LINE = 500
 
 
@@ -86,26 +87,28 @@ class Explainer:
         return excuses
 
     def unbuilt(self) -> list[Excuse]:
-        """Return the excuses for recipes whose current revision could not be built."""
+        """Return the excuses for recipes whose current revision could not be built, or not yet."""
         excuses = []
         for head in recipes.unbuilt(self.desk.session):
             job = jobs.latest_of_revision(self.desk.session, head.current)
-            if job is None or job.state not in (JobState.FAILED, JobState.BLOCKED):
+            if job is None or job.state not in (*_STUCK, JobState.BLOCKED, JobState.WAITING, JobState.READY):
                 continue
             revision = recipes.revision(self.desk.session, head.current)
             culprit = self._failed_build(job, {head.name})
+            if job.state is not JobState.BLOCKED and culprit.state not in _STUCK and not culprit.trouble:
+                continue  # it is on its way
             root = culprit.name if culprit.name != head.name else ""
             excuses.append(
                 Excuse(
                     package=head.name,
                     gate=GateKind.BUILD,
-                    reason=f"its build failed: {job.error}" if not root else f"{root} could not be built",
+                    reason=_why_unbuilt(culprit, root),
                     version=f"{revision.version}-{revision.revision}",
                     root=root,
                     owner=recipes.submitter(self.desk.session, revision.submission),
                     job=culprit.id,
                     line=self._telling_line(culprit),
-                    remedy=f"Mend the recipe of {culprit.name} and submit it, or try job {culprit.id} again.",
+                    remedy=_how_to_build(culprit),
                 )
             )
         return excuses
@@ -188,8 +191,8 @@ class Explainer:
         return "", None
 
     def _failed_build(self, job: Job, seen: set[str]) -> Job:
-        """Follow a blocked build to the one that failed."""
-        if job.state is not JobState.BLOCKED:
+        """Follow a blocked or waiting build to the one that keeps it."""
+        if job.state not in (JobState.BLOCKED, JobState.WAITING):
             return job
         needs = jobs.needs_of(self.desk.session, job.id)
         for name, head in recipes.heads(self.desk.session, needs).items():
@@ -284,3 +287,19 @@ def _test_sentence(test: FailedTest) -> str:
     if test.job is None:
         return test.message
     return f"test {test.test!r} of {test.package} failed in job {test.job}: {test.message}"
+
+
+def _why_unbuilt(culprit: Job, root: str) -> str:
+    if culprit.state is JobState.SET_ASIDE:
+        return f"{root or 'its build'} was {culprit.error.partition(chr(10))[0]}"
+    if culprit.trouble:
+        return f"{root or 'its build'} is tried again: {culprit.error}"
+    return f"its build failed: {culprit.error}" if not root else f"{root} could not be built"
+
+
+def _how_to_build(culprit: Job) -> str:
+    if culprit.state is JobState.SET_ASIDE:
+        return f"See what job {culprit.id} does to a worker, then try it again: `farm retry {culprit.id}`."
+    if culprit.trouble:
+        return ""  # it goes by itself
+    return f"Mend the recipe of {culprit.name} and submit it, or try job {culprit.id} again."

@@ -1,10 +1,10 @@
-"""Excuses of builds that failed with nothing beside them to release: no candidate comes of these that would tell it."""
+"""Excuses of builds that failed or met trouble with nothing beside them to release: no candidate would tell it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.database import candidates, excuses, jobs
+from farm.database import candidates, excuses, jobs, recipes
 from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
@@ -17,17 +17,19 @@ class FailedBuilds:
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
-        self._told: int | None = None
+        self._told: object = None
 
     def renew(self, desk: Desk, explainer: Explainer) -> None:
         """Tell what could not be built, in the name of the newest candidate, and clear what can by now."""
-        # With no build under way, what has failed depends on the jobs that there are, and every job has a number.
-        newest, latest = jobs.newest_job(desk.session), candidates.latest_candidate(desk.session, self._channel)
-        if newest == self._told or latest is None:
+        # With no build under way, what has failed depends on the jobs that there are, and every job has a number; what
+        # met trouble, on when it last did.
+        mark = (jobs.newest_job(desk.session), jobs.last_trouble(desk.session), recipes.last_built(desk.session))
+        latest = candidates.latest_candidate(desk.session, self._channel)
+        if mark == self._told or latest is None:
             return
         standing = [each.excuse for each in excuses.standing(desk.session, self._channel)]
         told = explainer.unbuilt()
         if set(told) != {each for each in standing if each.gate is GateKind.BUILD}:
             others = [each for each in standing if each.gate is not GateKind.BUILD]
             excuses.hold_back(desk.session, self._channel, latest.id, [*others, *told], now=desk.now)
-        self._told = newest
+        self._told = mark

@@ -21,7 +21,7 @@ from farm.database import (
 )
 from farm.database.evidence import TestEvidence, unblocking
 from farm.database.pipeline_states import CandidateState
-from farm.database.states import JobKind, JobState
+from farm.database.states import ACTIVE, JobKind, JobState
 from farm.release.forms import (
     excuse_to_dict,
     freeze_to_dict,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from farm.database.orders import Order
     from farm.database.releases import Freeze, ReleaseRecord
 
-UNFINISHED = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
 
@@ -130,7 +129,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
     settled = (
         not at_the_gates
         and not waiting
-        and not has_unfinished_builds(session)
+        and not has_unfinished_builds(session, now)
         and (newest is None or releases.tests_seen(session, channel) >= jobs.newest_answered(session))
         and not any(each.excuse.under_way for each in standing)
         and _nothing_new(session, channel, candidate, standing)
@@ -189,9 +188,16 @@ def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False,
     return {"channel": channel, "excuses": [excuse_to_dict(each) for each in found]}
 
 
-def has_unfinished_builds(session: Session) -> bool:
-    """Say whether any build may still put something out by itself (a blocked one waits for a person)."""
-    return jobs.any_in_state(session, JobKind.BUILD, UNFINISHED)
+def has_unfinished_builds(session: Session, now: datetime) -> bool:
+    """Say whether any build may put something out soon, and by itself.
+
+    A blocked one waits for a person, and so does one that was set aside, with all that wait for it; one that met
+    trouble rests. None of them keeps back what is built: it goes in when it comes.
+    """
+    if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now):
+        return True
+    stopped = jobs.any_in_state(session, JobKind.BUILD, (JobState.SET_ASIDE, JobState.READY))
+    return not stopped and jobs.any_in_state(session, JobKind.BUILD, (JobState.WAITING,))
 
 
 def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:

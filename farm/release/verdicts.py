@@ -102,7 +102,7 @@ class JobVerdicts:
         active = next((job for job in known if job.state not in ENDED), None)
         if active:
             self._note(active.id)
-            return Verdict(RunState.PENDING, active.id)
+            return Verdict(RunState.PENDING, active.id, trouble=_trouble_of(active))
         trouble = [job for job in ended if job.error_code != TEST_FAILED]
         if trouble and (wait := self._pause(trouble)):
             return Verdict(RunState.PENDING, trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
@@ -146,3 +146,10 @@ class JobVerdicts:
         if job_id not in self._noted:
             self._noted.add(job_id)
             self.asked += candidates.note_test(self._session, self._candidate_id, job_id)
+
+
+def _trouble_of(job: Job) -> str:
+    """Say what a test that is not over has met that is none of its doing; empty when there was nothing."""
+    if job.state is JobState.SET_ASIDE:
+        return f"it was {job.error.partition(chr(10))[0]}; try it again: farm retry {job.id}"
+    return f"{job.error}; it is tried again" if job.trouble else ""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.attempts_root import AttemptsRoot
 from farm.engine.driver import write_driver
 from farm.engine.empty_image import EmptyImage
 from farm.engine.environment import mount_links
@@ -86,7 +86,7 @@ class _Bench:
         return cls(ground.directory, root, Sandbox(client, image, worker="bench"))
 
     def attempt(self, token: str) -> AttemptDirectory:
-        return AttemptDirectory.make(self.directory / "attempts", token, deadline=time.time() + 600)
+        return AttemptDirectory.make(AttemptsRoot.open(self.directory / "attempts", "bench"), token)
 
     def binds(self, attempt: AttemptDirectory) -> tuple[Bind, ...]:
         links = mount_links(attempt.subdirectory("root"), Forest((), ()), self.root)
@@ -108,7 +108,7 @@ class _Bench:
             binds=binds,
             limits=SandboxLimits(seconds=120, memory=1024 * MB, processes=128, log=MB),
             attempt=attempt.path,
-            deadline=time.time() + 300,
+            labels=tuple(attempt.labels.items()),
             environment=(("PATH", "/usr/bin:/usr/sbin"),),
             scratch=(Scratch("/build", 256 * MB), Scratch("/tmp", 256 * MB, shared=True)),  # noqa: S108
             workdir="/build",

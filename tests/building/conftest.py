@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from farm.building.attempt import build, run_test
 from farm.building.local_state import LocalState
 from farm.building.workshop import Workshop
 from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.attempts_root import IDENTITY, AttemptsRoot
 from farm.engine.empty_image import EmptyImage
 from farm.engine.sandbox import Sandbox, connect
 from farm.engine.source_download import DownloadPolicy
@@ -86,7 +86,7 @@ class Bench:
 
     def attempt(self) -> AttemptDirectory:
         token = f"test-{secrets.token_hex(8)}"
-        return AttemptDirectory.make(self.workshop.attempts, token, deadline=time.time() + 600)
+        return AttemptDirectory.make(self.workshop.attempts, token, seconds=600)
 
     def source(self, file: str, content: bytes, **changes: Any) -> PlannedSource:
         return PlannedSource(file, self.workshop.store.put_bytes(content), **changes)
@@ -118,12 +118,12 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
         sandbox=Sandbox(client, EmptyImage.of(AMD64).ensure(client), worker=worker),
         fetcher=SourceFetcher(store, DownloadPolicy()),
         signer=create_key(tmp_path / "keys" / "worker.pem"),
-        attempts=tmp_path / "attempts",
+        attempts=AttemptsRoot.open(tmp_path / "attempts", worker),
         obtain=obtain,
     )
     yield Bench(workshop, tree)
     # However a build ended: nothing is left of it on the host.
-    assert list(workshop.attempts.iterdir()) == []
+    assert [path.name for path in workshop.attempts.path.iterdir()] == [IDENTITY]
     assert not client.containers(all=True, filters={"label": f"farm={worker}"})
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlmodel import update
 
 from farm.control import access
+from farm.control.leases import release
+from farm.database.job_rows import JobRow
 from farm.database.states import JobState, Role
+from farm.plan.trouble import Trouble
 from tests.cli.test_curating import Shell
 from tests.control.test_rebuilds import rebuild
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
@@ -60,7 +65,7 @@ def test_one_that_cannot_be_tried_again_is_told_and_the_others_are(shell: Shell)
     lease = shell.stocked.begin(SAMPLES[2])
     shell.stocked.fail(lease, "no")
     told = shell.run("retry", "1", "999", str(lease.job.id), status=1)
-    assert "job 1 is succeeded; only what failed or was cancelled can be tried again" in told
+    assert "job 1 is succeeded; only what failed, was cancelled or set aside can be tried again" in told
     assert "there is no job 999" in told
     assert shell.stocked.small.job(lease.job.id + 1).state is JobState.READY
     shell.run("retry", status=2)
@@ -72,3 +77,27 @@ def test_programs_are_told_which_job_came_of_which(shell: Shell) -> None:
     shell.stocked.fail(lease, "no")
     (made,) = shell.json("retry", str(lease.job.id))["jobs"]
     assert (made["retries"], made["id"], made["state"]) == (lease.job.id, lease.job.id + 1, "ready")
+
+
+def test_what_the_farm_had_trouble_with_is_listed_with_when_and_why_and_taken_up_when_it_was_set_aside(
+    shell: Shell,
+) -> None:
+    small = shell.stocked.small
+    for number in range(1, 4):
+        lease = shell.stocked.begin(SAMPLES[2])
+        with small.office.planning() as desk:
+            release(desk, small.holder(lease), error="the disk of one is full\x1b[2J", trouble=Trouble.DISK)
+        with small.office.writing() as desk:
+            desk.session.exec(update(JobRow).values(not_before=None, elsewhere_until=None))
+        if number == 1:
+            assert "ready" in shell.run("jobs")
+            assert "the disk of one is full" in shell.run("jobs")
+    job = lease.job.id
+    assert re.search(rf"{job} +build +{SAMPLES[2].name} +set-aside .* set aside after 3 attempts", shell.run("jobs"))
+    assert "\x1b" not in shell.run("jobs")
+    said = shell.run("retry", str(job))
+    assert said == f"job {job} is tried again: build of {SAMPLES[2].name} as job {job}\n"
+    assert small.job(job).state is JobState.READY
+    # Programs of before read what has met nothing.
+    (shown,) = shell.json("jobs", "--name", SAMPLES[2].name)["jobs"]
+    assert not {"trouble", "not_before"} & shown.keys()

@@ -16,7 +16,7 @@ from farm.control.leases import Holder, Lease, claim
 from farm.control.log_store import LogStore
 from farm.control.submission import Submission, submit
 from farm.control.world import Terms, ToolchainRef, World
-from farm.database import jobs, packages
+from farm.database import identities, jobs, packages
 from farm.fileset import STORE_ROOT, ArchiveWriter, Directory, File, Manifest
 from farm.names import Digest, PackageName, Platform
 from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts
@@ -134,7 +134,14 @@ class SmallFarm:
         named = {files["recipe.yaml"].decode().split("\n")[0].removeprefix("name: "): files for files in recipes}
         return submit(self.office, named, submitted_by="token:me", trace="trace")
 
+    def is_heard_of(self, *names: str) -> None:
+        """Let workers have asked for something just now."""
+        with self.office.writing() as desk:
+            for name in names:
+                identities.worker_seen(desk.session, name, now=desk.now)
+
     def claim(self, worker: str = "one", *, hint: int | None = None) -> Lease:
+        self.is_heard_of(worker)
         lease = claim(self.office, self.workers[worker], hint=hint)
         assert lease is not None, "there was nothing to claim"
         return lease

@@ -72,10 +72,10 @@ def _steps(database: Database, worker: str) -> int:
     with database.read() as session:
         driver = session.connection().connection.driver_connection
         assert driver is not None
-        jobs.next_ready(session, KINDS, worker=worker, hint=None)  # the first time the statement is prepared
+        jobs.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)  # the first time the statement is prepared
         driver.set_progress_handler(count, 10)
-        assert jobs.is_any_ready(session, KINDS, worker=worker)
-        assert jobs.next_ready(session, KINDS, worker=worker, hint=None)
+        assert jobs.is_any_ready(session, KINDS, worker=worker, now=NOW)
+        assert jobs.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)
         driver.set_progress_handler(None, 10)
     return steps
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from farm.database import schema
+from farm.database.job_rows import JobRow
 from farm.database.rows import Row
 from farm.database.schema import SchemaTooNewError, migrate, schema_of
 from farm.database.session import Database
@@ -71,3 +73,17 @@ def test_processes_that_migrate_at_once_wait_for_each_other(database_url: str) -
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_a_job_can_be_set_aside_and_still_not_be_in_a_state_that_there_is_not(database: Database) -> None:
+    def add(state: str) -> None:
+        with database.write() as session:
+            at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+            session.add(JobRow(kind="build", name="a", state=state, created_at=at, changed_at=at, trace="t"))
+
+    add("set-aside")
+    with pytest.raises(IntegrityError):
+        add("aside")
+    if database.is_sqlite:
+        with database.connection() as connection:
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"

@@ -117,8 +117,8 @@ def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (lambda session: jobs.next_ready(session, tuple(JobKind), worker="w", hint=7), "ix_job_claim"),
-        (lambda session: jobs.is_any_ready(session, tuple(JobKind), worker="w"), "ix_job_claim"),
+        (lambda session: jobs.next_ready(session, tuple(JobKind), worker="w", hint=7, now=NOW), "ix_job_claim"),
+        (lambda session: jobs.is_any_ready(session, tuple(JobKind), worker="w", now=NOW), "ix_job_claim"),
         (lambda session: rebuilds.rebuilds_of(session, [Digest.of(b"")]), "ix_job_subject"),
         (lambda session: jobs.waiting_for(session, "zlib", [JobState.WAITING]), "SEARCH job_need"),
         (lambda session: attempts.expired(session, before=NOW, limit=10), "ix_attempt_expiry"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.attempts_root import AttemptsRoot
 from farm.engine.empty_image import EmptyImage
 from farm.engine.environment import mount_links
 from farm.engine.sandbox import Sandbox, connect
@@ -41,7 +41,8 @@ def sandbox(client: docker.APIClient) -> Sandbox:
 
 @pytest.fixture
 def attempt(tmp_path: Path) -> Iterator[AttemptDirectory]:
-    with AttemptDirectory.make(tmp_path / "attempts", TOKEN, deadline=time.time() + 600) as directory:
+    root = AttemptsRoot.open(tmp_path / "attempts", "tests")
+    with AttemptDirectory.make(root, TOKEN, seconds=600) as directory:
         yield directory
 
 
@@ -82,7 +83,7 @@ def box(sandbox: Sandbox, attempt: AttemptDirectory) -> Box:
         binds=tuple(bind for bind in binds if bind.target != "/var"),
         limits=SandboxLimits(seconds=60, memory=256 * MB, processes=128, log=4 * MB),
         attempt=attempt.path,
-        deadline=time.time() + 120,
+        labels=tuple(attempt.labels.items()),
         scratch=(Scratch("/build", 64 * MB), Scratch("/tmp", 16 * MB, shared=True)),
         workdir="/build",
     )

@@ -1,31 +1,36 @@
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from farm.engine.attempt_directory import NEW, AttemptDirectory, AttemptDirectoryError, attempt_name
-from farm.engine.janitor import Janitor, State, is_orphan
+from farm.engine.attempts_root import IDENTITY, AttemptsRoot
+from farm.engine.host_clock import host_time
+from farm.engine.janitor import Janitor
 from farm.engine.mounts import mounts_below
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import docker
 
     from farm.engine.sandbox import Sandbox
 
-LABELS = {"farm": "w", "farm.attempt": "name", "farm.deadline": "1000", "farm.directory": "/attempts/name"}
-
 # A worker as a process of its own: it mounts a volume, starts a container that sleeps, and waits.
 WORKER = """
-import sys, time
+import sys
 from pathlib import Path
 from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.attempts_root import AttemptsRoot
 from farm.engine.environment import mount_links
 from farm.engine.output_volume import OutputVolume
 from farm.engine.sandbox import Sandbox, SandboxLostError, connect
@@ -33,7 +38,7 @@ from farm.engine.sandbox_spec import Bind, SandboxLimits, SandboxSpec
 from farm.fileset import Forest
 
 root, token, image, lease_seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
-with AttemptDirectory.make(root, token, deadline=time.time() + lease_seconds) as attempt:
+with AttemptDirectory.make(AttemptsRoot.open(root, "one farm"), token, seconds=lease_seconds) as attempt:
     volume = OutputVolume.mount(attempt.subdirectory("out"), limit_mb=8, owner=1000)
     links = mount_links(attempt.subdirectory("root"), Forest((), ()), Path("/"))
     spec = SandboxSpec(
@@ -41,7 +46,7 @@ with AttemptDirectory.make(root, token, deadline=time.time() + lease_seconds) as
         binds=(*(bind for bind in links if bind.target != "/var"), Bind(volume.path, "/out", writable=True)),
         limits=SandboxLimits(seconds=900, memory=1 << 28, processes=64, log=1 << 20),
         attempt=attempt.path,
-        deadline=time.time() + 900,
+        labels=tuple(attempt.labels.items()),
     )
     try:
         Sandbox(connect(), image, worker="doomed").run(spec, on_output=lambda *_: print("started", flush=True))
@@ -49,41 +54,104 @@ with AttemptDirectory.make(root, token, deadline=time.time() + lease_seconds) as
         print("lost", flush=True)
 """
 
+SWEEP = """
+import sys
+from pathlib import Path
+from farm.engine.attempts_root import AttemptsRoot
+from farm.engine.janitor import Janitor
+from farm.engine.sandbox import connect
 
-@pytest.mark.parametrize(
-    ("deadline", "state", "orphan"),
-    [
-        ("2000", "running", False),
-        ("2000", "unknown", False),
-        ("2000", "expired", True),
-        ("2000", "abandoned", True),
-        ("1000", "running", True),
-        ("1000", "unknown", True),
-        ("nonsense", "running", True),
-    ],
-)
-def test_a_container_is_an_orphan_by_its_deadline_or_its_attempt(deadline: str, state: State, orphan: bool) -> None:
-    assert is_orphan(LABELS | {"farm.deadline": deadline}, lambda _: state, now=1500) is orphan
+swept = Janitor(connect(), AttemptsRoot.open(Path(sys.argv[1]), sys.argv[2])).sweep()
+print(swept.containers, swept.directories, sep=", ")
+"""
 
 
-def test_a_container_that_names_no_directory_stays_until_its_deadline() -> None:
-    nameless = {key: text for key, text in LABELS.items() if key != "farm.directory"}
-    assert not is_orphan(nameless, lambda _: "abandoned", now=500)
-    assert is_orphan(nameless, lambda _: "abandoned", now=1500)
+class TestWhoseItIs:
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> AttemptsRoot:
+        return AttemptsRoot.open(tmp_path / "attempts", "/srv/farm")
+
+    @pytest.fixture
+    def janitor(self, root: AttemptsRoot) -> Janitor:
+        return Janitor(cast("docker.APIClient", None), root)
+
+    def test_a_container_goes_when_its_attempt_is_over(self, root: AttemptsRoot, janitor: Janitor) -> None:
+        with AttemptDirectory.make(root, "a token", seconds=600) as attempt:
+            labels = attempt.labels
+            assert not janitor.is_orphan(labels)
+            attempt.extend(-1)
+            assert janitor.is_orphan(labels)
+        assert janitor.is_orphan(labels)
+
+    @pytest.mark.parametrize("label", ["farm.owner", "farm.attempts", "farm.lease"])
+    @pytest.mark.parametrize("value", [None, "", "another"])
+    def test_a_container_of_anybody_else_stays(
+        self, root: AttemptsRoot, janitor: Janitor, label: str, value: str | None
+    ) -> None:
+        with AttemptDirectory.make(root, "a token") as attempt:
+            labels = attempt.labels
+        assert janitor.is_orphan(labels)
+        del labels[label]
+        if value is not None:
+            labels[label] = value
+        assert not janitor.is_orphan(labels)
+
+    def test_a_container_of_the_first_versions_stays(self, root: AttemptsRoot, janitor: Janitor) -> None:
+        labels = {"farm": "w", "farm.attempt": "a" * 32, "farm.deadline": "1", "farm.directory": f"{root.path}/a"}
+        assert not janitor.is_orphan(labels)
+
+    def test_a_path_means_the_directory_that_has_the_identity(self, root: AttemptsRoot, tmp_path: Path) -> None:
+        assert AttemptsRoot.open(root.path, "/srv/farm") == root
+        root.path.rename(tmp_path / "moved")
+        assert AttemptsRoot.open(root.path, "/srv/farm").labels != root.labels
+        assert AttemptsRoot.open(tmp_path / "moved", "/srv/farm").labels == root.labels
+
+    def test_workers_that_start_together_see_one_identity(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(8) as workers:
+            opened = list(workers.map(lambda _: AttemptsRoot.open(tmp_path / "attempts", "x"), range(32)))
+        assert len(set(opened)) == 1
+        assert [path.name for path in (tmp_path / "attempts").iterdir()] == [IDENTITY]
+
+    def test_a_lease_on_another_clock_has_not_ended(self, root: AttemptsRoot, janitor: Janitor) -> None:
+        with AttemptDirectory.make(root, "a token", seconds=600) as attempt:
+            lease = {"owner": root.owner, "clock": "another boot", "until": 0.0}
+            (attempt.path / "lease.json").write_text(json.dumps(lease))
+            assert janitor.state(attempt.path) == "running"
+            (attempt.path / "lease.json").write_text(json.dumps(lease | {"clock": host_time().clock}))
+            assert janitor.state(attempt.path) == "expired"
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"deadline": 1}', '{"owner": 1}'])
+    def test_a_lease_that_says_nothing_has_not_ended_while_its_owner_lives(
+        self, root: AttemptsRoot, janitor: Janitor, text: str
+    ) -> None:
+        with AttemptDirectory.make(root, "a token", seconds=600) as attempt:
+            (attempt.path / "lease.json").write_text(text)
+            assert janitor.state(attempt.path) == "running"
+
+
+def test_the_hosts_clock_is_not_the_one_that_programs_are_shown() -> None:
+    program = "import time; from farm.engine.host_clock import host_time; print(host_time().seconds, time.time())"
+    command = ["faketime", "-f", "+1000s", sys.executable, "-c", program]
+    before, day = host_time(), time.time()
+    seconds, shown = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert shown > day + 900
+    assert before.seconds <= seconds < before.seconds + 900
 
 
 def test_one_lease_is_at_work_once_on_a_host(tmp_path: Path) -> None:
+    root = AttemptsRoot.open(tmp_path, "tests")
     with (
-        AttemptDirectory.make(tmp_path, "lease-token", deadline=0),
+        AttemptDirectory.make(root, "lease-token"),
         pytest.raises(AttemptDirectoryError, match=attempt_name("lease-token")),
     ):
-        AttemptDirectory.make(tmp_path, "lease-token", deadline=0)
-    assert list(tmp_path.iterdir()) == []
+        AttemptDirectory.make(root, "lease-token")
+    assert [path.name for path in tmp_path.iterdir()] == [IDENTITY]
 
 
 def test_a_token_is_no_part_of_any_name(tmp_path: Path) -> None:
+    root = AttemptsRoot.open(tmp_path / "attempts", "tests")
     for token in ("lease-token", "../../etc", ""):
-        with AttemptDirectory.make(tmp_path / "attempts", token, deadline=0) as attempt:
+        with AttemptDirectory.make(root, token) as attempt:
             assert attempt.path.parent == tmp_path / "attempts"
             assert not token or token not in str(attempt.path)
             assert attempt.path.stat().st_mode & 0o777 == 0o700
@@ -97,7 +165,7 @@ class TestOnAHost:
 
     @pytest.fixture
     def janitor(self, client: docker.APIClient, root: Path) -> Janitor:
-        return Janitor(client, root)
+        return Janitor(client, AttemptsRoot.open(root, "one farm"))
 
     def start_worker(self, root: Path, sandbox: Sandbox, token: str, *, lease: float) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", WORKER, str(root), token, sandbox.image, str(lease)]
@@ -108,7 +176,7 @@ class TestOnAHost:
 
     def containers(self, client: docker.APIClient, token: str) -> list[str]:
         return [
-            each["Id"] for each in client.containers(all=True, filters={"label": f"farm.attempt={attempt_name(token)}"})
+            each["Id"] for each in client.containers(all=True, filters={"label": f"farm.lease={attempt_name(token)}"})
         ]
 
     def test_what_is_at_work_is_left_alone(
@@ -139,7 +207,36 @@ class TestOnAHost:
         assert swept.directories == (attempt_name(token),)
         assert self.containers(client, token) == []
         assert mounts_below(root) == ()
-        assert list(root.iterdir()) == []
+        assert [path.name for path in root.iterdir()] == [IDENTITY]
+
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_another_farms_janitor_touches_nothing_on_the_same_engine_and_directory_whatever_its_clock_says(
+        self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor, killed: bool
+    ) -> None:
+        token = f"anothers-{os.getpid()}"
+        worker = self.start_worker(root, sandbox, token, lease=600)
+        try:
+            if killed:
+                worker.kill()
+                worker.wait()
+            for directory in (root, root.parent / "elsewhere"):
+                assert self.sweep_with_clock(directory, "another farm", "+1000s") == "(), ()"
+            assert len(self.containers(client, token)) == 1
+            assert (root / attempt_name(token)).is_dir()
+            assert len(mounts_below(root)) == 3
+            # Nor does a worker of the same farm, for as long as the owner lives.
+            if not killed:
+                assert self.sweep_with_clock(root, "one farm", "+1000s") == "(), ()"
+        finally:
+            worker.kill()
+            worker.wait()
+            janitor.sweep()
+        assert self.containers(client, token) == []
+
+    def sweep_with_clock(self, root: Path, owner: str, offset: str) -> str:
+        """Sweep as a worker of this farm whose clock is off, and return what it removed."""
+        command = ["faketime", "-f", offset, sys.executable, "-c", SWEEP, str(root), owner]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     def test_a_stopped_worker_loses_its_container_when_its_lease_ends_and_cleans_up_when_it_goes_on(
         self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor
@@ -161,22 +258,26 @@ class TestOnAHost:
         assert not (root / attempt_name(token)).exists()
 
     def test_a_heartbeat_keeps_a_lease_past_its_first_end(self, root: Path, janitor: Janitor) -> None:
-        with AttemptDirectory.make(root, "beating-token", deadline=time.time() - 1) as attempt:
+        with AttemptDirectory.make(AttemptsRoot.open(root, "one farm"), "beating-token", seconds=-1) as attempt:
             assert janitor.state(attempt.path) == "expired"
-            attempt.extend(time.time() + 60)
+            attempt.extend(60)
             assert janitor.state(attempt.path) == "running"
         assert janitor.state(attempt.path) == "abandoned"
-        assert janitor.state(Path("/elsewhere/token")) == "unknown"
 
-    def test_a_directory_that_is_being_made_is_left_alone_for_a_while(
-        self, root: Path, client: docker.APIClient
-    ) -> None:
+    def test_a_directory_that_is_being_made_is_left_alone(self, root: Path, janitor: Janitor) -> None:
         new = root / f"{NEW}x"
-        new.mkdir(parents=True)
-        assert Janitor(client, root).sweep().directories == ()
-        # Not a clock ahead: by that, the containers of every farm on this host are over their time.
-        os.utime(new, (0, 0))
-        assert Janitor(client, root).sweep().directories == (new.name,)
+        janitor.sweep()
+        new.mkdir()
+        making = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(making, fcntl.LOCK_SH)
+        assert janitor.sweep().directories == ()
+        os.close(making)
+        assert janitor.sweep().directories == (new.name,)
+
+    def test_the_directory_of_a_killed_worker_of_the_first_versions_goes(self, root: Path, janitor: Janitor) -> None:
+        (root / "killed").mkdir()
+        (root / "killed" / "lease.json").write_text('{"deadline": 1}')
+        assert janitor.sweep().directories == ("killed",)
 
     def test_what_the_owner_mounted_over_is_never_removed_through_the_mount(self, root: Path, janitor: Janitor) -> None:
         kept = root.parent / "kept"

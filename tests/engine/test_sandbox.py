@@ -29,7 +29,7 @@ MB = 1 << 20
 
 
 def containers(client: docker.APIClient, box: Box) -> list[str]:
-    label = f"farm.attempt={box.spec.attempt.name}"
+    label = f"farm.lease={box.spec.attempt.name}"
     return [each["Id"] for each in client.containers(all=True, filters={"label": label})]
 
 

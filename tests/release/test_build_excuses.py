@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.control.leases import release
+from farm.plan.trouble import Trouble
 from tests.control.small_farm import recipe
 
 if TYPE_CHECKING:
+    from tests.control.small_farm import SmallFarm
     from tests.release.conftest import ReleasingFarm
 
 
@@ -42,3 +45,41 @@ def test_it_has_one_beside_what_is_held_for_other_reasons(releasing: ReleasingFa
     farm.fail(farm.claim())
     assert releasing.advance() == "refused"
     assert held(releasing) == {"a": "build", "b": "proof"}
+
+
+def test_what_rests_after_trouble_keeps_nothing_back_and_goes_in_when_it_comes(releasing: ReleasingFarm) -> None:
+    farm = releasing.farm
+    farm.submit(recipe("a"), recipe("b", needs=("a",)), recipe("c"))
+    in_trouble(farm, Trouble.ORIGIN)
+    farm.finish(farm.claim())
+    assert releasing.advance() == "released"
+    assert set(releasing.versions()) == {"c"}
+    assert releasing.advance() == "idle"
+    excuses = releasing.excuses()
+    assert (excuses["a"].reason, excuses["a"].remedy) == ("its build is tried again: the mirror is down", "")
+    assert (excuses["b"].root, excuses["b"].reason) == ("a", "a is tried again: the mirror is down")
+    farm.clock.passes(100)
+    farm.build_all()
+    releasing.settle()
+    assert set(releasing.versions()) == {"a", "b", "c"}
+    assert releasing.excuses() == {}
+
+
+def test_what_was_set_aside_has_an_excuse_that_names_the_way_out(releasing: ReleasingFarm) -> None:
+    farm = releasing.farm
+    farm.submit(recipe("b"))
+    releasing.settle()
+    job = farm.submit(recipe("a")).accepted[0].job
+    for _ in range(3):
+        in_trouble(farm, Trouble.ENGINE)
+        farm.clock.passes(100)
+    assert releasing.advance() == "idle"
+    excuse = releasing.excuses()["a"]
+    assert excuse.reason == "its build was set aside after 3 attempts were lost, on one; the last: the mirror is down"
+    assert f"`farm retry {job.id}`" in excuse.remedy
+
+
+def in_trouble(farm: SmallFarm, trouble: Trouble) -> None:
+    lease = farm.claim()
+    with farm.office.planning() as desk:
+        release(desk, farm.holder(lease), error="the mirror is down", trouble=trouble)

@@ -11,10 +11,12 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from farm.control.leases import release
 from farm.database import packages
 from farm.database.excuses import Excuse
 from farm.database.schema import migrate
 from farm.database.session import Database
+from farm.plan.trouble import Trouble
 from tests.database.databases import BOTH, new_postgres_schema
 from tests.web.page_reading import PageReader, check_markup, page, text_of
 from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
@@ -213,6 +215,22 @@ def test_a_job_that_nobody_has_taken_says_what_it_waits_for(stocked: StockedFarm
     waiting = re.search(r'href="/jobs/(\d+)">readline', jobs)
     assert waiting
     assert "It waits until these are built: ncurses" in text_of(page(browser, f"/jobs/{waiting[1]}"))
+
+
+def test_a_job_in_trouble_says_that_it_is_not_its_fault_and_what_helps(
+    stocked: StockedFarm, browser: TestClient
+) -> None:
+    small = stocked.small
+    for _ in range(3):
+        lease = stocked.begin(SAMPLES[0])
+        with small.office.planning() as desk:
+            release(desk, small.holder(lease), error="the engine is away", trouble=Trouble.ENGINE)
+        shown = text_of(page(browser, f"/jobs/{lease.job.id}"))
+        assert "the engine is away" in shown
+        assert ("That is no fault of this job. It is tried again" in shown) is (small.job(lease.job.id).lost < 3)
+        small.clock.passes(100)
+    assert f"It is tried again when somebody says so: farm retry {lease.job.id}" in shown
+    assert "set-aside" in text_of(page(browser, "/jobs?state=set-aside"))
 
 
 def test_the_first_error_of_a_failed_build_is_shown_and_linked(stocked: StockedFarm, browser: TestClient) -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def program(log: Path, *arguments: str, ready: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def program(
+    log: Path, *arguments: str, ready: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m …` in a process group of its own until the end of the block; waits until it has said `ready`."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -27,7 +29,7 @@ def program(log: Path, *arguments: str, ready: str = "") -> Iterator[subprocess.
             stderr=subprocess.STDOUT,
             cwd=REPOSITORY,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
     try:
         if ready:

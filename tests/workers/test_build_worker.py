@@ -2,153 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from securesystemslib.signer import CryptoSigner
 
 from farm.api.farm_client import FarmClient
-from farm.control import access
 from farm.control.archive_shelf import ArchiveShelf
-from farm.control.settings import FarmSettings, open_office
-from farm.control.world import ToolchainRef
-from farm.database import attempts
 from farm.database.states import AttemptState
-from farm.engine.sandbox import connect
-from farm.fileset import Manifest
 from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.keys import create_key
-from tests.control.small_farm import recipe
-from tests.web.running_farm import RunningFarm, serving
-from tests.workers.programs import eventually, program
-from web.app import create_app
-from web.settings import WebSettings
+from tests.workers.build_host import hosting, script
+from tests.workers.programs import eventually
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
-    import docker
-
-    from farm.api import wire
-    from farm.database.records import Attempt
     from tests.servers import PrivateRedis
+    from tests.workers.build_host import Host
 
 pytestmark = [pytest.mark.docker, pytest.mark.redis]
-
-# The machine's own /usr stands in for a toolchain, whose making takes longer than all of this.
-EMPTY = Manifest.of([])
-TOOLCHAIN = ToolchainRef("c", EMPTY.tree_digest, BlobRef(EMPTY.tree_digest, 0), BlobRef(EMPTY.tree_digest, 0), {})
-INSTALL = 'mkdir -p "$DESTDIR/usr/share/x"; echo {name} > "$DESTDIR/usr/share/x/{name}"'
-
-
-def script(name: str, text: str = "", *, needs: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """A recipe whose one step runs this shell text and installs a file."""
-    files = recipe(name, needs=needs)
-    install = INSTALL.format(name=name)
-    lines = "".join(f"\n      {line}" for line in (*text.splitlines(), install))
-    return {"recipe.yaml": files["recipe.yaml"].replace(b"run: make install FLAG=", f"run: |{lines}".encode())}
-
-
-@dataclass
-class Host:
-    """A farm and its build workers, all on this machine."""
-
-    farm: RunningFarm
-    directory: Path
-    broker: str
-    engine: docker.APIClient
-    stack: ExitStack
-
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
-        key = create_key(self.directory / name / "key")
-        assert isinstance(key, CryptoSigner)
-        with self.farm.office.writing() as desk:
-            public = str(key.public_key.keyval["public"])
-            access.enrol(desk, name=name, public_key=public, builds=True, tests=True, by="operator")
-        settings: dict[str, Any] = {
-            "farm": self.farm.url,
-            "broker": self.broker,
-            "name": name,
-            "key": str(self.directory / name / "key"),
-            "blobs": str(self.directory / name / "blobs"),
-            "packages": str(self.directory / "packages"),
-            "toolchains": str(self.directory / "toolchains"),
-            "attempts": str(self.directory / "attempts"),
-            "idle_seconds": 1,
-            "sweep_seconds": 0.5,
-        }
-        file = self.directory / name / "settings.json"
-        file.write_text(json.dumps(settings))
-        log = self.directory / name / "log"
-        return self.stack.enter_context(program(log, "workers.build", "--settings", str(file), ready="ready."))
-
-    def submit(self, **recipes: dict[str, bytes]) -> dict[str, int]:
-        with self.farm.client() as client:
-            return {each.name: each.job.id for each in client.submit(recipes).accepted}
-
-    def job(self, job_id: int) -> wire.JobDetail:
-        with FarmClient(self.farm.url) as client:
-            return client.job(job_id)
-
-    def ended(self, job_id: int, *, seconds: float = 90) -> wire.JobDetail:
-        eventually(
-            lambda: self.job(job_id).job.state in ("succeeded", "failed", "cancelled"),
-            seconds=seconds,
-            what=f"job {job_id} ends; it is {self.job(job_id)}",
-        )
-        return self.job(job_id)
-
-    def says(self, job_id: int, text: str) -> bool:
-        with FarmClient(self.farm.url) as client:
-            return any(text in record["text"] for record in client.log(job_id).records)
-
-    def containers(self) -> list[str]:
-        """The containers of this host's attempts, by the directory that they are bound to."""
-        found = self.engine.containers(filters={"label": "farm"})
-        return [each["Id"] for each in found if str(self.directory) in json.dumps(each["Labels"])]
-
-    def attempts(self, job_id: int) -> list[Attempt]:
-        with self.farm.office.reading() as desk:
-            return attempts.attempts_of(desk.session, job_id)
 
 
 @pytest.fixture
 def host(tmp_path: Path, redis: PrivateRedis, migrated_sqlite: Path) -> Iterator[Host]:
-    (tmp_path / "farm.db").write_bytes(migrated_sqlite.read_bytes())
-    recipes = tmp_path / "recipes"
-    recipes.mkdir()
-    (recipes / "distribution.yaml").write_text("domain: dist.example.org\n")
-    settings = FarmSettings(
-        database=f"sqlite:///{tmp_path / 'farm.db'}",
-        broker=redis.url,
-        blobs=tmp_path / "blobs",
-        logs=tmp_path / "logs",
-        recipes=recipes,
-        toolchains=(TOOLCHAIN.to_dict(),),
-        lease_seconds=4,
-        grace_seconds=4,
-    )
-    (tmp_path / "farm.json").write_text(settings.model_dump_json())
-    office = open_office(settings, {"distribution.yaml": b"domain: dist.example.org\n"})
-    office.blobs.put_bytes(EMPTY.to_json())
-    root = tmp_path / "toolchains" / f"c-{TOOLCHAIN.tree.store_key}" / "root"
-    root.mkdir(parents=True)
-    for top in ("usr", "etc"):
-        (root / top).symlink_to(f"/{top}")
-    with ExitStack() as stack:
-        url = stack.enter_context(serving(create_app(office, replace(WebSettings(), follow_seconds=0.05))))
-        control = ("workers.control", "--settings", str(tmp_path / "farm.json"))
-        stack.enter_context(program(tmp_path / "control.log", *control, ready="ready."))
-        yield Host(RunningFarm(office, url, tmp_path), tmp_path, redis.url, connect(), stack)
-    office.database.close()
+    with hosting(tmp_path, redis.url, migrated_sqlite) as host:
+        yield host
 
 
 def test_two_workers_build_a_chain_and_every_job_once(host: Host) -> None:

@@ -12,7 +12,9 @@ from farm.control.requests import cancel
 from farm.control.world import Terms
 from farm.database import attempts
 from farm.database.session import Database
-from farm.engine.attempt_directory import AttemptDirectory, lease_deadline
+from farm.engine.attempt_directory import AttemptDirectory, written_lease
+from farm.engine.attempts_root import AttemptsRoot
+from farm.engine.host_clock import host_time
 from tests.control.small_farm import recipe
 from tests.web.running_farm import running_farm
 from tests.workers.programs import eventually
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease
+    from farm.engine.host_clock import HostTime
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 
@@ -59,7 +62,7 @@ def lease(worker: HandMadeWorker) -> HeldLease:
 
 @pytest.fixture
 def directory(tmp_path: Path, lease: HeldLease) -> Iterator[AttemptDirectory]:
-    with AttemptDirectory.make(tmp_path / "attempts", lease.token, deadline=0) as directory:
+    with AttemptDirectory.make(AttemptsRoot.open(tmp_path / "attempts", "tests"), lease.token, seconds=0) as directory:
         yield directory
 
 
@@ -69,12 +72,21 @@ def test_it_outlives_the_first_term_and_tells_the_janitor(
 ) -> None:
     first = lease.deadline
     with LeaseKeeper(worker.client, lease, directory) as keeper:
-        eventually(lambda: lease_deadline(directory.path) > time.time(), what="the deadline is written down")
+        eventually(lambda: not _written_until(directory).is_before(host_time()), what="the end is written down")
         eventually(lambda: time.monotonic() > first, seconds=10, what="the first term is over")
         assert not keeper.lost
-        assert time.time() < lease_deadline(directory.path) < time.time() + LONG.total_seconds() + 1
+        until = _written_until(directory)
+        assert host_time().is_before(until)
+        assert until.is_before(host_time(LONG.total_seconds() + 1))
         with farm.client() as client:
             assert client.job(lease.job).job.state == "running"
+
+
+def _written_until(directory: AttemptDirectory) -> HostTime:
+    lease = written_lease(directory.path)
+    assert lease is not None
+    assert lease.until is not None
+    return lease.until
 
 
 def test_it_is_lost_soon_after_the_job_is_cancelled(

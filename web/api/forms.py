@@ -25,6 +25,8 @@ def job_form(job: Job) -> wire.JobWire:
         submission=job.submission,
         answered_by=job.answered_by,
         lost=job.lost,
+        trouble=job.trouble,
+        not_before=job.not_before,
         error_code=job.error_code,
         error=job.error,
         created_at=job.created_at,

@@ -88,7 +88,7 @@ def report_failure(office: OfficeHere, call: Call, attempt_id: wire.Number, body
 def release(office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.ReleaseRequest) -> None:
     """Give the job back."""
     with office.planning() as desk:
-        leases.release(desk, call.holder(attempt_id), error=body.error)
+        leases.release(desk, call.holder(attempt_id), error=body.error, trouble=body.trouble)
 
 
 def _append(office: Office, call: WorkerCall, attempt_id: int, offset: int, piece: bytes) -> wire.AppendedWire:

@@ -68,8 +68,9 @@ class Reproduced:
         if active is None and plan in records.differences:
             return _differs(first, records.differences[plan][0], tries)
         failed = [job for job in tries if job.state in (JobState.FAILED, JobState.CANCELLED)]
-        if active is None and len(failed) >= MOST_TRIES:
-            return _failed(first, failed[-1], len(failed))
+        aside = next((job for job in tries if job.state is JobState.SET_ASIDE), None)
+        if active is None and (aside or len(failed) >= MOST_TRIES):
+            return _set_aside(aside) if aside else _failed(first, failed[-1], len(failed))
         so_far = f"{len(agreeing)} of {self.agree} builders agree"
         differing = {each.built_by for each in records.differences.get(plan, ())}
         others = records.workers - {first.built_by} - agreeing - differing
@@ -131,6 +132,15 @@ def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> St
         f"Mend the recipe so that it always comes out the same (`farm rebuild {recipe} --check` shows it on one "
         f"machine), and look at {first.built_by} and {difference.built_by}: one of them may not be what it should be.",
         job=job.id if job else None,
+    )
+
+
+def _set_aside(job: Job) -> Standing:
+    return Standing(
+        "failed",
+        f"job {job.id}, which builds it again, was {job.error.partition(chr(10))[0]}",
+        f"See what it does to a worker, then try it again: `farm retry {job.id}`.",
+        job=job.id,
     )
 
 

@@ -1,0 +1,50 @@
+"""A probe is told whether the farm can take anything, by a disk that is really full."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+
+from farm.blobs import BlobStore
+from farm.database.session import Database
+from farm.engine.mounts import mount_tmpfs, unmount_below
+from tests.control.small_farm import SmallFarm
+from tests.database.databases import migrated_sqlite
+from web.api import readiness
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["migrated_sqlite"]
+
+
+@pytest.mark.docker  # it mounts
+def test_a_farm_whose_disk_is_full_is_not_ready_until_there_is_room(
+    tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(readiness, "_KEPT_SECONDS", 0.0)
+    shutil.copyfile(migrated_sqlite, tmp_path / "farm.db")
+    database, disk = Database(f"sqlite:///{tmp_path / 'farm.db'}"), tmp_path / "disk"
+    disk.mkdir()
+    mount_tmpfs(disk, size=80 << 20, inodes=1000, owner=os.getuid())
+    try:
+        office = replace(SmallFarm.open(database, tmp_path).office, blobs=BlobStore(disk))
+        with TestClient(create_app(office)) as probe:
+            assert (probe.get("/api/v1/ready").status_code, probe.get("/api/v1/ready").json()) == (200, {"ready": True})
+            (disk / "filling").write_bytes(b"x" * (40 << 20))
+            told = probe.get("/api/v1/ready")
+            assert (told.status_code, told.json()["code"]) == (503, "not-ready")
+            assert told.json()["message"] == "a disk of this farm takes nothing"
+            assert f"nothing can be written in {disk}" in caplog.text
+            assert str(disk) not in told.text
+            (disk / "filling").unlink()
+            assert probe.get("/api/v1/ready").status_code == 200
+    finally:
+        unmount_below(disk)
+        database.close()

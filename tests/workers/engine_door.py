@@ -1,0 +1,76 @@
+"""A way to the machine's Docker Engine that a test can shut: to whoever goes through it, the engine is away then."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ENGINE = "/var/run/docker.sock"
+
+
+class EngineDoor:
+    """Listens on a Unix socket and passes all on to the engine, until it is shut."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: list[socket.socket] = []
+        self._listener: socket.socket | None = None
+        self.open()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    def open(self) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen()
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def shut(self) -> None:
+        """Let nobody through any more, nor those who are in it."""
+        if self._listener is not None:
+            self.path.unlink()
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                inside, _ = listener.accept()
+            except OSError:
+                return
+            outside = socket.socket(socket.AF_UNIX)
+            outside.connect(_ENGINE)
+            self._open += [inside, outside]
+            for one, other in ((inside, outside), (outside, inside)):
+                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(1 << 16):
+            sink.sendall(piece)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def engine_door(path: Path) -> Iterator[EngineDoor]:
+    door = EngineDoor(path)
+    try:
+        yield door
+    finally:
+        door.shut()

@@ -1,0 +1,63 @@
+"""Whether this farm can take anything: asked by probes, and seen by writing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from farm.blobs.room import DiskTroubleError, check_disks
+from web.auth import OfficeHere
+from web.problems import NotReadyError
+
+if TYPE_CHECKING:
+    from farm.control.desk import Office
+
+router = APIRouter(prefix="/api/v1/ready", tags=["operators"])
+
+_LOG = logging.getLogger("farm.web")
+_KEPT_SECONDS = 2.0
+
+
+class Readiness:
+    """Looks at most every two seconds, however often it is asked: nobody needs a token to ask."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._good_until = 0.0
+        self._trouble: NotReadyError | None = None
+
+    def check(self, office: Office) -> None:
+        """Raise `NotReadyError` when database or disks take nothing."""
+        with self._turn:
+            if time.monotonic() >= self._good_until:
+                self._trouble = _look(office)
+                self._good_until = time.monotonic() + _KEPT_SECONDS
+            trouble = self._trouble
+        if trouble is not None:
+            raise NotReadyError(trouble.message, remedy=trouble.remedy)
+
+
+@router.get("")
+def ready(request: Request, office: OfficeHere) -> dict[str, bool]:
+    """Answer 200 when the farm can take work, 503 when it cannot."""
+    request.app.state.readiness.check(office)
+    return {"ready": True}
+
+
+def _look(office: Office) -> NotReadyError | None:
+    try:
+        check_disks((office.blobs.root, office.logs.root))
+        with office.writing() as desk:
+            desk.session.connection().execute(text("SELECT 1"))
+    except (DiskTroubleError, SQLAlchemyError) as error:
+        # Where its files lie is told to the operator's log, not to whoever asks.
+        _LOG.error("not ready: %s", error)
+        what = "a disk" if isinstance(error, DiskTroubleError) else "the database"
+        return NotReadyError(f"{what} of this farm takes nothing", remedy="Its log of web says where.")
+    return None

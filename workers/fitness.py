@@ -1,0 +1,89 @@
+"""Whether a worker can work: its engine answers and sees its mounts, its disks take what is written.
+
+And what it is that went wrong, when something did: told by the types of errors and by the system's numbers for them.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+from typing import TYPE_CHECKING
+
+from farm.api.errors import FarmUnreachableError, RefusedRequestError
+from farm.engine.attempt_directory import AttemptDirectory
+from farm.engine.host_binaries import bind_init
+from farm.engine.output_volume import OutputVolume
+from farm.engine.sandbox import SandboxLostError, SandboxUnavailableError
+from farm.engine.sandbox_spec import BUILD_USER, Bind, SandboxLimits, SandboxSpec
+from farm.engine.sources import SourceUnreachableError
+from farm.errors import FarmError
+from farm.plan.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.building.workshop import Workshop
+
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_MB = 1 << 20
+
+
+class MountsNotSeenError(FarmError):
+    """The Docker Engine does not see what this process mounts: every build would fail."""
+
+    code = "mounts-not-seen"
+
+    def __init__(self, attempts: Path, said: str) -> None:
+        super().__init__(
+            f"the Docker Engine does not see what this worker mounts below {attempts}{said and f': {said}'}",
+            remedy="Run the worker on the engine's own machine and in its mount namespace: not under `ip netns exec`, "
+            "`unshare --mount` or a service with PrivateMounts or PrivateTmp "
+            "(`nsenter --target $(pidof dockerd) --mount` enters it), and name the engine of this machine.",
+        )
+
+
+def check_mounts(workshop: Workshop) -> None:
+    """Start a program that lies in a fresh mount of this process's. Raises `MountsNotSeenError`.
+
+    Raises `SandboxUnavailableError` too, where the engine cannot start anything.
+    """
+    with AttemptDirectory.make(workshop.attempts, f"check-{secrets.token_hex(8)}") as attempt:
+        volume = OutputVolume.mount(attempt.subdirectory("out"), limit_mb=8, owner=BUILD_USER)
+        program = volume.path / "program"
+        shutil.copyfile(bind_init().source, program)
+        program.chmod(0o755)
+        spec = SandboxSpec(
+            command=("/check/program", "--version"),
+            binds=(Bind(volume.path, "/check"),),
+            limits=SandboxLimits(seconds=60, memory=64 * _MB, processes=16, log=_MB),
+            attempt=attempt.path,
+            labels=tuple(attempt.labels.items()),
+        )
+        said = bytearray()
+        result = workshop.sandbox.run(spec, on_output=lambda _, piece: said.extend(piece))
+        if result.exit_code or result.ending != "exited":
+            lines = said.decode("utf-8", "replace").strip().splitlines()
+            raise MountsNotSeenError(workshop.attempts.path, lines[-1] if lines else "")
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """Return what an error is that ended an attempt and is not the job's own; NONE where it is the recipe's."""
+    if isinstance(error, SourceUnreachableError):
+        return Trouble.ORIGIN if error.unanswered else Trouble.NONE
+    for each in _causes(error):
+        if isinstance(each, OSError) and each.errno in _DISK_ERRORS:
+            return Trouble.DISK
+        if isinstance(each, FarmUnreachableError | RefusedRequestError):
+            return Trouble.STORE
+        if isinstance(each, SandboxUnavailableError | SandboxLostError):
+            return Trouble.ENGINE
+    return Trouble.WORKER
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
