@@ -62,6 +62,7 @@ def compare_interfaces(
         binds=root,
         limits=SandboxLimits(limits.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
         attempt=attempt.path,
+        labels=tuple(attempt.labels.items()),
         environment=trial_environment(),
         scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
         workdir="/tmp",  # noqa: S108

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import sqlalchemy as sa
-
-if TYPE_CHECKING:
-    from alembic.operations import Operations
+from alembic import op
 
 
-def change_condition(operations: Operations, table: str, name: str, *, before: str, after: str) -> None:
+def change_condition(table: str, name: str, *, before: str, after: str) -> None:
     """Let the constraint `name` of a table have the condition `after`, which allows all that `before` allowed.
 
     SQLite cannot change a condition, but by another table in the place of this one, to which others refer. So it is
     changed in the text of the schema, as SQLite's documentation of ALTER TABLE has it.
     """
-    connection = operations.get_bind()
+    connection = op.get_bind()
     if connection.dialect.name != "sqlite":
         # The rule for names is applied to this one, as it was when the table was made.
-        operations.drop_constraint(name, table, type_="check")
-        operations.create_check_constraint(name, table, after)
+        op.drop_constraint(name, table, type_="check")
+        op.create_check_constraint(name, table, after)
         return
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     changed = connection.execute(

@@ -23,4 +23,4 @@ def upgrade() -> None:
     op.add_column("job", sa.Column("troubles", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("job", sa.Column("not_before", UtcDateTime(), nullable=True))
     op.add_column("job", sa.Column("elsewhere_until", UtcDateTime(), nullable=True))
-    change_condition(op, "job", "ck_job_state", before=_BEFORE, after=_AFTER)
+    change_condition("job", "ck_job_state", before=_BEFORE, after=_AFTER)

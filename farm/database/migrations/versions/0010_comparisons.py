@@ -26,4 +26,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_comparison_job_id"),
         sa.PrimaryKeyConstraint("digest", name="pk_comparison"),
     )
-    change_condition(op, "job", "ck_job_kind", before=_BEFORE, after=_AFTER)
+    change_condition("job", "ck_job_kind", before=_BEFORE, after=_AFTER)
