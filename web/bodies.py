@@ -7,6 +7,7 @@ that is too slow 408, one too many 503, a NUL in the address 400; each leaves an
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # A blob is streamed by its own route, which bounds it by what the header promised.
 _STREAMED = re.compile(r"/api/v1/worker/attempts/[0-9]+/blobs/[^/]+")
 _SUBMISSIONS = "/api/v1/submissions"
+_LARGE = 1 << 20
 _ORDINARY_AT_ONCE = 8  # of the largest
 _LINGER_SECONDS, _LINGER_BYTES = 2.0, 1 << 20
 
@@ -69,6 +71,8 @@ class BodyBounds:
                     replay = _again(await body.content(), receive)
                     begun = True
                     await self._app(request.scope, replay, send)
+                    if body.size > _LARGE:
+                        gc.collect()  # an error that was answered holds what it was about in a cycle of its traceback
         except ClientDisconnect:
             if begun:
                 raise

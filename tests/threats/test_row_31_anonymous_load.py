@@ -112,7 +112,7 @@ def test_large_bodies_of_known_callers_take_turns(narrow: WebProcess) -> None:
     before = narrow.memory()
     at_once(16, send)
     assert statuses == [422] * 17  # each was read, and found to be no recipe
-    assert narrow.most_memory() - before < 50
+    assert narrow.most_memory() - before < 80  # without turns they take 320
 
 
 def test_a_hundred_half_sent_requests_are_ended_and_keep_nobody_waiting(narrow: WebProcess) -> None:
