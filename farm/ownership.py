@@ -28,7 +28,7 @@ def weakness(path: str, user: int) -> tuple[str, int, str] | None:
             found = os.lstat(place)
         except OSError:
             continue  # it is not there; or it lies where this user cannot look, and then can read nothing either
-        if found.st_uid not in (0, user):
+        if found.st_uid not in (0, user) and (place in itself or not _has_no_number_here(found.st_uid)):
             return place, found.st_uid, ""
         is_passed_through = place not in itself and found.st_mode & stat.S_ISVTX
         if stat.S_ISDIR(found.st_mode) and not is_passed_through and (writers := _writers(found, user)):
@@ -42,6 +42,16 @@ def _way(path: str) -> Iterator[str]:
     if above != path:
         yield from _way(above)
     yield path
+
+
+def _has_no_number_here(owner: int) -> bool:
+    """Say whether this user namespace has no number for an owner, as for root outside: that is for those outside."""
+    try:
+        with open("/proc/self/uid_map") as ranges, open("/proc/sys/kernel/overflowuid") as number:
+            mapped = [(int(first), int(count)) for first, _, count in map(str.split, ranges)]
+            return owner == int(number.read()) and not any(first <= owner < first + count for first, count in mapped)
+    except (OSError, ValueError):
+        return False
 
 
 def _writers(found: os.stat_result, user: int) -> str:

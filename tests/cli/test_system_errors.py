@@ -38,7 +38,7 @@ def test_a_state_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "file").touch()
     (tmp_path / "state").mkdir()
-    mount = f"mount -t tmpfs -o ro none {tmp_path}/state"
+    mount = f"mount -t tmpfs -o ro,mode=0700 none {tmp_path}/state"
     pack = f"{COMMAND} pack {tmp_path}/app --name mine.example.org/app --version 1"
     line = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f"{mount} && exec {pack}"]
     environment = os.environ | {"FARM_STATE": f"{tmp_path}/state"}

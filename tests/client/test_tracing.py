@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 from securesystemslib.signer import CryptoSigner
 
@@ -28,6 +27,7 @@ from tests.client.installing import install
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.cli.output import Line
     from farm.client.host import Host
     from farm.client.provenance import Provenance
 
@@ -146,8 +146,8 @@ def test_a_source_that_the_recipe_does_not_name_contradicts_it(host: Host, chann
     assert f"CONTRADICTION: {contradiction}" in [_plain(line) for line in provenance_lines(found, KeyNames())]
 
 
-def _plain(line: str) -> str:
-    return click.unstyle(line)
+def _plain(line: Line) -> str:
+    return str(line)
 
 
 def test_a_recipe_that_cannot_be_had_is_told_and_no_source_counts_as_pinned(
@@ -275,7 +275,7 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
     found = Tracing(host).of_set(Root(root).installed().set, "tool", str(root))
     assert (found.release, found.builds) == (None, ())
     assert [each.file for each in found.sources] == ["mine.c"]
-    lines = provenance_lines(found, KeyNames())
+    lines = [_plain(line) for line in provenance_lines(found, KeyNames())]
     assert lines[1].startswith("OVERRIDE: tool 9-1, built here, stands in for tool 1.0-1: a patch")
     assert any("none holds this very build" in line for line in lines)
     assert "Said by the build on this host; nobody signed it:" in lines
