@@ -57,7 +57,7 @@ def check_mounts(workshop: Workshop) -> None:
         spec = SandboxSpec(
             command=("/check/program", "--version"),
             binds=(Bind(volume.path, "/check"),),
-            limits=SandboxLimits(seconds=60, memory=64 * _MB, processes=16, log=_MB),
+            limits=SandboxLimits(seconds=60, memory=256 * _MB, processes=128, log=_MB),
             attempt=attempt.path,
             labels=tuple(attempt.labels.items()),
         )
