@@ -81,7 +81,7 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
             for job in jobs.values():
                 if job.trouble and job.state == "ready" and told.get(job.id) != job.error:
                     told[job.id] = job.error
-                    click.echo(f"{job.name} (job {job.id}) is tried again: {_shown(job)}", err=True)
+                    say(f"{job.name} (job {job.id}) is tried again: {_shown(job)}", err=True)
             show([*jobs.values()], len(ended), len(wanted))
             # A blocked job waits for a person: one that can still be unblocked is told by the one that blocks it.
             if not left:

@@ -1,7 +1,7 @@
 """Which builds of libraries are compared for a set: only those that somebody was compiled against and does not get."""
 
 from farm.compat.abi import LibraryPair, library_pairs, library_path
-from farm.compat.proof import Prover
+from farm.compat.prover import Prover
 from tests.compat.values import elf, member
 
 
