@@ -71,7 +71,7 @@ def read_symbols(
     """Read the symbols; `copied` are the numbers of those that relocations copy.
 
     Exported is what a loader takes for a definition: global, weak or unique, visible outside, with a value; imported
-    what is not defined. Raises `InvalidElfError`.
+    what is not defined so. Raises `InvalidElfError`.
     """
     if _DT_SYMTAB not in tags:
         return DynamicSymbols()
@@ -127,9 +127,11 @@ def _role(attributes: int, *, big_endian: bool) -> int:
 
 
 def _without_undefined(roles: bytes, values: list[int]) -> bytes:
-    """Return the roles without the exports that have no value: no loader takes them for a definition."""
+    """Return the roles with imports in place of the exports that have no value: no loader takes these for a definition,
+    and where the file itself refers to one it looks for another.
+    """
     return bytes(
-        0 if role & _IS_EXPORT and not role & _MAY_BE_ZERO and not value else role
+        role & -_CLASS | _IS_IMPORT if role & _IS_EXPORT and not role & _MAY_BE_ZERO and not value else role
         for role, value in zip(roles, values, strict=True)
     )
 
