@@ -104,7 +104,8 @@ _LONG = (
 
 
 DISTRIBUTION = frozenset(
-    f"tests/farm/test_{name}.py" for name in ("curl_image", "distribution", "gates", "live_log", "reproducible")
+    f"tests/farm/test_{name}.py"
+    for name in ("curl_image", "distribution", "gates", "live_log", "oracle", "reproducible")
 )
 """Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
 
