@@ -23,12 +23,13 @@ IGNORED_TAG = 0x6FFFF000
 """Of the range of operating systems, and of no meaning to glibc: what becomes of a tag that is taken out."""
 
 _MAGIC = b"\x7fELF\x02\x01"
-_DYNAMIC, _DYNSYM, _RELA, _VERDEF, _VERNEED, _VERSYM = 6, 11, 4, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
+_DYNAMIC, _DYNSYM, _RELA, _NOTE, _VERDEF, _VERNEED, _VERSYM = 6, 11, 4, 7, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 _PT_INTERP = 3
 _R_COPY = 5
 _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QQq")
 _ENTRY = struct.Struct("<qQ")
+_DEFINITION = struct.Struct("<HHHHIIIII")
 _MACHINE_AT = 18
 
 
@@ -79,6 +80,7 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class _Section:
     kind: int
+    address: int
     offset: int
     size: int
     link: int
@@ -94,10 +96,7 @@ class ElfEditor:
         self._data = bytearray(content)
         start, size, count = (self._word("<Q", 40), *struct.unpack_from("<HH", content, 58))
         self._sections = [
-            _Section(kind, offset, length, link, info)
-            for kind, offset, length, link, info in (
-                struct.unpack_from("<4xI16xQQII", content, start + size * number) for number in range(count)
-            )
+            _Section(*struct.unpack_from("<4xI8xQQQII", content, start + size * number)) for number in range(count)
         ]
 
     @property
@@ -267,6 +266,18 @@ class ElfEditor:
         if at + 2 * _ENTRY.size > section.offset + section.size:
             raise ValueError("there is no empty entry in the dynamic section")
         return self.put_tag(at, tag, value)
+
+    def add_definition(self, name: str) -> int:
+        """Let a file that defines no version define one, of a name in its string table; return the version's index.
+
+        What says so takes the place of a note, of which the loader reads no more than it can make out.
+        """
+        place = next(each for each in self._sections if each.kind == _NOTE and each.size >= _DEFINITION.size)
+        index = max([1, *(need.index for need in self.needs)]) + 1
+        at = self.place_of(name)
+        _DEFINITION.pack_into(self._data, place.offset, 1, 0, index, 1, elf_hash(name), 20, 0, at, 0)
+        self.add_tag(DT_VERDEF, place.address).add_tag(DT_VERDEFNUM, 1)
+        return index
 
     def put_machine(self, machine: int) -> ElfEditor:
         struct.pack_into("<H", self._data, _MACHINE_AT, machine)

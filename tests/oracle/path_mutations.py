@@ -79,7 +79,15 @@ def no_default_directories(random: Random, base: LinkedSet) -> Mutation | None:
     return _mutation("path", "no default directories", file, library, base, changes)
 
 
-def private(group: str, kind: str, search: str, *, options: tuple[str, ...] = (), for_all: bool = True) -> Draw:
+def private(
+    group: str,
+    kind: str,
+    search: str,
+    *,
+    options: tuple[str, ...] = (),
+    for_all: bool = True,
+    directory: str = PRIVATE,
+) -> Draw:
     """Move a library to a private directory, with a search path for all who need it, or for one of several."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
@@ -87,12 +95,27 @@ def private(group: str, kind: str, search: str, *, options: tuple[str, ...] = ()
         if not choices:
             return None
         file, library = random.choice(choices)
-        changes = _moved(library, PRIVATE)
+        changes = _moved(library, directory)
         for user in base.users(library) if for_all else [file]:
             changes.write(user, patched(user.content, *options, "--set-rpath", search))
         return _mutation(group, kind, file, library, base, changes)
 
     return draw
+
+
+def private_of_library(random: Random, base: LinkedSet) -> Mutation | None:
+    """Let the libraries that need a library look beside themselves; it is of whichever package.
+
+    The loader takes `$ORIGIN` of a library from the path that it was opened by, which is a link of the root.
+    """
+    fits = [(file, library) for file, library in base.links if all(each.is_library for each in base.users(library))]
+    if not fits:
+        return None
+    file, library = random.choice(fits)
+    changes = _moved(library, PRIVATE)
+    for user in base.users(library):
+        changes.write(user, patched(user.content, "--set-rpath", "$ORIGIN/private"))
+    return _mutation("valid", "private beside libraries", file, library, base, changes)
 
 
 def private_of_program(group: str, kind: str, *, own: bool) -> Draw:

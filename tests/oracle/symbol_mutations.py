@@ -216,6 +216,48 @@ def lose_versions(random: Random, base: LinkedSet) -> Mutation | None:
     return _mutation("version", "all definitions lost", edge, base, Changes().write(edge.library, editor.content))
 
 
+def add_versions(group: str, kind: str, *, hidden: bool) -> Draw:
+    """Give all exports of a library without versions one; with the hidden bit for one that is imported without."""
+
+    def draw(random: Random, base: LinkedSet) -> Mutation | None:
+        edges = [each for each in base.own_edges if not each.versioned and not each.library.elf.definitions]
+        edge = _one(random, [each for each in edges if each.library.is_library])
+        if edge is None:
+            return None
+        editor = edge.library.edited()
+        try:
+            version = editor.add_definition(edge.library.elf.soname)
+        except (StopIteration, ValueError):
+            return None  # no note, or no room in the dynamic section
+        for symbol in editor.symbols:
+            if symbol.exported:
+                editor.put(symbol, version=version)
+        if hidden:
+            editor.put(edge.export, version=version | elf.HIDDEN_VERSION)
+        return _mutation(group, kind, edge, base, Changes().write(edge.library, editor.content))
+
+    return draw
+
+
+def move_export(random: Random, base: LinkedSet) -> Mutation | None:
+    """Move an export without a version to another library that its importer needs: it is found there."""
+    edges = [each for each in base.own_edges if not each.versioned and base.imported[each.wanted.name] == 1]
+    fits = [
+        (edge, other, symbol)
+        for edge in edges
+        for other in base.needed(edge.importer)
+        if other is not edge.library and other.is_library and not other.elf.definitions
+        for symbol in other.elf.symbols
+        if symbol.exported and symbol.type == edge.export.type and not base.imported[symbol.name]
+    ]
+    if not fits:
+        return None
+    edge, other, symbol = random.choice(fits)
+    changes = Changes().write(edge.library, edge.library.edited().put(edge.export, visibility=elf.HIDDEN).content)
+    changes.write(other, patched(other.content, renamed={symbol.name: edge.wanted.name}))
+    return _mutation("valid", "moved to another library", edge, base, changes)
+
+
 def retype(kind: str, old: int, new: int) -> Draw:
     """Let an export be of another type than the import that is bound to it."""
 
