@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from farm.compat.linked_file import LinkedFile
 
+_NONE: frozenset[str] = frozenset()
+
 
 def definition(file: LinkedFile, name: str, version: str) -> Symbol | None:
     """Return the export that an import of `name`, of a `version` or of none (empty), takes of this file."""
@@ -36,9 +38,12 @@ def taken(file: LinkedFile, names: Iterable[str], version: str) -> set[str]:
     """Return those of the imports of one version, or of none, that take an export of this file."""
     if not version:
         return set(file.exported.intersection(names))
-    return {name for name in names if (name, version) in file.exports or name in file.plain}
+    names = set(names)
+    return {*file.exports.get(version, _NONE).intersection(names), *file.plain.intersection(names)}
 
 
 def takes(file: LinkedFile, name: str, version: str) -> bool:
     """Tell whether an import takes an export of this file."""
-    return (name, version) in file.exports or name in file.plain if version else name in file.exported
+    if not version:
+        return name in file.exported
+    return name in file.exports.get(version, _NONE) or name in file.plain

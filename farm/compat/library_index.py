@@ -61,7 +61,7 @@ class LibraryIndex:
             if file.level:
                 self._levels[file.level] += 1
             for name in all_needed(file):
-                self._needs[posixpath.basename(name)].add(member.name)
+                self._needs[last_part(name)].add(member.name)
             for command in file.loaders:
                 self._loads[command].add(member.name)
         for command, program in programs(member, files):
@@ -77,7 +77,7 @@ class LibraryIndex:
             if file.level:
                 self._levels[file.level] -= 1
             for name in all_needed(file):
-                self._needs[posixpath.basename(name)].discard(member.name)
+                self._needs[last_part(name)].discard(member.name)
             for command in file.loaders:
                 self._loads[command].discard(member.name)
         for command, program in programs(member, files):
@@ -105,7 +105,7 @@ class LibraryIndex:
         At a `level` of processors what is made for it comes first. A file of the same package comes first among equals,
         then one that prevails, then by name: where this is a guess, the ambiguity is reported as a requirement's.
         """
-        found = self._files.get(posixpath.basename(name), ())
+        found = self._files.get(last_part(name), ())
         if len(found) == 1 and found[0].public and found[0].machine == by.machine and "/" not in name:
             return found[0]
         fitting = [file for file in found if file.machine == by.machine and (not file.level or file.level <= level)]
@@ -130,7 +130,7 @@ class LibraryIndex:
 
     def contested(self, name: str) -> bool:
         """Tell whether there is more than one file of this name, so that it matters who asks."""
-        return len(self._files.get(posixpath.basename(name), ())) > 1
+        return len(self._files.get(last_part(name), ())) > 1
 
     def program(self, command: str, by: LinkedFile) -> tuple[bool, LinkedFile | None]:
         """Return whether some package has the command, and the ELF file that it runs, if it runs one."""
@@ -209,6 +209,11 @@ class LibraryIndex:
             (file for file in own or found if file.owner == winners[0]),
             key=lambda file: (file.directory != "lib", file.path),
         )
+
+
+def last_part(name: str) -> str:
+    """Return the name of a file without its directory; nearly all that is needed has none."""
+    return posixpath.basename(name) if "/" in name else name
 
 
 def all_loaded(file: LinkedFile) -> tuple[str, ...]:

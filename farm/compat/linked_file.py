@@ -6,7 +6,7 @@ import posixpath
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.package import matches
@@ -14,12 +14,11 @@ from farm.package.elf_details import EXECUTABLE, PIE
 from farm.package.elf_facts import OBJECT, TLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from farm.compat.member import Member
-    from farm.package import CopiedSymbol, ElfFacts, ElfFile, Symbol
+    from farm.package import CopiedSymbol, ElfFacts, ElfFile, ImportGroup, Symbol
 
-Pair = tuple[str, str]
 _NONE: frozenset[str] = frozenset()
 _VARIANT = re.compile(r"(.+)/glibc-hwcaps/([^/]+)")
 # `$PLATFORM` depends on the processor; this is what it is at least.
@@ -40,13 +39,12 @@ class LinkedFile:
     `soname` is what others need it by (the file's name where it has none), `names` what the loader finds it by,
     `public` that this needs no search path. `level` is the processor that it is made for, a directory of
     `glibc-hwcaps`, and empty for any. `runpath` are the places where it looks itself, `rpath` those where what it
-    loads looks too; a file has one of these. `bound` are the strong imports with a version, by the soname that the
-    file binds them to; `loose` those without.
+    loads looks too; a file has one of these. `bound` are the strong imports with a version, `loose` those without.
 
-    Of what it exports, `exports` are the pairs of symbol and version, `plain` the symbols without a version, which any
-    import takes, `exported` those that an import without a version takes; `objects` and `threads` are the symbols that
-    are variables, and thread-local ones. `versions` are what it defines, `demanded` what it needs of others, `sources`
-    of whom. `loaders` are commands, where the file is a plugin.
+    Of what it exports, `exports` are the symbols of each version, `plain` those without one, which any import takes,
+    `exported` those that an import without a version takes; `objects` and `threads` are the symbols that are variables,
+    and thread-local ones. `versions` are what it defines, `demanded` what it needs of others, `sources` of whom.
+    `loaders` are commands, where the file is a plugin.
     """
 
     owner: str
@@ -58,15 +56,15 @@ class LinkedFile:
     level: str
     runpath: tuple[Place, ...]
     rpath: tuple[Place, ...]
-    bound: tuple[tuple[str, tuple[Pair, ...]], ...]
+    bound: tuple[ImportGroup, ...]
     loose: tuple[str, ...]
-    exports: frozenset[Pair]
+    exports: Mapping[str, frozenset[str]]
     plain: frozenset[str]
     exported: frozenset[str]
     objects: frozenset[str]
     threads: frozenset[str]
     versions: frozenset[str]
-    demanded: tuple[Pair, ...]
+    demanded: tuple[tuple[str, str], ...]
     sources: frozenset[str]
     loaders: tuple[str, ...]
 
@@ -150,10 +148,10 @@ class LinkedFile:
         return set(self.facts.exports) - set(other.facts.exports)
 
 
-def linked_files(member: Member, pool: dict[Pair, Pair]) -> tuple[LinkedFile, ...]:
-    """Return the ELF files of a member. Equal pairs are shared through `pool`: sets are big, and import the same."""
+def linked_files(member: Member) -> tuple[LinkedFile, ...]:
+    """Return the ELF files of a member."""
     public = set(_public_paths(member))
-    return tuple(_linked(member, file, pool, public=file.path in public) for file in member.facts.elf)
+    return tuple(_linked(member, file, public=file.path in public) for file in member.facts.elf)
 
 
 def _public_paths(member: Member) -> Iterator[str]:
@@ -168,17 +166,9 @@ def _public_paths(member: Member) -> Iterator[str]:
         yield from [path for path in paths if posixpath.dirname(path) == "lib"] or paths
 
 
-def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair], *, public: bool) -> LinkedFile:
+def _linked(member: Member, file: ElfFile, *, public: bool) -> LinkedFile:
     path, facts = file
-    bound: dict[str, list[Pair]] = {}
-    loose: list[str] = []
-    for library, version, weak, names, _ in facts.imported:
-        if weak:
-            continue
-        if version:
-            bound.setdefault(library, []).extend(pool.setdefault(pair, pair) for pair in zip(names, repeat(version)))
-        else:
-            loose.extend(names)
+    strong = [group for group in facts.imported if not group.weak]
     soname = facts.soname or posixpath.basename(path)
     variant = _VARIANT.fullmatch(posixpath.dirname(path))
     runpath, rpath = search_places(facts, member.name, path)
@@ -195,9 +185,12 @@ def _linked(member: Member, file: ElfFile, pool: dict[Pair, Pair], *, public: bo
         level=variant[2] if variant else "",
         runpath=runpath,
         rpath=rpath,
-        bound=tuple((library, tuple(pairs)) for library, pairs in bound.items()),
-        loose=tuple(loose),
-        exports=frozenset(chain.from_iterable(zip(group.names, repeat(group.version)) for group in versioned)),
+        bound=tuple(group for group in strong if group.version),
+        loose=tuple(chain.from_iterable(group.names for group in strong if not group.version)),
+        exports={
+            version: _names(group.names for group in versioned if group.version == version)
+            for version in {group.version for group in versioned}
+        },
         plain=plain,
         exported=plain if not versioned else _taken_without_version(facts),
         objects=_names(group.names for group in facts.exported if group.symbol_class == OBJECT),

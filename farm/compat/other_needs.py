@@ -1,4 +1,4 @@
-"""What files ask for that no linker knows of: links, pkg-config modules, Python distributions.
+"""What files ask for that no linker knows of: links, pkg-config modules, modules of Python.
 
 Each looks at one member, with what others have in `Surroundings`. `wanted` are the keys by which a member is found
 again when others change; `offered` are those that a member answers to.
@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
-from packaging.version import Version as PythonVersion
+from typing import TYPE_CHECKING
 
 from farm.compat.linked_file import package_directory
 from farm.compat.problem import (
     DanglingLinks,
-    MissingDistribution,
     MissingLinkerLibrary,
     MissingModule,
     OtherPython,
@@ -29,11 +22,11 @@ from farm.package.python_facts import python_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from packaging.markers import Marker
+    from types import ModuleType
 
     from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
+    from farm.compat.python_needs import Installed
     from farm.package import PkgConfigModule, PythonDistribution
 
 _LIBRARY = re.compile(r"usr/(?:.+/)?lib[^/]+\.(?:so|a)")
@@ -43,14 +36,6 @@ _PYTHON = re.compile(r"command:python3\.(\d+)")
 _DIRECTORIES = ("lib",)
 
 
-class Installed(NamedTuple):
-    """A Python distribution that some member has: in which directory of modules, and of which version."""
-
-    directory: str
-    version: str
-    owner: str
-
-
 class Surroundings:
     """What the members of a set offer to these needs. Mutable, as the indexes are."""
 
@@ -58,25 +43,28 @@ class Surroundings:
         self.capabilities = capabilities
         self.paths: dict[str, int] = {}
         self.distributions: dict[str, list[Installed]] = {}
-        self.pythons: dict[str, str] = {}
+        self.pythons: dict[str, list[str]] = {}
 
     def add(self, member: Member) -> None:
         """Take a member in."""
         for path in _libraries(member):
             self.paths[path] = self.paths.get(path, 0) + 1
         for each in member.facts.python or ():
-            self.distributions.setdefault(canonicalize_name(each.name), []).append(_installed(member, each))
+            self.distributions.setdefault(_python_needs().canonical_name(each.name), []).append(
+                _installed(member, each)
+            )
         for minor in _pythons(member):
-            self.pythons[minor] = member.name
+            self.pythons.setdefault(minor, []).append(member.name)
 
     def remove(self, member: Member) -> None:
         """Take it out again."""
         for path in _libraries(member):
             self.paths[path] -= 1
         for each in member.facts.python or ():
-            self.distributions[canonicalize_name(each.name)].remove(_installed(member, each))
+            self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
         for minor in _pythons(member):
-            if self.pythons.get(minor) == member.name:
+            self.pythons[minor].remove(member.name)
+            if not self.pythons[minor]:
                 del self.pythons[minor]
 
 
@@ -88,7 +76,7 @@ def wanted(member: Member) -> Iterator[str]:
             yield from (path for paths in _linker_paths(module) for path in paths)
     for each in member.facts.python or ():
         yield "python"
-        yield from (f"python:{canonicalize_name(need.name)}" for need in _requirements(each))
+        yield from (f"python:{need}" for need in _python_needs().required_names(each))
     if any(_TAGGED.fullmatch(path) for path, _ in member.facts.elf):
         yield "python"
 
@@ -98,7 +86,7 @@ def offered(member: Member) -> Iterator[str]:
     yield from (f"pkgconfig:{module.name}" for module in member.facts.pkg_config)
     yield from _libraries(member)
     for each in member.facts.python or ():
-        yield f"python:{canonicalize_name(each.name)}"
+        yield f"python:{_python_needs().canonical_name(each.name)}"
     if any(_pythons(member)):
         yield "python"
 
@@ -111,7 +99,7 @@ def prove_others(member: Member, around: Surroundings, label: Callable[[str], st
         if module.libraries is not None:
             yield from _prove_module(member, module, around)
     for each in member.facts.python or ():
-        yield from _prove_distribution(member, each, around, label)
+        yield from _python_needs().prove_distribution(member, each, around.distributions, label)
     yield from _prove_pythons(member, around, label)
 
 
@@ -140,26 +128,6 @@ def _libraries(member: Member) -> Iterator[str]:
     return (path for path in member.links if path.endswith((".so", ".a")) and _LIBRARY.fullmatch(path))
 
 
-def _prove_distribution(
-    member: Member, one: PythonDistribution, around: Surroundings, label: Callable[[str], str]
-) -> Iterator[Problem]:
-    directory = python_directory(one.path)
-    python = directory.removeprefix("lib/python")
-    try:
-        if one.requires_python and "." in python and not SpecifierSet(one.requires_python).contains(f"{python}.999"):
-            yield OtherPython(member.label, one.path, f"{one.name} wants Python {one.requires_python}", python)
-    except InvalidSpecifier:
-        pass  # pip takes no notice of it either
-    for need in _requirements(one):
-        if need.marker is not None and not _holds(need.marker, python):
-            continue
-        there = [each for each in around.distributions.get(canonicalize_name(need.name), ())
-                 if each.directory == directory]  # fmt: skip
-        if not any(_fits(need, each.version) for each in there):
-            has = f"{need.name} {there[0].version} of {label(there[0].owner)}" if there else ""
-            yield MissingDistribution(member.label, one.name, _spelt(need), has)
-
-
 def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
     """Give the directories of modules that no Python of the set looks into, and extensions of another one in them."""
     strays: dict[str, str] = {}
@@ -176,7 +144,7 @@ def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], 
     for minor, path in strays.items():
         newest = max(around.pythons, key=int)
         yield OtherPython(
-            member.label, path, f"it is for Python 3.{minor}", f"3.{newest}", label(around.pythons[newest])
+            member.label, path, f"it is for Python 3.{minor}", f"3.{newest}", label(min(around.pythons[newest]))
         )
 
 
@@ -185,38 +153,12 @@ def _pythons(member: Member) -> Iterator[str]:
 
 
 def _installed(member: Member, one: PythonDistribution) -> Installed:
-    return Installed(python_directory(one.path), one.version, member.name)
+    installed: Installed = _python_needs().Installed(python_directory(one.path), one.version, member.name)
+    return installed
 
 
-def _requirements(one: PythonDistribution) -> Iterator[Requirement]:
-    for line in one.requires:
-        try:
-            yield Requirement(line)
-        except InvalidRequirement:
-            continue  # of a time before the grammar
+def _python_needs() -> ModuleType:
+    """Return what reads requirements of Python: only sets that have some pay for its import."""
+    from farm.compat import python_needs  # noqa: PLC0415  # takes a while to load
 
-
-def _holds(marker: Marker, python: str) -> bool:
-    """Tell whether a marker holds for an installation without extras, on the farm's one system."""
-    environment = {
-        "python_version": python,
-        "python_full_version": f"{python}.999",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "extra": "",
-    }
-    return marker.evaluate(environment)
-
-
-def _fits(need: Requirement, version: str) -> bool:
-    try:
-        return need.specifier.contains(PythonVersion(version), prereleases=True)
-    except InvalidVersion:
-        return not need.specifier
-
-
-def _spelt(need: Requirement) -> str:
-    return f"{need.name}{need.specifier}"
+    return python_needs

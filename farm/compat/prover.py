@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from farm.compat.linked_file import Pair
     from farm.compat.member import Member
     from farm.compat.note import Note
     from farm.compat.package_set import PackageSet
@@ -64,7 +63,6 @@ class Prover:
     def __init__(self, members: Iterable[Member] = ()) -> None:
         self._members: dict[str, Member] = {}
         self._files: dict[str, tuple[LinkedFile, ...]] = {}
-        self._pool: dict[Pair, Pair] = {}
         self._capabilities = CapabilityIndex()
         self._libraries = LibraryIndex(self._capabilities.serving)
         self._claims = ClaimIndex(self._capabilities.prevailing)
@@ -124,7 +122,7 @@ class Prover:
             self._check(self._members[name])
 
     def _take_in(self, name: str, member: Member) -> None:
-        files = linked_files(member, self._pool)
+        files = linked_files(member)
         self._members[name], self._files[name] = member, files
         self._capabilities.add(member)
         self._libraries.add(member, files)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from farm.compat.library_index import LibraryIndex, Scope
-    from farm.compat.linked_file import LinkedFile, Pair
+    from farm.compat.linked_file import LinkedFile
     from farm.package import ImportGroup, Symbol
 
     Label = Callable[[str], str]
@@ -47,6 +47,7 @@ class Findings(NamedTuple):
 
 
 _NOTHING = Findings()
+_NONE: frozenset[str] = frozenset()
 
 
 def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
@@ -79,7 +80,11 @@ def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
     by_name = dict(zip(file.needed, direct, strict=True))
     return (
         file.sources.issubset(by_name)
-        and all(soname in by_name and by_name[soname].exports.issuperset(pairs) for soname, pairs in file.bound)
+        and all(
+            group.library in by_name
+            and by_name[group.library].exports.get(group.version, _NONE).issuperset(group.names)
+            for group in file.bound
+        )
         and all(version in by_name[soname].versions for soname, version in file.demanded)
         and (not file.loose or _found_once(file.loose, direct))
         and not _may_be_interposed(file, by_name)
@@ -104,8 +109,8 @@ def _may_be_interposed(file: LinkedFile, by_name: dict[str, LinkedFile]) -> bool
         return True
     plain = [library for library in libraries if library.plain]
     return any(
-        library is not by_name[soname] and any(name in library.plain for name, _ in pairs)
-        for soname, pairs in file.bound
+        library is not by_name[group.library] and not library.plain.isdisjoint(group.names)
+        for group in file.bound
         for library in plain
     )
 
@@ -169,7 +174,7 @@ def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
 def _prove(file: LinkedFile, scope: Scope, loader: str, label: Label) -> Findings:
     loaded = list(scope.files)
     problems: list[Problem] = []
-    told: set[Pair] = set()
+    told: set[tuple[str, str]] = set()
     for symbol, version, meant in _missing(file, loaded, scope.by_name):
         sources = tuple((library.told, label(library.owner)) for library in meant)
         told.update((library.soname, version) for library in meant)
@@ -189,14 +194,14 @@ def _missing(
     file: LinkedFile, loaded: list[LinkedFile], by_name: dict[str, LinkedFile]
 ) -> Iterator[tuple[str, str, list[LinkedFile]]]:
     """Give each strong import that nothing exports, with the libraries that it can be meant to come from."""
-    for soname, pairs in file.bound:
-        library = by_name.get(soname)
-        left: Iterable[Pair] = pairs
-        if library is not None:
-            left = [pair for pair in pairs if pair not in library.exports]
-        for pair in left:
-            if not any(takes(each, *pair) for each in loaded):
-                yield (*pair, [library] if library is not None else [])
+    for group in file.bound:
+        library, version = by_name.get(group.library), group.version
+        left: Iterable[str] = group.names
+        if library is not None and (own := library.exports.get(version)) is not None:
+            left = [name for name in group.names if name not in own]
+        for name in left:
+            if not any(takes(each, name, version) for each in loaded):
+                yield name, version, [library] if library is not None else []
     loose = [name for name in file.loose if not any(name in each.exported for each in loaded)]
     if loose:
         direct = [by_name[soname] for soname in file.needed if soname in by_name]
@@ -206,7 +211,7 @@ def _missing(
             yield name, "", meant
 
 
-def _versions(file: LinkedFile, scope: Scope, told: set[Pair], label: Label) -> Iterator[Problem]:
+def _versions(file: LinkedFile, scope: Scope, told: set[tuple[str, str]], label: Label) -> Iterator[Problem]:
     """Give the versions that a loader asks for at start and does not find, but for those of symbols told of already."""
     for soname, version in file.demanded:
         library = scope.by_name.get(soname)

@@ -1,8 +1,8 @@
 """Sets of packages that are nowhere but in memory, for what only reads facts: the same on every run and machine.
 
 One package in eight is a library. All need others, eight by the median, and bind 20 to 2,000 versioned symbols to the
-libraries among them; so many each library exports at least. Names come from one pool, as the symbols of real libraries
-are far fewer than their users' imports.
+libraries among them, as functions; so many each library exports at least, and some variables. Names come from one
+pool, as the symbols of real libraries are far fewer than their users' imports.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from farm.compat import Member
 from farm.names import Digest, PackageName, Platform, Version
 from farm.package import Descriptor, ElfFacts, ElfFile, PackageFacts
-from farm.package.elf_facts import ExportGroup, ImportGroup, VersionNeed
+from farm.package.elf_facts import FUNCTION, OBJECT, ExportGroup, ImportGroup, VersionNeed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 FEWEST_SYMBOLS, MOST_SYMBOLS = 20, 2_000
 _SYMBOLS = tuple(f"function_of_some_name_{number:04}" for number in range(MOST_SYMBOLS))
+_FUNCTIONS_A_VARIABLE = 20
+_VARIABLES = tuple(f"variable_of_some_name_{number:04}" for number in range(MOST_SYMBOLS // _FUNCTIONS_A_VARIABLE))
 _LIBRARY_EVERY = 8
 _MEDIAN_NEEDS = 8
 _NOTHING = Digest.of(b"")
@@ -46,9 +48,9 @@ class SyntheticPackage:
         facts = ElfFacts(
             soname=soname if self.exports else "",
             needed=tuple(_soname(need) for need, _ in self.needs),
-            exported=(ExportGroup(_version(self.number), _SYMBOLS[: self.exports]),) if self.exports else (),
+            exported=tuple(self._exported()) if self.exports else (),
             imported=tuple(
-                ImportGroup(_soname(need), _version(need), weak=False, names=_SYMBOLS[:count])
+                ImportGroup(_soname(need), _version(need), weak=False, names=_SYMBOLS[:count], symbol_class=FUNCTION)
                 for need, count in self.needs
             ),
             version_definitions=(_version(self.number),) if self.exports else (),
@@ -69,6 +71,12 @@ class SyntheticPackage:
             provides=(f"soname:{soname}",) if self.exports else (f"command:{self.name}",),
         )
         return Member(descriptor, PackageFacts(elf=(ElfFile(path, facts),)), links=(f"usr/{path}",))
+
+    def _exported(self) -> Iterator[ExportGroup]:
+        """Give the functions that are exported, and of each twenty one variable more."""
+        yield ExportGroup(_version(self.number), _SYMBOLS[: self.exports], FUNCTION)
+        variables = _VARIABLES[: self.exports // _FUNCTIONS_A_VARIABLE]
+        yield ExportGroup(_version(self.number), variables, OBJECT, sizes=(8,) * len(variables))
 
 
 def synthetic_packages(count: int) -> list[SyntheticPackage]:
