@@ -109,11 +109,13 @@ _PLAN: tuple[tuple[int, Draw], ...] = (
     (6, symbols.resize("copied object grows", lambda size: size * 2, copied=True)),
     (6, symbols.resize("copied object shrinks", lambda size: size // 2, copied=True)),
     (5, symbols.resize("other object grows", lambda size: size * 2, copied=False)),
+    # --- added later, so that what is above draws as before
+    (3, paths.private("path", "private, by $LIB as if it were lib", "/usr/$LIB/private")),
 )  # fmt: skip
 
 
 def mutations(bases: Sequence[LinkedSet], seed: str = SEED) -> Iterator[Mutation]:
-    """Give the mutations of the plan, none twice. Each kind draws for itself, so that a new kind changes no other."""
+    """Give the mutations of the plan, none twice. Each draws for itself by its place: a new last one changes no other."""
     for place, (count, draw) in enumerate(_PLAN):
         random = Random(f"{seed} {place}")
         drawn: set[tuple[str, str]] = set()
