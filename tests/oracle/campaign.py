@@ -115,7 +115,7 @@ _PLAN: tuple[tuple[int, Draw], ...] = (
 
 
 def mutations(bases: Sequence[LinkedSet], seed: str = SEED) -> Iterator[Mutation]:
-    """Give the mutations of the plan, none twice. Each draws for itself by its place: a new last one changes no other."""
+    """Give the mutations of the plan, none twice. Each draws by its own place: a new last one changes no other."""
     for place, (count, draw) in enumerate(_PLAN):
         random = Random(f"{seed} {place}")
         drawn: set[tuple[str, str]] = set()
