@@ -192,7 +192,7 @@ def _linked(member: Member, file: ElfFile, *, public: bool) -> LinkedFile:
             for version in {group.version for group in versioned}
         },
         plain=plain,
-        exported=plain if not versioned else _taken_without_version(facts),
+        exported=_taken_without_version(facts) if versioned or any(group.hidden for group in facts.exported) else plain,
         objects=_names(group.names for group in facts.exported if group.symbol_class == OBJECT),
         threads=_names(group.names for group in facts.exported if group.symbol_class == TLS),
         versions=frozenset(facts.version_definitions),

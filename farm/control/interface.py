@@ -1,4 +1,4 @@
-"""What other builds can see of a recipe's packages: headers, sonames, exported symbols, pkg-config modules.
+"""What other builds can see of a recipe's packages: headers, sonames, pkg-config modules, symbols as exported.
 
 Static libraries are no part of it: who has copied from them is known (`farm.control.copies`).
 """
@@ -29,9 +29,7 @@ def _visible(desk: Desk, package: Package) -> dict[str, object]:
         "package": package.name,
         "headers": {each.path: each.digest for each in manifest.files() if each.path in headers},
         "libraries": [
-            [elf.facts.soname, sorted([symbol.name, symbol.version] for symbol in elf.facts.exports)]
-            for elf in facts.elf
-            if elf.facts.soname
+            [elf.facts.soname, sorted(map(list, elf.facts.exports))] for elf in facts.elf if elf.facts.soname
         ],
         "modules": [module.to_dict() for module in facts.pkg_config],
     }

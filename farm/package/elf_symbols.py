@@ -57,7 +57,7 @@ class _Table(NamedTuple):
     names: list[int]
     attributes: list[int]
     values: list[int]
-    sizes: list[int]
+    sizes: memoryview[int]
     indices: list[int]
 
 
@@ -71,7 +71,7 @@ def read_symbols(
     """Read the symbols; `copied` are the numbers of those that relocations copy.
 
     Exported is what a loader takes for a definition: global, weak or unique, visible outside, with a value; imported
-    what is not defined. Raises `InvalidElfError`.
+    what is not defined so. Raises `InvalidElfError`.
     """
     if _DT_SYMTAB not in tags:
         return DynamicSymbols()
@@ -84,8 +84,7 @@ def read_symbols(
     roles = roles.translate(_WITHOUT_ZERO)
     exported, imported = roles.translate(_EXPORTS), roles.translate(_IMPORTS)
     names = strings.all_at(list(compress(table.names, exported)))
-    indices, sizes = list(compress(table.indices, exported)), list(compress(table.sizes, exported))
-    exports = tuple(_exports(names, indices, sizes, bytes(compress(roles, exported)), versions))
+    exports = tuple(_exports(names, table, roles, exported, versions))
     names = strings.all_at(list(compress(table.names, imported)))
     indices = list(compress(table.indices, imported))
     imports = tuple(_imports(names, indices, bytes(compress(roles, imported)), versions))
@@ -103,10 +102,10 @@ def _columns(image: ElfImage, tags: dict[int, int], versions: SymbolVersions) ->
         indices = image.integers(image.loaded(tags[_DT_VERSYM], "table of symbol versions", count * 2), 2).tolist()
     # The first word is the name; binding, visibility and section share the second, or in 32 bits the last.
     if not image.is_64:
-        names, attributes, values, sizes = (table[column::4].tolist() for column in (0, 3, 1, 2))
-        return _Table(names, attributes, values, sizes, indices)
+        names, attributes, values = (table[column::4].tolist() for column in (0, 3, 1))
+        return _Table(names, attributes, values, table[2::4], indices)
     wide = image.integers(part, 8)
-    return _Table(table[0::6].tolist(), table[1::6].tolist(), wide[1::3].tolist(), wide[2::3].tolist(), indices)
+    return _Table(table[0::6].tolist(), table[1::6].tolist(), wide[1::3].tolist(), wide[2::3], indices)
 
 
 def _role(attributes: int, *, big_endian: bool) -> int:
@@ -128,27 +127,32 @@ def _role(attributes: int, *, big_endian: bool) -> int:
 
 
 def _without_undefined(roles: bytes, values: list[int]) -> bytes:
-    """Return the roles without the exports that have no value: no loader takes them for a definition."""
+    """Return the roles with imports in place of the exports that have no value: no loader takes these for a definition,
+    and where the file itself refers to one it looks for another.
+    """
     return bytes(
-        0 if role & _IS_EXPORT and not role & _MAY_BE_ZERO and not value else role
+        role & -_CLASS | _IS_IMPORT if role & _IS_EXPORT and not role & _MAY_BE_ZERO and not value else role
         for role, value in zip(roles, values, strict=True)
     )
 
 
 def _exports(
-    names: list[str], indices: list[int], sizes: list[int], roles: bytes, versions: SymbolVersions
+    names: list[str], table: _Table, roles: bytes, exported: bytes, versions: SymbolVersions
 ) -> Iterator[ExportGroup]:
+    """Give the groups of the exported symbols, of which `names` are; `table` and `roles` are of all symbols."""
+    indices = list(compress(table.indices, exported))
     meanings = {
         index: (_origin(index, versions).version, bool(index & _HIDDEN_VERSION), index & ~_HIDDEN_VERSION > 2)
         for index in set(indices)
     }
-    for role, chosen in _by_role(roles):
+    for role, chosen in _by_role(bytes(compress(roles, exported))):
         kind, protected = _CLASSES[role // _CLASS], bool(role & _IS_PROTECTED)
         if kind not in _SIZED:
             for (version, hidden, later), group in _grouped(names, indices, chosen, meanings).items():
                 yield ExportGroup(version, tuple(group), kind, hidden, later, protected)
             continue
-        sizes_of = _grouped(sizes, indices, chosen, meanings)
+        own_sizes = [table.sizes[place] for place in compress(range(len(roles)), roles.translate(_only(role)))]
+        sizes_of = _grouped(own_sizes, list(compress(indices, chosen)), b"\1" * len(own_sizes), meanings)
         for (version, hidden, later), group in _grouped(names, indices, chosen, meanings).items():
             own = tuple(sizes_of[version, hidden, later])
             yield ExportGroup(version, tuple(group), kind, hidden, later, protected, own)
@@ -164,9 +168,14 @@ def _imports(names: list[str], indices: list[int], roles: bytes, versions: Symbo
 def _by_role(roles: bytes) -> Iterator[tuple[int, bytes]]:
     """Give each role that occurs, with the places where it does as ones."""
     for role in sorted(set(roles)):
-        table = bytearray(256)
-        table[role] = 1
-        yield role, roles.translate(table)
+        yield role, roles.translate(_only(role))
+
+
+def _only(role: int) -> bytes:
+    """Return a table that makes a one of this role, and a zero of all others."""
+    table = bytearray(256)
+    table[role] = 1
+    return bytes(table)
 
 
 def _grouped(

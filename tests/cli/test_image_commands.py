@@ -228,7 +228,7 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
     assert said == [
         "say 1.0-1 → 1.1-1",
         (
-            "proven, with greet depending on it: 2 packages: 1 interpreter and 2 paths fit together; "
+            "proven, with greet depending on it: 3 packages: 1 interpreter and 4 paths fit together; "
             "not looked at: 1 script that no shell runs"
         ),
         "tested: release 2 of dist.example.org/edge holds these very builds with greet, past its gates",

@@ -3,6 +3,7 @@
 import pytest
 
 from farm.compat import MissingSymbol, PathConflict, Prover, prove, prove_change
+from farm.package import Symbol
 from tests.compat.values import GLIBC, elf, jq, member, oniguruma, the_set
 
 
@@ -41,6 +42,38 @@ def test_versions_are_compared_exactly():
 
 def test_an_import_without_a_version_takes_any_export_of_the_name():
     assert problems(jq(imports=["memcpy"]), oniguruma(), GLIBC) == []
+
+
+@pytest.mark.parametrize(
+    ("exports", "fits"),
+    [
+        ([Symbol("x", hidden=True)], True),
+        ([Symbol("x", "V1", hidden=True)], True),
+        ([Symbol("x", "V3", hidden=True, later=True)], False),
+        ([Symbol("x", "V3", later=True)], True),
+        ([Symbol("x", "V3", later=True), Symbol("x", "V4", later=True)], False),
+        ([Symbol("x", "V3", hidden=True, later=True), Symbol("x", "V4", later=True)], True),
+    ],
+)
+def test_an_import_without_a_version_takes_first_versions_even_hidden_and_one_later_one(exports, *, fits):
+    assert (
+        prove(the_set(program(needs=["liba.so.1"], imports=["x"]), library("liba.so.1", exports=exports))).holds is fits
+    )
+
+
+@pytest.mark.parametrize(
+    ("exports", "fits"),
+    [
+        ([Symbol("x", "V1")], True),
+        ([Symbol("x", "V1", hidden=True, later=True)], True),
+        ([Symbol("x", "V2")], False),
+        ([Symbol("x")], True),
+        ([Symbol("x", hidden=True)], False),
+    ],
+)
+def test_an_import_with_a_version_takes_that_or_one_without_that_is_not_hidden(exports, *, fits):
+    user = program(needs=["liba.so.1"], imports=["x@V1@liba.so.1"])
+    assert prove(the_set(user, library("liba.so.1", exports=exports))).holds is fits
 
 
 def test_a_weak_import_may_stay_open():

@@ -10,6 +10,7 @@ import pytest
 from farm.control.world import Terms
 from farm.database import jobs, releases
 from farm.database.states import JobState
+from farm.package import ElfFacts, Symbol
 from farm.plan import BuildOrder
 from tests.control.small_farm import SmallFarm, recipe
 
@@ -78,6 +79,24 @@ def strict(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -
 def test_a_dependency_with_the_same_interface_rebuilds_nobody(strict: SmallFarm) -> None:
     strict.submit(recipe("c", flag="x"))
     assert strict.build_all() == ["c"]
+
+
+@pytest.mark.parametrize("strict", ["interface-changed"], indirect=True)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Symbol("kept", "", "object", size=8), Symbol("kept", "", "object", size=16)),
+        (Symbol("act", "", "function"), Symbol("act", "", "object", size=8)),
+    ],
+)
+def test_a_symbol_that_is_exported_as_something_else_is_another_interface(
+    strict: SmallFarm, before: Symbol, after: Symbol
+) -> None:
+    for flag, symbol in (("x", before), ("y", after)):
+        library = ElfFacts(soname="libc.so.1").with_symbols(exports=[symbol])
+        strict.shape("c", "1.0", {"lib/libc.so.1": library})
+        strict.submit(recipe("c", flag=flag))
+        assert strict.build_all() == ["c", "b"]
 
 
 @pytest.mark.parametrize("strict", ["always"], indirect=True)

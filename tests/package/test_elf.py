@@ -97,6 +97,8 @@ class TestWhatItTells:
         facts = read_elf(overlapping_names(symbols=1, length=3, info=info, section=section, value=value))
         assert facts is not None
         assert [symbol.name for symbol in facts.exports] == (["xxx"] if exported else [])
+        looked_for = not exported and info >> 4 and info & 15 == 2
+        assert [symbol.name for symbol in facts.imports] == (["xxx"] if looked_for else [])
 
     @pytest.mark.parametrize(("name", "build_id"), [("separate", ""), ("named", "0123456789abcdef")])
     def test_a_separate_debug_file_has_nothing_but_its_build_id(self, name: str, build_id: str) -> None:
