@@ -112,7 +112,7 @@ _LONG = (
 
 DISTRIBUTION = frozenset(
     f"tests/farm/test_{name}.py"
-    for name in ("curl_image", "distribution", "gates", "interfaces", "live_log", "reproducible")
+    for name in ("curl_image", "distribution", "gates", "interfaces", "live_log", "oracle", "reproducible")
 )
 """Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
 

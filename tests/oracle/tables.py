@@ -1,0 +1,24 @@
+"""What is written down by hand: the proof's false alarms with their reasons, and what the linker does not judge."""
+
+from __future__ import annotations
+
+FALSE_ALARMS: dict[str, str] = {}
+"""Kinds of mutation that the linker accepts and the proof refuses, on purpose. One that comes no more is taken out."""
+
+MISMATCHES = {
+    "retype: function to object": "class-mismatch",
+    "retype: function to thread's variable": "class-mismatch",
+    "retype: object to function": "class-mismatch",
+    "retype: object to thread's variable": "class-mismatch",
+    "retype: function to indirect function": "",  # one class: what is called is what the resolver returns
+    "retype: function to no type": "",  # says nothing, as assembler does
+    "retype: object to no type": "",
+    "retype: protected, copied": "protected-copy",
+    "retype: protected, not copied": "",
+    "resize: copied object grows": "size-mismatch",
+    "resize: copied object shrinks": "size-mismatch",
+    "resize: other object grows": "",  # nobody has made room for it
+}
+"""The problem that the file which imports the symbol is to have; none where it is empty. The linker goes on, at most
+with a warning, or crashes.
+"""

@@ -1,0 +1,108 @@
+"""Proof and linker beside each other: what the proof passed though the linker would not, and the other way round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat import MissingSymbol, MissingVersion, PackageSet, UnmetRequirement, prove
+from farm.compat.problem import (
+    DanglingLinks,
+    MissingDistribution,
+    MissingLinkerLibrary,
+    MissingModule,
+    OtherPython,
+)
+from tests.oracle.elf_editor import UNDEFINED, ElfEditor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farm.compat import Problem
+    from tests.oracle.linker import Answer, Fault
+    from tests.oracle.mutation import Mutation
+    from tests.oracle.parts import Part
+
+_BEYOND = (DanglingLinks, MissingDistribution, MissingLinkerLibrary, MissingModule, OtherPython)
+"""Problems of which a linker knows nothing: that a set has one is for other tests to judge."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What both say of one mutated set.
+
+    `missed` are faults of which no problem tells, `unfounded` problems that tell of no fault.
+    """
+
+    mutation: Mutation
+    answer: Answer
+    problems: tuple[Problem, ...]
+    missed: tuple[Fault, ...]
+    unfounded: tuple[Problem, ...]
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the linker found a fault."""
+        return bool(self.answer.faults)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the proof found a problem."""
+        return bool(self.problems)
+
+    @property
+    def kind(self) -> str:
+        """What was done, and to what: the name by which the tables know it."""
+        return f"{self.mutation.group}: {self.mutation.kind}"
+
+    def __str__(self) -> str:
+        lines = [f"{self.kind}, in the set of {self.mutation.base.name}: {self.mutation.what}"]
+        lines += [f"  missed: {fault}" for fault in self.missed[:3]]
+        lines += [f"  unfounded: {problem.message}" for problem in self.unfounded[:3]]
+        return "\n".join(lines)
+
+
+def judge(mutation: Mutation, parts: Sequence[Part], answer: Answer) -> Verdict:
+    """Prove a mutated set, and compare that with what its linker said."""
+    proof = prove(PackageSet.of(part.member for part in parts))
+    problems = tuple(problem for problem in proof.problems if not isinstance(problem, _BEYOND))
+    own = frozenset(_own(answer, parts))
+    told = {fault: [each for each in problems if _tells(each, fault, answer, own)] for fault in answer.faults}
+    founded = [problem for found in told.values() for problem in found]
+    return Verdict(
+        mutation,
+        answer,
+        problems,
+        tuple(sorted(fault for fault, found in told.items() if not found)),
+        tuple(problem for problem in problems if problem not in founded),
+    )
+
+
+def _own(answer: Answer, parts: Sequence[Part]) -> Iterator[Fault]:
+    """Give the faults of a file that misses what it has itself, unfindable: told where others are told to miss it."""
+    by_name = {part.name: part for part in parts}
+    for fault in answer.faults:
+        if fault.kind == "symbol":
+            file = ElfEditor(by_name[fault.package].read(fault.file))
+            has = [each for each in file.symbols if each.name == fault.name and each.section != UNDEFINED]
+            if any(each.index not in file.copied for each in has):
+                yield fault
+
+
+def _tells(problem: Problem, fault: Fault, answer: Answer, own: frozenset[Fault]) -> bool:
+    of_file = (problem.packages[0], getattr(problem, "file", "")) == (fault.package, fault.file)
+    if fault.kind == "start":
+        # The loader itself looks for this and that in the C library, which no file imports.
+        return fault.package in problem.packages
+    if isinstance(problem, MissingSymbol):
+        if fault.kind == "symbol":
+            return problem.symbol == fault.name and (of_file or fault in own)
+        return of_file and (fault.kind, fault.name) == ("version", problem.version)
+    if isinstance(problem, MissingVersion):
+        return of_file and (fault.kind, fault.name) == ("version", problem.version)
+    if isinstance(problem, UnmetRequirement) and fault.kind in {"library", "interpreter"}:
+        # Told once for a package; and what a file loads may be what lacks it.
+        behind = {package for package, _ in answer.loaded.get((fault.package, fault.file), ())}
+        needed = problem.requirement.partition(":")[2]
+        return needed == fault.name and problem.packages[0] in {fault.package, *behind}
+    return False
