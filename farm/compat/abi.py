@@ -66,14 +66,15 @@ def _loads(
 ) -> Iterator[tuple[Member, str]]:
     for name in sorted(set(changed) & members.keys()):
         member = members[name]
-        for soname in _sonames(member.provides):
+        for soname in sonames(member.provides):
             for user in capabilities.requirers(f"soname:{soname}"):
                 yield members[user], soname
-        for soname in _sonames(member.requires):
+        for soname in sonames(member.requires):
             yield member, soname
 
 
-def _sonames(names: Iterable[str]) -> Iterator[str]:
+def sonames(names: Iterable[str]) -> Iterator[str]:
+    """Give the sonames among capabilities that are provided or required."""
     for capability in names:
         kind, _, soname = capability.partition(":")
         if kind == "soname":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat import Atom, TrialSet, find_atoms
@@ -90,14 +91,24 @@ class ChannelState:
         return imported_descriptors(self._public.release(record.digest).imports) if record else {}
 
     def atoms(
-        self, desk: Desk, candidate: int, trial: TrialSet, changes: Mapping[str, Member | None]
+        self,
+        desk: Desk,
+        candidate: int,
+        trial: TrialSet,
+        changes: Mapping[str, Member | None],
+        interface_needs: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> tuple[Atom, ...]:
-        """Return the atoms of a candidate, worked out once for it."""
+        """Return the atoms of a candidate, worked out once for it.
+
+        `interface_needs` are the changes that others need besides what the proof shows.
+        """
         # Not known by its number alone: that of a candidate whose step broke off is given again.
         changed = {name: member and member.descriptor.digest for name, member in changes.items()}
-        what = candidate, self._number, changed
+        what = candidate, self._number, changed, dict(interface_needs)
         if self._atoms is None or self._atoms[0] != what:
             groups, needs = self._declared(desk, trial, changes)
+            for name, others in interface_needs.items():
+                needs[name] = (*needs.get(name, ()), *others)
             self._atoms = what, find_atoms(trial, changes, together=groups, needs=needs)
         return self._atoms[1]
 

@@ -90,6 +90,13 @@ class Evaluation:
             if run.state is not RunState.PENDING
         }
 
+    def interface_needs(self) -> dict[str, tuple[str, ...]]:
+        """Return which changes of the candidate need which others because of an interface.
+
+        Raises `NotKnownYetError` while that is being compared.
+        """
+        return self._interfaces.needs(self._changes) if self._interfaces else {}
+
     def over(self, atoms: Collection[Atom]) -> Evaluation:
         """Say which atoms there are to be asked about, and return this very evaluation."""
         self._atoms = {atom.key: atom for atom in atoms}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from farm.compat.abi import LibraryPair, library_pairs, library_path
+from farm.compat.abi import LibraryPair, library_pairs, library_path, sonames
 from farm.compat.problem import listed
 from farm.control.planning import plan_of
 from farm.control.requests import wish_for_comparison
@@ -20,10 +20,11 @@ from farm.database.evidence import ChangedInterface, InterfaceCount
 from farm.database.states import ENDED
 from farm.plan import AbiOrder, AbiSide, AbiVerdict
 from farm.recipe import Limits
-from farm.release.ordered_tests import archive_of
+from farm.recipe.gate_kind import GateKind
+from farm.release.ordered_tests import NotKnownYetError, archive_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from farm.compat import Member, TrialSet
     from farm.control.desk import Desk
@@ -77,6 +78,7 @@ class Interfaces:
         self._shelf = shelf
         self._trace = trace
         self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
+        self._members: dict[Digest, Member] = {}
 
     def look(self, changes: Mapping[str, Member | None]) -> Findings:
         """Return what is to be said of the set as it is placed, because of what these changes touch.
@@ -95,9 +97,56 @@ class Interfaces:
                 found.trouble = answer if isinstance(answer, str) and answer else found.trouble
             else:
                 found.compared += 1
-                if answer.outcome.verdict is not AbiVerdict.COMPATIBLE:
+                if _differs(answer):
                     self._judge(found, pair, dependents, answer)
         return found
+
+    def needs(self, changes: Mapping[str, Member | None]) -> dict[str, tuple[str, ...]]:
+        """Return which changes need which others because of an interface, in both directions, all by name.
+
+        A dependent that was built against the new library needs it, if it would not do with that of the base; the
+        library needs that dependent, if what the base has of it would not do with the new library. Raises
+        `NotKnownYetError` while a comparison is under way.
+        """
+        wanted: dict[LibraryPair, set[tuple[str, str]]] = {}
+        for name, pair, needed in self._crossings(changes):
+            wanted.setdefault(pair, set()).add((name, needed))
+        self._look_up(wanted)
+        found: dict[str, set[str]] = {}
+        waiting = 0
+        for pair, needs in wanted.items():
+            answer = self._answers[pair]
+            if isinstance(answer, str) or (isinstance(answer, Comparison) and answer.outcome is None):
+                waiting += 1
+            elif isinstance(answer, Comparison) and _differs(answer):
+                for name, needed in needs:
+                    found.setdefault(name, set()).add(needed)
+        if waiting:
+            raise NotKnownYetError(f"{waiting} of {len(wanted)} interfaces are being compared", GateKind.ABI)
+        return {name: tuple(sorted(needed)) for name, needed in found.items()}
+
+    def _crossings(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[str, LibraryPair, str]]:
+        """Give how each changed dependent and each changed library of it would do with what the base has of the other.
+
+        Each with the change that would need, and the one that would be needed.
+        """
+        base = self._trial.base
+        coming = {name: member for name, member in changes.items() if member is not None and not member.foreign}
+        providers = {soname: name for name, member in coming.items() for soname in sonames(member.provides)}
+        for name, member in coming.items():
+            for dependent, is_new in ((member, True), (base.get(name), False)):
+                for soname in sonames(dependent.requires) if dependent else ():
+                    library = providers.get(soname, name)
+                    if dependent is None or library == name or library not in base:
+                        continue
+                    new, old = coming[library], base[library]
+                    built = self._built_against(dependent).get(new.descriptor.name)
+                    other = old if is_new else new
+                    if built is None or built == other.descriptor.tree or library_path(other, soname) is None:
+                        continue
+                    self._members[other.descriptor.tree] = other
+                    pair = LibraryPair(library, soname, built, other.descriptor.tree)
+                    yield (name, pair, library) if is_new else (library, pair, name)
 
     def _judge(self, found: Findings, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> None:
         """Note a changed interface, but for dependents that had one in the base too: which may have to be found out."""
@@ -111,7 +160,7 @@ class Interfaces:
             known = self._answers[before]
             if isinstance(known, str) or (isinstance(known, Comparison) and known.outcome is None):
                 found.waiting += 1
-            elif isinstance(known, _Unjudged) or (known.outcome and known.outcome.verdict is AbiVerdict.COMPATIBLE):
+            elif isinstance(known, _Unjudged) or not _differs(known):
                 broken.append(name)
         if broken:
             found.changed.append(self._changed(pair, tuple(broken), answer))
@@ -175,7 +224,9 @@ class Interfaces:
         return AbiOrder(before, after, toolchain.tree, _LIMITS)
 
     def _member(self, pair: LibraryPair) -> Member:
-        """Return the member of a pair: of the set as it is placed, or of the base."""
+        """Return the member of a pair: of the set as it is placed, of the base, or of what was asked about."""
+        if pair.after in self._members:
+            return self._members[pair.after]
         for members in (self._trial.members, self._trial.base):
             member = members.get(pair.provider)
             if member is not None and member.descriptor.tree == pair.after:
@@ -232,6 +283,11 @@ class Interfaces:
     def _label(self, name: str) -> str:
         member = self._trial.members.get(name) or self._trial.base.get(name)
         return member.label if member else name
+
+
+def _differs(answer: Comparison) -> bool:
+    """Say whether a comparison that was carried out lets nobody take one build for the other."""
+    return answer.outcome is not None and answer.outcome.verdict is not AbiVerdict.COMPATIBLE
 
 
 def _telling(report: tuple[str, ...]) -> list[str]:

@@ -234,9 +234,11 @@ class Pipeline:
         leaving = {each.name: self._shelf.record(desk, each.before) for each in own if each.before and not each.after}
         return Docket(candidate, base, changes, members, packages, leaving, trial)
 
-    def _atoms(self, desk: Desk, docket: Docket) -> tuple[Atom, ...]:
+    def _atoms(
+        self, desk: Desk, docket: Docket, interface_needs: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> tuple[Atom, ...]:
         """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
-        atoms = self._state.atoms(desk, docket.candidate.id, docket.trial, docket.members)
+        atoms = self._state.atoms(desk, docket.candidate.id, docket.trial, docket.members, interface_needs)
         if any(not each.atom for each in docket.changes):
             for atom in atoms:
                 candidates.place_changes(desk.session, docket.candidate.id, atom.names, atom=atom.key)
@@ -278,7 +280,7 @@ class Pipeline:
         try:
             if not held and (whole := evaluation.whole()).green:
                 return self._decide(desk, docket, Verdict(docket.members, whole.evidence), [])
-            atoms = self._atoms(desk, docket)
+            atoms = self._atoms(desk, docket, evaluation.interface_needs())
             blamed = atoms_withheld(atoms, held)
             found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
         except NotKnownYetError as waiting:

@@ -10,7 +10,7 @@ import pytest
 from farm.control.finishing import fail, finish_comparison, finish_test
 from farm.control.leases import claim
 from farm.control.world import ToolchainRef
-from farm.database import candidates
+from farm.database import candidates, holds
 from farm.database.evidence import InterfaceEvidence
 from farm.database.pipeline_states import GateState
 from farm.database.states import JobKind
@@ -19,6 +19,7 @@ from farm.package import ElfDetails
 from farm.plan import AbiOrder, AbiOutcome, AbiVerdict, BlobRef, TestOutcome
 from farm.recipe import AbiGate, ChannelPolicy, ProofGate, TestsGate
 from farm.recipe.gate_kind import GateKind
+from farm.release.gates.holds import Holds
 from farm.release.pipeline import Pipeline
 from tests.compat.values import elf
 from tests.control.small_farm import WORLD, recipe
@@ -52,7 +53,7 @@ class Shapes:
         self.releasing, self.farm = releasing, releasing.farm
         toolchains = {**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}
         self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
-        releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, releasing.signer)
+        releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, releasing.signer, gates=[Holds()])
         self.farm.debug_data = True
         self.compared: list[AbiOrder] = []
         for version in ("1.0", "1.1", "1.2"):
@@ -134,6 +135,29 @@ def test_it_comes_in_with_a_dependent_that_was_built_against_it(shapes: Shapes) 
     versions = shapes.releasing.versions()
     assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
     assert shapes.releasing.excuses() == {}
+
+
+def test_both_move_as_one_also_where_something_else_is_held_back(shapes: Shapes) -> None:
+    shapes.farm.shape("broken", "1.0", {"bin/broken": elf(needs=["libnowhere.so.1"])})
+    needs = {"shape": (), "draw": ("shape",), "broken": ()}
+    versions = {"shape": "1.1", "draw": "1.1", "broken": "1.0"}
+    shapes.farm.submit(*(recipe(name, version=version, needs=needs[name]) for name, version in versions.items()))
+    shapes.settle(CHANGED)
+    versions = shapes.releasing.versions()
+    assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
+    assert set(shapes.releasing.excuses()) == {"broken"}
+
+
+def test_a_rebuilt_dependent_does_not_come_in_without_the_library_that_it_was_built_against(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(CHANGED)
+    with shapes.farm.office.writing() as desk:
+        holds.add_hold(desk.session, "edge", "shape", reason="it is looked at", held_by="curator", now=desk.now)
+    shapes.submit(draw="1.1")
+    shapes.settle(CHANGED)
+    versions = shapes.releasing.versions()
+    assert (versions["shape"], versions["draw"]) == ("1.0", "1.0")
+    assert shapes.releasing.excuses()["draw"].reason == "curator holds it on edge: it is looked at"
 
 
 def test_an_equal_interface_comes_in_without_a_rebuild_and_is_compared_once(shapes: Shapes) -> None:
