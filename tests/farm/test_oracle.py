@@ -18,6 +18,7 @@ from farm.trust.release_index import Release
 from tests.oracle.linker import SHELL
 from tests.oracle.run import Unpacked, base_sets, carry_out, counts, unmutated
 from tests.oracle.tables import FALSE_ALARMS, MISMATCHES
+from tests.oracle.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +98,13 @@ def test_there_are_enough_sets_and_their_counts_are_printed(
 
 def test_what_the_linker_rejects_is_refused_with_its_file_and_its_symbol(verdicts: tuple[Verdict, ...]) -> None:
     assert _told(each for each in verdicts if each.mutation.group not in _BY_TABLE and each.missed) == ""
+
+
+def test_a_proof_that_did_not_see_the_mutation_would_be_caught(verdicts: tuple[Verdict, ...]) -> None:
+    for verdict in (each for each in verdicts if each.mutation.group == "drop"):
+        blind = judge(verdict.mutation, verdict.mutation.base.parts, verdict.answer)
+        assert blind.problems == ()
+        assert blind.missed == tuple(sorted(verdict.answer.faults))
 
 
 def test_what_is_valid_is_not_rejected_by_the_linker(verdicts: tuple[Verdict, ...]) -> None:

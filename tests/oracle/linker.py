@@ -109,17 +109,18 @@ def ask(parts: Sequence[Part], folder: Path, about: Collection[str] = ()) -> Ans
         binds=(Bind(SHELL, "/judge/busybox"), Bind(script, "/judge/script")),
     )
     packages = {part.descriptor.store_path: part.tree for part in parts}
-    asked = [part for part in parts if not about or part.name in about]
+    questions = list(_questions(part for part in parts if not about or part.name in about))
     ran = subprocess.run(
         bubblewrap_command(packages, folder / "links", options),
-        input="".join(f"{' '.join(each)}\n" for each in _questions(asked)),
+        input="".join(f"{' '.join(each)}\n" for each in questions),
         capture_output=True,
         text=True,
         errors="replace",
         timeout=_SECONDS,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr + ran.stdout
+    answers = sum(line.startswith("= ") for line in ran.stdout.splitlines())
+    assert (ran.returncode, answers) == (0, len(questions)), ran.stderr + ran.stdout
     return _Reader(parts, RootView(composition, {part.descriptor.store_path: part.manifest for part in parts})).read(
         ran.stdout
     )
