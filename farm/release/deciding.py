@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.compat.problem import listed
 from farm.database import candidates, orders
-from farm.database.pipeline_states import CandidateState, ChangeState, OrderEnding, OrderKind
+from farm.database.pipeline_states import CandidateState, ChangeState, GateState, OrderEnding, OrderKind
+from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
-    from farm.database.evidence import TestEvidence
+    from farm.database.evidence import InterfaceCount, TestEvidence
     from farm.database.orders import Order
-    from farm.database.pipeline_states import GateState
     from farm.database.releases import ReleaseRecord
-    from farm.recipe.gate_kind import GateKind
     from farm.release.collecting import Proposal
 
 
@@ -73,6 +73,16 @@ def say_gate(
 ) -> None:
     """Write down what a gate says now; of `tests` pages show those that failed and block nothing."""
     candidates.record_gate(desk.session, candidate.id, gate, state, summary, tests=tests, now=desk.now)
+
+
+def say_interfaces(desk: Desk, candidate: Candidate, count: InterfaceCount) -> None:
+    """Write down that the interfaces of a set do, and what could not be judged: that is no yes."""
+    told = "no interface had to be compared"
+    if count.compared:
+        told = f"{count.compared} interface{'s' if count.compared > 1 else ''} compared"
+    if count.not_judged:
+        told += f", {len(count.not_judged)} not judged: {listed(count.not_judged)}"
+    say_gate(desk, candidate, GateKind.ABI, GateState.PASSED, told)
 
 
 def release_candidate(desk: Desk, candidate: Candidate, told: str) -> None:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
-from farm.compat.problem import listed
 from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases, rollbacks
 from farm.database.evidence import TestEvidence
@@ -30,7 +29,15 @@ from farm.recipe.channel_gates import AbiGate, TestsGate
 from farm.recipe.gate_kind import GateKind
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
-from farm.release.deciding import end_order, refuse_candidate, release_candidate, say_gate, was_decided, why_superseded
+from farm.release.deciding import (
+    end_order,
+    refuse_candidate,
+    release_candidate,
+    say_gate,
+    say_interfaces,
+    was_decided,
+    why_superseded,
+)
 from farm.release.docket import Docket, Verdict
 from farm.release.earlier_evidence import EarlierEvidence
 from farm.release.entrance import Entrance
@@ -54,7 +61,6 @@ if TYPE_CHECKING:
     from farm.compat import Atom, Member, TrialSet
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
-    from farm.database.evidence import InterfaceCount
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
@@ -326,7 +332,7 @@ class Pipeline:
         say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
         tests = verdict.evidence if isinstance(verdict.evidence, TestEvidence) else TestEvidence()
         if tests.interfaces is not None:
-            say_gate(desk, candidate, GateKind.ABI, GateState.PASSED, _compared(tests.interfaces))
+            say_interfaces(desk, candidate, tests.interfaces)
         self._say_tests(desk, candidate, tests)
         if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
             until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
@@ -408,14 +414,6 @@ def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
 
 def _proven(trial: TrialSet) -> str:
     return trial.proof.summary
-
-
-def _compared(count: InterfaceCount) -> str:
-    """Say what was compared, and what could not be judged: that is no yes."""
-    told = f"{counted(count.compared, 'interface')} compared" if count.compared else "no interface had to be compared"
-    if not count.not_judged:
-        return told
-    return f"{told}, {len(count.not_judged)} not judged: {listed(count.not_judged)}"
 
 
 def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
