@@ -336,7 +336,7 @@ def test_whoever_approves_sees_which_sensitive_files_come_and_why(
 
     monkeypatch.setattr(CuratorClient, "in_question", declaring)
     said = shell.run("approve", "stable")
-    assert "note: jq 1.7.1-1 has etc/pam.d/login and 1 more: How\\x202e to log in\n" in said
+    assert "note: jq 1.7.1-1 has etc/pam.d/login and 1 more: How\\u202e to log in\n" in said
 
 
 def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:

@@ -39,7 +39,7 @@ build-needs: [zlib]
 steps:
   - run: |
       mkdir -p "$DESTDIR/usr/bin"
-      cc $CFLAGS -o "$DESTDIR/usr/bin/{name}" /sources/program.c {link}
+      cc $CFLAGS $LDFLAGS -o "$DESTDIR/usr/bin/{name}" /sources/program.c {link}
 tests:
   - command: [{name}]
     matches: "^stream error"

@@ -49,7 +49,7 @@ toolchain: c
 {more}steps:
   - run: |
       mkdir -p "$DESTDIR/usr/bin"
-      cc $CFLAGS -static -o "$DESTDIR/usr/bin/{name}" /sources/program.c
+      cc $CFLAGS $LDFLAGS -static-pie -o "$DESTDIR/usr/bin/{name}" /sources/program.c
       install -D --mode=0644 --target-directory="$DESTDIR/usr/share/licenses/{name}" /sources/LICENSE
 tests:
   - command: [{name}]
