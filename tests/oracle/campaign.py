@@ -111,6 +111,7 @@ _PLAN: tuple[tuple[int, Draw], ...] = (
     (5, symbols.resize("other object grows", lambda size: size * 2, copied=False)),
     # --- added later, so that what is above draws as before
     (3, paths.private("path", "private, by $LIB as if it were lib", "/usr/$LIB/private")),
+    (4, paths.copy_for_another),
 )  # fmt: skip
 
 

@@ -195,6 +195,28 @@ def second_copy(group: str, kind: str, directory: str, *, found: bool = False, l
     return draw
 
 
+def copy_for_another(random: Random, base: LinkedSet) -> Mutation | None:
+    """Let a program find a private copy of a library that lacks what another of its libraries wants of the first.
+
+    Both ask for one name, and the copy is what is loaded under it first.
+    """
+    edges = [
+        (program, edge)
+        for edge in base.own_edges
+        if edge.importer.is_library and edge.library.is_library
+        for program in base.users(edge.library)
+        if program.is_program and edge.importer in base.needed(program)
+        and edge.wanted.name not in {symbol.name for symbol in program.elf.symbols}
+    ]  # fmt: skip
+    if not edges:
+        return None
+    program, edge = random.choice(edges)
+    copy = edge.library.edited().put(edge.export, visibility=elf.HIDDEN)
+    changes = Changes().write(edge.library, copy.content, f"{PRIVATE}/{edge.library.elf.soname}")
+    changes.write(program, patched(program.content, "--set-rpath", f"/usr/{PRIVATE}"))
+    return _mutation("path", "a private copy lacks what another wants", edge.importer, edge.library, base, changes)
+
+
 def both_paths(random: Random, base: LinkedSet) -> Mutation | None:
     """Give a file search paths of both kinds: the old one leads to the library, and is ignored."""
     fits = [(file, library) for file, library in base.links if base.users(library) == [file]]
