@@ -69,11 +69,14 @@ def judge(mutation: Mutation, parts: Sequence[Part], answer: Answer) -> Verdict:
     own = frozenset(_own(answer, parts))
     told = {fault: [each for each in problems if _tells(each, fault, answer, own)] for fault in answer.faults}
     founded = [problem for found in told.values() for problem in found]
+    # A file that is told to lack a library may lack others too, which whoever loads it brings along.
+    lacking = {(fault.package, fault.file) for fault, found in told.items() if found and fault.kind == "library"}
+    untold = [fault for fault, found in told.items() if not found]
     return Verdict(
         mutation,
         answer,
         problems,
-        tuple(sorted(fault for fault, found in told.items() if not found)),
+        tuple(sorted(each for each in untold if each.kind != "library" or (each.package, each.file) not in lacking)),
         tuple(problem for problem in problems if problem not in founded),
     )
 
