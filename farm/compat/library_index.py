@@ -106,17 +106,20 @@ class LibraryIndex:
         then one that prevails, then by name: where this is a guess, the ambiguity is reported as a requirement's.
         """
         found = self._files.get(last_part(name), ())
-        if len(found) == 1 and found[0].public and found[0].machine == by.machine and "/" not in name:
+        alone = len(found) == 1 and found[0].public and found[0].machine == by.machine
+        if alone and "/" not in name and not by.only_search_path:
             return found[0]
         fitting = [file for file in found if file.machine == by.machine and (not file.level or file.level <= level)]
         if "/" in name:
             # A relative one depends on where one stands.
             place = package_directory(posixpath.dirname(name))
-            return self._choose([file for file in fitting if file.directory == place and name[0] == "/"], by, level="")
+            return self._choose([file for file in fitting if file.directory == place and name[:1] == "/"], by, level="")
         for place, owner in by.runpath or (by.rpath if inherited is None else inherited):
             at = [file for file in fitting if file.directory == place and owner in ("", file.owner)]
             if at:
                 return self._choose(at, by, level)
+        if by.only_search_path:
+            return None
         at = [file for file in fitting if file.public or (file.level and file.directory == "lib")]
         return self._choose(at, by, level)
 

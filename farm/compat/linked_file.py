@@ -112,6 +112,11 @@ class LinkedFile:
         return f"{self.soname} ({self.level})" if self.level else self.soname
 
     @property
+    def only_search_path(self) -> bool:
+        """Whether what it needs is not looked for in the loader's own directories."""
+        return self.facts.details is not None and self.facts.details.only_search_path
+
+    @property
     def directory(self) -> str:
         """Where it lies in its package, or would if it were made for any processor."""
         directory = posixpath.dirname(self.path)
@@ -245,7 +250,9 @@ def _places(entry: str, facts: ElfFacts, owner: str, path: str) -> Iterator[Plac
     The origin of a program is in the directory of its package, because the kernel follows the link to it; that of a
     library where the loader has found it.
     """
-    known = {"ORIGIN": f"/usr/{posixpath.dirname(path)}", "LIB": "lib", "PLATFORM": facts.machine}
+    # As the C library of Debian has it, which the distribution's is made of.
+    known = {"ORIGIN": f"/usr/{posixpath.dirname(path)}", "LIB": f"lib/{facts.machine}-linux-gnu"}
+    known["PLATFORM"] = facts.machine
     expanded = _TOKEN.sub(lambda match: known[match[1] or match[2]], entry)
     if expanded.startswith("/"):
         program = facts.details.kind in {EXECUTABLE, PIE} if facts.details else not facts.soname

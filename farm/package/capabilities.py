@@ -130,12 +130,16 @@ def _private_directories(elf: Mapping[str, ElfFacts]) -> set[str]:
     What is found there is loaded for all that come after it, and DT_RPATH holds for whatever a file loads: which of
     them finds what, a proof tells.
     """
-    return {_inside(directory, path) for path, file in elf.items() for directory in (*file.runpath, *file.rpath)}
+    return {
+        _inside(directory, path, file.machine)
+        for path, file in elf.items()
+        for directory in (*file.runpath, *file.rpath)
+    }
 
 
-def _inside(directory: str, path: str) -> str:
+def _inside(directory: str, path: str, machine: str = "") -> str:
     here = directory.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
-    here = here.replace("${LIB}", "$LIB").replace("$LIB", "lib")
+    here = here.replace("${LIB}", "$LIB").replace("$LIB", f"lib/{machine}-linux-gnu")
     return posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
 
 

@@ -46,7 +46,8 @@ class ElfDetails:
     `kind` is `executable` (at fixed addresses), `pie` or `library`. `audit` are DT_AUDIT and DT_DEPAUDIT, split at
     their colons; `filters` and `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted:
     `relro` and `bind-now`, and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in
-    hexadecimal digits, empty where there is none.
+    hexadecimal digits, empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not
+    looked for in the loader's own directories.
     """
 
     kind: str = LIBRARY
@@ -57,6 +58,7 @@ class ElfDetails:
     copies: tuple[CopiedSymbol, ...] = ()
     hardening: tuple[str, ...] = ()
     build_id: str = ""
+    only_search_path: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the details as plain values for canonical JSON."""
@@ -69,6 +71,7 @@ class ElfDetails:
             "copies": [copy._asdict() for copy in self.copies],
             "hardening": self.hardening,
             "build-id": self.build_id,
+            **({"only-search-path": True} if self.only_search_path else {}),
         }
 
     @classmethod
@@ -91,6 +94,7 @@ class ElfDetails:
             ),
             hardening=texts(value["hardening"]),
             build_id=text(value["build-id"]),
+            only_search_path=bool(value.get("only-search-path")),
         )
 
 

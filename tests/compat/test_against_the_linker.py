@@ -173,6 +173,24 @@ def without_its_link(box: Box) -> None:
     (box.root / "usr/lib/private/libact.so.1").unlink()
 
 
+def only_by_path(*flags: str):
+    """A program that wants nothing from the loader's own directories."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS), "-Wl,-z,nodefaultlib", *flags)
+
+    return build
+
+
+def by_multiarch(directory: str):
+    """A program that looks in `/usr/$LIB/private`, and a library in a directory."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc(f"{directory}/libact.so", ACTS), "-Wl,-rpath,/usr/$LIB/private")
+
+    return build
+
+
 RPATH = ("-Wl,--disable-new-dtags", "-Wl,-rpath,/usr/lib/private")
 RUNPATH = ("-Wl,--enable-new-dtags", "-Wl,-rpath,/usr/lib/private")
 
@@ -209,6 +227,10 @@ CASES = {
     "a path that is not inherited": (False, privately(*RUNPATH)),
     "a path that need not be inherited": (True, privately(*RUNPATH, needed="ab")),
     "no path at all": (False, privately()),
+    "only by a path, and there is none": (False, only_by_path()),
+    "only by a path, and there is one": (True, only_by_path("-Wl,-rpath,/usr/lib")),
+    "a path for the machine": (True, by_multiarch("lib/x86_64-linux-gnu/private")),
+    "a path for the machine, and it is elsewhere": (False, by_multiarch("lib/private")),
     "a library by its path": (True, absolutely),
     "a library by a path where it is not": (False, nowhere),
     "a library by a link": (True, through_a_link),

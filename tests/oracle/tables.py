@@ -19,7 +19,6 @@ FALSE_ALARMS = {
     "valid: moved to Debian's directory": (
         "That Debian's C library looks there too is of that build; packages of a distribution offer what is in lib/."
     ),
-    "valid: private, by $LIB": "What stands for $LIB is of one build of the C library; the proof takes it for lib.",
     "valid: private, inherited": (
         "What a library needs of another package must be offered by that package, or be in a directory of its own "
         "search path. The linker also looks where the program's DT_RPATH leads."
