@@ -105,7 +105,7 @@ class LibraryIndex:
         At a `level` of processors what is made for it comes first. A file of the same package comes first among equals,
         then one that prevails, then by name: where this is a guess, the ambiguity is reported as a requirement's.
         """
-        found = self._files.get(last_part(name), ())
+        found: Sequence[LinkedFile] = self._files.get(last_part(name), ())
         alone = len(found) == 1 and found[0].public and found[0].machine == by.machine
         if alone and "/" not in name and not by.only_search_path:
             return found[0]
