@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from farm.engine.attempts_root import IDENTITY, LABEL_ATTEMPTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -146,7 +148,7 @@ class Farm:
             raise
         if self._builds:
             assert containers_of(self.host) == []
-            assert list((self.host / "attempts").glob("*")) == []
+            assert attempts_of(self.host) == []
         return Outcome(process.returncode, output, self._same_everywhere(message))
 
     def json(self, *arguments: str) -> Any:
@@ -188,8 +190,16 @@ def write_tree(recipes: Path) -> None:
     shutil.copy(shipped / "distribution.yaml", recipes)
 
 
+def attempts_of(host: Path) -> list[Path]:
+    """The directories of attempts that are left there; what else lies beside them says whose they are."""
+    return [path for path in (host / "attempts").glob("*") if path.name != IDENTITY]
+
+
 def containers_of(host: Path) -> list[str]:
     """Return the containers of attempts whose directories are in a host's shared directory."""
-    command = ["docker", "ps", "--all", "--filter", "label=farm", "--format", "{{.ID}} {{.Labels}}"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if f"={host}/" in line]
+    identity = host / "attempts" / IDENTITY
+    if not identity.exists():
+        return []
+    label = f"label={LABEL_ATTEMPTS}={identity.read_text().strip()}"
+    command = ["docker", "ps", "--all", "--filter", label, "--format", "{{.ID}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

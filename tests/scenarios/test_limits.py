@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.engine.mounts import unmount_below
-from tests.scenarios.farm import Farm, containers_of
+from tests.scenarios.farm import Farm, attempts_of, containers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Sign
     assert process.returncode == status
     assert message == "[1/1] building x\n" + ("\nfarm: interrupted\n" if how == signal.SIGINT else "")
     assert containers_of(farm.host) == []
-    assert list((farm.host / "attempts").iterdir()) == []
+    assert attempts_of(farm.host) == []
     farm.run("build", "good").refused("still-kept", status=0)
 
 
