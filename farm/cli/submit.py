@@ -13,6 +13,8 @@ from farm.cli.settings import Settings
 from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from farm.api.farm_client import FarmClient
     from farm.api.wire import AcceptedWire, JobWire
 
@@ -94,14 +96,13 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
 
 
 def _shown(job: JobWire) -> str:
-    from farm.cli.inert import inert
-
-    return inert(job.error.partition("\n")[0])
+    return job.error.partition("\n")[0]
 
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
     """Wait until the channel has decided about everything that is built, and say how it did about what was sent."""
     said, since, told = "", time.monotonic(), False
+    shown: set[str] = set()
     while True:
         status = farm.channel(channel)
         if say_trouble(channel, status):
@@ -113,8 +114,9 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
             return 1
         now = candidate_line(status) or _waiting_line(status)
         if now and now != said:
-            say(now, err=True)
+            say(candidate_line(status, shown) or now, err=True)
             said, since = now, time.monotonic()
+            shown |= passed_gates(status)
         if not told and waits_for_signer(status, time.monotonic() - since):
             told = True
             say("the release waits for the signer; the farm's logs of signer and control say why", err=True)
@@ -147,13 +149,25 @@ def _say_reasons(excuses: list[dict[str, Any]]) -> None:
         say(f"  {reason}", err=True)
 
 
-def candidate_line(status: dict[str, Any]) -> str:
-    """Say in a line how the candidate at a channel's gates stands; empty when there is none."""
+def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
+    """Say in a line how the candidate at a channel's gates stands; empty when there is none.
+
+    What a gate has come to is left out where it is among `shown`: a proof has much to say.
+    """
     candidate = status["candidate"]
     if not candidate or candidate["state"] != "open":
         return ""
-    gates = ", ".join(f"{each['gate']} {each['state']} ({each['summary']})" for each in candidate["gates"])
-    return f"candidate {candidate['id']}: {gates or 'at the gates'}"
+    gates = [
+        f"{each['gate']} {each['state']}" + ("" if each["summary"] in shown else f" ({each['summary']})")
+        for each in candidate["gates"]
+    ]
+    return f"candidate {candidate['id']}: {', '.join(gates) or 'at the gates'}"
+
+
+def passed_gates(status: dict[str, Any]) -> set[str]:
+    """Return what the gates say that the candidate has passed."""
+    candidate = status["candidate"] or {"gates": ()}
+    return {each["summary"] for each in candidate["gates"] if each["state"] == "passed"}
 
 
 def _waiting_line(status: dict[str, Any]) -> str:

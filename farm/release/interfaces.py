@@ -38,7 +38,7 @@ TOOLCHAIN = "abi"
 """The toolchain, by its name, whose tools compare."""
 _LIMITS = Limits(minutes=20, memory_mb=4096, output_mb=1, processes=64, log_mb=4)
 _MISSING = f"this farm has no toolchain {TOOLCHAIN}: add its file and lock to toolchains/, and start the farm again"
-_SHOWN_LINES = 6
+_SHOWN_LINES = 9
 _FIRST_PAUSE = timedelta(seconds=20)
 _LONGEST_PAUSE = timedelta(hours=1)
 
@@ -274,7 +274,7 @@ class Interfaces:
         library = f"{pair.soname} of {self._label(pair.provider)}"
         judged = answer.outcome.verdict is AbiVerdict.CHANGED
         if judged:
-            shown = "; ".join(_telling(answer.outcome.report))
+            shown = _telling(answer.outcome.report)
             message = f"{library} has another interface than {other}{f': {shown}' if shown else ''}"
         else:
             message = f"{library} could not be compared with {other}: {answer.outcome.reason}"
@@ -290,8 +290,10 @@ def _differs(answer: Comparison) -> bool:
     return answer.outcome is not None and answer.outcome.verdict is not AbiVerdict.COMPATIBLE
 
 
-def _telling(report: tuple[str, ...]) -> list[str]:
-    """Return the lines of a report that say what has changed, without its counts."""
-    return [line.strip() for line in report if not line.endswith(("function", "variable", "functions", "variables"))][
-        :_SHOWN_LINES
-    ]
+def _telling(report: tuple[str, ...]) -> str:
+    """Return what a report says of the first thing that has changed, as one sentence; its headings are not set in."""
+    told = [line.strip() for line in report if line.startswith(" ")]
+    ends = [at for at, line in enumerate(told) if at and line.startswith("[C]")]
+    first = told[: ends[0] if ends else None][:_SHOWN_LINES]
+    more = "; and more" if len(told) > len(first) else ""
+    return "".join(f"{line} " if line.endswith(":") else f"{line}; " for line in first).removesuffix("; ") + more

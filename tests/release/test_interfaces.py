@@ -119,7 +119,7 @@ def test_a_library_of_another_interface_is_held_and_the_excuse_says_what_has_cha
     assert excuse.gate is GateKind.ABI
     assert excuse.reason == (
         "libshape.so.1 of shape 1.1-1 has another interface than the build that draw 1.0-1 was built against: "
-        "[C] 'function int area(int)' has some indirect sub-type changes:; parameter 1 of type 'int' changed:; "
+        "[C] 'function int area(int)' has some indirect sub-type changes: parameter 1 of type 'int' changed: "
         "type name changed from 'int' to 'double'"
     )
     assert excuse.remedy.startswith("Keep the interface, or submit a new revision of draw as well")
