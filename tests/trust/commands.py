@@ -32,7 +32,8 @@ class Desk:
 
     def try_(self, line: str, *, answer: str = "") -> Said:
         """Run the words of `line` after `farm keys`."""
-        output, message = io.StringIO(), io.StringIO()
+        printed, message = io.BytesIO(), io.StringIO()
+        output = io.TextIOWrapper(printed, encoding="utf-8")  # a document is printed as bytes
         before, stdin = Path.cwd(), sys.stdin
         os.chdir(self.folder)
         sys.stdin = io.StringIO(answer)
@@ -44,7 +45,8 @@ class Desk:
         finally:
             os.chdir(before)
             sys.stdin = stdin
-        return Said(status, output.getvalue(), message.getvalue())
+        output.flush()
+        return Said(status, printed.getvalue().decode(), message.getvalue())
 
     def run(self, line: str, *, answer: str = "") -> str:
         said = self.try_(line, answer=answer)
