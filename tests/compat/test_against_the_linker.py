@@ -215,6 +215,16 @@ CASES = {
     "the version is gone": (False, linked_with(ACTS + OLD, ACTS, V1_V2, V1)),
     "the version is there, and the symbol has none": (True, linked_with(ACTS, ACTS + OLD, V1, "V1 { old; };")),
     "the version is there, and the symbol is gone": (False, linked_with(ACTS, OLD, V1, "V1 { old; };")),
+    "the symbol has none, and another version of it is hidden": (
+        True,
+        linked_with(
+            ACTS + OLD, ACTS + OLD + HIDDEN.format(1), V1_V2, "V1 { first; }; V2 { old; } V1;"
+        ),
+    ),
+    "the symbol has none but hidden ones": (
+        False,
+        linked_with(ACTS + OLD, OLD + HIDDEN.format(1), V1_V2, "V1 { first; }; V2 { old; } V1;"),
+    ),
     "the symbol has another version": (False, linked_with(ACTS, ACTS + OLD, V1, V1_V2)),
     "versions were added": (True, linked_with(ACTS, ACTS, "", V1)),
     "versions were added, and it is a later one": (True, linked_with(ACTS, ACTS + OLD, "", V1_V2)),
