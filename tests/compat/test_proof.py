@@ -146,6 +146,42 @@ def test_a_library_for_another_machine_is_no_library():
     ]
 
 
+def test_who_lacks_a_library_is_named_and_not_its_neighbour():
+    package = member(
+        "ncurses",
+        {
+            "bin/clear": elf(needs=["libc.so.6"]),
+            "lib/libtinfo.so.6": elf(soname="libtinfo.so.6", needs=["libc.so.6"], machine="aarch64"),
+        },
+    )
+    assert problems(package, GLIBC) == [
+        (
+            "ncurses 1.0-1: lib/libtinfo.so.6 needs libc.so.6, which no package of the set provides; "
+            "that of glibc 2.41-1 is for another machine"
+        )
+    ]
+
+
+def test_a_library_without_a_soname_behind_a_link_is_told_as_that():
+    files = {"lib/liblzma.so.5.8.1": elf(), "lib/liblzma.so.5": "-> liblzma.so.5.8.1"}
+    assert problems(member("tool", {"bin/tool": elf(needs=["liblzma.so.5"])}), member("xz", files)) == [
+        (
+            "tool 1.0-1: bin/tool needs liblzma.so.5, which no package of the set provides; "
+            "xz 1.0-1 has only a link of that name, to a file without a soname"
+        )
+    ]
+
+
+def test_a_library_that_is_not_where_a_file_looks_is_told_as_that():
+    picky = member("picky", {"bin/picky": elf(needs=["libonig.so.5"], only_search_path=True)})
+    assert problems(picky, oniguruma(), GLIBC) == [
+        (
+            "picky 1.0-1: bin/picky needs libonig.so.5, which no package of the set provides; "
+            "that of oniguruma 6.9.9-1 is not where it looks"
+        )
+    ]
+
+
 def test_a_private_library_is_found_by_its_search_path_only():
     private = {"lib/jq/libjq.so.1": elf(soname="libjq.so.1", exports=["jq_init"])}
     program = elf(needs=["libjq.so.1"], imports=["jq_init"], rpath=["$ORIGIN/../lib/jq"])
