@@ -18,6 +18,7 @@ from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
 from farm.compat.note import Interposition, LostVersions, MissingRecommended, Note
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
+from farm.compat.private_libraries import moved_privately
 from farm.compat.problem import (
     AmbiguousProvider,
     ClassMismatch,
@@ -92,6 +93,7 @@ __all__ = [
     "from_toolchain",
     "is_foreign",
     "joint_needs",
+    "moved_privately",
     "needs_beyond",
     "needs_of",
     "prove",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from farm.compat.member import Member
     from farm.compat.note import Note
     from farm.compat.package_set import PackageSet
+    from farm.compat.symbols import Findings
     from farm.package import DlopenNote
 
 _Finding = TypeVar("_Finding", bound="Problem | Note")
@@ -213,10 +214,9 @@ class Prover:
 
     def _check(self, member: Member) -> None:
         name = member.name
-        files = self._files[name]
-        found = [prove_file(file, self._libraries, self._label) for file in files]
-        lacking = [(lack, file) for file, one in zip(files, found, strict=True) for lack in one.lacking]
-        problems: list[Problem] = list(self._unmet(member, [*lacking, *self._unopened(member)]))
+        findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
+        found = findings.values()
+        problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for one in found for problem in one.problems)
         problems += prove_others(member, self._around, self._label)
         notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
@@ -227,11 +227,12 @@ class Prover:
         else:
             self._unsettled.discard(name)
 
-    def _unmet(self, member: Member, lacking: Iterable[tuple[str, LinkedFile]]) -> Iterable[Problem]:
+    def _unmet(self, member: Member, findings: Mapping[LinkedFile, Findings]) -> Iterable[Problem]:
         own = member.provides
         # A file can need what the descriptor does not speak of: another machine's library, one out of reach.
         looking: dict[str, LinkedFile] = {}
-        for name, file in lacking:
+        lacking = [(name, file) for file, one in findings.items() for name in one.lacking]
+        for name, file in (*lacking, *self._unopened(member)):
             looking.setdefault(f"soname:{name}", file)
         unmet = set(looking)
         for capability in member.requires:
@@ -241,7 +242,7 @@ class Prover:
             if providers:
                 labels = tuple(self._label(name) for name in providers)
                 yield AmbiguousProvider(member.label, capability, labels)
-            elif not self._found_privately(member, capability):
+            elif not _found_privately(capability, findings):
                 unmet.add(capability)
         asked = required_files(member) if unmet else {}
         for capability in sorted(unmet):
@@ -265,12 +266,6 @@ class Prover:
         why = "is not where it looks" if by.machine in machines else "is for another machine"
         return f"; that of {self._label(provider)} {why}"
 
-    def _found_privately(self, member: Member, capability: str) -> bool:
-        """Tell whether each file of a member that asks for a library finds one that is not there for all."""
-        kind, _, name = capability.partition(":")
-        asking = [file for file in self._files[member.name] if kind == "soname" and name in file.needed]
-        return bool(asking) and all(self._libraries.find(name, file) is not None for file in asking)
-
     def _unopened(self, member: Member) -> Iterator[tuple[str, LinkedFile]]:
         for file, note in self._may_open(member):
             if note.priority == "required" and not self._opens(file, note.sonames):
@@ -291,6 +286,16 @@ class Prover:
 
     def _label(self, name: str) -> str:
         return self._members[name].label
+
+
+def _found_privately(capability: str, findings: Mapping[LinkedFile, Findings]) -> bool:
+    """Tell whether each file of a member that asks for a library finds one that is not there for all.
+
+    Where it has no search path that leads there, what loads it can have one that it inherits.
+    """
+    kind, _, name = capability.partition(":")
+    asking = [one for file, one in findings.items() if kind == "soname" and name in file.needed]
+    return bool(asking) and all(one.loaded and name not in one.lacking for one in asking)
 
 
 def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:

@@ -261,6 +261,17 @@ def test_the_proof_says_what_the_dynamic_linker_says(box: Box, case: str) -> Non
     assert proof.holds is expected, [problem.message for problem in proof.problems]
 
 
+@pytest.mark.parametrize(("path", "expected"), [(RPATH, True), (RUNPATH, False)], ids=["inherited", "not inherited"])
+def test_a_path_leads_to_the_private_library_of_another_package(box: Box, path, *, expected: bool) -> None:
+    second = box.gcc("lib/private/libb.so", ACTS)
+    first = box.gcc("lib/liba.so", "extern int act(void); int pass(void) { return act(); }", second)
+    source = "int main(void) { extern int pass(void); return pass(); }"
+    box.program(first, f"-Wl,-rpath-link,{box.root}/usr/lib/private", *path, source=source)
+    files = {"glibc": C_LIBRARY, "keeper": ["lib/private/libb.so"], "middle": ["lib/liba.so"], "case": ["bin/program"]}
+    proof = prove(the_set(*(box.member(name, paths) for name, paths in files.items())))
+    assert (box.starts(), proof.holds) == (expected, expected), [problem.message for problem in proof.problems]
+
+
 def test_lost_versions_are_told_as_the_linker_does(box: Box) -> None:
     linked_with(ACTS, ACTS, V1)(box)
     assert [note.code for note in box.proof().notes] == ["lost-versions"]

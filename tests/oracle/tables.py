@@ -21,10 +21,6 @@ FALSE_ALARMS = {
     "valid: moved to Debian's directory": (
         "That Debian's C library looks there too is of that build; packages of a distribution offer what is in lib/."
     ),
-    "valid: private, inherited": (
-        "What a library needs of another package must be offered by that package, or be in a directory of its own "
-        "search path. The linker also looks where the program's DT_RPATH leads."
-    ),
 }
 """Kinds of mutation of which the proof says something that the linker does not. One that comes no more is taken out."""
 
