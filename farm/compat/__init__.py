@@ -39,7 +39,7 @@ from farm.compat.problem import (
     UnmetRequirement,
 )
 from farm.compat.proof import Proof
-from farm.compat.proof_scope import ProofScope
+from farm.compat.proof_scope import ProofScope, called_commands
 from farm.compat.prover import Prover, prove, prove_change
 from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
 from farm.compat.trial import TrialSet
@@ -87,6 +87,7 @@ __all__ = [
     "UnknownPackageError",
     "UnmetRequirement",
     "build_closure",
+    "called_commands",
     "closure",
     "compose",
     "find_atoms",
