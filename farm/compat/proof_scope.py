@@ -44,7 +44,7 @@ _NOT_LOOKED_AT = {
 
 @dataclass(frozen=True, slots=True)
 class ProofScope:
-    """How many of each kind; the words of each are in `lines`. Of one member, or the sum over a set."""
+    """How many of each kind, for which the tables above have the words. Of one member, or the sum over a set."""
 
     packages: int = 0
     libraries: int = 0
