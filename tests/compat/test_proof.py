@@ -1,5 +1,7 @@
 """What a proof finds, and that it finds the same after a change as from nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from farm.compat import MissingSymbol, PathConflict, Prover, prove, prove_change
@@ -143,6 +145,13 @@ def test_a_library_for_another_machine_is_no_library():
             "jq 1.7.1-1: bin/jq needs libonig.so.5, which no package of the set provides; "
             "that of oniguruma 1.0-1 is for another machine"
         )
+    ]
+
+
+def test_the_file_whose_loader_lacks_is_named_however_it_spells_that():
+    program = replace(elf(kind="pie"), interpreter="/usr/lib64/ld-linux-x86-64.so.2")
+    assert problems(member("p", {"bin/p": program})) == [
+        "p 1.0-1: bin/p is run by /lib64/ld-linux-x86-64.so.2, which no package of the set provides"
     ]
 
 
