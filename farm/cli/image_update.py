@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _SYMBOLS = ("missing-symbol", "missing-copied-symbol", "missing-version")
+_MOST_COMMANDS = 200
 
 
 @click.command("update")
@@ -148,6 +149,9 @@ def _ensure_all(host: Host, found: ImageUpdate) -> None:
 
 
 def _form(found: ImageUpdate) -> dict[str, Any]:
+    from farm.compat import called_commands
+
+    called = called_commands(found.trial.members.values())
     return {
         "digest": found.made.image.digest,
         "changes": [each.to_dict() for each in found.changes],
@@ -159,6 +163,7 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
             "packages-checked": found.trial.checked,
             "dependents": list(found.trial.dependents),
             "scope": found.trial.scope.to_dict(),
+            "commands-not-proven": [each.to_dict() for each in called[:_MOST_COMMANDS]],
         },
         "overrides": [each.to_dict() for each in found.made.record.overrides],
         "released": list(found.brought),

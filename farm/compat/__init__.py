@@ -18,6 +18,7 @@ from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
 from farm.compat.note import Interposition, LostVersions, MissingRecommended, Note
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
+from farm.compat.private_libraries import moved_privately
 from farm.compat.problem import (
     AmbiguousProvider,
     ClassMismatch,
@@ -38,7 +39,7 @@ from farm.compat.problem import (
     UnmetRequirement,
 )
 from farm.compat.proof import Proof
-from farm.compat.proof_scope import ProofScope
+from farm.compat.proof_scope import ProofScope, called_commands
 from farm.compat.prover import Prover, prove, prove_change
 from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
 from farm.compat.trial import TrialSet
@@ -86,12 +87,14 @@ __all__ = [
     "UnknownPackageError",
     "UnmetRequirement",
     "build_closure",
+    "called_commands",
     "closure",
     "compose",
     "find_atoms",
     "from_toolchain",
     "is_foreign",
     "joint_needs",
+    "moved_privately",
     "needs_beyond",
     "needs_of",
     "prove",

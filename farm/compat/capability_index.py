@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from farm.compat.member import is_foreign
+from farm.package.interpreter import interpreter_capability
 from farm.package.package_capability import exact_package
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def required_files(member: Member) -> dict[str, str]:
             if note.priority == "required":
                 asked.setdefault(f"soname:{note.sonames[0]}", path)
         if elf.interpreter:
-            asked.setdefault(f"interpreter:{elf.interpreter}", path)
+            asked.setdefault(interpreter_capability(elf.interpreter), path)
     for path, interpreter, _ in member.facts.scripts:
         asked.setdefault(interpreter, path)
     return asked

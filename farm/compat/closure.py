@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from farm.compat.member import is_foreign
+from farm.compat.private_libraries import private_keepers
 from farm.compat.problem import AmbiguousProvider, Problem, UnmetRequirement
 from farm.errors import FarmError
 from farm.package.package_capability import exact_package
@@ -154,6 +155,8 @@ def _needs(package_set: MemberSet, member: Member, given: Collection[str]) -> tu
         elif providers:
             labels = tuple(package_set.members[name].label for name in providers)
             problems.append(AmbiguousProvider(member.label, capability, labels))
+        elif keepers := private_keepers(package_set.members, member, capability):
+            names += [name for name in keepers if name != member.name]
         else:
             nearest = package_set.capabilities.nearest(capability, package_set.members)
             problems.append(UnmetRequirement(member.label, capability, nearest=nearest))

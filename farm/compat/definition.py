@@ -1,6 +1,7 @@
 """Which export of one file an import takes: the rules of glibc's `check_match` (elf/dl-lookup.c), for one symbol.
 
-An import with a version takes the export of exactly that, hidden or not, else one without a version that is not hidden.
+An import with a version takes the export of exactly that, hidden or not, else one without a version that is not hidden,
+whatever else there is of that name: only imports without a version count what they find (`num_versions`).
 An import without a version takes an export of the first versions (index 0 to 2) even when it is hidden, of later ones
 the one that is not hidden, if there is one alone. `LinkedFile` has the same as sets, for very many symbols at once.
 """
@@ -31,7 +32,8 @@ def definition(file: LinkedFile, name: str, version: str) -> Symbol | None:
             return symbol
         if not group.hidden and (not version or not group.version):
             second.append(symbol)
-    return second[0] if len(second) == 1 else None
+    # Of several the linker takes the first that its hash table leads to, which is not told: all are without a version.
+    return second[0] if second and (version or len(second) == 1) else None
 
 
 def taken(file: LinkedFile, names: Iterable[str], version: str) -> set[str]:

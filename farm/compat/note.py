@@ -19,11 +19,6 @@ class Note(Finding):
     """One thing to know. `code` is its kind."""
 
     code: ClassVar[str] = "note"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package",)
-
-    @property
-    def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return tuple(dict.fromkeys(getattr(self, field) for field in self._PACKAGES))
 
     def labelled(self, label: Callable[[str], str]) -> Note:
         """Return it with the labels of the packages in place of their names."""

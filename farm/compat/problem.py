@@ -19,6 +19,7 @@ class Finding:
     """Something that a proof found. `code` is its kind, `labels` the packages that have a part in it."""
 
     code: ClassVar[str] = "finding"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package",)
 
     @property
     def message(self) -> str:
@@ -27,8 +28,8 @@ class Finding:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The packages that have a part in it, the one that is worse off first."""
-        raise NotImplementedError
+        """The packages that have a part in it (the fields `_PACKAGES`), the one that is worse off first."""
+        return tuple(dict.fromkeys(filter(None, (getattr(self, field) for field in self._PACKAGES))))
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -62,10 +63,6 @@ class UnmetRequirement(Problem):
     def message(self) -> str:  # noqa: D102
         who = f"{self.package}: {self.file}" if self.file else self.package
         return f"{who} requires {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
-
-    @property
-    def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return (self.package,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +193,12 @@ class MissingCopiedSymbol(MissingSymbol):
 class _Mismatch(Problem):
     """A symbol is exported, but not as what a file was linked with. `library` is a soname, `provider` its package."""
 
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     file: str
     symbol: str
     library: str
     provider: str
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([self.package, self.provider]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +255,7 @@ class MissingVersion(Problem):
     """
 
     code: ClassVar[str] = "missing-version"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     file: str
     version: str
@@ -272,27 +267,13 @@ class MissingVersion(Problem):
         lacks = f"which {self.provider} does not define" if self.provider else "which is not loaded with it"
         return f"{self.package}: {self.file} needs version {self.version} of {self.library}, {lacks}"
 
-    @property
-    def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return tuple(dict.fromkeys(filter(None, [self.package, self.provider])))
-
 
 @dataclass(frozen=True, slots=True)
-class _OfOnePackage(Problem):
-    """A problem for which nobody but the package itself can be named."""
-
-    package: str
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return (self.package,)
-
-
-@dataclass(frozen=True, slots=True)
-class DanglingLinks(_OfOnePackage):
+class DanglingLinks(Problem):
     """Links of a package lead to nothing; `links` are pairs of path and target."""
 
     code: ClassVar[str] = "dangling-link"
+    package: str
     links: tuple[tuple[str, str], ...]
 
     @property
@@ -304,10 +285,11 @@ class DanglingLinks(_OfOnePackage):
 
 
 @dataclass(frozen=True, slots=True)
-class MissingModule(_OfOnePackage):
+class MissingModule(Problem):
     """A pkg-config module requires another that is in no package of the set."""
 
     code: ClassVar[str] = "missing-module"
+    package: str
     module: str
     required: str
 
@@ -320,10 +302,11 @@ class MissingModule(_OfOnePackage):
 
 
 @dataclass(frozen=True, slots=True)
-class MissingLinkerLibrary(_OfOnePackage):
+class MissingLinkerLibrary(Problem):
     """A pkg-config module names a library that a linker would not find."""
 
     code: ClassVar[str] = "missing-linker-library"
+    package: str
     module: str
     library: str
 
@@ -336,10 +319,11 @@ class MissingLinkerLibrary(_OfOnePackage):
 
 
 @dataclass(frozen=True, slots=True)
-class MissingDistribution(_OfOnePackage):
+class MissingDistribution(Problem):
     """A Python distribution requires another that is not there for its Python, or in another version (`has`)."""
 
     code: ClassVar[str] = "missing-distribution"
+    package: str
     distribution: str
     required: str
     has: str = ""
@@ -351,10 +335,12 @@ class MissingDistribution(_OfOnePackage):
 
 
 @dataclass(frozen=True, slots=True)
-class OtherPython(_OfOnePackage):
+class OtherPython(Problem):
     """Modules are for another Python than the one that would load them, of the package `python` where it is known."""
 
     code: ClassVar[str] = "other-python"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "python")
+    package: str
     file: str
     why: str
     version: str
@@ -364,10 +350,6 @@ class OtherPython(_OfOnePackage):
     def message(self) -> str:  # noqa: D102
         where = f"the set has {self.python}" if self.python else f"it lies where Python {self.version} looks"
         return f"{self.package}: {self.file}: {self.why}, and {where}"
-
-    @property
-    def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return tuple(filter(None, [self.package, self.python]))
 
 
 def spelt(capability: str) -> str:

@@ -6,10 +6,13 @@ looked at no proof of files can tell.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farm.compat.member import Member
     from farm.package import ElfFacts
 
@@ -41,7 +44,7 @@ _NOT_LOOKED_AT = {
 
 @dataclass(frozen=True, slots=True)
 class ProofScope:
-    """How many of each kind; the words of each are in `lines`. Of one member, or the sum over a set."""
+    """How many of each kind, for which the tables above have the words. Of one member, or the sum over a set."""
 
     packages: int = 0
     libraries: int = 0
@@ -117,6 +120,35 @@ class ProofScope:
     def _listed(self, words: dict[str, tuple[str, str]]) -> str:
         told = [_counted(count, *words[kind]) for kind in words if (count := getattr(self, kind))]
         return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
+
+
+@dataclass(frozen=True, slots=True)
+class CalledCommand:
+    """A command that scripts of `packages` (labels) call, which is not proven; `provided`: one of them has it."""
+
+    command: str
+    packages: tuple[str, ...]
+    provided: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"command": self.command, "packages": list(self.packages), "provided": self.provided}
+
+
+def called_commands(members: Iterable[Member]) -> tuple[CalledCommand, ...]:
+    """Return the commands that scripts of these members call, those first which none of them provides, then by name."""
+    callers: defaultdict[str, set[str]] = defaultdict(set)
+    provided: set[str] = set()
+    for member in members:
+        provided.update(member.provides)
+        for script in member.facts.scripts:
+            for command in script.commands or ():
+                callers[command].add(member.label)
+    called = [
+        CalledCommand(command, tuple(sorted(labels)), f"command:{command}" in provided)
+        for command, labels in callers.items()
+    ]
+    return tuple(sorted(called, key=lambda each: (each.provided, each.command)))
 
 
 _FIELDS = tuple(each.name for each in fields(ProofScope))

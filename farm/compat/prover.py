@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from farm.compat.member import Member
     from farm.compat.note import Note
     from farm.compat.package_set import PackageSet
+    from farm.compat.symbols import Findings
     from farm.package import DlopenNote
 
 _Finding = TypeVar("_Finding", bound="Problem | Note")
@@ -213,8 +214,9 @@ class Prover:
 
     def _check(self, member: Member) -> None:
         name = member.name
-        found = [prove_file(file, self._libraries, self._label) for file in self._files[name]]
-        problems: list[Problem] = list(self._unmet(member, {each for one in found for each in one.lacking}))
+        findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
+        found = findings.values()
+        problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for one in found for problem in one.problems)
         problems += prove_others(member, self._around, self._label)
         notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
@@ -225,11 +227,14 @@ class Prover:
         else:
             self._unsettled.discard(name)
 
-    def _unmet(self, member: Member, lacking: set[str]) -> Iterable[Problem]:
-        asked: dict[str, str] = {}
+    def _unmet(self, member: Member, findings: Mapping[LinkedFile, Findings]) -> Iterable[Problem]:
         own = member.provides
         # A file can need what the descriptor does not speak of: another machine's library, one out of reach.
-        unmet = {f"soname:{name}" for name in lacking} | set(self._unopened(member))
+        looking: dict[str, LinkedFile] = {}
+        lacking = [(name, file) for file, one in findings.items() for name in one.lacking]
+        for name, file in (*lacking, *self._unopened(member)):
+            looking.setdefault(f"soname:{name}", file)
+        unmet = set(looking)
         for capability in member.requires:
             providers = self._capabilities.providers(capability)
             if len(providers) == 1 or capability in own:
@@ -237,31 +242,34 @@ class Prover:
             if providers:
                 labels = tuple(self._label(name) for name in providers)
                 yield AmbiguousProvider(member.label, capability, labels)
-            elif not self._found_privately(member, capability):
+            elif not _found_privately(capability, findings):
                 unmet.add(capability)
-        if unmet:
-            asked = required_files(member)
+        asked = required_files(member) if unmet else {}
         for capability in sorted(unmet):
-            file_path = asked.get(capability, "")
+            by = looking.get(capability)
+            file_path = by.path if by else asked.get(capability, "")
             kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
             providers = self._capabilities.providers(capability)
             nearest = (
-                f"; that of {self._label(providers[0])} is for another machine"
-                if providers
+                self._why_not(capability, providers[0], by)
+                if by and providers
                 else self._capabilities.nearest(capability, self._members)
             )
             yield kind(member.label, capability, file_path, nearest)
 
-    def _found_privately(self, member: Member, capability: str) -> bool:
-        """Tell whether each file of a member that asks for a library finds one that is not there for all."""
-        kind, _, name = capability.partition(":")
-        asking = [file for file in self._files[member.name] if kind == "soname" and name in file.needed]
-        return bool(asking) and all(self._libraries.find(name, file) is not None for file in asking)
+    def _why_not(self, capability: str, provider: str, by: LinkedFile) -> str:
+        """Return a clause that says why a file does not find the library that a member provides."""
+        name = capability.partition(":")[2]
+        machines = {file.machine for file in self._files[provider] if name in file.names}
+        if not machines:
+            return f"; {self._label(provider)} has only a link of that name, to a file without a soname"
+        why = "is not where it looks" if by.machine in machines else "is for another machine"
+        return f"; that of {self._label(provider)} {why}"
 
-    def _unopened(self, member: Member) -> Iterator[str]:
+    def _unopened(self, member: Member) -> Iterator[tuple[str, LinkedFile]]:
         for file, note in self._may_open(member):
             if note.priority == "required" and not self._opens(file, note.sonames):
-                yield f"soname:{note.sonames[0]}"
+                yield note.sonames[0], file
 
     def _recommended(self, member: Member) -> Iterator[Note]:
         for file, note in self._may_open(member):
@@ -278,6 +286,16 @@ class Prover:
 
     def _label(self, name: str) -> str:
         return self._members[name].label
+
+
+def _found_privately(capability: str, findings: Mapping[LinkedFile, Findings]) -> bool:
+    """Tell whether each file of a member that asks for a library finds one that is not there for all.
+
+    Where it has no search path that leads there, what loads it can have one that it inherits.
+    """
+    kind, _, name = capability.partition(":")
+    asking = [one for file, one in findings.items() if kind == "soname" and name in file.needed]
+    return bool(asking) and all(one.loaded and name not in one.lacking for one in asking)
 
 
 def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:

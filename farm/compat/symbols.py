@@ -37,16 +37,19 @@ class Findings(NamedTuple):
     """What was found of one file.
 
     `lacking` are libraries that it needs and nothing of the set is; `unsettled` says that other files than those that
-    it names decide about it, so that it has to be looked at after any change.
+    it names decide about it, so that it has to be looked at after any change. `loaded`: something of the set loads it,
+    or it is there by itself.
     """
 
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     lacking: tuple[str, ...] = ()
     unsettled: bool = False
+    loaded: bool = True
 
 
 _NOTHING = Findings()
+_NOT_LOADED = Findings(loaded=False)
 _NONE: frozenset[str] = frozenset()
 
 
@@ -64,7 +67,7 @@ def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findi
         if present:
             starts = (file,) if program is None else (program, file)
             found.append(_prove_loaded(file, starts, loader, libraries, label))
-    return _together(found) if found else _NOTHING
+    return _together(found) if found else _NOT_LOADED
 
 
 def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:

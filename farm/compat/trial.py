@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from farm.compat.private_libraries import kept_by
 from farm.compat.prover import Prover
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class TrialSet:
         waiting = [member for name in names if (member := self.members.get(name) or self._base.get(name))]
         while waiting:
             member = waiting.pop()
-            for capability in member.provides:
+            for capability in (*member.provides, *kept_by(member)):
                 for user in self.capabilities.requirers(capability):
                     if user not in reached and self._is_met_by(capability, member.name):
                         reached.add(user)

@@ -43,7 +43,8 @@ class DlopenNote(NamedTuple):
 class ElfDetails:
     """What is known of one ELF file besides its symbols.
 
-    `kind` is `executable` (at fixed addresses), `pie` or `library`. `audit` are DT_AUDIT and DT_DEPAUDIT, split at
+    `kind` is `executable` (at fixed addresses), `pie` or `library`; `debug` is that of a separate debug file, and in no
+    facts of a package. `audit` are DT_AUDIT and DT_DEPAUDIT, split at
     their colons; `filters` and `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted:
     `relro` and `bind-now`, and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in
     hexadecimal digits, empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.compat import is_foreign, needs_of
+from farm.compat import is_foreign, moved_privately, needs_of
 from farm.control.sboms import sbom_of
 from farm.database import releases
 from farm.release.importing import make_imports
@@ -112,6 +112,6 @@ def _to_be_written(trial: TrialSet, changes: Mapping[str, Member | None]) -> set
     for name, member in changes.items():
         old = trial.base.get(name)
         before, after = set(old.provides if old else ()), set(member.provides if member else ())
-        for capability in before ^ after:
+        for capability in (before ^ after) | moved_privately(trial.members, old, member):
             names |= {user for user in trial.capabilities.requirers(capability) if user in trial.members}
     return {name for name in names if not is_foreign(name)}

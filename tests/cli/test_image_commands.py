@@ -252,8 +252,9 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
 
 def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: SmallDistribution) -> None:
     digest = built(farm)
-    distribution.package("say", {"bin/shout": "x"}, version="2.0")
-    distribution.package("greet", {"bin/greet": "#!/usr/bin/shout\n"}, version="2.0")
+    distribution.package("say", {"bin/sh": "x", "bin/shout": "x"}, version="2.0")
+    scripts = {"bin/greet": "#!/usr/bin/shout\n", "bin/hello": "#!/usr/bin/sh\nshout\nwhisper\n"}
+    distribution.package("greet", scripts, version="2.0")
     distribution.publish()
     done = farm("image", "update", "x:1", "say")
     assert done.returncode == 1
@@ -263,7 +264,12 @@ def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: 
         " help: Nothing was changed. It holds with greet of the same release: name it too.\n"
     )
     assert [each["digest"] for each in printed(farm, "image", "list", "--json")] == [digest]
-    assert printed(farm, "image", "update", "x:1", "say", "greet", "--json")["proven"]["missing-symbols"] == 0
+    proven = printed(farm, "image", "update", "x:1", "say", "greet", "--json")["proven"]
+    assert proven["missing-symbols"] == 0
+    assert proven["commands-not-proven"] == [
+        {"command": "whisper", "packages": ["greet 2.0-1"], "provided": False},
+        {"command": "shout", "packages": ["greet 2.0-1"], "provided": True},
+    ]
 
 
 def test_a_layout_is_changed_in_place(farm: Farm, distribution: SmallDistribution, tmp_path: Path) -> None:

@@ -215,6 +215,16 @@ CASES = {
     "the version is gone": (False, linked_with(ACTS + OLD, ACTS, V1_V2, V1)),
     "the version is there, and the symbol has none": (True, linked_with(ACTS, ACTS + OLD, V1, "V1 { old; };")),
     "the version is there, and the symbol is gone": (False, linked_with(ACTS, OLD, V1, "V1 { old; };")),
+    "the symbol has none, and another version of it is hidden": (
+        True,
+        linked_with(
+            ACTS + OLD, ACTS + OLD + HIDDEN.format(1), V1_V2, "V1 { first; }; V2 { old; } V1;"
+        ),
+    ),
+    "the symbol has none but hidden ones": (
+        False,
+        linked_with(ACTS + OLD, OLD + HIDDEN.format(1), V1_V2, "V1 { first; }; V2 { old; } V1;"),
+    ),
     "the symbol has another version": (False, linked_with(ACTS, ACTS + OLD, V1, V1_V2)),
     "versions were added": (True, linked_with(ACTS, ACTS, "", V1)),
     "versions were added, and it is a later one": (True, linked_with(ACTS, ACTS + OLD, "", V1_V2)),
@@ -249,6 +259,17 @@ def test_the_proof_says_what_the_dynamic_linker_says(box: Box, case: str) -> Non
     assert box.starts() is expected
     proof = box.proof()
     assert proof.holds is expected, [problem.message for problem in proof.problems]
+
+
+@pytest.mark.parametrize(("path", "expected"), [(RPATH, True), (RUNPATH, False)], ids=["inherited", "not inherited"])
+def test_a_path_leads_to_the_private_library_of_another_package(box: Box, path, *, expected: bool) -> None:
+    second = box.gcc("lib/private/libb.so", ACTS)
+    first = box.gcc("lib/liba.so", "extern int act(void); int pass(void) { return act(); }", second)
+    source = "int main(void) { extern int pass(void); return pass(); }"
+    box.program(first, f"-Wl,-rpath-link,{box.root}/usr/lib/private", *path, source=source)
+    files = {"glibc": C_LIBRARY, "keeper": ["lib/private/libb.so"], "middle": ["lib/liba.so"], "case": ["bin/program"]}
+    proof = prove(the_set(*(box.member(name, paths) for name, paths in files.items())))
+    assert (box.starts(), proof.holds) == (expected, expected), [problem.message for problem in proof.problems]
 
 
 def test_lost_versions_are_told_as_the_linker_does(box: Box) -> None:

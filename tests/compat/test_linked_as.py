@@ -220,3 +220,8 @@ def test_a_version_of_what_is_not_loaded_ends_a_program_at_its_start():
     program = member("p", {"bin/p": elf(needs=["liba.so.1"], demands=["libb.so.1@V1"])})
     libraries = member("a", {"lib/liba.so.1": elf(soname="liba.so.1"), "lib/libb.so.1": elf(soname="libb.so.1")})
     assert found(program, libraries) == ["p 1.0-1: bin/p needs version V1 of libb.so.1, which is not loaded with it"]
+
+
+def test_a_version_takes_one_of_several_exports_without():
+    program = member("p", {"bin/p": elf(needs=["libreadline.so.8"], copies=[("kept", "V2", "libreadline.so.8", 8)])})
+    assert found(program, readline(variable("kept"), Symbol("kept"))) == []

@@ -1,5 +1,7 @@
 """What a proof finds, and that it finds the same after a change as from nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from farm.compat import MissingSymbol, PathConflict, Prover, prove, prove_change
@@ -142,6 +144,49 @@ def test_a_library_for_another_machine_is_no_library():
         (
             "jq 1.7.1-1: bin/jq needs libonig.so.5, which no package of the set provides; "
             "that of oniguruma 1.0-1 is for another machine"
+        )
+    ]
+
+
+def test_the_file_whose_loader_lacks_is_named_however_it_spells_that():
+    program = replace(elf(kind="pie"), interpreter="/usr/lib64/ld-linux-x86-64.so.2")
+    assert problems(member("p", {"bin/p": program})) == [
+        "p 1.0-1: bin/p is run by /lib64/ld-linux-x86-64.so.2, which no package of the set provides"
+    ]
+
+
+def test_who_lacks_a_library_is_named_and_not_its_neighbour():
+    package = member(
+        "ncurses",
+        {
+            "bin/clear": elf(needs=["libc.so.6"]),
+            "lib/libtinfo.so.6": elf(soname="libtinfo.so.6", needs=["libc.so.6"], machine="aarch64"),
+        },
+    )
+    assert problems(package, GLIBC) == [
+        (
+            "ncurses 1.0-1: lib/libtinfo.so.6 needs libc.so.6, which no package of the set provides; "
+            "that of glibc 2.41-1 is for another machine"
+        )
+    ]
+
+
+def test_a_library_without_a_soname_behind_a_link_is_told_as_that():
+    files = {"lib/liblzma.so.5.8.1": elf(), "lib/liblzma.so.5": "-> liblzma.so.5.8.1"}
+    assert problems(member("tool", {"bin/tool": elf(needs=["liblzma.so.5"])}), member("xz", files)) == [
+        (
+            "tool 1.0-1: bin/tool needs liblzma.so.5, which no package of the set provides; "
+            "xz 1.0-1 has only a link of that name, to a file without a soname"
+        )
+    ]
+
+
+def test_a_library_that_is_not_where_a_file_looks_is_told_as_that():
+    picky = member("picky", {"bin/picky": elf(needs=["libonig.so.5"], only_search_path=True)})
+    assert problems(picky, oniguruma(), GLIBC) == [
+        (
+            "picky 1.0-1: bin/picky needs libonig.so.5, which no package of the set provides; "
+            "that of oniguruma 6.9.9-1 is not where it looks"
         )
     ]
 

@@ -1,6 +1,6 @@
 """What a proof says that it has looked at, and what it has not."""
 
-from farm.compat import ProofScope, Prover, prove, prove_change
+from farm.compat import ProofScope, Prover, called_commands, prove, prove_change
 from farm.package import ImportedSymbol, PackageFacts
 from tests.compat.values import GLIBC, elf, jq, member, oniguruma, the_set
 
@@ -19,6 +19,15 @@ def test_all_kinds_are_counted_and_told_apart() -> None:
         "",
         "1 symbol whose class no file says, 1 weak symbol and 1 command that a script calls",
     )
+
+
+def test_commands_that_scripts_call_are_named_what_nobody_has_first() -> None:
+    tool = member("tool", {"bin/wrap": "text"}, scripts=[("bin/wrap", "command:sh", ("jq", "sed"))])
+    other = member("other", {"bin/other": "text"}, scripts=[("bin/other", "command:sh", ("sed",))])
+    assert [each.to_dict() for each in called_commands([tool, other, jq()])] == [
+        {"command": "sed", "packages": ["other 1.0-1", "tool 1.0-1"], "provided": False},
+        {"command": "jq", "packages": ["tool 1.0-1"], "provided": True},
+    ]
 
 
 def test_what_old_facts_lack_is_not_judged_and_never_proven() -> None:

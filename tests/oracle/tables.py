@@ -8,20 +8,18 @@ FALSE_ALARMS = {
         "the library refers to it is in relocations, which the facts do not have. The set is refused anyway."
     ),
     "path: library of another machine": (
-        "The proof misses what the foreign library itself needs, which no linker is asked for, and may name a "
-        "neighbour in its package that needs the same. The set is refused anyway."
+        "The proof also misses what the foreign library itself needs, which no linker is asked for. The set is "
+        "refused anyway."
     ),
     "soname: another in the old file": (
         "A library is offered to other packages by its soname, so that a set has one library of a name. The linker "
         "goes by the file's name and never reads the other."
     ),
-    "soname: none": "Without a soname a library is known by its file, not by the links to it: liblzma.so.5.8.1.",
+    "soname: none": (
+        "Without a soname a library is known by its file, not by the links to it: liblzma.so.5.8.1. The proof says so."
+    ),
     "valid: moved to Debian's directory": (
         "That Debian's C library looks there too is of that build; packages of a distribution offer what is in lib/."
-    ),
-    "valid: private, inherited": (
-        "What a library needs of another package must be offered by that package, or be in a directory of its own "
-        "search path. The linker also looks where the program's DT_RPATH leads."
     ),
 }
 """Kinds of mutation of which the proof says something that the linker does not. One that comes no more is taken out."""
