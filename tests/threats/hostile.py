@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from farm.control import access, curation
 from farm.control.access import Actor
+from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.schema import migrate
 from farm.database.session import Database
 from farm.database.states import Role
 from farm.plan import SourceOrigin
+from farm.recipe.gate_kind import GateKind
 from farm.trust.keys import create_key
 from tests.client.distribution import SmallDistribution
 from tests.compat.osv_documents import openvex, osv
@@ -84,11 +86,11 @@ class HostileFarm:
         stocked.log(lease.attempt.id, log_record(TEXT), log_record(LINE, stream="stderr", step="configure"))
         stocked.fail(lease, TEXT)
         candidate = stocked.candidate("edge", [stocked.build(replace(chain[2], revision=3))])
-        red = [{"package": "glibc", "test": TEXT, "job": 3, "message": TEXT}]
-        stocked.gate(candidate, "tests", "failed", TEXT, **{"already-red": red, "flaky": red})
+        red = (FailedTest("glibc", TEXT, TEXT, 3),)
+        stocked.gate(candidate, "tests", "failed", TEXT, TestEvidence(1, already_red=red, flaky=red))
         held = Excuse(
-            package="jq", version="1.7.1-2", gate="tests", reason=TEXT, root="oniguruma", owner=TEXT, job=1, line=TEXT,
-            partners=("glibc",), remedy=TEXT,
+            package="jq", version="1.7.1-2", gate=GateKind.TESTS, reason=TEXT, root="oniguruma", owner=TEXT, job=1,
+            line=TEXT, partners=("glibc",), remedy=TEXT,
         )  # fmt: skip
         stocked.hold_back(candidate, held)
         with self.office.writing() as desk:

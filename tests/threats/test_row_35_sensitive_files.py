@@ -188,7 +188,9 @@ def test_a_directory_of_ones_own_becomes_a_package_by_the_same_rule(simulator: S
     (host.home / "app/etc/hosts").write_text("127.0.0.1 localhost\n")
     pack = ("pack", "app", "--name", "mine.example.org/app", "--version", "1.0")
     refused = host.run(*pack, status=1)
-    assert "mine.example.org/app has a sensitive file that it does not declare:\n  etc/hosts: it says where" in refused
+    assert (
+        "mine.example.org/app has a sensitive file that it does not declare:\n      etc/hosts: it says where" in refused
+    )
     assert "--sensitive-file 'etc/hosts=REASON'" in refused
     assert "both have to be there" in host.run(*pack, "--sensitive-file", "etc/hosts=", status=2)
     form = json.loads(host.run(*pack, "--sensitive-file", "etc/hosts=Names of our own", "--json"))
