@@ -170,7 +170,7 @@ def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> No
 def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(farm: RunningFarm) -> None:
     """It would be told as added, and guard nothing."""
     with client(farm) as curator:
-        for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-doc.")):
+        for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-debug, jq-doc.")):
             with pytest.raises(RefusedRequestError, match=f"speaks of {name}, and no recipe") as caught:
                 curator.add_advisory(document(osv(package=name)))
             assert (caught.value.status, caught.value.code) == (422, "no-such-package")
@@ -203,7 +203,7 @@ def test_a_statement_about_what_nobody_knows_is_refused_with_the_nearest_name(fa
         curator.add_advisory(document(osv()))
         for content, code, near in (
             (openvex(about="EXAMPLE-2026-2"), "no-such-advisory", "Did you mean EXAMPLE-2026-1?"),
-            (openvex(product=f"{DISTRIBUTION}/nope@1"), "no-such-package", "There are jq, jq-doc."),
+            (openvex(product=f"{DISTRIBUTION}/nope@1"), "no-such-package", "There are jq, jq-debug, jq-doc."),
         ):
             with pytest.raises(RefusedRequestError) as caught:
                 curator.state(document(content))
