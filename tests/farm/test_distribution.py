@@ -21,7 +21,11 @@ def test_every_recipe_is_built_tested_and_released(distribution: RunningFarm) ->
     released = {each["name"] for each in distribution.newest()["packages"]}
     assert set(ALL) <= released
     gates = distribution.json("channel", "show", "edge")[0]["candidate"]["gates"]
-    assert [(each["gate"], each["state"]) for each in gates] == [("proof", "passed"), ("tests", "passed")]
+    assert [(each["gate"], each["state"]) for each in gates] == [
+        ("proof", "passed"),
+        ("tests", "passed"),
+        ("abi", "passed"),
+    ]
 
 
 def test_tests_ran_in_containers_without_a_compiler(distribution: RunningFarm) -> None:
