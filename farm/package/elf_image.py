@@ -38,6 +38,7 @@ _MACHINES = {
     243: ("riscv32", "riscv64"),
     258: ("loongarch32", "loongarch64"),
 }
+_ALWAYS_64 = (62, 183)
 
 
 class InvalidElfError(FarmError):
@@ -108,6 +109,9 @@ class ElfImage:
         self.loadable = kind in {_ET_EXEC, _ET_DYN}
         self.fixed = kind == _ET_EXEC
         self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
+        if self.loadable and not self.is_64 and machine in _ALWAYS_64:
+            # The kernel goes by the machine and never looks at the class: what is read here is not what would run.
+            raise InvalidElfError(f"its class says 32 bits, and it is for {_MACHINES[machine][1]}")
         self._segments = self._read_segments(phoff, phentsize, phnum)
         if self.loadable:
             self._check_segments()

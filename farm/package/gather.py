@@ -40,11 +40,11 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
     debug: list[DebugFile] = []
     python: list[PythonDistribution] = []
     for file in manifest.files():
-        if file.size < _SMALLEST_SCRIPT or file.path.startswith("include/"):
+        if file.size < _SMALLEST_SCRIPT:
             continue
         content = read(file.path)
         try:
-            facts = read_elf(content) if may_be_elf(file.path, file.size) else None
+            facts = read_elf(content) if may_be_elf(file.size) else None
             is_debug = facts is not None and facts.details is not None and facts.details.kind == DEBUG
             producers = read_producers(content) if is_debug else ()
         except InvalidElfError as error:
@@ -76,9 +76,9 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
     )
 
 
-def may_be_elf(path: str, size: int) -> bool:
-    """Say whether a file of this path and size is looked at as a program or library: no text for compilers is."""
-    return size >= _SMALLEST_ELF and not path.startswith("include/")
+def may_be_elf(size: int) -> bool:
+    """Say whether a file of this size is looked at as a program or library: wherever it lies, links can lead to it."""
+    return size >= _SMALLEST_ELF
 
 
 def command_paths(manifest: Manifest) -> Iterator[str]:

@@ -133,6 +133,8 @@ _PLACES = {
     Sensitivity.SCHEDULE: rf"etc/(?:crontab|anacrontab)|etc/cron\.[^/]+{_BELOW}",
 }
 _BY_PLACE = [(why, re.compile(pattern)) for why, pattern in _PLACES.items()]
+# The loader looks there before it looks in lib: nothing that a proof says of lib holds then.
+_BEFORE_LIB = re.compile(rf"{_LIB}/{_TRIPLET}/(?:glibc-hwcaps/(?:.*/)?)?[^/]+\.so(?:\.[^/]+)?")
 _VARIANT = re.compile(rf"({_LIBRARIES})/glibc-hwcaps/(?:.*/)?([^/]+)")
 # What all of these lie in: a link there that leads to a directory brings whatever is in that to such a place.
 _ABOVE = re.compile(
@@ -208,7 +210,8 @@ def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveF
     for why, pattern in _BY_PLACE:
         if pattern.fullmatch(path):
             yield SensitiveFinding(path, why)
-    if (variant := _VARIANT.fullmatch(path)) and not _is_own(manifest, *variant.groups()):
+    own = (variant := _VARIANT.fullmatch(path)) and _is_own(manifest, *variant.groups())
+    if _BEFORE_LIB.fullmatch(path) or (variant and not own):
         yield SensitiveFinding(path, Sensitivity.LIBRARY_VARIANT)
     if _ABOVE.fullmatch(path) and resolve(manifest, inside) is None:
         yield SensitiveFinding(path, Sensitivity.DIRECTORY_LINK)

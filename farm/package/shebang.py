@@ -17,10 +17,8 @@ def read_shebang(head: bytes) -> str | None:
     """
     if not head.startswith(b"#!"):
         return None
-    try:
-        line = head[2:_LONGEST].partition(b"\n")[0].decode("utf-8").strip()
-    except UnicodeDecodeError:
-        return None
+    # The kernel knows blanks and tabs alone: a carriage return is part of the interpreter's name.
+    line = head[2:_LONGEST].partition(b"\n")[0].decode("utf-8", "backslashreplace").strip(" \t")
     interpreter, _, argument = line.replace("\t", " ").partition(" ")
     if not interpreter.startswith("/") or "\0" in line:
         return None

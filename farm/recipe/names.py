@@ -237,6 +237,6 @@ def pattern(text: str) -> str:
     """Check a regular expression (Python's)."""
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InvalidValueError(f"not a regular expression: {error}") from error
     return text

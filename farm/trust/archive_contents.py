@@ -65,7 +65,7 @@ class _ElfSink:
         """Ignore it likewise."""
 
     def file(self, path: str, size: int, _executable: bool, /) -> FileSink:  # noqa: FBT001 - the protocol's signature
-        return _Content(path, self._room, self.found) if may_be_elf(path, size) else NoSink()
+        return _Content(path, self._room, self.found) if may_be_elf(size) else NoSink()
 
 
 class _Content:

@@ -91,6 +91,8 @@ PLACES = {
         "bin/python3._pth",
     ],
     Sensitivity.LIBRARY_VARIANT: [
+        "lib/x86_64-linux-gnu/libz.so.1",
+        "lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3/libz.so.1",
         "lib/glibc-hwcaps/x86-64-v3/libz.so.1",
         "lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v2/libz.so.1",
     ],
@@ -156,6 +158,11 @@ def test_nothing_is_found_in_directories_where_nobody_looks(paths: list[str]) ->
     sound = {path for path in paths if not any(part.strip(".") == "" for part in path.split("/"))}
     alone = {path for path in sound if not any(other.startswith(f"{path}/") for other in sound)}
     assert found(dict.fromkeys(alone, b"")) == []
+
+
+def test_a_library_before_ones_own_is_told_all_the_same() -> None:
+    path = "lib/x86_64-linux-gnu/libz.so.1"
+    assert found({path: b"", "lib/libz.so.1": b""}) == [(path, Sensitivity.LIBRARY_VARIANT)]
 
 
 def test_variants_of_ones_own_libraries_are_nobodys_business() -> None:

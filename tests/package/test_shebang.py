@@ -18,7 +18,7 @@ from farm.package import interpreter_capability, read_shebang
         (b"#!/usr/bin/env --split-string=bash -e\n", "command:bash"),
         (b"#!/usr/bin/env /bin/bash\n", "interpreter:/usr/bin/bash"),
         (b"#!/usr/bin/env\n", "interpreter:/usr/bin/env"),
-        (b"#!/opt/x/../y/run\r\n", "interpreter:/opt/y/run"),
+        (b"#!/opt/x/../y/run\r\n", "interpreter:/opt/y/run\r"),
         # The kernel gives env one argument, so this is a command with a blank in its name: true, and it fails.
         (b"#!/usr/bin/env python3 -u\n", "command:python3 -u"),
     ],
