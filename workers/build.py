@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -94,7 +95,12 @@ def run(settings: BuildSettings) -> None:
     desk = BuildDesk(client, workshop, settings.toolchains)
     janitor = Janitor(engine, workshop.attempts)
     janitor.sweep()
+    # Celery hears of signals later: until then one waits until the container of the check is cleared up.
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
     check_mounts(workshop)
+    if asked.is_set():
+        return
 
     def stop(**_: object) -> None:
         desk.stop()
