@@ -14,7 +14,7 @@ from farm.api.farm_client import FarmClient
 from farm.control import access
 from farm.control.settings import FarmSettings, open_office
 from farm.control.world import ToolchainRef
-from farm.database import attempts
+from farm.database import attempts, identities
 from farm.engine.sandbox import connect
 from farm.fileset import Manifest
 from farm.plan import BlobRef
@@ -86,6 +86,11 @@ class Host:
         command = ("workers.build", "--settings", str(file))
         started = program(self.directory / name / "log", *command, ready=ready, environment=environment)
         return self.stack.enter_context(started)
+
+    def seen(self, name: str) -> bool:
+        """Say whether the farm has heard of a worker: it counts on none of which it has not."""
+        with self.farm.office.reading() as desk:
+            return any(each.name == name and each.seen_at is not None for each in identities.workers(desk.session))
 
     def says_worker(self, name: str, text: str) -> bool:
         return text in (self.directory / name / "log").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +108,7 @@ def test_a_report_that_the_farm_refuses_gives_the_job_to_another_at_once_and_say
     monkeypatch.setattr(ArchiveShelf, "unpacked", first_time_another)
     for name in ("one", "two"):
         host.worker(name)
+        eventually(partial(host.seen, name), what=f"worker {name} asks for work")
     job = host.submit(a=script("a"))["a"]
     assert host.ended(job).job.state == "succeeded"
     first, second = host.attempts(job)
