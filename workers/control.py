@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk, Office
     from farm.database.records import Ring
     from farm.recipe import ChannelPolicy
-    from farm.release.pipeline import Step
+    from farm.release.deciding import Step
     from farm.trust.client_metadata import RepositoryReader
 
 _LOG = logging.getLogger("farm.control")

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.problem import listed
-from farm.database import candidates, orders
-from farm.database.pipeline_states import CandidateState, ChangeState, GateState, OrderEnding, OrderKind
+from farm.database import candidates, excuses, orders
+from farm.database.pipeline_states import CandidateState, ChangeState, GateState, OrderEnding, OrderKind, StepState
 from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
     from farm.database.evidence import InterfaceCount, TestEvidence
+    from farm.database.excuses import Excuse
     from farm.database.orders import Order
     from farm.database.releases import ReleaseRecord
     from farm.release.collecting import Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What `advance` did; `message` says it to people."""
+
+    channel: str
+    state: StepState
+    message: str = ""
 
 
 def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, tests_mark: int) -> str:
@@ -90,9 +101,12 @@ def release_candidate(desk: Desk, candidate: Candidate, told: str) -> None:
     _end(desk, candidate, CandidateState.RELEASED, OrderEnding.RELEASED, told)
 
 
-def refuse_candidate(desk: Desk, candidate: Candidate, told: str) -> None:
+def refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
     """End a candidate of which nothing is published, and with it the order that it was opened for."""
-    _end(desk, candidate, CandidateState.REFUSED, OrderEnding.REFUSED, told)
+    excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
+    reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
+    _end(desk, candidate, CandidateState.REFUSED, OrderEnding.REFUSED, reasons)
+    return Step(candidate.channel, StepState.REFUSED, f"candidate {candidate.id} is refused: {reasons}")
 
 
 def _end(desk: Desk, candidate: Candidate, state: CandidateState, ending: OrderEnding, told: str) -> None:

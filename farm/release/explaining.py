@@ -12,6 +12,7 @@ from farm.database.evidence import InterfaceEvidence, ProofEvidence, TestEvidenc
 from farm.database.excuses import Excuse
 from farm.database.states import JobState
 from farm.recipe.gate_kind import GateKind
+from farm.release.withholding import atoms_withheld
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,6 +86,16 @@ class Explainer:
                 )
             )
         return excuses
+
+    def of_gates(self, held: Mapping[str, Withheld]) -> list[Excuse]:
+        """Return what the gates of single packages say of all that they hold back."""
+        blamed = atoms_withheld(self.atoms.values(), held)
+        return [
+            excuse
+            for key, atom in self.atoms.items()
+            if key in blamed
+            for excuse in self.withheld(held[blamed[key]], atom, blamed[key])
+        ]
 
     def unbuilt(self) -> list[Excuse]:
         """Return the excuses for recipes whose current revision could not be built, or not yet."""

@@ -6,15 +6,13 @@ it knows lies in the database, so a pipeline that is killed goes on where it was
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
 from farm.control.ordering import held_among
-from farm.database import candidates, excuses, foreign, orders, releases, rollbacks
+from farm.database import candidates, excuses, foreign, orders, releases
 from farm.database.evidence import TestEvidence
-from farm.database.excuses import Excuse
 from farm.database.pipeline_states import (
     CandidateState,
     ChangeState,
@@ -30,9 +28,9 @@ from farm.recipe.gate_kind import GateKind
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
 from farm.release.deciding import (
+    Step,
     end_order,
-    refuse_candidate,
-    release_candidate,
+    refuse,
     say_gate,
     say_interfaces,
     was_decided,
@@ -51,34 +49,25 @@ from farm.release.publication import PublicStore
 from farm.release.publishing import record_release
 from farm.release.released_tests import ReleasedTests
 from farm.release.search import search
-from farm.release.signer_client import SignerRefusedError
+from farm.release.signing import Signing, Unsigned
 from farm.release.withholding import atoms_withheld, moving_along
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from farm.compat import Atom, Member, TrialSet
+    from farm.compat import Atom, Member
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
+    from farm.database.excuses import Excuse
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
     from farm.release.publication import Signer
     from farm.release.standing import PackageGate
     from farm.release.withholding import Withheld
-    from farm.trust.release_index import Release
 
 _SEARCH_GATES = (GateKind.PROOF, GateKind.TESTS, GateKind.BUILD, GateKind.SIGNER)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What `advance` did; `message` says it to people."""
-
-    channel: str
-    state: StepState
-    message: str = ""
 
 
 class Pipeline:
@@ -105,7 +94,7 @@ class Pipeline:
         self._failed_builds = FailedBuilds(policy.name)
         self._released_tests = ReleasedTests(policy.name, self._shelf)
         self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
-        self._signer = signer
+        self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered)
 
     @property
     def channel(self) -> str:
@@ -115,9 +104,9 @@ class Pipeline:
     def advance(self) -> Step:
         """Do what can be done now. Raises `SignerUnreachableError` when the signer is away: try again."""
         channel = self._policy.name
-        unsigned = self._unsigned()
+        unsigned = self._signing.waiting()
         if unsigned is not None:
-            return self._publish(unsigned)
+            return self._signing.sign(unsigned)
         self._warm_up()
         with self._office.planning() as desk:
             self._shelf.renew_tests(desk)
@@ -130,7 +119,7 @@ class Pipeline:
             if isinstance(opened, Step):
                 return opened
             step = self._through_the_gates(desk, self._docket(desk, opened, newest))
-        return self._publish(step) if isinstance(step, _Unsigned) else step
+        return self._signing.sign(step) if isinstance(step, Unsigned) else step
 
     def _warm_up(self) -> None:
         """Read what is not in memory yet, which takes long for a big channel, before others have to wait for it."""
@@ -228,7 +217,7 @@ class Pipeline:
             return
         docket = self._docket(desk, latest, releases.newest_release(desk.session, latest.channel))
         atoms = self._atoms(desk, docket)
-        told = _excuses_of_gates(self._explainer(desk, docket, atoms), atoms, held)
+        told = self._explainer(desk, docket, atoms).of_gates(held)
         excuses.hold_back(desk.session, latest.channel, latest.id, [*kept, *told], now=desk.now)
 
     def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> Docket:
@@ -264,7 +253,7 @@ class Pipeline:
             desk, self._office.logs, self._shelf, docket.packages, by_key, imported, docket.leaving, earlier
         )
 
-    def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | _Unsigned:
+    def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | Unsigned:
         candidate = docket.candidate
         held = self._entrance.held_now(desk, docket)
         if held is None:
@@ -295,7 +284,7 @@ class Pipeline:
         explainer = self._explainer(desk, docket, atoms, accepted)
         told = [
             *(excuse for hold in found.held.values() for excuse in explainer.held(hold)),
-            *_excuses_of_gates(explainer, atoms, held),
+            *explainer.of_gates(held),
         ]
         candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=ChangeState.HELD)
         evidence = evaluation(found.accepted, RunPurpose.SEARCH).evidence if accepted else None
@@ -313,11 +302,11 @@ class Pipeline:
         sets = sum(run.tests > 0 for run in runs)
         told = f"{waiting.summary} (set {sets})" if sets > 1 else waiting.summary
         if runs and runs[-1].state is RunState.PENDING:
-            say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
+            say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, docket.trial.proof.summary)
         say_gate(desk, candidate, waiting.gate, GateState.PENDING, told)
         return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id}: {told}")
 
-    def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | _Unsigned:
+    def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | Unsigned:
         candidate = docket.candidate
         if not self._policy.from_channel:
             told += self._explainer(desk, docket, ()).unbuilt()
@@ -327,9 +316,9 @@ class Pipeline:
                 held = sum(excuse.gate is gate for excuse in told)
                 if held:
                     say_gate(desk, candidate, gate, GateState.FAILED, f"{counted(held, 'package')} held back")
-            return _refuse(desk, candidate, told)
+            return refuse(desk, candidate, told)
         docket.trial.place(verdict.accepted)
-        say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, _proven(docket.trial))
+        say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, docket.trial.proof.summary)
         tests = verdict.evidence if isinstance(verdict.evidence, TestEvidence) else TestEvidence()
         if tests.interfaces is not None:
             say_interfaces(desk, candidate, tests.interfaces)
@@ -352,72 +341,13 @@ class Pipeline:
         by = f"release {record.number} of {candidate.channel}"
         excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)
         excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
-        return _Unsigned(candidate, record, release)
+        return Unsigned(candidate, record, release)
 
     def _say_tests(self, desk: Desk, candidate: Candidate, tests: TestEvidence) -> None:
         if self._scope():
             told = f"{counted(tests.count, 'test')} passed" if tests.count else "no test concerns what changed"
             say_gate(desk, candidate, GateKind.TESTS, GateState.PASSED, told, tests=tests)
 
-    def _unsigned(self) -> _Unsigned | None:
-        """Return the release that was recorded, and that the signer has not been heard to sign."""
-        with self._office.reading() as desk:
-            record = releases.newest_release(desk.session, self._policy.name, published=False)
-            if record is None or record.published_at is not None or record.candidate_id is None:
-                return None
-            candidate = candidates.candidate(desk.session, record.candidate_id)
-            if candidate is None or candidate.state is not CandidateState.OPEN:
-                return None
-            return _Unsigned(candidate, record, self._public.release(record.digest))
-
-    def _publish(self, unsigned: _Unsigned) -> Step:
-        candidate, record = unsigned.candidate, unsigned.record
-        try:
-            self._signer.sign(unsigned.release)
-        except SignerRefusedError as error:
-            with self._office.planning() as desk:
-                if not releases.drop_release(desk.session, record):
-                    told = f"another process has seen to release {record.number} of {record.channel}"
-                    return Step(record.channel, StepState.IDLE, told)
-                refusal = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy)
-                return _refuse(desk, candidate, (refusal,))
-        message = f"release {record.number} of {record.channel} is published"
-        with self._office.planning() as desk:
-            releases.mark_published(desk.session, record.id, now=desk.now)
-            order = orders.order_of(desk.session, candidate.id)
-            if order is not None and order.kind is OrderKind.ROLLBACK:
-                rollbacks.leave_out(desk.session, order.id, self._collector.offered(desk, record))
-            release_candidate(desk, candidate, message)
-        return Step(record.channel, StepState.RELEASED, message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Unsigned:
-    candidate: Candidate
-    record: ReleaseRecord
-    release: Release
-
-
-def _excuses_of_gates(explainer: Explainer, atoms: Sequence[Atom], held: Mapping[str, Withheld]) -> list[Excuse]:
-    blamed = atoms_withheld(atoms, held)
-    return [
-        excuse
-        for atom in atoms
-        if atom.key in blamed
-        for excuse in explainer.withheld(held[blamed[atom.key]], atom, blamed[atom.key])
-    ]
-
 
 def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
     return [name for atom in atoms if atom.key in keys for name in atom.names]
-
-
-def _proven(trial: TrialSet) -> str:
-    return trial.proof.summary
-
-
-def _refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
-    excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
-    reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
-    refuse_candidate(desk, candidate, reasons)
-    return Step(candidate.channel, StepState.REFUSED, f"candidate {candidate.id} is refused: {reasons}")

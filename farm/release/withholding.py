@@ -59,7 +59,7 @@ def moving_along(atoms: Sequence[Atom], named: Collection[str]) -> set[str]:
     return {name for key in moving for name in by_key[key].names} - set(named)
 
 
-def atoms_withheld(atoms: Sequence[Atom], held: Iterable[str]) -> Mapping[str, str]:
+def atoms_withheld(atoms: Iterable[Atom], held: Iterable[str]) -> Mapping[str, str]:
     """Return the keys of the atoms that stay back when these packages do, each with the package that is to blame.
 
     An atom stays back with any of its packages, and with any atom that it needs. `atoms` stand in their order.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.database.pipeline_states import StepState
 from farm.errors import FarmError
-from farm.release.pipeline import Step
+from farm.release.deciding import Step
 from workers.control import advance_all
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Channel:
         self.steps += 1
         if self.trouble:
             raise self.trouble
-        return Step(self.channel, "released", "release 1 is published")
+        return Step(self.channel, StepState.RELEASED, "release 1 is published")
 
 
 def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixture) -> None:

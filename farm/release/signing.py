@@ -1,0 +1,75 @@
+"""The last step of a candidate: the signer is asked for its release, which was recorded before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.database import candidates, orders, releases, rollbacks
+from farm.database.excuses import Excuse
+from farm.database.pipeline_states import CandidateState, OrderKind, StepState
+from farm.recipe.gate_kind import GateKind
+from farm.release.deciding import Step, refuse, release_candidate
+from farm.release.signer_client import SignerRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.control.desk import Desk, Office
+    from farm.database.candidates import Candidate
+    from farm.database.differences import Differences
+    from farm.database.releases import ReleaseRecord
+    from farm.release.publication import PublicStore, Signer
+    from farm.trust.release_index import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A release that was recorded for a candidate, and that the signer has not been heard to sign."""
+
+    candidate: Candidate
+    record: ReleaseRecord
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Has the releases of one channel signed. `offered` says what could be had that a release is without."""
+
+    office: Office
+    channel: str
+    public: PublicStore
+    signer: Signer
+    offered: Callable[[Desk, ReleaseRecord], Differences]
+
+    def waiting(self) -> Unsigned | None:
+        """Return the release that was recorded, and that the signer has not been heard to sign."""
+        with self.office.reading() as desk:
+            record = releases.newest_release(desk.session, self.channel, published=False)
+            if record is None or record.published_at is not None or record.candidate_id is None:
+                return None
+            candidate = candidates.candidate(desk.session, record.candidate_id)
+            if candidate is None or candidate.state is not CandidateState.OPEN:
+                return None
+            return Unsigned(candidate, record, self.public.release(record.digest))
+
+    def sign(self, unsigned: Unsigned) -> Step:
+        """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
+        candidate, record = unsigned.candidate, unsigned.record
+        try:
+            self.signer.sign(unsigned.release)
+        except SignerRefusedError as error:
+            with self.office.planning() as desk:
+                if not releases.drop_release(desk.session, record):
+                    told = f"another process has seen to release {record.number} of {record.channel}"
+                    return Step(record.channel, StepState.IDLE, told)
+                refusal = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy)
+                return refuse(desk, candidate, (refusal,))
+        message = f"release {record.number} of {record.channel} is published"
+        with self.office.planning() as desk:
+            releases.mark_published(desk.session, record.id, now=desk.now)
+            order = orders.order_of(desk.session, candidate.id)
+            if order is not None and order.kind is OrderKind.ROLLBACK:
+                rollbacks.leave_out(desk.session, order.id, self.offered(desk, record))
+            release_candidate(desk, candidate, message)
+        return Step(record.channel, StepState.RELEASED, message)
