@@ -19,7 +19,7 @@ from farm.control.world import Terms, ToolchainRef, World
 from farm.database import identities, jobs, packages
 from farm.fileset import STORE_ROOT, ArchiveWriter, Directory, File, Manifest
 from farm.names import Digest, PackageName, Platform
-from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts
+from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts, Script
 from farm.package.capabilities import derive_capabilities
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.recipe import LockedDeb, ToolchainLock
@@ -162,6 +162,7 @@ class SmallFarm:
         files: Mapping[str, str] | None = None,
         debug: str = "",
         producers: tuple[str, ...] = ("GNU C17 14.2.0",),
+        scripts: tuple[Script, ...] = (),
     ) -> BuildOutcome:
         """What an honest worker reports; the package has one file that says what plan it was built by, and `files`.
 
@@ -181,6 +182,7 @@ class SmallFarm:
         facts = PackageFacts(
             elf=tuple(sorted(ElfFile(each, value) for each, value in elf.items())),
             headers=tuple(sorted(each for each in contents if each.startswith("include/"))),
+            scripts=scripts,
         )
         found = derive_capabilities(manifest, facts, links=(), plugins=(), requires=(*requires, *more))
         descriptor = Descriptor(

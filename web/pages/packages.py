@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from farm.compat import called_commands
 from farm.control.copies import copies_of
 from farm.control.planning import plan_of
 from farm.database import attempts, attestations, lookups, packages, recipes, releases
@@ -94,6 +95,7 @@ def package_page(
         files=_files(office.blobs, package),
         provides=grouped(view.descriptor.provides),
         requires=grouped(view.descriptor.requires),
+        called=grouped(f"command:{command}" for command in view.called),
         image=pulled_as(request, pages, view.memberships[0].channel, package.name) if view.memberships else "",
     )
 
@@ -121,7 +123,7 @@ class PackageView:
     """All that is known of a package besides its row. `release` is the one that `needs` was worked out of.
 
     `copies` are who holds code of this package, `advisories` what is known to be wrong with it, `hardening` what its
-    files lack; `opened` is what its own build opened of others, by kind.
+    files lack; `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name.
     """
 
     descriptor: Descriptor
@@ -140,6 +142,7 @@ class PackageView:
     advisories: Sequence[AdvisoryLine]
     hardening: Sequence[HardeningLine]
     opened: Mapping[str, Sequence[str]]
+    called: Sequence[str]
 
 
 def _find(desk: Desk, name: str, build: str) -> Package:
@@ -182,6 +185,7 @@ def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView
         advisories=advisories_about(desk, package),
         hardening=hardening_lines(desk, package),
         opened=kinds_of(session, package.digest),
+        called=[each.command for each in called_commands([desk.packages.member(package)])],
     )
 
 
