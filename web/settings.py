@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class WebSettings:
     """Bounds of connections, bodies and event streams, so that no caller can take what all others need.
 
-    - Connections: at most `connections` in all and `connections_each` from one address. The head of a request must
-      arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is cut off.
+    - Connections: at most `connections` in all and `connections_each` from one address, or one /64 of IPv6. The head of
+      a request must arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is
+      cut off.
     - Bodies: `stranger_bytes` is the most of one that needs neither token nor signature, `json_bytes` of an ordinary
       one, `submission_bytes` of submitted recipes, `blob_bytes` of a blob. `body_seconds` may be spent waiting for one,
       and a second more for each `body_rate` bytes that came. What is larger than `memory_bytes` waits on disk until it
