@@ -53,4 +53,7 @@ class WebSettings:
             raise InvalidSettingsError(
                 f"the web process has no bound {unknown[0][:100]!r}", remedy=f"There are {', '.join(kinds)}."
             )
+        for name, value in bounds.items():
+            if kinds[name] is int and not float(value).is_integer():
+                raise InvalidSettingsError(f"the bound {name!r} of the web process is {value}, and no whole number")
         return replace(usual, **{name: kinds[name](value) for name, value in bounds.items()})
