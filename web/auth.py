@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_signed
 from farm.control import access
 from farm.control.desk import Office
-from farm.control.leases import Holder, may_do
+from farm.control.leases import Holder
 from farm.database import identities
 from farm.errors import FarmError
 from web.problems import ForbiddenError, UnauthenticatedError
@@ -137,7 +137,7 @@ def check_signed_body(request: Request, body: Digest) -> None:
 
 def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind) -> None:
     """Raise `ForbiddenError` when a worker reports work that it may not do."""
-    if not may_do(call.worker, kind):
+    if not call.worker.may_do(kind):
         error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
         refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
         raise error

@@ -11,6 +11,7 @@ import h11
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from web.household import household
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ class BoundedProtocol(H11Protocol):
         self.conn = _StrictConnection(h11.SERVER, *([] if size is None else [size]))
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._household = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or refuse one too many."""
+        self._household = household(_peer(transport))
         if self._one_too_many(transport):
             self.transport = transport
             self._end(b"503 Service Unavailable", b"too many connections; try again in a moment\n", b"Retry-After: 5")
@@ -73,26 +76,26 @@ class BoundedProtocol(H11Protocol):
         """Go on with the next request."""
         super().on_response_complete()
         self._watch()
+        self._watch_reading()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than is written: it may, as long as it reads."""
         super().pause_writing()
-        self._watch_reading(self.transport.get_write_buffer_size())
+        self._watch_reading()
 
     def resume_writing(self) -> None:
-        """The client has read what was there."""
+        """The client has read most of what was there."""
         super().resume_writing()
-        if self._stalled is not None:
-            self._stalled.cancel()
+        self._watch_reading()
 
     def _one_too_many(self, transport: asyncio.Transport) -> bool:
         if len(self.connections) >= self.settings.connections:
             return True
-        address = _peer(transport)
         app = cast("ASGI3Application", self.config.loaded_app)
-        if isinstance(app, ProxyHeadersMiddleware) and address in app.trusted_hosts:
+        if isinstance(app, ProxyHeadersMiddleware) and _peer(transport) in app.trusted_hosts:
             return False  # a proxy has many clients, and bounds their connections itself
-        same = sum(1 for each in self.connections if _peer(each.transport) == address)
+        others = cast("set[BoundedProtocol]", self.connections)
+        same = sum(1 for each in others if each._household == self._household)
         return same >= self.settings.connections_each
 
     def _watch(self) -> None:
@@ -116,21 +119,36 @@ class BoundedProtocol(H11Protocol):
             self._end(b"408 Request Timeout", b"the head of the request did not arrive in time\n")
         else:
             self.transport.close()
+        self._watch_reading()
 
     def _end(self, status: bytes, text: bytes, header: bytes = b"") -> None:
         line = header + b"\r\n" if header else b""
         self.transport.write(_REFUSED % (status, len(text), line, text))
         self.transport.close()
 
-    def _watch_reading(self, unsent: int) -> None:
-        self._stalled = self.loop.call_later(self.settings.stalled_seconds, self._check_reading, unsent)
+    def _watch_reading(self) -> None:
+        """See to it that a timer runs while something is unsent and nobody but the client is waited for.
+
+        Also once the answer is whole: a connection that is closed lasts until all of it is sent.
+        """
+        if not (self.transport.get_write_buffer_size() and self._waits_for_reader()):
+            if self._stalled is not None:
+                self._stalled.cancel()
+                self._stalled = None
+        elif self._stalled is None:
+            unsent = self.transport.get_write_buffer_size()
+            self._stalled = self.loop.call_later(self.settings.stalled_seconds, self._check_reading, unsent)
+
+    def _waits_for_reader(self) -> bool:
+        ended = self.cycle is not None and self.cycle.response_complete
+        return self.flow.write_paused or ended or self.transport.is_closing()
 
     def _check_reading(self, before: int) -> None:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent < before:
-            self._watch_reading(unsent)
-        else:
+        self._stalled = None
+        if self.transport.get_write_buffer_size() >= before and self._waits_for_reader():
             self.transport.abort()
+        else:
+            self._watch_reading()
 
 
 def bounded_protocol(settings: WebSettings) -> type[BoundedProtocol]:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class WebSettings:
     """Bounds of connections, bodies and event streams, so that no caller can take what all others need.
 
-    - Connections: at most `connections` in all and `connections_each` from one address. The head of a request must
-      arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is cut off.
+    - Connections: at most `connections` in all and `connections_each` from one address, or one /64 of IPv6. The head of
+      a request must arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is
+      cut off.
     - Bodies: `stranger_bytes` is the most of one that needs neither token nor signature, `json_bytes` of an ordinary
       one, `submission_bytes` of submitted recipes, `blob_bytes` of a blob. `body_seconds` may be spent waiting for one,
       and a second more for each `body_rate` bytes that came. What is larger than `memory_bytes` waits on disk until it
@@ -52,4 +53,7 @@ class WebSettings:
             raise InvalidSettingsError(
                 f"the web process has no bound {unknown[0][:100]!r}", remedy=f"There are {', '.join(kinds)}."
             )
+        for name, value in bounds.items():
+            if kinds[name] is int and not float(value).is_integer():
+                raise InvalidSettingsError(f"the bound {name!r} of the web process is {value}, and no whole number")
         return replace(usual, **{name: kinds[name](value) for name, value in bounds.items()})

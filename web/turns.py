@@ -24,8 +24,12 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, size: int) -> AsyncIterator[None]:
-        """Wait until `size` bytes have room, and take it for the block. Raises `OverloadedError`."""
-        await self._wait(size)
+        """Wait until `size` bytes have room, and take it for the block. Raises `OverloadedError`.
+
+        Nothing needs no room, and waits behind nobody.
+        """
+        if size:
+            await self._wait(size)
         try:
             yield
         finally:

@@ -69,6 +69,14 @@ class LeaseKeeper:
             _LOG.warning("no heartbeat: %s", error)
             return False
         else:
-            # The janitor of this host reads it, should this process be stopped.
+            return self._write_down()
+        return True
+
+    def _write_down(self) -> bool:
+        """Tell the janitor of this host, should this process be stopped, until when the lease is; say if it could."""
+        try:
             self._attempt.extend(self._deadline - time.monotonic())
+        except OSError as error:  # such as a full disk: the work itself may go on for all that
+            _LOG.warning("the end of the lease is not written down: %s", error)
+            return False
         return True

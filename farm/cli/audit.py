@@ -142,7 +142,6 @@ def _table(found: Audit) -> list[Line]:
 
 
 def _row(each: Exposed) -> tuple[str, ...]:
-
     finding = each.finding
     since = f"release {each.since.number}, {each.since.released_at[:10]}" if each.since else "?"
     fixed = finding.fixed or "no version yet"
@@ -167,7 +166,6 @@ def _what_to_do(found: Audit) -> Iterator[str]:
 
 
 def _not_known(found: Audit) -> Iterator[str]:
-
     if found.is_blind:
         yield f"Nobody here recorded which set that is: {', '.join(found.unjudged)}. Ask as the user who started it."
     elif found.unjudged:

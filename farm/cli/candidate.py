@@ -126,7 +126,6 @@ def _lines(found: dict[str, Any]) -> Iterator[Line]:
 
 def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a line for each gate of a candidate, and for each test that was red before or is flaky."""
-
     for gate in gates:
         yield f"  {gate['gate']}: {gate['state']}, {gate['summary']}"
         yield from ("    " + line for line in unblocking_lines(gate.get("detail", {})))
@@ -134,7 +133,6 @@ def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
 
 def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each test that failed and blocked nothing."""
-
     for each in detail.get("already-red", ()):
         yield f"red before already: {_test(each)}: {each.get('message', '')!s}"
     for each in detail.get("flaky", ()):
@@ -142,7 +140,6 @@ def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
 
 
 def _test(each: dict[str, Any]) -> str:
-
     return f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})"
 
 

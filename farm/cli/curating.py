@@ -91,7 +91,6 @@ def clock(text: str | None) -> str:
 
 def in_brief(text: str) -> str:
     """Return the beginning of a text of a stranger in one line."""
-
     return textwrap.shorten(text, 100, placeholder=" …")
 
 

@@ -46,7 +46,6 @@ def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator
 
 
 def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
-
     first = group[0]
     held = (f"{each['package']} {each['version']}".strip() or "the whole set" for each in group)
     names = joined(", ", (styled(each, bold=True) for each in held))

@@ -29,7 +29,6 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
       farm hold edge jq --why "1.7.2 loses data" --until 2026-12-24
       farm hold edge jq --lift
     """
-
     if package is None:
         if lift or why or until:
             raise click.UsageError("Which package? Write farm hold CHANNEL PACKAGE.")

@@ -85,7 +85,6 @@ def _block(heading: str, items: list[str]) -> list[str]:
 
 
 def _symbols(each: SymbolChange) -> list[str]:
-
     told = [f"removed {name}" for name in each.removed] + [f"added {name}" for name in each.added]
     return _block(f"symbols of {each.soname}", told)
 

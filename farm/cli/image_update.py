@@ -174,7 +174,6 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
 
 
 def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
-
     trial = found.trial
     layers = {diff_id for diff_id, _ in known.layers}
     fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]

@@ -58,7 +58,6 @@ def withdraw(channel: str, number: int, why: str, as_json: bool) -> None:
     Example:
       farm order withdraw stable 12 --why "the fair is over"
     """
-
     with curator() as farm:
         answer = farm.withdraw_order(channel, number, why=why)
     tell_result([f"order {number} to {channel}: {answer['outcome']}"], answer, as_json=as_json)

@@ -85,7 +85,6 @@ def info(name: str, channel: str, as_json: bool) -> None:
     Example:
       farm info jq
     """
-
     with looking_host(Settings.from_environment()) as host:
         catalogue = host.catalogue_of([name], channel)
         package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
@@ -122,11 +121,10 @@ def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, 
 
 def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
     """Return a line for the sensitive files that do the same for one reason, each by name."""
-    from farm.cli.inert import inert
     from farm.client.brought_files import brought_files
 
     found = brought_files(package.descriptor, package.manifest, package.facts)
-    return [("sensitive", inert(f"{' '.join(each.name for each in files.findings)}: {files.what}")) for files in found]
+    return [("sensitive", f"{' '.join(each.name for each in files.findings)}: {files.what}") for files in found]
 
 
 def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:

@@ -25,7 +25,6 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
       farm report edge
       farm report --resolve 3
     """
-
     if resolve is not None:
         if channel or why:
             raise click.UsageError("--resolve takes a number and nothing else.")

@@ -100,7 +100,7 @@ def _shown(job: JobWire) -> str:
 
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
-    """Wait until the channel has decided about everything that is built, and say how it did about what was sent."""
+    """Wait until the channel has decided about everything that is built, and say how it did; return the exit status."""
     said, since, told = "", time.monotonic(), False
     shown: set[str] = set()
     while True:
@@ -108,7 +108,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         if say_trouble(channel, status):
             return 1
         if status["settled"]:
-            break
+            return _say_outcome(status, channel, submitted)
         if reason := waits_for_thaw(status):
             say(f"{reason}; it is released once that ends", err=True)
             return 1
@@ -121,6 +121,10 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
             told = True
             say("the release waits for the signer; the farm's logs of signer and control say why", err=True)
         time.sleep(_POLL_SECONDS)
+
+
+def _say_outcome(status: dict[str, Any], channel: str, submitted: set[str]) -> int:
+    """Say what became of what was sent; return 1 when not all of it was released, or its newest tests fail."""
     newest, candidate = status["newest"], status["candidate"]
     red = [each for each in status["excuses"] if each["gate"] == _RELEASED_TESTS]
     held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
@@ -144,7 +148,6 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
 
 
 def _say_reasons(excuses: list[dict[str, Any]]) -> None:
-
     for reason in dict.fromkeys(each["reason"] for each in excuses):
         say(f"  {reason}", err=True)
 
@@ -172,7 +175,6 @@ def passed_gates(status: dict[str, Any]) -> set[str]:
 
 def _waiting_line(status: dict[str, Any]) -> str:
     """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
-
     reasons = dict.fromkeys(each["reason"] for each in status["excuses"] if not each["remedy"])
     return f"held back from {status['channel']}: {'; '.join(reasons)}" if reasons else ""
 

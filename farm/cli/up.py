@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -75,8 +76,8 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
         signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(home.root / "log")
     try:
-        tell = lambda line: say(line, err=True)  # noqa: E731
-        supervisor.start(_programs(home, workers), lambda name: say(f"  {name} is up", err=True), stop, tell)
+        tell = partial(say, err=True)
+        supervisor.start(_programs(home, workers), lambda name: tell(f"  {name} is up"), stop, tell)
         if stop.is_set():
             return
         say(f"farm is up: {home.url}")

@@ -32,12 +32,12 @@ def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef]
 def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
     """Bring the bills of materials of packages, so that they can be shown when nobody can be asked any more.
 
-    Who does not get one goes on without it: it says so, when it is asked for.
+    Who does not get one, for want of a repository or of room, goes on without it: it says so, when it is asked for.
     """
     wanted: defaultdict[Downloads, list[BlobRef]] = defaultdict(list)
     for each in packages:
         if each.entry.sbom and each.entry.sbom.size <= _LARGEST_BILL:
             wanted[each.downloads].append(each.entry.sbom)
     for downloads, blobs in wanted.items():
-        with suppress(DownloadError):
+        with suppress(DownloadError, OSError):
             downloads.prefetch(blobs, "bill of materials")

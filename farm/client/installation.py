@@ -190,8 +190,9 @@ def _put(
         return replace(change, after=root.confirm(before, record))
     with terms.fetching(change.fetched) as progress:
         unpacked = host.unpack([each for each in packages if not root.package(each.store).is_dir()], progress)
-    keep_bills(packages)
-    return replace(change, after=root.install(change.after, composition.forest, unpacked))
+    change = replace(change, after=root.install(change.after, composition.forest, unpacked))
+    keep_bills(packages)  # last: what the root needs comes first on a disk that is nearly full
+    return change
 
 
 def _change(before: Generation | None, record: SetRecord, why: str, fetched: int = 0) -> Change:

@@ -9,6 +9,7 @@ from farm.compat import Member, PackageSet, closure, from_toolchain
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts, sensitive_files_of
 from farm.plan import BlobRef
+from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from farm.names import Digest, PackageName
     from farm.package import SensitiveFinding
 
-_LARGEST = 256 << 20
+_LARGEST = max(LARGEST[kind] for kind in ("descriptor", "manifest", "facts"))
 """Bytes of a description: its digest says which bytes it is, so this is only a bound."""
 
 

@@ -19,7 +19,7 @@ from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import canonical_json
 from farm.package import UNASKED, PackageFacts, check_declared, declared_of, package_name, sensitive_files_of
-from farm.plan import BlobRef
+from farm.plan import MOST_LINE, BlobRef
 from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
 def finish_comparison(office: Office, holder: Holder, outcome: AbiOutcome) -> Job:
     """Take what a comparison came to and end its job. Raises `LeaseLostError`, `RefusedOutcomeError`."""
     log = office.logs.summary(holder.attempt_id)
+    report = tuple(kept(line, longest=MOST_LINE) for line in outcome.report)
+    outcome = replace(outcome, report=report, reason=kept(outcome.reason, longest=MOST_LINE))
     with office.writing() as desk:
         attempt = held(desk, holder, lock=True)
         job = _job(desk, attempt, JobKind.COMPARISON)

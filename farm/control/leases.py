@@ -69,7 +69,7 @@ def claim(
 
     `known` are the kinds that its program knows, of which it gets those that its roles allow.
     """
-    kinds = tuple(kind for kind in JobKind if kind in known and may_do(worker, kind))
+    kinds = tuple(kind for kind in JobKind if kind in known and worker.may_do(kind))
     while kinds and _any_ready(office, kinds, worker):
         with office.writing() as desk:
             job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint, now=desk.now)
@@ -82,11 +82,6 @@ def claim(
         with office.planning() as desk:
             settle_all(desk, [job])
     return None
-
-
-def may_do(worker: Worker, kind: JobKind) -> bool:
-    """Say whether the roles of a worker let it do jobs of a kind. Whoever may test may compare."""
-    return worker.builds if kind is JobKind.BUILD else worker.tests
 
 
 def digest_of(token: str) -> str:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.database import attempts, identities, jobs
-from farm.database.states import JobKind, JobState
+from farm.database.states import JobState
 from farm.plan.trouble import OF_ONE_WORKER
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def _others(desk: Desk, job: Job, tried: list[Attempt]) -> bool:
 
 
 def _able(desk: Desk, job: Job) -> list[Worker]:
-    workers = (each for each in identities.workers(desk.session) if each.revoked_at is None)
-    return [each for each in workers if (each.builds if job.kind is JobKind.BUILD else each.tests)]
+    return [each for each in identities.workers(desk.session) if each.revoked_at is None and each.may_do(job.kind)]
 
 
 def _pause(desk: Desk, troubles: int) -> timedelta:

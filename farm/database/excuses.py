@@ -62,15 +62,36 @@ class KeptExcuse:
 def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:
     """Make these the excuses that stand on a channel. One that stood for the same package keeps its `since`.
 
-    What is no longer held is cleared, and says by what. Those about what the channel holds stand by themselves.
+    What is no longer held is cleared, and says by what. Those about what the channel holds stand by themselves:
+    `tell_of_released` alone makes and clears them.
     """
-    standing: dict[tuple[str, str, GateKind], ExcuseRow] = {
-        (row.package, row.digest, row.gate): row
-        for row in _standing(session, channel)
-        if row.gate is not GateKind.RELEASED_TESTS
-    }
+    held = [each for each in excuses if each.gate is not GateKind.RELEASED_TESTS]
+    standing = [row for row in _standing(session, channel) if row.gate is not GateKind.RELEASED_TESTS]
+    _replace(session, standing, (channel, candidate_id), held, by=f"candidate {candidate_id}", now=now)
+
+
+def tell_of_released(
+    session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
+) -> None:
+    """Make these the excuses that stand about what a channel holds; the others about that are cleared."""
+    standing = [row for row in _standing(session, channel) if row.gate is GateKind.RELEASED_TESTS]
+    _replace(session, standing, (channel, candidate_id), excuses, by="tests that pass", now=now)
+
+
+def _replace(
+    session: Session,
+    standing: Iterable[ExcuseRow],
+    of: tuple[str, int],
+    excuses: Iterable[Excuse],
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """Let these excuses stand in place of others; `of` are the channel and the candidate, `by` is what clears."""
+    channel, candidate_id = of
+    left = {(row.package, row.digest, row.gate): row for row in standing}
     for excuse in excuses:
-        row = standing.pop((excuse.package, excuse.digest or "", excuse.gate), None)
+        row = left.pop((excuse.package, excuse.digest or "", excuse.gate), None)
         if row is None:
             row = ExcuseRow(
                 channel=channel,
@@ -83,32 +104,8 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
             )
             session.add(row)
         _write(row, candidate_id, excuse)
-    for row in standing.values():
-        row.cleared_at, row.cleared_by = now, f"candidate {candidate_id}"
-    session.flush()
-
-
-def tell_of_released(
-    session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
-) -> None:
-    """Make these the excuses that stand about what a channel holds; the others about that are cleared."""
-    gate = GateKind.RELEASED_TESTS
-    standing = {(row.package, row.digest): row for row in _standing(session, channel) if row.gate is gate}
-    for excuse in excuses:
-        key = excuse.package, excuse.digest or ""
-        row = standing.pop(key, None) or ExcuseRow(
-            channel=channel,
-            candidate_id=candidate_id,
-            package=excuse.package,
-            digest=excuse.digest or "",
-            gate=gate,
-            reason="",
-            since=now,
-        )
-        session.add(row)
-        _write(row, candidate_id, excuse)
-    for row in standing.values():
-        row.cleared_at, row.cleared_by = now, "tests that pass"
+    for row in left.values():
+        row.cleared_at, row.cleared_by = now, by
     session.flush()
 
 

@@ -71,6 +71,8 @@ class JobRow(Row, table=True):
         Index("ix_job_subject", "subject", "state"),
         Index("ix_job_answered", "id", sqlite_where=text("answered_by IS NOT NULL"),
               postgresql_where=text("answered_by IS NOT NULL")),
+        Index("ix_job_trouble", "state", "changed_at", sqlite_where=text("trouble != ''"),
+              postgresql_where=text("trouble != ''")),
     )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import literal_column
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
@@ -203,8 +204,8 @@ def answered_since(session: Session, number: int) -> list[Job]:
 def last_trouble(session: Session) -> datetime | None:
     """Return when a job last met trouble of those that rest or are set aside; None when there are none."""
     states = (JobState.READY, JobState.SET_ASIDE)
-    query = select(func.max(col(JobRow.changed_at))).where(col(JobRow.state).in_(states), col(JobRow.trouble) != "")
-    return session.exec(query).one()
+    met = col(JobRow.trouble) != literal_column("''")  # as a parameter SQLite would not find the index for it
+    return session.exec(select(func.max(col(JobRow.changed_at))).where(met, col(JobRow.state).in_(states))).one()
 
 
 def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:

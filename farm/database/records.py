@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.database.states import JobKind
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from farm.database.states import AttemptState, JobKind, JobState, Role
+    from farm.database.states import AttemptState, JobState, Role
     from farm.names import Digest
     from farm.plan import BlobRef
     from farm.plan.trouble import Trouble
@@ -137,6 +139,10 @@ class Worker:
     enrolled_at: datetime
     revoked_at: datetime | None
     seen_at: datetime | None
+
+    def may_do(self, kind: JobKind) -> bool:
+        """Say whether its roles let it do jobs of a kind. Whoever may test may compare."""
+        return self.builds if kind is JobKind.BUILD else self.tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

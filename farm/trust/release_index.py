@@ -84,8 +84,7 @@ class ReleaseEntry:
     @property
     def blobs(self) -> tuple[BlobRef, ...]:
         """Every blob that the entry names."""
-        own = (self.descriptor, self.archive, self.manifest, self.facts, self.provenance, *self.rebuilds)
-        return (*own, self.sbom) if self.sbom else own
+        return tuple(blob for _, blob in self.kinds)
 
     @property
     def kinds(self) -> Iterator[tuple[str, BlobRef]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +46,27 @@ def test_a_package_is_installed_with_what_it_needs(distribution: SmallDistributi
     assert (root / "etc/say.conf").read_text() == "loud\n"
     assert (root / "usr/share/greet/words/hello").read_text() == "hello\n"
     assert not (root / "usr/share/alone").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_disk_without_room_for_a_bill_of_materials_keeps_nothing_from_being_installed(
+    distribution: SmallDistribution, host: Host, tmp_path: Path
+) -> None:
+    subscribe(host, distribution)
+    entry, member = distribution.entries["alone"]
+    bill = distribution.keep(b" " * 200_000)
+    distribution.entries["alone"] = replace(entry, sbom=bill), member
+    distribution.publish()
+    host.unpack(host.catalogue().verified(["alone"]), lambda _: None)
+    arriving = host.blobs.root / "tmp"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", arriving], check=True)
+    try:
+        assert install(host, tmp_path / "root", "alone").number == 1
+    finally:
+        subprocess.run(["umount", arriving], check=True)
+    assert not host.blobs.has(bill.digest)
+    install(host, tmp_path / "other", "alone")
+    assert host.blobs.has(bill.digest)
 
 
 def test_links_are_the_same_from_inside_and_outside(

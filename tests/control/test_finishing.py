@@ -7,16 +7,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control.finishing import RefusedOutcomeError, finish_build, finish_test
+from farm.control.finishing import RefusedOutcomeError, finish_build, finish_comparison, finish_test
 from farm.control.leases import LeaseLostError
-from farm.control.requests import JobStateError, retry, wish_for_test
-from farm.database import attempts
+from farm.control.requests import JobStateError, retry, wish_for_comparison, wish_for_test
+from farm.database import attempts, comparisons
+from farm.database.comparisons import Comparison
 from farm.database.states import JobState
 from farm.names import Digest, PackageName, Version
-from farm.plan import BlobRef, BuildOutcome, BuiltPackage, TestOrder, TestOutcome
+from farm.plan import (
+    MOST_LINE,
+    AbiOrder,
+    AbiOutcome,
+    AbiSide,
+    AbiVerdict,
+    BlobRef,
+    BuildOutcome,
+    BuiltPackage,
+    DependencyArchive,
+    TestOrder,
+    TestOutcome,
+)
 from farm.recipe import Limits, Test
 from farm.trust.provenance import ProvenanceError
-from tests.control.small_farm import SmallFarm, accept_provenance, recipe
+from tests.control.small_farm import WORLD, SmallFarm, accept_provenance, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,3 +222,20 @@ def test_built_packages_keep_their_names(farm: SmallFarm) -> None:
     both = replace(outcome, packages=(main, BuiltPackage(named, main.archive, main.manifest, main.facts)))
     finish_build(farm.office, farm.holder(lease), both, check_provenance=accept_provenance)
     assert sorted(farm.current()) == ["a", "a-dev"]
+
+
+def test_what_a_comparison_says_is_made_fit_to_be_kept(farm: SmallFarm) -> None:
+    digest = Digest.of(b"shape")
+    archive = DependencyArchive(digest, f"shape-1-{digest.store_key}", NOWHERE, NOWHERE, digest)
+    side = AbiSide("lib/libshape.so.1", archive, archive)
+    order = AbiOrder(side, replace(side, library="lib/libshape.so.1.1"), WORLD.toolchains["c"].tree, Limits())
+    with farm.office.planning() as desk:
+        wish_for_comparison(desk, Comparison(order, "shape", "libshape.so.1"), trace="t")
+    said = AbiOutcome(AbiVerdict.NOT_JUDGED, 1, Digest.of(b"log"), ("a\0line",), "why\0" + "x" * 100_000)
+    finish_comparison(farm.office, farm.holder(farm.claim()), said)
+    with farm.office.reading() as desk:
+        outcome = comparisons.comparison(desk.session, order.digest).outcome
+    assert outcome is not None
+    assert outcome.report == ("a\N{REPLACEMENT CHARACTER}line",)
+    assert outcome.reason[:5] == "why\N{REPLACEMENT CHARACTER}x"
+    assert len(outcome.reason) == MOST_LINE

@@ -1,8 +1,12 @@
-"""What a claim costs does not depend on how many jobs are queued, rebuilds that the worker may not have among them."""
+"""What a claim costs does not depend on how many jobs are queued, rebuilds that the worker may not have among them.
+
+Nor does the question whether a job has met trouble, which each step of a channel asks.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +17,13 @@ from farm.database.identity_rows import WorkerRow
 from farm.database.job_rows import AttemptRow, JobRow
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.names import Digest
+from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlmodel import Session
+
     from farm.database.session import Database
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -60,8 +69,13 @@ def _fill(database: Database, *, queued: int, own_rebuilds: int) -> None:
                 connection.execute(insert(table), list(rows))
 
 
-def _steps(database: Database, worker: str) -> int:
-    """How many steps (in tens) SQLite's machine takes for one claim's question."""
+def _claim(session: Session, worker: str) -> None:
+    assert jobs.is_any_ready(session, KINDS, worker=worker, now=NOW)
+    assert jobs.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)
+
+
+def _steps(database: Database, question: Callable[[Session], None]) -> int:
+    """How many steps (in tens) SQLite's machine takes for a question."""
     steps = 0
 
     def count() -> int:
@@ -72,10 +86,9 @@ def _steps(database: Database, worker: str) -> int:
     with database.read() as session:
         driver = session.connection().connection.driver_connection
         assert driver is not None
-        jobs.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)  # the first time the statement is prepared
+        question(session)  # the first time the statement is prepared
         driver.set_progress_handler(count, 10)
-        assert jobs.is_any_ready(session, KINDS, worker=worker, now=NOW)
-        assert jobs.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)
+        question(session)
         driver.set_progress_handler(None, 10)
     return steps
 
@@ -85,14 +98,28 @@ def test_a_claim_costs_as_much_with_a_hundred_jobs_queued_as_with_a_hundred_thou
     database: Database,
 ) -> None:
     _fill(database, queued=100, own_rebuilds=0)
-    few = _steps(database, "one")
+    few = _steps(database, partial(_claim, worker="one"))
     with database.write() as session:
         more = [_job(1000 + number, JobState.READY, subject=f"more {number}") for number in range(99_900)]
         session.connection().execute(insert(JobRow), more)
-    assert _steps(database, "one") <= few + 20
+    assert _steps(database, partial(_claim, worker="one")) <= few + 20
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_rebuilds_that_are_not_for_this_worker_stand_behind_all_first_builds(database: Database) -> None:
     _fill(database, queued=1, own_rebuilds=5000)
-    assert _steps(database, "one") <= _steps(database, "nobody else") + 20
+    assert (
+        _steps(database, partial(_claim, worker="one")) <= _steps(database, partial(_claim, worker="nobody else")) + 20
+    )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whether_a_job_met_trouble_is_not_looked_for_among_all_that_are_ready(database: Database) -> None:
+    def newest(session: Session) -> None:
+        assert jobs.last_trouble(session) == NOW + timedelta(seconds=1)
+
+    _fill(database, queued=5000, own_rebuilds=0)
+    met = {"trouble": Trouble.ORIGIN, "changed_at": NOW + timedelta(seconds=1)}
+    with database.write() as session:
+        session.connection().execute(insert(JobRow), [_job(9000, JobState.READY, subject="it") | met])
+    assert _steps(database, newest) <= 10

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.control.requests import retry
-from farm.database import candidates, jobs, releases
+from farm.database import candidates, excuses, jobs, releases
 from farm.database.states import JobKind
 from farm.release.forms import retry_command
 from farm.trust.index_tree import entries
@@ -159,3 +159,24 @@ def test_a_test_of_what_is_released_that_passes_when_it_is_tried_again_clears_it
     releasing.run_tests()
     releasing.advance()
     assert releasing.excuses() == {}
+
+
+def test_what_fails_on_what_is_released_is_told_once_though_a_build_fails_beside_it(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(with_tests("a", "lenient"))
+    releasing.settle()
+    releasing.farm.submit(with_tests("a", "strict"))
+    releasing.settle(failing=("strict",))
+    assert told(releasing) == [("a", "released-tests")]
+    releasing.farm.submit(recipe("b"))
+    releasing.farm.fail(releasing.farm.claim())
+    releasing.settle(failing=("strict",))
+    assert told(releasing) == [("a", "released-tests"), ("b", "build")]
+    releasing.farm.submit(with_tests("a", "lenient"))
+    releasing.settle()
+    assert told(releasing) == [("b", "build")]
+
+
+def told(releasing: ReleasingFarm) -> list[tuple[str, str]]:
+    with releasing.farm.office.reading() as desk:
+        standing = excuses.standing(desk.session, "edge")
+    return sorted((each.excuse.package, each.excuse.gate) for each in standing)

@@ -9,8 +9,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from tests.web.running_farm import serving
+from web.connections import bounded_protocol
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -21,7 +24,10 @@ _SETTINGS = WebSettings(head_seconds=0.5, stalled_seconds=0.5, connections=6, co
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers a GET shortly, and a POST without reading its body; to `/endless` it says 400 MB."""
+    """Answers a GET shortly, and a POST without reading its body; to `/endless` it says 400 MB.
+
+    To `/stuffed` it says just so much that a little does not fit any more between it and a client that reads nothing.
+    """
     if scope["type"] == "lifespan":
         return
     start = {"type": "http.response.start", "status": 200}
@@ -30,6 +36,12 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         for _ in range(400):
             await send({"type": "http.response.body", "body": b"x" * (1 << 20), "more_body": True})
             await asyncio.sleep(0)
+        return
+    if scope["path"] == "/stuffed":
+        await send(start)
+        while not send.__self__.transport.get_write_buffer_size():
+            await send({"type": "http.response.body", "body": b"x" * 1024, "more_body": True})
+        await send({"type": "http.response.body"})
         return
     await send({**start, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
@@ -64,6 +76,15 @@ def is_answered(connection: socket.socket) -> bool:
             return False
         answer += piece
     return answer.startswith(b"HTTP/1.1 200")
+
+
+def is_let_in(port: int) -> bool:
+    with connected(port) as connection:
+        try:
+            connection.sendall(HEAD)
+            return is_answered(connection)
+        except ConnectionError:  # refused before it was asked
+            return False
 
 
 def test_a_head_that_drips_is_ended_on_the_first_request_and_on_a_later_one(port: int) -> None:
@@ -123,6 +144,19 @@ def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(port: int)
         assert len(until_the_end(stalled)) < 400 << 20
 
 
+def test_who_does_not_read_the_end_of_an_answer_is_cut_off_too(port: int) -> None:
+    with ExitStack() as stack:
+        for _ in range(_SETTINGS.connections_each):
+            stack.enter_context(connected(port)).sendall(HEAD.replace(b"/", b"/stuffed", 1))
+        with connected(port) as one_more:
+            assert until_the_end(one_more).startswith(b"HTTP/1.1 503")
+        for _ in range(100):  # longer than uvicorn waits before it closes an idle connection
+            time.sleep(0.1)
+            if is_let_in(port):
+                return
+        raise AssertionError("their places were not given back")
+
+
 def test_one_address_has_only_so_many_connections(port: int) -> None:
     with ExitStack() as stack:
         taken = []
@@ -134,11 +168,36 @@ def test_one_address_has_only_so_many_connections(port: int) -> None:
             assert until_the_end(one_more).startswith(b"HTTP/1.1 503")
         taken[0].close()
         for _ in range(100):
-            with connected(port) as one_more:
-                one_more.sendall(HEAD)
-                if is_answered(one_more):
-                    return
+            if is_let_in(port):
+                return
         raise AssertionError("the place was not given back")
+
+
+class _Peer(asyncio.Transport):
+    """The other end of a connection, as far as an address goes: a host has no second network to try it from."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"peername": (address, 1000, 0, 0), "sockname": ("::1", 80, 0, 0)})
+        self.refused = False
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.refused = data.startswith(b"HTTP/1.1 503")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_network_of_ipv6_is_one_address() -> None:
+    async def refusals(*addresses: str) -> list[bool]:
+        config, state = uvicorn.Config(app, http=bounded_protocol(_SETTINGS)), ServerState()  # type: ignore[arg-type]
+        config.load()
+        peers = [_Peer(address) for address in addresses]
+        for peer in peers:
+            bounded_protocol(_SETTINGS)(config=config, server_state=state, app_state={}).connection_made(peer)
+        return [peer.refused for peer in peers]
+
+    one_network = [f"2001:db8::{number}" for number in range(1, 6)]
+    assert asyncio.run(refusals(*one_network, "2001:db8:0:1::1")) == [False] * 4 + [True, False]
 
 
 def test_a_proxy_has_more_connections_but_not_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

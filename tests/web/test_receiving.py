@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.blobs.store import BlobStore
+from farm.control.settings import InvalidSettingsError
 from farm.names import Digest
 from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
 from web.receiving import Body, Spool, pieces
@@ -122,6 +123,25 @@ def test_who_waits_too_long_or_goes_away_keeps_no_room() -> None:
             pass
 
     asyncio.run(scenario())
+
+
+def test_a_request_without_a_body_waits_behind_nobody() -> None:
+    async def scenario() -> None:
+        turns = Turns(10, 0.05)
+        async with turns.turn(10):
+            waiting = asyncio.create_task(turns.turn(1).__aenter__())
+            await asyncio.sleep(0)
+            async with turns.turn(0):
+                assert not waiting.done()
+            waiting.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_bound_that_counts_is_a_whole_number() -> None:
+    for value in (0.5, 1.5, float("inf")):
+        with pytest.raises(InvalidSettingsError, match=r"'streams' .* no whole number"):
+            WebSettings.with_bounds({"streams": value})
 
 
 def test_a_bound_that_there_is_not_is_said() -> None:

@@ -127,3 +127,16 @@ def test_a_farm_that_is_away_for_a_moment_costs_nothing(
         worker.client._client.base_url = farm.url
         eventually(term_is_longer, what="a heartbeat gets through")
         assert not keeper.lost
+
+
+@pytest.mark.parametrize("term", [LONG])
+def test_a_disk_that_takes_nothing_for_a_moment_costs_nothing(
+    worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    obstacle = directory.path / "lease.json.new"
+    obstacle.mkdir()
+    with LeaseKeeper(worker.client, lease, directory) as keeper:
+        eventually(lambda: "not written down" in caplog.text, what="the disk takes nothing")
+        obstacle.rmdir()
+        eventually(lambda: not _written_until(directory).is_before(host_time()), what="the end is written down")
+        assert not keeper.lost

@@ -24,3 +24,5 @@ def upgrade() -> None:
     op.add_column("job", sa.Column("not_before", UtcDateTime(), nullable=True))
     op.add_column("job", sa.Column("elsewhere_until", UtcDateTime(), nullable=True))
     change_condition("job", "ck_job_state", before=_BEFORE, after=_AFTER)
+    met = sa.text("trouble != ''")
+    op.create_index("ix_job_trouble", "job", ["state", "changed_at"], sqlite_where=met, postgresql_where=met)
