@@ -121,6 +121,12 @@ def add_audit(session: Session, audit: AuditEvent) -> None:
     session.flush()
 
 
+def forget_strangers(session: Session, *, before: datetime) -> int:
+    """Remove lines about requests that were refused before this time to somebody who was not known; return how many."""
+    unknown = (AuditRow.actor == "", col(AuditRow.allowed).is_(other=False), col(AuditRow.at) < before)
+    return session.exec(delete(AuditRow).where(*unknown)).rowcount
+
+
 def audit_trail(
     session: Session,
     *,
