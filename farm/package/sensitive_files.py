@@ -1,4 +1,4 @@
-"""Which files of a package change how programs of others are loaded, or how people log in; and that they are declared.
+"""Which files of a package act on programs of others, on logins or on the machine; and that they are declared.
 
 Found from paths, links and ELF facts alone, whoever gives these: a build, the farm that takes a report of one, the
 signer, and a subscriber ask the same functions. What the list leaves out, and why, is in
