@@ -42,8 +42,8 @@ def weakness_below(
 ) -> tuple[str, int, str] | None:
     """Return the first file or directory below one that somebody else could change, as `weakness` does; None if none.
 
-    What a link leads to counts, with all below it. `leave_out` are names right in the directory whose content is
-    nobody's business here. What cannot be read is left out: it cannot be believed either.
+    What a link leads to counts, with all below it. `leave_out` are paths in the directory whose content is nobody's
+    business here. What cannot be read is left out: it cannot be believed either.
     """
     seen = set() if seen is None else seen  # links can lead round in circles
     try:
@@ -66,7 +66,9 @@ def weakness_below(
         key = (found.st_dev, found.st_ino)
         if stat.S_ISDIR(found.st_mode) and entry.name not in leave_out and key not in seen:
             seen.add(key)
-            if weak := weakness_below(entry.path, user, (), seen):
+            within = f"{entry.name}/"
+            apart = tuple(path.removeprefix(within) for path in leave_out if path.startswith(within))
+            if weak := weakness_below(entry.path, user, apart, seen):
                 return weak
     return None
 

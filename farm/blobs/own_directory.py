@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CACHES = ("packages", "blobs")
-_NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public", "registry")
+_NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "public/targets", "registry")
 """What in a state is verified whenever it is read, or is for people to read; and the cache, which has its own guard."""
 
 
@@ -51,16 +51,17 @@ def check_own(host: Path) -> None:
             )
 
 
-def own_state(state: Path) -> None:
+def own_state(state: Path, host: Path | None = None) -> None:
     """See that nobody but this user and root may write to what a user keeps, every file of it, or to what leads to it.
 
-    Where it is not there it is made, for this user alone: so nobody else makes it first, and nobody gets into it.
-    Raises `NotOwnDirectoryError`.
+    The host's cache may lie in it, and has its own guard. A state that is not there is made, for this user alone: so
+    nobody else makes it first, and nobody gets into it. Raises `NotOwnDirectoryError`.
     """
     with suppress(OSError):  # who writes there is told, and who only looks finds nothing
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    apart = (str(host.relative_to(state)),) if host is not None and host.is_relative_to(state) else ()
     user = os.geteuid()
-    if found := weakness(str(state), user) or weakness_below(str(state), user, _NOT_BELIEVED):
+    if found := weakness(str(state), user) or weakness_below(str(state), user, (*_NOT_BELIEVED, *apart)):
         raise _refused(
             found,
             "whom {user} trusts and what runs",

@@ -44,7 +44,7 @@ class Settings:
         """What this user keeps. Raises `NotOwnDirectoryError` where others could change it, before it is read."""
         from farm.blobs.own_directory import own_state
 
-        own_state(self.state_place)
+        own_state(self.state_place, self.host_place)
         return self.state_place
 
     @property

@@ -133,14 +133,29 @@ def test_what_a_link_in_a_state_leads_to_counts_too(filled: Path, tmp_path: Path
         own_state(filled)
 
 
-def test_what_is_verified_when_it_is_read_is_not_looked_through(filled: Path) -> None:
-    (filled / "blobs").mkdir()
-    (filled / "blobs" / "x").touch()
-    (filled / "blobs" / "x").chmod(0o666)
+@pytest.mark.parametrize("name", ["blobs", "public/targets"])
+def test_what_is_verified_when_it_is_read_is_not_looked_through(filled: Path, name: str) -> None:
+    for each in (filled / name / "x", filled / "public/metadata/x"):
+        replace_file(each, b"")
+    (filled / name / "x").chmod(0o666)
     own_state(filled)
-    (filled / "blobs").chmod(0o777)
-    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/blobs,"):
+    (filled / name).chmod(0o777)
+    with pytest.raises(NotOwnDirectoryError, match=f"everybody may write to .*/{name},"):
         own_state(filled)
+    (filled / name).chmod(0o755)
+    (filled / "public/metadata/x").chmod(0o666)
+    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/public/metadata/x,"):
+        own_state(filled)
+
+
+def test_a_cache_in_a_state_has_its_own_guard(filled: Path) -> None:
+    (filled / "cache" / "packages").mkdir(parents=True)
+    (filled / "cache" / "packages").chmod(0o777)
+    own_state(filled, filled / "cache")
+    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+        own_state(filled)
+    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+        check_own(filled / "cache")
 
 
 def test_what_farm_writes_is_for_nobody_else_to_write_to_whatever_the_umask(state: Path) -> None:
