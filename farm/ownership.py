@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def weakness(path: str, user: int) -> tuple[str, int, str] | None:
     """Return the first place on the way to `path`, or itself, that somebody else could change; None if none.
 
-    With its owner, and who may write to it (`everybody`, `its group`); empty where the owner is somebody else.
+    With its owner, and who may write to it (`everybody`, `its group`); empty where the owner is somebody else. It may
+    be a file.
 
     A directory on the way may be one that everybody may write to, when it is sticky, as `/tmp` is: nobody can take away
     there what is another's. `path` itself may not: whoever makes a name in it first decides what that is. A group of
@@ -31,8 +32,44 @@ def weakness(path: str, user: int) -> tuple[str, int, str] | None:
         if found.st_uid not in (0, user) and (place in itself or not _has_no_number_here(found.st_uid)):
             return place, found.st_uid, ""
         is_passed_through = place not in itself and found.st_mode & stat.S_ISVTX
-        if stat.S_ISDIR(found.st_mode) and not is_passed_through and (writers := _writers(found, user)):
+        if not is_passed_through and (writers := _writers(found, user)):
             return place, found.st_uid, writers
+    return None
+
+
+def weakness_below(
+    directory: str, user: int, leave_out: tuple[str, ...] = (), seen: set[tuple[int, int]] | None = None
+) -> tuple[str, int, str] | None:
+    """Return the first file or directory below one that somebody else could change, as `weakness` does; None if none.
+
+    What a link leads to counts, with all below it. `leave_out` are paths in the directory whose content is nobody's
+    business here. What cannot be read is left out: it cannot be believed either.
+    """
+    seen = set() if seen is None else seen  # links can lead round in circles
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError:
+        return None
+    for entry in entries:
+        try:
+            found = entry.stat(follow_symlinks=False)
+            if entry.is_symlink():
+                if weak := weakness(entry.path, user):
+                    return weak
+                found = entry.stat()
+        except OSError:
+            continue  # it went, or leads nowhere
+        if found.st_uid not in (0, user):
+            return entry.path, found.st_uid, ""
+        if writers := _writers(found, user):
+            return entry.path, found.st_uid, writers
+        key = (found.st_dev, found.st_ino)
+        if stat.S_ISDIR(found.st_mode) and entry.name not in leave_out and key not in seen:
+            seen.add(key)
+            within = f"{entry.name}/"
+            apart = tuple(path.removeprefix(within) for path in leave_out if path.startswith(within))
+            if weak := weakness_below(entry.path, user, apart, seen):
+                return weak
     return None
 
 
@@ -55,6 +92,9 @@ def _has_no_number_here(owner: int) -> bool:
 
 
 def _writers(found: os.stat_result, user: int) -> str:
+    """Return who else may write to a file or directory; nobody writes to a link, and a socket is no content."""
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        return ""
     if found.st_mode & stat.S_IWOTH:
         return "everybody"
     its_own = any(_is_own_group(found.st_gid, each) for each in (user, 0)) if found.st_mode & stat.S_IWGRP else True

@@ -27,7 +27,7 @@ from web.api import (
 )
 from web.bodies import BodyBounds
 from web.event_streams import EventStreams
-from web.refusals import RefusalBudget
+from web.refusals import RefusalBudget, Refusals, StrangerTally
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def create_app(
     app.state.office = office
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
-    app.state.refusals = RefusalBudget()
+    app.state.refusals = Refusals(RefusalBudget(), StrangerTally())
     app.state.streams = EventStreams(app.state.settings)
     app.state.readiness = readiness.Readiness()
     problems.install(app)

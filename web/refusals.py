@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Office
 
-_MINUTE = 60.0
+_MINUTE, _HOUR = 60.0, 3600.0
 _MOST_ADDRESSES = 10_000
+_MOST_NETWORKS = 200
+_FIRST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,54 @@ class RefusalBudget:
             return max(0, self._a_minute - spent)
 
 
-def write_down(office: Office, budget: RefusalBudget, refused: Refused) -> None:
-    """Write a refusal into the audit trail, unless its address had its share this minute."""
-    left = budget.spend(refused.address)
-    if not left:
+class StrangerTally:
+    """How often somebody without a good token or signature was refused in an hour, by where they come from.
+
+    The first few refusals are written down, then the tenth, the hundredth and so on: of a million guesses that is a
+    dozen rows, which say how many they were.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began = clock()
+        self._counts: dict[str, int] = {}
+
+    def count(self, address: str) -> int:
+        """Count a refusal; return which one of this hour it is for where it came from."""
+        network = _network(address)
+        with self._lock:
+            if self._clock() - self._began >= _HOUR:
+                self._began, self._counts = self._clock(), {}
+            # So many networks are one attacker: what is beyond is counted together.
+            key = network if network in self._counts or len(self._counts) < _MOST_NETWORKS else ""
+            self._counts[key] = self._counts.get(key, 0) + 1
+            return self._counts[key]
+
+
+def _network(address: str) -> str:
+    """Return who is one caller: an IPv4 address, or the network of an IPv6 address, of which its owner has any."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((int(found), 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What was refused lately: to those who are known, and to strangers."""
+
+    budget: RefusalBudget
+    strangers: StrangerTally
+
+
+def write_down(office: Office, refusals: Refusals, refused: Refused) -> None:
+    """Write a refusal into the audit trail, unless its address had its share."""
+    said = _of_known(refusals, refused) if refused.actor else _of_stranger(refusals, refused)
+    if not said:
         return
     access.record(
         office,
@@ -69,7 +116,24 @@ def write_down(office: Office, budget: RefusalBudget, refused: Refused) -> None:
         action=f"{refused.method} {refused.path}",
         subject=refused.code,
         allowed=False,
-        detail=refused.message if left > 1 else f"{refused.message} (no more of these are written down this minute)",
+        detail=said,
         address=refused.address,
         channel=refused.channel,
     )
+
+
+def _of_known(refusals: Refusals, refused: Refused) -> str:
+    left = refusals.budget.spend(refused.address)
+    if left > 1:
+        return refused.message
+    return f"{refused.message} (no more of these are written down this minute)" if left else ""
+
+
+def _of_stranger(refusals: Refusals, refused: Refused) -> str:
+    count = refusals.strangers.count(refused.address)
+    if count < _FIRST:
+        return refused.message
+    if count == _FIRST:
+        return f"{refused.message} (of more in this hour the 10th, the 100th and so on are written down)"
+    is_power_of_ten = str(count).strip("0") == "1"
+    return f"{refused.message} (the {count:,}th refusal to this stranger within an hour)" if is_power_of_ten else ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from farm.api import answers
 from farm.api.farm_client import FarmClient, segment
 
 if TYPE_CHECKING:
@@ -19,27 +19,28 @@ class AdvisoryClient(FarmClient):
 
         With `allow_unknown` it may speak of packages that nothing has ever made; so may statements.
         """
-        return self._answer("/api/v1/advisories", document, allow_unknown)
+        path = f"/api/v1/advisories{_asking(allow_unknown=allow_unknown)}"
+        return self._act("POST", path, answers.ADDED_ADVISORY, dict(document))
 
     def state(self, document: Mapping[str, Any], *, allow_unknown: bool = False) -> dict[str, Any]:
         """Add what an OpenVEX document states; returns how much of it is new."""
-        return self._answer("/api/v1/vex", document, allow_unknown)
+        path = f"/api/v1/vex{_asking(allow_unknown=allow_unknown)}"
+        return self._act("POST", path, answers.STATED, dict(document))
 
     def advisory(self, number: str) -> dict[str, Any]:
         """Return one advisory, and which newest releases it hits."""
-        return self._get_json(f"/api/v1/advisories/{segment(number)}")
+        return self._get_json(f"/api/v1/advisories/{segment(number)}", answers.ADVISORY)
 
     def advisories(self, package: str = "") -> Iterator[dict[str, Any]]:
         """Yield all advisories by id, or those that speak of one package."""
         after: str | None = None
         while True:
-            page = self._get_json("/api/v1/advisories", package=package or None, after=after)
+            page = self._get_json("/api/v1/advisories", answers.ADVISORIES, package=package or None, after=after)
             yield from page["advisories"]
             after = page["next-after"]
             if after is None:
                 return
 
-    def _answer(self, path: str, document: Mapping[str, Any], allow_unknown: bool) -> dict[str, Any]:  # noqa: FBT001
-        query = "?allow-unknown=true" if allow_unknown else ""
-        answer: dict[str, Any] = json.loads(self._send("POST", path + query, dict(document)))
-        return answer
+
+def _asking(*, allow_unknown: bool) -> str:
+    return "?allow-unknown=true" if allow_unknown else ""

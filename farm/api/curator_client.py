@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from farm.api import answers
 from farm.api.farm_client import FarmClient, channel_path, segment
 
 if TYPE_CHECKING:
@@ -18,82 +19,82 @@ class CuratorClient(FarmClient):
     def freeze(self, channel: str, *, why: str, until: datetime | None = None, replace: bool = False) -> dict[str, Any]:
         """Let a channel publish nothing; with `replace` also in place of the freeze that there is."""
         body = {"why": why, "until": _time(until), "replace": replace}
-        return self._act("PUT", f"{channel_path(channel)}/freeze", body)
+        return self._act("PUT", f"{channel_path(channel)}/freeze", answers.FROZEN, body)
 
     def thaw(self, channel: str) -> dict[str, Any]:
         """Let a frozen channel go on."""
-        return self._act("DELETE", f"{channel_path(channel)}/freeze")
+        return self._act("DELETE", f"{channel_path(channel)}/freeze", answers.DONE)
 
     def hold(self, channel: str, package: str, *, why: str, until: datetime | None = None) -> dict[str, Any]:
         """Keep a package where it is in a channel."""
         body = {"package": package, "why": why, "until": _time(until)}
-        return self._act("POST", f"{channel_path(channel)}/holds", body)
+        return self._act("POST", f"{channel_path(channel)}/holds", answers.HELD, body)
 
     def lift(self, channel: str, package: str) -> dict[str, Any]:
         """Let a held package go on."""
-        return self._act("DELETE", f"{channel_path(channel)}/holds/{segment(package)}")
+        return self._act("DELETE", f"{channel_path(channel)}/holds/{segment(package)}", answers.DONE)
 
     def in_question(self, channel: str) -> dict[str, Any]:
         """Return what wants into a channel that asks for approvals, and who has approved it."""
-        return self._get_json(f"{channel_path(channel)}/approvals")
+        return self._get_json(f"{channel_path(channel)}/approvals", answers.IN_QUESTION)
 
     def approve(self, channel: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
         """Send signed approvals; all are taken or none."""
-        return self._act(
-            "POST", f"{channel_path(channel)}/approvals", {"envelopes": [json.loads(each) for each in envelopes]}
-        )
+        body = {"envelopes": [json.loads(each) for each in envelopes]}
+        return self._act("POST", f"{channel_path(channel)}/approvals", answers.APPROVED, body)
 
     def withdraw(self, channel: str, *, curator: str, packages: Sequence[str], why: str = "") -> dict[str, Any]:
         """Take back what a curator has signed for packages; for all of them or for none."""
         body = {"curator": curator, "packages": list(packages), "why": why}
-        return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", body)
+        return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", answers.WITHDRAWN, body)
 
     def reports(self, channel: str, *, closed: bool = False) -> list[dict[str, Any]]:
         """Return the open reports of a channel; with `closed` all of the last."""
         path = f"{channel_path(channel)}/reports"
-        found: list[dict[str, Any]] = self._get_json(path, closed="true" if closed else None)["reports"]
+        found: list[dict[str, Any]] = self._get_json(path, answers.REPORTS, closed="true" if closed else None)[
+            "reports"
+        ]
         return found
 
     def report(self, channel: str, package: str, *, why: str) -> dict[str, Any]:
         """Report trouble with a package of a channel's newest release."""
-        return self._act("POST", f"{channel_path(channel)}/reports", {"package": package, "why": why})
+        return self._act("POST", f"{channel_path(channel)}/reports", answers.REPORT, {"package": package, "why": why})
 
     def resolve(self, number: int) -> dict[str, Any]:
         """Close a report."""
-        return self._act("POST", f"/api/v1/reports/{number}/resolve")
+        return self._act("POST", f"/api/v1/reports/{number}/resolve", answers.REPORT)
 
     def promote(self, channel: str, *, origin: str, packages: Sequence[str] = (), why: str = "") -> dict[str, Any]:
         """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
         body = {"kind": "promote", "from": origin, "packages": list(packages), "why": why}
-        return self._act("POST", f"{channel_path(channel)}/orders", body)
+        return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
     def rollback(self, channel: str, number: int, *, why: str) -> dict[str, Any]:
         """Order a new release of a channel with the packages of an older one."""
-        return self._act("POST", f"{channel_path(channel)}/orders", {"kind": "rollback", "number": number, "why": why})
+        return self._act(
+            "POST", f"{channel_path(channel)}/orders", answers.ORDER, {"kind": "rollback", "number": number, "why": why}
+        )
 
     def retry_held(self, channel: str, *, packages: Sequence[str] = (), why: str = "") -> dict[str, Any]:
         """Order what is held back, or some packages of it, to the gates again."""
         body = {"kind": "retry", "packages": list(packages), "why": why}
-        return self._act("POST", f"{channel_path(channel)}/orders", body)
+        return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
     def orders(self, channel: str) -> list[dict[str, Any]]:
         """Return the orders to the pipeline of a channel, newest first."""
-        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/orders")["orders"]
+        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/orders", answers.ORDERS)["orders"]
         return found
 
     def trail(
         self, *, channel: str = "", since: datetime | None = None, before: int | None = None, limit: int = 50
     ) -> dict[str, Any]:
         """Return one page of the audit trail, newest first."""
-        return self._get_json("/api/v1/trail", channel=channel or None, since=_time(since), before=before, limit=limit)
+        query = {"channel": channel or None, "since": _time(since), "before": before, "limit": limit}
+        return self._get_json("/api/v1/trail", answers.TRAIL, **query)
 
     def withdraw_order(self, channel: str, number: int, *, why: str) -> dict[str, Any]:
         """Take back an order that is not done."""
-        return self._act("POST", f"{channel_path(channel)}/orders/{number}/withdraw", {"why": why})
-
-    def _act(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._send(method, path, body))
-        return answer
+        return self._act("POST", f"{channel_path(channel)}/orders/{number}/withdraw", answers.ORDER, {"why": why})
 
 
 def _time(at: datetime | None) -> str | None:

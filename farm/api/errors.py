@@ -57,6 +57,22 @@ class InvalidTokenError(FarmError):
         )
 
 
+class InvalidAnswerError(FarmError):
+    """What answered is no farm, or one that this program does not understand; `field` is the first at fault."""
+
+    code = "invalid-answer"
+
+    def __init__(self, request: httpx.Request, field: str, why: str) -> None:
+        farm = f"{request.url.scheme}://{request.url.netloc.decode('ascii', 'replace')}"
+        route = f"{request.method} {request.url.raw_path.decode('ascii', 'replace').partition('?')[0]}"
+        what = f"{field[:200]!r}: {why}" if field else why
+        super().__init__(
+            f"the farm at {farm} answered {route} with what this program cannot read: {what}",
+            remedy="See whether a farm is at FARM_URL; if so, use the program of the farm's own version.",
+        )
+        self.field = field
+
+
 class RefusedRequestError(FarmError):
     """The farm refused a request: `status` is HTTP's, `problems` are those of submitted recipes, `detail` is data."""
 

@@ -11,14 +11,16 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from farm.api import wire
+from farm.api import answers, wire
 from farm.api.errors import (
     FarmUnreachableError,
+    InvalidAnswerError,
     InvalidFarmUrlError,
     InvalidTokenError,
     NoSuchChannelError,
     raise_for,
 )
+from farm.api.log_lines import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,8 +34,8 @@ _JSON = {"Content-Type": "application/json"}
 class FarmClient:
     """A connection to a farm at `url`, in the name of the holder of `token` (empty: of nobody). A context manager.
 
-    Raises `InvalidFarmUrlError`, `InvalidTokenError`; every method raises `FarmUnreachableError`, or
-    `RefusedRequestError` with what the farm says.
+    Raises `InvalidFarmUrlError`, `InvalidTokenError`; every method raises `FarmUnreachableError`,
+    `InvalidAnswerError`, or `RefusedRequestError` with what the farm says.
     """
 
     def __init__(self, url: str, token: str = "", *, timeout: float = 60.0) -> None:
@@ -129,7 +131,7 @@ class FarmClient:
                 if line.startswith("event: "):
                     event = line[7:]
                 elif line.startswith("data: ") and event == "log":
-                    yield json.loads(line[6:])
+                    yield _record(response, line[6:])
 
     def packages(self, *, after: str = "", limit: int = 100) -> wire.PackagePage:
         """Return one page of the current packages, by name."""
@@ -141,37 +143,38 @@ class FarmClient:
 
     def channel(self, name: str) -> dict[str, Any]:
         """Return how a channel stands, as `farm.release.status` spells it."""
-        return self._get_json(channel_path(name))
+        return self._get_json(channel_path(name), answers.STATUS)
 
     def channels(self) -> list[dict[str, Any]]:
         """Return how every channel stands."""
-        found: list[dict[str, Any]] = self._get_json("/api/v1/channels")["channels"]
+        found: list[dict[str, Any]] = self._get_json("/api/v1/channels", answers.STATUSES)["channels"]
         return found
 
     def releases(self, channel: str, *, before: int | None = None, limit: int = 50) -> dict[str, Any]:
         """Return one page of a channel's releases, newest first."""
-        return self._get_json(f"{channel_path(channel)}/releases", before=before, limit=limit)
+        return self._get_json(f"{channel_path(channel)}/releases", answers.RELEASES, before=before, limit=limit)
 
     def release(self, channel: str, number: int) -> dict[str, Any]:
         """Return one release of a channel with its packages."""
-        return self._get_json(f"{channel_path(channel)}/releases/{number}")
+        return self._get_json(f"{channel_path(channel)}/releases/{number}", answers.RELEASE)
 
     def release_changes(self, channel: str, old: int, new: int) -> dict[str, Any]:
         """Return what differs between two releases of a channel, by package."""
-        return self._get_json(f"{channel_path(channel)}/releases/{new}/changes", against=old)
+        return self._get_json(f"{channel_path(channel)}/releases/{new}/changes", answers.RELEASE_CHANGES, against=old)
 
     def candidates(self, channel: str, *, before: int | None = None, limit: int = 20) -> dict[str, Any]:
         """Return one page of a channel's candidates, newest first."""
-        return self._get_json(f"{channel_path(channel)}/candidates", before=before, limit=limit)
+        return self._get_json(f"{channel_path(channel)}/candidates", answers.CANDIDATES, before=before, limit=limit)
 
     def candidate(self, channel: str, number: int) -> dict[str, Any]:
         """Return one candidate: also what it changes, and all that its gates said."""
-        return self._get_json(f"{channel_path(channel)}/candidates/{number}")
+        return self._get_json(f"{channel_path(channel)}/candidates/{number}", answers.CANDIDATE)
 
     def excuses(self, channel: str, *, cleared: bool = False) -> list[dict[str, Any]]:
         """Return why packages are held back from a channel; with `cleared` also what no longer is."""
         path = f"{channel_path(channel)}/excuses"
-        found: list[dict[str, Any]] = self._get_json(path, cleared="true" if cleared else None)["excuses"]
+        told = self._get_json(path, answers.EXCUSES, cleared="true" if cleared else None)
+        found: list[dict[str, Any]] = told["excuses"]
         return found
 
     def enrol(self, name: str, public_key: str, roles: tuple[wire.RoleText, ...]) -> wire.WorkerWire:
@@ -184,30 +187,32 @@ class FarmClient:
         return self._post("/api/v1/tokens", wire.TokenWire, {"name": name, "role": role, "days": days})
 
     def _get(self, path: str, model: type[_Model], **query: object) -> _Model:
-        return model.model_validate_json(self._get_bytes(path, **query))
+        return answers.read_model(self._fetch(path, **query), model)
 
-    def _get_json(self, path: str, **query: object) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._get_bytes(path, **query))
-        return answer
+    def _get_json(self, path: str, shape: Mapping[str, answers.Shape], **query: object) -> dict[str, Any]:
+        return answers.read_answer(self._fetch(path, **query), shape)
 
-    def _get_bytes(self, path: str, **query: object) -> bytes:
+    def _fetch(self, path: str, **query: object) -> httpx.Response:
         with self._reaching():
             given = {key: value for key, value in query.items() if value is not None}
             asked = urlencode(given, errors="surrogateescape")
             response = self._client.get(f"{path}?{asked}" if asked else path)
         raise_for(response)
-        return response.content
+        return response
 
     def _post(self, path: str, model: type[_Model], body: object) -> _Model:
-        return model.model_validate_json(self._send("POST", path, body))
+        return answers.read_model(self._send("POST", path, body), model)
 
-    def _send(self, method: str, path: str, body: object = None) -> bytes:
+    def _act(self, method: str, path: str, shape: Mapping[str, answers.Shape], body: object = None) -> dict[str, Any]:
+        return answers.read_answer(self._send(method, path, body), shape)
+
+    def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         with self._reaching():
             # Escapes keep what a terminal gave that is no UTF-8: the farm says what is wrong with it.
             content = None if body is None else json.dumps(body).encode()
             response = self._client.request(method, path, content=content, headers=_JSON if content else None)
         raise_for(response)
-        return response.content
+        return response
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -215,6 +220,16 @@ class FarmClient:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error
+
+
+def _record(response: httpx.Response, text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswerError(response.request, "", "a record of the log is no JSON") from error
+    if not isinstance(record, dict) or not all(isinstance(record.get(field), str) for field in FIELDS):
+        raise InvalidAnswerError(response.request, "", "a record of the log is none")
+    return record
 
 
 def segment(name: str) -> str:

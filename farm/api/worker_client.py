@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import httpx
 
 from farm.api import wire
+from farm.api.answers import read_model
 from farm.api.errors import FarmUnreachableError, raise_for
 from farm.api.signing import SignedRequest
 from farm.names import Digest
@@ -46,7 +47,8 @@ class HeldLease:
 class WorkerClient:
     """A worker's connection to its farm. Safe to use from several threads.
 
-    Every method raises `FarmUnreachableError`, `RefusedRequestError`, and with a lease `LeaseGoneError`.
+    Every method raises `FarmUnreachableError`, `InvalidAnswerError`, `RefusedRequestError`, and with a lease
+    `LeaseGoneError`.
     """
 
     def __init__(self, url: str, name: str, key: Ed25519PrivateKey, *, clock: Callable[[], float] = time.time) -> None:
@@ -66,7 +68,7 @@ class WorkerClient:
         response = self._send("POST", "/api/v1/worker/claims", wire.ClaimRequest(job=job, kinds=KINDS))
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
-        lease = wire.LeaseWire.model_validate_json(response.content)
+        lease = read_model(response, wire.LeaseWire)
         return HeldLease(
             attempt=lease.attempt,
             job=lease.job,
@@ -82,12 +84,12 @@ class WorkerClient:
         """Extend the lease; return its new end on the monotonic clock."""
         asked = time.monotonic()
         response = self._send("POST", f"{_attempt(lease)}/heartbeat", None, lease=lease)
-        return asked + wire.ExtendedWire.model_validate_json(response.content).seconds
+        return asked + read_model(response, wire.ExtendedWire).seconds
 
     def append_log(self, lease: HeldLease, offset: int, piece: bytes) -> int:
         """Append whole lines of log at `offset`; return the log's size. Raises `LogOffsetRefusedError` too."""
         response = self._send("POST", f"{_attempt(lease)}/log?offset={offset}", piece, lease=lease)
-        return wire.AppendedWire.model_validate_json(response.content).size
+        return read_model(response, wire.AppendedWire).size
 
     def has_blob(self, digest: Digest) -> bool:
         """Say whether the farm has a blob."""

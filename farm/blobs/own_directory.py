@@ -9,12 +9,17 @@ from __future__ import annotations
 import os
 import pwd
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.ownership import weakness
+from farm.ownership import weakness, weakness_below
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CACHES = ("packages", "blobs")
+_NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "public/targets", "registry")
+"""What in a state is verified whenever it is read, or is for people to read; and the cache, which has its own guard."""
 
 
 class NotOwnDirectoryError(FarmError):
@@ -46,17 +51,17 @@ def check_own(host: Path) -> None:
             )
 
 
-def own_state(state: Path) -> None:
-    """See that nobody but this user and root may write to what a user keeps, or to what leads to it.
+def own_state(state: Path, host: Path | None = None) -> None:
+    """See that nobody but this user and root may write to what a user keeps, every file of it, or to what leads to it.
 
-    Where it is not there it is made, for this user alone: so nobody else makes it first, and nobody gets into it.
-    Raises `NotOwnDirectoryError`.
+    The host's cache may lie in it, and has its own guard. A state that is not there is made, for this user alone: so
+    nobody else makes it first, and nobody gets into it. Raises `NotOwnDirectoryError`.
     """
     with suppress(OSError):  # who writes there is told, and who only looks finds nothing
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for place in (state, *_folders(state)):
-        if not (found := weakness(str(place), os.geteuid())):
-            continue
+    apart = (str(host.relative_to(state)),) if host is not None and host.is_relative_to(state) else ()
+    user = os.geteuid()
+    if found := weakness(str(state), user) or weakness_below(str(state), user, (*_NOT_BELIEVED, *apart)):
         raise _refused(
             found,
             "whom {user} trusts and what runs",
@@ -75,20 +80,14 @@ def _refused(
     if not writers:
         return NotOwnDirectoryError(
             f"{place} belongs to {_name(owner)}, who could change {told}",
-            remedy=f"Let {variable} name a directory of this user's own: {of_another}.",
+            remedy=f"Let {variable} name a directory of this user's own: {of_another}. "
+            f"If you put it there yourself, look at it, and take it over: `chown {_name(os.geteuid())} {place}`.",
         )
     return NotOwnDirectoryError(
         f"{writers} may write to {place}, and could change {told}",
         remedy=f"Take the right from them: `chmod go-w {place}`, then {changed}. "
         f"Or let {variable} name another directory.",
     )
-
-
-def _folders(state: Path) -> list[Path]:
-    try:
-        return [Path(each.path) for each in os.scandir(state) if each.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
 
 
 def _name(user: int) -> str:

@@ -27,12 +27,14 @@ def main() -> None:
 def _run_again() -> None:
     from farm.cli.places import host_directory, state_directory
     from farm.client.prepared_run import key_of, start_again
-    from farm.ownership import weakness
+    from farm.ownership import weakness, weakness_below
 
     asked, command = words_of(sys.argv[2:])
     try:
         state, shared, key = state_directory(), host_directory(), key_of(asked)
-        if any(weakness(place, os.geteuid()) for place in (f"{state}/prepared", f"{shared}/packages")):
+        user, prepared = os.geteuid(), f"{state}/prepared"
+        weak = any(weakness(place, user) for place in (prepared, f"{prepared}/{key}.json", f"{shared}/packages"))
+        if weak or weakness_below(f"{state}/subscriptions", user):
             return  # others could have prepared it: what is wrong is said where all is checked
     except OSError:
         return  # the directory in which it is called is gone: others say so

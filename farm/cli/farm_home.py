@@ -29,7 +29,7 @@ class FarmHome:
     """Paths below the farm's directory `root`, the address that it will answer at, and what its workers may reach.
 
     An empty `docker` is the machine's own engine; `allowed_networks` are private networks of sources and of other
-    distributions.
+    distributions; `web_bounds` are what callers may cost, by name, where that is not the usual.
     """
 
     root: Path
@@ -38,6 +38,7 @@ class FarmHome:
     database_url: str = ""
     docker: str = ""
     allowed_networks: tuple[str, ...] = ()
+    web_bounds: tuple[tuple[str, float], ...] = ()
 
     @property
     def url(self) -> str:
@@ -129,6 +130,7 @@ def found(
         "signer": str(home.signer),
         "follow_seconds": follow,
         "allowed_networks": list(home.allowed_networks),
+        "web": dict(home.web_bounds),
     }
     _write(home.settings, farm)
     suites = sorted({definition.suite for definition in tree.toolchains.values()})

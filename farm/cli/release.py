@@ -102,7 +102,11 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
         say_json(found)
         return
     rows = [
-        (each["package"], _WORDS[each["change"]], *(side["version"] if side else "-" for side in _sides(each)))
+        (
+            each["package"],
+            _WORDS.get(each["change"], each["change"]),
+            *(side["version"] if side else "-" for side in _sides(each)),
+        )
         for each in found["changes"]
     ]
     headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")

@@ -23,7 +23,8 @@ class Settings:
     `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by commas) are private networks that builds may fetch sources
     from. `max_severity` is the worst that an advisory may be about what is run or installed here; empty is whatever.
     `resolver` is the DNS server that is asked on subscribing; empty is the machine's own. `policy` is a file that says
-    what may be used here.
+    what may be used here. `web_bounds` (`FARM_WEB_BOUNDS`, as `streams=500`, separated by commas) are what callers may
+    cost the farm that is started here, where that is not the usual.
     """
 
     state_place: Path
@@ -36,13 +37,14 @@ class Settings:
     max_severity: str = ""
     resolver: str = ""
     policy: Path | None = None
+    web_bounds: tuple[tuple[str, float], ...] = ()
 
     @property
     def state(self) -> Path:
         """What this user keeps. Raises `NotOwnDirectoryError` where others could change it, before it is read."""
         from farm.blobs.own_directory import own_state
 
-        own_state(self.state_place)
+        own_state(self.state_place, self.host_place)
         return self.state_place
 
     @property
@@ -67,6 +69,7 @@ class Settings:
             max_severity=_severity(os.environ.get("FARM_MAX_SEVERITY", "")),
             resolver=os.environ.get("FARM_RESOLVER", ""),
             policy=Path(os.environ["FARM_POLICY"]).absolute() if os.environ.get("FARM_POLICY") else None,
+            web_bounds=_web_bounds(os.environ.get("FARM_WEB_BOUNDS", "")),
         )
 
 
@@ -84,3 +87,19 @@ def _severity(text: str) -> str:
     if text not in ("", *SEVERITY_WORDS):
         raise click.UsageError(f"FARM_MAX_SEVERITY: {text!r} is no severity. Use one of {', '.join(SEVERITY_WORDS)}.")
     return text
+
+
+def _web_bounds(text: str) -> tuple[tuple[str, float], ...]:
+    """Read names and figures. Which names there are, the web process says when it is started."""
+    bounds = []
+    for each in filter(None, map(str.strip, text.split(","))):
+        name, _, figure = map(str.strip, each.partition("="))
+        try:
+            bounds.append((name, float(figure)))
+        except ValueError:
+            raise click.UsageError(
+                f"FARM_WEB_BOUNDS: {each!r} is no bound. Write NAME=FIGURE, as streams=500."
+            ) from None
+        if not (name and 0 < bounds[-1][1] < float("inf")):
+            raise click.UsageError(f"FARM_WEB_BOUNDS: {each!r} is no bound. Its figure must be above 0.")
+    return tuple(bounds)

@@ -65,7 +65,8 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
 
     settings = Settings.from_environment()
     tree = read_tree(recipes)
-    home = FarmHome(settings.state, settings.host, port, database, settings.docker, settings.allowed_networks)
+    reached = (settings.docker, settings.allowed_networks, settings.web_bounds)
+    home = FarmHome(settings.state, settings.host, port, database, *reached)
     check_directory(home)
     take_directory(home)
     _refuse_taken(port)

@@ -61,8 +61,18 @@ class UnmetRequirement(Problem):
 
     @property
     def message(self) -> str:  # noqa: D102
+        if self.file and self.requirement.endswith("\r"):
+            return self._carriage_return("env")
         who = f"{self.package}: {self.file}" if self.file else self.package
         return f"{who} requires {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
+
+    def _carriage_return(self, who_looks: str) -> str:
+        """Say of a script with the line ends of another system why what runs it is not found."""
+        name = self.requirement.partition(":")[2]
+        return (
+            f"{self.package}: the first line of {self.file} ends with a carriage return, so that {who_looks} looks for "
+            f"{name!r}: end its lines with a line feed alone"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,8 @@ class MissingInterpreter(UnmetRequirement):
 
     @property
     def message(self) -> str:  # noqa: D102
+        if self.requirement.endswith("\r"):
+            return self._carriage_return("the kernel")
         who = f"{self.package}: {self.file}" if self.file else self.package
         return f"{who} is run by {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100
 _KEEP_SENT = timedelta(days=1)
+_KEEP_STRANGERS = timedelta(days=30)
+"""What known callers did, or were refused, is kept for good; strangers come without end."""
 
 
 def take_back_expired(office: Office) -> int:
@@ -67,10 +69,11 @@ def ring_again(office: Office) -> int:
 
 
 def forget(office: Office) -> None:
-    """Remove rows that serve no purpose any more: nonces out of their window, messages sent long ago."""
+    """Remove rows that serve no purpose any more: nonces out of their window, old messages and guesses."""
     with office.writing() as desk:
         identities.forget_nonces(desk.session, before=desk.now)
         outbox.forget_sent(desk.session, before=desk.now - _KEEP_SENT)
+        identities.forget_strangers(desk.session, before=desk.now - _KEEP_STRANGERS)
 
 
 def _take_back(desk: Desk, attempt: Attempt) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete, select, update
+from sqlmodel import and_, col, delete, select, update
 
 from farm.database.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
 from farm.database.records import AuditEvent, Token, Worker
@@ -119,6 +119,12 @@ def add_audit(session: Session, audit: AuditEvent) -> None:
         )
     )
     session.flush()
+
+
+def forget_strangers(session: Session, *, before: datetime) -> int:
+    """Remove lines about requests that were refused before this time to somebody who was not known; return how many."""
+    unknown = and_(col(AuditRow.actor) == "", col(AuditRow.allowed).is_(other=False), col(AuditRow.at) < before)
+    return session.exec(delete(AuditRow).where(unknown)).rowcount
 
 
 def audit_trail(

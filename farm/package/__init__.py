@@ -37,7 +37,6 @@ from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
 from farm.package.python_facts import PythonDistribution
 from farm.package.sensitive_files import (
     SensitiveFinding,
-    Sensitivity,
     UndeclaredFilesError,
     UnusedDeclarationError,
     check_declared,
@@ -45,6 +44,7 @@ from farm.package.sensitive_files import (
     find_sensitive_files,
     sensitive_files_of,
 )
+from farm.package.sensitive_places import Sensitivity
 from farm.package.shebang import read_shebang
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Which files of a package change how programs of others are loaded, or how people log in; and that they are declared.
+"""Which files of a package act on programs of others, on logins or on the machine; and that they are declared.
 
 Found from paths, links and ELF facts alone, whoever gives these: a build, the farm that takes a report of one, the
 signer, and a subscriber ask the same functions. What the list leaves out, and why, is in
@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.errors import FarmError, in_lines
@@ -18,6 +17,7 @@ from farm.fileset import STORE_ROOT, Directory, Link
 from farm.names import SensitiveFile
 from farm.package.path_glob import matches
 from farm.package.resolve import resolve
+from farm.package.sensitive_places import Sensitivity, is_above, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,27 +28,6 @@ if TYPE_CHECKING:
     from farm.package.facts import ElfFile, PackageFacts
 
 _SHOWN = 20
-
-
-class Sensitivity(Enum):
-    """Why a file is sensitive: a word for programs, and what it does, for people."""
-
-    LOADER = "loader", "every program is loaded as it says"
-    LIBRARY_VARIANT = "library-variant", "it is loaded in place of another package's library"
-    SEARCH_PATH = "search-path", "it makes the dynamic linker look for libraries in a place that others may write to"
-    AUDIT = "audit", "it makes the dynamic linker load an auditor into the whole program (DT_AUDIT or DT_DEPAUDIT)"
-    CONVERTER = "converter", "every program that converts text may load it (gconv)"
-    PYTHON = "python", "every start of Python runs it"
-    LOGIN = "login", "it says who may log in, or as whom"
-    NAME_SERVICE = "name-service", "it says where users, groups and hosts are looked up"
-    SHELL = "shell", "every login or shell runs it"
-    SCHEDULE = "schedule", "what it names is run by the clock"
-    DIRECTORY_LINK = "directory-link", "it is a link in place of a directory that holds such files"
-    HIDDEN_NAME = "hidden-name", "its name, or what it leads to, holds characters that are not seen"
-
-    def __init__(self, word: str, effect: str) -> None:
-        self.word = word
-        self.effect = effect
 
 
 class SensitiveFinding(NamedTuple):
@@ -112,37 +91,15 @@ class UnusedDeclarationError(FarmError):
 _LIB = r"lib(?:64)?"
 # Directories of one machine's libraries, as Debian names them: x86_64-linux-gnu.
 _TRIPLET = r"[^/]+-linux-[^/]+"
-_LIBRARIES = rf"{_LIB}(?:/{_TRIPLET})?"
-_PYTHON = rf"{_LIB}/(?:python|pypy)[^/]*"
-_SITE = r"(?:site|dist)-packages"
-_BELOW = r"(?:/.*)?"
-_PLACES = {
-    Sensitivity.LOADER: rf"etc/ld\.so\.[^/]+{_BELOW}|etc/ld-musl-[^/]+",
-    Sensitivity.CONVERTER: rf"{_LIBRARIES}/gconv{_BELOW}",
-    Sensitivity.PYTHON: rf"{_PYTHON}/{_SITE}/[^/]+\.pth"
-    rf"|{_PYTHON}/(?:(?:{_SITE}|lib-dynload)/)?(?:site|user)customize(?:\.[^/]+|{_BELOW})"
-    rf"|{_LIB}/python[^/]*\.zip|(?:bin|{_LIB})/[^/]*\._pth|(?:bin/)?pyvenv\.cfg",
-    Sensitivity.LOGIN: r"etc/g?shadow-?|etc/(?:passwd|group|subuid|subgid)-?"
-    r"|etc/(?:shells|securetty|nologin|login\.defs|pam\.conf|sudo\.conf|doas\.conf)"
-    rf"|etc/sudoers[^/]*{_BELOW}|etc/(?:pam\.d|security){_BELOW}|{_LIBRARIES}/security{_BELOW}"
-    rf"|etc/ssh/sshd_config[^/]*{_BELOW}",
-    Sensitivity.NAME_SERVICE: r"etc/(?:nsswitch|host|resolv|gai)\.conf|etc/hosts",
-    Sensitivity.SHELL: rf"etc/(?:profile|profile\.d|environment|environment\.d){_BELOW}"
-    r"|etc/(?:bash\.bashrc|bashrc|csh\.cshrc|csh\.login|zshenv|zprofile|zshrc|zlogin)"
-    r"|etc/zsh/(?:zshenv|zprofile|zshrc|zlogin)",
-    Sensitivity.SCHEDULE: rf"etc/(?:crontab|anacrontab)|etc/cron\.[^/]+{_BELOW}",
-}
-_BY_PLACE = [(why, re.compile(pattern)) for why, pattern in _PLACES.items()]
 # The loader looks there before it looks in lib: nothing that a proof says of lib holds then.
 _BEFORE_LIB = re.compile(rf"{_LIB}/{_TRIPLET}/(?:glibc-hwcaps/(?:.*/)?)?[^/]+\.so(?:\.[^/]+)?")
-_VARIANT = re.compile(rf"({_LIBRARIES})/glibc-hwcaps/(?:.*/)?([^/]+)")
-# What all of these lie in: a link there that leads to a directory brings whatever is in that to such a place.
-_ABOVE = re.compile(
-    rf"usr|etc|etc/ssh|etc/zsh|{_LIBRARIES}|{_LIBRARIES}/glibc-hwcaps(?:/.*)?|bin"
-    rf"|{_PYTHON}|{_PYTHON}/(?:{_SITE}|lib-dynload)"
-)
-# All of the above begins with one of these: most files of most packages are looked at no further.
-_TOPS = ("usr", "etc", "lib", "bin", "pyvenv.cfg")
+_VARIANT = re.compile(rf"({_LIB}(?:/{_TRIPLET})?)/glibc-hwcaps/(?:.*/)?([^/]+)")
+_PYTHON = rf"{_LIB}/(?:python|pypy)[^/]*"
+_STANDARD = re.compile(rf"({_PYTHON})/(?!(?:site|dist)-packages(?:/|\Z)|config-).+")
+_MODULES = (".py", ".pyc", ".so")
+_LANDMARK = "os.py"
+"""By this file Python finds the directory of its own modules."""
+_COMPILED = re.compile(rf"({_PYTHON}/(?:.*/)?)__pycache__/([^/.]+)\.[^/]*pyc")
 
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})(?=/|\Z)")
 _SHARED = ("usr", "lib", "lib64")
@@ -164,7 +121,7 @@ def find_sensitive_files(
         path = entry.path
         if hidden := _hidden(path) or (_hidden(entry.target) if isinstance(entry, Link) else ""):
             found.add(SensitiveFinding(path, Sensitivity.HIDDEN_NAME, hidden))
-        if path.startswith(_TOPS) and not isinstance(entry, Directory):
+        if not isinstance(entry, Directory):
             found.update(_by_place(manifest, path, path))
     for link, target in links:
         path = link.removeprefix("usr/")
@@ -207,19 +164,38 @@ def sensitive_files_of(descriptor: Descriptor, manifest: Manifest, facts: Packag
 
 def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveFinding]:
     """Give what is found of a file or link at `path`, which is `inside` the package."""
-    for why, pattern in _BY_PLACE:
-        if pattern.fullmatch(path):
-            yield SensitiveFinding(path, why)
-    own = (variant := _VARIANT.fullmatch(path)) and _is_own(manifest, *variant.groups())
-    if _BEFORE_LIB.fullmatch(path) or (variant and not own):
-        yield SensitiveFinding(path, Sensitivity.LIBRARY_VARIANT)
-    if _ABOVE.fullmatch(path) and resolve(manifest, inside) is None:
-        yield SensitiveFinding(path, Sensitivity.DIRECTORY_LINK)
+    places = places_of(path)
+    if path.startswith("lib") and _is_variant(manifest, path):
+        places.append(Sensitivity.LIBRARY_VARIANT)
+    if not places and path.startswith("lib") and _is_foreign_module(manifest, path, inside):
+        places.append(Sensitivity.PYTHON_MODULE)
+    if is_above(path) and resolve(manifest, inside) is None:
+        places.append(Sensitivity.DIRECTORY_LINK)
+    yield from (SensitiveFinding(path, why) for why in places)
 
 
-def _is_own(manifest: Manifest, directory: str, soname: str) -> bool:
-    """Say whether the package itself has the library whose variant it has."""
-    return any(resolve(manifest, f"{place}/{soname}") for place in dict.fromkeys((directory, "lib", "lib64")))
+def _is_variant(manifest: Manifest, path: str) -> bool:
+    """Say whether a library is loaded in place of one that lies beside it in no directory of this package.
+
+    Nobody finds a variant by a library in another directory, not even by one in `lib64` for `lib`.
+    """
+    if _BEFORE_LIB.fullmatch(path):
+        return True
+    variant = _VARIANT.fullmatch(path)
+    return variant is not None and resolve(manifest, "/".join(variant.groups())) is None
+
+
+def _is_foreign_module(manifest: Manifest, path: str, inside: str) -> bool:
+    """Say whether a module lies where those of another package are, and can win over one of them.
+
+    Python takes a directory `json` or a library `json.so` before `json.py`, and what is compiled before the source. So
+    nothing but the package of a Python has modules in its own directory, and none has compiled ones of what it lacks.
+    """
+    standard = _STANDARD.fullmatch(path)
+    if standard and (path.endswith(_MODULES) or resolve(manifest, inside) is None):
+        return resolve(manifest, f"{standard[1]}/{_LANDMARK}") is None
+    compiled = _COMPILED.fullmatch(path)
+    return compiled is not None and resolve(manifest, f"{compiled[1]}{compiled[2]}.py") is None
 
 
 def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:

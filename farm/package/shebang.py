@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 
+from farm.package.env_arguments import program_of_env
 from farm.package.interpreter import interpreter_capability
 
 _LONGEST = 256  # BINPRM_BUF_SIZE: the kernel reads no further
+# The kernel knows blanks and tabs alone: a carriage return is part of the interpreter's name, or of its argument.
+_LINE = re.compile(rb"[ \t]*(/[^ \t\0]*)(?:[ \t]+([^\0]*))?")
+_WHOLE_NAME = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
 
 
 def read_shebang(head: bytes) -> str | None:
@@ -17,23 +21,14 @@ def read_shebang(head: bytes) -> str | None:
     """
     if not head.startswith(b"#!"):
         return None
-    # The kernel knows blanks and tabs alone: a carriage return is part of the interpreter's name.
-    line = head[2:_LONGEST].partition(b"\n")[0].decode("utf-8", "backslashreplace").strip(" \t")
-    interpreter, _, argument = line.replace("\t", " ").partition(" ")
-    if not interpreter.startswith("/") or "\0" in line:
+    line, ended, _ = head[2:_LONGEST].partition(b"\n")
+    if not ended and len(head) >= _LONGEST:
+        # An argument may be cut off, the interpreter's name may not.
+        line = line[:-1] if _WHOLE_NAME.match(line) else b""
+    found = _LINE.match(line.rstrip(b" \t"))
+    if found is None:
         return None
-    if interpreter.rpartition("/")[2] == "env" and (command := _command_of_env(argument.strip())):
-        return f"command:{command}" if "/" not in command else interpreter_capability(command)
+    interpreter, argument = (each.decode("utf-8", "backslashreplace") for each in found.groups(b""))
+    if interpreter.rpartition("/")[2] == "env" and (program := program_of_env(argument)):
+        return f"command:{program}" if "/" not in program else interpreter_capability(program)
     return interpreter_capability(interpreter)
-
-
-def _command_of_env(argument: str) -> str:
-    """Return the program in the arguments of env, of which the kernel passes all as one; empty where there is none."""
-    try:
-        words = shlex.split(argument.removeprefix("-S").removeprefix("--split-string="))
-    except ValueError:
-        return ""
-    if not argument.startswith("-"):
-        # Without -S the whole argument is one name, blanks and all.
-        return argument
-    return next((word for word in words if not word.startswith("-") and "=" not in word), "")

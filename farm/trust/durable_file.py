@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that at every instant its old or its new content is there whole, also after a power cut.
 
-    What can be made again at any time need not be `durable`: a power cut may leave it empty.
+    What can be made again at any time need not be `durable`: a power cut may leave it empty. Nobody else may write to
+    it, nor to directories that are made for it, whatever the umask: much of it is believed as it lies.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o644)) as file:
             file.write(content)
             if durable:
                 file.flush()
@@ -28,6 +29,11 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
         temporary.unlink(missing_ok=True)
     if durable:
         sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    for missing in [each for each in (folder, *folder.parents) if not each.exists()][::-1]:
+        missing.mkdir(mode=0o755, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

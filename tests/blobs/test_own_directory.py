@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.blobs.own_directory import NotOwnDirectoryError, check_own, make_own, own_state
+from farm.trust.durable_file import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +89,83 @@ def test_nobody_else_may_write_to_a_state_nor_to_what_leads_there(state: Path, t
     assert refused.value.message == told
     assert f"chmod go-w {tmp_path / name}" in refused.value.remedy
     assert "FARM_STATE" in refused.value.remedy
+
+
+BELOW = ("policy.yaml", "subscriptions/d/c", "subscriptions/d/c/root.json", "keys/offline/root.key", "prepared/x.json")
+
+
+@pytest.fixture
+def filled(state: Path) -> Path:
+    for each in BELOW:
+        replace_file(state / each / "metadata" if each == "subscriptions/d/c" else state / each, b"{}")
+    own_state(state)
+    return state
+
+
+@pytest.mark.parametrize("mode", [0o002, 0o020])
+@pytest.mark.parametrize("name", BELOW)
+def test_nobody_else_may_write_to_anything_in_a_state_however_deep(filled: Path, name: str, mode: int) -> None:
+    place = filled / name
+    os.chown(place, -1, OTHERS)
+    place.chmod(place.stat().st_mode | mode)
+    with pytest.raises(NotOwnDirectoryError) as refused:
+        own_state(filled)
+    assert f"may write to {place}, and could change whom {USER} trusts" in refused.value.message
+    assert f"chmod go-w {place}" in refused.value.remedy
+
+
+@needs_root
+@pytest.mark.parametrize("name", BELOW)
+def test_nothing_in_a_state_belongs_to_another_however_deep(filled: Path, name: str) -> None:
+    os.chown(filled / name, 65533, -1)
+    with pytest.raises(NotOwnDirectoryError, match=f"{name} belongs to user 65533"):
+        own_state(filled)
+
+
+def test_what_a_link_in_a_state_leads_to_counts_too(filled: Path, tmp_path: Path) -> None:
+    replace_file(tmp_path / "stick" / "root.key", b"")
+    (tmp_path / "stick" / "round").symlink_to(filled)
+    (filled / "keys" / "online").symlink_to(tmp_path / "stick")
+    (filled / "keys" / "gone").symlink_to("nowhere")
+    own_state(filled)
+    (tmp_path / "stick" / "root.key").chmod(0o666)
+    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/keys/online/root.key"):
+        own_state(filled)
+
+
+@pytest.mark.parametrize("name", ["blobs", "public/targets"])
+def test_what_is_verified_when_it_is_read_is_not_looked_through(filled: Path, name: str) -> None:
+    for each in (filled / name / "x", filled / "public/metadata/x"):
+        replace_file(each, b"")
+    (filled / name / "x").chmod(0o666)
+    own_state(filled)
+    (filled / name).chmod(0o777)
+    with pytest.raises(NotOwnDirectoryError, match=f"everybody may write to .*/{name},"):
+        own_state(filled)
+    (filled / name).chmod(0o755)
+    (filled / "public/metadata/x").chmod(0o666)
+    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/public/metadata/x,"):
+        own_state(filled)
+
+
+def test_a_cache_in_a_state_has_its_own_guard(filled: Path) -> None:
+    (filled / "cache" / "packages").mkdir(parents=True)
+    (filled / "cache" / "packages").chmod(0o777)
+    own_state(filled, filled / "cache")
+    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+        own_state(filled)
+    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+        check_own(filled / "cache")
+
+
+def test_what_farm_writes_is_for_nobody_else_to_write_to_whatever_the_umask(state: Path) -> None:
+    before = os.umask(0)
+    try:
+        replace_file(state / "a" / "b" / "c", b"x")
+    finally:
+        os.umask(before)
+    assert [(state / each).stat().st_mode & 0o777 for each in ("a", "a/b", "a/b/c")] == [0o755, 0o755, 0o644]
+    own_state(state)
 
 
 def test_a_sticky_directory_may_lead_to_a_state_and_be_none(state: Path) -> None:

@@ -8,16 +8,19 @@ import shutil
 import stat
 from pathlib import Path
 
+import click
 import pytest
 
 from farm.building.recipe_directory import read_recipe_directory
 from farm.cli.farm_home import FarmHome, found
+from farm.cli.settings import Settings
 from farm.control.settings import FarmSettings
 from farm.database.session import Database
 from farm.recipe import load_tree
 from farm.trust.ceremony import KeysAwayError
 from farm.trust.delegation import DelegationError, channels_of
 from farm.trust.repository import Repository
+from web.settings import WebSettings
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -46,6 +49,24 @@ def test_the_settings_of_a_farm_can_be_copied_elsewhere(tmp_path: Path, monkeypa
     assert written["recipes"] == str(RECIPES)
     paths = [written[name] for name in ("blobs", "logs", "recipes", "repository", "signer")]
     assert [each for each in paths if not Path(each).is_absolute()] == []
+
+
+def test_the_bounds_of_callers_reach_the_web_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_WEB_BOUNDS", "streams=500, head_seconds = 2.5,")
+    bounds = Settings.from_environment().web_bounds
+    home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, web_bounds=bounds)
+    found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
+    told = WebSettings.with_bounds(FarmSettings.read(home.settings).web)
+    assert told == WebSettings(streams=500, head_seconds=2.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["streams", "streams=", "=5", "streams=many", "streams=0", "streams=-1", "streams=nan", "a=inf"]
+)
+def test_what_is_no_bound_is_wrong_use(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("FARM_WEB_BOUNDS", text)
+    with pytest.raises(click.UsageError, match=f"FARM_WEB_BOUNDS: '{text}' is no bound"):
+        Settings.from_environment()
 
 
 def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path: Path) -> None:

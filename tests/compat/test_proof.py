@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from farm.compat import MissingSymbol, PathConflict, Prover, prove, prove_change
-from farm.package import Symbol
+from farm.package import Symbol, read_shebang
 from tests.compat.values import GLIBC, elf, jq, member, oniguruma, the_set
 
 
@@ -205,6 +205,19 @@ def test_a_script_names_its_interpreter():
     script = member("tool", {"bin/tool": "text"}, scripts=[("bin/tool", "interpreter:/usr/bin/bash")])
     assert problems(script) == ["tool 1.0-1: bin/tool is run by /usr/bin/bash, which no package of the set provides"]
     assert problems(script, member("bash", {"bin/bash": "text"})) == []
+
+
+@pytest.mark.parametrize(("line", "who", "name"), [
+    ("#!/bin/sh\r\n", "the kernel", r"/usr/bin/sh\r"), ("#!/usr/bin/env sh\r\n", "env", r"sh\r"),
+])  # fmt: skip
+def test_a_script_whose_lines_end_as_elsewhere_is_told_from_one_without_a_shell(line, who, name):
+    script = member("tool", {"bin/tool": "text"}, scripts=[("bin/tool", read_shebang(line.encode()))])
+    assert problems(script, member("dash", {"bin/sh": "text", "bin/env": "text"})) == [
+        (
+            f"tool 1.0-1: the first line of bin/tool ends with a carriage return, so that {who} looks for '{name}': "
+            "end its lines with a line feed alone"
+        )
+    ]
 
 
 def test_a_declared_need_is_a_package_or_a_command():

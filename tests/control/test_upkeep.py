@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.control.upkeep import dispatch, forget, ring_again
 from farm.database import identities, outbox
+from farm.database.records import AuditEvent
 from farm.plan.graph import MissingDependencyError
 from tests.control.small_farm import SmallFarm, recipe
 
@@ -72,3 +74,16 @@ def test_old_nonces_and_messages_are_forgotten(farm: SmallFarm) -> None:
     with farm.office.writing() as desk:
         assert identities.use_nonce(desk.session, worker="one", nonce="n", expires_at=desk.now)
         assert outbox.forget_sent(desk.session, before=desk.now) == 0
+
+
+def test_what_strangers_were_refused_goes_after_a_month_and_all_else_stays(farm: SmallFarm) -> None:
+    with farm.office.writing() as desk:
+        for days in (29, 31):
+            for actor, allowed in (("", False), ("", True), ("token:ann", False)):
+                at, subject = desk.now - timedelta(days=days), f"{days} {actor} {allowed}"
+                line = AuditEvent(at=at, actor=actor, action="GET /", subject=subject, allowed=allowed)
+                identities.add_audit(desk.session, line)
+    forget(farm.office)
+    with farm.office.reading() as desk:
+        left = {event.subject for _, event in identities.audit_trail(desk.session) if event.action == "GET /"}
+    assert left == {"29  False", *(f"{days} {who}" for days in (29, 31) for who in (" True", "token:ann False"))}

@@ -19,110 +19,12 @@ from farm.package import (
     find_sensitive_files,
     read_elf,
 )
+from tests.package.sensitive_examples import HARMLESS, PLACES
 from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
 from tests.package.trees import tree
 
 NAME = PackageName("dist.example.org", "greet")
 STORE = "greet-1.0-0123456789"
-
-PLACES = {
-    Sensitivity.LOADER: [
-        "etc/ld.so.conf",
-        "etc/ld.so.conf.d/x.conf",
-        "etc/ld.so.preload",
-        "etc/ld.so.cache",
-        "etc/ld-musl-x86_64.path",
-    ],
-    Sensitivity.LOGIN: [
-        "etc/passwd",
-        "etc/passwd-",
-        "etc/group",
-        "etc/shadow",
-        "etc/gshadow",
-        "etc/subuid",
-        "etc/pam.d/login",
-        "etc/pam.conf",
-        "etc/security/limits.conf",
-        "etc/sudoers",
-        "etc/sudoers.d/greet",
-        "etc/login.defs",
-        "etc/shells",
-        "etc/ssh/sshd_config",
-        "etc/ssh/sshd_config.d/x.conf",
-        "lib/security/pam_greet.so",
-        "lib/x86_64-linux-gnu/security/pam_greet.so",
-    ],
-    Sensitivity.NAME_SERVICE: [
-        "etc/nsswitch.conf",
-        "etc/hosts",
-        "etc/resolv.conf",
-        "etc/host.conf",
-        "etc/gai.conf",
-    ],
-    Sensitivity.SHELL: [
-        "etc/profile",
-        "etc/profile.d/greet.sh",
-        "etc/environment",
-        "etc/bash.bashrc",
-        "etc/zsh/zshenv",
-    ],
-    Sensitivity.SCHEDULE: [
-        "etc/crontab",
-        "etc/cron.d/greet",
-        "etc/cron.daily/greet",
-        "etc/anacrontab",
-    ],
-    Sensitivity.CONVERTER: [
-        "lib/gconv/X.so",
-        "lib/gconv/gconv-modules",
-        "lib/x86_64-linux-gnu/gconv/gconv-modules.d/x.conf",
-        "lib64/gconv/gconv-modules.cache",
-    ],
-    Sensitivity.PYTHON: [
-        "lib/python3.13/site-packages/x.pth",
-        "lib/python3/dist-packages/x.pth",
-        "lib/python3.13/sitecustomize.py",
-        "lib/python3.13/site-packages/usercustomize.py",
-        "lib/python3.13/lib-dynload/sitecustomize.cpython-313.so",
-        "lib/python3.13/site-packages/sitecustomize/__init__.py",
-        "lib/python313.zip",
-        "bin/pyvenv.cfg",
-        "pyvenv.cfg",
-        "bin/python3._pth",
-    ],
-    Sensitivity.LIBRARY_VARIANT: [
-        "lib/x86_64-linux-gnu/libz.so.1",
-        "lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3/libz.so.1",
-        "lib/glibc-hwcaps/x86-64-v3/libz.so.1",
-        "lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v2/libz.so.1",
-    ],
-}
-HARMLESS = [
-    "bin/passwd",
-    "bin/bash.bashrc",
-    "etc/greet.conf",
-    "etc/passwd.d/greet",
-    "etc/ld.so",
-    "etc/ssl/certs/ca-certificates.crt",
-    "etc/hosts.d/x",
-    "etc/ssh/ssh_config",
-    "etc/profiles/greet",
-    "share/etc/passwd",
-    "share/greet/etc/ld.so.preload",
-    "share/python/x.pth",
-    "share/doc/ld.so.conf",
-    "include/security/pam_modules.h",
-    "lib/python3.13/site-packages/torch/model.pth",
-    "lib/python3.13/site-packages/sitecustomized.py",
-    "lib/python3.13/test/sitecustomize.py",
-    "lib/greet/sitecustomize.py",
-    "lib/greet/gconv/X.so",
-    "lib/libz.so.1",
-    "lib/security.so",
-    "lib/glibc-hwcaps-notes",
-    "share/man/pl/man5/käki.5",
-    "libexec/crontab",
-]
 
 
 def found(
@@ -165,6 +67,42 @@ def test_a_library_before_ones_own_is_told_all_the_same() -> None:
     assert found({path: b"", "lib/libz.so.1": b""}) == [(path, Sensitivity.LIBRARY_VARIANT)]
 
 
+def test_a_library_in_another_directory_makes_a_variant_no_less_anothers() -> None:
+    """Debian's loader does not look into `lib64` at all: a variant in `lib` is taken for the `lib/libz.so.1` there."""
+    for place, other in (("lib", "lib64"), ("lib64", "lib")):
+        variant = f"{place}/glibc-hwcaps/x86-64-v3/libz.so.1"
+        assert found({variant: b"", f"{other}/libz.so.1": b""}) == [(variant, Sensitivity.LIBRARY_VARIANT)]
+        assert found({variant: b"", f"{place}/libz.so.1": b""}) == []
+
+
+def test_a_python_may_have_in_its_own_directory_what_it_wants() -> None:
+    own = (
+        "encodings/utf_8/__init__.py",
+        "test/sitecustomize.py",
+        "lib-dynload/_json.so",
+        "__pycache__/os.cpython-313.pyc",
+    )
+    assert found({f"lib/python3.13/{each}": b"" for each in ("os.py", *own)}) == []
+    assert found({"lib/python3.13/os.py": b"", "lib/python3.12/abc/__init__.py": b""}) == [
+        ("lib/python3.12/abc/__init__.py", Sensitivity.PYTHON_MODULE)
+    ]
+    assert (
+        found(
+            {
+                "lib/python3.13/site-packages/__pycache__/x.cpython-313.opt-1.pyc": b"",
+                "lib/python3.13/site-packages/x.py": b"",
+            }
+        )
+        == []
+    )
+
+
+def test_a_directory_that_is_linked_in_place_of_a_module_is_one() -> None:
+    assert found({"lib/python3.13/json": "../../share/x", "share/x/__init__.py": b""}) == [
+        ("lib/python3.13/json", Sensitivity.PYTHON_MODULE)
+    ]
+
+
 def test_variants_of_ones_own_libraries_are_nobodys_business() -> None:
     variant = "lib/glibc-hwcaps/x86-64-v3/libz.so.1"
     assert found({variant: b"", "lib/libz.so.1": b""}) == []
@@ -182,6 +120,10 @@ def test_variants_of_ones_own_libraries_are_nobodys_business() -> None:
         ("lib/python3.13/site-packages", "../../share/x"),
         ("lib/x86_64-linux-gnu", "../share/x"),
         ("lib/glibc-hwcaps/x86-64-v3", "../../share/x"),
+        ("etc/xdg", "../share/x"),
+        ("lib/systemd", "../share/x"),
+        ("share/fish", "x"),
+        ("lib/ruby", "../share/x"),
     ],
 )
 def test_a_link_that_brings_a_whole_directory_to_such_a_place_is_found(link: str, target: str) -> None:

@@ -1,6 +1,16 @@
+"""What runs a script: the kernel and coreutils' env are asked whether it is so."""
+
 from __future__ import annotations
 
+import ast
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 from farm.package import interpreter_capability, read_shebang
 
@@ -34,6 +44,115 @@ def test_what_names_no_absolute_program_is_no_script(text: bytes) -> None:
 
 def test_only_what_the_kernel_reads_counts() -> None:
     assert read_shebang(b"#!/bin/sh " + b" " * 400 + b"x\n") == "interpreter:/usr/bin/sh"
+    assert read_shebang(b"#!/usr/bin/env " + b" " * 300 + b"sh\n") == "interpreter:/usr/bin/env"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"#!%b",
+        b"#! \t%b \t\n",
+        b"#!%b\r\n",
+        b"#!%b\0x\n",
+        b"#!%b a\0b\n",
+        b"#!\0%b\n",
+        b"#!/%b\n",
+        b"#!" + b" " * 250 + b"%b\n",
+        b"#!%b " + b"x" * 300,
+        *(b"#!" + b"/" * length + b"%b x" for length in range(230, 250)),
+        *(b"#!" + b"/" * length + b"%b\n" for length in range(230, 250)),
+    ],
+)
+def test_the_kernel_takes_a_line_so_too(line: bytes) -> None:
+    program = b"/bin/true"
+    with tempfile.TemporaryDirectory() as directory:
+        script = Path(directory, "script")
+        script.write_bytes(line.replace(b"%b", program))
+        script.chmod(0o755)
+        try:
+            ran = subprocess.run([script], check=False).returncode == 0
+        except OSError:
+            ran = False
+        read = read_shebang(script.read_bytes()[:256])
+    assert (read == "interpreter:/usr/bin/true") == ran
+
+
+SPLIT = {
+    "-S -u FOO xtool -e": "xtool",
+    "-S -C /tmp xtool": "xtool",
+    "-S --unset FOO --chdir=/tmp A=1 xtool": "xtool",
+    "-S -vi -uFOO xtool": "xtool",
+    "-vS xtool": "xtool",
+    "--s=xtool": "xtool",
+    r"-S xtool\_-e": "xtool",
+    r'-S "x\_tool"': "x tool",
+    r"-S 'x\_tool'": r"x\_tool",
+    r"-S x\ttool": "x\ttool",
+    r"-Sx\#tool#y # z": "x#tool#y",
+    "-S xtool\r": "xtool",
+    "-S 'x'\"tool\"": "xtool",
+    "-S - xtool": "xtool",
+    "-S -- xtool": "xtool",
+    "-S A=${FOO} xtool": "xtool",
+    "-S -S 'xtool -u'": "xtool",
+    "xtool\r": "xtool\r",
+    "A=1 xtool": "",
+    "-u FOO xtool": "",
+    "-i xtool": "",
+    "-S # xtool": "",
+    r"-S \c xtool": "",
+    r"-S xtool\q": "",
+    "-S 'xtool": "",
+    "-S --help xtool": "",
+    "-S -0 xtool": "",
+    "-S $FOO xtool": "",
+}
+
+
+@pytest.mark.parametrize("argument", SPLIT)
+def test_the_program_that_env_is_told_of_is_found(argument: str) -> None:
+    program = SPLIT[argument]
+    assert started_by_env(argument) == program
+    assert read_shebang(f"#!/usr/bin/env {argument}\n".encode()) == asked_for(program)
+
+
+@pytest.mark.parametrize("argument", ["-S ${FOO} xtool", "-S -u ${FOO} xtool", "-S --chdir=${HOME} xtool"])
+def test_what_only_an_environment_can_tell_is_not_guessed(argument: str) -> None:
+    assert read_shebang(f"#!/usr/bin/env {argument}\n".encode()) == "interpreter:/usr/bin/env"
+
+
+WORDS = r"""xtool ytool /xtool x#y # -i -v -S -u FOO -uFOO -C /tmp -C/tmp -a -0 -x - -- A=1 =x --unset --uns=FOO
+    --chdir=/tmp --c --default-signal --ignore-environment --i --debug --split-string --version $ \c \q \_ \t \# \\ \"
+    \' " ' "a b" 'c\_d' "e\_f" '' "g'h" """.split()  # noqa: SIM905  # a list of words is read as one
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["", "-S", "-S ", "-vS", "--split-string=", "--s="]),
+    st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", "\t ", "", "\r"])), max_size=6),
+)
+def test_env_takes_an_argument_so_too(begins: str, words: list[tuple[str, str]]) -> None:
+    argument = (begins + "".join(word + blank for word, blank in words)).strip(" \t")
+    program = started_by_env(argument)
+    assert read_shebang(f"#!/usr/bin/env {argument}\n".encode()) == asked_for(program)
+
+
+def asked_for(program: str) -> str:
+    if not program:
+        return "interpreter:/usr/bin/env"
+    return interpreter_capability(program) if "/" in program else f"command:{program}"
+
+
+def started_by_env(argument: str) -> str:
+    """Ask env itself, which finds nothing and says what it looked for; empty where that is the script, or nothing."""
+    command = ["/usr/bin/env", *([argument] if argument else []), "SCRIPT"]
+    nothing = {"PATH": "/nowhere", "LC_ALL": "C"}
+    told = subprocess.run(command, env=nothing, capture_output=True, text=True, check=False).stderr
+    if re.search(r"cannot (unset|change)|invalid signal", told):
+        reject()  # whether a directory or a signal is there is another question
+    found = re.search(r"^env: ('.*'): (No such file or directory|Permission denied)$", told, re.MULTILINE)
+    program: str = ast.literal_eval(found[1]) if found else ""
+    return program if program != "SCRIPT" else ""
 
 
 @pytest.mark.parametrize(

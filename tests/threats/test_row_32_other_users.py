@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -76,3 +77,16 @@ def test_a_run_that_others_could_have_prepared_is_not_started(subscriber: Subscr
     prepared.chmod(0o777)
     done = farm(subscriber.place, "run", "greet", FARM_STATE=tmp_path / "state", FARM_HOST=tmp_path / "host")
     assert f"everybody may write to {prepared}, and could change" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["prepared", "subscriptions"])
+def test_a_prepared_run_is_not_started_from_a_file_that_others_can_write(
+    subscriber: Subscriber, tmp_path: Path, place: str
+) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(subscriber.place / "state", state, symlinks=True)
+    file = min(each for each in (state / place).rglob("*.json"))
+    file.chmod(0o666)
+    done = farm(subscriber.place, "run", "--with", "bubblewrap", "greet", "--", "missing", FARM_STATE=state)
+    assert done.returncode == 1
+    assert f"everybody may write to {file}, and could change" in done.stderr

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from web.refusals import RefusalBudget
+from farm.database import identities
+from web.refusals import RefusalBudget, StrangerTally
 
 if TYPE_CHECKING:
     from tests.web.running_farm import RunningFarm
@@ -27,10 +28,51 @@ def test_many_addresses_share_what_is_left() -> None:
     assert sum(budget.spend(str(number)) for number in range(20_000)) == 10_001
 
 
-def test_a_flood_of_refusals_is_written_down_up_to_the_bound(farm: RunningFarm) -> None:
+@pytest.mark.parametrize(
+    ("addresses", "counts"),
+    [
+        (["192.0.2.1", "192.0.2.1", "192.0.2.2"], [1, 2, 1]),
+        (["::ffff:192.0.2.1", "192.0.2.1"], [1, 2]),
+        (["2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1"], [1, 2, 1]),
+        (["testclient", "testclient", ""], [1, 2, 1]),
+    ],
+)
+def test_a_stranger_is_an_address_or_the_network_of_one(addresses: list[str], counts: list[int]) -> None:
+    tally = StrangerTally(clock=lambda: 0.0)
+    assert [tally.count(each) for each in addresses] == counts
+
+
+def test_strangers_are_counted_anew_each_hour_and_many_of_them_together() -> None:
+    now = [0.0]
+    tally = StrangerTally(clock=lambda: now[0])
+    counts = [tally.count(f"192.0.{number // 256}.{number % 256}") for number in range(1000)]
+    assert counts == [1] * 200 + list(range(1, 801))
+    now[0] = 3601.0
+    assert tally.count("192.0.3.1") == 1
+
+
+def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: RunningFarm) -> None:
     with httpx.Client(base_url=farm.url) as client:
-        answers = {client.post("/api/v1/jobs/1/cancel").status_code for _ in range(80)}
-    assert answers == {401}
+        for number in range(120):
+            guess = {"Authorization": f"Bearer farm_admin_{number}"}
+            assert client.post("/api/v1/jobs/1/cancel", headers=guess).status_code == 401
+        assert client.get("/api/v1/trail").status_code == 401
+    with farm.office.reading() as desk:
+        rows = [event for _, event in identities.audit_trail(desk.session)]
+    assert [(event.actor, event.subject, event.address) for event in rows] == [("", "unauthenticated", "127.0.0.1")] * 7
+    details = [event.detail for event in rows][::-1]
+    assert details[:4] == ["nobody has this token"] * 4
+    assert details[4].endswith("(of more in this hour the 10th, the 100th and so on are written down)")
+    assert [each.partition(" (the ")[2] for each in details[5:]] == [
+        f"{each} refusal to this stranger within an hour)" for each in ("10th", "100th")
+    ]
+
+
+def test_a_flood_of_refusals_to_somebody_known_is_written_down_up_to_the_bound(farm: RunningFarm) -> None:
+    held = {"Authorization": f"Bearer {farm.token()}"}
+    with httpx.Client(base_url=farm.url, headers=held) as client:
+        answers = {client.post("/api/v1/tokens", json={"name": "me", "role": "admin"}).status_code for _ in range(80)}
+    assert answers == {403}
     assert len(farm.refusals()) == 60
 
 

@@ -115,9 +115,9 @@ class Host:
         with FarmClient(self.farm.url) as client:
             return any(text in record["text"] for record in client.log(job_id).records)
 
-    def containers(self) -> list[str]:
-        """The containers of this farm's attempts."""
-        found = self.engine.containers(filters={"label": f"farm.owner={self.farm.url}"})
+    def containers(self, *, also_at_rest: bool = False) -> list[str]:
+        """The containers of this farm's attempts that run; `also_at_rest`: those too that do not."""
+        found = self.engine.containers(all=also_at_rest, filters={"label": f"farm.owner={self.farm.url}"})
         return [each["Id"] for each in found]
 
     def attempts(self, job_id: int) -> list[Attempt]:

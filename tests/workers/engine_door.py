@@ -15,10 +15,15 @@ _ENGINE = "/var/run/docker.sock"
 
 
 class EngineDoor:
-    """Listens on a Unix socket and passes all on to the engine, until it is shut."""
+    """Listens on a Unix socket and passes all on to the engine, until it is shut.
 
-    def __init__(self, path: Path) -> None:
+    What has `holds` in it is kept back until `let_go` is set; `is_held` is set from when there was some.
+    """
+
+    def __init__(self, path: Path, holds: bytes = b"") -> None:
         self.path = path
+        self.is_held, self.let_go = threading.Event(), threading.Event()
+        self._holds = holds
         self._open: list[socket.socket] = []
         self._listener: socket.socket | None = None
         self.open()
@@ -56,21 +61,24 @@ class EngineDoor:
             outside.connect(_ENGINE)
             self._open += [inside, outside]
             for one, other in ((inside, outside), (outside, inside)):
-                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
 
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while piece := source.recv(1 << 16):
-            sink.sendall(piece)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(1 << 16):
+                if self._holds and self._holds in piece:
+                    self.is_held.set()
+                    self.let_go.wait()
+                sink.sendall(piece)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
-def engine_door(path: Path) -> Iterator[EngineDoor]:
-    door = EngineDoor(path)
+def engine_door(path: Path, holds: bytes = b"") -> Iterator[EngineDoor]:
+    door = EngineDoor(path, holds)
     try:
         yield door
     finally:
+        door.let_go.set()
         door.shut()

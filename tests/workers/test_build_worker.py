@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +15,11 @@ from farm.control.archive_shelf import ArchiveShelf
 from farm.database.states import AttemptState
 from farm.names import Digest
 from tests.workers.build_host import hosting, script
+from tests.workers.engine_door import engine_door
 from tests.workers.programs import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.servers import PrivateRedis
     from tests.workers.build_host import Host
@@ -140,6 +141,23 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back_at_once(host: Host) ->
     (first,) = host.attempts(job)
     assert first.state is AttemptState.RELEASED
     assert host.job(job).job.state == "ready"
+
+
+def test_a_worker_that_is_told_to_stop_while_it_checks_its_mounts_leaves_nothing(host: Host, tmp_path: Path) -> None:
+    with engine_door(tmp_path / "engine.sock", holds=b"/start HTTP/1.1") as door:
+        one = host.worker("one", docker=door.url, ready="")
+        assert door.is_held.wait(30)
+        attempts = host.directory / "attempts"
+        assert len(host.containers(also_at_rest=True)) == 1
+        assert str(attempts) in Path("/proc/self/mounts").read_text()
+        one.terminate()
+        time.sleep(0.2)
+        door.let_go.set()
+        assert one.wait(30) == 0
+    assert not host.says_worker("one", "Traceback")
+    assert host.containers(also_at_rest=True) == []
+    assert str(attempts) not in Path("/proc/self/mounts").read_text()
+    assert [path.name for path in attempts.rglob("check-*")] == []
 
 
 def test_without_redis_the_work_goes_on(host: Host, redis: PrivateRedis) -> None:

@@ -1,0 +1,117 @@
+"""Reads the argument that the kernel hands to env(1) for a script: which program it names, as coreutils takes it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_BLANKS = " \t\n\v\f\r"
+_ESCAPED = {"f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {each: each for each in "\"#$'\\"}
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_UNKNOWN = "\0"
+"""Stands in a word for what a variable of the environment brings; no word holds it otherwise."""
+_SPLIT = "S"
+_WITH_VALUE = "aCu"
+_LONG = {"argv0": "a", "chdir": "C", "split-string": _SPLIT, "unset": "u"}
+_SIGNALS = ("block-signal", "default-signal", "ignore-signal")  # their value is in the same word, or nowhere
+_WITHOUT_VALUE = ("debug", "ignore-environment", "list-signal-handling")
+_ALONE = ("help", "null", "version")  # with these env starts nothing
+_ALL_LONG = (*_LONG, *_SIGNALS, *_WITHOUT_VALUE, *_ALONE)
+
+
+class _NothingToldError(Exception):
+    """Env refuses the argument, or starts nothing, or only its environment can tell what."""
+
+
+class _Option(NamedTuple):
+    """An option by its letter, where it has a value; which is None where the next word is the value."""
+
+    letter: str
+    value: str | None = None
+
+
+def program_of_env(argument: str) -> str:
+    """Return the program that `env ARGUMENT SCRIPT` starts; empty where that is the script, or cannot be told."""
+    try:
+        words = _behind_options([argument] if argument else [])
+    except _NothingToldError:
+        return ""
+    if words[:1] == ["-"]:
+        del words[0]
+    program = next((word for word in words if "=" not in word.partition(_UNKNOWN)[0]), "")
+    return "" if _UNKNOWN in program else program
+
+
+def _behind_options(words: list[str]) -> list[str]:
+    """Return what follows the options. What `-S` splits stands in its place, and may begin with options."""
+    while words and words[0].startswith("-") and words[0] != "-":
+        word = words.pop(0)
+        if word == "--":
+            break
+        option = _long_option(word) if word.startswith("--") else _short_option(word)
+        if not option.letter:
+            continue
+        value = option.value
+        if value is None:
+            if not words:
+                raise _NothingToldError  # the script itself is the value
+            value = words.pop(0)
+        if _UNKNOWN in word + value:
+            raise _NothingToldError  # a word that is all variable is none where that is not set
+        if option.letter == _SPLIT:
+            words[:0] = _split(value)
+    return words
+
+
+def _short_option(word: str) -> _Option:
+    for position, letter in enumerate(word[1:], start=2):
+        if letter in (_SPLIT, *_WITH_VALUE):
+            return _Option(letter, word[position:] or None)
+        if letter not in "iv":
+            raise _NothingToldError
+    return _Option("")
+
+
+def _long_option(word: str) -> _Option:
+    name, given, value = word[2:].partition("=")
+    meant = [each for each in _ALL_LONG if each.startswith(name)]
+    if len(meant) != 1 or meant[0] in _ALONE or (given and meant[0] in _WITHOUT_VALUE):
+        raise _NothingToldError
+    return _Option(_LONG.get(meant[0], ""), value if given else None)
+
+
+def _split(text: str) -> list[str]:
+    """Split the value of `-S` into words, as env documents it. Raises `_NothingToldError` for what it refuses."""
+    words: list[str] = []
+    quote, apart, position = "", True, 0
+    while position < len(text):
+        piece, position = text[position], position + 1
+        if (piece in _BLANKS and not quote) or (piece == "\\" and text[position : position + 1] == "_" and not quote):
+            apart, position = True, position + (piece == "\\")
+            continue
+        if (piece == "#" and apart) or (piece == "\\" and text[position : position + 1] == "c" and not quote):
+            break
+        if piece in "'\"" and quote in ("", piece):
+            quote, piece = piece if not quote else "", ""
+        elif piece == "\\" and (quote != "'" or text[position : position + 1] in ("\\", "'")):
+            piece, position = _escaped(text[position : position + 1], quote), position + 1
+        elif piece == "$" and quote != "'":
+            variable = _VARIABLE.match(text, position - 1)
+            if variable is None:
+                raise _NothingToldError
+            piece, position = _UNKNOWN, variable.end()
+        if apart:
+            words.append("")
+        words[-1] += piece
+        apart = False
+    if quote:
+        raise _NothingToldError
+    return words
+
+
+def _escaped(letter: str, quote: str) -> str:
+    if letter == "_" and quote:
+        return " "
+    if letter not in _ESCAPED:
+        raise _NothingToldError
+    return _ESCAPED[letter]
