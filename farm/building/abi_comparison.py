@@ -41,7 +41,12 @@ _DIFF = (
     "--no-added-syms",  # who was built against the old library cannot use them
     "--fail-no-debug-info",
 )
-_DESCRIBE = ("abidw", "--no-corpus-path", "--no-parameter-names")
+_DESCRIBE = (
+    "abidw",
+    "--no-corpus-path",
+    "--no-parameter-names",
+    "--no-load-undefined-interfaces",  # else variables that another file declares lose their symbols
+)
 
 
 def compare_interfaces(
@@ -150,7 +155,7 @@ def _private_types(
             headers.add(file.path)
             text = (places[_store(each)] / file.path).read_bytes().decode("utf-8", "replace")
             names |= defined_names(text)
-    return suppression(before, after, headers=headers, names=names)
+    return suppression(before, after, headers=headers, names=names) if headers else ""
 
 
 def judge(result: SandboxResult, *, full: bool = False, tool: str = "abidiff") -> tuple[AbiVerdict, str]:

@@ -31,7 +31,9 @@ _MOST_TOKENS = 100
 """Between the keyword and the body of a definition; in what is longer every word counts as defined."""
 _PLAIN = re.compile(r"[\w./+@~-]+")
 _SPECIAL = re.compile(r"[^\w:<> ]")
-_NOTHING = "nothing-is-here"
+_UNNAMED = "__anonymous_.*"
+_LONGEST_EXPRESSION = 100_000
+"""Of names, in characters: the C library takes memory by the square of it, 700 MB for so many."""
 
 
 def is_own_source(path: str) -> bool:
@@ -58,32 +60,38 @@ def suppression(
 ) -> str:
     """Return the suppression file for a comparison of two builds; empty where nothing is to be left out.
 
-    `headers` are the paths of the installed headers of both, `names` what they may define.
+    `headers` are the paths of the installed headers of both, of which there are some, `names` what they may define.
     """
     bases = {posixpath.basename(each) for each in headers}
     known = {each.name for each in before.types}
-    public = {
-        each
+    kept = {
+        _SPECIAL.sub(".", each.name)
         for each in before.types | after.types
-        if not is_own_source(each.path)
-        or posixpath.basename(each.path) in bases
-        or each.unnamed
-        or _plain_name(each.name) in names
+        if is_own_source(each.path)
+        and posixpath.basename(each.path) not in bases
         # What takes the place of a type that was public is no less so.
-        or each.name not in known
+        and (each.unnamed or _plain_name(each.name) in names or each.name not in known)
     }
-    own = {each for each in public if is_own_source(each.path) and posixpath.basename(each.path) not in bases}
-    paths = {each.path for each in public - own if each.path}
-    if not all(map(_PLAIN.fullmatch, paths)):
-        return ""  # such a path cannot be written down
-    kept = [r"__anonymous_.*", *sorted(_SPECIAL.sub(".", each.name) for each in own)]
+    expression = f"^(.*::)?({'|'.join([_UNNAMED, *sorted(kept)])})$"
+    if len(expression) > _LONGEST_EXPRESSION or not all(map(_PLAIN.fullmatch, bases)):
+        return ""  # it cannot be written down
     lines = (
         "[suppress_type]",
         "label = types of which no header says what is in them",
-        f"source_location_not_in = {', '.join(sorted(paths) or [_NOTHING])}",
-        f"name_not_regexp = ^(.*::)?({'|'.join(dict.fromkeys(kept))})$",
+        f"source_location_not_regexp = {_installed()}",
+        f"source_location_not_in = {', '.join(sorted(bases))}",
+        f"name_not_regexp = {expression}",
     )
     return "".join(f"{line}\n" for line in lines)
+
+
+def _installed() -> str:
+    """Return a POSIX expression for absolute paths that begin with none of `_SOURCES`: it has no other negation."""
+    otherwise = []
+    for begun in sorted({prefix[:length] for prefix in _SOURCES for length in range(1, len(prefix))}):
+        going_on = sorted({prefix[len(begun)] for prefix in _SOURCES if prefix.startswith(begun)})
+        otherwise.append(f"{begun}([^{''.join(going_on)}]|$)")
+    return f"^({'|'.join(otherwise)})"
 
 
 def _named_before_body(text: str, start: int) -> list[str]:

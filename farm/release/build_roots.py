@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from farm.compat import Member
     from farm.compat.abi import LinkedFiles
     from farm.control.desk import Desk
+    from farm.database.records import Package
     from farm.names import Digest
     from farm.plan import Plan
     from farm.release.members import MemberShelf
+
+_DEB = ".deb"
 
 
 class BuildRoots:
@@ -26,6 +29,8 @@ class BuildRoots:
         self._files = files
         self._plans: dict[Digest, Plan] = {}
         self._roots: dict[Digest, BuildRoot] = {}
+        self._built: dict[tuple[str, Digest], Package] = {}
+        self._asked: set[Digest] = set()
 
     def of(self, member: Member) -> BuildRoot:
         """Return what an own member was built with: the dependencies of its plan, and what the build itself put out."""
@@ -37,18 +42,24 @@ class BuildRoots:
     def _root(self, digest: Digest) -> BuildRoot:
         plan = self._plan(digest)
         wanted = [(each.name.short, each.tree) for each in plan.dependencies]
-        known = packages.packages_of_tree(self._desk.session, [tree for _, tree in wanted])
-        there = [known[each] for each in wanted if each in known]
+        # Many are built with the same.
+        if unknown := {tree for _, tree in wanted} - self._asked:
+            self._built |= packages.packages_of_tree(self._desk.session, unknown)
+            self._asked |= unknown
+        there = [self._built[each] for each in wanted if each in self._built]
         own = packages.packages_of_plan(self._desk.session, digest)
         members = tuple(self._shelf.member(each) for each in (*there, *own))
         return BuildRoot(members, self._files, len(there) == len(wanted), lambda member: self._is_given(plan, member))
 
     def _is_given(self, plan: Plan, member: Member) -> bool:
-        """Say whether a member has its files from the packages of the toolchain that a plan is carried out with."""
-        provider = self._plan(member.descriptor.plan)
-        toolchains = self._desk.world.toolchains.values()
-        debs = {deb for each in toolchains if each.tree == plan.toolchain for deb in each.debs.values()}
-        return provider.toolchain == plan.toolchain and any(source.digest in debs for source in provider.sources)
+        """Say whether a member is made of the very Debian packages of the toolchain that a plan is carried out with."""
+        made_of = [
+            (source.file.removesuffix(_DEB), source.digest)
+            for source in self._plan(member.descriptor.plan).sources
+            if source.file.endswith(_DEB)
+        ]
+        debs = next((each.debs for each in self._desk.world.toolchains.values() if each.tree == plan.toolchain), {})
+        return bool(made_of) and all(debs.get(name) == digest for name, digest in made_of)
 
     def _plan(self, digest: Digest) -> Plan:
         if digest not in self._plans:

@@ -49,7 +49,7 @@ _SHORTAGES = {
     Shortage.FOREIGN_LIBRARY: "it is of another distribution, whose builds are not known here",
     Shortage.FOREIGN_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
     Shortage.GONE: "the build that {users} {were} built against is no more on this farm",
-    Shortage.NOT_IN_BUILD: "no package that {users} {were} built with had a library of that name",
+    Shortage.NOT_IN_BUILD: "no package that {users} {were} built with had such a library; perhaps the toolchain did",
 }
 
 

@@ -205,6 +205,17 @@ class TestWithRealLibraries:
         assert outcome.verdict is COMPATIBLE
         assert (outcome.undescribed, outcome.undescribed_count) == (("scale", "unit"), 2)
 
+    def test_a_variable_that_a_header_declares_is_compared(self, bench: Bench) -> None:
+        sides = []
+        for kind in ("long", "double"):
+            header = f"{_C_HEADER} extern {kind} unit;"
+            source = f"{_C_SOURCE} {kind} unit;"
+            sides.append(
+                self.side(self.package(bench, header, source, other='#include "shape.h"\nint f() { return unit; }'))
+            )
+        assert self.compare(bench, sides[0], sides[0]).undescribed == ()
+        assert self.compare(bench, *sides).verdict is CHANGED
+
     def test_what_is_written_in_assembly_is_named_also_with_debug_data(self, bench: Bench) -> None:
         assembly = '__asm__(".globl scale; .type scale,@function; scale: ret");'
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE, other=assembly))
@@ -224,6 +235,21 @@ class TestWithRealLibraries:
         )
         after = self.side(self.package(bench, header, _CPP_SOURCE, suffix="cc"))
         assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_a_class_that_a_header_only_names_may_change_and_one_that_a_template_holds_may_not(
+        self, bench: Bench
+    ) -> None:
+        held, inside = "class Held { int a; short b; };", "struct Shape::Inside { int a; long b; };"
+        header = (
+            f"#include <vector>\n{held} struct Shape {{ struct Inside; Inside *in; int f(std::vector<Held> &v); }};"
+        )
+        source = f'#include "shape.h"\n{inside} int Shape::f(std::vector<Held> &v) {{ return v.size() + in->a; }}'
+        before = self.side(self.package(bench, header, source, suffix="cc"))
+        moved = inside.replace("int a; long b;", "long b; int a;")
+        private = self.package(bench, header, source.replace(inside, moved), suffix="cc")
+        public = self.package(bench, header.replace(held, "class Held { short b; int a; };"), source, suffix="cc")
+        assert self.compare(bench, before, self.side(private)).verdict is COMPATIBLE
+        assert self.compare(bench, before, self.side(public)).verdict is CHANGED
 
     def test_a_file_that_is_no_library_is_not_judged(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))

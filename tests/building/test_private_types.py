@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from farm.building.interface_description import DeclaredType, InterfaceDescription
@@ -73,7 +75,7 @@ def left_out(
     return suppression(known, known, headers=headers, names=names)
 
 
-def test_what_stands_in_a_header_of_that_name_is_kept_by_its_file_and_what_it_defines_by_its_name() -> None:
+def test_what_a_header_defines_is_kept_by_name_where_it_stands_in_no_file_of_a_headers_name() -> None:
     text = left_out(
         DeclaredType("shape", "/usr/src/shape-1.0/src/shape.h"),
         DeclaredType("size_t", "/usr/include/stddef.h"),
@@ -83,12 +85,30 @@ def test_what_stands_in_a_header_of_that_name_is_kept_by_its_file_and_what_it_de
         DeclaredType("form", "shape.c", unnamed=True),
         names=("point", "Stack"),
     )
-    assert "source_location_not_in = /usr/include/stddef.h, /usr/src/shape-1.0/src/shape.h\n" in text
+    assert "source_location_not_in = shape.h\n" in text
     assert "name_not_regexp = ^(.*::)?(__anonymous_.*|Stack<int. 3>|form|point)$\n" in text
 
 
-def test_a_path_that_cannot_be_written_down_leaves_nothing_out() -> None:
-    assert left_out(DeclaredType("a", "/usr/include/a, b.h")) == ""
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/usr/include/stdio.h", True),
+        ("/opt/shape.h", True),
+        ("/usr/srcs/shape.c", True),
+        ("/usr/src/shape-1.0/shape.c", False),
+        ("/build/src/shape.c", False),
+        ("src/shape.c", False),
+        ("./shape.c", False),
+    ],
+)
+def test_what_is_installed_is_kept_by_its_path(path: str, *, kept: bool) -> None:
+    (line,) = [each for each in left_out().split("\n") if each.startswith("source_location_not_regexp")]
+    assert bool(re.search(line.partition(" = ")[2], path)) is kept is not is_own_source(path)
+
+
+def test_what_cannot_be_written_down_leaves_nothing_out() -> None:
+    assert left_out(headers=("include/a, b.h",)) == ""
+    assert left_out(DeclaredType("x" * 100_000, "shape.c"), names=("x" * 100_000,)) == ""
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tests.compat.values import elf
 from tests.control.small_farm import WORLD, recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from farm.release.status import ChannelStatus
@@ -51,9 +51,7 @@ class Shapes:
 
     def __init__(self, releasing: ReleasingFarm, repository: Path, *, toolchain: bool = True) -> None:
         self.releasing, self.farm = releasing, releasing.farm
-        toolchains = {**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}
-        self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
-        releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, releasing.signer, gates=[Holds()])
+        self.opens({**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}, repository)
         self.farm.debug_data, self.farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
         self.compared: list[AbiOrder] = []
         for version in ("1.0", "1.1", "1.2"):
@@ -63,6 +61,10 @@ class Shapes:
                 elf(needs=["libshape.so.1"], imports=["area"]), details=ElfDetails(build_id=f"d{version}")
             )
             self.farm.shape("draw", version, {"bin/draw": program})
+
+    def opens(self, toolchains: Mapping[str, ToolchainRef], repository: Path) -> None:
+        self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
+        self.releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, self.releasing.signer, gates=[Holds()])
 
     def submit(self, **versions: str) -> None:
         needs = {"shape": (), "draw": ("shape",)}
@@ -237,8 +239,27 @@ def test_who_was_built_without_the_library_is_not_judged(shapes: Shapes) -> None
     shapes.settle()
     assert shapes.gate()[1] == (
         "no interface had to be compared, 1 not judged: libshape.so.1 of shape 1.0-1: "
-        "no package that draw 1.1-1 was built with had a library of that name"
+        "no package that draw 1.1-1 was built with had such a library; perhaps the toolchain did"
     )
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_the_toolchain_brought_to_the_build_is_the_same_as_what_is_made_of_its_packages(
+    shapes: Shapes, same: bool, tmp_path: Path
+) -> None:
+    shapes.farm.shape("c-library", "1.0", {"lib/libc.so.6": elf(soname="libc.so.6")})
+    shapes.farm.shape("draw", "1.1", {"bin/draw": elf(needs=["libc.so.6"])})
+    source = "source: [{from-toolchain: libc6}]\n"
+    shapes.farm.office.blobs.put_bytes(b"libc6.deb")
+    shapes.farm.submit(recipe("c-library", more=source))
+    shapes.settle()
+    if not same:
+        other = replace(WORLD.toolchains["c"], tree=Digest.of(b"other"), debs={"libc6": Digest.of(b"other")})
+        shapes.opens({"c": other, "abi": ABI}, tmp_path / "public")
+    shapes.farm.submit(recipe("draw", version="1.1"))
+    shapes.settle()
+    told = "1 not judged: libc.so.6 of c-library 1.0-1: no package that draw 1.1-1 was built with"
+    assert (told in shapes.gate()[1]) is not same
 
 
 class TestWhenTheLibraryMovesToAnotherPackage:
