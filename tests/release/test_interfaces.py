@@ -153,14 +153,14 @@ def test_it_comes_in_with_a_dependent_that_was_built_against_it(shapes: Shapes) 
 
 
 def test_both_move_as_one_also_where_something_else_is_held_back(shapes: Shapes) -> None:
-    shapes.farm.shape("broken", "1.0", {"bin/broken": elf(needs=["libnowhere.so.1"])})
-    needs = {"shape": (), "draw": ("shape",), "broken": ()}
-    versions = {"shape": "1.1", "draw": "1.1", "broken": "1.0"}
+    shapes.farm.shape("wreck", "1.0", {"bin/wreck": elf(needs=["libnowhere.so.1"])})
+    needs = {"shape": (), "draw": ("shape",), "wreck": ()}
+    versions = {"shape": "1.1", "draw": "1.1", "wreck": "1.0"}
     shapes.farm.submit(*(recipe(name, version=version, needs=needs[name]) for name, version in versions.items()))
     shapes.settle(CHANGED)
     versions = shapes.releasing.versions()
     assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
-    assert set(shapes.releasing.excuses()) == {"broken"}
+    assert set(shapes.releasing.excuses()) == {"wreck"}
 
 
 def test_a_rebuilt_dependent_does_not_come_in_without_the_library_that_it_was_built_against(shapes: Shapes) -> None:
@@ -280,12 +280,12 @@ class TestWhenTheLibraryMovesToAnotherPackage:
         assert "libshape.so.1 of form 1.0-1 has another interface" in moved.releasing.excuses()["form"].reason
 
     def test_it_comes_in_with_a_dependent_that_was_built_against_it(self, moved: Shapes) -> None:
-        moved.farm.shape("broken", "1.0", {"bin/broken": elf(needs=["libnowhere.so.1"])})
-        moved.farm.submit(recipe("draw", version="1.1", needs=("form",)), recipe("broken"))
+        moved.farm.shape("wreck", "1.0", {"bin/wreck": elf(needs=["libnowhere.so.1"])})
+        moved.farm.submit(recipe("draw", version="1.1", needs=("form",)), recipe("wreck"))
         moved.settle(CHANGED)
         versions = moved.releasing.versions()
         assert (versions["shape"], versions["form"], versions["draw"]) == ("1.1", "1.0", "1.1")
-        assert set(moved.releasing.excuses()) == {"broken"}
+        assert set(moved.releasing.excuses()) == {"wreck"}
 
 
 def test_a_farm_without_the_toolchain_waits_and_says_what_is_missing(releasing: ReleasingFarm, tmp_path: Path) -> None:
