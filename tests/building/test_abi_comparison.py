@@ -222,6 +222,20 @@ class TestWithRealLibraries:
         outcome = self.compare(bench, before, before)
         assert (outcome.verdict, outcome.undescribed) == (COMPATIBLE, ("scale",))
 
+    def test_what_only_a_private_type_leads_to_is_private_with_or_without_a_name(self, bench: Bench) -> None:
+        inside = (
+            "typedef struct { int a; long b; } inner; enum mode { A, B };"
+            "struct shape { inner *in; inner own; enum mode m; union { long l; struct { int c; long d; } s; } u; };"
+        )
+        moved = inside.replace("int a; long b;", "long b; int a;").replace("int c; long d;", "long d; int c;")
+        header = "typedef struct shape shape; int kind(shape *s);"
+        source = '#include "shape.h"\n{} int kind(shape *s) {{ return s->in->a; }}'
+        before, after = (
+            self.side(self.package(bench, header, source.format(types)))
+            for types in (inside, moved.replace("A, B", "B, A"))
+        )
+        assert self.compare(bench, before, after).verdict is COMPATIBLE
+
     def test_another_body_and_an_added_function_change_nothing(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
         more = self.package(bench, _C_HEADER + " int edges(void);", _C_SOURCE + "int edges(void) { return 4; }")
