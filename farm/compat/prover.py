@@ -93,6 +93,11 @@ class Prover:
         return self._capabilities
 
     @property
+    def libraries(self) -> LibraryIndex:
+        """Which file the loader finds for whom among the members now."""
+        return self._libraries
+
+    @property
     def proof(self) -> Proof:
         """The proof of the set as it is now."""
         problems = [problem for found in self._problems.values() for problem in found]

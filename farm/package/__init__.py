@@ -2,7 +2,7 @@
 
 from farm.names import HostNeeds, Plugin, SensitiveFile
 from farm.package.capabilities import Capabilities, derive_capabilities
-from farm.package.copyable import is_header, is_static_code
+from farm.package.copyable import is_header, is_installed_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf, read_elf_paths
@@ -95,6 +95,7 @@ __all__ = [
     "hardening_findings",
     "interpreter_capability",
     "is_header",
+    "is_installed_header",
     "is_static_code",
     "lay_out",
     "matches",
