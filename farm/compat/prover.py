@@ -5,6 +5,7 @@ Both ways run the same checks on the same indexes, so they come to the same resu
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -14,11 +15,12 @@ from farm.compat.claim_index import ClaimIndex
 from farm.compat.library_index import LibraryIndex, programs
 from farm.compat.linked_file import LinkedFile, linked_files
 from farm.compat.note import MissingRecommended
-from farm.compat.other_needs import Surroundings, offered, prove_others, wanted
+from farm.compat.other_needs import Surroundings, note_others, offered, prove_others, wanted
 from farm.compat.problem import (
     AmbiguousProvider,
     MissingInterpreter,
     MissingSoname,
+    NoLibrary,
     PathConflict,
     Problem,
     UnmetRequirement,
@@ -167,6 +169,7 @@ class Prover:
                 touched |= self._wanting.get(key, set())
             was, now = old_files.get(name, ()), self._files.get(name, ())
             lost.compare(was, now, same_rank=same_rank)
+            lost.compare_paths(before, after, (*was, *now))
             lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
         touched |= self._loading(lost.names, lost.commands)
         if lost.importing and self._interposing:
@@ -219,7 +222,7 @@ class Prover:
         problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for one in found for problem in one.problems)
         problems += prove_others(member, self._around, self._label)
-        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        notes = [*(note for one in found for note in one.notes), *self._recommended(member), *note_others(member)]
         _keep(self._problems, name, problems)
         _keep(self._notes, name, notes)
         if any(one.unsettled for one in found):
@@ -247,6 +250,9 @@ class Prover:
         asked = required_files(member) if unmet else {}
         for capability in sorted(unmet):
             by = looking.get(capability)
+            if by and (blocked := self._blocked(member, capability, by)):
+                yield blocked
+                continue
             file_path = by.path if by else asked.get(capability, "")
             kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
             providers = self._capabilities.providers(capability)
@@ -257,12 +263,21 @@ class Prover:
             )
             yield kind(member.label, capability, file_path, nearest)
 
+    def _blocked(self, member: Member, capability: str, by: LinkedFile) -> NoLibrary | None:
+        """Return that something else lies where a file finds what it needs, if it is so."""
+        found = self._libraries.opened(capability.partition(":")[2], by)
+        if found is None or found.loadable:
+            return None
+        path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
+        program = found.file is not None
+        return NoLibrary(
+            member.label, capability, by.path, found=path, keeper=self._label(found.owner), program=program
+        )
+
     def _why_not(self, capability: str, provider: str, by: LinkedFile) -> str:
         """Return a clause that says why a file does not find the library that a member provides."""
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
-        if not machines:
-            return f"; {self._label(provider)} has only a link of that name, to a file without a soname"
         why = "is not where it looks" if by.machine in machines else "is for another machine"
         return f"; that of {self._label(provider)} {why}"
 
@@ -294,8 +309,10 @@ def _found_privately(capability: str, findings: Mapping[LinkedFile, Findings]) -
     Where it has no search path that leads there, what loads it can have one that it inherits.
     """
     kind, _, name = capability.partition(":")
-    asking = [one for file, one in findings.items() if kind == "soname" and name in file.needed]
-    return bool(asking) and all(one.loaded and name not in one.lacking for one in asking)
+    asking = [(file, one) for file, one in findings.items() if kind == "soname" and name in file.needed]
+    # What nothing opens where it looks for that asks for nothing.
+    heard = [one for file, one in asking if file.alone or one.loaded]
+    return bool(asking) and all(one.loaded and name not in one.lacking for one in heard)
 
 
 def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:
