@@ -11,7 +11,6 @@ from farm.compat.search_path import (
     Place,
     goes_by_origin,
     in_root,
-    is_program,
     level_of,
     search_places,
     system_places,
@@ -104,7 +103,7 @@ class LinkedFile:
     @property
     def is_program(self) -> bool:
         """Whether it is started, and not loaded by another file."""
-        return is_program(self.facts)
+        return self.facts.is_program
 
     @property
     def names(self) -> set[str]:
@@ -200,7 +199,7 @@ def places_of(
     facts: ElfFacts, path: str, spots: Iterable[Spot], owner: str
 ) -> dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[Spot, ...]]:
     """Return the places of DT_RUNPATH and of DT_RPATH of a file, with the spots at which it is opened to look there."""
-    if is_program(facts) or not goes_by_origin(facts):
+    if facts.is_program or not goes_by_origin(facts):
         return {search_places(facts, Place(posixpath.dirname(path), owner), owner): tuple(spots)}
     found: dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[Spot, ...]] = {}
     for name, root, package in spots:

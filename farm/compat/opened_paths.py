@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from farm.compat.search_path import is_program, root_directory
+from farm.compat.search_path import root_directory
 from farm.fileset import File, Link
 from farm.package.resolve import real_path
 
@@ -45,7 +45,7 @@ def opened_paths(
     manifest: Manifest, facts: PackageFacts, declared: Sequence[tuple[str, str]]
 ) -> tuple[tuple[OpenedPath, ...], tuple[DirectoryLink, ...]]:
     """Return both, each in the order of the manifest; `declared` are links in the root, with what they lead to."""
-    libraries = {path for path, elf in facts.elf if not is_program(elf)}
+    libraries = {path for path, elf in facts.elf if not elf.is_program}
     elf = {path for path, _ in facts.elf}
     opened: list[OpenedPath] = []
     directories: list[DirectoryLink] = []

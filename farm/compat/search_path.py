@@ -6,8 +6,6 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from farm.package.elf_details import EXECUTABLE, PIE
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -75,13 +73,6 @@ def root_directory(path: str) -> str:
 def package_directory(path: str) -> str:
     """Return where an absolute directory of the root lies in the package layout."""
     return posixpath.normpath(path).lstrip("/").removeprefix("usr/")
-
-
-def is_program(facts: ElfFacts) -> bool:
-    """Tell what is started, and not loaded by another file. Facts of format 1 leave that to be guessed at."""
-    if facts.details:
-        return facts.details.kind in {EXECUTABLE, PIE}
-    return bool(facts.interpreter) and not facts.soname
 
 
 def goes_by_origin(facts: ElfFacts) -> bool:
