@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.linked_file import Spot
-from farm.compat.search_path import HWCAPS, Place, in_root, led_to, level_of, levels, system_places
+from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -295,13 +295,12 @@ class LibraryIndex:
 
     def _count_levels(self, member: Member, files: Iterable[LinkedFile], sign: int) -> None:
         """Count the directories of variants. What a link to a directory brings could be any of them."""
-        found = {level_of(spot.root or spot.package or "", file.machine) for file in files for spot in file.spots}
-        found.discard("")
-        found.discard(None)
-        if any("glibc-hwcaps" in link.path for link in member.directory_links):
-            found.update(level for file in files for level in levels(file.machine))
-        for level in found:
-            if level:
+        variants = {spot.root or spot.package or "" for file in files for spot in file.spots}
+        variants.update(posixpath.dirname(each.path) for each in member.opened if not each.file)
+        for level in ALL_LEVELS:
+            if any(directory.endswith(f"{HWCAPS}{level}") for directory in variants) or any(
+                HWCAPS in f"{link.path}/" for link in member.directory_links
+            ):
                 self._levels[level] += sign
 
 

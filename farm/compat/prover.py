@@ -265,8 +265,10 @@ class Prover:
 
     def _blocked(self, member: Member, capability: str, by: LinkedFile) -> NoLibrary | None:
         """Return that something else lies where a file finds what it needs, if it is so."""
-        found = self._libraries.opened(capability.partition(":")[2], by)
-        if found is None or found.loadable:
+        name = capability.partition(":")[2]
+        looked = (self._libraries.opened(name, by, level=each) for each in ("", *self._libraries.levels_above(by)))
+        found = next((each for each in looked if each is not None and not each.loadable), None)
+        if found is None:
             return None
         path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
         program = found.file is not None

@@ -25,6 +25,7 @@ _LEVELS = {
     "ppc64le": ("power9", "power10"),
     "s390x": ("z13", "z14", "z15", "z16", "z17"),
 }
+ALL_LEVELS = tuple(level for known in _LEVELS.values() for level in known)
 _HOMES = ("bin", "sbin", "lib", "libexec", "include", "share")
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _MOST_LINKS = 40

@@ -149,7 +149,10 @@ def _prove_loaded(
         found.append(Findings(notes=tuple(program_interposes(file, scope))))
     for level in libraries.levels_above(file):
         variants = libraries.scope(starts, level)
-        if list(variants.files) != list(scope.files):
+        if not variants.complete:
+            lacking = tuple(name for name in file.needed if name not in variants.by_name)
+            found.append(Findings(lacking=lacking))
+        elif list(variants.files) != list(scope.files):
             found.append(_prove(file, variants, loader, label))
             found += [_prove(each, variants, loader, label) for each in variants.strayed if each is not file]
     told = _together(found, unsettled=bool(scope.strayed))

@@ -502,6 +502,10 @@ CASES = {
             lambda box, path: box.gcc(path, OLD), path="lib/private/glibc-hwcaps/x86-64-v2/libact.so"
         ),
     ),
+    "a text as a variant": (
+        False,
+        before_the_good_one(a_text("text" * 40), path="lib/glibc-hwcaps/x86-64-v2/libact.so"),
+    ),
     "a variant that no loader looks for": (True, for_no_processor),
     "a link on a path": (True, before_the_good_one(a_link("../deep/er/libreal.so", ACTS))),
     "a link on a path, and it lacks a function": (False, before_the_good_one(a_link("../deep/er/libreal.so", OLD))),
