@@ -66,6 +66,10 @@ class ClaimIndex:
             if path in self._owner or path in self.conflicts:
                 self._settle(path)
 
+    def has_directory(self, path: str) -> bool:
+        """Tell whether some member has a directory there."""
+        return path in self._directories
+
     def by_parties(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
         """Return the paths in conflict, sorted, by the parties to it."""
         grouped: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)

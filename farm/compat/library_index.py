@@ -76,12 +76,14 @@ class Scope:
 class LibraryIndex:
     """Files by name, programs by command, and members by what they need. Mutable, as `CapabilityIndex` is.
 
-    `serving` chooses among members that provide the same, as it does for capabilities.
+    `serving` chooses among members that provide the same, as it does for capabilities; `has_directory` tells which
+    directories there are in the root.
     """
 
     __slots__ = (
         "_direct",
         "_directory_links",
+        "_has_directory",
         "_levels",
         "_loads",
         "_members",
@@ -91,8 +93,11 @@ class LibraryIndex:
         "_serving",
     )
 
-    def __init__(self, serving: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+    def __init__(
+        self, serving: Callable[[tuple[str, ...]], tuple[str, ...]], has_directory: Callable[[str], bool]
+    ) -> None:
         self._serving = serving
+        self._has_directory = has_directory
         self._openings: defaultdict[str, list[Opening]] = defaultdict(list)
         # By directory and owner, as a place has them: mostly one of each, and hardly ever any.
         self._directory_links: defaultdict[Place, list[tuple[str, Place]]] = defaultdict(list)
@@ -267,7 +272,7 @@ class LibraryIndex:
         """Return what lies at a place, of these. Of several members that claim it, it is that of the one that serves;
         where this is a guess, the conflict is reported as one of paths.
         """
-        if (led := led_to(place, self._link_at)) is None:
+        if (led := led_to(place, self._link_at, self._is_directory)) is None:
             return None
         if led.owner:
             at = [each for each in found if each.owner == led.owner and each.spot.package == led.directory]
@@ -285,6 +290,10 @@ class LibraryIndex:
             return None
         winners = self._serving(tuple(sorted({name for name, _ in links})))
         return min(place for name, place in links if name == winners[0])
+
+    def _is_directory(self, directory: str, owner: str) -> bool:
+        """Tell whether there is a directory; in a package it is in its own that a file goes down and up again."""
+        return bool(owner) or self._has_directory(directory)
 
     def _variants(self, machine: str, level: str) -> list[str]:
         """Return the processors that count at a level, the best first, and any of them last."""

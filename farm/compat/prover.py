@@ -28,6 +28,7 @@ from farm.compat.problem import (
 from farm.compat.proof import Proof
 from farm.compat.proof_scope import ProofScope
 from farm.compat.replacement import Replacement
+from farm.compat.search_path import winds
 from farm.compat.symbols import prove_file
 
 if TYPE_CHECKING:
@@ -67,14 +68,15 @@ class Prover:
         self._members: dict[str, Member] = {}
         self._files: dict[str, tuple[LinkedFile, ...]] = {}
         self._capabilities = CapabilityIndex()
-        self._libraries = LibraryIndex(self._capabilities.serving)
         self._claims = ClaimIndex(self._capabilities.prevailing)
+        self._libraries = LibraryIndex(self._capabilities.serving, self._claims.has_directory)
         self._around = Surroundings(self._capabilities)
         self._wanting: defaultdict[str, set[str]] = defaultdict(set)
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
         self._unsettled: set[str] = set()
         self._interposing: set[str] = set()
+        self._winding: set[str] = set()
         self._scope = ProofScope()
         self.checked = 0
         self.change(add=members)
@@ -135,6 +137,8 @@ class Prover:
             self._wanting[key].add(name)
         if any(file.interposes for file in files):
             self._interposing.add(name)
+        if any(winds(place) for file in files for place in (*file.runpath, *file.rpath)):
+            self._winding.add(name)
         self._scope = self._scope.plus(ProofScope.of(member))
 
     def _take_out(self, name: str, member: Member) -> None:
@@ -150,13 +154,14 @@ class Prover:
         self._notes.pop(name, None)
         self._unsettled.discard(name)
         self._interposing.discard(name)
+        self._winding.discard(name)
 
     def _touched(
         self, old: dict[str, Member], new: dict[str, Member], old_files: dict[str, tuple[LinkedFile, ...]]
     ) -> set[str]:
         """Return the members about which the change can have altered what was proven."""
-        if len(self._members) == len(new):
-            return set(new)
+        if len(self._members) == len(new) or (self._winding and _moved_directories(old, new)):
+            return set(self._members)
         touched = set(new)
         lost = Replacement()
         for name in {*old, *new}:
@@ -322,6 +327,11 @@ def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding
         kept[name] = tuple(found)
     else:
         kept.pop(name, None)
+
+
+def _moved_directories(old: Mapping[str, Member], new: Mapping[str, Member]) -> bool:
+    before = {path for member in old.values() for path in member.directories}
+    return before != {path for member in new.values() for path in member.directories}
 
 
 def _alike(old: LinkedFile | None, new: LinkedFile | None) -> bool:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     LinkAt = Callable[[str, str], "Place | None"]
     """Gives the place that a link leads to which lies at a directory and, within a package, of this owner."""
+    IsDirectory = Callable[[str, str], bool]
+    """Tells whether there is such a directory, likewise."""
 
 # `$PLATFORM` depends on the processor; this is what it is at least.
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
@@ -28,6 +30,7 @@ _LEVELS = {
 ALL_LEVELS = tuple(level for known in _LEVELS.values() for level in known)
 _HOMES = ("bin", "sbin", "lib", "libexec", "include", "share")
 _MERGED = ("bin", "sbin", "lib", "lib64")
+_ALWAYS = ("", "etc", "usr", *(f"usr/{home}" for home in _HOMES))
 _MOST_LINKS = 40
 
 
@@ -92,8 +95,16 @@ def search_places(facts: ElfFacts, origin: Place, owner: str) -> tuple[tuple[Pla
     return (runpath, ()) if facts.runpath else ((), rpath)
 
 
-def led_to(place: Place, link_at: LinkAt) -> Place | None:
-    """Return a place without a link in it, and without `..`; None where the way leads out of a package or nowhere."""
+def winds(place: Place) -> bool:
+    """Tell whether the way to a place in the root goes down into a directory that there need not be, and up again."""
+    return not place.owner and led_to(place, lambda *_: None, lambda *_: False) is None
+
+
+def led_to(place: Place, link_at: LinkAt, is_directory: IsDirectory = lambda *_: True) -> Place | None:
+    """Return a place without a link in it, and without `..`; None where the way leads out of a package or nowhere.
+
+    The kernel goes up again only from a directory that there is.
+    """
     owner, followed = place.owner, 0
     done: list[str] = []
     ahead = place.directory.split("/")[::-1]
@@ -102,7 +113,8 @@ def led_to(place: Place, link_at: LinkAt) -> Place | None:
         if part in {"", "."}:
             continue
         if part == "..":
-            if not done and owner:
+            here = "/".join(done)
+            if (not done and owner) or (here not in _ALWAYS and not is_directory(here, owner)):
                 return None
             del done[-1:]
             continue

@@ -358,6 +358,16 @@ def linked_directory(source: str):
     return build
 
 
+def winding(path: str):
+    """A good library in lib, and one that lacks a function at the end of a search path that goes down and up."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS), f"-Wl,-rpath,{path}")
+        box.gcc("lib/deep/libact.so", OLD)
+
+    return build
+
+
 def by_a_linked_directory(box: Box) -> None:
     absolutely(box)
     box.move("lib/private/libact.so", "lib/deep/libact.so")
@@ -512,6 +522,8 @@ CASES = {
     "a linked directory on a path": (True, linked_directory(ACTS)),
     "a linked directory on a path, and it lacks a function": (False, linked_directory(OLD)),
     "a library by its path through a linked directory": (True, by_a_linked_directory),
+    "down to nowhere and up again": (True, winding("/usr/lib/none/../deep")),
+    "down to a directory and up again": (False, winding("/usr/lib/deep/../deep")),
     "from where a link is": (True, from_where_it_is_opened("$ORIGIN/private", found="lib/private")),
     "from where a link is, and it is where the file is": (
         False,

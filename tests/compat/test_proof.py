@@ -448,6 +448,15 @@ class TestWhatLiesInALibrarysPlace:
         (problem,) = prove_change(prover, add=[member("other", files | {"lib/first": "-> bad"})]).problems
         assert problem.packages == ("user", "other")
 
+    def test_a_directory_that_a_path_goes_down_into_is_seen(self):
+        path = ["/usr/lib/between/../first"]
+        user = member("user", {"bin/user": elf(needs=["liba.so"], imports=["x"], runpath=path, kind="pie")})
+        first = member("first", {"lib/first/liba.so": self.WORSE})
+        prover = Prover([user, self.LIBRARY, first])
+        assert prover.proof.holds
+        assert not prove_change(prover, add=[member("between", {"lib/between/x": ""})]).holds
+        assert prove_change(prover, remove=["between"]).holds
+
     def test_a_note_is_not_lost_with_a_program_that_does_not_start(self):
         library = {"lib/liba.so": elf(soname="liba.so", exports=["x"], imports=["kept"])}
         program = elf(needs=["liba.so"], imports=["x"], exports=["kept"], kind="pie")
