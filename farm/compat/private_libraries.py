@@ -33,11 +33,10 @@ def private_keepers(members: Mapping[str, Member], member: Member, capability: s
     found: set[str] = set()
     for file in asking if kept else ():
         fitting = [(spot, owner) for spot, owner, machine in kept if machine == file.facts.machine]
-        places = [*own_places(member, file), *system_places(name, file.facts.machine)]
-        reached = _reached(members, fitting, places)
+        reached = _reached(fitting, _led(members, own_places(member, file)))
         if not reached and not file.facts.runpath:
-            reached = _reached(members, fitting, _inherited(members.values()))
-        found |= reached
+            reached = _reached(fitting, _led(members, _inherited(members.values())))
+        found |= reached | _reached(fitting, _led(members, system_places(name, file.facts.machine)))
     return tuple(sorted(found))
 
 
@@ -64,16 +63,30 @@ def kept_by(member: Member | None) -> set[str]:
 def moved_privately(members: Mapping[str, Member], before: Member | None, after: Member | None) -> set[str]:
     """Return the capabilities of private libraries that may be another member's now that one became another.
 
-    These are what it has of them, or had, and what its DT_RPATH leads to now, or did; `members` are those of now.
+    These are what it has of them in a place where it had it not, or had, and what its DT_RPATH leads to now, or did;
+    `members` are those of now.
     """
-    moved = kept_by(before) ^ kept_by(after)
+    moved = {capability for capability, _ in _kept_at(before) ^ _kept_at(after)}
+    if (before.directory_links if before else ()) != (after.directory_links if after else ()):
+        moved |= kept_by(before) | kept_by(after)
     old, new = (set(_inherited([each] if each else [])) for each in (before, after))
-    if places := old ^ new:
-        for member in members.values():
-            spots = [(spot, member.name) for file in member.facts.elf for spot in spots_in(member, file)]
-            if _reached(members, spots, places):
+    if places := _led(members, old ^ new):
+        for name, member in members.items():
+            if _reached(((spot, name) for file in member.facts.elf for spot in spots_in(member, file)), places):
                 moved |= kept_by(member)
     return moved
+
+
+def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
+    """Return what a member has of libraries and does not provide to all, each with where that lies."""
+    found: set[tuple[str, Spot]] = set()
+    if member is None or not (kept := kept_by(member)):
+        return found
+    for file in member.facts.elf:
+        spots = spots_in(member, file)
+        names = {f"soname:{name}" for name in (file.facts.soname, *(spot.name for spot in spots))}
+        found.update((name, spot) for name in names & kept for spot in spots)
+    return found
 
 
 def _kept(members: Mapping[str, Member], name: str) -> Iterator[tuple[Spot, str, str]]:
@@ -92,10 +105,18 @@ def _inherited(members: Iterable[Member]) -> Iterator[Place]:
                 yield from own_places(member, file)
 
 
-def _reached(members: Mapping[str, Member], kept: Iterable[tuple[Spot, str]], places: Iterable[Place]) -> set[str]:
+def _led(members: Mapping[str, Member], places: Iterable[Place]) -> set[Place]:
+    """Return where these places lead to."""
+    wanted = set(places)
+    links = {place: target for member in members.values() if wanted for place, target in directory_links(member)}
+    led = {led_to(place, lambda directory, owner: links.get(Place(directory, owner))) for place in wanted}
+    return {place for place in led if place is not None}
+
+
+def _reached(kept: Iterable[tuple[Spot, str]], places: set[Place]) -> set[str]:
     """Return the owners of those that lie at one of the places."""
-    links = {place: target for member in members.values() for place, target in directory_links(member)}
-    led = {led_to(place, lambda directory, owner: links.get(Place(directory, owner))) for place in set(places)}
-    in_root = {place.directory for place in led if place is not None and not place.owner}
-    inside = {tuple(place) for place in led if place is not None and place.owner}
-    return {owner for spot, owner in kept if spot.root in in_root or (spot.package, owner) in inside}
+    return {
+        owner
+        for spot, owner in kept
+        if (spot.root and Place(spot.root) in places) or Place(spot.package or "", owner) in places
+    }

@@ -98,6 +98,8 @@ def test_what_moves_is_told_with_the_library_and_with_the_path():
     members = {each.name: each for each in (KEEPER, middle(), with_path)}
     assert moved_privately(members, None, KEEPER) == {"soname:libx.so.1"}
     assert moved_privately(members, KEEPER, KEEPER) == set()
+    elsewhere = member("keeper", {"lib/elsewhere/libx.so.1": elf(soname="libx.so.1", exports=["x"])})
+    assert moved_privately(members, KEEPER, elsewhere) == {"soname:libx.so.1"}
     assert moved_privately(members, without, with_path) == {"soname:libx.so.1"}
     assert moved_privately(members, with_path, None) == {"soname:libx.so.1", "soname:program"}
     assert moved_privately(members, with_path, with_path) == set()
