@@ -14,7 +14,7 @@ from farm.compat.linked_file import Spot
 from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from farm.compat.linked_file import LinkedFile
     from farm.compat.member import Member
@@ -76,14 +76,14 @@ class Scope:
 class LibraryIndex:
     """Files by name, programs by command, and members by what they need. Mutable, as `CapabilityIndex` is.
 
-    `serving` chooses among members that provide the same, as it does for capabilities; `has_directory` tells which
-    directories there are in the root.
+    `serving` chooses among members that provide the same, as it does for capabilities; `claimants` gives those that
+    have a directory of the root.
     """
 
     __slots__ = (
+        "_claimants",
         "_direct",
         "_directory_links",
-        "_has_directory",
         "_levels",
         "_loads",
         "_members",
@@ -94,10 +94,10 @@ class LibraryIndex:
     )
 
     def __init__(
-        self, serving: Callable[[tuple[str, ...]], tuple[str, ...]], has_directory: Callable[[str], bool]
+        self, serving: Callable[[tuple[str, ...]], tuple[str, ...]], claimants: Callable[[str], Collection[str]]
     ) -> None:
         self._serving = serving
-        self._has_directory = has_directory
+        self._claimants = claimants
         self._openings: defaultdict[str, list[Opening]] = defaultdict(list)
         # By directory and owner, as a place has them: mostly one of each, and hardly ever any.
         self._directory_links: defaultdict[Place, list[tuple[str, Place]]] = defaultdict(list)
@@ -272,7 +272,7 @@ class LibraryIndex:
         """Return what lies at a place, of these. Of several members that claim it, it is that of the one that serves;
         where this is a guess, the conflict is reported as one of paths.
         """
-        if (led := led_to(place, self._link_at, self._is_directory)) is None:
+        if (led := led_to(place, self._link_at, self._claimants)) is None:
             return None
         if led.owner:
             at = [each for each in found if each.owner == led.owner and each.spot.package == led.directory]
@@ -290,10 +290,6 @@ class LibraryIndex:
             return None
         winners = self._serving(tuple(sorted({name for name, _ in links})))
         return min(place for name, place in links if name == winners[0])
-
-    def _is_directory(self, directory: str, owner: str) -> bool:
-        """Tell whether there is a directory; in a package it is in its own that a file goes down and up again."""
-        return bool(owner) or self._has_directory(directory)
 
     def _variants(self, machine: str, level: str) -> list[str]:
         """Return the processors that count at a level, the best first, and any of them last."""

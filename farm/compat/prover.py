@@ -69,7 +69,7 @@ class Prover:
         self._files: dict[str, tuple[LinkedFile, ...]] = {}
         self._capabilities = CapabilityIndex()
         self._claims = ClaimIndex(self._capabilities.prevailing)
-        self._libraries = LibraryIndex(self._capabilities.serving, self._claims.has_directory)
+        self._libraries = LibraryIndex(self._capabilities.serving, self._claims.having)
         self._around = Surroundings(self._capabilities)
         self._wanting: defaultdict[str, set[str]] = defaultdict(set)
         self._problems: dict[str, tuple[Problem, ...]] = {}
@@ -330,8 +330,8 @@ def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding
 
 
 def _moved_directories(old: Mapping[str, Member], new: Mapping[str, Member]) -> bool:
-    before = {path for member in old.values() for path in member.directories}
-    return before != {path for member in new.values() for path in member.directories}
+    before = {(name, path) for name, member in old.items() for path in member.directories}
+    return before != {(name, path) for name, member in new.items() for path in member.directories}
 
 
 def _alike(old: LinkedFile | None, new: LinkedFile | None) -> bool:

@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from farm.package import ElfFacts
 
     LinkAt = Callable[[str, str], "Place | None"]
     """Gives the place that a link leads to which lies at a directory and, within a package, of this owner."""
-    IsDirectory = Callable[[str, str], bool]
-    """Tells whether there is such a directory, likewise."""
+    Claimants = Callable[[str], Collection[str]]
+    """Gives the members that have a directory of the root."""
 
 # `$PLATFORM` depends on the processor; this is what it is at least.
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
@@ -97,13 +97,14 @@ def search_places(facts: ElfFacts, origin: Place, owner: str) -> tuple[tuple[Pla
 
 def winds(place: Place) -> bool:
     """Tell whether the way to a place in the root goes down into a directory that there need not be, and up again."""
-    return not place.owner and led_to(place, lambda *_: None, lambda *_: False) is None
+    return not place.owner and led_to(place, lambda *_: None, lambda _: ()) is None
 
 
-def led_to(place: Place, link_at: LinkAt, is_directory: IsDirectory = lambda *_: True) -> Place | None:
+def led_to(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", "")) -> Place | None:
     """Return a place without a link in it, and without `..`; None where the way leads out of a package or nowhere.
 
-    The kernel goes up again only from a directory that there is.
+    The kernel goes up again only from a directory that there is; from one that is of one package alone, and so a single
+    link into that, it gets to the package.
     """
     owner, followed = place.owner, 0
     done: list[str] = []
@@ -114,8 +115,12 @@ def led_to(place: Place, link_at: LinkAt, is_directory: IsDirectory = lambda *_:
             continue
         if part == "..":
             here = "/".join(done)
-            if (not done and owner) or (here not in _ALWAYS and not is_directory(here, owner)):
+            owners = claimants(here) if not owner and here not in _ALWAYS else ("", "")
+            if (owner and not done) or not owners:
                 return None
+            if len(owners) == 1 and done[0] == "usr":
+                (owner,) = owners
+                del done[0]
             del done[-1:]
             continue
         done.append(part)

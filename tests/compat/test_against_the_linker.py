@@ -564,6 +564,16 @@ def test_the_proof_says_what_the_dynamic_linker_says(box: Box, case: str) -> Non
     assert proof.holds is expected, [problem.message for problem in proof.problems]
 
 
+@pytest.mark.parametrize(("between", "expected"), [("case", False), ("other", True)])
+def test_up_from_a_directory_of_one_package_is_that_package(box: Box, between: str, *, expected: bool) -> None:
+    box.program(box.gcc("lib/libact.so", ACTS), "-Wl,-rpath,/usr/lib/between/../worse")
+    box.gcc("lib/worse/libact.so", OLD)
+    box.text("lib/between/text", "")
+    box.packages = {"case": ["bin/program", "lib/libact.so", "lib/worse/libact.so"], "other": []}
+    box.packages[between].append("lib/between/text")
+    assert (box.starts(), box.proof().holds) == (expected, expected)
+
+
 @pytest.mark.parametrize(("path", "expected"), [(RPATH, True), (RUNPATH, False)], ids=["inherited", "not inherited"])
 def test_a_path_leads_to_the_private_library_of_another_package(box: Box, path, *, expected: bool) -> None:
     second = box.gcc("lib/private/libb.so", ACTS)

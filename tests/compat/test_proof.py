@@ -451,11 +451,14 @@ class TestWhatLiesInALibrarysPlace:
     def test_a_directory_that_a_path_goes_down_into_is_seen(self):
         path = ["/usr/lib/between/../first"]
         user = member("user", {"bin/user": elf(needs=["liba.so"], imports=["x"], runpath=path, kind="pie")})
-        first = member("first", {"lib/first/liba.so": self.WORSE})
-        prover = Prover([user, self.LIBRARY, first])
+        worse = {"lib/first/liba.so": self.WORSE}
+        prover = Prover([user, self.LIBRARY, member("first", worse)])
         assert prover.proof.holds
-        assert not prove_change(prover, add=[member("between", {"lib/between/x": ""})]).holds
-        assert prove_change(prover, remove=["between"]).holds
+        between = [member("between", {"lib/between/x": ""}), member("second", {"lib/between/y": ""})]
+        assert not prove_change(prover, add=between).holds
+        # With one alone it is a link to that package, where nothing lies beside it.
+        assert prove_change(prover, remove=["second"]).holds
+        assert not prove_change(prover, add=[member("first", worse | {"lib/between/z": ""})], remove=["between"]).holds
 
     def test_a_note_is_not_lost_with_a_program_that_does_not_start(self):
         library = {"lib/liba.so": elf(soname="liba.so", exports=["x"], imports=["kept"])}
