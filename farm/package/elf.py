@@ -61,7 +61,7 @@ def read_elf(data: Buffer) -> ElfFacts | None:
 
 
 def read_elf_paths(data: Buffer) -> ElfFacts | None:
-    """Return as `read_elf` does, but only where the loader is told to look, and which auditors it is told to load.
+    """Return as `read_elf` does, but only its kind, where the loader is told to look, and which auditors to load.
 
     Cheap whatever the file holds: no symbol is read. Raises `InvalidElfError`.
     """
@@ -86,11 +86,12 @@ def _paths(image: ElfImage) -> ElfFacts:
     if _DT_STRTAB not in tags:
         return ElfFacts(machine=image.machine)
     strings = _strings(image, tags)
+    kind = _kind(image, tags)
     return ElfFacts(
         rpath=_split(strings, tags, _DT_RPATH),
         runpath=_split(strings, tags, _DT_RUNPATH),
         machine=image.machine,
-        details=ElfDetails(audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT)),
+        details=ElfDetails(kind, audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT)),
     )
 
 
