@@ -116,7 +116,7 @@ class Load:
     def found(self, loading: Loading) -> Iterator[LinkedFile]:
         """Give the library of another member that is loaded, and what is loaded on better processors."""
         seen: list[LinkedFile] = []
-        for level in ("", *loading.libraries.levels):
+        for level in ("", *loading.libraries.levels_above(self.file)):
             library = loading.libraries.find(self.soname, self.file, level=level)
             if library is not None and library not in seen and library.owner != self.dependent.name:
                 seen.append(library)
@@ -138,12 +138,15 @@ class BuildRoot:
     def find(self, load: Load, level: str) -> LibraryFile | None:
         """Return the file that was linked for a load, and would have been loaded on this level of processors."""
         name = last_part(load.soname)
-        index = LibraryIndex(lambda names: names)
+        index = LibraryIndex(lambda names: names, self._having)
         having = {member.name: member for member in self.members if name in self.files.names(member)}
         for member in having.values():
             index.add(member, self.files.of(member))
         found = index.find(load.soname, load.file, level=level)
         return library_file(having[found.owner], found) if found else None
+
+    def _having(self, directory: str) -> set[str]:
+        return {member.name for member in self.members if directory in member.directories}
 
 
 def loads_touched(
