@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from farm.names import HardeningProperty
-from farm.package.elf_details import BIND_NOW, EXECUTABLE, EXECUTABLE_STACK, RELRO, TEXT_RELOCATIONS
+from farm.package.elf_details import BIND_NOW, EXECUTABLE, EXECUTABLE_STACK, PIE, RELRO, TEXT_RELOCATIONS
 from farm.package.path_glob import matches
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
     if details is None:
         yield from ((name, False) for name in _ALL)
         return
-    is_static = details.kind == EXECUTABLE and not file.facts.interpreter
+    is_static = details.kind in (EXECUTABLE, PIE) and not file.facts.interpreter and not file.facts.needed
     linked: Mapping[HardeningProperty, bool] = {
         "pie": details.kind != EXECUTABLE,
         "relro": RELRO in details.hardening,

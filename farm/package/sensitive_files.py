@@ -202,13 +202,27 @@ def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
     """Give what the dynamic linker would do on the word of an ELF file."""
     if auditors := [each for each in file.facts.details.audit if each] if file.facts.details else []:
         yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
-    for entry in (*file.facts.rpath, *file.facts.runpath):
+    for entry in (*file.facts.rpath, *file.facts.runpath, *_named_by_path(file)):
         if fault := _search_fault(entry, file.path, store):
             yield SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
 
 
+def _named_by_path(file: ElfFile) -> Iterator[str]:
+    """Give the libraries that the dynamic linker loads for a file without a search for them: it opens what has a slash.
+
+    One that a token stands for (`$LIB`) may get its slash from that. A filter or auxiliary loads before the file does.
+    """
+    details = file.facts.details
+    for name in (*file.facts.needed, *(details.filters + details.auxiliaries if details else ())):
+        if "/" in name or "$" in name:
+            yield name
+
+
 def _search_fault(entry: str, path: str, store: str) -> str:
-    """Return what is wrong with an entry of RPATH or RUNPATH in the file at `path`; empty where nothing is."""
+    """Return what is wrong with a place where the file at `path` looks for a library; empty where nothing is.
+
+    It is an entry of RPATH or RUNPATH, or the path of a library.
+    """
     if not entry:
         return "an empty entry is the current directory"
     if origin := _ORIGIN.match(entry):

@@ -70,7 +70,7 @@ _PLACES = {
     Sensitivity.NAME_SERVICE: "etc/{nsswitch,host,resolv,gai}.conf etc/hosts",
     Sensitivity.SHELL: """
         etc/{profile,bash,bashrc,bash_completion,csh,ksh,zsh,fish,elvish,xonsh,environment}{,.*}/**
-        etc/{zshenv,zprofile,zshrc,zlogin,zlogout,kshrc,mkshrc,suid_profile,xonshrc,rcrc,inputrc}
+        etc/{zshenv,zprofile,zshrc,zlogin,zlogout}{,.zwc} etc/{kshrc,mkshrc,suid_profile,xonshrc,rcrc,inputrc}
         etc/{.login,.logout,.cshrc,skel/**,locale.conf,default/locale,ssh/sshrc} lib/environment.d/**
         share/fish/{config.fish,functions/**,vendor_conf.d/**,vendor_functions.d/**}
         share/nushell/vendor/autoload/**""",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from farm.names import HardeningProperty, HardeningWaiver
@@ -46,6 +48,19 @@ def test_what_the_headers_of_a_file_lack_is_named(details: dict[str, object], la
 def test_a_static_program_has_nothing_to_bind() -> None:
     static = PackageFacts(elf=(ElfFile("bin/x", ElfFacts(details=ElfDetails("executable", hardening=("relro",)))),))
     assert judged(static)[0] == ["pie"]
+
+
+@pytest.mark.parametrize(
+    ("others", "lacking"),
+    [({}, []), ({"needed": ("libx.so",)}, ["bind-now"]), ({"interpreter": "/lib64/ld.so"}, ["bind-now"])],
+)
+def test_a_static_program_at_no_fixed_address_has_nothing_to_bind_either(
+    others: dict[str, Any], lacking: list[str]
+) -> None:
+    program = ElfFacts(details=ElfDetails("pie", hardening=("relro",)), **others)
+    assert judged(PackageFacts(elf=(ElfFile("bin/x", program),)))[0] == lacking
+    library = ElfFacts(details=ElfDetails("library", hardening=("relro",)), **others)
+    assert judged(PackageFacts(elf=(ElfFile("bin/x", library),)))[0] == ["bind-now"]
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from farm.package import (
     declared_of,
     find_sensitive_files,
     read_elf,
+    read_elf_paths,
 )
 from tests.package.sensitive_examples import HARMLESS, PLACES
-from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
+from tests.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, FILTER, NEEDED, RPATH, RUNPATH, small_library
 from tests.package.trees import tree
 
 NAME = PackageName("dist.example.org", "greet")
@@ -208,6 +209,36 @@ def test_a_search_path_that_others_may_write_to_is_found(entry: str) -> None:
     (finding,) = find_sensitive_files(tree({"lib/libx.so": b""}).manifest, facts, (), STORE)
     assert (finding.path, finding.why) == ("lib/libx.so", Sensitivity.SEARCH_PATH)
     assert SEARCHED[entry] in finding.detail
+
+
+LOADED = {
+    "./evil.so": "./evil.so is looked for in the current directory",
+    "sub/evil.so": "sub/evil.so is looked for in the current directory",
+    "$LIB": "$LIB is looked for in the current directory",
+    "/tmp/evil.so": "/tmp/evil.so lies outside /usr",
+    "/usr/../tmp/evil.so": "lies outside /usr",
+    "/packages/other-1.0-0123456789/lib/evil.so": "lies outside /usr",
+    "$ORIGIN/../../evil.so": "leads out of the package",
+}
+SOUND_NAMES = ("libx.so.1", "evil.so", "/usr/lib/libx.so.1", "/lib64/ld-linux-x86-64.so.2", "$ORIGIN/../lib/libx.so.1")
+
+
+@pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
+@pytest.mark.parametrize("name", LOADED)
+def test_a_library_that_is_named_by_a_path_to_where_others_may_write_is_found(tag: int, name: str) -> None:
+    facts = read_elf_paths(small_library({tag: name}))
+    assert facts is not None
+    (finding,) = find_sensitive_files(tree({"lib/x.so": b""}).manifest, [ElfFile("lib/x.so", facts)], (), STORE)
+    assert finding.why is Sensitivity.SEARCH_PATH
+    assert LOADED[name] in finding.detail
+
+
+@pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
+def test_a_library_that_is_named_alone_or_by_a_path_to_usr_is_in_order(tag: int) -> None:
+    for name in (*SOUND_NAMES, f"/packages/{STORE}/lib/libx.so"):
+        facts = read_elf_paths(small_library({tag: name}))
+        assert facts is not None
+        assert found({"lib/x.so": b""}, elf={"lib/x.so": facts}) == []
 
 
 def test_entries_are_looked_at_as_they_stand_in_either_list_and_so_are_auditors() -> None:
