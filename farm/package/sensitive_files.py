@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from farm.errors import FarmError, in_lines
 from farm.fileset import STORE_ROOT, Directory, Link
 from farm.names import SensitiveFile
+from farm.names.root_places import LINKED
 from farm.package.path_glob import matches
 from farm.package.resolve import resolve
 from farm.package.sensitive_places import Sensitivity, is_above, places_of
@@ -127,7 +128,10 @@ def find_sensitive_files(
         path = link.removeprefix("usr/")
         if hidden := _hidden(path):
             found.add(SensitiveFinding(path, Sensitivity.HIDDEN_NAME, hidden))
-        found.update(_by_place(manifest, path, target))
+        there = set(_by_place(manifest, path, target))
+        if not there and link.startswith("usr/") and path.partition("/")[0] not in LINKED:
+            there.add(SensitiveFinding(path, Sensitivity.FOREIGN_PLACE))
+        found.update(there)
     for file in elf:
         found.update(_by_loading(file, store))
     return tuple(sorted(found, key=lambda finding: (finding.path, finding.why.word, finding.detail)))

@@ -36,6 +36,7 @@ class Sensitivity(Enum):
     SYSTEM = "system", "what starts and runs the machine takes orders from it"
     SCHEDULE = "schedule", "what it names is run by the clock"
     DIRECTORY_LINK = "directory-link", "it is a link in place of a directory that holds such files"
+    FOREIGN_PLACE = "foreign-place", "it is a link in a directory of others, where programs may look first"
     HIDDEN_NAME = "hidden-name", "its name, or what it leads to, holds characters that are not seen"
 
     def __init__(self, word: str, effect: str) -> None:

@@ -49,9 +49,23 @@ def test_a_file_of_each_place_is_found_as_a_file_a_link_and_a_link_that_is_decla
     assert found({"share/greet/x": b""}, links=((place, "share/greet/x"),)) == [(path, why)]
 
 
+@pytest.mark.parametrize(
+    "link",
+    ["usr/local/bin/sh", "usr/local/lib/python3.13/dist-packages/a.pth", "usr/local/etc/profile", "usr/etc/x", "usr/x"],
+)
+def test_a_link_to_where_no_package_has_anything_is_found(link: str) -> None:
+    assert found({"share/greet/x": b""}, links=((link, "share/greet/x"),)) == [(link[4:], Sensitivity.FOREIGN_PLACE)]
+
+
 def test_what_only_looks_like_it_is_not_found() -> None:
     assert found(dict.fromkeys(HARMLESS, b"")) == []
-    assert found({"share/x": b""}, links=(("usr/bin/greet", "share/x"), ("etc/greet.conf", "share/x"))) == []
+    assert (
+        found(
+            {"share/x": b""},
+            links=(("usr/bin/greet", "share/x"), ("etc/greet.conf", "share/x"), ("usr/lib64/x.so", "share/x")),
+        )
+        == []
+    )
 
 
 @given(
