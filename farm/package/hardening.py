@@ -44,8 +44,11 @@ class HardeningFinding:
 
 
 def producers_by_build_id(debug: Iterable[PackageFacts]) -> dict[str, tuple[str, ...]]:
-    """Return what compilers said of each file that there is debug data of, by its build id."""
-    return {file.build_id: file.producers for facts in debug for file in facts.debug or () if file.build_id}
+    """Return what compilers said of each file that there is separate debug data of, by its build id."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in (file for facts in debug for file in facts.debug or () if file.build_id):
+        found[file.build_id] = (*found.get(file.build_id, ()), *file.producers)
+    return found
 
 
 def hardening_findings(
@@ -78,7 +81,8 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
     }
     yield from ((name, True) for name, is_there in linked.items() if not is_there)
     # Assembly is as somebody wrote it: there is nothing that an assembler could be told to build in.
-    said = [each for each in producers.get(details.build_id, ()) if not each.startswith(_ASSEMBLED)]
+    told = (*details.producers, *producers.get(details.build_id, ()))
+    said = [each for each in told if not each.startswith(_ASSEMBLED)]
     for name in _OF_COMPILER:
         known = [_was_told(name, each) for each in said]
         if False in known:

@@ -85,6 +85,22 @@ def test_what_nobody_can_tell_is_not_judged(producers: tuple[str, ...]) -> None:
     assert judged(facts(), *producers) == ([], list(COMPILED))
 
 
+@pytest.mark.parametrize("separate", [(), (TOLD,)])
+def test_what_stands_in_the_file_itself_counts_whatever_is_said_elsewhere(separate: tuple[str, ...]) -> None:
+    assert judged(facts(producers=(TOLD, f"{TOLD} -fno-stack-protector")), *separate) == (["stack-protector"], [])
+    assert judged(facts(producers=(TOLD,), build_id=""), *separate) == ([], [])
+    assert judged(facts(producers=("",)), *separate) == ([], list(COMPILED))
+
+
+def test_two_files_of_one_build_id_are_both_believed() -> None:
+    untold = DebugFile("lib/debug/b", "ab12", ("GNU C17 14.2.0 -g -O2",))
+    for two in (
+        (DebugFile("lib/debug/a", "ab12", (TOLD,)), untold),
+        (untold, DebugFile("lib/debug/c", "ab12", (TOLD,))),
+    ):
+        assert set(producers_by_build_id([PackageFacts(debug=two)])["ab12"]) == {TOLD, *untold.producers}
+
+
 def test_assembly_beside_compiled_code_does_not_hide_that_code() -> None:
     assert judged(facts(), TOLD, "GNU AS 2.44") == ([], [])
     assert judged(facts(), "GNU AS 2.44", "GNU C17 14.2.0 -g -O2") == (list(COMPILED), [])
