@@ -78,6 +78,7 @@ _LONG = (
     "release/test_departures.py",
     "release/test_evidence.py",
     "release/test_exact_requirements.py",
+    "release/test_interfaces.py",
     "release/test_pipeline.py",
     "release/test_publishers.py",
     "release/test_rebuilt.py",

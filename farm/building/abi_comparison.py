@@ -1,42 +1,51 @@
-"""Compares the interfaces of two builds of a library: libabigail's `abidiff`, in a sandbox, over their debug data.
+"""Compares the interfaces of two builds of a library by libabigail's tools, in a sandbox, over their debug data.
 
-`abidiff` prints for people and answers by the bits of its exit status (its manual, "Return values"). Only the bits
-decide. It reads strangers' DWARF, and so runs where strangers' code runs.
+`abidw` describes each of them: what it does not describe nobody can compare. `abidiff` prints for people and answers by
+the bits of its exit status (its manual, "Return values"). Only the bits decide. Both read strangers' DWARF, and so run
+where strangers' code runs.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.building.constant_environment import trial_environment
-from farm.building.errors import BuildCancelledError, InvalidOrderError
+from farm.building.errors import InvalidOrderError
 from farm.building.ingredients import toolchain_root
-from farm.building.log_keeper import LogKeeper
-from farm.engine.driver import StepLog
-from farm.engine.sandbox_spec import SandboxLimits, SandboxSpec, Scratch
-from farm.fileset import STORE_ROOT
-from farm.plan import MOST_LINE, MOST_REPORT_LINES, AbiOutcome, AbiVerdict
+from farm.building.interface_description import DescriptionReader, InterfaceDescription, UnreadableDescriptionError
+from farm.building.private_types import defined_names, suppression
+from farm.building.trial_sandbox import TrialSandbox
+from farm.engine.sandbox_spec import Bind
+from farm.fileset import STORE_ROOT, Link, Manifest
+from farm.package import is_installed_header
+from farm.plan import MOST_LINE, MOST_REPORT_LINES, MOST_UNDESCRIBED, AbiOutcome, AbiVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from farm.building.log_keeper import LogSink
     from farm.building.workshop import Workshop
     from farm.engine.attempt_directory import AttemptDirectory
-    from farm.engine.sandbox_spec import SandboxResult, Stream
-    from farm.plan import AbiOrder, AbiSide
+    from farm.engine.sandbox_spec import SandboxResult
+    from farm.plan import AbiOrder, AbiSide, DependencyArchive
 
-_MB = 1 << 20
-_RECORD_FACTOR = 4
+_DESCRIPTION_MB = 1024
+_HEADERS_MB = 64
+_SUPPRESSION = "/suppressions"
 _ERROR, _USAGE, _CHANGE = 1, 2, 4
 """Bits of abidiff's exit status. The next one, 8, marks some changes as certainly incompatible: it decides nothing,
 because it is not set for most of the changes that break programs (`int` to `double`, members in another order)."""
 _MOST_STATUS = 15
-_COMMON = (
+_DIFF = (
     "abidiff",
     "--no-default-suppression",  # no file of the toolchain's says what does not count
     "--no-added-syms",  # who was built against the old library cannot use them
     "--fail-no-debug-info",
+)
+_DESCRIBE = (
+    "abidw",
+    "--no-corpus-path",
+    "--no-parameter-names",
+    "--no-load-undefined-interfaces",  # else variables that another file declares lose their symbols
 )
 
 
@@ -53,61 +62,110 @@ def compare_interfaces(
     Raises `InvalidOrderError`, `BuildCancelledError`, and the errors of stores and sandbox for what the worker could
     not do.
     """
-    limits = order.limits
     archives = tuple({each.store: each for side in (order.before, order.after) for each in side.archives}.values())
     _refuse_one_store_for_two(order)
     root = toolchain_root(archives, order.toolchain, workshop, attempt.subdirectory("root"))
-    spec = SandboxSpec(
-        command=command_of(order.before, order.after),
-        binds=root,
-        limits=SandboxLimits(limits.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
-        attempt=attempt.path,
-        labels=tuple(attempt.labels.items()),
-        environment=trial_environment(),
-        scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
-        workdir="/tmp",  # noqa: S108
-    )
     report = _Report()
-    with LogKeeper(workshop.store, log, most_bytes=limits.log_mb * _MB * _RECORD_FACTOR) as keeper:
-        lines = StepLog(["abidiff"], nonce=attempt.name, sink=keeper)
+    with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
 
-        def take(stream: Stream, piece: bytes) -> None:
-            if stream == "stdout":
-                report.feed(piece)
-            lines.feed(stream, piece)
+        def outcome(
+            verdict: AbiVerdict, exit_code: int, reason: str = "", undescribed: Iterable[str] = ()
+        ) -> AbiOutcome:
+            sandbox.log.say(f"{verdict}: {reason}" if reason else verdict)
+            names = tuple(sorted(undescribed))
+            return AbiOutcome(
+                verdict,
+                exit_code,
+                sandbox.log.commit(),
+                report.lines,
+                reason,
+                tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED]),
+                len(names),
+            )
 
-        result = workshop.sandbox.run(spec, on_output=take, cancelled=lambda: keeper.full or cancelled())
-        lines.close()
-        if result.ending == "cancelled" and not keeper.full:
-            raise BuildCancelledError(order.after.library)
-        verdict, reason = judge(result, full=keeper.full)
-        keeper.say(f"{verdict}: {reason}" if reason else verdict)
-        return AbiOutcome(verdict, result.exit_code, keeper.commit(), report.lines, reason)
+        described = []
+        for side, words in ((order.before, "the old library"), (order.after, "the new library")):
+            result, description = _describe(side, sandbox, root)
+            if description is None:
+                _, reason = judge(result, full=sandbox.log.full, tool="abidw")
+                reason = reason or "what abidw says cannot be read"
+                return outcome(AbiVerdict.NOT_JUDGED, result.exit_code, f"{reason}, for {words}")
+            described.append(description)
+        before, after = described
+        private = _private_types(order, workshop, root, before, after)
+        file = attempt.subdirectory("comparison") / "suppressions"
+        file.write_text(private)
+        command = _command_of(order.before, order.after, _SUPPRESSION if private else "")
+        result = sandbox.run(command, (*root, Bind(file, _SUPPRESSION)), name="abidiff", take=report.feed)
+        verdict, reason = judge(result, full=sandbox.log.full)
+        return outcome(verdict, result.exit_code, reason, before.undescribed | (after.undescribed & before.symbols))
 
 
-def command_of(before: AbiSide, after: AbiSide) -> tuple[str, ...]:
-    """Return the command that compares two libraries where they lie in the container.
+def _command_of(before: AbiSide, after: AbiSide, suppressions: str = "") -> tuple[str, ...]:
+    """Return the command that compares two libraries where they lie in the container."""
+    words = list(_DIFF)
+    for number, side in ((1, before), (2, after)):
+        words += [f"--debug-info-dir{number}", _debug_data(side)]
+    if suppressions:
+        words += ["--suppressions", suppressions]
+    return (*words, _library(before), _library(after))
 
-    With public headers on both sides types that these do not define are left out: nobody else can depend on them.
+
+def _describe(
+    side: AbiSide, sandbox: TrialSandbox, root: tuple[Bind, ...]
+) -> tuple[SandboxResult, InterfaceDescription | None]:
+    """Let a library be described; None for what came to no end, or is no description."""
+    reader = DescriptionReader()
+    command = (*_DESCRIBE, "--debug-info-dir", _debug_data(side), _library(side))
+    result = sandbox.run(command, root, name="abidw", take=reader.feed, unlogged_mb=_DESCRIPTION_MB)
+    if result.ending != "exited" or result.exit_code:
+        return result, None
+    try:
+        return result, reader.end()
+    except UnreadableDescriptionError:
+        return result, None
+
+
+def _private_types(
+    order: AbiOrder,
+    workshop: Workshop,
+    root: tuple[Bind, ...],
+    before: InterfaceDescription,
+    after: InterfaceDescription,
+) -> str:
+    """Return what is to be left out because no header of either build tells of it.
+
+    Without headers of the old build, or with more than can be read, private types count like public ones.
     """
-    sides = ((1, before), (2, after))
-    words = list(_COMMON)
-    for number, side in sides:
-        words += [f"--debug-info-dir{number}", f"{_store(side.debug.store)}/lib/debug"]
-    if before.headers and after.headers:
-        for number, headers in ((1, before.headers), (2, after.headers)):
-            words += [f"--headers-dir{number}", f"{_store(headers.store)}/include"]
-    return (*words, *(f"{_store(side.package.store)}/{side.library}" for _, side in sides))
+    if not order.before.headers:
+        return ""
+    places = {bind.target: bind.source for bind in root}
+    headers: set[str] = set()
+    names: set[str] = set()
+    left = _HEADERS_MB << 20
+    for each in {each.store: each for each in (*order.before.headers, *order.after.headers)}.values():
+        manifest = Manifest.from_json(workshop.store.read(each.tree))
+        headers.update(entry.path for entry in manifest.entries if isinstance(entry, Link))
+        for file in manifest.files():
+            if not is_installed_header(file.path):
+                continue
+            left -= file.size
+            if left < 0:
+                return ""
+            headers.add(file.path)
+            text = (places[_store(each)] / file.path).read_bytes().decode("utf-8", "replace")
+            names |= defined_names(text)
+    return suppression(before, after, headers=headers, names=names) if headers else ""
 
 
-def judge(result: SandboxResult, *, full: bool = False) -> tuple[AbiVerdict, str]:
+def judge(result: SandboxResult, *, full: bool = False, tool: str = "abidiff") -> tuple[AbiVerdict, str]:
     """Return the verdict of an ended comparison, and where nothing was judged the reason in a sentence."""
     if full or result.ending != "exited":
         ending = "log" if full else result.ending
         return AbiVerdict.NOT_JUDGED, f"the comparison reached its limit of {ending}"
     # Any other number is no status of abidiff's: it crashed, or there is no such program.
     if result.exit_code & (_ERROR | _USAGE) or not 0 <= result.exit_code <= _MOST_STATUS:
-        return AbiVerdict.NOT_JUDGED, f"abidiff ended with status {result.exit_code}"
+        return AbiVerdict.NOT_JUDGED, f"{tool} ended with status {result.exit_code}"
     return (AbiVerdict.CHANGED if result.exit_code & _CHANGE else AbiVerdict.COMPATIBLE), ""
 
 
@@ -135,8 +193,16 @@ class _Report:
         return tuple(self._lines)
 
 
-def _store(store: str) -> str:
-    return f"/{STORE_ROOT}/{store}"
+def _store(package: DependencyArchive) -> str:
+    return f"/{STORE_ROOT}/{package.store}"
+
+
+def _library(side: AbiSide) -> str:
+    return f"{_store(side.package)}/{side.library}"
+
+
+def _debug_data(side: AbiSide) -> str:
+    return f"{_store(side.debug)}/lib/debug"
 
 
 def _refuse_one_store_for_two(order: AbiOrder) -> None:

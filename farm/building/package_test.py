@@ -7,12 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from farm.building.constant_environment import trial_environment
-from farm.building.errors import BuildCancelledError
 from farm.building.ingredients import trial_root
-from farm.building.log_keeper import LogKeeper
-from farm.engine.driver import StepLog
-from farm.engine.sandbox_spec import SandboxLimits, SandboxSpec, Scratch
+from farm.building.trial_sandbox import TrialSandbox
 from farm.plan import TestOutcome
 
 if TYPE_CHECKING:
@@ -21,15 +17,13 @@ if TYPE_CHECKING:
     from farm.building.log_keeper import LogSink
     from farm.building.workshop import Workshop
     from farm.engine.attempt_directory import AttemptDirectory
-    from farm.engine.sandbox_spec import SandboxResult, Stream
+    from farm.engine.sandbox_spec import SandboxResult
     from farm.plan import TestOrder
     from farm.recipe import Test
 
-_MB = 1 << 20
-_RECORD_FACTOR = 4
 _SHOWN = 200
 _MATCH_SECONDS = 10
-_MATCHED_BYTES = _MB
+_MATCHED_BYTES = 1 << 20
 _SEARCH = "import json, re, sys; sys.exit(re.search(*json.load(sys.stdin)) is None)"
 
 
@@ -45,34 +39,20 @@ def run_test(
 
     Raises `BuildCancelledError`, and the errors of stores and sandbox for what the worker could not do.
     """
-    test, limits = order.test, order.limits
+    test = order.test
     root = trial_root(order.closure, workshop, attempt.subdirectory("root"))
-    spec = SandboxSpec(
-        command=test.command or ("/usr/bin/sh", "-eu", "-c", test.run),
-        binds=root,
-        limits=SandboxLimits(test.minutes * 60, limits.memory_mb * _MB, limits.processes, limits.log_mb * _MB),
-        attempt=attempt.path,
-        labels=tuple(attempt.labels.items()),
-        environment=trial_environment(),
-        scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
-        workdir="/tmp",  # noqa: S108
-    )
     printed = bytearray()
-    with LogKeeper(workshop.store, log, most_bytes=limits.log_mb * _MB * _RECORD_FACTOR) as keeper:
-        lines = StepLog([test.name or "test"], nonce=attempt.name, sink=keeper)
-
-        def take(stream: Stream, piece: bytes) -> None:
-            if stream == "stdout":
-                printed.extend(piece[: _MATCHED_BYTES + 1 - len(printed)])
-            lines.feed(stream, piece)
-
-        result = workshop.sandbox.run(spec, on_output=take, cancelled=lambda: keeper.full or cancelled())
-        lines.close()
-        if result.ending == "cancelled" and not keeper.full:
-            raise BuildCancelledError(test.name)
-        message = _failed_limit(order, result, full=keeper.full) or verdict(test, result.exit_code, bytes(printed))
-        keeper.say(message or "passed")
-        return TestOutcome(not message, result.exit_code, message, keeper.commit())
+    with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
+        result = sandbox.run(
+            test.command or ("/usr/bin/sh", "-eu", "-c", test.run),
+            root,
+            name=test.name or "test",
+            take=lambda piece: printed.extend(piece[: _MATCHED_BYTES + 1 - len(printed)]),
+            minutes=test.minutes,
+        )
+        message = _failed_limit(order, result, full=sandbox.log.full) or verdict(test, result.exit_code, bytes(printed))
+        sandbox.log.say(message or "passed")
+        return TestOutcome(not message, result.exit_code, message, sandbox.log.commit())
 
 
 def verdict(test: Test, exit_code: int, printed: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import Prover, closure, prove_change
 from farm.compat.closure import OpenSetError
+from farm.compat.private_libraries import private_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,13 +48,11 @@ def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterabl
     gone: tuple[str, ...] = ()
     if not problems and roots:
         gone = _unneeded(prover, roots, set(members))
-    dependents = {
-        user
-        for name in new
-        for capability in new[name].provides
-        for user in prover.capabilities.requirers(capability)
-        if user not in new and user not in gone
+    users = {
+        user for name in new for capability in new[name].provides for user in prover.capabilities.requirers(capability)
     }
+    users |= {user for name in new for user in private_users(prover.members, prover.capabilities, name)}
+    dependents = users - new.keys() - set(gone)
     left = {name: member for name, member in prover.members.items() if name not in gone}
     return Trial(left, problems, tuple(sorted(dependents)), checked, gone, proof.scope)
 

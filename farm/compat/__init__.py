@@ -16,7 +16,7 @@ from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
-from farm.compat.note import Interposition, LostVersions, MissingRecommended, Note
+from farm.compat.note import DanglingLibraryLinks, Interposition, LostVersions, MissingRecommended, Note, Underlinked
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.private_libraries import moved_privately
 from farm.compat.problem import (
@@ -31,6 +31,8 @@ from farm.compat.problem import (
     MissingSoname,
     MissingSymbol,
     MissingVersion,
+    NoLibrary,
+    OtherModuleVersion,
     OtherPython,
     PathConflict,
     Problem,
@@ -50,6 +52,7 @@ __all__ = [
     "ClassMismatch",
     "ComposedPackage",
     "Composition",
+    "DanglingLibraryLinks",
     "DanglingLinks",
     "DuplicateMemberError",
     "Interposition",
@@ -67,9 +70,11 @@ __all__ = [
     "MissingSymbol",
     "MissingVersion",
     "MixedPlatformsError",
+    "NoLibrary",
     "Note",
     "Offer",
     "OpenSetError",
+    "OtherModuleVersion",
     "OtherPython",
     "PackageSet",
     "PathConflict",
@@ -84,6 +89,7 @@ __all__ = [
     "SizeMismatch",
     "TrialSet",
     "TwoBuildsError",
+    "Underlinked",
     "UnknownPackageError",
     "UnmetRequirement",
     "build_closure",

@@ -1,81 +1,208 @@
 """Which builds of libraries have to be compared with which before a set can be said to keep its interfaces. Pure.
 
 A file loads the library that the set has; it was compiled against the one that its build had. Where the two are not the
-same files, equal symbols are no proof that both mean the same by them.
+same files, equal symbols are no proof that both mean the same by them. In both the library is the file that the dynamic
+loader would take, whatever package it is in.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from farm.compat.library_index import LibraryIndex, all_needed, last_part
+from farm.compat.linked_file import LinkedFile, linked_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
-    from farm.names import Digest, PackageName
+    from farm.names import Digest
 
-    BuiltAgainst = Callable[[Member], Mapping[PackageName, Digest]]
-    """Gives the trees of the packages that a member was built against, by full name."""
+
+class Loading(Protocol):
+    """A set as the dynamic loader sees it: its members by name, and which file is found by whom."""
+
+    @property
+    def members(self) -> Mapping[str, Member]: ...  # noqa: D102
+
+    @property
+    def libraries(self) -> LibraryIndex: ...  # noqa: D102
+
+
+class Shortage(StrEnum):
+    """Why there is nothing to compare a library with."""
+
+    FOREIGN_LIBRARY = "foreign-library"
+    FOREIGN_DEPENDENT = "foreign-dependent"
+    GONE = "gone"  # the build had a package that is no more on this farm
+    NOT_IN_BUILD = "not-in-build"  # no package that was there had a library of that name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LibraryFile:
+    """A file of the package `package`, by short name, in one of its builds."""
+
+    package: str
+    tree: Digest
+    path: str
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class LibraryPair:
-    """A library of the member `provider`: in the tree that a dependent was built against, and in that of the set."""
+    """A library by the name that it is needed by: the file that a dependent was built against, and that of the set."""
 
-    provider: str
     soname: str
-    before: Digest
-    after: Digest
+    before: LibraryFile
+    after: LibraryFile
 
 
-def library_pairs(
-    members: Mapping[str, Member],
-    capabilities: CapabilityIndex,
-    changed: Iterable[str],
-    built_against: BuiltAgainst,
-) -> dict[LibraryPair, tuple[str, ...]]:
-    """Return what has to be compared because of the changed members, each with the dependents that it concerns, sorted.
+@dataclass(frozen=True, slots=True, order=True)
+class Unpaired:
+    """A library of the member `provider` that `dependent` loads, and that cannot be compared."""
 
-    Looked at are members that load a library of a changed one, and changed ones with all that they load. A dependent
-    whose build had the very tree of the set has nothing to compare; nor has one whose build did not have the package,
-    for which it was not compiled. Packages of other distributions are compared at home.
+    soname: str
+    provider: str
+    shortage: Shortage
+    dependent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What has to be compared, each with the dependents that it concerns, and what cannot be; all sorted."""
+
+    pairs: Mapping[LibraryPair, tuple[str, ...]]
+    unpaired: tuple[Unpaired, ...]
+
+
+@dataclass(slots=True)
+class LinkedFiles:
+    """The files of members as the loader meets them, worked out once for each build."""
+
+    _files: dict[Digest, tuple[LinkedFile, ...]] = field(default_factory=dict)
+    _names: dict[Digest, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, member: Member) -> tuple[LinkedFile, ...]:
+        """Return the files of a member."""
+        digest = member.descriptor.digest
+        if digest not in self._files:
+            self._files[digest] = linked_files(member)
+        return self._files[digest]
+
+    def names(self, member: Member) -> frozenset[str]:
+        """Return the names under which the loader finds them."""
+        digest = member.descriptor.digest
+        if digest not in self._names:
+            self._names[digest] = frozenset(name for file in self.of(member) for name in file.names)
+        return self._names[digest]
+
+    def loads(self, member: Member) -> Iterator[Load]:
+        """Give what they need or may open, each name once for each file."""
+        for file in self.of(member):
+            for soname in dict.fromkeys(all_needed(file)):
+                yield Load(member, file, soname)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """That a file of the member `dependent` needs, or may open, a library of this name."""
+
+    dependent: Member
+    file: LinkedFile
+    soname: str
+
+    def found(self, loading: Loading) -> Iterator[LinkedFile]:
+        """Give the library of another member that is loaded, and what is loaded on better processors."""
+        seen: list[LinkedFile] = []
+        for level in ("", *loading.libraries.levels):
+            library = loading.libraries.find(self.soname, self.file, level=level)
+            if library is not None and library not in seen and library.owner != self.dependent.name:
+                seen.append(library)
+                yield library
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRoot:
+    """What a member was built with: packages, and perhaps some more that are not known any more (`complete`).
+
+    `given` tells whether the toolchain brought the files of a member of the set.
     """
-    found: defaultdict[LibraryPair, set[str]] = defaultdict(set)
-    for dependent, soname in _loads(members, capabilities, changed):
-        if dependent.foreign:
-            continue
-        for name in capabilities.providers(f"soname:{soname}"):
-            provider = members[name]
-            before = None if provider.foreign else built_against(dependent).get(provider.descriptor.name)
-            if before is not None and before != provider.descriptor.tree and name != dependent.name:
-                found[LibraryPair(name, soname, before, provider.descriptor.tree)].add(dependent.name)
-    return {pair: tuple(sorted(dependents)) for pair, dependents in sorted(found.items())}
+
+    members: tuple[Member, ...]
+    files: LinkedFiles
+    complete: bool = True
+    given: Callable[[Member], bool] = lambda _: False
+
+    def find(self, load: Load, level: str) -> LibraryFile | None:
+        """Return the file that was linked for a load, and would have been loaded on this level of processors."""
+        name = last_part(load.soname)
+        index = LibraryIndex(lambda names: names)
+        having = {member.name: member for member in self.members if name in self.files.names(member)}
+        for member in having.values():
+            index.add(member, self.files.of(member))
+        found = index.find(load.soname, load.file, level=level)
+        return library_file(having[found.owner], found) if found else None
 
 
-def library_path(member: Member, soname: str) -> str | None:
-    """Return the path of a member's library of this name, the plain one before variants; None where it has none."""
-    paths = [path for path, facts in member.facts.elf if facts.soname == soname]
-    return min(paths, key=lambda path: (path.count("/"), path), default=None)
+def loads_touched(
+    loading: Loading, changes: Mapping[str, Member | None], base: Mapping[str, Member], files: LinkedFiles
+) -> Iterator[Load]:
+    """Give what changed members load, and what others load that goes by the name of a changed member's library.
+
+    Such a name can be one that a member of the base had, and another has now.
+    """
+    changed = changes.keys() & loading.members.keys()
+    for name in sorted(changed):
+        yield from files.loads(loading.members[name])
+    versions = (member for name in changes for member in (loading.members.get(name), base.get(name)) if member)
+    users: defaultdict[str, set[str]] = defaultdict(set)
+    for library in {name for member in versions for name in files.names(member)}:
+        for user in loading.libraries.needing(library):
+            users[user].add(library)
+    for user in sorted(users.keys() - changed):
+        for load in files.loads(loading.members[user]):
+            if last_part(load.soname) in users[user]:
+                yield load
 
 
-def _loads(
-    members: Mapping[str, Member], capabilities: CapabilityIndex, changed: Iterable[str]
-) -> Iterator[tuple[Member, str]]:
-    for name in sorted(set(changed) & members.keys()):
-        member = members[name]
-        for soname in sonames(member.provides):
-            for user in capabilities.requirers(f"soname:{soname}"):
-                yield members[user], soname
-        for soname in sonames(member.requires):
-            yield member, soname
+def pair_libraries(loads: Iterable[Load], loading: Loading, root_of: Callable[[Member], BuildRoot]) -> Pairing:
+    """Return what has to be compared for these loads in a set.
+
+    A dependent whose build had the very file of the set has nothing to compare. `root_of` gives what an own member was
+    built with.
+    """
+    pairs: defaultdict[LibraryPair, set[str]] = defaultdict(set)
+    unpaired: set[Unpaired] = set()
+    for load in loads:
+        for library in load.found(loading):
+            provider, dependent = loading.members[library.owner], load.dependent.name
+            before = _before(load, library, provider, root_of)
+            after = library_file(provider, library)
+            if isinstance(before, Shortage):
+                unpaired.add(Unpaired(load.soname, provider.name, before, dependent))
+            elif before is not None and before != after:
+                pairs[LibraryPair(load.soname, before, after)].add(dependent)
+    return Pairing({pair: tuple(sorted(users)) for pair, users in sorted(pairs.items())}, tuple(sorted(unpaired)))
 
 
-def sonames(names: Iterable[str]) -> Iterator[str]:
-    """Give the sonames among capabilities that are provided or required."""
-    for capability in names:
-        kind, _, soname = capability.partition(":")
-        if kind == "soname":
-            yield soname
+def library_file(member: Member, file: LinkedFile) -> LibraryFile:
+    """Return where a file of a member is kept."""
+    return LibraryFile(member.name, member.descriptor.tree, file.path)
+
+
+def _before(
+    load: Load, library: LinkedFile, provider: Member, root_of: Callable[[Member], BuildRoot]
+) -> LibraryFile | Shortage | None:
+    """Return what a dependent was built against; None where that is the library itself without any doubt."""
+    if load.dependent.foreign:
+        # What comes from one distribution has been compared there.
+        return None if provider.foreign else Shortage.FOREIGN_DEPENDENT
+    if provider.foreign:
+        return Shortage.FOREIGN_LIBRARY
+    root = root_of(load.dependent)
+    found = root.find(load, library.level)
+    if found is not None or root.given(provider):
+        return found
+    return Shortage.NOT_IN_BUILD if root.complete else Shortage.GONE

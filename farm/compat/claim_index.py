@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from farm.compat.member import Member
 
+_NONE: frozenset[str] = frozenset()
+
 
 class ClaimIndex:
     """Claims by path, mutable; `conflicts` maps each path in conflict to the sorted names of its parties."""
@@ -65,6 +67,10 @@ class ClaimIndex:
         for path in member.directories:
             if path in self._owner or path in self.conflicts:
                 self._settle(path)
+
+    def having(self, directory: str) -> frozenset[str] | set[str]:
+        """Return the members that have this directory."""
+        return self._directories.get(directory, _NONE)
 
     def by_parties(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
         """Return the paths in conflict, sorted, by the parties to it."""

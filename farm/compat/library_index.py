@@ -1,48 +1,106 @@
-"""Which file of a set the dynamic loader finds for a needed name, and who needs what: the link graph of a set."""
+"""Which file of a set the dynamic loader finds for a needed name, and who needs what: the link graph of a set.
+
+The loader goes by directories and the names of files in them; what a library calls itself counts once it is loaded.
+"""
 
 from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from farm.compat.linked_file import package_directory
+from farm.compat.linked_file import Spot
+from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from farm.compat.linked_file import LinkedFile, Place
+    from farm.compat.linked_file import LinkedFile
     from farm.compat.member import Member
 
 _NONE: frozenset[str] = frozenset()
+_LIB = "usr/lib"
+
+
+class Opening(NamedTuple):
+    """What a loader opens at a spot of the member `owner`: a file, None for what is no ELF file at all."""
+
+    spot: Spot
+    owner: str
+    file: LinkedFile | None
+
+    @property
+    def loadable(self) -> bool:
+        """Whether it goes on with that, as long as it is for the right machine."""
+        return self.file is not None and not self.file.is_program
 
 
 @dataclass(slots=True)
 class Scope:
     """What is loaded together, in the order in which symbols are looked up.
 
-    `by_name` has each under all its names. `complete`: nothing that is needed lacks. `strayed` are those of which a
-    need is met by another file than if they were loaded first.
+    `by_name` has each under the names that it was asked for by. `complete`: nothing that is needed lacks. `strayed` are
+    those of which a need is met by another file than if they were loaded first.
     """
 
     files: dict[LinkedFile, None] = field(default_factory=dict)
     by_name: dict[str, LinkedFile] = field(default_factory=dict)
     strayed: dict[LinkedFile, None] = field(default_factory=dict)
     complete: bool = True
+    _by_soname: dict[str, LinkedFile] = field(default_factory=dict)
+    _by_path: dict[tuple[str, str], LinkedFile] = field(default_factory=dict)
+
+    def take(self, file: LinkedFile) -> bool:
+        """Load a file; say whether it was not loaded yet."""
+        if self.same(file) in self.files:
+            return False
+        self._by_path[file.owner, file.path] = file
+        self.files[file] = None
+        if file.facts.soname:
+            self._by_soname.setdefault(file.facts.soname, file)
+        return True
+
+    def same(self, file: LinkedFile) -> LinkedFile:
+        """Return a file as it is loaded, where it is: it may have been opened by another link."""
+        return self._by_path.get((file.owner, file.path), file)
+
+    def loaded_as(self, name: str) -> LinkedFile | None:
+        """Return what is loaded under a name already: one that it was asked for by, or what it calls itself."""
+        known = self.by_name.get(name)
+        if known is None and (known := self._by_soname.get(name)) is not None:
+            self.by_name[name] = known
+        return known
 
 
 class LibraryIndex:
     """Files by name, programs by command, and members by what they need. Mutable, as `CapabilityIndex` is.
 
-    `serving` chooses among members that provide the same, as it does for capabilities.
+    `serving` chooses among members that provide the same, as it does for capabilities; `claimants` gives those that
+    have a directory of the root.
     """
 
-    __slots__ = ("_direct", "_files", "_levels", "_loads", "_members", "_needs", "_programs", "_serving")
+    __slots__ = (
+        "_claimants",
+        "_direct",
+        "_directory_links",
+        "_levels",
+        "_loads",
+        "_members",
+        "_needs",
+        "_openings",
+        "_programs",
+        "_serving",
+    )
 
-    def __init__(self, serving: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+    def __init__(
+        self, serving: Callable[[tuple[str, ...]], tuple[str, ...]], claimants: Callable[[str], Collection[str]]
+    ) -> None:
         self._serving = serving
-        self._files: defaultdict[str, list[LinkedFile]] = defaultdict(list)
+        self._claimants = claimants
+        self._openings: defaultdict[str, list[Opening]] = defaultdict(list)
+        # By directory and owner, as a place has them: mostly one of each, and hardly ever any.
+        self._directory_links: defaultdict[Place, list[tuple[str, Place]]] = defaultdict(list)
         # What `directly` has found since the last change.
         self._direct: dict[LinkedFile, tuple[LinkedFile, ...]] = {}
         self._programs: defaultdict[str, list[LinkedFile | None]] = defaultdict(list)
@@ -55,11 +113,12 @@ class LibraryIndex:
         """Take the files of a member in."""
         self._direct = {}
         self._members[member.name] = files
+        for opening in openings(member, files):
+            self._openings[opening.spot.name].append(opening)
+        for place, target in directory_links(member):
+            self._directory_links[place].append((member.name, target))
+        self._count_levels(member, files, 1)
         for file in files:
-            for name in file.names:
-                self._files[name].append(file)
-            if file.level:
-                self._levels[file.level] += 1
             for name in all_needed(file):
                 self._needs[last_part(name)].add(member.name)
             for command in file.loaders:
@@ -71,11 +130,14 @@ class LibraryIndex:
         """Take them out again."""
         self._direct = {}
         del self._members[member.name]
+        for opening in openings(member, files):
+            self._openings[opening.spot.name].remove(opening)
+        for place, target in directory_links(member):
+            self._directory_links[place].remove((member.name, target))
+            if not self._directory_links[place]:
+                del self._directory_links[place]
+        self._count_levels(member, files, -1)
         for file in files:
-            for name in file.names:
-                self._files[name].remove(file)
-            if file.level:
-                self._levels[file.level] -= 1
             for name in all_needed(file):
                 self._needs[last_part(name)].discard(member.name)
             for command in file.loaders:
@@ -91,37 +153,44 @@ class LibraryIndex:
         """Return the members that have plugins of that command."""
         return self._loads.get(command, _NONE)
 
-    @property
-    def levels(self) -> list[str]:
-        """The processors that some library is made for, besides any, sorted."""
-        return sorted(level for level, count in self._levels.items() if count)
+    def levels_above(self, file: LinkedFile) -> list[str]:
+        """Return the processors for which some library is made and that are more than what a file is for, in order."""
+        known = levels(file.machine)
+        above = known[known.index(file.level) + 1 :] if file.level else known
+        return [level for level in above if self._levels.get(level)]
 
     def find(
         self, name: str, by: LinkedFile, inherited: Sequence[Place] | None = None, level: str = ""
     ) -> LinkedFile | None:
-        """Return the file that is loaded when `by` needs `name`; None where there is none.
+        """Return the file that is loaded when `by` needs `name`; None where there is none."""
+        found = self.opened(name, by, inherited, level)
+        return found.file if found is not None and found.loadable else None
+
+    def opened(
+        self, name: str, by: LinkedFile, inherited: Sequence[Place] | None = None, level: str = ""
+    ) -> Opening | None:
+        """Return what the loader opens when `by` needs `name`, whatever that is; None where there is nothing.
 
         `inherited` are the places of DT_RPATH, of `by` and of those that load it: its own alone unless they are given.
-        At a `level` of processors what is made for it comes first. A file of the same package comes first among equals,
-        then one that prevails, then by name: where this is a guess, the ambiguity is reported as a requirement's.
+        At a `level` of processors what is made for it comes first. What is for another machine is passed over.
         """
-        found: Sequence[LinkedFile] = self._files.get(last_part(name), ())
-        alone = len(found) == 1 and found[0].public and found[0].machine == by.machine
-        if alone and "/" not in name and not by.only_search_path:
-            return found[0]
-        fitting = [file for file in found if file.machine == by.machine and (not file.level or file.level <= level)]
-        if "/" in name:
+        found = self._openings.get(last_part(name), ())
+        if len(found) == 1 and found[0].spot.root == _LIB and not by.only_search_path and "/" not in name:
+            file = found[0].file
+            return found[0] if file is None or file.machine == by.machine else None
+        fitting = [each for each in found if each.file is None or each.file.machine == by.machine]
+        if not fitting or ("/" in name and not name.startswith("/")):
             # A relative one depends on where one stands.
-            place = package_directory(posixpath.dirname(name))
-            return self._choose([file for file in fitting if file.directory == place and name[:1] == "/"], by, level="")
-        for place, owner in by.runpath or (by.rpath if inherited is None else inherited):
-            at = [file for file in fitting if file.directory == place and owner in ("", file.owner)]
-            if at:
-                return self._choose(at, by, level)
-        if by.only_search_path:
             return None
-        at = [file for file in fitting if file.public or (file.level and file.directory == "lib")]
-        return self._choose(at, by, level)
+        if "/" in name:
+            return self._at(Place(posixpath.dirname(name)), fitting, by)
+        searched = by.runpath or (by.rpath if inherited is None else inherited)
+        for place in (*searched, *(() if by.only_search_path else system_places(name, by.machine))):
+            for variant in self._variants(by.machine, level):
+                directory = f"{place.directory}{HWCAPS}{variant}" if variant else place.directory
+                if (opening := self._at(Place(directory, place.owner), fitting, by)) is not None:
+                    return opening
+        return None
 
     def directly(self, file: LinkedFile) -> tuple[LinkedFile, ...]:
         """Return the libraries that `file` itself needs, in its order, without those that are not there."""
@@ -133,13 +202,15 @@ class LibraryIndex:
 
     def contested(self, name: str) -> bool:
         """Tell whether there is more than one file of this name, so that it matters who asks."""
-        return len(self._files.get(last_part(name), ())) > 1
+        return len(self._openings.get(last_part(name), ())) > 1
 
     def program(self, command: str, by: LinkedFile) -> tuple[bool, LinkedFile | None]:
         """Return whether some package has the command, and the ELF file that it runs, if it runs one."""
         choices = self._programs.get(command, ())
         files = [file for file in choices if file is not None and file.machine == by.machine]
-        return bool(choices), self._choose(files, by, level="")
+        own = [file for file in files if file.owner == by.owner] or files
+        owners = self._serving(tuple(sorted({file.owner for file in own})))
+        return bool(choices), min((file for file in own if file.owner == owners[0]), key=_path, default=None)
 
     def scope(self, starts: Sequence[LinkedFile], level: str = "") -> Scope:
         """Return all that is loaded with these files, breadth first as the loader does: with the first one, then the
@@ -149,16 +220,13 @@ class LibraryIndex:
         inherited: tuple[Place, ...] = ()
         for start in starts:
             inherited = (*start.rpath, *inherited)
-            if start in scope.files:
+            if not scope.take(start):
                 continue
-            scope.files[start] = None
-            scope.by_name.setdefault(start.soname, start)
             waiting = [(start, inherited)]
             for file, places in waiting:  # grows while it is walked
                 for name in all_loaded(file):
                     library = self._load(scope, file, name, places, level)
-                    if library is not None and library not in scope.files:
-                        scope.files[library] = None
+                    if library is not None and scope.take(library):
                         waiting.append((library, (*library.rpath, *places)))
         return scope
 
@@ -166,16 +234,16 @@ class LibraryIndex:
         self, scope: Scope, file: LinkedFile, name: str, places: Sequence[Place], level: str
     ) -> LinkedFile | None:
         """Return what is loaded when `file` needs `name` among what is loaded already."""
-        known = scope.by_name.get(name)
+        known = scope.loaded_as(name)
         library = known or self.find(name, file, places, level)
         if library is None:
             scope.complete = scope.complete and name not in file.needed
             return None
         if known is None:
-            scope.by_name[name] = library
-            scope.by_name.setdefault(library.soname, library)
+            library = scope.by_name[name] = scope.same(library)
         elsewhere = known is not None or places != file.rpath
-        if not level and elsewhere and self.contested(name) and self.find(name, file) is not library:
+        rivals = self.contested(name) or last_part(name) not in library.names
+        if elsewhere and rivals and self.find(name, file, level=level) is not library:
             scope.strayed[file] = None
         return library
 
@@ -196,22 +264,73 @@ class LibraryIndex:
                         waiting.append(opener)
         for each in waiting[1:]:
             loaded = [self.program(command, each)[1] for command in each.loaders]
-            if each.is_program or each.public:
+            if each.is_program or (each.public and each.alone):
                 yield (each,)
             yield from ((program, each) for program in loaded if program is not None)
 
-    def _choose(self, found: list[LinkedFile], by: LinkedFile, level: str) -> LinkedFile | None:
-        if len(found) < 2:
-            return found[0] if found else None
-        if level:
-            best = max(file.level for file in found)
-            found = [file for file in found if file.level == best]
-        own = [file for file in found if file.owner == by.owner]
-        winners = self._serving(tuple(sorted({file.owner for file in own or found})))
-        return min(
-            (file for file in own or found if file.owner == winners[0]),
-            key=lambda file: (file.directory != "lib", file.path),
-        )
+    def _at(self, place: Place, found: Iterable[Opening], by: LinkedFile) -> Opening | None:
+        """Return what lies at a place, of these. Of several members that claim it, it is that of the one that serves;
+        where this is a guess, the conflict is reported as one of paths.
+        """
+        if (led := led_to(place, self._link_at, self._claimants)) is None:
+            return None
+        if led.owner:
+            at = [each for each in found if each.owner == led.owner and each.spot.package == led.directory]
+        else:
+            at = [each for each in found if each.spot.root == led.directory]
+        if len(at) < 2:
+            return at[0] if at else None
+        winners = self._serving(tuple(sorted({each.owner for each in at})))
+        winner = by.owner if by.owner in winners else winners[0]
+        return next(each for each in at if each.owner == winner)
+
+    def _link_at(self, directory: str, owner: str) -> Place | None:
+        links = self._directory_links.get(Place(directory, owner)) if self._directory_links else None
+        if not links:
+            return None
+        winners = self._serving(tuple(sorted({name for name, _ in links})))
+        return min(place for name, place in links if name == winners[0])
+
+    def _variants(self, machine: str, level: str) -> list[str]:
+        """Return the processors that count at a level, the best first, and any of them last."""
+        known = levels(machine)
+        if level not in known:
+            return [""]
+        return [*(each for each in known[known.index(level) :: -1] if self._levels.get(each)), ""]
+
+    def _count_levels(self, member: Member, files: Iterable[LinkedFile], sign: int) -> None:
+        """Count the directories of variants. What a link to a directory brings could be any of them."""
+        variants = {spot.root or spot.package or "" for file in files for spot in file.spots}
+        variants.update(posixpath.dirname(each.path) for each in member.opened if not each.file)
+        for level in ALL_LEVELS:
+            if any(directory.endswith(f"{HWCAPS}{level}") for directory in variants) or any(
+                HWCAPS in f"{link.path}/" for link in member.directory_links
+            ):
+                self._levels[level] += sign
+
+
+def openings(member: Member, files: Iterable[LinkedFile]) -> Iterator[Opening]:
+    """Give what a loader can open of a member."""
+    for file in files:
+        for spot in file.spots:
+            yield Opening(spot, member.name, file)
+    for each in member.opened:
+        if not each.file:
+            yield Opening(Spot.at(each.path, declared=each.declared), member.name, None)
+
+
+def directory_links(member: Member) -> Iterator[tuple[Place, Place]]:
+    """Give the links of a member to directories of its own, in the root and within the package."""
+    for path, target, declared in member.directory_links:
+        inside = Place(target, member.name)
+        if declared or in_root(path):
+            yield Place(path if declared else in_root(path)), inside
+        if not declared:
+            yield Place(path, member.name), inside
+
+
+def _path(file: LinkedFile) -> str:
+    return file.path
 
 
 def last_part(name: str) -> str:

@@ -3,43 +3,58 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.compat.search_path import (
+    Place,
+    goes_by_origin,
+    in_root,
+    level_of,
+    search_places,
+    system_places,
+)
 from farm.package import matches
-from farm.package.elf_details import EXECUTABLE, PIE
 from farm.package.elf_facts import OBJECT, TLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.compat.member import Member
+    from farm.compat.opened_paths import OpenedPath
     from farm.package import CopiedSymbol, ElfFacts, ElfFile, ImportGroup, Symbol
 
 _NONE: frozenset[str] = frozenset()
-_VARIANT = re.compile(r"(.+)/glibc-hwcaps/([^/]+)")
-# `$PLATFORM` depends on the processor; this is what it is at least.
-_TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
 
 
-class Place(NamedTuple):
-    """A directory where the loader looks, of the package layout; where `owner` is given, within this member alone."""
+class Spot(NamedTuple):
+    """Where a loader finds something under `name`: in this directory of the root, and in this one of its package.
 
-    directory: str
-    owner: str = ""
+    `root` is empty, and `package` None, where it is not found so.
+    """
+
+    name: str
+    root: str
+    package: str | None
+
+    @classmethod
+    def at(cls, path: str, *, declared: bool = False) -> Spot:
+        """Return that of a path in a package, or of a link in the root that it declares."""
+        directory, name = posixpath.split(path)
+        return cls(name, directory, None) if declared else cls(name, in_root(directory), directory)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinkedFile:
     """One file of the member `owner`. Compared by identity, because it is a node of a graph.
 
-    `soname` is what others need it by (the file's name where it has none), `names` what the loader finds it by,
-    `public` that this needs no search path. `level` is the processor that it is made for, a directory of
+    `soname` is what it calls itself (the file's name where it has none), `spots` are where the loader finds it, and
+    `public` says that one of these needs no search path. `level` is the processor that it is made for, a directory of
     `glibc-hwcaps`, and empty for any. `runpath` are the places where it looks itself, `rpath` those where what it
-    loads looks too; a file has one of these. `bound` are the strong imports with a version, `loose` those without.
+    loads looks too; a file has one of these. A library that looks from its `$ORIGIN` is as many such values as there
+    are directories that it can be opened in and look elsewhere from; those of them that are not `alone` are looked at
+    only where a program of the set opens them. `bound` are the strong imports with a version, `loose` those without.
 
     Of what it exports, `exports` are the symbols of each version, `plain` those without one, which any import takes,
     `exported` those that an import without a version takes; `objects` and `threads` are the symbols that are variables,
@@ -51,8 +66,9 @@ class LinkedFile:
     path: str
     facts: ElfFacts
     soname: str
-    names: tuple[str, ...]
+    spots: tuple[Spot, ...]
     public: bool
+    alone: bool
     level: str
     runpath: tuple[Place, ...]
     rpath: tuple[Place, ...]
@@ -86,10 +102,18 @@ class LinkedFile:
 
     @property
     def is_program(self) -> bool:
-        """Whether it is started, and not loaded by another file. Facts of format 1 leave that to be guessed at."""
-        if self.facts.details:
-            return self.facts.details.kind in {EXECUTABLE, PIE}
-        return bool(self.facts.interpreter) and not self.facts.soname
+        """Whether it is started, and not loaded by another file."""
+        return self.facts.is_program
+
+    @property
+    def names(self) -> set[str]:
+        """What the loader finds it by."""
+        return {spot.name for spot in self.spots}
+
+    @property
+    def key(self) -> tuple[str, tuple[Place, ...], tuple[Place, ...]]:
+        """What tells it from the others of its package."""
+        return self.path, self.runpath, self.rpath
 
     @property
     def interposes(self) -> bool:
@@ -116,21 +140,14 @@ class LinkedFile:
         """Whether what it needs is not looked for in the loader's own directories."""
         return self.facts.details is not None and self.facts.details.only_search_path
 
-    @property
-    def directory(self) -> str:
-        """Where it lies in its package, or would if it were made for any processor."""
-        directory = posixpath.dirname(self.path)
-        variant = _VARIANT.fullmatch(directory)
-        return variant[1] if variant else directory
-
     def stands_in_for(self, other: LinkedFile) -> bool:
         """Tell whether whatever has been proven to work with `other` works with this file too: it only gained."""
         return (
             self.needed == other.needed
             and self.runpath == other.runpath
             and self.rpath == other.rpath
-            and self.public == other.public
-            and self.names == other.names
+            and self.spots == other.spots
+            and self.alone == other.alone
             and self.machine == other.machine
             and self.level == other.level
             and self.versions >= other.versions
@@ -155,28 +172,73 @@ class LinkedFile:
 
 def linked_files(member: Member) -> tuple[LinkedFile, ...]:
     """Return the ELF files of a member."""
-    public = set(_public_paths(member))
-    return tuple(_linked(member, file, public=file.path in public) for file in member.facts.elf)
+    links: dict[str, list[OpenedPath]] = {}
+    for each in member.opened:
+        if each.file:
+            links.setdefault(each.file, []).append(each)
+    return tuple(linked for file in member.facts.elf for linked in _linked(member, file, links.get(file.path, ())))
 
 
-def _public_paths(member: Member) -> Iterator[str]:
-    """Give the files that stand for the sonames that a member provides."""
-    found: dict[str, list[str]] = {}
-    for path, facts in member.facts.elf:
-        soname = facts.soname or posixpath.basename(path)
-        if "/glibc-hwcaps/" not in path and f"soname:{soname}" in member.descriptor.provides:
-            found.setdefault(soname, []).append(path)
-    for paths in found.values():
-        # Where it lies elsewhere, a link leads there.
-        yield from [path for path in paths if posixpath.dirname(path) == "lib"] or paths
+def spots_of(path: str, links: Iterable[OpenedPath]) -> tuple[Spot, ...]:
+    """Return where a file is found, with the links that lead to it."""
+    return (Spot.at(path), *(Spot.at(each.path, declared=each.declared) for each in links))
 
 
-def _linked(member: Member, file: ElfFile, *, public: bool) -> LinkedFile:
+def spots_in(member: Member, file: ElfFile) -> tuple[Spot, ...]:
+    """Return where a file of a member is found."""
+    return spots_of(file.path, (each for each in member.opened if each.file == file.path))
+
+
+def own_places(member: Member, file: ElfFile) -> set[Place]:
+    """Return where a file of a member looks itself, wherever it is opened."""
+    found = places_of(file.facts, file.path, spots_in(member, file), member.name)
+    return {place for both in found for place in chain(*both)}
+
+
+def places_of(
+    facts: ElfFacts, path: str, spots: Iterable[Spot], owner: str
+) -> dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[Spot, ...]]:
+    """Return the places of DT_RUNPATH and of DT_RPATH of a file, with the spots at which it is opened to look there."""
+    if facts.is_program or not goes_by_origin(facts):
+        return {search_places(facts, Place(posixpath.dirname(path), owner), owner): tuple(spots)}
+    found: dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[Spot, ...]] = {}
+    for name, root, package in spots:
+        for spot, origin in (
+            (Spot(name, root, None), Place(root) if root else None),
+            (Spot(name, "", package), None if package is None else Place(package, owner)),
+        ):
+            if origin is not None:
+                places = search_places(facts, origin, owner)
+                found[places] = (*found.get(places, ()), spot)
+    return found
+
+
+def _linked(member: Member, file: ElfFile, links: Sequence[OpenedPath]) -> Iterator[LinkedFile]:
+    """Give a file as often as it differs by where it is opened."""
+    path, facts = file
+    level = level_of(posixpath.dirname(path), facts.machine)
+    spots = spots_of(path, links)
+    variants = places_of(facts, path, spots, member.name)
+    system = {place.directory for place in system_places(posixpath.basename(path), facts.machine)}
+    public = [any(spot.root in system for spot in at) for at in variants.values()]
+    # Where nobody needs a path to find it, how it would be found otherwise is for those to tell who do so.
+    alone = public if any(public) else [index == 0 for index in range(len(variants))]
+    one = _without_places(member, file)
+    for (places, at), is_public, is_alone in zip(variants.items(), public, alone, strict=True):
+        yield replace(
+            one,
+            spots=at,
+            public=is_public,
+            alone=is_alone and level is not None,
+            level=level or "",
+            runpath=places[0],
+            rpath=places[1],
+        )
+
+
+def _without_places(member: Member, file: ElfFile) -> LinkedFile:
     path, facts = file
     strong = [group for group in facts.imported if not group.weak]
-    soname = facts.soname or posixpath.basename(path)
-    variant = _VARIANT.fullmatch(posixpath.dirname(path))
-    runpath, rpath = search_places(facts, member.name, path)
     plain = _names(group.names for group in facts.exported if not group.version and not group.hidden)
     versioned = [group for group in facts.exported if group.version]
     plugins = member.descriptor.plugins
@@ -184,12 +246,13 @@ def _linked(member: Member, file: ElfFile, *, public: bool) -> LinkedFile:
         owner=member.name,
         path=path,
         facts=facts,
-        soname=soname,
-        names=(soname,) if public else tuple(_private_names(member, path, soname)),
-        public=public,
-        level=variant[2] if variant else "",
-        runpath=runpath,
-        rpath=rpath,
+        soname=facts.soname or posixpath.basename(path),
+        spots=(),
+        public=False,
+        alone=True,
+        level="",
+        runpath=(),
+        rpath=(),
         bound=tuple(group for group in strong if group.version),
         loose=tuple(chain.from_iterable(group.names for group in strong if not group.version)),
         exports={
@@ -224,41 +287,3 @@ def _taken_without_version(facts: ElfFacts) -> frozenset[str]:
             twice.update(once.intersection(group.names))
             once.update(group.names)
     return first | (once - twice)
-
-
-def _private_names(member: Member, path: str, soname: str) -> Iterator[str]:
-    """Give the names under which the loader finds a file in its directory: its own, and its soname if a link has it."""
-    directory, name = posixpath.split(path)
-    yield name
-    if soname != name:
-        link = f"usr/{directory}/{soname}"
-        position = bisect_left(member.links, link)
-        if member.links[position : position + 1] == (link,):
-            yield soname
-
-
-def search_places(facts: ElfFacts, owner: str, path: str) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
-    """Return the places that DT_RUNPATH and DT_RPATH lead to; the second counts only where there is no first."""
-    runpath = tuple(place for entry in facts.runpath for place in _places(entry, facts, owner, path))
-    rpath = tuple(place for entry in facts.rpath for place in _places(entry, facts, owner, path))
-    return (runpath, ()) if facts.runpath else ((), rpath)
-
-
-def _places(entry: str, facts: ElfFacts, owner: str, path: str) -> Iterator[Place]:
-    """Give where an entry leads: nowhere that is known if it is empty or relative.
-
-    The origin of a program is in the directory of its package, because the kernel follows the link to it; that of a
-    library where the loader has found it.
-    """
-    # As the C library of Debian has it, which the distribution's is made of.
-    known = {"ORIGIN": f"/usr/{posixpath.dirname(path)}", "LIB": f"lib/{facts.machine}-linux-gnu"}
-    known["PLATFORM"] = facts.machine
-    expanded = _TOKEN.sub(lambda match: known[match[1] or match[2]], entry)
-    if expanded.startswith("/"):
-        program = facts.details.kind in {EXECUTABLE, PIE} if facts.details else not facts.soname
-        yield Place(package_directory(expanded), owner if program and "ORIGIN" in entry else "")
-
-
-def package_directory(path: str) -> str:
-    """Return where an absolute directory of the root lies in the package layout."""
-    return posixpath.normpath(path).lstrip("/").removeprefix("usr/")

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.claimed import claimed_paths
+from farm.compat.opened_paths import opened_paths
 from farm.package.package_capability import package_capabilities
 from farm.package.resolve import resolve
 
 if TYPE_CHECKING:
+    from farm.compat.opened_paths import DirectoryLink, OpenedPath
     from farm.fileset import Manifest
     from farm.package import Descriptor, PackageFacts
 
@@ -19,8 +21,9 @@ class Member:
     """What a set has to know of one package; `of` works it out from the three small blobs that describe a package.
 
     `links` and `directories` are the paths in the root that it claims, sorted; a path twice in `links` is claimed for
-    two targets. `programs` pairs a command with the file of the package that it runs, after links. `foreign`: it is of
-    another distribution than the set, and goes by its full name.
+    two targets. `programs` pairs a command with the file of the package that it runs, after links. `opened` and
+    `directory_links` are the paths at which a dynamic loader may find something else than an ELF file. `foreign`: it is
+    of another distribution than the set, and goes by its full name.
     """
 
     descriptor: Descriptor
@@ -29,6 +32,8 @@ class Member:
     directories: tuple[str, ...] = ()
     programs: tuple[tuple[str, str], ...] = ()
     foreign: bool = False
+    opened: tuple[OpenedPath, ...] = ()
+    directory_links: tuple[DirectoryLink, ...] = ()
 
     @classmethod
     def of(cls, descriptor: Descriptor, facts: PackageFacts, manifest: Manifest, *, foreign: bool = False) -> Member:
@@ -40,7 +45,17 @@ class Member:
             for top in ("bin", "sbin")
             if (file := resolve(manifest, f"{top}/{command}")) is not None
         }
-        return cls(descriptor, facts, links, directories, tuple(sorted(programs.items())), foreign)
+        opened, directory_links = opened_paths(manifest, facts, descriptor.links)
+        return cls(
+            descriptor,
+            facts,
+            links,
+            directories,
+            tuple(sorted(programs.items())),
+            foreign,
+            opened,
+            directory_links,
+        )
 
     @property
     def name(self) -> str:

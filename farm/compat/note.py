@@ -82,3 +82,41 @@ class MissingRecommended(Note):
         purpose = f" for {self.feature}" if self.feature else ""
         either = " or ".join(self.libraries)
         return f"{self.package}: {self.file} may open {either}{purpose}, which no package of the set provides"
+
+
+@dataclass(frozen=True, slots=True)
+class Underlinked(Note):
+    """A library does not find `symbols` (or not what it was linked with) by itself, and finds them in these programs.
+
+    Of what may open it besides them nothing is proven.
+    """
+
+    code: ClassVar[str] = "underlinked"
+    package: str
+    file: str
+    symbols: tuple[str, ...]
+    programs: tuple[str, ...]
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        what = listed(self.symbols) if self.symbols else "what it was linked with"
+        return (
+            f"{self.package}: {self.file} finds {what} only where {listed(self.programs)} of the set "
+            f"load{'s' if len(self.programs) == 1 else ''} it, not by itself"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingLibraryLinks(Note):
+    """Links with the names of libraries lead to nothing, where only a loader looks, to which they are not there."""
+
+    code: ClassVar[str] = "dangling-library-link"
+    package: str
+    links: tuple[tuple[str, str], ...]
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        path, target = self.links[0]
+        more = len(self.links) - 1
+        others = f", and {more:,} more likewise" if more else ""
+        return f"{self.package}: the link {path} leads to {target}, which is not there; nothing needs it{others}"

@@ -10,14 +10,19 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from farm.compat.linked_file import package_directory
+from farm.compat.linked_file import Spot, own_places
+from farm.compat.module_versions import fits
+from farm.compat.note import DanglingLibraryLinks, Note
+from farm.compat.opened_paths import LIBRARY_NAME
 from farm.compat.problem import (
     DanglingLinks,
     MissingLinkerLibrary,
     MissingModule,
+    OtherModuleVersion,
     OtherPython,
     Problem,
 )
+from farm.compat.search_path import Place, led_to, package_directory
 from farm.package.python_facts import python_directory
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
     from farm.compat.python_needs import Installed
-    from farm.package import PkgConfigModule, PythonDistribution
+    from farm.package import DanglingLink, PkgConfigModule, PythonDistribution
 
 _LIBRARY = re.compile(r"usr/(?:.+/)?lib[^/]+\.(?:so|a)")
 _TAGGED = re.compile(r".+\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
@@ -44,11 +49,14 @@ class Surroundings:
         self.paths: dict[str, int] = {}
         self.distributions: dict[str, list[Installed]] = {}
         self.pythons: dict[str, list[str]] = {}
+        self.modules: dict[tuple[str, str], str] = {}
 
     def add(self, member: Member) -> None:
         """Take a member in."""
         for path in _libraries(member):
             self.paths[path] = self.paths.get(path, 0) + 1
+        for module in member.facts.pkg_config:
+            self.modules[member.name, module.name] = module.version
         for each in member.facts.python or ():
             self.distributions.setdefault(_python_needs().canonical_name(each.name), []).append(
                 _installed(member, each)
@@ -60,6 +68,8 @@ class Surroundings:
         """Take it out again."""
         for path in _libraries(member):
             self.paths[path] -= 1
+        for module in member.facts.pkg_config:
+            del self.modules[member.name, module.name]
         for each in member.facts.python or ():
             self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
         for minor in _pythons(member):
@@ -94,19 +104,52 @@ def offered(member: Member) -> Iterator[str]:
 def prove_others(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
     """Give what is wrong with a member besides its ELF files."""
     if member.facts.dangling:
-        yield DanglingLinks(member.label, tuple((link.path, link.target) for link in member.facts.dangling))
+        unneeded = _only_for_a_loader(member)
+        links = tuple((link.path, link.target) for link in member.facts.dangling if link not in unneeded)
+        if links:
+            yield DanglingLinks(member.label, links)
     for module in member.facts.pkg_config:
         if module.libraries is not None:
-            yield from _prove_module(member, module, around)
+            yield from _prove_module(member, module, around, label)
     for each in member.facts.python or ():
         yield from _python_needs().prove_distribution(member, each, around.distributions, label)
     yield from _prove_pythons(member, around, label)
 
 
-def _prove_module(member: Member, module: PkgConfigModule, around: Surroundings) -> Iterator[Problem]:
+def note_others(member: Member) -> Iterator[Note]:
+    """Give what is worth knowing of a member besides its ELF files."""
+    if member.facts.dangling and (links := _only_for_a_loader(member)):
+        yield DanglingLibraryLinks(member.name, tuple((link.path, link.target) for link in links))
+
+
+def _only_for_a_loader(member: Member) -> list[DanglingLink]:
+    """Return the dangling links with the name of a library in a directory to which a search path of the member leads.
+
+    They are nothing to a loader, which goes on; what needs a library of that name is told of by itself.
+    """
+    named = [link for link in member.facts.dangling or () if LIBRARY_NAME.fullmatch(link.path)]
+    places = {place for each in member.facts.elf for place in own_places(member, each)} if named else ()
+    directories = {each for place in places if (each := led_to(place, lambda *_: None)) is not None}
+    return [
+        link
+        for link in named
+        if (at := Spot.at(link.path)).root != "usr/lib"
+        and (Place(at.root) in directories or Place(at.package or "", member.name) in directories)
+    ]
+
+
+def _prove_module(
+    member: Member, module: PkgConfigModule, around: Surroundings, label: Callable[[str], str]
+) -> Iterator[Problem]:
     for name in (*module.requires, *module.requires_private):
         if not around.capabilities.providers(f"pkgconfig:{name}"):
             yield MissingModule(member.label, module.name, name)
+    for wanted in module.versions:
+        for provider in around.capabilities.providers(f"pkgconfig:{wanted.name}")[:1]:
+            version = around.modules.get((provider, wanted.name), "")
+            # A module that is only declared has none that is known.
+            if version and not fits(version, wanted):
+                yield OtherModuleVersion(member.label, module.name, " ".join(wanted), label(provider), version)
     for name, paths in zip(module.libraries.names if module.libraries else (), _linker_paths(module), strict=True):
         if not any(around.paths.get(path) for path in paths):
             yield MissingLinkerLibrary(member.label, module.name, name)

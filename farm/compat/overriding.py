@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.package_set import PackageSet
+from farm.compat.private_libraries import private_users
 from farm.compat.problem import PathConflict, UnmetRequirement
 from farm.compat.prover import prove
 
@@ -73,4 +74,8 @@ def dependents_of(whole: PackageSet, name: str, instead_of: Member | None = None
                 if capability not in whole.members[user].provides:
                     found.add(user)
                     waiting.append(whole.members[user])
+        if member is not instead_of:
+            users = private_users(whole.members, whole.capabilities, member.name) - found - {name}
+            found |= users
+            waiting += (whole.members[user] for user in users)
     return tuple(sorted(found))

@@ -104,6 +104,25 @@ class MissingSoname(UnmetRequirement):
 
 
 @dataclass(frozen=True, slots=True)
+class NoLibrary(UnmetRequirement):
+    """What the loader takes for a needed library is none: `found` of `keeper` is a program, a text or a directory."""
+
+    code: ClassVar[str] = "no-library"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "keeper")
+    found: str = ""
+    keeper: str = ""
+    program: bool = False
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        what = "a program" if self.program else "no library"
+        return (
+            f"{self.package}: {self.file} needs {spelt(self.requirement)}, and finds {self.found} of {self.keeper}, "
+            f"which is {what}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AmbiguousProvider(Problem):
     """A required capability is provided by several packages, none of which replaces the others."""
 
@@ -310,6 +329,26 @@ class MissingModule(Problem):
         return (
             f"{self.package}: the pkg-config module {self.module} requires {self.required}, "
             "which no package of the set provides"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherModuleVersion(Problem):
+    """A pkg-config module requires another in versions of which the one of the set is none."""
+
+    code: ClassVar[str] = "other-module-version"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
+    package: str
+    module: str
+    required: str
+    provider: str
+    has: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: the pkg-config module {self.module} requires {self.required}, "
+            f"and that of {self.provider} has version {self.has}"
         )
 
 

@@ -6,9 +6,12 @@ looked at no proof of files can tell.
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from farm.compat.search_path import HWCAPS, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +28,7 @@ _PROVEN = {
     "copies": ("copied variable", "copied variables"),
     "interpreters": ("interpreter", "interpreters"),
     "modules": ("pkg-config module", "pkg-config modules"),
+    "module_versions": ("version that a module asks for", "versions that modules ask for"),
     "distributions": ("Python distribution", "Python distributions"),
     "paths": ("path", "paths"),
 }
@@ -35,6 +39,7 @@ _NOT_JUDGED = {
     ),
 }
 _NOT_LOOKED_AT = {
+    "unopened": ("library that no loader looks for", "libraries that no loader looks for"),
     "unclassed": ("symbol whose class no file says", "symbols whose class no file says"),
     "weak": ("weak symbol", "weak symbols"),
     "called": ("command that a script calls", "commands that scripts call"),
@@ -52,9 +57,11 @@ class ProofScope:
     copies: int = 0
     interpreters: int = 0
     modules: int = 0
+    module_versions: int = 0
     distributions: int = 0
     paths: int = 0
     old_packages: int = 0
+    unopened: int = 0
     unclassed: int = 0
     weak: int = 0
     called: int = 0
@@ -73,9 +80,13 @@ class ProofScope:
             copies=sum(len(each.details.copies) for each in elf if each.details),
             interpreters=sum(bool(each.interpreter) for each in elf) + len(facts.scripts),
             modules=sum(each.libraries is not None for each in facts.pkg_config),
+            module_versions=sum(len(each.versions) for each in facts.pkg_config),
             distributions=len(facts.python or ()),
             paths=len(member.links),
             old_packages=facts.format == 1,
+            unopened=sum(
+                level_of(posixpath.dirname(path), each.machine) is None for path, each in facts.elf if HWCAPS in path
+            ),
             unclassed=sum(map(_unclassed, elf)),
             weak=sum(len(group.names) for each in elf for group in each.imported if group.weak),
             called=len({command for script in facts.scripts for command in script.commands or ()}),

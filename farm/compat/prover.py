@@ -5,6 +5,7 @@ Both ways run the same checks on the same indexes, so they come to the same resu
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -14,11 +15,12 @@ from farm.compat.claim_index import ClaimIndex
 from farm.compat.library_index import LibraryIndex, programs
 from farm.compat.linked_file import LinkedFile, linked_files
 from farm.compat.note import MissingRecommended
-from farm.compat.other_needs import Surroundings, offered, prove_others, wanted
+from farm.compat.other_needs import Surroundings, note_others, offered, prove_others, wanted
 from farm.compat.problem import (
     AmbiguousProvider,
     MissingInterpreter,
     MissingSoname,
+    NoLibrary,
     PathConflict,
     Problem,
     UnmetRequirement,
@@ -26,6 +28,7 @@ from farm.compat.problem import (
 from farm.compat.proof import Proof
 from farm.compat.proof_scope import ProofScope
 from farm.compat.replacement import Replacement
+from farm.compat.search_path import winds
 from farm.compat.symbols import prove_file
 
 if TYPE_CHECKING:
@@ -65,14 +68,15 @@ class Prover:
         self._members: dict[str, Member] = {}
         self._files: dict[str, tuple[LinkedFile, ...]] = {}
         self._capabilities = CapabilityIndex()
-        self._libraries = LibraryIndex(self._capabilities.serving)
         self._claims = ClaimIndex(self._capabilities.prevailing)
+        self._libraries = LibraryIndex(self._capabilities.serving, self._claims.having)
         self._around = Surroundings(self._capabilities)
         self._wanting: defaultdict[str, set[str]] = defaultdict(set)
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
         self._unsettled: set[str] = set()
         self._interposing: set[str] = set()
+        self._winding: set[str] = set()
         self._scope = ProofScope()
         self.checked = 0
         self.change(add=members)
@@ -91,6 +95,11 @@ class Prover:
     def capabilities(self) -> CapabilityIndex:
         """Who provides and requires what among the members now."""
         return self._capabilities
+
+    @property
+    def libraries(self) -> LibraryIndex:
+        """Which file the loader finds for whom among the members now."""
+        return self._libraries
 
     @property
     def proof(self) -> Proof:
@@ -133,6 +142,8 @@ class Prover:
             self._wanting[key].add(name)
         if any(file.interposes for file in files):
             self._interposing.add(name)
+        if any(winds(place) for file in files for place in (*file.runpath, *file.rpath)):
+            self._winding.add(name)
         self._scope = self._scope.plus(ProofScope.of(member))
 
     def _take_out(self, name: str, member: Member) -> None:
@@ -148,13 +159,14 @@ class Prover:
         self._notes.pop(name, None)
         self._unsettled.discard(name)
         self._interposing.discard(name)
+        self._winding.discard(name)
 
     def _touched(
         self, old: dict[str, Member], new: dict[str, Member], old_files: dict[str, tuple[LinkedFile, ...]]
     ) -> set[str]:
         """Return the members about which the change can have altered what was proven."""
-        if len(self._members) == len(new):
-            return set(new)
+        if len(self._members) == len(new) or (self._winding and _moved_directories(old, new)):
+            return set(self._members)
         touched = set(new)
         lost = Replacement()
         for name in {*old, *new}:
@@ -167,6 +179,7 @@ class Prover:
                 touched |= self._wanting.get(key, set())
             was, now = old_files.get(name, ()), self._files.get(name, ())
             lost.compare(was, now, same_rank=same_rank)
+            lost.compare_paths(before, after, (*was, *now))
             lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
         touched |= self._loading(lost.names, lost.commands)
         if lost.importing and self._interposing:
@@ -219,7 +232,7 @@ class Prover:
         problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for one in found for problem in one.problems)
         problems += prove_others(member, self._around, self._label)
-        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        notes = [*(note for one in found for note in one.notes), *self._recommended(member), *note_others(member)]
         _keep(self._problems, name, problems)
         _keep(self._notes, name, notes)
         if any(one.unsettled for one in found):
@@ -247,6 +260,9 @@ class Prover:
         asked = required_files(member) if unmet else {}
         for capability in sorted(unmet):
             by = looking.get(capability)
+            if by and (blocked := self._blocked(member, capability, by)):
+                yield blocked
+                continue
             file_path = by.path if by else asked.get(capability, "")
             kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
             providers = self._capabilities.providers(capability)
@@ -257,12 +273,23 @@ class Prover:
             )
             yield kind(member.label, capability, file_path, nearest)
 
+    def _blocked(self, member: Member, capability: str, by: LinkedFile) -> NoLibrary | None:
+        """Return that something else lies where a file finds what it needs, if it is so."""
+        name = capability.partition(":")[2]
+        looked = (self._libraries.opened(name, by, level=each) for each in ("", *self._libraries.levels_above(by)))
+        found = next((each for each in looked if each is not None and not each.loadable), None)
+        if found is None:
+            return None
+        path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
+        program = found.file is not None
+        return NoLibrary(
+            member.label, capability, by.path, found=path, keeper=self._label(found.owner), program=program
+        )
+
     def _why_not(self, capability: str, provider: str, by: LinkedFile) -> str:
         """Return a clause that says why a file does not find the library that a member provides."""
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
-        if not machines:
-            return f"; {self._label(provider)} has only a link of that name, to a file without a soname"
         why = "is not where it looks" if by.machine in machines else "is for another machine"
         return f"; that of {self._label(provider)} {why}"
 
@@ -294,8 +321,10 @@ def _found_privately(capability: str, findings: Mapping[LinkedFile, Findings]) -
     Where it has no search path that leads there, what loads it can have one that it inherits.
     """
     kind, _, name = capability.partition(":")
-    asking = [one for file, one in findings.items() if kind == "soname" and name in file.needed]
-    return bool(asking) and all(one.loaded and name not in one.lacking for one in asking)
+    asking = [(file, one) for file, one in findings.items() if kind == "soname" and name in file.needed]
+    # What nothing opens where it looks for that asks for nothing.
+    heard = [one for file, one in asking if file.alone or one.loaded]
+    return bool(asking) and all(one.loaded and name not in one.lacking for one in heard)
 
 
 def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:
@@ -303,6 +332,11 @@ def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding
         kept[name] = tuple(found)
     else:
         kept.pop(name, None)
+
+
+def _moved_directories(old: Mapping[str, Member], new: Mapping[str, Member]) -> bool:
+    before = {(name, path) for name, member in old.items() for path in member.directories}
+    return before != {(name, path) for name, member in new.items() for path in member.directories}
 
 
 def _alike(old: LinkedFile | None, new: LinkedFile | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from farm.compat.linked_file import LinkedFile
+    from farm.compat.member import Member
     from farm.package import Symbol
 
 
@@ -27,9 +29,9 @@ class Replacement:
 
     def compare(self, was: Iterable[LinkedFile], now: Iterable[LinkedFile], *, same_rank: bool) -> None:
         """Take in the files of one member, old and new; `same_rank`: it prevails over the same members as before."""
-        before, after = {file.path: file for file in was}, {file.path: file for file in now}
-        for path in before.keys() | after.keys():
-            old, new = before.get(path), after.get(path)
+        before, after = {file.key: file for file in was}, {file.key: file for file in now}
+        for key in before.keys() | after.keys():
+            old, new = before.get(key), after.get(key)
             if old is None or new is None or not same_rank or not new.stands_in_for(old):
                 self.names |= {name for file in (old, new) if file is not None for name in file.all_names}
                 continue
@@ -38,6 +40,16 @@ class Replacement:
                 self.gaining |= new.all_names
             if old.facts.imported != new.facts.imported:
                 self.importing |= new.all_names
+
+    def compare_paths(self, was: Member | None, now: Member | None, files: Iterable[LinkedFile]) -> None:
+        """Take in what else a loader may open of a member, old and new, of which `files` are the files, old and new."""
+        before, after = was.opened if was else (), now.opened if now else ()
+        if before != after:
+            self.names |= {posixpath.basename(each.path) for each in set(before) ^ set(after)}
+        if (was.directory_links if was else ()) != (now.directory_links if now else ()):
+            # Whatever lies in a directory may be found by another way now.
+            self.names |= {name for file in files for name in file.all_names}
+            self.names |= {posixpath.basename(each.path) for each in (*before, *after)}
 
     def concerns(self, file: LinkedFile) -> bool:
         """Tell whether a file imports or copies one of the symbols gained, or exports it as a program."""

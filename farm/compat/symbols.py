@@ -7,11 +7,12 @@ symbol", never "safe".
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.definition import definition, taken, takes
 from farm.compat.interposition import interpositions, program_interposes
-from farm.compat.note import LostVersions, Note
+from farm.compat.note import LostVersions, Note, Underlinked
 from farm.compat.problem import (
     ClassMismatch,
     MissingCopiedSymbol,
@@ -59,6 +60,9 @@ def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findi
     Where a library is missing from its closure nothing is said of symbols: the library's absence is the news. A
     plugin whose loader is in no package of the set is loaded by nothing, and so lacks nothing.
     """
+    if not file.alone:
+        found_there = _prove_in_context(file, libraries, label)
+        return found_there if found_there.loaded else _NOT_LOADED._replace(unsettled=True)
     if not file.loaders:
         return _NOTHING if _satisfied_directly(file, libraries) else _prove_loaded(file, (file,), "", libraries, label)
     found = []
@@ -138,31 +142,75 @@ def _prove_loaded(
     """Prove a file with all that is loaded with it, at each level of processors that makes a difference."""
     scope = libraries.scope(starts, file.level)
     if not scope.complete:
-        return _prove_in_context(file, loader, libraries, label)
+        return _prove_in_context(file, libraries, label)
     found = [_prove(file, scope, loader, label)]
     found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
     if file.interposes:
         found.append(Findings(notes=tuple(program_interposes(file, scope))))
-    for level in libraries.levels:
-        if level > file.level:
-            variants = libraries.scope(starts, level)
-            if any(each.level for each in variants.files):
-                found.append(_prove(file, variants, loader, label))
-    return _together(found, unsettled=bool(scope.strayed))
+    for level in libraries.levels_above(file):
+        variants = libraries.scope(starts, level)
+        if not variants.complete:
+            lacking = tuple(name for name in file.needed if name not in variants.by_name)
+            found.append(Findings(lacking=lacking))
+        elif list(variants.files) != list(scope.files):
+            found.append(_prove(file, variants, loader, label))
+            found += [_prove(each, variants, loader, label) for each in variants.strayed if each is not file]
+    told = _together(found, unsettled=bool(scope.strayed))
+    if told.problems and not loader and not file.is_program:
+        return _prove_in_programs(file, told, libraries, label)
+    return told
 
 
-def _prove_in_context(file: LinkedFile, loader: str, libraries: LibraryIndex, label: Label) -> Findings:
+def _prove_in_context(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
     """Prove a file that does not find all that it needs by itself: with each file that may have loaded that before."""
     found: list[Findings] = []
     for starts in libraries.openers(file):
-        scope = libraries.scope(starts)
-        if file in scope.files:
+        for scope in _scopes(starts, file, libraries):
             lacking = tuple(name for name in file.needed if name not in scope.by_name)
-            proven = _prove(file, scope, loader, label) if scope.complete else _NOTHING
+            proven = _prove(file, scope, _loader(starts), label) if scope.complete else _NOTHING
             found.append(proven._replace(lacking=lacking))
     if found:
         return _together(found, unsettled=True)
-    return Findings(lacking=tuple(name for name in file.needed if libraries.find(name, file) is None), unsettled=True)
+    lacking = tuple(name for name in file.needed if libraries.find(name, file) is None)
+    return Findings(lacking=lacking, unsettled=True, loaded=file.alone)
+
+
+def _prove_in_programs(file: LinkedFile, alone: Findings, libraries: LibraryIndex, label: Label) -> Findings:
+    """Prove a library that has problems by itself with each program that loads it, and may have what it lacks.
+
+    Where there is no program that does, what is wrong with it `alone` is wrong: somebody may open it.
+    """
+    found: list[Findings] = []
+    programs: dict[str, None] = {}
+    for starts in libraries.openers(file):
+        for scope in _scopes(starts, file, libraries) if starts[0].is_program else ():
+            # A program that does not start is told of by itself, and vouches for nothing.
+            if not scope.complete or any(_prove(each, scope, "", label).problems for each in starts):
+                continue
+            found.append(_prove(file, scope, _loader(starts), label))
+            if not found[-1].problems:
+                programs[starts[0].path] = None
+    told = _together(found, unsettled=True)
+    if not programs:
+        return alone._replace(unsettled=True)
+    if told.problems:
+        return told
+    lacks = {problem.symbol for problem in alone.problems if isinstance(problem, MissingSymbol)}
+    note = Underlinked(file.owner, file.path, tuple(sorted(lacks)), tuple(sorted(programs)))
+    return told._replace(notes=(*told.notes, note))
+
+
+def _scopes(starts: tuple[LinkedFile, ...], file: LinkedFile, libraries: LibraryIndex) -> Iterator[Scope]:
+    """Give what is loaded with these at each level of processors, where the file is among it."""
+    for level in (file.level, *libraries.levels_above(file)):
+        scope = libraries.scope(starts, level)
+        if file in scope.files:
+            yield scope
+
+
+def _loader(starts: tuple[LinkedFile, ...]) -> str:
+    """Return the command that loads something, where it is one."""
+    return posixpath.basename(starts[0].path) if starts[0].is_program else ""
 
 
 def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
@@ -171,6 +219,7 @@ def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
         tuple(dict.fromkeys(note for each in found for note in each.notes)),
         tuple(dict.fromkeys(name for each in found for name in each.lacking)),
         unsettled or any(each.unsettled for each in found),
+        any(each.loaded for each in found),
     )
 
 

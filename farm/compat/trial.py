@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.compat.capability_index import CapabilityIndex
+    from farm.compat.library_index import LibraryIndex
     from farm.compat.member import Member
     from farm.compat.problem import Problem
     from farm.compat.proof import Proof
@@ -37,6 +38,16 @@ class TrialSet:
     def capabilities(self) -> CapabilityIndex:
         """Who provides and requires what now."""
         return self._prover.capabilities
+
+    @property
+    def libraries(self) -> LibraryIndex:
+        """Which file the loader finds for whom now."""
+        return self._prover.libraries
+
+    @property
+    def placed(self) -> Mapping[str, Member | None]:
+        """What was placed last."""
+        return self._placed
 
     @property
     def base(self) -> Mapping[str, Member]:

@@ -2,7 +2,7 @@
 
 from farm.names import HostNeeds, Plugin, SensitiveFile
 from farm.package.capabilities import Capabilities, derive_capabilities
-from farm.package.copyable import is_header, is_static_code
+from farm.package.copyable import is_header, is_installed_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
 from farm.package.elf import InvalidElfError, read_elf, read_elf_paths
@@ -13,6 +13,7 @@ from farm.package.facts import (
     DebugFile,
     ElfFile,
     InvalidFactsError,
+    ModuleVersion,
     PackageFacts,
     PkgConfigLibraries,
     PkgConfigModule,
@@ -71,6 +72,7 @@ __all__ = [
     "Layout",
     "LayoutError",
     "Misplacement",
+    "ModuleVersion",
     "OutputRule",
     "OutputRules",
     "PackageFacts",
@@ -95,6 +97,7 @@ __all__ = [
     "hardening_findings",
     "interpreter_capability",
     "is_header",
+    "is_installed_header",
     "is_static_code",
     "lay_out",
     "matches",

@@ -13,3 +13,11 @@ def is_static_code(path: str) -> bool:
 def is_header(path: str) -> bool:
     """Say whether a package path is of text that a compiler copies into what it makes."""
     return path.startswith("include/")
+
+
+def is_installed_header(path: str) -> bool:
+    """Say whether other builds can include a package path.
+
+    Besides what compilers find by themselves there are headers for one machine (`lib/glib-2.0/include/glibconfig.h`).
+    """
+    return "include" in path.split("/")[:-1]

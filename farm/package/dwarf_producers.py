@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from farm.package.dwarf_coverage import describes_all_code
 from farm.package.elf_image import SHT_NOBITS, ElfImage, InvalidElfError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 UNKNOWN = ""
-"""Stands for the units that do not say what made them."""
+"""Stands for the units that do not say what made them, and for code that no unit describes."""
 
 _SECTIONS = (".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str", ".debug_str_offsets")
 _SHF_COMPRESSED = 0x800
@@ -73,7 +74,10 @@ def _producers(image: ElfImage) -> tuple[str, ...]:
     parts = {name: image.part(each.offset, each.size, name) for name, each in sections.items()}
     order: Literal["big", "little"] = "big" if image.big_endian else "little"
     empty = memoryview(b"")
-    return tuple(sorted(set(_Reader(*(_Part(parts.get(name, empty), order, name) for name in _SECTIONS)).producers())))
+    found = set(_Reader(*(_Part(parts.get(name, empty), order, name) for name in _SECTIONS)).producers())
+    if not describes_all_code(image):
+        found.add(UNKNOWN)
+    return tuple(sorted(found))
 
 
 class _Part:

@@ -61,7 +61,7 @@ def read_elf(data: Buffer) -> ElfFacts | None:
 
 
 def read_elf_paths(data: Buffer) -> ElfFacts | None:
-    """Return as `read_elf` does, but only where the loader is told to look, and which libraries it is told to load.
+    """Return as `read_elf` does, but only its kind, where the loader is told to look, and which libraries to load.
 
     Cheap whatever the file holds: no symbol is read. Raises `InvalidElfError`.
     """
@@ -86,12 +86,14 @@ def _paths(image: ElfImage) -> ElfFacts:
     if _DT_STRTAB not in tags:
         return ElfFacts(machine=image.machine)
     strings = _strings(image, tags)
+    kind = _kind(image, tags)
     return ElfFacts(
         rpath=_split(strings, tags, _DT_RPATH),
         runpath=_split(strings, tags, _DT_RUNPATH),
         machine=image.machine,
         needed=_texts(image, strings, _DT_NEEDED),
         details=ElfDetails(
+            kind,
             audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
             filters=_texts(image, strings, _DT_FILTER),
             auxiliaries=_texts(image, strings, _DT_AUXILIARY),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farm.package.elf_details import ElfDetails, number, text, texts
+from farm.package.elf_details import EXECUTABLE, PIE, ElfDetails, number, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -111,6 +111,13 @@ class ElfFacts:
     version_definitions: tuple[str, ...] = ()
     version_needs: tuple[VersionNeed, ...] = ()
     details: ElfDetails | None = field(default_factory=ElfDetails)
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is started, and not loaded by another file. Facts of format 1 leave that to be guessed at."""
+        if self.details:
+            return self.details.kind in {EXECUTABLE, PIE}
+        return bool(self.interpreter) and not self.soname
 
     @property
     def exports(self) -> tuple[Symbol, ...]:

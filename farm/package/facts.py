@@ -82,11 +82,20 @@ class PkgConfigLibraries(NamedTuple):
     directories: tuple[str, ...] = ()
 
 
+class ModuleVersion(NamedTuple):
+    """Which versions of another module a module asks for: `comparison` is as in pc(5), `>=` and its like."""
+
+    name: str
+    comparison: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class PkgConfigModule:
     """A pkg-config module: its name (the file's), version, and the modules that it names, sorted.
 
-    `libraries` are None in facts of format 1.
+    `libraries` are None in facts of format 1. `versions` are those that it asks for, of any of the modules, sorted;
+    farms of before did not look for them, so where there are none nothing is known.
     """
 
     name: str
@@ -94,6 +103,7 @@ class PkgConfigModule:
     requires: tuple[str, ...] = ()
     requires_private: tuple[str, ...] = ()
     libraries: PkgConfigLibraries | None = field(default_factory=PkgConfigLibraries)
+    versions: tuple[ModuleVersion, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the module as plain values for canonical JSON."""
@@ -103,7 +113,10 @@ class PkgConfigModule:
             "requires": self.requires,
             "requires-private": self.requires_private,
         }
-        return own if self.libraries is None else own | {"libraries": self.libraries._asdict()}
+        if self.libraries is None:
+            return own
+        versions = {"versions": self.versions} if self.versions else {}
+        return own | {"libraries": self.libraries._asdict()} | versions
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
@@ -116,6 +129,7 @@ class PkgConfigModule:
             None
             if old
             else PkgConfigLibraries(*(texts(value["libraries"][each]) for each in PkgConfigLibraries._fields)),
+            () if old else tuple(ModuleVersion(*map(text, each)) for each in value.get("versions", ())),
         )
 
 

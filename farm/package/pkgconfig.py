@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.package.facts import PkgConfigLibraries, PkgConfigModule
+from farm.package.facts import ModuleVersion, PkgConfigLibraries, PkgConfigModule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"([A-Za-z0-9_.]+)[ \t]*([=:])[ \t]*(.*)")
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z0-9_.]+)\}")
 # "name", or "name >= 1.2"; commas and blanks separate.
-_MODULE = re.compile(r"([^\s,<>=!]+)(?:[\s,]*(?:<=|>=|!=|<|>|=)[\s,]*[^\s,<>=!]+)?")
+_MODULE = re.compile(r"([^\s,<>=!]+)(?:[\s,]*(<=|>=|!=|<|>|=)[\s,]*([^\s,<>=!]+))?")
 # A blank may be part of a word, behind a backslash or in quotes.
 _WORD = re.compile(r"""(?:\\.|"[^"]*"|'[^']*'|[^\s"'])+""")
 _LONGEST = 1024 * 1024
@@ -54,14 +54,16 @@ def parse_pkg_config(name: str, text: str) -> PkgConfigModule:
     if "version" not in fields:
         raise InvalidPkgConfigError(name, "it has no Version")
     libraries, private = fields.get("libs", ""), fields.get("libs.private", "")
+    requires, requires_private = fields.get("requires", ""), fields.get("requires.private", "")
     return PkgConfigModule(
         name,
         fields["version"],
-        _modules(fields.get("requires", "")),
-        _modules(fields.get("requires.private", "")),
+        _modules(requires),
+        _modules(requires_private),
         PkgConfigLibraries(
             _flagged(libraries, "-l"), _flagged(private, "-l"), _flagged(f"{libraries} {private}", "-L")
         ),
+        _versions(f"{requires}, {requires_private}"),
     )
 
 
@@ -81,7 +83,12 @@ def _expand(module: str, value: str, variables: Mapping[str, str]) -> str:
 
 def _modules(requirement: str) -> tuple[str, ...]:
     """Return the names alone, sorted: a set pairs builds by what they are, not by ranges of versions."""
-    return tuple(sorted(set(_MODULE.findall(requirement))))
+    return tuple(sorted({name for name, _, _ in _MODULE.findall(requirement)}))
+
+
+def _versions(requirements: str) -> tuple[ModuleVersion, ...]:
+    """Return what is asked for of their versions, sorted: what a set pairs has to fit as well."""
+    return tuple(sorted({ModuleVersion(*found) for found in _MODULE.findall(requirements) if found[1]}))
 
 
 def _flagged(flags: str, option: str) -> tuple[str, ...]:

@@ -14,17 +14,17 @@ _MOST_LINKS = 40  # MAXSYMLINKS of Linux
 
 def resolve(manifest: Manifest, path: str) -> File | None:
     """Return the regular file that `path` leads to inside the package; None for a directory, a loop or nothing."""
-    found = manifest.by_path.get(_place(manifest, path) or "")
+    found = manifest.by_path.get(real_path(manifest, path) or "")
     return found if isinstance(found, File) else None
 
 
 def leads_somewhere(manifest: Manifest, path: str) -> bool:
     """Tell whether `path` leads to a file or directory inside the package, or to the package itself."""
-    return _place(manifest, path) is not None
+    return real_path(manifest, path) is not None
 
 
-def _place(manifest: Manifest, path: str) -> str | None:
-    """Return the path without a link in it, empty for the package itself; None where it leads to nothing."""
+def real_path(manifest: Manifest, path: str) -> str | None:
+    """Return a path without a link in it, empty for the package itself; None where it leads to nothing."""
     followed = 0
     done: list[str] = []
     ahead = path.split("/")[::-1]

@@ -16,6 +16,7 @@ from farm.errors import FarmError, in_lines
 from farm.fileset import STORE_ROOT, Directory, Link
 from farm.names import SensitiveFile
 from farm.names.root_places import LINKED
+from farm.package.origins import faults_of_origins
 from farm.package.path_glob import matches
 from farm.package.resolve import resolve
 from farm.package.sensitive_places import Sensitivity, is_above, places_of
@@ -134,6 +135,10 @@ def find_sensitive_files(
         found.update(there)
     for file in elf:
         found.update(_by_loading(file, store))
+        found.update(
+            SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
+            for fault in faults_of_origins(file, manifest, links)
+        )
     return tuple(sorted(found, key=lambda finding: (finding.path, finding.why.word, finding.detail)))
 
 

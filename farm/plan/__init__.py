@@ -1,6 +1,6 @@
 """Pinning of recipes to plans, the graph of what is built from what, and the orders that workers get. Pure."""
 
-from farm.plan.abi import MOST_LINE, MOST_REPORT_LINES, AbiOrder, AbiOutcome, AbiSide, AbiVerdict
+from farm.plan.abi import MOST_LINE, MOST_REPORT_LINES, MOST_UNDESCRIBED, AbiOrder, AbiOutcome, AbiSide, AbiVerdict
 from farm.plan.consumption import MOST_PATHS, ConsumedKind, Consumption, OpenedFiles
 from farm.plan.graph import (
     BuildGraph,
@@ -29,6 +29,7 @@ __all__ = [
     "MOST_LINE",
     "MOST_PATHS",
     "MOST_REPORT_LINES",
+    "MOST_UNDESCRIBED",
     "PROTOCOL",
     "AbiOrder",
     "AbiOutcome",

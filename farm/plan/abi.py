@@ -21,6 +21,14 @@ MOST_REPORT_LINES = 40
 """Lines of a comparison's report that an outcome carries; the whole report is in the log."""
 MOST_LINE = 300
 """Characters of such a line."""
+MOST_UNDESCRIBED = 20
+"""Symbols without debug data that an outcome names; how many there are it says besides."""
+RULE = 2
+"""By what comparisons are judged; raised when the same two libraries may come to another verdict.
+
+Since 2, types that no installed header defines are left out, rather than those in files that no header is called as.
+Symbols that debug data do not describe are counted.
+"""
 
 
 class AbiVerdict(StrEnum):
@@ -35,22 +43,21 @@ class AbiVerdict(StrEnum):
 class AbiSide:
     """One of the two libraries: its path in `package`, and where its debug data and public headers are.
 
-    `headers` is the package whose `include` has the public headers; None where no package of the build has any: then
-    private types count like public ones.
+    `headers` are the packages of the build that have public headers; where there are none, private types count like
+    public ones.
     """
 
     library: str
     package: DependencyArchive
     debug: DependencyArchive
-    headers: DependencyArchive | None = None
+    headers: tuple[DependencyArchive, ...] = ()
 
     @property
     def archives(self) -> Iterator[DependencyArchive]:
         """The packages that have to be there, some perhaps twice."""
         yield self.package
         yield self.debug
-        if self.headers is not None:
-            yield self.headers
+        yield from self.headers
 
     def to_dict(self) -> dict[str, Any]:
         """Return the side as JSON values; without `headers` where there are none."""
@@ -59,7 +66,10 @@ class AbiSide:
             "library": self.library,
             "package": self.package.to_dict(),
         }
-        return known | ({"headers": self.headers.to_dict()} if self.headers is not None else {})
+        headers = [each.to_dict() for each in self.headers]
+        if len(headers) > 1:
+            return known | {"headers": headers}
+        return known | ({"headers": headers[0]} if headers else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiSide:
@@ -70,7 +80,7 @@ class AbiSide:
             library=record.text("library"),
             package=record.read("package", DependencyArchive.from_dict),
             debug=record.read("debug", DependencyArchive.from_dict),
-            headers=record.read("headers", DependencyArchive.from_dict) if has_headers else None,
+            headers=record.read("headers", _headers) if has_headers else (),
         )
         record.end()
         if side.library.startswith("/") or ".." in side.library.split("/"):
@@ -80,12 +90,16 @@ class AbiSide:
 
 @dataclass(frozen=True, slots=True)
 class AbiOrder:
-    """All that a worker is told to compare two builds of a library with the tools of a toolchain, by its tree."""
+    """All that a worker is told to compare two builds of a library with the tools of a toolchain, by its tree.
+
+    `rule` is part of it so that no verdict by an older one is taken for an answer.
+    """
 
     before: AbiSide
     after: AbiSide
     toolchain: Digest
     limits: Limits
+    rule: int = RULE
 
     @property
     def digest(self) -> Digest:
@@ -94,22 +108,25 @@ class AbiOrder:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the order as JSON values."""
-        return {
+        known = {
             "after": self.after.to_dict(),
             "before": self.before.to_dict(),
             "limits": self.limits.to_dict(),
             "toolchain": self.toolchain,
         }
+        return known | ({"rule": self.rule} if self.rule > 1 else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiOrder:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        has_rule = isinstance(value, dict) and "rule" in value
         record = Record(value, "order of a comparison")
         order = cls(
             before=record.read("before", AbiSide.from_dict),
             after=record.read("after", AbiSide.from_dict),
             toolchain=record.digest("toolchain"),
             limits=record.read("limits", Limits.from_dict),
+            rule=record.number("rule", minimum=2) if has_rule else 1,
         )
         record.end()
         return order
@@ -120,7 +137,8 @@ class AbiOutcome:
     """What a comparison came to.
 
     `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
-    was judged. `exit` is the tool's status, `log` the blob of all that it printed.
+    was judged. `exit` is the tool's status, `log` the blob of all that it printed. `undescribed` are symbols of the old
+    library that debug data do not describe on both sides, and so were not compared: the first of `undescribed_count`.
     """
 
     verdict: AbiVerdict
@@ -128,32 +146,56 @@ class AbiOutcome:
     log: Digest
     report: tuple[str, ...] = ()
     reason: str = ""
+    undescribed: tuple[str, ...] = ()
+    undescribed_count: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON values."""
-        return {
+        """Return the outcome as JSON values; without `undescribed` where there are none."""
+        known: dict[str, Any] = {
             "exit": self.exit,
             "log": self.log,
             "reason": self.reason,
             "report": list(self.report),
             "verdict": self.verdict.value,
         }
+        if self.undescribed_count:
+            known["undescribed"] = {"count": self.undescribed_count, "names": list(self.undescribed)}
+        return known
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiOutcome:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        undescribed = isinstance(value, dict) and "undescribed" in value
         record = Record(value, "outcome of a comparison")
+        count, names = record.read("undescribed", _undescribed) if undescribed else (0, ())
         outcome = cls(
             verdict=record.read("verdict", _verdict),
             exit=record.number("exit", minimum=-255),
             log=record.digest("log"),
             report=record.texts("report"),
             reason=record.text("reason"),
+            undescribed=names,
+            undescribed_count=count,
         )
         record.end()
         if len(outcome.report) > MOST_REPORT_LINES or any(len(line) > MOST_LINE for line in outcome.report):
             raise InvalidRecordError("outcome of a comparison", "report", "is longer than a report may be")
         return outcome
+
+
+def _headers(value: Any) -> tuple[DependencyArchive, ...]:
+    # One is written as it was when there was one at most.
+    each = value if isinstance(value, list) else [value]
+    return tuple(map(DependencyArchive.from_dict, each))
+
+
+def _undescribed(value: Any) -> tuple[int, tuple[str, ...]]:
+    record = Record(value, "symbols that were not compared")
+    count, names = record.number("count"), record.texts("names")
+    record.end()
+    if len(names) > min(MOST_UNDESCRIBED, count) or any(len(name) > MOST_LINE for name in names):
+        raise InvalidRecordError("outcome of a comparison", "undescribed", "is longer than it may be")
+    return count, names
 
 
 def _verdict(value: Any) -> AbiVerdict:

@@ -1,36 +1,40 @@
 """Whether the members of a set get libraries with the interfaces that they were built against.
 
-Equal symbols are no equal interfaces, so each library is compared, once for two builds of it, by a worker. Without
-debug data on both sides nothing can be said: that is counted, and never taken for a yes.
+Equal symbols are no equal interfaces, so each library is compared, once for two builds of it, by a worker. What cannot
+be compared, be it a library or some symbols of one, is counted and named, and never taken for a yes.
 """
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from farm.compat.abi import LibraryPair, library_pairs, library_path, sonames
+from farm.compat.abi import LibraryPair, LinkedFiles, Shortage, loads_touched, pair_libraries
 from farm.compat.problem import listed
-from farm.control.planning import plan_of
 from farm.control.requests import wish_for_comparison
 from farm.database import comparisons, jobs, packages
 from farm.database.comparisons import Comparison
 from farm.database.evidence import ChangedInterface, InterfaceCount
 from farm.database.states import ENDED
-from farm.plan import AbiOrder, AbiSide, AbiVerdict
+from farm.fileset import Manifest
+from farm.package import is_installed_header
+from farm.plan import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
 from farm.recipe import Limits
 from farm.recipe.gate_kind import GateKind
+from farm.release.build_roots import BuildRoots
 from farm.release.ordered_tests import NotKnownYetError, archive_of
+from farm.release.retries import trouble_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.compat import Member, TrialSet
+    from farm.compat.abi import LibraryFile, Load, Unpaired
     from farm.control.desk import Desk
     from farm.database.records import Job, Package
-    from farm.names import Digest, PackageName
-    from farm.package import ElfDetails
     from farm.plan import DependencyArchive
     from farm.release.members import MemberShelf
 
@@ -39,8 +43,14 @@ TOOLCHAIN = "abi"
 _LIMITS = Limits(minutes=20, memory_mb=4096, output_mb=1, processes=64, log_mb=4)
 _MISSING = f"this farm has no toolchain {TOOLCHAIN}: add its file and lock to toolchains/, and start the farm again"
 _SHOWN_LINES = 9
-_FIRST_PAUSE = timedelta(seconds=20)
-_LONGEST_PAUSE = timedelta(hours=1)
+_SHOWN_SYMBOLS = 5
+_FEW_TYPES = re.compile(r"-g(?:gdb)?1")
+_SHORTAGES = {
+    Shortage.FOREIGN_LIBRARY: "it is of another distribution, whose builds are not known here",
+    Shortage.FOREIGN_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
+    Shortage.GONE: "the build that {users} {were} built against is no more on this farm",
+    Shortage.NOT_IN_BUILD: "no package that {users} {were} built with had such a library; perhaps the toolchain did",
+}
 
 
 @dataclass(slots=True)
@@ -69,6 +79,14 @@ class _Unjudged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A library as a comparison is told of it; `lacking` says why a result is not one about the whole of it."""
+
+    side: AbiSide
+    lacking: str = ""
+
+
 class Interfaces:
     """Looks at the interfaces of sets, within one transaction that may write wishes. `trial` holds the set."""
 
@@ -77,28 +95,36 @@ class Interfaces:
         self._trial = trial
         self._shelf = shelf
         self._trace = trace
+        self._files = LinkedFiles()
+        self._roots = BuildRoots(desk, shelf, self._files)
         self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
-        self._members: dict[Digest, Member] = {}
+        self._lacking: dict[LibraryPair, str] = {}
 
     def look(self, changes: Mapping[str, Member | None]) -> Findings:
         """Return what is to be said of the set as it is placed, because of what these changes touch.
 
         What had another interface in the base already is not the fault of the changes, and left out.
         """
-        pairs = library_pairs(self._trial.members, self._trial.capabilities, changes, self._built_against)
-        found = Findings()
-        self._look_up(pairs)
-        for pair, dependents in pairs.items():
+        loads = list(loads_touched(self._trial, changes, self._trial.base, self._files))
+        pairing = pair_libraries(loads, self._trial, self._roots.of)
+        found = Findings(not_judged=list(self._unpaired(pairing.unpaired)))
+        self._look_up(pairing.pairs)
+        differing = []
+        for pair, dependents in pairing.pairs.items():
             answer = self._answers[pair]
+            library = self._library(pair)
             if isinstance(answer, _Unjudged):
-                found.not_judged.append(f"{pair.soname} of {self._label(pair.provider)}: {answer.reason}")
+                found.not_judged.append(f"{library}: {answer.reason}")
             elif isinstance(answer, str) or answer.outcome is None:
                 found.waiting += 1
                 found.trouble = answer if isinstance(answer, str) and answer else found.trouble
             else:
                 found.compared += 1
+                found.not_judged += (f"{library}: {each}" for each in self._gaps(pair, answer.outcome))
                 if _differs(answer):
-                    self._judge(found, pair, dependents, answer)
+                    differing.append((pair, dependents, answer))
+        if differing:
+            self._judge(found, differing, loads)
         return found
 
     def needs(self, changes: Mapping[str, Member | None]) -> dict[str, tuple[str, ...]]:
@@ -108,9 +134,7 @@ class Interfaces:
         library needs that dependent, if what the base has of it would not do with the new library. Raises
         `NotKnownYetError` while a comparison is under way.
         """
-        wanted: dict[LibraryPair, set[tuple[str, str]]] = {}
-        for name, pair, needed in self._crossings(changes):
-            wanted.setdefault(pair, set()).add((name, needed))
+        wanted = self._crossings(changes)
         self._look_up(wanted)
         found: dict[str, set[str]] = {}
         waiting = 0
@@ -125,56 +149,95 @@ class Interfaces:
             raise NotKnownYetError(f"{waiting} of {len(wanted)} interfaces are being compared", GateKind.ABI)
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
 
-    def _crossings(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[str, LibraryPair, str]]:
-        """Give how each changed dependent and each changed library of it would do with what the base has of the other.
+    def _crossings(self, changes: Mapping[str, Member | None]) -> dict[LibraryPair, set[tuple[str, str]]]:
+        """Return how each changed dependent and each changed library of it would do with the other as the base has it.
 
         Each with the change that would need, and the one that would be needed.
         """
         base = self._trial.base
         coming = {name: member for name, member in changes.items() if member is not None and not member.foreign}
-        providers = {soname: name for name, member in coming.items() for soname in sonames(member.provides)}
-        for name, member in coming.items():
-            for dependent, is_new in ((member, True), (base.get(name), False)):
-                for soname in sonames(dependent.requires) if dependent else ():
-                    library = providers.get(soname, name)
-                    if dependent is None or library == name or library not in base:
-                        continue
-                    new, old = coming[library], base[library]
-                    built = self._built_against(dependent).get(new.descriptor.name)
-                    other = old if is_new else new
-                    if built is None or built == other.descriptor.tree or library_path(other, soname) is None:
-                        continue
-                    self._members[other.descriptor.tree] = other
-                    pair = LibraryPair(library, soname, built, other.descriptor.tree)
-                    yield (name, pair, library) if is_new else (library, pair, name)
+        found: dict[LibraryPair, set[tuple[str, str]]] = {}
+        new_loads: list[tuple[Load, str]] = []
+        with self._placed(changes):
+            for name, member in coming.items():
+                for load in self._files.loads(member):
+                    providers = {library.owner for library in load.found(self._trial)} & coming.keys()
+                    new_loads += ((load, provider) for provider in sorted(providers))
+                for load in self._files.loads(base[name]) if name in base else ():
+                    for pair in pair_libraries([load], self._trial, self._roots.of).pairs:
+                        if pair.after.package in coming:
+                            found.setdefault(pair, set()).add((pair.after.package, name))
+        with self._placed({}):
+            for load, provider in new_loads:
+                for pair in pair_libraries([load], self._trial, self._roots.of).pairs:
+                    found.setdefault(pair, set()).add((load.dependent.name, provider))
+        return found
 
-    def _judge(self, found: Findings, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> None:
-        """Note a changed interface, but for dependents that had one in the base too: which may have to be found out."""
-        broken = []
-        for name in dependents:
-            before = self._base_pair(pair, name)
-            if before is None:
-                broken.append(name)
-                continue
-            self._look_up([before])
-            known = self._answers[before]
-            if isinstance(known, str) or (isinstance(known, Comparison) and known.outcome is None):
-                found.waiting += 1
-            elif isinstance(known, _Unjudged) or not _differs(known):
-                broken.append(name)
-        if broken:
-            found.changed.append(self._changed(pair, tuple(broken), answer))
+    @contextmanager
+    def _placed(self, changes: Mapping[str, Member | None]) -> Iterator[None]:
+        """Look at the base with other changes for a while."""
+        placed = dict(self._trial.placed)
+        self._trial.place(changes)
+        try:
+            yield
+        finally:
+            self._trial.place(placed)
 
-    def _base_pair(self, pair: LibraryPair, dependent: str) -> LibraryPair | None:
-        """Return how the same dependent stood to the library of the base; None where it was fine, or not there."""
-        base = self._trial.base
-        provider, user = base.get(pair.provider), base.get(dependent)
-        if provider is None or user is None or user is not self._trial.members.get(dependent):
-            return None
-        tree = provider.descriptor.tree
-        if tree == pair.before or library_path(provider, pair.soname) is None:
-            return None
-        return LibraryPair(pair.provider, pair.soname, pair.before, tree)
+    def _judge(
+        self,
+        found: Findings,
+        differing: Sequence[tuple[LibraryPair, tuple[str, ...], Comparison]],
+        loads: Sequence[Load],
+    ) -> None:
+        """Note changed interfaces, but for dependents that had one in the base too: which may have to be found out."""
+        names = {(pair.soname, name) for pair, dependents, _ in differing for name in dependents}
+        base, members = self._trial.base, self._trial.members
+        standing = [
+            load
+            for load in loads
+            if (load.soname, load.dependent.name) in names
+            and base.get(load.dependent.name) is members.get(load.dependent.name)
+        ]
+        with self._placed({}):
+            before = pair_libraries(standing, self._trial, self._roots.of).pairs
+        self._look_up(before)
+        known: dict[tuple[str, str], list[Comparison | _Unjudged | str]] = {}
+        for pair, dependents in before.items():
+            for name in dependents:
+                known.setdefault((pair.soname, name), []).append(self._answers[pair])
+        for pair, dependents, answer in differing:
+            broken = []
+            for name in dependents:
+                answers = known.get((pair.soname, name), [])
+                judged = [each for each in answers if isinstance(each, Comparison) and each.outcome is not None]
+                if any(map(_differs, judged)):
+                    continue
+                if any(not isinstance(each, _Unjudged) for each in answers if each not in judged):
+                    found.waiting += 1
+                else:
+                    broken.append(name)
+            if broken:
+                found.changed.append(self._changed(pair, tuple(broken), answer))
+
+    def _unpaired(self, unpaired: Iterable[Unpaired]) -> Iterator[str]:
+        """Say which libraries there is nothing to compare with, each once for all dependents."""
+        for (soname, provider, shortage), group in groupby(
+            unpaired, lambda each: (each.soname, each.provider, each.shortage)
+        ):
+            names = [self._label(each.dependent) for each in group]
+            one = len(names) == 1
+            words = {"are": "is" if one else "are", "were": "was" if one else "were"}
+            yield f"{soname} of {self._label(provider)}: {_SHORTAGES[shortage].format(users=listed(names), **words)}"
+
+    def _gaps(self, pair: LibraryPair, outcome: AbiOutcome) -> Iterator[str]:
+        """Say what of a library was not compared though it was looked at."""
+        if self._lacking.get(pair):
+            yield self._lacking[pair]
+        if outcome.undescribed_count:
+            shown = outcome.undescribed[:_SHOWN_SYMBOLS]
+            more = outcome.undescribed_count - len(shown)
+            names = ", ".join(shown) + (f" and {more} more" if more else "")
+            yield f"debug data do not describe {outcome.undescribed_count} of its symbols: {names}"
 
     def _look_up(self, pairs: Iterable[LibraryPair]) -> None:
         """See to an answer for each pair: a comparison, done or wished for, or why there can be none."""
@@ -199,86 +262,80 @@ class Interfaces:
         """Have a comparison carried out, again after a while where it failed; return what keeps it, if anything."""
         if any(job.state not in ENDED for job in tried):
             return ""
-        if tried:
-            pause = min(_FIRST_PAUSE * 2 ** min(len(tried) - 1, 16), _LONGEST_PAUSE)
-            again = (tried[-1].finished_at or self._desk.now) + pause
-            if again > self._desk.now:
-                return f"{tried[-1].error}; it is tried again at {again:%Y-%m-%d %H:%M:%S} UTC"
-        wish_for_comparison(self._desk, Comparison(order, pair.provider, pair.soname), trace=self._trace)
+        if tried and (trouble := trouble_until(tried, self._desk.now)):
+            return trouble
+        wish_for_comparison(self._desk, Comparison(order, pair.after.package, pair.soname), trace=self._trace)
         return ""
 
     def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:
         toolchain = self._desk.world.toolchains.get(TOOLCHAIN)
         if toolchain is None:
             return _MISSING
-        old = packages.packages_of_tree(self._desk.session, [pair.before]).get((pair.provider, pair.before))
-        if old is None:
-            return _Unjudged("the build that its dependents were built against is no more on this farm")
-        new = self._shelf.record(self._desk, self._member(pair).descriptor.digest)
-        sides = [self._side(package, pair.soname) for package in (old, new)]
-        before, after = sides
-        if isinstance(before, _Unjudged):
-            return before
-        if isinstance(after, _Unjudged):
-            return after
-        return AbiOrder(before, after, toolchain.tree, _LIMITS)
+        sides = [self._side(file) for file in (pair.before, pair.after)]
+        unjudged = next((each for each in sides if isinstance(each, _Unjudged)), None)
+        if unjudged is not None:
+            return unjudged
+        before, after = (each for each in sides if isinstance(each, _Side))
+        self._lacking[pair] = before.lacking or after.lacking
+        return AbiOrder(before.side, after.side, toolchain.tree, _LIMITS)
 
-    def _member(self, pair: LibraryPair) -> Member:
-        """Return the member of a pair: of the set as it is placed, of the base, or of what was asked about."""
-        if pair.after in self._members:
-            return self._members[pair.after]
-        for members in (self._trial.members, self._trial.base):
-            member = members.get(pair.provider)
-            if member is not None and member.descriptor.tree == pair.after:
-                return member
-        raise LookupError(f"the set has no {pair.provider} with the tree {pair.after}")
-
-    def _side(self, package: Package, soname: str) -> AbiSide | _Unjudged:
+    def _side(self, file: LibraryFile) -> _Side | _Unjudged:
         """Return where a library, its debug data and its headers are: in packages of the same build."""
+        package = packages.packages_of_tree(self._desk.session, [file.tree]).get((file.package, file.tree))
+        if package is None:
+            raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
         label = f"{package.name} {package.version}-{package.revision}"
-        member = self._shelf.member(package)
-        path = library_path(member, soname)
-        if path is None:
-            return _Unjudged(f"{label} has no {soname}")
-        facts = next(facts for place, facts in member.facts.elf if place == path)
+        facts = next(facts for path, facts in self._shelf.member(package).facts.elf if path == file.path)
         build = packages.packages_of_plan(self._desk.session, package.plan)
-        debug = next((each for each in build if self._has_debug_data(each, facts.details)), None)
+        build_id = facts.details.build_id if facts.details else ""
+        debug, producers = next(self._debug_data(build, build_id), (None, ()))
         if debug is None:
-            return _Unjudged(f"{label} has no debug data for {path}")
-        headers = max(build, key=lambda each: len(self._shelf.member(each).facts.headers))
-        return AbiSide(
-            library=path,
-            package=self._archive(package),
-            debug=self._archive(debug),
-            headers=self._archive(headers) if self._shelf.member(headers).facts.headers else None,
+            return _Unjudged(f"{label} has no debug data for {file.path}")
+        thin = any(map(_may_lack_types, producers))
+        return _Side(
+            AbiSide(
+                library=file.path,
+                package=self._archive(package),
+                debug=self._archive(debug),
+                headers=tuple(self._archive(each) for each in build if self._has_headers(each)),
+            ),
+            f"parts of {file.path} in {label} were compiled with -g1, or nobody knows how, and may lack types"
+            if thin
+            else "",
         )
 
-    def _has_debug_data(self, package: Package, details: ElfDetails | None) -> bool:
-        if details is None or not details.build_id:
-            return False
-        debug = self._shelf.member(package).facts.debug or ()
-        # Producers are read from the debug data itself: a file without any holds none.
-        return any(each.build_id == details.build_id and each.producers for each in debug)
+    def _has_headers(self, package: Package) -> bool:
+        manifest = Manifest.from_json(self._desk.blobs.read(package.manifest.digest))
+        return any(is_installed_header(entry.path) for entry in manifest.entries)
+
+    def _debug_data(self, build: Iterable[Package], build_id: str) -> Iterator[tuple[Package, tuple[str, ...]]]:
+        """Give the packages with debug data of a file, and what compilers say there.
+
+        They say it in the debug data itself: where there is nothing said there are none.
+        """
+        for package in build:
+            for each in self._shelf.member(package).facts.debug or ():
+                if build_id and each.build_id == build_id and each.producers:
+                    yield package, each.producers
 
     def _archive(self, package: Package) -> DependencyArchive:
         return archive_of(package, self._shelf.member(package).descriptor.store_path)
-
-    def _built_against(self, member: Member) -> Mapping[PackageName, Digest]:
-        plan = plan_of(self._desk, member.descriptor.plan)
-        return {each.name: each.tree for each in plan.dependencies}
 
     def _changed(self, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> ChangedInterface:
         assert answer.outcome is not None  # noqa: S101  (it is judged)
         users = listed([self._label(name) for name in dependents])
         other = f"the build that {users} {'was' if len(dependents) == 1 else 'were'} built against"
-        library = f"{pair.soname} of {self._label(pair.provider)}"
+        library = self._library(pair)
         judged = answer.outcome.verdict is AbiVerdict.CHANGED
         if judged:
             shown = _telling(answer.outcome.report)
             message = f"{library} has another interface than {other}{f': {shown}' if shown else ''}"
         else:
             message = f"{library} could not be compared with {other}: {answer.outcome.reason}"
-        return ChangedInterface(pair.provider, pair.soname, dependents, judged, message, answer.job)
+        return ChangedInterface(pair.after.package, pair.soname, dependents, judged, message, answer.job)
+
+    def _library(self, pair: LibraryPair) -> str:
+        return f"{pair.soname} of {self._label(pair.after.package)}"
 
     def _label(self, name: str) -> str:
         member = self._trial.members.get(name) or self._trial.base.get(name)
@@ -297,3 +354,11 @@ def _telling(report: tuple[str, ...]) -> str:
     first = told[: ends[0] if ends else None][:_SHOWN_LINES]
     more = "; and more" if len(told) > len(first) else ""
     return "".join(f"{line} " if line.endswith(":") else f"{line}; " for line in first).removesuffix("; ") + more
+
+
+def _may_lack_types(producer: str) -> bool:
+    """Say whether a compiler may have written functions without their parameters: `-g1`, or nobody knows what."""
+    if not producer.startswith("GNU ") or producer.startswith("GNU AS "):
+        return False  # others leave such functions out, and then they are not described
+    options = [each for each in producer.split() if each.startswith("-")]
+    return not options or any(_FEW_TYPES.fullmatch(each) for each in options)

@@ -17,6 +17,7 @@ from farm.database.flaky_tests import FlakyTest
 from farm.database.pipeline_states import RunState
 from farm.database.states import ENDED, JobState
 from farm.names import Digest
+from farm.release.retries import trouble_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +31,6 @@ FAILURES_IN_A_ROW = 3
 """So many make a verdict: a test that fails one time in three by chance does so three times running in 27 of 1,000."""
 FAILURES_IN_QUARANTINE = 7
 QUARANTINE = timedelta(days=14)
-_FIRST_PAUSE = timedelta(seconds=20)
-_LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +103,8 @@ class JobVerdicts:
             self._note(active.id)
             return Verdict(RunState.PENDING, active.id, trouble=_trouble_of(active))
         trouble = [job for job in ended if job.error_code != TEST_FAILED]
-        if trouble and (wait := self._pause(trouble)):
-            return Verdict(RunState.PENDING, trouble[-1].id, trouble=f"{trouble[-1].error}; it is tried again {wait}")
+        if trouble and (told := trouble_until(trouble, self._now)):
+            return Verdict(RunState.PENDING, trouble[-1].id, trouble=told)
         wished = self._wish(order, test)
         known.append(wished)
         return Verdict(RunState.PENDING, wished.id)
@@ -128,12 +127,6 @@ class JobVerdicts:
                 expires_at=seen + QUARANTINE,
             ),
         )
-
-    def _pause(self, trouble: list[Job]) -> str:
-        """Say when a test that could not be run is tried again; empty when that is now."""
-        last = trouble[-1].finished_at or self._now
-        pause = min(_FIRST_PAUSE * 2 ** min(len(trouble) - 1, 16), _LONGEST_PAUSE)
-        return f"at {last + pause:%Y-%m-%d %H:%M:%S} UTC" if last + pause > self._now else ""
 
     def _wish(self, order: TestOrder, test: TestOf) -> Job:
         job = wish_for_test(self._desk, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from farm.building.abi_comparison import command_of, compare_interfaces, judge
+from farm.building.abi_comparison import compare_interfaces, judge
 from farm.building.errors import InvalidOrderError
 from farm.engine.sandbox_spec import SandboxResult
 from farm.names import Digest
@@ -17,16 +17,19 @@ from tests.building.conftest import LIMITS, Bench
 COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED
 
 _BUILD = """
-mkdir -p $DESTDIR/usr/lib $DESTDIR/usr/include
+mkdir -p $DESTDIR/usr/lib $DESTDIR/usr/{include}
 cat > shape.h <<'END'
 {header}
 END
 cat > shape.{suffix} <<'END'
-#include "shape.h"
 {source}
 END
-cp shape.h $DESTDIR/usr/include
-{compiler} -g -O2 -fPIC -shared -Wl,-soname,libshape.so.1 -Wl,--build-id shape.{suffix} -o libshape.so.1
+cat > other.{suffix} <<'END'
+{other}
+END
+cp shape.h $DESTDIR/usr/{include}
+{compiler} {flags} -O2 -fPIC -c other.{suffix}
+{compiler} -g -O2 -fPIC -shared -Wl,-soname,libshape.so.1 -Wl,--build-id shape.{suffix} other.o -o libshape.so.1
 id=$(readelf -n libshape.so.1 | sed -n 's/.*Build ID: //p')
 debug=$DESTDIR/usr/lib/debug/.build-id/$(echo $id | cut -c1-2)
 mkdir -p $debug
@@ -36,13 +39,17 @@ cp libshape.so.1 $DESTDIR/usr/lib
 """
 _C_HEADER = "struct shape; struct point { int x; int y; }; int area(int side); int reach(struct point *p);"
 _C_SOURCE = """
+#include "shape.h"
 struct shape { int kind; long size; };
 int area(int side) { return side * side; }
 int reach(struct point *p) { return p->x + p->y; }
 int kind(struct shape *s) { return s->kind; }
 """
+_REACH_HEADER = "struct shape; int area(int side); int reach(struct point *p);"
+_REACH = "int reach(struct point *p) { return p->x + p->y; }"
 _CPP_HEADER = "struct Shape { virtual int area(); virtual int edges(); virtual ~Shape(); };"
-_CPP_SOURCE = "int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"
+_CPP_SOURCE = """#include "shape.h"
+int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"""
 
 
 def verdict_of(exit_code: int, ending: str = "exited") -> AbiVerdict:
@@ -80,31 +87,47 @@ def archive(name: str) -> DependencyArchive:
     return DependencyArchive(digest, f"{name}-1-{digest.store_key}", BlobRef(digest, 1), BlobRef(digest, 1), digest)
 
 
-def test_headers_of_one_side_alone_are_not_used() -> None:
-    before = AbiSide("lib/a.so", archive("a"), archive("a-debug"), archive("a-dev"))
-    after = replace(before, headers=None)
-    assert any("headers" in word for word in command_of(before, before))
-    assert not any("headers" in word for word in command_of(before, after))
-
-
 def test_an_order_and_an_outcome_are_read_as_they_were_written() -> None:
-    before = AbiSide("lib/a.so", archive("a"), archive("a-debug"), archive("a-dev"))
-    order = AbiOrder(before, replace(before, headers=None), Digest.of(b"toolchain"), LIMITS)
+    before = AbiSide("lib/a.so", archive("a"), archive("a-debug"), (archive("a-dev"), archive("a")))
+    order = AbiOrder(before, replace(before, headers=()), Digest.of(b"toolchain"), LIMITS)
     assert AbiOrder.from_dict(order.to_dict()) == order
-    outcome = AbiOutcome(CHANGED, 4, Digest.of(b"log"), ("a line",), "")
+    outcome = AbiOutcome(CHANGED, 4, Digest.of(b"log"), ("a line",), "", ("area", "reach"), 7)
     assert AbiOutcome.from_dict(outcome.to_dict()) == outcome
+
+
+def test_an_order_of_before_keeps_its_digest_and_is_no_order_of_today() -> None:
+    side = AbiSide("lib/a.so", archive("a"), archive("a-debug"), (archive("a-dev"),))
+    today = AbiOrder(side, side, Digest.of(b"toolchain"), LIMITS)
+    written = {key: value for key, value in today.to_dict().items() if key != "rule"}
+    before = AbiOrder.from_dict(written)
+    assert before.before.headers == (archive("a-dev"),)
+    assert before.digest == Digest.of_json(written) != today.digest
 
 
 @pytest.mark.docker
 class TestWithRealLibraries:
-    def package(self, bench: Bench, header: str, source: str, *, suffix: str = "c") -> tuple[BuiltPackage, ...]:
+    def package(
+        self,
+        bench: Bench,
+        header: str,
+        source: str,
+        *,
+        suffix: str = "c",
+        other: str = "",
+        flags: str = "-g",
+        include: str = "include",
+        outputs: tuple[Output, ...] = (),
+        needs: tuple[BuiltPackage, ...] = (),
+    ) -> tuple[BuiltPackage, ...]:
         compiler = {"c": "cc", "cc": "c++"}[suffix]
-        script = _BUILD.format(header=header, source=source, suffix=suffix, compiler=compiler)
-        return bench.build(script, name="shape", outputs=(Output("debug", ("lib/debug/**",)),))
+        script = _BUILD.format(
+            header=header, source=source, suffix=suffix, compiler=compiler, other=other, flags=flags, include=include
+        )
+        return bench.build(script, name="shape", outputs=(Output("debug", ("lib/debug/**",)), *outputs), needs=needs)
 
     def side(self, packages: tuple[BuiltPackage, ...]) -> AbiSide:
-        main, debug = (each.as_dependency() for each in packages)
-        return AbiSide("lib/libshape.so.1", main, debug, main)
+        main, debug, *more = (each.as_dependency() for each in packages)
+        return AbiSide("lib/libshape.so.1", main, debug, (main, *more))
 
     def compare(self, bench: Bench, before: AbiSide, after: AbiSide) -> AbiOutcome:
         limits = replace(LIMITS, memory_mb=1024)
@@ -129,6 +152,90 @@ class TestWithRealLibraries:
         assert self.compare(bench, before, self.side(public)).verdict is CHANGED
         assert self.compare(bench, before, self.side(private)).verdict is COMPATIBLE
 
+    @pytest.mark.parametrize("include", ["include", "lib/shape/include"])
+    def test_a_public_type_is_not_lost_where_the_library_has_its_own_copy(self, bench: Bench, include: str) -> None:
+        before, after = (
+            self.side(self.package(bench, header, header + _REACH, include=include))
+            for header in (_C_HEADER, _C_HEADER.replace("int x; int y;", "int y; int x;"))
+        )
+        assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_a_public_type_is_not_lost_where_its_header_is_in_another_package_of_the_build(self, bench: Bench) -> None:
+        dev = (Output("dev", ("include/**",)),)
+        before, after = (
+            self.side(self.package(bench, header, _C_SOURCE, outputs=dev))
+            for header in (_C_HEADER, _C_HEADER.replace("int x; int y;", "int y; int x;"))
+        )
+        assert before.headers[1].store.startswith("shape-dev-")
+        assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_a_public_type_is_not_lost_that_comes_from_a_header_of_another_package(self, bench: Bench) -> None:
+        sides = []
+        for point in ("int x; int y;", "int y; int x;"):
+            install = f"mkdir -p $DESTDIR/usr/include; echo 'struct point {{ {point} }};' >$DESTDIR/usr/include/point.h"
+            needs = bench.build(install, name="point")
+            header = "#include <point.h>\n" + _REACH_HEADER
+            sides.append(self.side(self.package(bench, header, _C_SOURCE, needs=needs)))
+        assert self.compare(bench, *sides).verdict is CHANGED
+
+    def test_a_private_type_that_was_renamed_is_private_and_one_that_replaces_a_public_one_is_not(
+        self, bench: Bench
+    ) -> None:
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        renamed = self.package(
+            bench,
+            _C_HEADER.replace("struct shape", "struct form"),
+            _C_SOURCE.replace("struct shape", "struct form").replace("int kind; long size;", "long size; int kind;"),
+        )
+        hidden = self.package(
+            bench,
+            _C_HEADER.replace("struct point { int x; int y; };", "struct point;").replace("point", "hidden"),
+            "struct hidden { int y; int x; };\n" + _C_SOURCE.replace("struct point", "struct hidden"),
+        )
+        assert self.compare(bench, before, self.side(renamed)).verdict is COMPATIBLE
+        assert self.compare(bench, before, self.side(hidden)).verdict is CHANGED
+
+    @pytest.mark.parametrize("flags", ["-g0", "-gsplit-dwarf"])
+    def test_what_has_no_debug_data_is_named(self, bench: Bench, flags: str) -> None:
+        before, after = (
+            self.side(self.package(bench, _C_HEADER, _C_SOURCE, other=other, flags=flags))
+            for other in ("int scale(int by) { return by; } int unit;", "int scale(double by) { return by; } int unit;")
+        )
+        outcome = self.compare(bench, before, after)
+        assert outcome.verdict is COMPATIBLE
+        assert (outcome.undescribed, outcome.undescribed_count) == (("scale", "unit"), 2)
+
+    def test_a_variable_that_a_header_declares_is_compared(self, bench: Bench) -> None:
+        sides = []
+        for kind in ("long", "double"):
+            header = f"{_C_HEADER} extern {kind} unit;"
+            source = f"{_C_SOURCE} {kind} unit;"
+            sides.append(
+                self.side(self.package(bench, header, source, other='#include "shape.h"\nint f() { return unit; }'))
+            )
+        assert self.compare(bench, sides[0], sides[0]).undescribed == ()
+        assert self.compare(bench, *sides).verdict is CHANGED
+
+    def test_what_is_written_in_assembly_is_named_also_with_debug_data(self, bench: Bench) -> None:
+        assembly = '__asm__(".globl scale; .type scale,@function; scale: ret");'
+        before = self.side(self.package(bench, _C_HEADER, _C_SOURCE, other=assembly))
+        outcome = self.compare(bench, before, before)
+        assert (outcome.verdict, outcome.undescribed) == (COMPATIBLE, ("scale",))
+
+    def test_what_only_a_private_type_leads_to_is_private_with_or_without_a_name(self, bench: Bench) -> None:
+        inside = (
+            "typedef struct { int a; long b; } inner; enum mode { A, B };"
+            "struct shape { inner *in; inner own; enum mode m; union { long l; struct { int c; long d; } s; } u; };"
+        )
+        moved = inside.replace("int a; long b;", "long b; int a;").replace("int c; long d;", "long d; int c;")
+        header = "typedef struct shape shape; int kind(shape *s);"
+        source = '#include "shape.h"\n{} int kind(shape *s) {{ return s->in->a; }}'
+        before, after = (
+            self.side(self.package(bench, header, source.format(types)))
+            for types in (inside, moved.replace("A, B", "B, A"))
+        )
+        assert self.compare(bench, before, after).verdict is COMPATIBLE
+
     def test_another_body_and_an_added_function_change_nothing(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
         more = self.package(bench, _C_HEADER + " int edges(void);", _C_SOURCE + "int edges(void) { return 4; }")
@@ -143,11 +250,26 @@ class TestWithRealLibraries:
         after = self.side(self.package(bench, header, _CPP_SOURCE, suffix="cc"))
         assert self.compare(bench, before, after).verdict is CHANGED
 
+    def test_a_class_that_a_header_only_names_may_change_and_one_that_a_template_holds_may_not(
+        self, bench: Bench
+    ) -> None:
+        held, inside = "class Held { int a; short b; };", "struct Shape::Inside { int a; long b; };"
+        header = (
+            f"#include <vector>\n{held} struct Shape {{ struct Inside; Inside *in; int f(std::vector<Held> &v); }};"
+        )
+        source = f'#include "shape.h"\n{inside} int Shape::f(std::vector<Held> &v) {{ return v.size() + in->a; }}'
+        before = self.side(self.package(bench, header, source, suffix="cc"))
+        moved = inside.replace("int a; long b;", "long b; int a;")
+        private = self.package(bench, header, source.replace(inside, moved), suffix="cc")
+        public = self.package(bench, header.replace(held, "class Held { short b; int a; };"), source, suffix="cc")
+        assert self.compare(bench, before, self.side(private)).verdict is COMPATIBLE
+        assert self.compare(bench, before, self.side(public)).verdict is CHANGED
+
     def test_a_file_that_is_no_library_is_not_judged(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
         outcome = self.compare(bench, before, replace(before, library="include/shape.h"))
         assert outcome.verdict is NOT_JUDGED
-        assert "status" in outcome.reason
+        assert outcome.reason == "abidw ended with status 1, for the new library"
 
     def test_one_directory_for_two_packages_is_refused(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))

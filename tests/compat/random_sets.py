@@ -47,7 +47,7 @@ def random_elf(random, soname="", richness=1, *, program=False):
         defines=some(random, ["V1", "V2"], 2),
         demands=[f"{name}@V1" for name in some(random, SONAMES, 1)],
         rpath=random.choice([(), (), ("/usr/lib/private",)]),
-        runpath=random.choice([(), (), (), ("$ORIGIN/private",), ("$ORIGIN/../lib/private",)]),
+        runpath=random.choice([(), (), (), ("$ORIGIN/private",), ("$ORIGIN/../lib/private",), ("/usr/lib/linked",)]),
         machine="i686" if rare(random, 20) else "x86_64",
         **({"old": True} if rare(random, 8) else details),
     )
@@ -76,6 +76,14 @@ def random_package(random, name):
     files = {}
     for soname in some(random, SONAMES, 2):
         files[f"{random.choice(PLACES)}/{soname}"] = random_elf(random, soname, richness)
+    if rare(random, 3):
+        place, soname = random.choice(PLACES), random.choice(SONAMES)
+        files.setdefault(f"{place}/{soname}", random.choice(["text", f"-> {'../' * place.count('/')}deep/liby.so"]))
+        files["lib/deep/liby.so"] = random_elf(random, random.choice(SONAMES), richness)
+    if rare(random, 6):
+        files["lib/linked"] = random.choice(["-> private", "-> deep"])
+        files.setdefault("lib/private/libz.so.1", "text")
+        files.setdefault("lib/deep/libx.so.1", "text")
     for command in some(random, COMMANDS, 1):
         files[f"bin/{command}"] = random.choice([random_elf(random, richness=richness, program=True), "text"])
     if random.randint(0, 1):

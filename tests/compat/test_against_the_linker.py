@@ -1,7 +1,7 @@
 """What the proof says of small sets that gcc makes, beside what the dynamic linker itself says of them.
 
-Each case builds files into a root that has a C library and nothing else, and starts the program in it with all symbols
-bound at once. What the linker takes, the proof takes; what it refuses, the proof refuses.
+Each case builds files into a package, composes that with a C library as `farm run` does, and starts its programs with
+all symbols bound at once. What the linker takes, the proof takes; what it refuses, the proof refuses.
 """
 
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from farm.compat import Member, prove
+from farm.compat import Member, compose, prove
+from farm.engine.environment import render_links
 from farm.fileset import Directory, File, Link, Manifest
 from farm.names import Digest, PackageName, Platform, Version
 from farm.package import describe, gather_facts
@@ -32,56 +33,118 @@ V1_V2 = "V1 { old; }; V2 { act; } V1;"
 
 @dataclass
 class Box:
-    """A root with one package of everything that a case builds, beside a C library."""
+    """One package of everything that a case builds, or several, beside a C library."""
 
     root: Path
     files: list[str] = field(default_factory=list)
+    packages: dict[str, list[str]] = field(default_factory=dict)
 
     def gcc(self, path: str, source: str, *flags: str, script: str = "") -> str:
-        place = self.root / "usr" / path
-        place.parent.mkdir(parents=True, exist_ok=True)
+        """Build a library, or a program if it goes to `bin`."""
+        place = self.place(path)
         shared = [] if path.startswith("bin/") else ["-shared", "-fPIC", f"-Wl,-soname,{place.name}"]
         if script:
             (self.root / "map").write_text(script)
             shared.append(f"-Wl,--version-script={self.root}/map")
         command = ["gcc", "-xc", "-", "-xnone", *shared, "-o", str(place), f"-L{self.root}/usr/lib", *flags]
         subprocess.run(command, input=source, text=True, check=True, capture_output=True)
-        self.files.append(path)
+        self.add(path)
         return str(place)
 
-    def program(self, *flags: str, source: str = USES) -> None:
-        self.gcc("bin/program", source, "-Wl,--no-as-needed", *flags)
+    def program(self, *flags: str, source: str = USES, path: str = "bin/program") -> None:
+        self.gcc(path, source, "-Wl,--no-as-needed", *flags)
+
+    def place(self, path: str) -> Path:
+        place = self.root / "usr" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def add(self, path: str) -> None:
+        if path not in self.files:
+            self.files.append(path)
+
+    def link(self, path: str, target: str) -> None:
+        self.place(path).symlink_to(target)
+        self.add(path)
+
+    def text(self, path: str, content: str) -> None:
+        self.place(path).write_text(content)
+        self.add(path)
+
+    def directory(self, path: str) -> None:
+        self.place(path).mkdir()
+        self.add(path)
+
+    def move(self, path: str, to: str) -> None:
+        self.place(path).rename(self.place(to))
+        self.files.remove(path)
+        self.add(to)
+
+    def remove(self, path: str) -> None:
+        self.files.remove(path)
+        self.place(path).unlink()
 
     def starts(self) -> bool:
-        command = ["/usr/sbin/chroot", self.root, "/usr/bin/program"]
+        """Say whether the linker starts every program of the set, composed."""
+        members = self.members()
+        there = self.root / "composed"
+        shutil.rmtree(there, ignore_errors=True)
+        there.mkdir()
+        render_links(there, compose((member.descriptor, manifest) for member, manifest in members).forest)
+        for top in ("bin", "lib", "lib64"):
+            (there / top).symlink_to(f"usr/{top}")
+        for member, manifest in members:
+            for entry in manifest.entries:
+                place = there / "packages" / member.descriptor.store_path / entry.path
+                if isinstance(entry, Directory):
+                    place.mkdir(parents=True, exist_ok=True)
+                elif isinstance(entry, Link):
+                    place.symlink_to(entry.target)
+                else:
+                    shutil.copy(self.place(entry.path), place)
+        programs = [f"/usr/{path}" for path in self.all_files() if path.startswith("bin/")]
+        return all(self._starts(there, program) for program in programs)
+
+    @staticmethod
+    def _starts(there: Path, program: str) -> bool:
+        command = ["/usr/sbin/chroot", there, program]
         done = subprocess.run(command, env={"LD_BIND_NOW": "1"}, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or "error" in done.stderr or "not found" in done.stderr, done
+        assert done.returncode == 0 or any(word in done.stderr for word in ("error", "not found", "ld.so")), done
         return done.returncode == 0
 
     def proof(self):
-        return prove(the_set(self.member("glibc", C_LIBRARY), self.member("case", self.files)))
+        return prove(the_set(*(member for member, _ in self.members())))
 
-    def member(self, name: str, files) -> Member:
+    def all_files(self) -> list[str]:
+        return [path for files in self.packages.values() for path in files] if self.packages else self.files
+
+    def members(self):
+        packages = self.packages or {"case": self.files}
+        return [self.member(name, files) for name, files in {"glibc": C_LIBRARY, **packages}.items()]
+
+    def member(self, name: str, files) -> tuple[Member, Manifest]:
         entries = {}
         for path in files:
-            place = self.root / "usr" / path
+            place = self.place(path)
             for parent in Path(path).parents:
                 if str(parent) != ".":
                     entries[str(parent)] = Directory(str(parent))
             if place.is_symlink():
                 entries[path] = Link(path, str(place.readlink()))
+            elif place.is_dir():
+                entries[path] = Directory(path)
             else:
                 content = place.read_bytes()
                 entries[path] = File(path, len(content), Digest.of(content), executable=True)
         manifest = Manifest.of(entries.values())
-        facts = gather_facts(manifest, lambda path: (self.root / "usr" / path).read_bytes())
+        facts = gather_facts(manifest, lambda path: self.place(path).read_bytes())
         nothing = Digest.of(b"")
         descriptor = describe(
             name=PackageName("x.example.org", name), version=Version("1"), revision=1,
             platform=Platform("linux", "amd64"), manifest=manifest, diff_id=nothing, facts=facts, plan=nothing,
             licence="MIT", links=[("lib64/ld-linux-x86-64.so.2", LOADER)] if LOADER in files else [],
         )  # fmt: skip
-        return Member.of(descriptor, facts, manifest)
+        return Member.of(descriptor, facts, manifest), manifest
 
 
 LOADER = "lib/ld-linux-x86-64.so.2"
@@ -93,8 +156,6 @@ def box(tmp_path: Path) -> Box:
     (tmp_path / "usr/lib").mkdir(parents=True)
     for path in C_LIBRARY:
         shutil.copy(HOST / Path(path).name, tmp_path / "usr" / path)
-    (tmp_path / "lib64").symlink_to("usr/lib")
-    (tmp_path / "lib").symlink_to("usr/lib")
     return Box(tmp_path)
 
 
@@ -104,7 +165,6 @@ def linked_with(before: str, after: str, before_script: str = "", after_script: 
     def build(box: Box) -> None:
         library = box.gcc("lib/libact.so", before, script=before_script)
         box.program(library, **program)
-        box.files.remove("lib/libact.so")
         box.gcc("lib/libact.so", after, script=after_script)
 
     return build
@@ -137,8 +197,7 @@ def absolutely(box: Box) -> None:
 
 def nowhere(box: Box) -> None:
     absolutely(box)
-    box.files.remove("lib/private/libact.so")
-    (box.root / "usr/lib/private/libact.so").unlink()
+    box.remove("lib/private/libact.so")
 
 
 def filtering(*, present: bool):
@@ -146,8 +205,7 @@ def filtering(*, present: bool):
         box.gcc("lib/libreal.so", ACTS)
         box.program(box.gcc("lib/libact.so", ACTS, "-Wl,-F,libreal.so"))
         if not present:
-            box.files.remove("lib/libreal.so")
-            (box.root / "usr/lib/libreal.so").unlink()
+            box.remove("lib/libreal.so")
 
     return build
 
@@ -162,15 +220,13 @@ def variant(source: str):
 
 def through_a_link(box: Box) -> None:
     library = box.gcc("lib/private/libact.so.1.2", ACTS, "-Wl,-soname,libact.so.1")
-    (box.root / "usr/lib/private/libact.so.1").symlink_to("libact.so.1.2")
-    box.files.append("lib/private/libact.so.1")
+    box.link("lib/private/libact.so.1", "libact.so.1.2")
     box.program(library, "-Wl,-rpath,/usr/lib/private")
 
 
 def without_its_link(box: Box) -> None:
     through_a_link(box)
-    box.files.remove("lib/private/libact.so.1")
-    (box.root / "usr/lib/private/libact.so.1").unlink()
+    box.remove("lib/private/libact.so.1")
 
 
 def only_by_path(*flags: str):
@@ -189,6 +245,187 @@ def by_multiarch(directory: str):
         box.program(box.gcc(f"{directory}/libact.so", ACTS), "-Wl,-rpath,/usr/$LIB/private")
 
     return build
+
+
+def named(right: str, *, directory: str = "lib", wrong: str = OLD):
+    """Two files that both call themselves libact.so, in one directory; a link of that name leads to the `right` one."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS), f"-Wl,-rpath,/usr/{directory}")
+        box.move("lib/libact.so", f"{directory}/libact.so.1")
+        box.gcc(f"{directory}/libact.so.2", wrong, "-Wl,-soname,libact.so")
+        box.link(f"{directory}/libact.so", right)
+
+    return build
+
+
+def renamed(box: Box) -> None:
+    box.program(box.gcc("lib/libact.so", ACTS))
+    box.move("lib/libact.so", "lib/libother.so")
+
+
+def loaded_by_another_name(*order: str):
+    """A file with another name than its soname, which a program needs by both, in this order."""
+
+    def build(box: Box) -> None:
+        box.program(*(box.gcc(f"stub/{name}", ACTS) for name in order))
+        for name in order:
+            box.remove(f"stub/{name}")
+        box.gcc("lib/libother.so", ACTS, "-Wl,-soname,libact.so")
+
+    return build
+
+
+def other_soname(*, by_link: bool):
+    """A library that is found by the name of its file, or of a link to it, and calls itself otherwise."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS))
+        box.remove("lib/libact.so")
+        box.gcc("lib/libreal.so" if by_link else "lib/libact.so", ACTS, "-Wl,-soname,libwhatever.so")
+        if by_link:
+            box.link("lib/libact.so", "libreal.so")
+
+    return build
+
+
+def before_the_good_one(build_first, *, path: str = "lib/private/libact.so"):
+    """A good library in lib, and another thing of its name in a place where the program looks first."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS), *RUNPATH)
+        build_first(box, path)
+
+    return build
+
+
+def in_its_place(build_other):
+    """Another thing in the place of the library that the program was linked with."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS))
+        box.remove("lib/libact.so")
+        build_other(box, "lib/libact.so")
+
+    return build
+
+
+def a_program(*flags: str):
+    def build(box: Box, path: str) -> None:
+        box.gcc("bin/tool", f"{ACTS} int main(void) {{ return 0; }}", "-rdynamic", *flags)
+        box.move("bin/tool", path)
+
+    return build
+
+
+def a_text(content: str):
+    return lambda box, path: box.text(path, content)
+
+
+def a_directory(box: Box, path: str) -> None:
+    box.directory(path)
+
+
+def a_link(target: str, source: str):
+    """A link to a library that lies elsewhere."""
+
+    def build(box: Box, path: str) -> None:
+        box.gcc("lib/deep/er/libreal.so", source, "-Wl,-soname,libact.so")
+        box.link(path, target)
+
+    return build
+
+
+def a_dangling_link(box: Box, path: str) -> None:
+    box.link(path, "gone")
+
+
+def of_another_machine(box: Box, path: str) -> None:
+    box.gcc(path, ACTS)
+    content = bytearray(box.place(path).read_bytes())
+    content[18] = 183
+    box.place(path).write_bytes(content)
+
+
+def linked_directory(source: str):
+    """A search path that is a link to the directory where the library lies, and a good one in lib."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS), *RUNPATH)
+        box.gcc("lib/deep/libact.so", source)
+        box.link("lib/private", "deep")
+
+    return build
+
+
+def winding(path: str):
+    """A good library in lib, and one that lacks a function at the end of a search path that goes down and up."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libact.so", ACTS), f"-Wl,-rpath,{path}")
+        box.gcc("lib/deep/libact.so", OLD)
+
+    return build
+
+
+def by_a_linked_directory(box: Box) -> None:
+    absolutely(box)
+    box.move("lib/private/libact.so", "lib/deep/libact.so")
+    box.place("lib/private").rmdir()
+    box.link("lib/private", "deep")
+
+
+def from_where_it_is_opened(path: str, *, found: str, directory: str = "lib/deep/er"):
+    """A library in a deep directory, loaded by a link in lib, that looks for another one from its origin."""
+
+    def build(box: Box) -> None:
+        second = box.gcc(f"{found}/libb.so", ACTS)
+        rpath = f"-Wl,-rpath,{path}"
+        first = box.gcc(f"{directory}/libact.so", "extern int act(void); int go(void) { return act(); }", second, rpath)
+        box.link("lib/libact.so", f"{directory.removeprefix('lib/')}/libact.so")
+        box.program(
+            first, f"-Wl,-rpath-link,{box.root}/usr/{found}",
+            source="int main(void) { extern int go(void); return go(); }",
+        )  # fmt: skip
+
+    return build
+
+
+CALLS = "extern int act(void); int go(void) { return act(); }"
+GOES = "int main(void) { extern int go(void); return go(); }"
+LENIENT = "-Wl,--unresolved-symbols=ignore-all"
+
+
+def called_back(given: str):
+    """A library that takes a function from the program which loads it."""
+
+    def build(box: Box) -> None:
+        box.program(box.gcc("lib/libgo.so", CALLS), "-rdynamic", LENIENT, source=f"{given} {GOES}")
+
+    return build
+
+
+def underlinked(*, second: bool = False, rpath: bool = False):
+    """A library that does not say which other one it needs; its users do, but for a `second` one."""
+
+    def build(box: Box) -> None:
+        act = box.gcc("lib/private/libact.so" if rpath else "lib/libact.so", ACTS)
+        go = box.gcc("lib/libgo.so", CALLS)
+        box.program(go, act, *(RUNPATH if rpath else ()), source=GOES)
+        if second:
+            box.program(go, LENIENT, source=GOES, path="bin/second")
+
+    return build
+
+
+def for_no_processor(box: Box) -> None:
+    box.program(box.gcc("lib/libact.so", ACTS))
+    box.gcc("lib/glibc-hwcaps/zzz/libact.so", "extern int none(void); int old(void) { return none(); }")
+
+
+def unneeded_link(box: Box) -> None:
+    through_a_link(box)
+    box.link("lib/private/libold.so.1", "libold.so.1.0")
 
 
 RPATH = ("-Wl,--disable-new-dtags", "-Wl,-rpath,/usr/lib/private")
@@ -249,6 +486,72 @@ CASES = {
     "a filter without what it stands for": (False, filtering(present=False)),
     "a variant that has all": (True, variant(ACTS)),
     "a variant that lacks a function": (False, variant(OLD)),
+    "a link to the right one of two": (True, named("libact.so.1")),
+    "a link to the wrong one of two": (False, named("libact.so.2")),
+    "a link to the right one of two on a path": (True, named("libact.so.1", directory="lib/private")),
+    "a link to the wrong one of two on a path": (False, named("libact.so.2", directory="lib/private")),
+    "a soname under another file name": (False, renamed),
+    "a soname that is loaded by another name": (True, loaded_by_another_name("libother.so", "libact.so")),
+    "a soname that is loaded by another name, and later": (
+        False,
+        loaded_by_another_name("libact.so", "libother.so"),
+    ),
+    "another soname in the right file": (True, other_soname(by_link=False)),
+    "another soname behind the right link": (True, other_soname(by_link=True)),
+    "a variant by a link": (
+        True,
+        before_the_good_one(a_link("../../deep/er/libreal.so", ACTS), path="lib/glibc-hwcaps/x86-64-v2/libact.so"),
+    ),
+    "a variant by a link, and it lacks a function": (
+        False,
+        before_the_good_one(a_link("../../deep/er/libreal.so", OLD), path="lib/glibc-hwcaps/x86-64-v2/libact.so"),
+    ),
+    "a variant on a path that lacks a function": (
+        False,
+        before_the_good_one(
+            lambda box, path: box.gcc(path, OLD), path="lib/private/glibc-hwcaps/x86-64-v2/libact.so"
+        ),
+    ),
+    "a text as a variant": (
+        False,
+        before_the_good_one(a_text("text" * 40), path="lib/glibc-hwcaps/x86-64-v2/libact.so"),
+    ),
+    "a variant that no loader looks for": (True, for_no_processor),
+    "a link on a path": (True, before_the_good_one(a_link("../deep/er/libreal.so", ACTS))),
+    "a link on a path, and it lacks a function": (False, before_the_good_one(a_link("../deep/er/libreal.so", OLD))),
+    "a linked directory on a path": (True, linked_directory(ACTS)),
+    "a linked directory on a path, and it lacks a function": (False, linked_directory(OLD)),
+    "a library by its path through a linked directory": (True, by_a_linked_directory),
+    "down to nowhere and up again": (True, winding("/usr/lib/none/../deep")),
+    "down to a directory and up again": (False, winding("/usr/lib/deep/../deep")),
+    "from where a link is": (True, from_where_it_is_opened("$ORIGIN/private", found="lib/private")),
+    "from where a link is, and it is where the file is": (
+        False,
+        from_where_it_is_opened("$ORIGIN/private", found="lib/deep/er/private"),
+    ),
+    "up from where a link is": (False, from_where_it_is_opened("$ORIGIN/../private", found="lib/deep/private")),
+    "up from where a link is, and down": (
+        True,
+        from_where_it_is_opened("$ORIGIN/../lib/private", found="lib/private"),
+    ),
+    "a program in a library's place": (False, in_its_place(a_program("-pie"))),
+    "a program at a fixed address in a library's place": (False, in_its_place(a_program("-no-pie"))),
+    "a text in a library's place": (False, in_its_place(a_text("INPUT(libact.so.1)" * 9))),
+    "an empty file in a library's place": (False, in_its_place(a_text(""))),
+    "a directory in a library's place": (False, in_its_place(a_directory)),
+    "a dangling link in a library's place": (False, in_its_place(a_dangling_link)),
+    "a program before it": (False, before_the_good_one(a_program("-pie"))),
+    "a text before it": (False, before_the_good_one(a_text("INPUT(libact.so.1)" * 9))),
+    "an empty file before it": (False, before_the_good_one(a_text(""))),
+    "a directory before it": (False, before_the_good_one(a_directory)),
+    "a dangling link before it": (True, before_the_good_one(a_dangling_link)),
+    "another machine's library before it": (True, before_the_good_one(of_another_machine)),
+    "a library that the program gives a function": (True, called_back(ACTS)),
+    "a library that the program does not give a function": (False, called_back("")),
+    "a library whose users name what it needs": (True, underlinked()),
+    "a library whose users name what it needs, and find it on a path": (True, underlinked(rpath=True)),
+    "a library of which one user does not name what it needs": (False, underlinked(second=True)),
+    "a dangling link on a path that nobody needs": (True, unneeded_link),
 }  # fmt: skip
 
 
@@ -261,14 +564,24 @@ def test_the_proof_says_what_the_dynamic_linker_says(box: Box, case: str) -> Non
     assert proof.holds is expected, [problem.message for problem in proof.problems]
 
 
+@pytest.mark.parametrize(("between", "expected"), [("case", False), ("other", True)])
+def test_up_from_a_directory_of_one_package_is_that_package(box: Box, between: str, *, expected: bool) -> None:
+    box.program(box.gcc("lib/libact.so", ACTS), "-Wl,-rpath,/usr/lib/between/../worse")
+    box.gcc("lib/worse/libact.so", OLD)
+    box.text("lib/between/text", "")
+    box.packages = {"case": ["bin/program", "lib/libact.so", "lib/worse/libact.so"], "other": []}
+    box.packages[between].append("lib/between/text")
+    assert (box.starts(), box.proof().holds) == (expected, expected)
+
+
 @pytest.mark.parametrize(("path", "expected"), [(RPATH, True), (RUNPATH, False)], ids=["inherited", "not inherited"])
 def test_a_path_leads_to_the_private_library_of_another_package(box: Box, path, *, expected: bool) -> None:
     second = box.gcc("lib/private/libb.so", ACTS)
     first = box.gcc("lib/liba.so", "extern int act(void); int pass(void) { return act(); }", second)
     source = "int main(void) { extern int pass(void); return pass(); }"
     box.program(first, f"-Wl,-rpath-link,{box.root}/usr/lib/private", *path, source=source)
-    files = {"glibc": C_LIBRARY, "keeper": ["lib/private/libb.so"], "middle": ["lib/liba.so"], "case": ["bin/program"]}
-    proof = prove(the_set(*(box.member(name, paths) for name, paths in files.items())))
+    box.packages = {"keeper": ["lib/private/libb.so"], "middle": ["lib/liba.so"], "case": ["bin/program"]}
+    proof = box.proof()
     assert (box.starts(), proof.holds) == (expected, expected), [problem.message for problem in proof.problems]
 
 

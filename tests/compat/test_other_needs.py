@@ -1,9 +1,14 @@
 """Links, pkg-config modules and Python distributions: each check finds its fault, and finds it again after a change."""
 
+import shutil
+import subprocess
+from random import Random
+
 import pytest
 
 from farm.compat import Prover, prove, prove_change
-from farm.package import PkgConfigLibraries
+from farm.compat.module_versions import fits
+from farm.package import ModuleVersion, PkgConfigLibraries
 from tests.compat.values import elf, member, the_set
 
 PLACE = "lib/python3.13/site-packages"
@@ -16,6 +21,11 @@ def found(*members):
 def module(name, *, requires=(), private=(), libraries=(), directories=()):
     one = (name, "1", requires, private, PkgConfigLibraries(libraries, ("never-looked-for",), directories))
     return member(name, {f"lib/lib{name}.so": ""}, modules=[one])
+
+
+def asking(name, comparison, version):
+    libraries = PkgConfigLibraries()
+    return member("a", modules=[("a", "1", (name,), (), libraries, (ModuleVersion(name, comparison, version),))])
 
 
 def distribution(name, *needs, version="1.0", place=PLACE, wants="", **more):
@@ -34,7 +44,52 @@ def test_dangling_links_are_told_together():
     ]
 
 
+def test_a_dangling_link_where_only_a_loader_looks_is_a_note():
+    program = elf(runpath=["/usr/lib/private"], kind="pie")
+    links = [("lib/private/libold.so.1", "gone"), ("lib/libold.so", "gone"), ("lib/private/notes", "gone")]
+    one = member("a", {"bin/a": program}, dangling=links[:1])
+    assert [note.message for note in prove(the_set(one)).notes] == [
+        "a 1.0-1: the link lib/private/libold.so.1 leads to gone, which is not there; nothing needs it"
+    ]
+    assert found(one) == []
+    assert found(member("a", {"bin/a": program}, dangling=links)) == [
+        "a 1.0-1: the link lib/libold.so leads to gone, which is not there, and 1 more of its links likewise"
+    ]
+    assert len(found(member("a", dangling=links[:1]))) == 1
+
+
 class TestModules:
+    @pytest.mark.parametrize(("wanted", "fits"), [(">= 1", True), (">= 2", False), ("= 1", True), ("< 1", False)])
+    def test_the_version_of_a_module_is_one_that_is_asked_for(self, wanted, *, fits):
+        user = asking("b", *wanted.split())
+        assert found(user, module("b")) == (
+            [] if fits else [f"a 1.0-1: the pkg-config module a requires b {wanted}, and that of b 1.0-1 has version 1"]
+        )
+
+    def test_a_change_of_the_version_is_seen(self):
+        prover = Prover([asking("b", ">=", "1"), module("b")])
+        assert prover.proof.holds
+        older = member("b", {"lib/libb.so": ""}, modules=[("b", "0.9")])
+        (problem,) = prove_change(prover, add=[older]).problems
+        assert (problem.code, problem.packages) == ("other-module-version", ("a", "b"))
+
+    def test_versions_are_proven_where_facts_tell_of_them_alone(self):
+        scope = prove(the_set(asking("b", ">=", "1"), module("b"))).scope
+        assert "2 pkg-config modules, 1 version that a module asks for" in scope.proven
+        assert "version" not in prove(the_set(module("a", requires=("b",)), module("b"))).scope.proven
+
+    @pytest.mark.skipif(shutil.which("pkgconf") is None, reason="needs pkgconf")
+    def test_versions_are_compared_as_pkg_config_does(self, tmp_path):
+        random = Random(14)
+        parts = ["1", "0", "10", "01", "a", "rc", "B", "~", ".", "-", "_", "+", "2", "b1"]
+        for _ in range(80):
+            has, wanted = ("".join(random.choices(parts, k=random.randint(1, 5))) for _ in range(2))
+            (tmp_path / "x.pc").write_text(f"Name: x\nDescription: x\nVersion: {has}\n")
+            comparison = random.choice(["<", "<=", "=", "!=", ">=", ">"])
+            command = ["pkgconf", "--exists", f"x {comparison} {wanted}"]
+            asked = subprocess.run(command, env={"PKG_CONFIG_PATH": str(tmp_path)}, check=False).returncode == 0
+            assert fits(has, ModuleVersion("x", comparison, wanted)) is asked, (has, comparison, wanted)
+
     def test_what_a_module_requires_is_there(self):
         assert found(module("a", requires=("b",), private=("c",)), module("b"), module("c")) == []
 

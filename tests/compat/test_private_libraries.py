@@ -2,7 +2,9 @@
 
 import pytest
 
+from farm.client.update_trial import try_change
 from farm.compat import OpenSetError, TrialSet, closure, moved_privately, prove, resolve_needs
+from farm.compat.overriding import dependents_of
 from tests.compat.values import elf, member, the_set
 
 KEEPER = member("keeper", {"lib/private/libx.so.1": elf(soname="libx.so.1", exports=["x"])})
@@ -73,11 +75,31 @@ def test_who_needs_a_private_library_depends_on_its_package():
     assert trial.dependents(["keeper"]) == {"keeper", "middle", "program"}
 
 
+def test_a_trial_of_a_change_knows_who_finds_a_private_library():
+    base = [KEEPER, middle(runpath=PRIVATE), program(), member("other")]
+    newer = member("keeper", {"lib/private/libx.so.1": elf(soname="libx.so.1", exports=["x", "y"])}, revision=2)
+    assert try_change(base, [newer], []).dependents == ("middle",)
+    assert dependents_of(the_set(*base), "keeper") == ("middle", "program")
+    elsewhere = member("keeper", {"lib/elsewhere/libx.so.1": elf(soname="libx.so.1")}, revision=2)
+    assert try_change(base, [elsewhere], []).dependents == ()
+
+
+def test_a_library_is_found_by_the_name_of_its_file():
+    library = elf(soname="libwhatever.so", exports=["x"])
+    user = member("user", {"bin/user": elf(needs=["libx.so.1"], imports=["x"], kind="pie")})
+    for files in ({"lib/libx.so.1": library}, {"lib/libreal.so": library, "lib/libx.so.1": "-> libreal.so"}):
+        members = (user, member("keeper", files))
+        assert messages(*members) == []
+        assert [each.name for each in closure(the_set(*members), ["user"])] == ["keeper", "user"]
+
+
 def test_what_moves_is_told_with_the_library_and_with_the_path():
     with_path, without = program(rpath=PRIVATE), program()
     members = {each.name: each for each in (KEEPER, middle(), with_path)}
     assert moved_privately(members, None, KEEPER) == {"soname:libx.so.1"}
     assert moved_privately(members, KEEPER, KEEPER) == set()
+    elsewhere = member("keeper", {"lib/elsewhere/libx.so.1": elf(soname="libx.so.1", exports=["x"])})
+    assert moved_privately(members, KEEPER, elsewhere) == {"soname:libx.so.1"}
     assert moved_privately(members, without, with_path) == {"soname:libx.so.1"}
     assert moved_privately(members, with_path, None) == {"soname:libx.so.1", "soname:program"}
     assert moved_privately(members, with_path, with_path) == set()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from farm.compat import MissingSymbol, PathConflict, Prover, prove, prove_change
+from farm.compat import MissingSymbol, PathConflict, Prover, closure, prove, prove_change
 from farm.package import Symbol, read_shebang
 from tests.compat.values import GLIBC, elf, jq, member, oniguruma, the_set
 
@@ -171,14 +171,11 @@ def test_who_lacks_a_library_is_named_and_not_its_neighbour():
     ]
 
 
-def test_a_library_without_a_soname_behind_a_link_is_told_as_that():
-    files = {"lib/liblzma.so.5.8.1": elf(), "lib/liblzma.so.5": "-> liblzma.so.5.8.1"}
-    assert problems(member("tool", {"bin/tool": elf(needs=["liblzma.so.5"])}), member("xz", files)) == [
-        (
-            "tool 1.0-1: bin/tool needs liblzma.so.5, which no package of the set provides; "
-            "xz 1.0-1 has only a link of that name, to a file without a soname"
-        )
-    ]
+def test_a_library_without_a_soname_is_found_by_the_link_to_it():
+    files = {"lib/liblzma.so.5.8.1": elf(exports=["x"]), "lib/liblzma.so.5": "-> liblzma.so.5.8.1"}
+    tool = member("tool", {"bin/tool": elf(needs=["liblzma.so.5"], imports=["x"])})
+    assert problems(tool, member("xz", files)) == []
+    assert [each.name for each in closure(the_set(tool, member("xz", files)), ["tool"])] == ["tool", "xz"]
 
 
 def test_a_library_that_is_not_where_a_file_looks_is_told_as_that():
@@ -430,3 +427,68 @@ def test_the_order_of_members_does_not_matter(order):
     members = [jq(), oniguruma(exports=()), GLIBC, member("a", {"bin/jq": ""})][::order]
     assert prove(the_set(*members)) == prove(the_set(*reversed(members)))
     assert the_set(*members) == the_set(*reversed(members))
+
+
+class TestWhatLiesInALibrarysPlace:
+    USER = member("user", {"bin/user": elf(needs=["liba.so"], imports=["x"], runpath=["/usr/lib/first"], kind="pie")})
+    LIBRARY = member("a", {"lib/liba.so": elf(soname="liba.so", exports=["x"])})
+    WORSE = elf(soname="liba.so")
+
+    @pytest.mark.parametrize(
+        ("found", "said"),
+        [
+            ("text", "needs liba.so, and finds lib/first/liba.so of other 1.0-2, which is no library"),
+            (elf(kind="pie"), "needs liba.so, and finds lib/first/liba.so of other 1.0-2, which is a program"),
+            (WORSE, "imports x (no version) from liba.so, which other 1.0-2 does not export"),
+            ("-> ../deep/libreal.so", "imports x (no version) from liba.so, which other 1.0-2 does not export"),
+        ],
+        ids=["text", "program", "library", "link"],
+    )
+    def test_what_a_change_puts_before_it_is_seen(self, found, said):
+        deep = {"lib/deep/libreal.so": self.WORSE}
+        prover = Prover([self.USER, self.LIBRARY, member("other", deep)])
+        assert prover.proof.holds
+        (problem,) = prove_change(
+            prover, add=[member("other", deep | {"lib/first/liba.so": found}, revision=2)]
+        ).problems
+        assert problem.message == f"user 1.0-1: bin/user {said}"
+        assert prove_change(prover, add=[member("other", deep, revision=3)]).holds
+
+    def test_a_change_of_what_a_link_leads_to_is_seen(self):
+        files = {"lib/good/liba.so": elf(soname="liba.so", exports=["x"]), "lib/bad/liba.so": self.WORSE}
+        prover = Prover([self.USER, self.LIBRARY, member("other", files | {"lib/first": "-> good"})])
+        assert prover.proof.holds
+        (problem,) = prove_change(prover, add=[member("other", files | {"lib/first": "-> bad"})]).problems
+        assert problem.packages == ("user", "other")
+
+    def test_a_directory_that_a_path_goes_down_into_is_seen(self):
+        path = ["/usr/lib/between/../first"]
+        user = member("user", {"bin/user": elf(needs=["liba.so"], imports=["x"], runpath=path, kind="pie")})
+        worse = {"lib/first/liba.so": self.WORSE}
+        prover = Prover([user, self.LIBRARY, member("first", worse)])
+        assert prover.proof.holds
+        between = [member("between", {"lib/between/x": ""}), member("second", {"lib/between/y": ""})]
+        assert not prove_change(prover, add=between).holds
+        # With one alone it is a link to that package, where nothing lies beside it.
+        assert prove_change(prover, remove=["second"]).holds
+        assert not prove_change(prover, add=[member("first", worse | {"lib/between/z": ""})], remove=["between"]).holds
+
+    def test_a_note_is_not_lost_with_a_program_that_does_not_start(self):
+        library = {"lib/liba.so": elf(soname="liba.so", exports=["x"], imports=["kept"])}
+        program = elf(needs=["liba.so"], imports=["x"], exports=["kept"], kind="pie")
+        broken = elf(needs=["liba.so"], copies=[("kept", "", "", 8)], exports=["kept"], kind="pie")
+        (note,) = prove(the_set(member("a", library), member("p", {"bin/p": program}))).notes
+        assert note.message == "a 1.0-1: lib/liba.so finds kept only where bin/p of the set loads it, not by itself"
+        assert problems(member("a", library), member("p", {"bin/p": broken})) == [
+            "a 1.0-1: lib/liba.so imports kept (no version), which no library that it needs exports",
+            "p 1.0-1: bin/p copies kept (no version) from liba.so, which a 1.0-1 does not export",
+        ]
+        assert len(problems(member("a", library))) == 1
+
+    def test_a_program_that_comes_later_is_looked_at(self):
+        library = {"lib/liba.so": elf(soname="liba.so", exports=["x"], imports=["kept"])}
+        first = elf(needs=["liba.so"], exports=["kept"], kind="pie")
+        prover = Prover([member("a", library), member("p", {"bin/p": first})])
+        assert prover.proof.holds
+        (problem,) = prove_change(prover, add=[member("q", {"bin/q": elf(needs=["liba.so"], kind="pie")})]).problems
+        assert problem.message == ("a 1.0-1: lib/liba.so imports kept (no version), which its loader q does not export")

@@ -21,6 +21,14 @@ def test_all_kinds_are_counted_and_told_apart() -> None:
     )
 
 
+def test_a_variant_that_no_loader_looks_for_is_not_looked_at() -> None:
+    files = {
+        f"lib/glibc-hwcaps/{level}/liba.so": elf(soname="liba.so", exports=["x"]) for level in ("zzz", "x86-64-v3")
+    }
+    scope = ProofScope.of(member("a", files))
+    assert scope.not_looked_at == "1 library that no loader looks for"
+
+
 def test_commands_that_scripts_call_are_named_what_nobody_has_first() -> None:
     tool = member("tool", {"bin/wrap": "text"}, scripts=[("bin/wrap", "command:sh", ("jq", "sed"))])
     other = member("other", {"bin/other": "text"}, scripts=[("bin/other", "command:sh", ("sed",))])

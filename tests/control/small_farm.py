@@ -104,6 +104,8 @@ class SmallFarm:
     shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
     debug_data: bool = False
     """Whether builds put out debug data for their ELF files."""
+    producers: tuple[str, ...] = ("GNU C17 14.2.0",)
+    """What compilers say in it."""
 
     @classmethod
     def open(
@@ -161,13 +163,13 @@ class SmallFarm:
         requires: tuple[str, ...] = (),
         files: Mapping[str, str] | None = None,
         debug: str = "",
-        producers: tuple[str, ...] = ("GNU C17 14.2.0",),
+        producers: tuple[str, ...] | None = None,
         scripts: tuple[Script, ...] = (),
     ) -> BuildOutcome:
         """What an honest worker reports; the package has one file that says what plan it was built by, and `files`.
 
         `debug` is the content of a file for debuggers, in a package of its own; it is of the build ids of the ELF
-        files, or `ab`, and `producers` is what compilers say there.
+        files, or `ab`, and `producers` is what compilers say there, if not what they say everywhere.
         """
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.office.blobs
@@ -207,7 +209,16 @@ class SmallFarm:
         )
         ids = [each.details.build_id for each in elf.values() if each.details] if self.debug_data else []
         debug = debug or (plan.digest if ids else "")
-        packages = (built, self._debug_package(descriptor, debug.encode(), ids, producers)) if debug else (built,)
+        packages = (
+            (
+                built,
+                self._debug_package(
+                    descriptor, debug.encode(), ids, self.producers if producers is None else producers
+                ),
+            )
+            if debug
+            else (built,)
+        )
         return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
 
     def _debug_package(

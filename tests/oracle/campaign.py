@@ -112,6 +112,12 @@ _PLAN: tuple[tuple[int, Draw], ...] = (
     # --- added later, so that what is above draws as before
     (3, paths.private("path", "private, by $LIB as if it were lib", "/usr/$LIB/private")),
     (4, paths.copy_for_another),
+    (5, paths.linked_copy("path", "its link leads to a copy that lacks a symbol", "lib", lacking=True)),
+    (3, paths.linked_copy("valid", "its link leads to a whole copy", "lib", lacking=False)),
+    (4, paths.linked_copy("path", "a variant by a link lacks a symbol", paths.VARIANT, lacking=True)),
+    (3, paths.linked_copy("valid", "a whole variant by a link", paths.VARIANT, lacking=False)),
+    (4, paths.linked_copy("path", "a link on the path to what lacks a symbol", "lib/linked", found=True, lacking=True)),
+    (3, paths.linked_copy("valid", "a link on the path to a whole copy", "lib/linked", found=True, lacking=False)),
 )  # fmt: skip
 
 

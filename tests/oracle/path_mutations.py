@@ -195,6 +195,27 @@ def second_copy(group: str, kind: str, directory: str, *, found: bool = False, l
     return draw
 
 
+def linked_copy(group: str, kind: str, directory: str, *, found: bool = False, lacking: bool) -> Draw:
+    """Add a copy of a library far away, whole or lacking a symbol, and lead the name that users ask for to it: the link
+    in lib, beside the library as it was, or one in another directory, `found` by a search path of an importer.
+    """
+
+    def draw(random: Random, base: LinkedSet) -> Mutation | None:
+        edges = [each for each in base.own_edges if each.library.is_library and not each.importer.loaders]
+        edge = random.choice([each for each in edges if len(each.library.places) > 1])
+        copy = edge.library.edited()
+        if lacking:
+            copy.put(edge.export, visibility=elf.HIDDEN)
+        place, name = f"{PRIVATE}/far/away.so", edge.library.elf.soname
+        changes = Changes().write(edge.library, copy.content, place)
+        changes.link[edge.library.package] = {f"{directory}/{name}": posixpath.relpath(place, directory)}
+        if found:
+            changes.write(edge.importer, patched(edge.importer.content, "--set-rpath", f"/usr/{directory}"))
+        return _mutation(group, kind, edge.importer, edge.library, base, changes)
+
+    return draw
+
+
 def copy_for_another(random: Random, base: LinkedSet) -> Mutation | None:
     """Let a program find a private copy of a library that lacks what another of its libraries wants of the first.
 

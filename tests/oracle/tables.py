@@ -11,16 +11,6 @@ FALSE_ALARMS = {
         "The proof also misses what the foreign library itself needs, which no linker is asked for. The set is "
         "refused anyway."
     ),
-    "soname: another in the old file": (
-        "A library is offered to other packages by its soname, so that a set has one library of a name. The linker "
-        "goes by the file's name and never reads the other."
-    ),
-    "soname: none": (
-        "Without a soname a library is known by its file, not by the links to it: liblzma.so.5.8.1. The proof says so."
-    ),
-    "valid: moved to Debian's directory": (
-        "That Debian's C library looks there too is of that build; packages of a distribution offer what is in lib/."
-    ),
 }
 """Kinds of mutation of which the proof says something that the linker does not. One that comes no more is taken out."""
 

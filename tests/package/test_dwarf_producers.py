@@ -15,7 +15,9 @@ from farm.package.dwarf_producers import UNKNOWN, read_producers
 from farm.package.elf_image import InvalidElfError
 
 EXAMPLES = Path(__file__).parent / "golden" / "dwarf"
-WHOLE = sorted(path.stem for path in EXAMPLES.glob("*.debug") if path.stem not in ("compressed", "none", "split"))
+WHOLE = sorted(
+    path.stem for path in EXAMPLES.glob("*.debug") if path.stem not in ("compressed", "none", "part", "split")
+)
 
 
 def reference_producers(path: Path) -> tuple[str, ...]:
@@ -47,6 +49,36 @@ def test_what_cannot_be_looked_into_is_unknown(name: str) -> None:
     assert read_producers((EXAMPLES / f"{name}.debug").read_bytes()) == (UNKNOWN,)
 
 
+def test_code_that_was_compiled_without_debug_data_is_unknown() -> None:
+    found = read_producers((EXAMPLES / "part.debug").read_bytes())
+    assert found == (UNKNOWN, *reference_producers(EXAMPLES / "part.debug"))
+    assert len(found) == 2
+
+
+def test_a_file_without_a_table_of_symbols_may_have_any_code() -> None:
+    unit = struct.pack("<IHBBIB", 9, 5, 1, 8, 0, 1)
+    sections = {".debug_info": unit, ".debug_abbrev": bytes((1, 0x41, 0, 0, 0, 0))}
+    assert read_producers(elf_of(sections)) == (UNKNOWN,)
+    assert read_producers(elf_of({**sections, ".symtab": b""})) == ()
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        b"\x01",
+        struct.pack("<IHIBB", 100, 2, 0, 8, 0),
+        struct.pack("<IHIBB", 8, 2, 0, 3, 0),
+        struct.pack("<I", 0),
+        b"\xff" * 12,
+    ],
+)
+def test_ranges_that_cannot_be_are_refused(ranges: bytes) -> None:
+    unit = struct.pack("<IHBBIB", 9, 5, 1, 8, 0, 1)
+    sections = {".debug_info": unit, ".debug_abbrev": bytes((1, 0x41, 0, 0, 0, 0)), ".symtab": b""}
+    with pytest.raises(InvalidElfError, match="debug_aranges"):
+        read_producers(elf_of({**sections, ".debug_aranges": ranges}))
+
+
 def test_a_file_without_debug_data_says_nothing() -> None:
     assert read_producers((EXAMPLES / "none.debug").read_bytes()) == ()
 
@@ -68,6 +100,7 @@ def test_indexed_texts_of_clang_are_found_through_their_table() -> None:
         ".debug_abbrev": abbreviation,
         ".debug_str": b"x\0clang version 19\0",
         ".debug_str_offsets": struct.pack("<IHHII", 12, 5, 0, 0, 2),
+        ".symtab": b"",
     }
     assert read_producers(elf_of(sections)) == ("clang version 19",)
 

@@ -278,7 +278,7 @@ class TestWhatOnlyALoaderSees:
             assert whole.details is not None
             assert paths.details is not None
             assert (whole.rpath, whole.runpath, whole.needed) == (paths.rpath, paths.runpath, paths.needed)
-            for what in ("audit", "filters", "auxiliaries"):
+            for what in ("kind", "audit", "filters", "auxiliaries"):
                 assert getattr(whole.details, what) == getattr(paths.details, what)
         assert (paths.needed, paths.details.auxiliaries, paths.details.filters) == (
             ("./n.so",),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from farm.package import (
     ImportedSymbol,
     InvalidElfError,
     InvalidFactsError,
+    ModuleVersion,
     PackageFacts,
     PkgConfigLibraries,
     PkgConfigModule,
@@ -86,6 +88,14 @@ Requires-Dist: tools; extra == "more"
 
 Requires-Dist: what stands in the description is text
 """
+
+
+def test_versions_of_modules_are_told_where_there_are_some_and_leave_other_facts_as_they_were() -> None:
+    plain = PkgConfigModule("b", "1", ("a",))
+    asking = replace(plain, versions=(ModuleVersion("a", ">=", "2"),))
+    assert b"versions" not in PackageFacts(pkg_config=(plain,)).to_json()
+    facts = PackageFacts(pkg_config=(asking,))
+    assert PackageFacts.from_json(facts.to_json()) == facts
 
 
 class TestGathering:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.package import InvalidPkgConfigError, PkgConfigLibraries, PkgConfigModule, parse_pkg_config
+from farm.package import InvalidPkgConfigError, ModuleVersion, PkgConfigLibraries, PkgConfigModule, parse_pkg_config
 
 CURL = """\
 # comment
@@ -28,6 +28,7 @@ def test_variables_continued_lines_comments_and_version_ranges() -> None:
         ("libzstd", "openssl", "zlib"),
         ("libbrotlidec", "libfoo"),
         PkgConfigLibraries(("curl",), (), ("/usr/lib",)),
+        tuple(ModuleVersion(*each.split()) for each in ("libbrotlidec > 1", "libfoo = 2", "zlib >= 1.2")),
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from farm.names import PackageName, SensitiveFile
 from farm.package import (
+    ElfDetails,
     ElfFacts,
     ElfFile,
     SensitiveFinding,
@@ -253,6 +254,46 @@ def test_a_library_that_is_named_alone_or_by_a_path_to_usr_is_in_order(tag: int)
         facts = read_elf_paths(small_library({tag: name}))
         assert facts is not None
         assert found({"lib/x.so": b""}, elf={"lib/x.so": facts}) == []
+
+
+DEEP = {"lib/deep/er/libx.so.1": b"", "lib/libx.so": "deep/er/libx.so.1"}
+
+
+@pytest.mark.parametrize(
+    ("files", "links", "entry", "kind", "said"),
+    [
+        (DEEP, (), "$ORIGIN/../../tmp", "library", "leads out of /usr from the link lib/libx.so"),
+        (DEEP, (), "${ORIGIN}/private/../../../tmp", "library", "leads out of /usr from the link lib/libx.so"),
+        (DEEP, (), "$ORIGIN/../lib", "library", ""),
+        (DEEP, (), "$ORIGIN/../../tmp", "pie", ""),
+        (DEEP, (), "$ORIGIN/..", "library", ""),
+        ({**DEEP, "lib/libx.so": b""}, (), "$ORIGIN/../../tmp", "library", ""),
+        (
+            {**DEEP, "lib/libx.so": b""},
+            (("lib/a.so", "lib/deep/er/libx.so.1"),),
+            "$ORIGIN/../../tmp",
+            "library",
+            "lib/a.so",
+        ),
+        (
+            {**DEEP, "lib/libx.so": b""},
+            (("etc/a.so", "lib/deep/er/libx.so.1"),),
+            "$ORIGIN/../tmp",
+            "library",
+            "of /etc",
+        ),
+    ],
+)
+def test_a_library_looks_from_where_a_link_to_it_is(files, links, entry, kind, said) -> None:
+    facts = [ElfFile("lib/deep/er/libx.so.1", ElfFacts(runpath=(entry,), details=ElfDetails(kind)))]
+    details = [each.detail for each in find_sensitive_files(tree(files).manifest, facts, links, STORE)]
+    assert len(details) == bool(said)
+    assert all(said in detail for detail in details)
+
+
+def test_a_library_in_etc_is_not_in_usr() -> None:
+    facts = {"etc/x/libx.so": ElfFacts(runpath=("$ORIGIN/../../tmp",))}
+    assert found({"etc/x/libx.so": b""}, elf=facts) == [("etc/x/libx.so", Sensitivity.SEARCH_PATH)]
 
 
 def test_entries_are_looked_at_as_they_stand_in_either_list_and_so_are_auditors() -> None:

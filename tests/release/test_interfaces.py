@@ -25,7 +25,7 @@ from tests.compat.values import elf
 from tests.control.small_farm import WORLD, recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from farm.release.status import ChannelStatus
@@ -51,10 +51,8 @@ class Shapes:
 
     def __init__(self, releasing: ReleasingFarm, repository: Path, *, toolchain: bool = True) -> None:
         self.releasing, self.farm = releasing, releasing.farm
-        toolchains = {**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}
-        self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
-        releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, releasing.signer, gates=[Holds()])
-        self.farm.debug_data = True
+        self.opens({**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}, repository)
+        self.farm.debug_data, self.farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
         self.compared: list[AbiOrder] = []
         for version in ("1.0", "1.1", "1.2"):
             self.farm.shape("shape", version, {"lib/libshape.so.1": library(version)})
@@ -64,11 +62,20 @@ class Shapes:
             )
             self.farm.shape("draw", version, {"bin/draw": program})
 
+    def opens(self, toolchains: Mapping[str, ToolchainRef], repository: Path) -> None:
+        self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
+        self.releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, self.releasing.signer, gates=[Holds()])
+
     def submit(self, **versions: str) -> None:
         needs = {"shape": (), "draw": ("shape",)}
         self.farm.submit(*(recipe(name, version=version, needs=needs[name]) for name, version in versions.items()))
 
-    def settle(self, verdict: AbiVerdict | Callable[[AbiOrder], AbiVerdict] = COMPATIBLE) -> ChannelStatus:
+    def settle(
+        self,
+        verdict: AbiVerdict | Callable[[AbiOrder], AbiVerdict] = COMPATIBLE,
+        *,
+        undescribed: tuple[str, ...] = (),
+    ) -> ChannelStatus:
         for _ in range(30):
             self.farm.build_all_but_tests()
             self.releasing.pipeline.advance()
@@ -80,7 +87,15 @@ class Shapes:
                     found = verdict if isinstance(verdict, AbiVerdict) else verdict(lease.order)
                     reason = "abidiff ended with status 1" if found is NOT_JUDGED else ""
                     report = REPORT if found is CHANGED else ()
-                    outcome = AbiOutcome(found, 4 if found is CHANGED else 0, Digest.of(b"log"), report, reason)
+                    outcome = AbiOutcome(
+                        verdict=found,
+                        exit=4 if found is CHANGED else 0,
+                        log=Digest.of(b"log"),
+                        report=report,
+                        reason=reason,
+                        undescribed=undescribed,
+                        undescribed_count=len(undescribed),
+                    )
                     finish_comparison(self.farm.office, holder, outcome)
                 else:
                     finish_test(self.farm.office, holder, TestOutcome(True, 0, "", Digest.of(b"log")))
@@ -138,14 +153,14 @@ def test_it_comes_in_with_a_dependent_that_was_built_against_it(shapes: Shapes) 
 
 
 def test_both_move_as_one_also_where_something_else_is_held_back(shapes: Shapes) -> None:
-    shapes.farm.shape("broken", "1.0", {"bin/broken": elf(needs=["libnowhere.so.1"])})
-    needs = {"shape": (), "draw": ("shape",), "broken": ()}
-    versions = {"shape": "1.1", "draw": "1.1", "broken": "1.0"}
+    shapes.farm.shape("wreck", "1.0", {"bin/wreck": elf(needs=["libnowhere.so.1"])})
+    needs = {"shape": (), "draw": ("shape",), "wreck": ()}
+    versions = {"shape": "1.1", "draw": "1.1", "wreck": "1.0"}
     shapes.farm.submit(*(recipe(name, version=version, needs=needs[name]) for name, version in versions.items()))
     shapes.settle(CHANGED)
     versions = shapes.releasing.versions()
     assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
-    assert set(shapes.releasing.excuses()) == {"broken"}
+    assert set(shapes.releasing.excuses()) == {"wreck"}
 
 
 def test_a_rebuilt_dependent_does_not_come_in_without_the_library_that_it_was_built_against(shapes: Shapes) -> None:
@@ -193,6 +208,84 @@ def test_without_debug_data_nothing_is_judged_and_that_is_said(shapes: Shapes) -
             "libshape.so.1 of shape 1.1-1: shape 1.1-1 has no debug data for lib/libshape.so.1"
         ),
     )
+
+
+def test_symbols_that_were_not_compared_are_named_and_hold_nothing(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(COMPATIBLE, undescribed=("area", "reach"))
+    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert shapes.gate() == (
+        GateState.PASSED,
+        (
+            "1 interface compared, 1 not judged: "
+            "libshape.so.1 of shape 1.1-1: debug data do not describe 2 of its symbols: area, reach"
+        ),
+    )
+
+
+@pytest.mark.parametrize("producer", ["GNU C17 14.2.0 -O2 -g1", "GNU C17 14.2.0 -ggdb1 -O2", "GNU C17 14.2.0"])
+def test_debug_data_that_may_lack_types_is_compared_and_not_taken_for_the_whole(shapes: Shapes, producer: str) -> None:
+    shapes.farm.producers = (producer, "GNU C17 14.2.0 -g -O2")
+    shapes.submit(shape="1.1")
+    shapes.settle(COMPATIBLE)
+    state, told = shapes.gate()
+    assert state is GateState.PASSED
+    assert told.startswith("1 interface compared, 1 not judged: libshape.so.1 of shape 1.1-1: parts of")
+    assert "lib/libshape.so.1 in shape 1.1-1" in told
+
+
+def test_who_was_built_without_the_library_is_not_judged(shapes: Shapes) -> None:
+    shapes.farm.submit(recipe("draw", version="1.1"))
+    shapes.settle()
+    assert shapes.gate()[1] == (
+        "no interface had to be compared, 1 not judged: libshape.so.1 of shape 1.0-1: "
+        "no package that draw 1.1-1 was built with had such a library; perhaps the toolchain did"
+    )
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_the_toolchain_brought_to_the_build_is_the_same_as_what_is_made_of_its_packages(
+    shapes: Shapes, same: bool, tmp_path: Path
+) -> None:
+    shapes.farm.shape("c-library", "1.0", {"lib/libc.so.6": elf(soname="libc.so.6")})
+    shapes.farm.shape("draw", "1.1", {"bin/draw": elf(needs=["libc.so.6"])})
+    source = "source: [{from-toolchain: libc6}]\n"
+    shapes.farm.office.blobs.put_bytes(b"libc6.deb")
+    shapes.farm.submit(recipe("c-library", more=source))
+    shapes.settle()
+    if not same:
+        other = replace(WORLD.toolchains["c"], tree=Digest.of(b"other"), debs={"libc6": Digest.of(b"other")})
+        shapes.opens({"c": other, "abi": ABI}, tmp_path / "public")
+    shapes.farm.submit(recipe("draw", version="1.1"))
+    shapes.settle()
+    told = "1 not judged: libc.so.6 of c-library 1.0-1: no package that draw 1.1-1 was built with"
+    assert (told in shapes.gate()[1]) is not same
+
+
+class TestWhenTheLibraryMovesToAnotherPackage:
+    @pytest.fixture
+    def moved(self, shapes: Shapes) -> Shapes:
+        shapes.farm.shape("shape", "1.1", {})
+        shapes.farm.shape("form", "1.0", {"lib/libshape.so.1": library("form")})
+        shapes.farm.submit(recipe("shape", version="1.1"), recipe("form"))
+        shapes.settle(CHANGED)
+        return shapes
+
+    def test_it_is_compared_with_where_it_was(self, moved: Shapes) -> None:
+        (order,) = {each.digest: each for each in moved.compared}.values()
+        assert order.before.package.store.startswith("shape-1.0-")
+        assert order.after.package.store.startswith("form-1.0-")
+        assert moved.releasing.versions()["shape"] == "1.0"
+        assert "form" not in moved.releasing.versions()
+        assert "libshape.so.1 of form 1.0-1 has another interface" in moved.releasing.excuses()["form"].reason
+
+    def test_it_comes_in_with_a_dependent_that_was_built_against_it(self, moved: Shapes) -> None:
+        moved.farm.shape("wreck", "1.0", {"bin/wreck": elf(needs=["libnowhere.so.1"])})
+        moved.farm.submit(recipe("draw", version="1.1", needs=("form",)), recipe("wreck"))
+        moved.settle(CHANGED)
+        versions = moved.releasing.versions()
+        assert (versions["shape"], versions["form"], versions["draw"]) == ("1.1", "1.0", "1.1")
+        assert set(moved.releasing.excuses()) == {"wreck"}
 
 
 def test_a_farm_without_the_toolchain_waits_and_says_what_is_missing(releasing: ReleasingFarm, tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Reads how libabigail's `abidw` describes a library (its manual, "abidw"; "ABIXML"): what has debug data behind it.
+
+The description is made of a stranger's debug data, and is read as it comes, without a document of it in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+from xml.parsers import expat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TYPES = frozenset(("class-decl", "enum-decl", "union-decl"))
+_SYMBOLS = frozenset(("elf-function-symbols", "elf-variable-symbols"))
+_ASSEMBLER = "Assembl"
+# Tables of virtual functions, type information, thunks and guards (Itanium C++ ABI, section 5.1.4): compilers describe
+# the classes that they are of, and not them.
+_OF_CLASSES = ("_ZT", "_ZG")
+
+
+class DeclaredType(NamedTuple):
+    """A type that a library knows: its name without what encloses it, and its source file as debug data have it.
+
+    One that is `unnamed` goes by the name of its typedef, or by one that libabigail makes up.
+    """
+
+    name: str
+    path: str
+    unnamed: bool = False
+
+
+class UnreadableDescriptionError(Exception):
+    """What should be a description of a library is none."""
+
+
+@dataclass(slots=True)
+class InterfaceDescription:
+    """What is known of a library: its exported symbols, those that debug data describe, and the types they lead to."""
+
+    symbols: set[str] = field(default_factory=set)
+    described: set[str] = field(default_factory=set)
+    types: set[DeclaredType] = field(default_factory=set)
+
+    @property
+    def undescribed(self) -> set[str]:
+        """The symbols of which debug data say nothing: code in assembly, code that was compiled without `-g`."""
+        return self.symbols - self.described
+
+
+class DescriptionReader:
+    """Takes a description in pieces; `end` returns what it says."""
+
+    def __init__(self) -> None:
+        self._found = InterfaceDescription()
+        self._aliases: list[tuple[str, ...]] = []
+        self._exporting = self._compiled = False
+        self._broken = ""
+        parser = self._parser = expat.ParserCreate()
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = self._refuse
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece; what comes after an error is not looked at."""
+        if not self._broken:
+            try:
+                self._parser.Parse(piece)
+            except (expat.ExpatError, UnreadableDescriptionError) as error:
+                self._broken = str(error)
+
+    def end(self) -> InterfaceDescription:
+        """Return what was said. Raises `UnreadableDescriptionError`."""
+        if not self._broken:
+            try:
+                self._parser.Parse(b"", True)  # noqa: FBT003  it takes no keywords
+            except expat.ExpatError as error:
+                self._broken = str(error)
+        if self._broken:
+            raise UnreadableDescriptionError(self._broken)
+        found = self._found
+        for names in self._aliases:
+            # One piece of code with several names is described under one of them.
+            if not found.described.isdisjoint(names):
+                found.described.update(names)
+        return found
+
+    def _start(self, element: str, attributes: Mapping[str, str]) -> None:
+        if element in _SYMBOLS:
+            self._exporting = True
+        elif element == "elf-symbol" and self._exporting:
+            self._symbol(attributes)
+        elif element == "abi-instr":
+            # Assemblers name functions too, and know nothing of their parameters.
+            self._compiled = _ASSEMBLER not in attributes.get("language", "")
+        elif element in _TYPES:
+            unnamed = attributes.get("is-anonymous") == "yes" or "naming-typedef-id" in attributes
+            self._found.types.add(DeclaredType(attributes.get("name", ""), attributes.get("filepath", ""), unnamed))
+        elif self._compiled and (symbol := attributes.get("elf-symbol-id")):
+            self._found.described.add(symbol)
+
+    def _end(self, element: str) -> None:
+        if element in _SYMBOLS:
+            self._exporting = False
+
+    def _symbol(self, attributes: Mapping[str, str]) -> None:
+        name, version = attributes.get("name", ""), attributes.get("version", "")
+        if attributes.get("is-defined") != "yes" or name.startswith(_OF_CLASSES):
+            return
+        if version:
+            name += ("@@" if attributes.get("is-default-version") == "yes" else "@") + version
+        self._found.symbols.add(name)
+        if aliases := attributes.get("alias"):
+            self._aliases.append((name, *aliases.split(",")))
+
+    def _refuse(self, *_: object) -> None:
+        raise UnreadableDescriptionError("it has a document type, which no description has")
