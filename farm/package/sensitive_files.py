@@ -16,7 +16,7 @@ from farm.errors import FarmError, in_lines
 from farm.fileset import STORE_ROOT, Directory, Link
 from farm.names import SensitiveFile
 from farm.names.root_places import LINKED
-from farm.package.origins import faults_of_origins
+from farm.package.origins import faults_of_origins, named_by_path
 from farm.package.path_glob import matches
 from farm.package.resolve import resolve
 from farm.package.sensitive_places import Sensitivity, is_above, places_of
@@ -211,20 +211,9 @@ def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
     """Give what the dynamic linker would do on the word of an ELF file."""
     if auditors := [each for each in file.facts.details.audit if each] if file.facts.details else []:
         yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
-    for entry in (*file.facts.rpath, *file.facts.runpath, *_named_by_path(file)):
+    for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
         if fault := _search_fault(entry, file.path, store):
             yield SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
-
-
-def _named_by_path(file: ElfFile) -> Iterator[str]:
-    """Give the libraries that the dynamic linker loads for a file without a search for them: it opens what has a slash.
-
-    One that a token stands for (`$LIB`) may get its slash from that. A filter or auxiliary loads before the file does.
-    """
-    details = file.facts.details
-    for name in (*file.facts.needed, *(details.filters + details.auxiliaries if details else ())):
-        if "/" in name or "$" in name:
-            yield name
 
 
 def _search_fault(entry: str, path: str, store: str) -> str:

@@ -291,6 +291,13 @@ def test_a_library_looks_from_where_a_link_to_it_is(files, links, entry, kind, s
     assert all(said in detail for detail in details)
 
 
+@pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
+def test_a_library_is_opened_from_where_a_link_is_to_the_one_that_names_it(tag: int) -> None:
+    facts = read_elf_paths(small_library({tag: "$ORIGIN/../../tmp/evil.so"}))
+    assert facts is not None
+    assert found(DEEP, elf={"lib/deep/er/libx.so.1": facts}) == [("lib/deep/er/libx.so.1", Sensitivity.SEARCH_PATH)]
+
+
 def test_a_library_in_etc_is_not_in_usr() -> None:
     facts = {"etc/x/libx.so": ElfFacts(runpath=("$ORIGIN/../../tmp",))}
     assert found({"etc/x/libx.so": b""}, elf=facts) == [("etc/x/libx.so", Sensitivity.SEARCH_PATH)]
