@@ -12,27 +12,33 @@ TYPE_CHECKING = False  # as of `typing`
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EVERYBODY, ITS_GROUP, LISTED = "everybody", "its group", "somebody in its access list"
+"""Who else may write to a place."""
+
+_MOST_LINKS = 40  # MAXSYMLINKS of Linux
+# Tags of an access list's entries, the number of those that have none, and the right to write (linux/posix_acl.h).
+_USER, _OWNING_GROUP, _GROUP, _UNDEFINED, _WRITE = 2, 4, 8, 0xFFFFFFFF, 2
+
 
 def weakness(path: str, user: int) -> tuple[str, int, str] | None:
     """Return the first place on the way to `path`, or itself, that somebody else could change; None if none.
 
-    With its owner, and who may write to it (`everybody`, `its group`); empty where the owner is somebody else. It may
-    be a file.
+    With its owner, and who may write to it (`EVERYBODY`, `ITS_GROUP`, `LISTED`); empty where the owner is somebody
+    else. It may be a file. Whatever the kernel passes through counts: of each link on the way where it lies, too.
 
     A directory on the way may be one that everybody may write to, when it is sticky, as `/tmp` is: nobody can take away
     there what is another's. `path` itself may not: whoever makes a name in it first decides what that is. A group of
     the user's own or root's, with nobody else in it, is nobody else. What is not there is nobody's.
     """
-    itself = (os.path.normpath(path), os.path.realpath(path))
-    for place in dict.fromkeys([*_way(itself[0]), *_way(itself[1])]):
+    for place, is_end in dict.fromkeys(_way(path)):
         try:
             found = os.lstat(place)
         except OSError:
             continue  # it is not there; or it lies where this user cannot look, and then can read nothing either
-        if found.st_uid not in (0, user) and (place in itself or not _has_no_number_here(found.st_uid)):
+        if found.st_uid not in (0, user) and (is_end or not _has_no_number_here(found.st_uid)):
             return place, found.st_uid, ""
-        is_passed_through = place not in itself and found.st_mode & stat.S_ISVTX
-        if not is_passed_through and (writers := _writers(found, user)):
+        is_passed_through = not is_end and found.st_mode & stat.S_ISVTX
+        if not is_passed_through and (writers := _writers(place, found, user)):
             return place, found.st_uid, writers
     return None
 
@@ -61,7 +67,7 @@ def weakness_below(
             continue  # it went, or leads nowhere
         if found.st_uid not in (0, user):
             return entry.path, found.st_uid, ""
-        if writers := _writers(found, user):
+        if writers := _writers(entry.path, found, user):
             return entry.path, found.st_uid, writers
         key = (found.st_dev, found.st_ino)
         if stat.S_ISDIR(found.st_mode) and entry.name not in leave_out and key not in seen:
@@ -73,12 +79,40 @@ def weakness_below(
     return None
 
 
-def _way(path: str) -> Iterator[str]:
-    """Yield the directories that lead to an absolute path, the highest first, and the path."""
-    above = os.path.dirname(path)
-    if above != path:
-        yield from _way(above)
-    yield path
+def _way(path: str) -> Iterator[tuple[str, bool]]:
+    """Yield what the kernel passes through on the way to an absolute path, and whether that stands for the path itself.
+
+    The end of the way is all of it where links lead on from one another.
+    """
+    here, ahead, followed = "/", _parts(path), 0
+    yield here, not ahead
+    while ahead:
+        part = ahead.pop()
+        if part == "..":
+            here = os.path.dirname(here)
+            yield here, not ahead
+            continue
+        place = os.path.join(here, part)
+        yield place, not ahead
+        try:
+            target = os.readlink(place)
+        except OSError:
+            here = place  # it is no link, or not there
+            continue
+        followed += 1
+        if followed > _MOST_LINKS:
+            return
+        ahead += _parts(target)
+        if target.startswith("/"):
+            here = "/"
+            yield here, not ahead
+        elif not ahead:
+            yield here, True
+
+
+def _parts(path: str) -> list[str]:
+    """Return the components of a path, the last one first."""
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
 def _has_no_number_here(owner: int) -> bool:
@@ -91,18 +125,43 @@ def _has_no_number_here(owner: int) -> bool:
         return False
 
 
-def _writers(found: os.stat_result, user: int) -> str:
+def _writers(place: str, found: os.stat_result, user: int) -> str:
     """Return who else may write to a file or directory; nobody writes to a link, and a socket is no content."""
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         return ""
     if found.st_mode & stat.S_IWOTH:
-        return "everybody"
-    its_own = any(_is_own_group(found.st_gid, each) for each in (user, 0)) if found.st_mode & stat.S_IWGRP else True
-    return "" if its_own else "its group"
+        return EVERYBODY
+    if not found.st_mode & stat.S_IWGRP:
+        return ""  # where there is an access list, these bits are the most that it gives
+    listed = _listed(place)
+    if (listed is None or (_OWNING_GROUP, _UNDEFINED) in listed) and not _is_nobody_elses(found.st_gid, user):
+        return ITS_GROUP
+    for tag, number in listed or ():
+        if (tag == _USER and number not in (0, user)) or (tag == _GROUP and not _is_nobody_elses(number, user)):
+            return LISTED
+    return ""
+
+
+def _listed(place: str) -> list[tuple[int, int]] | None:
+    """Return whom a POSIX access list (acl(5)) lets write: pairs of a tag and a number. None where there is no list."""
+    try:
+        content = os.getxattr(place, "system.posix_acl_access", follow_symlinks=False)
+    except (AttributeError, OSError):  # not on this system, not on this file system, or not on this file
+        return None
+    # A version, and entries of 2 bytes of tag, 2 of rights and 4 of the user's or group's number, all little-endian.
+    entries = [content[at : at + 8] for at in range(4, len(content), 8)]
+    return [(entry[0], int.from_bytes(entry[4:], "little")) for entry in entries if entry[2] & _WRITE]
+
+
+def _is_nobody_elses(group: int, user: int) -> bool:
+    return any(_is_own_group(group, each) for each in (user, 0))
 
 
 def _is_own_group(group: int, user: int) -> bool:
-    """Say whether a group was made for this user alone, as Debian's and Fedora's `useradd` do."""
+    """Say whether a group was made for this user alone, as Debian's and Fedora's `useradd` do.
+
+    Others are in it by its list of members, or because it is the group that they log in with.
+    """
     import grp
     import pwd
 
@@ -110,4 +169,6 @@ def _is_own_group(group: int, user: int) -> bool:
         person, people = pwd.getpwuid(user), grp.getgrgid(group)
     except KeyError:
         return False
-    return (person.pw_gid, person.pw_name) == (group, people.gr_name) and not {*people.gr_mem} - {person.pw_name}
+    if (person.pw_gid, person.pw_name) != (group, people.gr_name) or {*people.gr_mem} - {person.pw_name}:
+        return False
+    return all(each.pw_uid == user for each in pwd.getpwall() if each.pw_gid == group)

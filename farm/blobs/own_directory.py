@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.ownership import weakness, weakness_below
+from farm.ownership import LISTED, weakness, weakness_below
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,9 +83,10 @@ def _refused(
             remedy=f"Let {variable} name a directory of this user's own: {of_another}. "
             f"If you put it there yourself, look at it, and take it over: `chown {_name(os.geteuid())} {place}`.",
         )
+    taking = "setfacl --remove-all" if writers == LISTED else "chmod go-w"
     return NotOwnDirectoryError(
         f"{writers} may write to {place}, and could change {told}",
-        remedy=f"Take the right from them: `chmod go-w {place}`, then {changed}. "
+        remedy=f"Take the right from them: `{taking} {place}`, then {changed}. "
         f"Or let {variable} name another directory.",
     )
 

@@ -61,7 +61,7 @@ def read_elf(data: Buffer) -> ElfFacts | None:
 
 
 def read_elf_paths(data: Buffer) -> ElfFacts | None:
-    """Return as `read_elf` does, but only its kind, where the loader is told to look, and which auditors to load.
+    """Return as `read_elf` does, but only its kind, where the loader is told to look, and which libraries to load.
 
     Cheap whatever the file holds: no symbol is read. Raises `InvalidElfError`.
     """
@@ -91,7 +91,13 @@ def _paths(image: ElfImage) -> ElfFacts:
         rpath=_split(strings, tags, _DT_RPATH),
         runpath=_split(strings, tags, _DT_RUNPATH),
         machine=image.machine,
-        details=ElfDetails(kind, audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT)),
+        needed=_texts(image, strings, _DT_NEEDED),
+        details=ElfDetails(
+            kind,
+            audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
+            filters=_texts(image, strings, _DT_FILTER),
+            auxiliaries=_texts(image, strings, _DT_AUXILIARY),
+        ),
     )
 
 
@@ -102,6 +108,11 @@ def _strings(image: ElfImage, tags: Mapping[int, int]) -> ElfStrings:
 def _split(strings: ElfStrings, tags: Mapping[int, int], *wanted: int) -> tuple[str, ...]:
     """Return the entries of lists with colons, as they stand there: empty ones too."""
     return tuple(entry for tag in wanted if tag in tags for entry in strings.at(tags[tag]).split(":"))
+
+
+def _texts(image: ElfImage, strings: ElfStrings, wanted: int) -> tuple[str, ...]:
+    """Return the string of each entry of the dynamic section that has this tag."""
+    return tuple(strings.all_at([value for tag, value in image.dynamic if tag == wanted]))
 
 
 def _facts(image: ElfImage) -> ElfFacts:
@@ -119,13 +130,9 @@ def _facts(image: ElfImage) -> ElfFacts:
     strings = _strings(image, tags)
     versions = read_versions(image, tags, strings)
     symbols = read_symbols(image, tags, strings, versions, () if kind == LIBRARY else copied_symbols(image, tags))
-
-    def texts(*wanted: int) -> tuple[str, ...]:
-        return tuple(strings.all_at([value for tag, value in image.dynamic if tag in wanted]))
-
     return ElfFacts(
         soname=strings.at(tags[_DT_SONAME]) if _DT_SONAME in tags else "",
-        needed=texts(_DT_NEEDED),
+        needed=_texts(image, strings, _DT_NEEDED),
         interpreter=program,
         exported=symbols.exported,
         imported=symbols.imported,
@@ -138,8 +145,8 @@ def _facts(image: ElfImage) -> ElfFacts:
             kind=kind,
             audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
             only_search_path=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NODEFLIB),
-            filters=texts(_DT_FILTER),
-            auxiliaries=texts(_DT_AUXILIARY),
+            filters=_texts(image, strings, _DT_FILTER),
+            auxiliaries=_texts(image, strings, _DT_AUXILIARY),
             dlopen=notes.dlopen,
             copies=symbols.copies,
             hardening=hardening,
@@ -158,12 +165,13 @@ def _kind(image: ElfImage, tags: dict[int, int]) -> str:
 
 def _hardening(image: ElfImage, tags: dict[int, int]) -> list[str]:
     flags, more_flags = tags.get(_DT_FLAGS, 0), tags.get(_DT_FLAGS_1, 0)
-    stack = image.segment(PT_GNU_STACK)
+    # Of several of a kind the kernel and the dynamic linker go by the last.
+    stack, read_only = image.last_segment(PT_GNU_STACK), image.last_segment(PT_GNU_RELRO)
     found = {
         BIND_NOW: _DT_BIND_NOW in tags or flags & _DF_BIND_NOW or more_flags & _DF_1_NOW,
         # Where a file says nothing of its stack, glibc makes it executable.
         EXECUTABLE_STACK: stack is None or stack.flags & PF_X,
-        RELRO: image.segment(PT_GNU_RELRO) is not None,
+        RELRO: read_only is not None and read_only.covers_a_page,
         TEXT_RELOCATIONS: _DT_TEXTREL in tags or flags & _DF_TEXTREL,
     }
     return sorted(word for word, there in found.items() if there)

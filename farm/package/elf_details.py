@@ -48,7 +48,8 @@ class ElfDetails:
     their colons; `filters` and `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted:
     `relro` and `bind-now`, and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in
     hexadecimal digits, empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not
-    looked for in the loader's own directories.
+    looked for in the loader's own directories. `producers` are the command lines of compilers that debug data in
+    the file itself name, as in a separate debug file: there are none where that was split off.
     """
 
     kind: str = LIBRARY
@@ -60,6 +61,7 @@ class ElfDetails:
     hardening: tuple[str, ...] = ()
     build_id: str = ""
     only_search_path: bool = False
+    producers: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the details as plain values for canonical JSON."""
@@ -73,6 +75,7 @@ class ElfDetails:
             "hardening": self.hardening,
             "build-id": self.build_id,
             **({"only-search-path": True} if self.only_search_path else {}),
+            **({"producers": self.producers} if self.producers else {}),
         }
 
     @classmethod
@@ -96,6 +99,7 @@ class ElfDetails:
             hardening=texts(value["hardening"]),
             build_id=text(value["build-id"]),
             only_search_path=bool(value.get("only-search-path")),
+            producers=texts(value.get("producers", [])),
         )
 
 

@@ -56,14 +56,20 @@ class InvalidElfError(FarmError):
 
 
 class Segment(NamedTuple):
-    """One program header: type, flags, file offset, virtual address, size in the file and alignment, in bytes."""
+    """One program header: type, flags, file offset, virtual address, sizes in file and memory, alignment; in bytes."""
 
     type: int
     flags: int
     offset: int
     address: int
     size: int
+    room: int
     align: int
+
+    @property
+    def covers_a_page(self) -> bool:
+        """Whether the dynamic linker makes anything read-only here: from its first page up to where its last begins."""
+        return (self.address + self.room) // _PAGE > self.address // _PAGE
 
     @property
     def end(self) -> int:
@@ -124,15 +130,15 @@ class ElfImage:
         if not count:
             return ()
         # Elf64_Phdr has p_flags second, Elf32_Phdr has it seventh.
-        layout = struct.Struct(f"{self.order}IIQQ8xQ8xQ" if self.is_64 else f"{self.order}III4xI4xII")
+        layout = struct.Struct(f"{self.order}IIQQ8xQQQ" if self.is_64 else f"{self.order}III4xIIII")
         if entry_size != layout.size:
             raise InvalidElfError(f"a program header has {entry_size} bytes instead of {layout.size}")
         table = self.part(offset, count * layout.size, "program headers")
         if self.is_64:
             return tuple(map(Segment._make, layout.iter_unpack(table)))
         return tuple(
-            Segment(kind, flags, start, address, size, align)
-            for kind, start, address, size, flags, align in layout.iter_unpack(table)
+            Segment(kind, flags, start, address, size, room, align)
+            for kind, start, address, size, room, flags, align in layout.iter_unpack(table)
         )
 
     def _read_sections(self, offset: int, entry_size: int, count: int) -> tuple[Section, ...]:
@@ -188,6 +194,10 @@ class ElfImage:
     def segment(self, kind: int) -> Segment | None:
         """Return the first segment of this type."""
         return next(self.segments(kind), None)
+
+    def last_segment(self, kind: int) -> Segment | None:
+        """Return the last segment of this type."""
+        return [None, *self.segments(kind)][-1]
 
     def segments(self, kind: int) -> Iterator[Segment]:
         """Give the segments of this type, in their order."""

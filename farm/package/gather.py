@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.fileset import Directory, Link
-from farm.package.dwarf_producers import read_producers
+from farm.package.dwarf_producers import UNKNOWN, read_producers
 from farm.package.elf import InvalidElfError, read_elf
 from farm.package.elf_details import DEBUG
 from farm.package.facts import DanglingLink, DebugFile, ElfFile, PackageFacts, PkgConfigModule, Script
@@ -52,7 +53,8 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         if facts is not None and facts.details and is_debug:
             debug.append(DebugFile(file.path, facts.details.build_id, producers))
         elif facts is not None:
-            elf.append(ElfFile(file.path, facts.canonical()))
+            details = facts.details and replace(facts.details, producers=_own_producers(content))
+            elf.append(ElfFile(file.path, replace(facts, details=details).canonical()))
         elif file.executable and (interpreter := read_shebang(_head(content))):
             scripts.append(Script(file.path, interpreter, script_commands(interpreter, _whole(content))))
         elif is_python_metadata(file.path) and (found := read_python_metadata(file.path, _whole(content))):
@@ -74,6 +76,14 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         python=tuple(python),
         debug=tuple(debug),
     )
+
+
+def _own_producers(content: Buffer) -> tuple[str, ...]:
+    """Return what compilers say in a program or library itself. It runs whether or not its debug data can be read."""
+    try:
+        return read_producers(content)
+    except InvalidElfError:
+        return (UNKNOWN,)
 
 
 def may_be_elf(size: int) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from farm.names import HardeningProperty
-from farm.package.elf_details import BIND_NOW, EXECUTABLE, EXECUTABLE_STACK, RELRO, TEXT_RELOCATIONS
+from farm.package.elf_details import BIND_NOW, EXECUTABLE, EXECUTABLE_STACK, PIE, RELRO, TEXT_RELOCATIONS
 from farm.package.path_glob import matches
 
 if TYPE_CHECKING:
@@ -44,8 +44,11 @@ class HardeningFinding:
 
 
 def producers_by_build_id(debug: Iterable[PackageFacts]) -> dict[str, tuple[str, ...]]:
-    """Return what compilers said of each file that there is debug data of, by its build id."""
-    return {file.build_id: file.producers for facts in debug for file in facts.debug or () if file.build_id}
+    """Return what compilers said of each file that there is separate debug data of, by its build id."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in (file for facts in debug for file in facts.debug or () if file.build_id):
+        found[file.build_id] = (*found.get(file.build_id, ()), *file.producers)
+    return found
 
 
 def hardening_findings(
@@ -68,7 +71,7 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
     if details is None:
         yield from ((name, False) for name in _ALL)
         return
-    is_static = details.kind == EXECUTABLE and not file.facts.interpreter
+    is_static = details.kind in (EXECUTABLE, PIE) and not file.facts.interpreter and not file.facts.needed
     linked: Mapping[HardeningProperty, bool] = {
         "pie": details.kind != EXECUTABLE,
         "relro": RELRO in details.hardening,
@@ -78,7 +81,8 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
     }
     yield from ((name, True) for name, is_there in linked.items() if not is_there)
     # Assembly is as somebody wrote it: there is nothing that an assembler could be told to build in.
-    said = [each for each in producers.get(details.build_id, ()) if not each.startswith(_ASSEMBLED)]
+    told = (*details.producers, *producers.get(details.build_id, ()))
+    said = [each for each in told if not each.startswith(_ASSEMBLED)]
     for name in _OF_COMPILER:
         known = [_was_told(name, each) for each in said]
         if False in known:

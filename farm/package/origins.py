@@ -22,13 +22,24 @@ _UPWARDS = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})/+((?:.*/)?\.\.(?:/.*)?)")
 _TOPS = ("usr", "etc")
 
 
+def named_by_path(file: ElfFile) -> Iterator[str]:
+    """Give the libraries that the dynamic linker loads for a file without a search for them: it opens what has a slash.
+
+    One that a token stands for (`$LIB`) may get its slash from that. A filter or auxiliary loads before the file does.
+    """
+    details = file.facts.details
+    for name in (*file.facts.needed, *(details.filters + details.auxiliaries if details else ())):
+        if "/" in name or "$" in name:
+            yield name
+
+
 def faults_of_origins(file: ElfFile, manifest: Manifest, links: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Give what is wrong with entries of RPATH and RUNPATH of a file in the root, or by a link that leads to it.
+    """Give what is wrong with RPATH, RUNPATH and paths of libraries of a file in the root, or by a link to it.
 
     `links` are the pairs of a path in the root and one in the package that the package declares. Of an entry that leads
     out of the package from where the file lies nothing more is said.
     """
-    for entry in (*file.facts.rpath, *file.facts.runpath):
+    for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
         upwards = _UPWARDS.fullmatch(entry)
         if upwards is None or _top(posixpath.dirname(file.path), upwards[1]) == "..":
             continue

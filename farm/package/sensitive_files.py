@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from farm.errors import FarmError, in_lines
 from farm.fileset import STORE_ROOT, Directory, Link
 from farm.names import SensitiveFile
-from farm.package.origins import faults_of_origins
+from farm.names.root_places import LINKED
+from farm.package.origins import faults_of_origins, named_by_path
 from farm.package.path_glob import matches
 from farm.package.resolve import resolve
 from farm.package.sensitive_places import Sensitivity, is_above, places_of
@@ -128,7 +129,10 @@ def find_sensitive_files(
         path = link.removeprefix("usr/")
         if hidden := _hidden(path):
             found.add(SensitiveFinding(path, Sensitivity.HIDDEN_NAME, hidden))
-        found.update(_by_place(manifest, path, target))
+        there = set(_by_place(manifest, path, target))
+        if not there and link.startswith("usr/") and path.partition("/")[0] not in LINKED:
+            there.add(SensitiveFinding(path, Sensitivity.FOREIGN_PLACE))
+        found.update(there)
     for file in elf:
         found.update(_by_loading(file, store))
         found.update(
@@ -207,13 +211,16 @@ def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
     """Give what the dynamic linker would do on the word of an ELF file."""
     if auditors := [each for each in file.facts.details.audit if each] if file.facts.details else []:
         yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
-    for entry in (*file.facts.rpath, *file.facts.runpath):
+    for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
         if fault := _search_fault(entry, file.path, store):
             yield SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
 
 
 def _search_fault(entry: str, path: str, store: str) -> str:
-    """Return what is wrong with an entry of RPATH or RUNPATH in the file at `path`; empty where nothing is."""
+    """Return what is wrong with a place where the file at `path` looks for a library; empty where nothing is.
+
+    It is an entry of RPATH or RUNPATH, or the path of a library.
+    """
     if not entry:
         return "an empty entry is the current directory"
     if origin := _ORIGIN.match(entry):

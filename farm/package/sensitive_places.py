@@ -36,6 +36,7 @@ class Sensitivity(Enum):
     SYSTEM = "system", "what starts and runs the machine takes orders from it"
     SCHEDULE = "schedule", "what it names is run by the clock"
     DIRECTORY_LINK = "directory-link", "it is a link in place of a directory that holds such files"
+    FOREIGN_PLACE = "foreign-place", "it is a link in a directory of others, where programs may look first"
     HIDDEN_NAME = "hidden-name", "its name, or what it leads to, holds characters that are not seen"
 
     def __init__(self, word: str, effect: str) -> None:
@@ -70,7 +71,7 @@ _PLACES = {
     Sensitivity.NAME_SERVICE: "etc/{nsswitch,host,resolv,gai}.conf etc/hosts",
     Sensitivity.SHELL: """
         etc/{profile,bash,bashrc,bash_completion,csh,ksh,zsh,fish,elvish,xonsh,environment}{,.*}/**
-        etc/{zshenv,zprofile,zshrc,zlogin,zlogout,kshrc,mkshrc,suid_profile,xonshrc,rcrc,inputrc}
+        etc/{zshenv,zprofile,zshrc,zlogin,zlogout}{,.zwc} etc/{kshrc,mkshrc,suid_profile,xonshrc,rcrc,inputrc}
         etc/{.login,.logout,.cshrc,skel/**,locale.conf,default/locale,ssh/sshrc} lib/environment.d/**
         share/fish/{config.fish,functions/**,vendor_conf.d/**,vendor_functions.d/**}
         share/nushell/vendor/autoload/**""",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from farm.errors import FarmError
 from farm.names import Digest, InvalidPackageNameError, PackageName, Version
 from farm.names.kernel_capabilities import CAPABILITIES
+from farm.names.root_places import LINKED
 from farm.recipe.errors import nearest, quoted
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
@@ -156,6 +157,12 @@ def link_path(text: str) -> str:
     """Check the path of an extra link, absolute in the file system; returned without the leading slash."""
     if not text.startswith(("/usr/", "/etc/")):
         raise InvalidValueError(f"{quoted(text)} is not below /usr or /etc", remedy="Write it as /usr/bin/name.")
+    top, _, rest = text.removeprefix("/usr/").partition("/")
+    if text.startswith("/usr/") and not (top in LINKED and rest):
+        raise InvalidValueError(
+            f"{quoted(text)} lies where no package has anything",
+            remedy=f"Write it as /usr/bin/name; below /usr a link lies in one of {' '.join(LINKED)}.",
+        )
     return package_path(text[1:])
 
 

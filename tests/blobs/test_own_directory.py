@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -197,6 +198,95 @@ def test_a_link_of_anothers_leads_to_no_state_of_ones_own(state: Path, tmp_path:
     state.chmod(0o777)
     with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
         own_state(tmp_path / "good")
+
+
+@needs_root
+@pytest.mark.parametrize("inner", ["{state}", "../above/state", "../above/../above/"])
+def test_each_link_on_the_way_counts_where_it_lies(state: Path, tmp_path: Path, inner: str) -> None:
+    """From a link of root's by one in a stranger's directory to a directory of root's."""
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "link").symlink_to(inner.format(state=state))
+    (tmp_path / "good").symlink_to("strange/link")
+    (tmp_path / "better").symlink_to(tmp_path / "good")
+    own_state(tmp_path / "better")
+    os.chown(strange, 65533, -1)
+    for way in ("better", "good", "strange/link", "strange/../above/state"):
+        with pytest.raises(NotOwnDirectoryError, match=f"{strange} belongs to user 65533"):
+            own_state(tmp_path / way)
+        with pytest.raises(NotOwnDirectoryError, match=f"{strange} belongs to user 65533"):
+            check_own(tmp_path / way)
+    os.chown(strange, 0, -1)
+    os.chown(strange / "link", 65533, -1, follow_symlinks=False)
+    with pytest.raises(NotOwnDirectoryError, match=f"{strange}/link belongs to user 65533"):
+        own_state(tmp_path / "better")
+
+
+def test_a_link_in_a_sticky_directory_is_for_nobody_else_to_change(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all").chmod(0o1777)
+    (tmp_path / "all" / "link").symlink_to(state)
+    (tmp_path / "good").symlink_to("all/link")
+    own_state(tmp_path / "good")
+    (tmp_path / "all").chmod(0o777)
+    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/all,"):
+        own_state(tmp_path / "good")
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    check_own(tmp_path / "a")
+
+
+@pytest.mark.parametrize("mode", [0o2, 0o20])
+def test_a_link_in_a_state_leads_to_no_directory_that_others_may_write_to(
+    state: Path, tmp_path: Path, mode: int
+) -> None:
+    (tmp_path / "others").mkdir(mode=0o755)
+    (state / "subscriptions").symlink_to(tmp_path / "others")
+    own_state(state)
+    os.chown(tmp_path / "others", -1, OTHERS)
+    (tmp_path / "others").chmod(0o755 | mode)
+    with pytest.raises(NotOwnDirectoryError, match=r"may write to .*/others,"):
+        own_state(state)
+
+
+LISTED = {"user": (2, 7), "group": (8, 7), "reader": (2, 5), "root": (2, 7, 0), "masked": (2, 7)}
+
+
+@pytest.mark.parametrize("name", ["", "subscriptions", "subscriptions/root.json"])
+@pytest.mark.parametrize("who", LISTED)
+def test_who_may_write_by_an_access_list_is_somebody_else(state: Path, name: str, who: str) -> None:
+    replace_file(state / "subscriptions" / "root.json", b"{}")
+    tag, rights, *number = LISTED[who]
+    mask = 5 if who == "masked" else 7
+    entries = [(1, 7, -1), (tag, rights, *(number or [65533])), (4, 5, -1), (0x10, mask, -1), (0x20, 5, -1)]
+    content = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *each) for each in sorted(entries))
+    try:
+        os.setxattr(state / name, "system.posix_acl_access", content)
+    except OSError as error:
+        pytest.skip(f"the file system has no access lists: {error}")
+    if who in {"reader", "root", "masked"}:
+        own_state(state)
+        return
+    with pytest.raises(NotOwnDirectoryError) as refused:
+        own_state(state)
+    place = (state / name) if name else state
+    assert refused.value.message.startswith(f"somebody in its access list may write to {place}, and could change")
+    assert f"setfacl --remove-all {place}" in refused.value.remedy
+
+
+def test_who_logs_in_with_a_group_is_in_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    me = pwd.getpwuid(os.geteuid())
+    os.chown(state, -1, me.pw_gid)
+    state.chmod(0o770)
+    monkeypatch.setattr(grp, "getgrgid", lambda number: grp.struct_group((me.pw_name, "x", number, [])))
+    own_state(state)
+    mallory = pwd.struct_passwd(("mallory", "x", 65533, me.pw_gid, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me, mallory])
+    with pytest.raises(NotOwnDirectoryError, match="its group may write"):
+        own_state(state)
 
 
 def test_a_group_of_the_users_own_is_nobody_else(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

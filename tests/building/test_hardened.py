@@ -77,6 +77,15 @@ def test_each_way_around_the_flags_is_seen_in_what_came_of_it(local: Local, buil
     assert unjudged == {("bin/unknown", "stack-protector"), ("bin/unknown", "stack-clash-protection")}
 
 
+def test_debug_data_that_stay_in_the_files_tell_of_it_too(local: Local) -> None:
+    lines = "".join(f"      cc {WAYS[name]} -o {name} /sources/program.c\n" for name in ("good", "unprotected"))
+    kept = RECIPE.replace("steps:", 'environment: {KEEP_SYMBOLS: "yes"}\nsteps:')
+    local.files |= {"packages/ways/recipe.yaml": (kept + lines).encode(), "packages/ways/program.c": PROGRAM}
+    (main,) = (facts_of(local, package) for package in local.builds().build(["ways"]))
+    found = hardening_findings(main, producers_by_build_id([main]))
+    assert [(each.path, each.property) for each in found if each.lacking] == [("bin/unprotected", "stack-protector")]
+
+
 def test_writes_are_checked_although_no_option_tells_of_it(local: Local, built: tuple[BuiltPackage, ...]) -> None:
     (elf,) = (file.facts for file in facts_of(local, built[0]).elf if file.path == "bin/good")
     assert {"__strcpy_chk", "__stack_chk_fail"} <= {symbol.name for symbol in elf.imports}

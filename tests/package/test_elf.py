@@ -22,11 +22,22 @@ from farm.package import (
 )
 from tests.package.elftools_reference import reference_facts
 from tests.package.machine_files import elf_files, sample
-from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, SONAME, small_library
+from tests.package.small_library import (
+    AUDIT,
+    AUXILIARY,
+    DEPAUDIT,
+    FILTER,
+    NEEDED,
+    RPATH,
+    RUNPATH,
+    SONAME,
+    small_library,
+)
 
 EXAMPLES = Path(__file__).parent / "golden" / "elf"
 NOTES = EXAMPLES / "notes.so"
 LIBRARY = EXAMPLES / "libgreet-gnu.so"  # two versions of one symbol, a strong and a weak import
+STACK, READ_ONLY = 0x6474E551, 0x6474E552
 
 
 def facts_of(path: Path) -> ElfFacts | None:
@@ -235,15 +246,45 @@ class TestWhatOnlyALoaderSees:
         with pytest.raises(InvalidElfError, match="more than one dynamic section"):
             read_elf(twice)
 
+    @pytest.mark.parametrize(
+        ("segments", "expected"),
+        [
+            ([], ["executable-stack"]),
+            ([(STACK, 6, 0, 0)], []),
+            ([(STACK, 6, 0, 0), (STACK, 7, 0, 0)], ["executable-stack"]),
+            ([(STACK, 7, 0, 0), (STACK, 6, 0, 0)], []),
+            ([(STACK, 6, 0, 0), (READ_ONLY, 4, 4096, 4096)], ["relro"]),
+            ([(STACK, 6, 0, 0), (READ_ONLY, 4, 4096, 0)], []),
+            ([(STACK, 6, 0, 0), (READ_ONLY, 4, 4096, 4095)], []),
+            ([(STACK, 6, 0, 0), (READ_ONLY, 4, 4095, 1)], ["relro"]),
+            ([(STACK, 6, 0, 0), (READ_ONLY, 4, 4096, 4096), (READ_ONLY, 4, 4096, 0)], []),
+        ],
+    )
+    def test_the_last_header_of_a_kind_counts_and_whole_pages_are_made_read_only(
+        self, segments: list[tuple[int, int, int, int]], expected: list[str]
+    ) -> None:
+        facts = read_elf(small_library({SONAME: "libx.so"}, *segments))
+        assert facts is not None
+        assert facts.details is not None
+        assert list(facts.details.hardening) == expected
+
     def test_paths_are_read_alike_with_and_without_all_the_rest(self) -> None:
-        for content in (self.HONEST, small_library({RPATH: ":lib", AUDIT: "a.so", DEPAUDIT: "b.so:c.so"})):
+        named = {NEEDED: "./n.so", AUXILIARY: "/tmp/a.so", FILTER: "f.so"}
+        lists = {RPATH: ":lib", AUDIT: "a.so", DEPAUDIT: "b.so:c.so"}
+        for content in (self.HONEST, small_library(lists | named)):
             whole, paths = read_elf(content), read_elf_paths(content)
             assert whole is not None
             assert paths is not None
             assert whole.details is not None
             assert paths.details is not None
-            assert (whole.rpath, whole.runpath) == (paths.rpath, paths.runpath)
-            assert (whole.details.kind, whole.details.audit) == (paths.details.kind, paths.details.audit)
+            assert (whole.rpath, whole.runpath, whole.needed) == (paths.rpath, paths.runpath, paths.needed)
+            for what in ("kind", "audit", "filters", "auxiliaries"):
+                assert getattr(whole.details, what) == getattr(paths.details, what)
+        assert (paths.needed, paths.details.auxiliaries, paths.details.filters) == (
+            ("./n.so",),
+            ("/tmp/a.so",),
+            ("f.so",),
+        )
         assert read_elf_paths(b"text") is None
 
 

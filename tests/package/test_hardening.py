@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from farm.names import HardeningProperty, HardeningWaiver
@@ -49,6 +51,19 @@ def test_a_static_program_has_nothing_to_bind() -> None:
 
 
 @pytest.mark.parametrize(
+    ("others", "lacking"),
+    [({}, []), ({"needed": ("libx.so",)}, ["bind-now"]), ({"interpreter": "/lib64/ld.so"}, ["bind-now"])],
+)
+def test_a_static_program_at_no_fixed_address_has_nothing_to_bind_either(
+    others: dict[str, Any], lacking: list[str]
+) -> None:
+    program = ElfFacts(details=ElfDetails("pie", hardening=("relro",)), **others)
+    assert judged(PackageFacts(elf=(ElfFile("bin/x", program),)))[0] == lacking
+    library = ElfFacts(details=ElfDetails("library", hardening=("relro",)), **others)
+    assert judged(PackageFacts(elf=(ElfFile("bin/x", library),)))[0] == ["bind-now"]
+
+
+@pytest.mark.parametrize(
     ("producer", "lacking"),
     [
         ("GNU C17 14.2.0 -O2 -fstack-clash-protection", ["stack-protector"]),
@@ -68,6 +83,22 @@ def test_one_unit_that_was_told_otherwise_is_enough_and_the_last_word_counts(pro
 )
 def test_what_nobody_can_tell_is_not_judged(producers: tuple[str, ...]) -> None:
     assert judged(facts(), *producers) == ([], list(COMPILED))
+
+
+@pytest.mark.parametrize("separate", [(), (TOLD,)])
+def test_what_stands_in_the_file_itself_counts_whatever_is_said_elsewhere(separate: tuple[str, ...]) -> None:
+    assert judged(facts(producers=(TOLD, f"{TOLD} -fno-stack-protector")), *separate) == (["stack-protector"], [])
+    assert judged(facts(producers=(TOLD,), build_id=""), *separate) == ([], [])
+    assert judged(facts(producers=("",)), *separate) == ([], list(COMPILED))
+
+
+def test_two_files_of_one_build_id_are_both_believed() -> None:
+    untold = DebugFile("lib/debug/b", "ab12", ("GNU C17 14.2.0 -g -O2",))
+    for two in (
+        (DebugFile("lib/debug/a", "ab12", (TOLD,)), untold),
+        (untold, DebugFile("lib/debug/c", "ab12", (TOLD,))),
+    ):
+        assert set(producers_by_build_id([PackageFacts(debug=two)])["ab12"]) == {TOLD, *untold.producers}
 
 
 def test_assembly_beside_compiled_code_does_not_hide_that_code() -> None:

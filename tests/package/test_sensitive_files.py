@@ -19,9 +19,10 @@ from farm.package import (
     declared_of,
     find_sensitive_files,
     read_elf,
+    read_elf_paths,
 )
 from tests.package.sensitive_examples import HARMLESS, PLACES
-from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
+from tests.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, FILTER, NEEDED, RPATH, RUNPATH, small_library
 from tests.package.trees import tree
 
 NAME = PackageName("dist.example.org", "greet")
@@ -49,9 +50,23 @@ def test_a_file_of_each_place_is_found_as_a_file_a_link_and_a_link_that_is_decla
     assert found({"share/greet/x": b""}, links=((place, "share/greet/x"),)) == [(path, why)]
 
 
+@pytest.mark.parametrize(
+    "link",
+    ["usr/local/bin/sh", "usr/local/lib/python3.13/dist-packages/a.pth", "usr/local/etc/profile", "usr/etc/x", "usr/x"],
+)
+def test_a_link_to_where_no_package_has_anything_is_found(link: str) -> None:
+    assert found({"share/greet/x": b""}, links=((link, "share/greet/x"),)) == [(link[4:], Sensitivity.FOREIGN_PLACE)]
+
+
 def test_what_only_looks_like_it_is_not_found() -> None:
     assert found(dict.fromkeys(HARMLESS, b"")) == []
-    assert found({"share/x": b""}, links=(("usr/bin/greet", "share/x"), ("etc/greet.conf", "share/x"))) == []
+    assert (
+        found(
+            {"share/x": b""},
+            links=(("usr/bin/greet", "share/x"), ("etc/greet.conf", "share/x"), ("usr/lib64/x.so", "share/x")),
+        )
+        == []
+    )
 
 
 @given(
@@ -211,6 +226,36 @@ def test_a_search_path_that_others_may_write_to_is_found(entry: str) -> None:
     assert SEARCHED[entry] in finding.detail
 
 
+LOADED = {
+    "./evil.so": "./evil.so is looked for in the current directory",
+    "sub/evil.so": "sub/evil.so is looked for in the current directory",
+    "$LIB": "$LIB is looked for in the current directory",
+    "/tmp/evil.so": "/tmp/evil.so lies outside /usr",
+    "/usr/../tmp/evil.so": "lies outside /usr",
+    "/packages/other-1.0-0123456789/lib/evil.so": "lies outside /usr",
+    "$ORIGIN/../../evil.so": "leads out of the package",
+}
+SOUND_NAMES = ("libx.so.1", "evil.so", "/usr/lib/libx.so.1", "/lib64/ld-linux-x86-64.so.2", "$ORIGIN/../lib/libx.so.1")
+
+
+@pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
+@pytest.mark.parametrize("name", LOADED)
+def test_a_library_that_is_named_by_a_path_to_where_others_may_write_is_found(tag: int, name: str) -> None:
+    facts = read_elf_paths(small_library({tag: name}))
+    assert facts is not None
+    (finding,) = find_sensitive_files(tree({"lib/x.so": b""}).manifest, [ElfFile("lib/x.so", facts)], (), STORE)
+    assert finding.why is Sensitivity.SEARCH_PATH
+    assert LOADED[name] in finding.detail
+
+
+@pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
+def test_a_library_that_is_named_alone_or_by_a_path_to_usr_is_in_order(tag: int) -> None:
+    for name in (*SOUND_NAMES, f"/packages/{STORE}/lib/libx.so"):
+        facts = read_elf_paths(small_library({tag: name}))
+        assert facts is not None
+        assert found({"lib/x.so": b""}, elf={"lib/x.so": facts}) == []
+
+
 DEEP = {"lib/deep/er/libx.so.1": b"", "lib/libx.so": "deep/er/libx.so.1"}
 
 
@@ -244,6 +289,13 @@ def test_a_library_looks_from_where_a_link_to_it_is(files, links, entry, kind, s
     details = [each.detail for each in find_sensitive_files(tree(files).manifest, facts, links, STORE)]
     assert len(details) == bool(said)
     assert all(said in detail for detail in details)
+
+
+@pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
+def test_a_library_is_opened_from_where_a_link_is_to_the_one_that_names_it(tag: int) -> None:
+    facts = read_elf_paths(small_library({tag: "$ORIGIN/../../tmp/evil.so"}))
+    assert facts is not None
+    assert found(DEEP, elf={"lib/deep/er/libx.so.1": facts}) == [("lib/deep/er/libx.so.1", Sensitivity.SEARCH_PATH)]
 
 
 def test_a_library_in_etc_is_not_in_usr() -> None:

@@ -20,7 +20,7 @@ from farm.api.errors import RefusedRequestError
 from farm.names import SensitiveFile
 from farm.package import InvalidElfError, PackageFacts, UndeclaredFilesError, UnusedDeclarationError
 from tests.control.small_farm import recipe
-from tests.package.small_library import AUDIT, DEPAUDIT, RPATH, RUNPATH, small_library
+from tests.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, RPATH, RUNPATH, small_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,7 @@ ATTACKS: dict[str, tuple[str, bytes]] = {
     "an auditor": ("bin/hear", small_library({AUDIT: "/usr/lib/evil.so"})),
     "an auditor of what needs it": ("lib/libsay.so", small_library({DEPAUDIT: "/usr/lib/evil.so"})),
     "a library of anybody's directory": ("lib/libsay.so", small_library({RPATH: "/usr/lib:/tmp/evil"})),
+    "an auxiliary filter": ("lib/libsay.so", small_library({AUXILIARY: "/tmp/evil.so"})),
 }
 
 
