@@ -39,5 +39,5 @@ def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
         if each.entry.sbom and each.entry.sbom.size <= _LARGEST_BILL:
             wanted[each.downloads].append(each.entry.sbom)
     for downloads, blobs in wanted.items():
-        with suppress(DownloadError):
+        with suppress(DownloadError, OSError):
             downloads.prefetch(blobs, "bill of materials")
