@@ -28,6 +28,7 @@ from web.api import (
 from web.bodies import BodyBounds
 from web.event_streams import EventStreams
 from web.refusals import RefusalBudget, Refusals, StrangerTally
+from web.routes import Routes
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ def create_app(
     app.state.streams = EventStreams(app.state.settings)
     app.state.readiness = readiness.Readiness()
     problems.install(app)
-    for router in (submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router):
-        app.include_router(router)
-    for router in (curation.router, advisories.router, trail.router, work.router, blobs.router, readiness.router):
+    routers = [submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router]
+    routers += [curation.router, advisories.router, trail.router, work.router, blobs.router, readiness.router]
+    for router in routers:
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     if repository is not None and images:
         registry.install(app, repository)
     pages.install(app, repository, images=images)
-    app.add_middleware(BodyBounds, settings=app.state.settings, office=office)
+    app.add_middleware(BodyBounds, settings=app.state.settings, office=office, routes=Routes(routers))
     return app

@@ -19,7 +19,7 @@ from web.refusals import Refused, write_down
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from farm.database.records import Token, Worker
     from farm.database.states import JobKind, Role
@@ -64,25 +64,37 @@ class WorkerCall:
         return Holder(self.worker, attempt_id, self.signed.lease)
 
 
-def require(*roles: Role) -> Callable[[Request, OfficeHere], Token]:
-    """Return a dependency that lets only tokens with one of these roles pass."""
+@dataclass(frozen=True, slots=True)
+class RoleCheck:
+    """Lets only tokens with one of these roles pass. Routes depend on its method, and `web.routes` reads the roles."""
 
-    def check(request: Request, office: OfficeHere) -> Token:
+    roles: tuple[Role, ...]
+
+    def check(self, request: Request, office: OfficeHere) -> Token:
+        """A dependency: the token of whoever may do this."""
         actor = ""
         try:
             token = _token(request, office)
             actor = f"token:{token.name}"
-            if not any(token.role.allows(role) for role in roles):
-                raise ForbiddenError(
-                    f"this needs the role {' or '.join(roles)}, and the token has {token.role}",
-                    remedy="Ask an administrator of the farm for a token with that role, and set FARM_TOKEN.",
-                )
+            check_token(token, self.roles)
         except FarmError as error:
             refuse(request, office, actor=actor, error=error)
             raise
         return token
 
-    return check
+
+def require(*roles: Role) -> Callable[[Request, OfficeHere], Token]:
+    """Return a dependency that lets only tokens with one of these roles pass."""
+    return RoleCheck(roles).check
+
+
+def check_token(token: Token, roles: Sequence[Role]) -> None:
+    """Raise `ForbiddenError` unless the token has one of these roles."""
+    if not any(token.role.allows(role) for role in roles):
+        raise ForbiddenError(
+            f"this needs the role {' or '.join(roles)}, and the token has {token.role}",
+            remedy="Ask an administrator of the farm for a token with that role, and set FARM_TOKEN.",
+        )
 
 
 def signed_call(request: Request, office: OfficeHere) -> WorkerCall:
@@ -105,11 +117,12 @@ def whole_call(request: Request, call: Annotated[WorkerCall, Depends(signed_call
     return call
 
 
-def check_caller(request: Request, office: Office) -> None:
+def check_caller(request: Request, office: Office, roles: Sequence[Role]) -> None:
     """See who sends a request, by its head alone; `caller_of` knows it from then on.
 
     Below `/api/v1/worker` each request is signed, and elsewhere in the API each that may change something needs a
-    token. All else may be a stranger's. Raises `FarmError` for whoever is not let in.
+    token, with one of `roles` if there are any. All else may be a stranger's. Raises `FarmError` for whoever is not let
+    in.
     """
     path: str = request.scope["path"]
     if path.startswith(_WORKERS):
@@ -119,6 +132,8 @@ def check_caller(request: Request, office: Office) -> None:
     elif path.startswith(_API) and request.method not in _LOOKING:
         request.state.token = token = _token(request, office)
         request.state.caller = f"token:{token.name}"
+        if roles:
+            check_token(token, roles)
 
 
 def caller_of(request: Request) -> str:

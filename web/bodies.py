@@ -1,7 +1,8 @@
 """Who is asking, and bounds on bodies, before any of the application sees a request.
 
-A token or a signature is looked at before the first byte of a body is asked for. A body that is too large is 413, one
-that is too slow 408, one too many 503, a NUL in the address 400; each leaves an audit row.
+A token with its role, or a signature, is looked at before the first byte of a body is asked for. A body that is too
+large or has too many values is 413, one that is too slow 408, one too many 503, a NUL in the address 400; each leaves
+an audit row.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from farm.control.desk import Office
+    from web.routes import Asked, Routes
     from web.settings import WebSettings
 
 # A blob is streamed by its own route, which bounds it by what the header promised.
 _STREAMED = re.compile(r"/api/v1/worker/attempts/[0-9]+/blobs/[^/]+")
-_SUBMISSIONS = "/api/v1/submissions"
 _LARGE = 1 << 20
 _ORDINARY_AT_ONCE = 8  # of the largest
 _LINGER_SECONDS, _LINGER_BYTES = 2.0, 1 << 20
@@ -39,14 +40,15 @@ _LINGER_SECONDS, _LINGER_BYTES = 2.0, 1 << 20
 class BodyBounds:
     """ASGI middleware that reads a body whole, within its bounds, and hands it on in one piece when it is its turn."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings, office: Office) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, office: Office, routes: Routes) -> None:
         self._app = app
         self._settings = settings
         self._office = office
+        self._routes = routes
         self._spool = Spool(office.blobs, settings.spool_bytes)
         # Reports and heartbeats of workers never wait behind submissions.
         self._submissions = Turns(settings.submission_bytes, settings.turn_seconds)
-        self._ordinary = Turns(_ORDINARY_AT_ONCE * settings.json_bytes, settings.turn_seconds)
+        self._ordinary = Turns(_ORDINARY_AT_ONCE * settings.document_bytes, settings.turn_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -59,15 +61,16 @@ class BodyBounds:
         begun = False
         try:
             _check_address(request)
-            await run_in_threadpool(check_caller, request, self._office)
+            asked = self._routes.asked(request.scope)
+            await run_in_threadpool(check_caller, request, self._office, asked.roles)
             if _STREAMED.fullmatch(request.scope["path"]):
                 begun = True
                 await self._app(request.scope, receive, send)
                 return
             with Body(self._spool, self._settings) as body:
-                await body.receive(receive, self._limit(request), _promised(request))
+                await body.receive(receive, self._limit(request, asked), _promised(request), parsed=asked.parsed)
                 check_signed_body(request, body.digest)
-                async with self._turns(request).turn(body.size):
+                async with (self._submissions if asked.submits else self._ordinary).turn(body.size):
                     replay = _again(await body.content(), receive)
                     begun = True
                     await self._app(request.scope, replay, send)
@@ -82,17 +85,8 @@ class BodyBounds:
             await run_in_threadpool(refuse, request, self._office, actor=caller_of(request), error=error)
             await _answer_early(answer_to(error), request, receive, send)
 
-    def _limit(self, request: Request) -> int:
-        if not caller_of(request):
-            return self._settings.stranger_bytes
-        return self._settings.submission_bytes if _submits(request) else self._settings.json_bytes
-
-    def _turns(self, request: Request) -> Turns:
-        return self._submissions if _submits(request) else self._ordinary
-
-
-def _submits(request: Request) -> bool:
-    return bool(request.scope["path"] == _SUBMISSIONS)
+    def _limit(self, request: Request, asked: Asked) -> int:
+        return asked.limit(self._settings) if caller_of(request) else self._settings.stranger_bytes
 
 
 def _check_address(request: Request) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from farm.names import Digest
+from farm.names import Digest, count_values
 from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Body:
         self._start = bytearray()
         self._file: BinaryIO | None = None
         self._places = ExitStack()
+        self._values = 0
         self.size = 0
 
     def __enter__(self) -> Body:
@@ -87,8 +88,11 @@ class Body:
         """The digest of what has arrived."""
         return Digest.from_hex(self._hash.hexdigest())
 
-    async def receive(self, receive: Receive, limit: int, promised: int | None) -> None:
+    async def receive(self, receive: Receive, limit: int, promised: int | None, *, parsed: bool = False) -> None:
         """Take a body of at most `limit` bytes; `promised` is its `Content-Length`, if it has one.
+
+        One that will be `parsed` as JSON may have so many values: 3 bytes can become an object of 70. They are counted
+        as they come, so that nothing waits while all of it is looked through.
 
         Raises `BodyTooLargeError`, `BodyTooSlowError`, `OverloadedError`, `ClientDisconnect`.
         """
@@ -102,6 +106,10 @@ class Body:
             self.size += len(piece)
             if self.size > limit:
                 raise too_large
+            if parsed:
+                self._values += count_values(piece)
+                if self._values > self._settings.json_values:
+                    raise BodyTooLargeError(f"the body may have {self._settings.json_values} values")
             await self._take(piece, at_most)
 
     async def _take(self, piece: bytes, at_most: int) -> None:

@@ -19,8 +19,9 @@ class WebSettings:
       a request must arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is
       cut off.
     - Bodies: `stranger_bytes` is the most of one that needs neither token nor signature, `json_bytes` of an ordinary
-      one, `submission_bytes` of submitted recipes, `blob_bytes` of a blob. `body_seconds` may be spent waiting for one,
-      and a second more for each `body_rate` bytes that came. What is larger than `memory_bytes` waits on disk until it
+      one, `document_bytes` of what carries documents of others, `submission_bytes` of submitted recipes, `blob_bytes`
+      of a blob. JSON may have `json_values` values. `body_seconds` may be spent waiting for a body, and a second more
+      for each `body_rate` bytes that came. What is larger than `memory_bytes` waits on disk until it
       is whole; all of that together has `spool_bytes`. A body waits `turn_seconds` at most until it is handled.
     - Event streams: at most `streams` in all and `streams_each` to one address; `follow_seconds` is how often a
       followed log is looked at.
@@ -31,8 +32,10 @@ class WebSettings:
     head_seconds: float = 10.0
     stalled_seconds: float = 60.0
     stranger_bytes: int = 16 << 10
-    json_bytes: int = 4 << 20
+    json_bytes: int = 256 << 10
+    document_bytes: int = 4 << 20
     submission_bytes: int = 64 << 20
+    json_values: int = 20_000
     blob_bytes: int = 8 << 30
     body_seconds: float = 30.0
     body_rate: int = 64 << 10

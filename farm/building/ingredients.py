@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource, ...]:
     """See that the store holds every source of the plan; raises what `SourceFetcher.fetch` raises."""
     origins = {origin.digest: origin for origin in order.source_origins}
+    fetcher = workshop.fetcher.anew()
     fetched = []
     for source in order.plan.sources:
         origin = origins.get(source.digest)
@@ -35,9 +36,7 @@ def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource,
             # A file beside the recipe or a package of the toolchain: a blob like any other.
             workshop.obtain(source.digest)
         try:
-            fetched.append(
-                workshop.fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
-            )
+            fetched.append(fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ()))
         except FarmError as error:
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise

@@ -13,7 +13,7 @@ from farm.cli.settings import Settings
 from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from farm.api.farm_client import FarmClient
     from farm.api.wire import AcceptedWire, JobWire
@@ -33,8 +33,8 @@ _SIGNING_SECONDS = 10.0
 def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_json: bool) -> int:
     """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
 
-    Ends with status 1 when a build fails, when the channel refuses the set, when it is frozen, or when its file has to
-    be mended.
+    Ends with status 1 when a build fails, when the channel refuses or holds back what was submitted, when its newest
+    tests fail on what the channel holds, when the channel is frozen, or when its file has to be mended.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
         failed = _follow_builds(farm, [each.job.id for each in taken.accepted])
         if failed:
             return 1
-        return _follow_channel(farm, channel, set(recipes)) if channel else 0
+        return _follow_channel(farm, channel, {each.name: each.job.id for each in taken.accepted}) if channel else 0
 
 
 def _taken(accepted: AcceptedWire) -> str:
@@ -99,8 +99,8 @@ def _shown(job: JobWire) -> str:
     return job.error.partition("\n")[0]
 
 
-def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
-    """Wait until the channel has decided about everything that is built, and say how it did; return the exit status."""
+def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -> int:
+    """Wait until the channel has decided about everything that is built, and say what became of what was sent."""
     said, since, told = "", time.monotonic(), False
     shown: set[str] = set()
     while True:
@@ -108,7 +108,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         if say_trouble(channel, status):
             return 1
         if status["settled"]:
-            return _say_outcome(status, channel, submitted)
+            return _say_outcome(channel, status, _not_held(farm, channel, status, submitted), submitted)
         if reason := waits_for_thaw(status):
             say(f"{reason}; it is released once that ends", err=True)
             return 1
@@ -123,31 +123,44 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: set[str]) -> int:
         time.sleep(_POLL_SECONDS)
 
 
-def _say_outcome(status: dict[str, Any], channel: str, submitted: set[str]) -> int:
-    """Say what became of what was sent; return 1 when not all of it was released, or its newest tests fail."""
+def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted: dict[str, int]) -> set[str]:
+    """Return the recipes of which the newest release holds nothing that their jobs have built.
+
+    A job that only brought other tests has built what the job that answered it has.
+    """
+    newest = status["newest"]
+    members = farm.release(channel, newest["number"])["packages"] if newest else []
+    held = {each["package"] for each in members}
+    return {name for name, job in submitted.items() if held.isdisjoint(farm.job(job).packages)}
+
+
+def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submitted: Collection[str]) -> int:
+    """Say what a channel that has decided did about what was submitted, and return the exit status."""
     newest, candidate = status["newest"], status["candidate"]
     red = [each for each in status["excuses"] if each["gate"] == _RELEASED_TESTS]
     held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
     held = [each for each in held if each["gate"] != _RELEASED_TESTS]
-    if candidate and candidate["state"] == "refused":
-        say(styled(f"refused by {channel}", fg="red") + f" (candidate {candidate['id']}):", err=True)
-        _say_reasons(held or candidate["excuses"])
-        stays = f"release {newest['number']}" if newest else "empty"
-        say(f"{channel} stays as it was: {stays}", err=True)
-        return 1
-    missing = ", ".join(sorted(submitted.intersection(each["package"] for each in held)))
-    without = f", without {missing}" if missing else ""
-    say(f"{channel}: release {newest['number']} is published{without}")
-    if held:
-        say(styled(f"held back from {channel}:", fg="yellow"), err=True)
-        _say_reasons(held)
+    release = f"release {newest['number']}" if newest else "empty"
+    refused = bool(candidate) and candidate["state"] == "refused"
+    if missing and (refused or not newest):
+        number = f" (candidate {candidate['id']})" if candidate else ""
+        say(styled(f"refused by {channel}", fg="red") + f"{number}:", err=True)
+        _say_reasons(held or (candidate["excuses"] if candidate else ()))
+        say(f"{channel} stays as it was: {release}", err=True)
+    else:
+        without = f", without {', '.join(sorted(missing))}" if missing else ""
+        holds = f"{release} holds {', '.join(sorted(submitted))}"
+        say(f"{channel}: {holds if refused else f'{release} is published{without}'}")
+        if held:
+            say(styled(f"held back from {channel}:", fg="yellow"), err=True)
+            _say_reasons(held)
     if red:
         say(styled(f"the newest tests fail on what {channel} holds:", fg="yellow"), err=True)
         _say_reasons(red)
-    return int(any(each["package"] in submitted for each in (*held, *red)))
+    return int(bool(missing) or any(each["package"] in submitted for each in red))
 
 
-def _say_reasons(excuses: list[dict[str, Any]]) -> None:
+def _say_reasons(excuses: Iterable[dict[str, Any]]) -> None:
     for reason in dict.fromkeys(each["reason"] for each in excuses):
         say(f"  {reason}", err=True)
 

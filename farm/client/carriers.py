@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import UnknownPackageError
@@ -63,16 +64,17 @@ class Carriers:
 
     def _entry(self, name: str, descriptor: Digest | None) -> ReleaseEntry | None:
         """Return the entry of a build: of a foreign package, or where any will do, the newest."""
-        try:
+        newest = None
+        with suppress(UnknownPackageError, DownloadError):  # that of an earlier release may be here, and do
             newest = self._catalogue.entry(name)
-        except UnknownPackageError:
-            newest = None
         if newest and descriptor in (None, newest.descriptor.digest):
             return newest
         if "/" in name:
             return None
         for _, index in releases_back(self._catalogue):
-            entry = index.entry(name)
+            entry = None
+            with suppress(DownloadError):
+                entry = index.entry(name)
             if entry and entry.descriptor.digest == descriptor:
                 return entry
         return None

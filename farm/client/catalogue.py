@@ -107,6 +107,10 @@ class Catalogue:
         self._what = f"index of release {release.number} of {release.channel}"
         self._overridden: Overridden | None = None
 
+    def of_release(self, release: Release) -> Catalogue:
+        """Return an earlier release of the same channel, verified already, from the same place."""
+        return Catalogue(release, self._read_builders, self.downloads, self._open_import)
+
     def overridden(self, verified: Overridden) -> Catalogue:
         """Return the same release, of which `verified` makes the sets: with packages in place of the release's own."""
         other = copy.copy(self)

@@ -18,6 +18,7 @@ from farm.client.generation import Generation
 from farm.client.generations import RootError
 from farm.client.host import composition_of
 from farm.client.installed_set import InstalledSet
+from farm.client.known_advisories import keep_advisories
 from farm.client.subscriptions import SubscriptionError
 from farm.client.waiting_lock import in_silence
 from farm.compat import PlacedPackage, ReleaseRef, SetRecord, compose
@@ -172,7 +173,10 @@ def _from_release(
     packages = catalogue.verified(asked)
     terms.allow(packages)
     record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue),))
-    return _put(host, root, record, packages, why=why, terms=terms)
+    change = _put(host, root, record, packages, why=why, terms=terms)
+    if not terms.dry_run:
+        keep_advisories(host, release, record)
+    return change
 
 
 def _put(

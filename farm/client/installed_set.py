@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.compat import Member, PackageSet, closure, from_toolchain
+from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts, sensitive_files_of
 from farm.plan import BlobRef
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
 
 _LARGEST = max(LARGEST[kind] for kind in ("descriptor", "manifest", "facts"))
 """Bytes of a description: its digest says which bytes it is, so this is only a bound."""
+
+
+class NotInSetError(FarmError):
+    """A root or an image has no package of this name."""
+
+    code = "not-in-set"
+
+    def __init__(self, name: str, where: str, record: SetRecord) -> None:
+        near = difflib.get_close_matches(name, [each.name.short for each in record.packages], n=3)
+        remedy = f"Did you mean {' or '.join(near)}?" if near else "See `farm list --root`, or `farm image inspect`."
+        super().__init__(f"{where} holds no package {name[:200]}", remedy=remedy)
 
 
 class InstalledSet:

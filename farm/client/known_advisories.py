@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from farm.client.download import Downloads
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
+    from farm.compat import SetRecord
     from farm.compat.advisories import Advisory, Finding, Statement
     from farm.names import Version
     from farm.trust.imports import Import
@@ -56,6 +58,17 @@ def known_advisories(host: Host, subscription: Subscription, packages: Iterable[
     """
     content, downloads = _Published(host, subscription).own(subscription)
     return _read(content, subscription.distribution, downloads, packages)
+
+
+def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
+    """Bring what is known of a set of a release, so that it can be audited when nobody can be asked any more.
+
+    Who does not get it goes on without it, also where nobody publishes any: it is said when it is asked for.
+    """
+    channel = f"{release.distribution}/{release.channel}"
+    names = {each.name.inside(release.distribution) for each in record.packages if each.channel == channel}
+    with suppress(FarmError, OSError):
+        known_in_release(host, release, names)
 
 
 class AdvisoryLists(Protocol):

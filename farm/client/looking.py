@@ -7,22 +7,31 @@ that is told with its age. Nobody may install, upgrade or make anything by this.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from farm.client.choosing import Chooser
 from farm.client.download import DownloadError, Downloads
 from farm.client.host import Host, pin_of
 from farm.client.imports import ImportedReleases
 from farm.client.mirrored_metadata import is_unreachable
 from farm.client.mirrors import unheard
-from farm.client.offline import KeptLists, LastVerified, NoReader, NotHereError, last_verified, pinned_of_import
+from farm.client.offline import (
+    KeptLists,
+    LastVerified,
+    NoReader,
+    NotHereError,
+    last_kept,
+    last_verified,
+    pinned_of_import,
+)
 from farm.errors import FarmError
 from farm.trust.kept_metadata import NothingVerifiedError
 from farm.trust.layout import ADVISORY_LIST
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from farm.client.catalogue import Catalogue
@@ -44,9 +53,13 @@ class StoodIn:
         return f"{self.why}: judged by {self.last.told}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values. `expired-since` is null where its metadata is valid still."""
+        """Return it as JSON values. `expired-since` is null where its metadata is valid still.
+
+        `newer` is the release that was verified after it, where this host has less of that one.
+        """
         release = self.last.catalogue.release
-        return {
+        newer = {"newer": self.last.newer} if self.last.newer else {}
+        return newer | {
             "channel": f"{release.distribution}/{release.channel}",
             "release": release.number,
             "verified-at": self.last.at.isoformat(timespec="seconds"),
@@ -80,6 +93,20 @@ class LookingHost(Host):
             except FarmError as error:
                 self.note(name, error)
         return self.stood_in[name].last.catalogue
+
+    def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
+        """As of a host; where there is no news, the last release of which this host has these packages described."""
+        names = tuple(names)
+
+        def opened(name: str) -> Catalogue:
+            catalogue = self.catalogue(name)
+            if name not in self.stood_in:
+                return catalogue
+            stood_in = self.stood_in[name]
+            self.stood_in[name] = replace(stood_in, last=last_kept(self, stood_in.last, names))
+            return self.stood_in[name].last.catalogue
+
+        return Chooser(self.subscriptions, opened).catalogue(names, channel)
 
     def pinned(self, ref: ReleaseRef) -> Catalogue:
         """As of a host; found from the last verified release back where there is no news. Raises `NotHereError` too."""

@@ -5,24 +5,26 @@ It was proven and signed when it was verified, so what is here of it may run; no
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.client.catalogue import Catalogue
+from farm.client.catalogue import Catalogue, UnknownPackageError
 from farm.client.choosing import Chooser
 from farm.client.download import DownloadError, Downloads
+from farm.client.earlier_releases import releases_back
 from farm.errors import FarmError
+from farm.names import Digest
 from farm.trust.earlier_release import pinned_release
 from farm.trust.layout import ADVISORY_LIST
+from farm.trust.release_index import InvalidReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
-    from farm.plan import BlobRef
     from farm.trust.imports import Import
     from farm.trust.kept_metadata import KeptMetadata
     from farm.trust.release_index import Release
@@ -49,13 +51,15 @@ class NotHereError(FarmError):
 class LastVerified:
     """A release as it was verified last: `at` that time, `ended` since when its metadata has expired.
 
-    `lists` are the advisories of that time.
+    `lists` are the advisories of that time. `newer` is the number of the one that was verified then, where this is an
+    earlier one of which more is kept.
     """
 
     catalogue: Catalogue
     at: datetime
     ended: datetime | None
     lists: KeptLists
+    newer: int = 0
 
     @classmethod
     def of(cls, kept: KeptMetadata, channel: str, catalogue: Catalogue, lists: KeptLists) -> LastVerified:
@@ -76,6 +80,8 @@ class LastVerified:
     def told(self) -> str:
         """Which release it is and how old, in words."""
         text = f"{self.named}, verified last at {_time(self.at)}"
+        if self.newer:
+            text += f" before release {self.newer}, of which this host does not have as much"
         if self.ended:
             text += f"; its metadata has expired since {_time(self.ended)}, so that fixes may be missing"
         return text
@@ -109,12 +115,26 @@ class NoReader:
         raise FileNotFoundError(path)
 
 
+class KeptReader:
+    """In place of a repository that is not asked, the releases of it that were verified here once."""
+
+    def __init__(self, kept: KeptMetadata) -> None:
+        self._kept = kept
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield a release, where `path` is that of one. Raises `FileNotFoundError` else."""
+        head = self._kept.release(Digest.from_hex("".join(path.split("/")[-2:])))
+        if head is None:
+            raise FileNotFoundError(path)
+        yield head[offset:]
+
+
 def last_verified(host: Host, channel: str = "") -> LastVerified:
     """Return the last verified release of a subscribed channel. Raises `NothingVerifiedError`, `SubscriptionError`."""
     subscription = host.subscriptions.find(channel)
     kept = host.subscriptions.kept(subscription)
     release, builders = kept.last(subscription.channel)
-    downloads = Downloads(NoReader(), host.blobs)
+    downloads = Downloads(KeptReader(kept), host.blobs)
     imported = host.imported()
 
     def opened(pin: Import) -> Catalogue:
@@ -130,13 +150,34 @@ def pinned_of_import(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
     Raises `NothingVerifiedError`, `DownloadError`, `UntrustedMetadataError`.
     """
     newest, builders = kept.last(pin.channel)
-    downloads = Downloads(NoReader(), host.blobs)
+    downloads = Downloads(KeptReader(kept), host.blobs)
     what = f"earlier release of {pin.distribution}/{pin.channel}"
+    release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
+    return Catalogue(release, lambda: builders, downloads, host.imported().open)
 
-    def read(blob: BlobRef) -> bytes:
-        return kept.release(blob.digest) or downloads.read(blob, what)
 
-    return Catalogue(pinned_release(newest, pin, read), lambda: builders, downloads, host.imported().open)
+def last_kept(host: Host, last: LastVerified, names: Iterable[str]) -> LastVerified:
+    """Return the newest release of which this host has all that it says of these packages and what they need.
+
+    Looked for from the last verified one back, which it is itself where there is none.
+    """
+    newest, names = last.catalogue.release, tuple(names)
+    with suppress(DownloadError, InvalidReleaseError):
+        for release, _ in releases_back(last.catalogue):
+            catalogue = last.catalogue.of_release(release)
+            if _describes(host, catalogue, names):
+                return last if release == newest else replace(last, catalogue=catalogue, newer=newest.number)
+    return last
+
+
+def _describes(host: Host, catalogue: Catalogue, names: Iterable[str]) -> bool:
+    try:
+        entries = catalogue.closure(names)
+    except (DownloadError, UnknownPackageError):
+        return False
+    return all(
+        host.blobs.has(each.digest) for entry in entries for each in (entry.descriptor, entry.manifest, entry.facts)
+    )
 
 
 def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerified:

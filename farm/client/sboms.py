@@ -6,12 +6,18 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import BrokenReleaseError
+from farm.client.generations import Root
+from farm.client.installed_set import NotInSetError
+from farm.client.verification_signed import SignedIndex
 from farm.errors import FarmError
 from farm.plan.sbom import namespace_of
 from farm.trust.release_sbom import licence_in, release_sbom
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from farm.client.catalogue import Catalogue
+    from farm.client.host import Host
     from farm.trust.release_index import ReleaseEntry
 
 
@@ -33,6 +39,21 @@ def sbom_of_package(catalogue: Catalogue, name: str) -> bytes:
     if entry.sbom is None:
         raise NoSbomError(name)
     return _read(catalogue.home_of(name), entry)
+
+
+def sbom_of_installed(host: Host, path: Path, name: str) -> bytes:
+    """Return the SPDX document of a package that a root holds, by a release that holds this very build.
+
+    Raises `RootError`, `NotInSetError`, `NoSbomError`, and what opening a release raises.
+    """
+    record = Root(path).installed().set
+    placed = record.package(name)
+    if placed is None:
+        raise NotInSetError(name, str(path), record)
+    catalogue = SignedIndex(host, record).home(placed) if placed.channel else None
+    if catalogue is None:
+        raise NoSbomError(name)
+    return sbom_of_package(catalogue, str(placed.name))
 
 
 def sbom_of_release(catalogue: Catalogue) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from farm.client.download import DownloadError
 from farm.client.earlier_releases import releases_back
 from farm.client.file_owner import check_file
 from farm.client.imports import ImportedReleases
+from farm.client.installed_set import NotInSetError
 from farm.client.overrides import BuiltHere, Overrides
 from farm.client.own_packages import OwnPackages
 from farm.client.provenance import (
@@ -27,7 +27,6 @@ from farm.client.sources import read_named, recipe_contents
 from farm.client.subscriptions import SubscriptionError
 from farm.client.verification_signed import SignedIndex
 from farm.compat import ReleaseRef
-from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor
 from farm.plan.sbom import toolchain_lock_in
@@ -52,17 +51,6 @@ if TYPE_CHECKING:
     from farm.trust.imports import Import
     from farm.trust.kept_metadata import KeptMetadata
     from farm.trust.release_index import Release
-
-
-class NotInSetError(FarmError):
-    """A root or an image has no package of this name."""
-
-    code = "not-in-set"
-
-    def __init__(self, name: str, where: str, record: SetRecord) -> None:
-        near = difflib.get_close_matches(name, [each.name.short for each in record.packages], n=3)
-        remedy = f"Did you mean {' or '.join(near)}?" if near else "See `farm list --root`, or `farm image inspect`."
-        super().__init__(f"{where} holds no package {name[:200]}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DownloadPolicy:
-    """What a download may do. `seconds` bound it as a whole, `connect_seconds` and `read_seconds` each step.
-
-    For `forget_seconds` after a host could not be connected to, it is not tried again.
-    """
+    """What a download may do. `seconds` bound it as a whole, `connect_seconds` and `read_seconds` each step."""
 
     guard: AddressGuard = field(default_factory=AddressGuard)
     max_bytes: int = 1 << 30
@@ -57,7 +54,6 @@ class DownloadPolicy:
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
     redirects: int = 5
-    forget_seconds: float = 300.0
 
 
 def check_url(url: str) -> None:
@@ -77,12 +73,15 @@ def check_url(url: str) -> None:
 
 
 class Downloader:
-    """Fetches URLs by GET. Remembers which hosts could not be connected to, so that each costs its time-out once."""
+    """Fetches URLs by GET, for one attempt at a build.
+
+    Remembers which hosts could not be connected to, so that each costs its time-out once.
+    """
 
     def __init__(self, policy: DownloadPolicy, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.policy = policy
         self._clock = clock
-        self._unreachable: dict[str, tuple[float, str, bool]] = {}
+        self._unreachable: dict[str, OriginFailedError] = {}
 
     def download(self, url: str, sink: Sink) -> None:
         """Write the body of `url` to `sink`, following redirects.
@@ -105,7 +104,9 @@ class Downloader:
     def _get(self, pool: httpcore.ConnectionPool, url: str, sink: Sink) -> str:
         """Write the body of one response, or return where it redirects to."""
         host = urlsplit(url).netloc
-        self._recall(host)
+        if host in self._unreachable:
+            known = self._unreachable[host]
+            raise OriginFailedError(f"{known.message} (it was tried just before)", unanswered=known.unanswered)
         timeouts = {
             "connect": self.policy.connect_seconds,
             "read": self.policy.read_seconds,
@@ -121,17 +122,12 @@ class Downloader:
                 self._copy(response, sink)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             reason = f"{host} cannot be reached: {error or type(error).__name__}"
-            unanswered = not isinstance(error, NoSuchHostError)
-            self._unreachable[host] = (self._clock(), reason, unanswered)
-            raise OriginFailedError(reason, unanswered=unanswered) from error
+            failed = OriginFailedError(reason, unanswered=not isinstance(error, NoSuchHostError))
+            self._unreachable[host] = failed
+            raise failed from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise OriginFailedError(f"{host} broke off: {error or type(error).__name__}", unanswered=True) from error
         return ""
-
-    def _recall(self, host: str) -> None:
-        when, reason, unanswered = self._unreachable.get(host, (0.0, "", False))
-        if reason and self._clock() - when < self.policy.forget_seconds:
-            raise OriginFailedError(f"{reason} (tried {self._clock() - when:.0f} s ago)", unanswered=unanswered)
 
     def _remaining(self, deadline: float) -> float:
         left = deadline - self._clock()

@@ -3,8 +3,8 @@
 The order is: the blob store; the farm's own store, if one is given; the origins in the recipe's order; the URL. Origins
 go before the URL, although the URL is the source's identity, because they are the cheap question: a Debian index is at
 hand and says without a download whether it has these very bytes, and a mirror near the worker answers where upstream
-may be slow, gone, or behind a firewall that drops packets (five seconds for each host, once). Nothing is lost by it,
-since bytes count by their digest alone and never by where they came from.
+may be slow, gone, or behind a firewall that drops packets (five seconds for each host, once in an attempt). Nothing is
+lost by it, since bytes count by their digest alone and never by where they came from.
 """
 
 from __future__ import annotations
@@ -133,6 +133,10 @@ class SourceFetcher:
         self._downloader = Downloader(policy)
         self._apt = apt
         self._farm_store = farm_store
+
+    def anew(self) -> SourceFetcher:
+        """Return one that knows nothing of what others met: each try of a job asks every host, or it were no try."""
+        return SourceFetcher(self._store, self._policy, apt=self._apt, farm_store=self._farm_store)
 
     def fetch(self, digest: Digest, url: str = "", origins: Sequence[Origin] = ()) -> FetchedSource:
         """Make sure that the store holds the source `digest`, fetching it if needed.

@@ -1,6 +1,6 @@
 """The smallest words of the farm: digest, version, package name, platform. Pure; imports nothing of farm but errors."""
 
-from farm.names.bounded_json import load_bounded
+from farm.names.bounded_json import count_values, load_bounded
 from farm.names.canonical_json import NotCanonicalizableError, canonical_json
 from farm.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.names.digest import Digest, InvalidDigestError
@@ -26,5 +26,6 @@ __all__ = [
     "SensitiveFile",
     "Version",
     "canonical_json",
+    "count_values",
     "load_bounded",
 ]

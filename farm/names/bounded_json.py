@@ -9,11 +9,18 @@ from typing import Any
 def load_bounded(content: bytes, *, largest: int, values: int) -> Any:
     """Return what JSON text says, if it has at most `largest` bytes and so many values; else raises `ValueError`.
 
-    Values are counted by the signs that come between them, before anything is read. Such a sign inside of a text counts
-    too, so `values` must leave room for those.
+    `values` are as `count_values` counts them.
     """
     if len(content) > largest:
         raise ValueError(f"it has {len(content)} bytes, and the most is {largest}")
-    if sum(content.count(sign) for sign in (b",", b"[", b"{")) > values:
+    if count_values(content) > values:
         raise ValueError(f"it has more than {values} values")
     return json.loads(content)
+
+
+def count_values(content: bytes) -> int:
+    """Return how many values a piece of JSON text begins, by the signs that come between them, without reading it.
+
+    Such a sign inside of a text counts too, so a bound must leave room for those.
+    """
+    return sum(content.count(sign) for sign in (b",", b"[", b"{"))

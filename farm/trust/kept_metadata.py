@@ -82,13 +82,21 @@ class KeptMetadata:
             return release, read_builders(builders)
 
     def advisories(self) -> dict[str, bytes]:
-        """Return the advisories' documents that were verified last, by name. Raises `NothingVerifiedError`."""
+        """Return the advisories' documents that were verified last, by name.
+
+        Raises `NothingVerifiedError`, also where one is signed and was not fetched: that is not to be none.
+        """
         with self._held(ADVISORIES):
             if ADVISORIES not in delegated_roles(self._targets("targets")):
                 return {}
             signed = self._targets(ADVISORIES)
-            found = {path.removeprefix(f"{ADVISORIES}/"): self._target(signed, path) for path in signed.targets}
-            return {name: content for name, content in found.items() if content is not None}
+            found: dict[str, bytes] = {}
+            for path in signed.targets:
+                content = self._target(signed, path)
+                if content is None:
+                    raise NothingVerifiedError(ADVISORIES)
+                found[path.removeprefix(f"{ADVISORIES}/")] = content
+            return found
 
     def signers(self, channel: str, reader: RepositoryReader) -> ChannelSigners:
         """Return whose keys stand behind a channel. `reader` is only asked for older lists of builders.

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from farm.cli.main import main
-from farm.cli.submit import _follow_channel, waits_for_signer, waits_for_thaw
+from farm.cli.submit import waits_for_signer, waits_for_thaw
 from farm.control import access
 from farm.database.states import Role
 from tests.control.small_farm import SmallFarm, recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.release.conftest import releasing
+from tests.release.test_newest_tests import with_tests
 from tests.web.running_farm import serving
 from web.app import create_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from farm.database.session import Database
+    from tests.release.conftest import ReleasingFarm
 
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket", "releasing"]
 
 
 def status(*gates: str, state: str = "open") -> dict[str, Any]:
@@ -80,37 +85,89 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
         assert submit(tests) == "a: unchanged, job 2"
 
 
-def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    reason = "release 1 of edge holds it: test 'strict' of a failed in job 7: it broke"
-    red = {"gate": "released-tests", "package": "a", "reason": reason, "cleared-at": None}
-    channel = {
-        "settled": True, "trouble": [], "frozen": None, "newest": {"number": 1}, "excuses": [red],
-        "candidate": {"id": 1, "state": "released", "excuses": [red]},
-    }  # fmt: skip
+class Submitting:
+    """Somebody at a shell, and a farm whose channel `edge` has decided about all that there is."""
 
-    class Farm:
-        def channel(self, _name: str) -> dict[str, Any]:
-            return channel
+    def __init__(self, releasing: ReleasingFarm, place: Path, shown: pytest.CaptureFixture[str]) -> None:
+        self.releasing = releasing
+        self._place = place
+        self._shown = shown
 
-    assert _follow_channel(Farm(), "edge", {"a"}) == 1  # type: ignore[arg-type]
-    told = capsys.readouterr()
-    assert told.out == "edge: release 1 is published\n"
-    assert told.err.splitlines() == ["the newest tests fail on what edge holds:", f"  {reason}"]
-    assert _follow_channel(Farm(), "edge", {"b"}) == 0  # type: ignore[arg-type]
+    def submit(self, *recipes: dict[str, bytes], failing: tuple[str, ...] = ()) -> tuple[int, str, list[str]]:
+        """Submit with `--release edge`; returns the status, the last line of the output, and what was told beside it.
+
+        What is decided is decided before it is followed.
+        """
+        places = []
+        for files in recipes:
+            name = re.search(rb"name: ([a-z]+)", files["recipe.yaml"])[1].decode()  # type: ignore[index]
+            place = self._place / "packages" / name
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "recipe.yaml").write_bytes(files["recipe.yaml"])
+            places.append(str(place))
+        self.releasing.farm.submit(*recipes)
+        self.releasing.settle(failing=failing)
+        self._shown.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["submit", *places, "--release", "edge"])
+        shown = self._shown.readouterr()
+        told = [line for line in shown.err.splitlines() if not line.startswith("[")]  # the board of builds
+        return int(ended.value.code or 0), shown.out.splitlines()[-1], told
 
 
-def test_a_release_without_what_was_submitted_is_not_told_as_one_with_it(capsys: pytest.CaptureFixture[str]) -> None:
-    held = {"gate": "tests", "package": "a", "reason": "a test failed", "cleared-at": None}
-    channel = {
-        "settled": True, "trouble": [], "frozen": None, "newest": {"number": 2}, "excuses": [held],
-        "candidate": {"id": 1, "state": "released", "excuses": [held]},
-    }  # fmt: skip
+@pytest.fixture
+def submitting(
+    releasing: ReleasingFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Submitting]:
+    with releasing.farm.office.writing() as desk:
+        token, _ = access.issue_token(desk, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    with serving(create_app(releasing.farm.office)) as url:
+        monkeypatch.setenv("FARM_URL", url)
+        monkeypatch.setenv("FARM_TOKEN", token)
+        yield Submitting(releasing, tmp_path / "recipes", capsys)
 
-    class Farm:
-        def channel(self, _name: str) -> dict[str, Any]:
-            return channel
 
-    assert _follow_channel(Farm(), "edge", {"a", "b"}) == 1  # type: ignore[arg-type]
-    assert capsys.readouterr().out == "edge: release 2 is published, without a\n"
+def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(submitting: Submitting) -> None:
+    assert submitting.submit(with_tests("a", "lenient"), recipe("b")) == (0, "edge: release 1 is published", [])
+    status, out, told = submitting.submit(with_tests("a", "strict"), failing=("strict",))
+    assert (status, out) == (1, "edge: release 1 is published")
+    assert told[0] == "the newest tests fail on what edge holds:"
+    assert told[1].startswith("  release 1 of edge holds it: test 'strict' of a failed in job ")
+    assert submitting.submit(recipe("b"))[:2] == (0, "edge: release 1 is published")
+
+
+def test_a_release_without_what_was_submitted_is_not_told_as_one_with_it(submitting: Submitting) -> None:
+    status, out, told = submitting.submit(with_tests("a", "strict"), recipe("b"), failing=("strict",))
+    assert (status, out) == (1, "edge: release 1 is published, without a")
+    assert told[0] == "held back from edge:"
+    assert "strict" in told[1]
+
+
+def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Submitting) -> None:
+    """Whether they pass or fail: the candidate that was refused is not about them."""
+    failing = ("strict", "broken")
+    submitting.submit(with_tests("a", "lenient"), recipe("b"))
+    status, out, told = submitting.submit(with_tests("b", "broken", version="2.0"), failing=failing)
+    assert (status, told[0], told[-1]) == (
+        1, "refused by edge (candidate 2):", "edge stays as it was: release 1"
+    )  # fmt: skip
+    assert out.startswith("b: unchanged, job ")
+
+    status, out, told = submitting.submit(with_tests("a", "fair"), failing=failing)
+    assert (status, out) == (0, "edge: release 1 holds a")
+    assert told[0] == "held back from edge:"
+    assert "broken" in told[1]
+
+    status, out, told = submitting.submit(with_tests("a", "strict"), failing=failing)
+    assert (status, out) == (1, "edge: release 1 holds a")
+    assert told[-2] == "the newest tests fail on what edge holds:"
+    assert "'strict' of a failed in job " in told[-1]
+
+    # Both together: the one that is out is told, and so are the tests of the other.
+    status, out, told = submitting.submit(
+        with_tests("a", "strict"), with_tests("b", "broken", version="2.0"), failing=failing
+    )
+    assert status == 1
+    assert told[0].startswith("refused by edge (candidate ")
+    assert "broken" in told[1]
+    assert "'strict' of a failed in job " in told[-1]

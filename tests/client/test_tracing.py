@@ -12,9 +12,10 @@ from farm.cli.provenance_lines import provenance_lines
 from farm.client import installation
 from farm.client.file_owner import NotOwnedError, owner_of
 from farm.client.generations import Root
+from farm.client.installed_set import NotInSetError
 from farm.client.overrides import BuiltHere, Override, Overrides, Scope
 from farm.client.overriding import overridden
-from farm.client.tracing import NotInSetError, Tracing
+from farm.client.tracing import Tracing
 from farm.names import Digest
 from farm.plan import SourceOrigin
 from farm.trust.key_names import KeyNames

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from farm.client.generations import Root
 from farm.plan.sbom import PACKAGE, namespace_of
 from tests.compat.osv_documents import osv
 from tests.foreign.neighbours import announce
@@ -26,13 +27,14 @@ pytestmark = needs_faketime
 def subscriber(simulator: Simulator) -> Subscriber:
     """A subscriber who has installed `greet` and an image of it, and has asked for advisories once."""
     distribution = simulator.distribution
+    simulator.release("1.5")
     for name, (entry, member) in distribution.entries.items():
         document = {
             "documentNamespace": namespace_of(distribution.domain, entry.descriptor.digest),
             "packages": [{"SPDXID": PACKAGE, "licenseDeclared": "MIT"}],
         }
         distribution.entries[name] = replace(entry, sbom=distribution.keep(json.dumps(document).encode())), member
-    simulator.release("1.5")
+    simulator.releases.append(distribution.publish())
     announce(distribution, osv(package="nothing"))
     found = simulator.subscriber(address=str(simulator.public))
     done(found.command("install", "greet", "--root", str(found.root)))
@@ -112,16 +114,79 @@ def test_after_expiry_it_is_looked_at_with_its_age_and_nothing_new_is_taken(
 
 
 def test_what_was_never_fetched_is_named(simulator: Simulator) -> None:
-    """No advisories were asked for, and `say` was never looked at."""
-    announce(simulator.distribution, osv(package="nothing"))
+    """`greet` was never looked at."""
     subscriber = simulator.subscriber(address=str(simulator.public))
     done(subscriber.command("install", "alone", "--root", str(subscriber.root)))
     simulator.public.rename(simulator.public.with_name("away"))
-    ended = done(subscriber.command("audit", "--root", str(subscriber.root)), 1)
-    assert "the list of advisories of dist.example.org is missing" in ended.stderr
-    assert "Ask again while the repository can be reached." in ended.stderr
     ended = done(subscriber.command("info", "greet"), 1)
     assert "and this host does not have all of it: the " in ended.stderr
+    assert "Ask again while the repository can be reached." in ended.stderr
+
+
+@pytest.mark.parametrize("verb", ["install", "upgrade"])
+def test_what_is_installed_is_audited_without_its_repository_though_it_never_was_before(
+    simulator: Simulator, verb: str
+) -> None:
+    subscriber = simulator.subscriber(address=str(simulator.public))
+    if verb == "upgrade":
+        done(subscriber.command("install", "greet", "--root", str(subscriber.root)))
+        simulator.release("1.5")
+    announce(simulator.distribution, osv(package="greet"), osv(package="nothing", id="EXAMPLE-2026-2"))
+    done(subscriber.command(*(verb, *(("greet",) if verb == "install" else ())), "--root", str(subscriber.root)))
+    simulator.public.rename(simulator.public.with_name("away"))
+    ended = done(subscriber.command("audit", "--root", str(subscriber.root)), 3)
+    assert "1 advisory holds" in ended.stdout
+    assert "judged by release" in ended.stderr
+
+
+@pytest.mark.parametrize("wrong", ["nobody publishes any", "they are not what was signed", "they cannot be written"])
+def test_what_cannot_be_known_about_advisories_stops_no_installation(simulator: Simulator, wrong: str) -> None:
+    subscriber = simulator.subscriber(address=str(simulator.public))
+    said = "the list of advisories of dist.example.org is missing"
+    if wrong == "nobody publishes any":
+        said = "dist.example.org publishes no advisories"
+    else:
+        announce(simulator.distribution, osv(package="greet"))
+    if wrong == "they are not what was signed":
+        for path in (simulator.public / "targets" / "advisories").iterdir():
+            path.write_bytes(b"something else")
+    if wrong == "they cannot be written":  # as on a disk that is full
+        subscriptions = subscriber.host.subscriptions
+        (subscriptions.metadata_folder(subscriptions.find("")) / "advisories.json" / "in the way").mkdir(parents=True)
+    done(subscriber.command("install", "greet", "--root", str(subscriber.root)))
+    simulator.public.rename(simulator.public.with_name("away"))
+    ended = done(subscriber.command("audit", "--root", str(subscriber.root)), 1)
+    assert said in ended.stderr
+
+
+def test_what_is_installed_is_looked_at_though_a_newer_release_was_seen(
+    simulator: Simulator, subscriber: Subscriber
+) -> None:
+    """Of the newer one this host has its name alone: what is installed is judged by the one that it came from."""
+    installed = simulator.releases[-1].number
+    for version in ("3.0", "3.1"):
+        simulator.release(version)
+        done(subscriber.command("search", "say"))
+    simulator.public.rename(simulator.public.with_name("away"))
+    root = ("--root", str(subscriber.root))
+    ended = done(subscriber.command("sbom", "say"))
+    say = Root(subscriber.root).installed().set.package("say")
+    assert say is not None
+    assert say.descriptor is not None
+    assert json.loads(ended.stdout)["documentNamespace"] == namespace_of("dist.example.org", say.descriptor)
+    assert f"judged by release {installed} of dist.example.org/edge, verified last at 20" in ended.stderr
+    assert f"before release {installed + 2}, of which this host does not have as much" in ended.stderr
+    assert done(subscriber.command("sbom", "say", *root)).stdout == ended.stdout
+    assert f"release {installed} of" in done(subscriber.command("info", "say")).stderr
+    form = told_json(subscriber, "info", "say")
+    assert (form["last-verified"][0]["release"], form["last-verified"][0]["newer"]) == (installed, installed + 2)
+    assert form["entry"]["version"] == "1.5"
+    for words in looks(subscriber.root).values():
+        done(subscriber.command(*words))
+    ended = done(subscriber.command("audit", *root))
+    assert "no advisory holds" in ended.stdout
+    # Nobody has said anything of what was never there.
+    assert "no package nothing-like-that" in done(subscriber.command("sbom", "nothing-like-that", *root), 1).stderr
 
 
 def test_a_forged_signature_is_no_lack_of_news(simulator: Simulator, subscriber: Subscriber) -> None:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from farm.api.errors import RefusedRequestError
+from farm.api.farm_client import FarmClient
 from farm.database import identities
+from farm.database.states import Role
 from tests.control.small_farm import SmallFarm, recipe
 from tests.web.web_process import WebProcess, web_process
 
@@ -113,6 +116,57 @@ def test_large_bodies_of_known_callers_take_turns(narrow: WebProcess) -> None:
     at_once(16, send)
     assert statuses == [422] * 17  # each was read, and found to be no recipe
     assert narrow.most_memory() - before < 80  # without turns they take 320
+
+
+@pytest.mark.parametrize("path", [SUBMISSIONS, "/api/v1/channels/edge/holds"])
+@pytest.mark.parametrize("value", [b"[],", b'{"a":1},', b"["])
+def test_json_of_many_small_values_of_a_known_caller_costs_next_to_no_memory(
+    farm: WebProcess, path: str, value: bytes
+) -> None:
+    """3 bytes become an object of 70: one body of 60 MB took 1.7 GB, and stopped all pages for 10 s."""
+    large, number = (60 * _MB, 1) if path == SUBMISSIONS else (4 * _MB - 10, 16)
+    body = b"[" + value * (large // len(value)) + b"[]]"
+    headers = {"Authorization": f"Bearer {farm.token(Role.ADMIN)}", "Content-Type": "application/json"}
+    statuses: list[int] = []
+
+    def send(_: int) -> None:
+        statuses.append(httpx.post(farm.url + path, content=body, headers=headers, timeout=120).status_code)
+
+    before = farm.memory()
+    at_once(number, send)
+    assert statuses == [413] * number
+    assert farm.most_memory() - before < 50
+
+
+def test_who_has_not_the_role_is_refused_before_the_body_is_asked_for(farm: WebProcess) -> None:
+    routes = {SUBMISSIONS: Role.CURATOR, "/api/v1/channels/edge/holds": Role.MAINTAINER, "/api/v1/tokens": Role.CURATOR}
+    for path, role in routes.items():
+        with farm.connect() as connection:
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {farm.token(role)}\r\n"
+            head += "X-Forwarded-For: 198.51.100.7\r\n"  # whose refusals are written down, however many others had
+            connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: {_MB // 8}\r\n\r\n".encode())
+            assert connection.recv(1000)[:12] == b"HTTP/1.1 403", path
+        with farm.office.reading() as desk:
+            (_, row), *_ = identities.audit_trail(desk.session, limit=1)
+        assert (row.actor, row.action, row.subject) == (f"token:some-{role}", f"POST {path}", "forbidden")
+
+
+def test_a_large_tree_of_recipes_is_read_whole(farm: WebProcess) -> None:
+    """As large as they may be: a thousand recipes of ten files, 50 MB in all."""
+    patches = {f"{number}.patch": b"+" * 4000 for number in range(9)}
+    recipes = {f"large-{number}": recipe(f"large-{number}") | patches for number in range(1000)}
+    with FarmClient(farm.url, farm.token()) as client, pytest.raises(RefusedRequestError) as refused:
+        client.submit(recipes)
+    assert refused.value.message.count("this farm has no toolchain 'c'") == 1000
+
+
+def test_the_largest_submission_takes_a_few_times_its_size(farm: WebProcess) -> None:
+    recipes = {"recipes": {"a": {"recipe.yaml": b64encode(b"#" * 45 * _MB).decode()}}}
+    headers = {"Authorization": f"Bearer {farm.token()}"}
+    before = farm.memory()
+    answer = httpx.post(farm.url + SUBMISSIONS, json=recipes, headers=headers, timeout=120)
+    assert answer.status_code == 422  # it was read, and found to be no recipe
+    assert farm.most_memory() - before < 6 * 60
 
 
 def test_a_hundred_half_sent_requests_are_ended_and_keep_nobody_waiting(narrow: WebProcess) -> None:

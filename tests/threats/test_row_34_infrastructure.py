@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,7 +97,7 @@ def test_a_full_disk_costs_no_job(host: Host, tmp_path: Path) -> None:
 
 
 @contextmanager
-def _origin(answer: list[tuple[int, bytes]]) -> Iterator[str]:
+def _origin(answer: list[tuple[int, bytes]], port: int = 0) -> Iterator[str]:
     """A server of sources that answers with what the list holds last."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -110,7 +111,7 @@ def _origin(answer: list[tuple[int, bytes]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/x.tar"
@@ -141,6 +142,21 @@ def test_an_origin_that_does_not_answer_is_waited_for_and_one_that_says_no_is_no
         assert host.ended(names["a"]).job.state == "succeeded"
         assert host.ended(names["d"]).job.state == "succeeded"
     assert {each.trouble for each in host.attempts(names["a"])[:-1]} == {Trouble.ORIGIN}
+
+
+def test_each_try_asks_an_origin_that_could_not_be_reached_anew(host: Host) -> None:
+    """A worker that remembers a host makes tries that are none, each followed by a longer pause."""
+    host.worker("one", allowed_networks=["127.0.0.0/8"])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and not listening
+        port = taken.getsockname()[1]
+        job = host.submit(a=_with_source("a", f"http://127.0.0.1:{port}/x.tar"))["a"]
+        eventually(lambda: len(host.attempts(job)) > 3, seconds=60, what="it is tried again and again")
+    with _origin([(200, SOURCE)], port):
+        assert host.ended(job).job.state == "succeeded"
+    tries = host.attempts(job)
+    assert all(each.error.endswith("Connection refused") for each in tries[:3]), [each.error for each in tries]
+    assert len(tries) < 8
 
 
 def test_a_job_that_ends_one_worker_after_the_other_is_set_aside_and_the_rest_goes_on(host: Host) -> None:

@@ -6,12 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from fastapi.routing import APIRoute
 
 from farm.blobs.store import BlobStore
 from farm.control.settings import InvalidSettingsError
+from farm.database.states import Role
 from farm.names import Digest
+from web.api import advisories, curation, submissions, work
 from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
 from web.receiving import Body, Spool, pieces
+from web.routes import DOCUMENTS, SUBMISSIONS, Asked, Routes
 from web.settings import WebSettings
 from web.turns import Turns
 
@@ -148,3 +152,39 @@ def test_a_bound_that_there_is_not_is_said() -> None:
     assert WebSettings.with_bounds({"streams": 5.0, "head_seconds": 2}) == WebSettings(streams=5, head_seconds=2.0)
     with pytest.raises(Exception, match="no bound 'stream'"):
         WebSettings.with_bounds({"stream": 5})
+
+
+def test_json_of_too_many_values_is_refused_as_soon_as_it_shows(tmp_path: Path) -> None:
+    spool, settings = Spool(BlobStore(tmp_path), 1000), WebSettings(json_values=10)
+
+    async def take(*parts: bytes, parsed: bool) -> int:
+        with Body(spool, settings) as body:
+            await body.receive(sending(*parts), 100, None, parsed=parsed)
+            return body.size
+
+    assert asyncio.run(take(b"[1,2,3", b",4,5,[],{}]", parsed=True)) == 17
+    with pytest.raises(BodyTooLargeError, match="10 values"):
+        asyncio.run(take(b"[[],", b"[],[],[],[],[],", b"never asked for", parsed=True))
+    assert asyncio.run(take(b"," * 50, parsed=False)) == 50
+
+
+def test_each_route_that_may_take_documents_is_one() -> None:
+    routers = (advisories.router, curation.router, work.router, submissions.router)
+    paths = {route.path for router in routers for route in router.routes if isinstance(route, APIRoute)}
+    assert paths >= DOCUMENTS | {SUBMISSIONS}
+
+
+def test_what_a_route_asks_is_known_before_it_is_served() -> None:
+    routes = Routes((curation.router, submissions.router, work.router))
+
+    def asked(method: str, path: str) -> Asked:
+        return routes.asked({"type": "http", "method": method, "path": path, "headers": []})
+
+    settings = WebSettings()
+    submission = asked("POST", SUBMISSIONS)
+    assert (submission.roles, submission.parsed, submission.submits) == ((Role.MAINTAINER,), True, True)
+    hold = asked("POST", "/api/v1/channels/edge/holds")
+    assert (hold.roles, hold.parsed, hold.limit(settings)) == ((Role.CURATOR,), True, settings.json_bytes)
+    log = asked("POST", "/api/v1/worker/attempts/1/log")
+    assert (log.roles, log.parsed, log.limit(settings)) == ((), False, settings.document_bytes)
+    assert asked("POST", "/nowhere") == Asked()

@@ -1,0 +1,77 @@
+"""What the API's routes ask of a request before its body is read: a role, and no more bytes than they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+
+from web.auth import RoleCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from fastapi import APIRouter
+    from fastapi.dependencies.models import Dependant
+    from starlette.types import Scope
+
+    from farm.database.states import Role
+    from web.settings import WebSettings
+
+SUBMISSIONS = "/api/v1/submissions"
+DOCUMENTS = frozenset(
+    {
+        "/api/v1/advisories",
+        "/api/v1/vex",
+        "/api/v1/channels/{name}/approvals",
+        "/api/v1/channels/{name}/approvals/withdrawals",
+        "/api/v1/worker/attempts/{attempt_id}/finish",
+        "/api/v1/worker/attempts/{attempt_id}/log",
+    }
+)
+"""Routes that take whole documents of others, or many signed ones; all else that is asked fits into a small body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a route asks: one of `roles`, if any. `path` is its pattern; with `parsed` its body is read as JSON."""
+
+    path: str = ""
+    roles: tuple[Role, ...] = ()
+    parsed: bool = False
+
+    @property
+    def submits(self) -> bool:
+        """Whether it takes recipes."""
+        return self.path == SUBMISSIONS
+
+    def limit(self, settings: WebSettings) -> int:
+        """Return the most bytes of a body that a known caller may send."""
+        if self.submits:
+            return settings.submission_bytes
+        return settings.document_bytes if self.path in DOCUMENTS else settings.json_bytes
+
+
+class Routes:
+    """The routes of the API, to be asked before the application is."""
+
+    def __init__(self, routers: Iterable[APIRouter]) -> None:
+        self._routes = [
+            (route, Asked(route.path, tuple(_roles(route.dependant)), route.body_field is not None))
+            for router in routers
+            for route in router.routes
+            if isinstance(route, APIRoute)
+        ]
+
+    def asked(self, scope: Scope) -> Asked:
+        """Return what is asked of a request; nothing where no route of the API takes it."""
+        return next((asked for route, asked in self._routes if route.matches(scope)[0] is Match.FULL), Asked())
+
+
+def _roles(dependant: Dependant) -> Iterator[Role]:
+    for each in dependant.dependencies:
+        check = getattr(each.call, "__self__", None)
+        if isinstance(check, RoleCheck):
+            yield from check.roles
