@@ -6,13 +6,23 @@ The description is made of a stranger's debug data, and is read as it comes, wit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TYPES = frozenset(("class-decl", "enum-decl", "union-decl"))
+
+class TypeKind(StrEnum):
+    """Kinds of types that have something inside, as suppression files call them; a structure is a class."""
+
+    CLASS = "class"
+    ENUM = "enum"
+    UNION = "union"
+
+
+_TYPES = {"class-decl": TypeKind.CLASS, "enum-decl": TypeKind.ENUM, "union-decl": TypeKind.UNION}
 _SYMBOLS = frozenset(("elf-function-symbols", "elf-variable-symbols"))
 _ASSEMBLER = "Assembl"
 # Tables of virtual functions, type information, thunks and guards (Itanium C++ ABI, section 5.1.4): compilers describe
@@ -29,6 +39,7 @@ class DeclaredType(NamedTuple):
     name: str
     path: str
     unnamed: bool = False
+    kind: TypeKind = TypeKind.CLASS
 
 
 class UnreadableDescriptionError(Exception):
@@ -96,7 +107,8 @@ class DescriptionReader:
             self._compiled = _ASSEMBLER not in attributes.get("language", "")
         elif element in _TYPES:
             unnamed = attributes.get("is-anonymous") == "yes" or "naming-typedef-id" in attributes
-            self._found.types.add(DeclaredType(attributes.get("name", ""), attributes.get("filepath", ""), unnamed))
+            name, path = attributes.get("name", ""), attributes.get("filepath", "")
+            self._found.types.add(DeclaredType(name, path, unnamed, _TYPES[element]))
         elif self._compiled and (symbol := attributes.get("elf-symbol-id")):
             self._found.described.add(symbol)
 

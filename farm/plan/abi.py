@@ -23,11 +23,11 @@ MOST_LINE = 300
 """Characters of such a line."""
 MOST_UNDESCRIBED = 20
 """Symbols without debug data that an outcome names; how many there are it says besides."""
-RULE = 2
+RULE = 3
 """By what comparisons are judged; raised when the same two libraries may come to another verdict.
 
 Since 2, types that no installed header defines are left out, rather than those in files that no header is called as.
-Symbols that debug data do not describe are counted.
+Symbols that debug data do not describe are counted. Since 3, typedefs are never left out.
 """
 
 

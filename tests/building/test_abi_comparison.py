@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -27,9 +28,9 @@ END
 cat > other.{suffix} <<'END'
 {other}
 END
-cp shape.h $DESTDIR/usr/{include}
+cp shape.h $DESTDIR/usr/{include}/{installed}
 {compiler} {flags} -O2 -fPIC -c other.{suffix}
-{compiler} -g -O2 -fPIC -shared -Wl,-soname,libshape.so.1 -Wl,--build-id shape.{suffix} other.o -o libshape.so.1
+{compiler} -g {main_flags} -O2 -fPIC -shared -Wl,-soname,libshape.so.1,--build-id shape.{suffix} other.o -o libshape.so.1
 id=$(readelf -n libshape.so.1 | sed -n 's/.*Build ID: //p')
 debug=$DESTDIR/usr/lib/debug/.build-id/$(echo $id | cut -c1-2)
 mkdir -p $debug
@@ -47,6 +48,43 @@ int kind(struct shape *s) { return s->kind; }
 """
 _REACH_HEADER = "struct shape; int area(int side); int reach(struct point *p);"
 _REACH = "int reach(struct point *p) { return p->x + p->y; }"
+# As joined sources begin (`sqlite3.c`): with all that the header says. Each kind of typedef leads to a change.
+_TYPEDEFS = """
+typedef struct shape shape;
+typedef int count;
+typedef int (*callback)(void *, int);
+typedef struct point { int x; long y; } point_t;
+typedef struct _pair { float x, y; } Pair;
+typedef enum mode { ROUND, SQUARE } mode_t_;
+typedef short unit;
+struct scale { unit by; int kind; };
+typedef struct module { int version; int (*open)(shape *, int argc, const char *const *argv); } module;
+int area(count); int call(callback); int reach(point_t *); int near_by(Pair); int draw(mode_t_);
+int grow(struct scale *); int use(const module *); extern unit depth; int kind(shape *);
+"""
+_TYPEDEFS_SOURCE = """
+typedef struct inner { int a; long b; } inner;
+struct shape { inner in; inner *next; };
+int area(count n) { return n; }
+int call(callback c) { return c(0, 1); }
+int reach(point_t *p) { return p->x; }
+int near_by(Pair p) { return p.x; }
+int draw(mode_t_ m) { return m == ROUND; }
+int grow(struct scale *s) { return s->kind; }
+int use(const module *m) { return m->version; }
+unit depth = 1;
+int kind(shape *s) { return s->in.a; }
+"""
+_TYPEDEF_CHANGES = (
+    ("int count", "double count"),
+    ("(void *, int)", "(void *, double)"),
+    ("int x; long y;", "long y; int x;"),
+    ("float x, y;", "int x, y;"),
+    ("ROUND, SQUARE", "SQUARE, ROUND"),
+    ("short unit", "_Float16 unit"),
+    ("int argc", "long argc"),
+)
+_AREA = '#include "shape.h"\nint area(count n) { return n; }'
 _CPP_HEADER = "struct Shape { virtual int area(); virtual int edges(); virtual ~Shape(); };"
 _CPP_SOURCE = """#include "shape.h"
 int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"""
@@ -115,13 +153,23 @@ class TestWithRealLibraries:
         suffix: str = "c",
         other: str = "",
         flags: str = "-g",
+        main_flags: str = "",
         include: str = "include",
+        installed: str = "shape.h",
         outputs: tuple[Output, ...] = (),
         needs: tuple[BuiltPackage, ...] = (),
     ) -> tuple[BuiltPackage, ...]:
         compiler = {"c": "cc", "cc": "c++"}[suffix]
         script = _BUILD.format(
-            header=header, source=source, suffix=suffix, compiler=compiler, other=other, flags=flags, include=include
+            header=header,
+            source=source,
+            suffix=suffix,
+            compiler=compiler,
+            other=other,
+            flags=flags,
+            main_flags=main_flags,
+            include=include,
+            installed=installed,
         )
         return bench.build(script, name="shape", outputs=(Output("debug", ("lib/debug/**",)), *outputs), needs=needs)
 
@@ -157,6 +205,27 @@ class TestWithRealLibraries:
         before, after = (
             self.side(self.package(bench, header, header + _REACH, include=include))
             for header in (_C_HEADER, _C_HEADER.replace("int x; int y;", "int y; int x;"))
+        )
+        assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_a_typedef_hides_nothing_that_its_library_says_again(self, bench: Bench) -> None:
+        changed = _TYPEDEFS
+        for old, new in _TYPEDEF_CHANGES:
+            assert old in changed
+            changed = changed.replace(old, new)
+        before = self.side(self.package(bench, _TYPEDEFS, _TYPEDEFS + _TYPEDEFS_SOURCE))
+        private = _TYPEDEFS + _TYPEDEFS_SOURCE.replace("int a; long b;", "long b; int a;")
+        assert self.compare(bench, before, self.side(self.package(bench, _TYPEDEFS, private))).verdict is COMPATIBLE
+        bench.records.clear()
+        outcome = self.compare(bench, before, self.side(self.package(bench, changed, changed + _TYPEDEFS_SOURCE)))
+        assert outcome.verdict is CHANGED
+        told = re.findall(r"^ *\[C\] '(?:function int )?(?:unit )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
+        assert sorted(told) == ["area", "call", "depth", "draw", "grow", "near_by", "reach", "use"]
+
+    def test_a_typedef_hides_nothing_where_its_header_is_installed_under_another_name(self, bench: Bench) -> None:
+        before, after = (
+            self.side(self.package(bench, f"typedef {kind} count; int area(count n);", _AREA, installed="public.h"))
+            for kind in ("int", "double")
         )
         assert self.compare(bench, before, after).verdict is CHANGED
 
