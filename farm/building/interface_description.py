@@ -24,6 +24,7 @@ class TypeKind(StrEnum):
 
 _TYPES = {"class-decl": TypeKind.CLASS, "enum-decl": TypeKind.ENUM, "union-decl": TypeKind.UNION}
 _SYMBOLS = frozenset(("elf-function-symbols", "elf-variable-symbols"))
+MEMBERS = frozenset(("member-function", "data-member"))
 _ASSEMBLER = "Assembl"
 # Tables of virtual functions, type information, thunks and guards (Itanium C++ ABI, section 5.1.4): compilers describe
 # the classes that they are of, and not them.
@@ -48,16 +49,37 @@ class UnreadableDescriptionError(Exception):
 
 @dataclass(slots=True)
 class InterfaceDescription:
-    """What is known of a library: its exported symbols, those that debug data describe, and the types they lead to."""
+    """What is known of a library: its exported symbols, and the types that they lead to.
+
+    A symbol is `described_as` itself, or as another name of the same code; `names` has all names of code that has
+    several, for each of them. `members` are described within their class.
+    """
 
     symbols: set[str] = field(default_factory=set)
-    described: set[str] = field(default_factory=set)
+    described_as: dict[str, str] = field(default_factory=dict)
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
+    members: set[str] = field(default_factory=set)
     types: set[DeclaredType] = field(default_factory=set)
 
     @property
     def undescribed(self) -> set[str]:
         """The symbols of which debug data say nothing: code in assembly, code that was compiled without `-g`."""
-        return self.symbols - self.described
+        return self.symbols - self.described_as.keys()
+
+    def split(self) -> dict[str, frozenset[str]]:
+        """Return all names of code that has several, by the one under which it is described."""
+        return {name: names for name, names in self.names.items() if self.described_as.get(name) == name}
+
+    def has_for_itself(self, symbol: str) -> bool:
+        """Say whether there is a declaration of the symbol, once each name has its own."""
+        told = self.described_as.get(symbol)
+        return told is not None and (told == symbol or told not in self.members)
+
+
+def regrouped(before: InterfaceDescription, after: InterfaceDescription) -> set[str]:
+    """Return the symbols of both that share their code with others than they did."""
+    own = {name: frozenset((name,)) for name in before.symbols & after.symbols}
+    return {name for name, alone in own.items() if before.names.get(name, alone) != after.names.get(name, alone)}
 
 
 class DescriptionReader:
@@ -66,7 +88,7 @@ class DescriptionReader:
     def __init__(self) -> None:
         self._found = InterfaceDescription()
         self._aliases: list[tuple[str, ...]] = []
-        self._exporting = self._compiled = False
+        self._exporting = self._compiled = self._in_member = False
         self._broken = ""
         parser = self._parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
@@ -93,13 +115,19 @@ class DescriptionReader:
         found = self._found
         for names in self._aliases:
             # One piece of code with several names is described under one of them.
-            if not found.described.isdisjoint(names):
-                found.described.update(names)
+            together = frozenset(names)
+            found.names.update(dict.fromkeys(names, together))
+            told = next((name for name in names if name in found.described_as), None)
+            if told is not None:
+                for name in names:
+                    found.described_as.setdefault(name, told)
         return found
 
     def _start(self, element: str, attributes: Mapping[str, str]) -> None:
         if element in _SYMBOLS:
             self._exporting = True
+        elif element in MEMBERS:
+            self._in_member = True
         elif element == "elf-symbol" and self._exporting:
             self._symbol(attributes)
         elif element == "abi-instr":
@@ -110,11 +138,15 @@ class DescriptionReader:
             name, path = attributes.get("name", ""), attributes.get("filepath", "")
             self._found.types.add(DeclaredType(name, path, unnamed, _TYPES[element]))
         elif self._compiled and (symbol := attributes.get("elf-symbol-id")):
-            self._found.described.add(symbol)
+            self._found.described_as[symbol] = symbol
+            if self._in_member:
+                self._found.members.add(symbol)
 
     def _end(self, element: str) -> None:
         if element in _SYMBOLS:
             self._exporting = False
+        elif element in MEMBERS:
+            self._in_member = False
 
     def _symbol(self, attributes: Mapping[str, str]) -> None:
         name, version = attributes.get("name", ""), attributes.get("version", "")

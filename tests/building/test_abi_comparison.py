@@ -30,7 +30,7 @@ cat > other.{suffix} <<'END'
 END
 cp shape.h $DESTDIR/usr/{include}/{installed}
 {compiler} {flags} -O2 -fPIC -c other.{suffix}
-{compiler} -g {main_flags} -O2 -fPIC -shared -Wl,-soname,libshape.so.1,--build-id shape.{suffix} other.o -o libshape.so.1
+{compiler} -g {own_flags} -O2 -fPIC -shared -Wl,-soname,libshape.so.1,--build-id shape.{suffix} other.o -o libshape.so.1
 id=$(readelf -n libshape.so.1 | sed -n 's/.*Build ID: //p')
 debug=$DESTDIR/usr/lib/debug/.build-id/$(echo $id | cut -c1-2)
 mkdir -p $debug
@@ -85,6 +85,39 @@ _TYPEDEF_CHANGES = (
     ("int argc", "long argc"),
 )
 _AREA = '#include "shape.h"\nint area(count n) { return n; }'
+_ALIASES_HEADER = "struct point { int x; long y; }; struct inner;"
+_VERSIONED = "-Wl,--version-script=<(echo 'V1 { }; V2 { } V1;')"
+_ALIASES = """
+#include "shape.h"
+int base(int x) { return x; }
+int other(double x) { return x; }
+int moved(int) __attribute__((alias("base")));
+int kept(int) __attribute__((alias("base")));
+int alone(int) __attribute__((alias("base")));
+int split(int) __attribute__((alias("base")));
+int weak(int) __attribute__((weak, alias("base")));
+int joined(long x) { return x; }
+int of_base(struct point *p) { return p->x; }
+int of_struct(struct point *) __attribute__((alias("of_base")));
+struct inner { int a; long b; };
+int hidden(struct inner *i) { return i->a; }
+int one = 1; float two = 2;
+extern int width __attribute__((alias("one")));
+int old_1(long x) { return x + 1; }
+int old_2(long) __attribute__((alias("old_1")));
+__asm__(".symver old_1, old@V1"); __asm__(".symver old_2, old@@V2");
+"""
+_ALONE = ('alone(int) __attribute__((alias("base")))', "alone(int x) { return x + 7; }")
+_ALIAS_CHANGES = (
+    ('moved(int) __attribute__((alias("base")', 'moved(double) __attribute__((alias("other")'),
+    ('split(int) __attribute__((alias("base")))', "split(char *x) { return *x; }"),
+    ('weak(int) __attribute__((weak, alias("base")', 'weak(double) __attribute__((weak, alias("other")'),
+    ("joined(long x) { return x; }", 'joined(int) __attribute__((alias("base")));'),
+    ('of_struct(struct point *) __attribute__((alias("of_base")))', "of_struct(struct point *p) { return 3; }"),
+    ('extern int width __attribute__((alias("one")', 'extern float width __attribute__((alias("two")'),
+    ("old_1(long x) { return x + 1; }", "old_1(double x) { return x + 1; }"),
+    ('old_2(long) __attribute__((alias("old_1")))', "old_2(long x) { return x + 1; }"),
+)
 _CPP_HEADER = "struct Shape { virtual int area(); virtual int edges(); virtual ~Shape(); };"
 _CPP_SOURCE = """#include "shape.h"
 int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"""
@@ -153,7 +186,7 @@ class TestWithRealLibraries:
         suffix: str = "c",
         other: str = "",
         flags: str = "-g",
-        main_flags: str = "",
+        own_flags: str = "",
         include: str = "include",
         installed: str = "shape.h",
         outputs: tuple[Output, ...] = (),
@@ -167,7 +200,7 @@ class TestWithRealLibraries:
             compiler=compiler,
             other=other,
             flags=flags,
-            main_flags=main_flags,
+            own_flags=own_flags,
             include=include,
             installed=installed,
         )
@@ -228,6 +261,41 @@ class TestWithRealLibraries:
             for kind in ("int", "double")
         )
         assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_each_name_is_compared_of_code_that_gains_or_loses_one(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _ALIASES_HEADER, _ALIASES, own_flags=_VERSIONED))
+        # The same parameters, and another inside of what is private, everywhere under other names of the code.
+        harmless = _ALIASES.replace("int a; long b;", "long b; int a;").replace(*_ALONE)
+        harmless += 'int shown(struct inner *) __attribute__((alias("hidden")));'
+        after = self.side(self.package(bench, _ALIASES_HEADER, harmless, own_flags=_VERSIONED))
+        outcome = self.compare(bench, before, after)
+        assert (outcome.verdict, outcome.undescribed) == (COMPATIBLE, ())
+        assert [line for line in bench.lines if line.startswith("[C]")] == []
+        changed = harmless
+        for old, new in _ALIAS_CHANGES:
+            assert old in changed
+            changed = changed.replace(old, new)
+        header = _ALIASES_HEADER.replace("int x; long y;", "long y; int x;")
+        bench.records.clear()
+        after = self.side(self.package(bench, header, changed, own_flags=_VERSIONED))
+        outcome = self.compare(bench, before, after)
+        assert (outcome.verdict, outcome.undescribed) == (CHANGED, ())
+        told = re.findall(r"^ *\[C\] '(?:function int |int )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
+        # What has changed in a structure is told of one function alone.
+        assert sorted(told) == ["joined", "moved", "of_base", "old", "old_1", "split", "weak", "width"]
+
+    def test_what_the_tool_always_stumbles_over_is_not_judged_and_what_it_newly_does_is(self, bench: Bench) -> None:
+        plain = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        crashing = self.side(self.package(bench, _C_HEADER, _C_SOURCE, own_flags="-fdebug-types-section"))
+        changed = _C_SOURCE.replace("int kind;", "long kind;")
+        other = self.side(self.package(bench, _C_HEADER, changed, own_flags="-fdebug-types-section"))
+        both = self.compare(bench, crashing, other)
+        assert both.verdict is AbiVerdict.UNREADABLE
+        assert "abidw" in both.reason
+        for before, after, words in ((plain, crashing, "the new library"), (crashing, plain, "the old library")):
+            outcome = self.compare(bench, before, after)
+            assert outcome.verdict is NOT_JUDGED
+            assert outcome.reason.endswith(f"for {words}")
 
     def test_a_public_type_is_not_lost_where_its_header_is_in_another_package_of_the_build(self, bench: Bench) -> None:
         dev = (Output("dev", ("include/**",)),)
