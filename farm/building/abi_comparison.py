@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from farm.building.errors import InvalidOrderError
 from farm.building.ingredients import toolchain_root
@@ -19,7 +19,7 @@ from farm.building.interface_description import (
     UnreadableDescriptionError,
     regrouped,
 )
-from farm.building.private_types import defined_names, suppression
+from farm.building.private_types import defined_names, is_told_of, suppression
 from farm.building.split_names import SplitNames
 from farm.building.trial_sandbox import TrialSandbox
 from farm.engine.sandbox_spec import Bind
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from farm.building.interface_description import DeclaredType
     from farm.building.log_keeper import LogSink
     from farm.building.workshop import Workshop
     from farm.engine.attempt_directory import AttemptDirectory
@@ -118,11 +119,14 @@ class _Comparison:
         (old, before), (new, after) = self._describe(self.order.before), self._describe(self.order.after)
         if before is None or after is None:
             return self._not_described(old, new, before)
-        suppressions = self._suppressions(before, after)
+        headers = _headers_of(self.order, self.workshop, self.root)
+        suppressions = self._suppressions(before, after, headers)
         found = self._compare(_sides_of(self.order), suppressions)
         moved = regrouped(before, after)
         if moved and found.verdict is AbiVerdict.COMPATIBLE:
             found = self._compare_by_name(before, after, suppressions)
+        if found.verdict is AbiVerdict.COMPATIBLE and (changed := self._changed_classes(before, after, headers)):
+            found = replace(found, verdict=AbiVerdict.CHANGED, report=changed)
         hidden = {name for name in moved if not (before.has_for_itself(name) and after.has_for_itself(name))}
         lacking = before.undescribed | (after.undescribed & before.symbols) | hidden
         return replace(found, not_compared=frozenset(lacking))
@@ -150,13 +154,26 @@ class _Comparison:
         _, reason = judge(result, full=self.sandbox.log.full, tool="abidw")
         return _Found(verdict, result.exit_code, f"{reason or 'what abidw says cannot be read'}, for {words}")
 
-    def _suppressions(self, before: InterfaceDescription, after: InterfaceDescription) -> tuple[Bind, ...]:
-        private = _private_types(self.order, self.workshop, self.root, before, after)
+    def _suppressions(
+        self, before: InterfaceDescription, after: InterfaceDescription, headers: _Headers | None
+    ) -> tuple[Bind, ...]:
+        private = suppression(before, after, headers=headers.paths, names=headers.names) if headers else ""
         if not private:
             return ()
         file = self.directory / "suppressions"
         file.write_text(private)
         return (Bind(file, f"/{file.name}"),)
+
+    def _changed_classes(
+        self, before: InterfaceDescription, after: InterfaceDescription, headers: _Headers | None
+    ) -> tuple[str, ...]:
+        def is_public(declared: DeclaredType) -> bool:
+            return headers is None or is_told_of(declared, headers=headers.paths, names=headers.names)
+
+        changes = list(before.classes.changes(after.classes, is_public))
+        for change in changes:
+            self.sandbox.log.say(change)
+        return tuple(f"  [C] {change}"[:MOST_LINE] for change in changes[:MOST_REPORT_LINES])
 
     def _compare(self, sides: tuple[str, ...], suppressions: tuple[Bind, ...], *more: Bind) -> _Found:
         report = _Report()
@@ -192,19 +209,18 @@ def _sides_of(order: AbiOrder) -> tuple[str, ...]:
     return (*words, _library(order.before), _library(order.after))
 
 
-def _private_types(
-    order: AbiOrder,
-    workshop: Workshop,
-    root: tuple[Bind, ...],
-    before: InterfaceDescription,
-    after: InterfaceDescription,
-) -> str:
-    """Return what is to be left out because no header of either build tells of it.
+class _Headers(NamedTuple):
+    paths: frozenset[str]
+    names: frozenset[str]  # of what they define
 
-    Without headers of the old build, or with more than can be read, private types count like public ones.
+
+def _headers_of(order: AbiOrder, workshop: Workshop, root: tuple[Bind, ...]) -> _Headers | None:
+    """Return the public headers of both builds.
+
+    None without headers of the old build, or with more than can be read: private types count like public ones then.
     """
     if not order.before.headers:
-        return ""
+        return None
     places = {bind.target: bind.source for bind in root}
     headers: set[str] = set()
     names: set[str] = set()
@@ -217,11 +233,11 @@ def _private_types(
                 continue
             left -= file.size
             if left < 0:
-                return ""
+                return None
             headers.add(file.path)
             text = (places[_store(each)] / file.path).read_bytes().decode("utf-8", "replace")
             names |= defined_names(text)
-    return suppression(before, after, headers=headers, names=names) if headers else ""
+    return _Headers(frozenset(headers), frozenset(names)) if headers else None
 
 
 def judge(result: SandboxResult, *, full: bool = False, tool: str = "abidiff") -> tuple[AbiVerdict, str]:

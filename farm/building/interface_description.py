@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
 
+from farm.building.class_layouts import ClassLayouts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -60,6 +62,7 @@ class InterfaceDescription:
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)
     types: set[DeclaredType] = field(default_factory=set)
+    classes: ClassLayouts = field(default_factory=ClassLayouts)
 
     @property
     def undescribed(self) -> set[str]:
@@ -124,6 +127,7 @@ class DescriptionReader:
         return found
 
     def _start(self, element: str, attributes: Mapping[str, str]) -> None:
+        declared = None
         if element in _SYMBOLS:
             self._exporting = True
         elif element in MEMBERS:
@@ -136,17 +140,20 @@ class DescriptionReader:
         elif element in _TYPES:
             unnamed = attributes.get("is-anonymous") == "yes" or "naming-typedef-id" in attributes
             name, path = attributes.get("name", ""), attributes.get("filepath", "")
-            self._found.types.add(DeclaredType(name, path, unnamed, _TYPES[element]))
+            declared = DeclaredType(name, path, unnamed, _TYPES[element])
+            self._found.types.add(declared)
         elif self._compiled and (symbol := attributes.get("elf-symbol-id")):
             self._found.described_as[symbol] = symbol
             if self._in_member:
                 self._found.members.add(symbol)
+        self._found.classes.start(element, attributes, declared)
 
     def _end(self, element: str) -> None:
         if element in _SYMBOLS:
             self._exporting = False
         elif element in MEMBERS:
             self._in_member = False
+        self._found.classes.end(element)
 
     def _symbol(self, attributes: Mapping[str, str]) -> None:
         name, version = attributes.get("name", ""), attributes.get("version", "")

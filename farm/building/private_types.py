@@ -18,7 +18,7 @@ from farm.building.interface_description import TypeKind
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from farm.building.interface_description import InterfaceDescription
+    from farm.building.interface_description import DeclaredType, InterfaceDescription
 
 # Where builds have their sources, as compilers are told to write it (recipes/steps/prepare.yaml).
 _SOURCES = ("/usr/src/", "/build/")
@@ -55,6 +55,12 @@ def defined_names(header: str) -> set[str]:
     for match in _MACRO_CALL.finditer(text):
         found.update(each.split()[-1] for each in match[1].split(",") if each.strip() and "*" not in each)
     return set(filter(str.isidentifier, found))
+
+
+def is_told_of(each: DeclaredType, *, headers: Collection[str], names: Collection[str]) -> bool:
+    """Say whether a header says what is in a type: an installed one of the build, or one of another package."""
+    bases = {posixpath.basename(header) for header in headers}
+    return not is_own_source(each.path) or posixpath.basename(each.path) in bases or _plain_name(each.name) in names
 
 
 def suppression(

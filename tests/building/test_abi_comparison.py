@@ -118,6 +118,16 @@ _ALIAS_CHANGES = (
     ("old_1(long x) { return x + 1; }", "old_1(double x) { return x + 1; }"),
     ('old_2(long) __attribute__((alias("old_1")))', "old_2(long x) { return x + 1; }"),
 )
+_BASES_HEADER = "struct Both; struct Sheet; int of(Both *); Sheet *make();"
+_HIDDEN_CLASSES = """
+struct Left { int x; }; struct Right { int y; }; struct Both : Left, Right { int z; };
+struct Sheet { virtual int draw(int) = 0; virtual int edges() = 0; };
+"""
+_BASES_SOURCE = """
+#include "shape.h"
+namespace { struct Paper : Sheet { int draw(int) { return 1; } int edges() { return 4; } }; }
+int of(Both *b) { return b->z; } Sheet *make() { return new Paper; }
+"""
 _CPP_HEADER = "struct Shape { virtual int area(); virtual int edges(); virtual ~Shape(); };"
 _CPP_SOURCE = """#include "shape.h"
 int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"""
@@ -386,6 +396,21 @@ class TestWithRealLibraries:
         )
         after = self.side(self.package(bench, header, _CPP_SOURCE, suffix="cc"))
         assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_bases_and_virtual_functions_without_code_are_found_in_public_classes_alone(self, bench: Bench) -> None:
+        public = self.side(self.package(bench, _BASES_HEADER + _HIDDEN_CLASSES, _BASES_SOURCE, suffix="cc"))
+        private = self.side(self.package(bench, _BASES_HEADER, _HIDDEN_CLASSES + _BASES_SOURCE, suffix="cc"))
+        moved = _HIDDEN_CLASSES.replace("Left, Right", "Right, Left").replace("draw(int)", "draw(double)")
+        source = _BASES_SOURCE.replace("draw(int)", "draw(double)")
+        after = self.side(self.package(bench, _BASES_HEADER, moved + source, suffix="cc"))
+        assert self.compare(bench, private, after).verdict is COMPATIBLE
+        after = self.side(self.package(bench, _BASES_HEADER + moved, source, suffix="cc"))
+        outcome = self.compare(bench, public, after)
+        assert outcome.verdict is CHANGED
+        assert outcome.report == (
+            "  [C] class Both: its bases Left, Right became Right, Left",
+            "  [C] class Sheet: its virtual function _ZN5Sheet4drawEi became _ZN5Sheet4drawEd",
+        )
 
     def test_a_class_that_a_header_only_names_may_change_and_one_that_a_template_holds_may_not(
         self, bench: Bench
