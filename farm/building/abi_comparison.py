@@ -1,8 +1,8 @@
 """Compares the interfaces of two builds of a library by libabigail's tools, in a sandbox, over their debug data.
 
 `abidw` describes each of them: what it does not describe nobody can compare. `abidiff` prints for people and answers by
-the bits of its exit status (its manual, "Return values"). What is printed decides nothing; the bits do, and what is read
-from the descriptions where the bits are silent. Both tools read strangers' DWARF, and so run where strangers' code runs.
+the bits of its exit status (its manual, "Return values"). What is printed decides nothing; the bits do, and what is
+read from the descriptions where the bits are silent. Both read strangers' DWARF, and so run where strangers' code runs.
 """
 
 from __future__ import annotations

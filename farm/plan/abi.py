@@ -28,8 +28,8 @@ RULE = 3
 
 Since 2, types that no installed header defines are left out, rather than those in files that no header is called as.
 Symbols that debug data do not describe are counted. Since 3, typedefs are never left out, names of code that has
-several are compared wherever they lead, classes' bases and virtual functions are read from the descriptions too, and what
-the tool stumbles over in both libraries alike is unreadable.
+several are compared wherever they lead, bases and virtual functions of classes are read from the descriptions too, and
+what the tool stumbles over in both libraries alike is unreadable.
 """
 
 
