@@ -1,18 +1,26 @@
 """Compares the interfaces of two builds of a library by libabigail's tools, in a sandbox, over their debug data.
 
 `abidw` describes each of them: what it does not describe nobody can compare. `abidiff` prints for people and answers by
-the bits of its exit status (its manual, "Return values"). Only the bits decide. Both read strangers' DWARF, and so run
-where strangers' code runs.
+the bits of its exit status (its manual, "Return values"). What is printed decides nothing; the bits do, and what is
+read from the descriptions where the bits are silent. Both read strangers' DWARF, and so run where strangers' code runs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import signal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from farm.building.errors import InvalidOrderError
 from farm.building.ingredients import toolchain_root
-from farm.building.interface_description import DescriptionReader, InterfaceDescription, UnreadableDescriptionError
-from farm.building.private_types import defined_names, suppression
+from farm.building.interface_description import (
+    DescriptionReader,
+    InterfaceDescription,
+    UnreadableDescriptionError,
+    regrouped,
+)
+from farm.building.private_types import defined_names, is_told_of, suppression
+from farm.building.split_names import SplitNames
 from farm.building.trial_sandbox import TrialSandbox
 from farm.engine.sandbox_spec import Bind
 from farm.fileset import STORE_ROOT, Link, Manifest
@@ -20,8 +28,10 @@ from farm.package import is_installed_header
 from farm.plan import MOST_LINE, MOST_REPORT_LINES, MOST_UNDESCRIBED, AbiOutcome, AbiVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from pathlib import Path
 
+    from farm.building.interface_description import DeclaredType
     from farm.building.log_keeper import LogSink
     from farm.building.workshop import Workshop
     from farm.engine.attempt_directory import AttemptDirectory
@@ -30,16 +40,18 @@ if TYPE_CHECKING:
 
 _DESCRIPTION_MB = 1024
 _HEADERS_MB = 64
-_SUPPRESSION = "/suppressions"
 _ERROR, _USAGE, _CHANGE = 1, 2, 4
 """Bits of abidiff's exit status. The next one, 8, marks some changes as certainly incompatible: it decides nothing,
 because it is not set for most of the changes that break programs (`int` to `double`, members in another order)."""
 _MOST_STATUS = 15
+_CRASHES = frozenset(
+    128 + each for each in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+)
+"""Statuses of what stumbled over its input. SIGKILL is none of them: it may come from outside."""
 _DIFF = (
     "abidiff",
     "--no-default-suppression",  # no file of the toolchain's says what does not count
     "--no-added-syms",  # who was built against the old library cannot use them
-    "--fail-no-debug-info",
 )
 _DESCRIBE = (
     "abidw",
@@ -65,80 +77,150 @@ def compare_interfaces(
     archives = tuple({each.store: each for side in (order.before, order.after) for each in side.archives}.values())
     _refuse_one_store_for_two(order)
     root = toolchain_root(archives, order.toolchain, workshop, attempt.subdirectory("root"))
-    report = _Report()
     with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
+        found = _Comparison(order, workshop, attempt.subdirectory("comparison"), root, sandbox).carry_out()
+        sandbox.log.say(f"{found.verdict}: {found.reason}" if found.reason else found.verdict)
+        names = tuple(sorted(found.not_compared))
+        return AbiOutcome(
+            found.verdict,
+            found.exit_code,
+            sandbox.log.commit(),
+            found.report,
+            found.reason,
+            tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED]),
+            len(names),
+        )
 
-        def outcome(
-            verdict: AbiVerdict, exit_code: int, reason: str = "", undescribed: Iterable[str] = ()
-        ) -> AbiOutcome:
-            sandbox.log.say(f"{verdict}: {reason}" if reason else verdict)
-            names = tuple(sorted(undescribed))
-            return AbiOutcome(
-                verdict,
-                exit_code,
-                sandbox.log.commit(),
-                report.lines,
-                reason,
-                tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED]),
-                len(names),
-            )
 
-        described = []
-        for side, words in ((order.before, "the old library"), (order.after, "the new library")):
-            result, description = _describe(side, sandbox, root)
-            if description is None:
-                _, reason = judge(result, full=sandbox.log.full, tool="abidw")
-                reason = reason or "what abidw says cannot be read"
-                return outcome(AbiVerdict.NOT_JUDGED, result.exit_code, f"{reason}, for {words}")
-            described.append(description)
-        before, after = described
-        private = _private_types(order, workshop, root, before, after)
-        file = attempt.subdirectory("comparison") / "suppressions"
+@dataclass(frozen=True, slots=True)
+class _Found:
+    verdict: AbiVerdict
+    exit_code: int
+    reason: str = ""
+    report: tuple[str, ...] = ()
+    not_compared: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A comparison in its sandbox; `directory` takes files for it."""
+
+    order: AbiOrder
+    workshop: Workshop
+    directory: Path
+    root: tuple[Bind, ...]
+    sandbox: TrialSandbox
+
+    def carry_out(self) -> _Found:
+        """Describe both libraries, compare them, and compare anew the names that came to share their code with others.
+
+        Raises `BuildCancelledError`.
+        """
+        (old, before), (new, after) = self._describe(self.order.before), self._describe(self.order.after)
+        if before is None or after is None:
+            return self._not_described(old, new, before)
+        headers = _headers_of(self.order, self.workshop, self.root)
+        suppressions = self._suppressions(before, after, headers)
+        found = self._compare(_sides_of(self.order), suppressions)
+        moved = regrouped(before, after)
+        if moved and found.verdict is AbiVerdict.COMPATIBLE:
+            found = self._compare_by_name(before, after, suppressions)
+        if found.verdict is AbiVerdict.COMPATIBLE and (changed := self._changed_classes(before, after, headers)):
+            found = replace(found, verdict=AbiVerdict.CHANGED, report=changed)
+        hidden = {name for name in moved if not (before.has_for_itself(name) and after.has_for_itself(name))}
+        lacking = before.undescribed | (after.undescribed & before.symbols) | hidden
+        return replace(found, not_compared=frozenset(lacking))
+
+    def _describe(self, side: AbiSide) -> tuple[SandboxResult, InterfaceDescription | None]:
+        """Let a library be described; None for what came to no end, or is no description."""
+        reader = DescriptionReader()
+        result = self._run_abidw(side, reader.feed)
+        if result.ending != "exited" or result.exit_code:
+            return result, None
+        try:
+            return result, reader.end()
+        except UnreadableDescriptionError:
+            return result, None
+
+    def _run_abidw(self, side: AbiSide, take: Callable[[bytes], object]) -> SandboxResult:
+        command = (*_DESCRIBE, "--debug-info-dir", _debug_data(side), _library(side))
+        return self.sandbox.run(command, self.root, name="abidw", take=take, unlogged_mb=_DESCRIPTION_MB)
+
+    def _not_described(self, old: SandboxResult, new: SandboxResult, before: InterfaceDescription | None) -> _Found:
+        result, words = (old, "the old library") if before is None else (new, "the new library")
+        verdict = AbiVerdict.NOT_JUDGED
+        if old.ending == new.ending == "exited" and old.exit_code == new.exit_code in _CRASHES:
+            verdict, words = AbiVerdict.UNREADABLE, "both libraries"
+        _, reason = judge(result, full=self.sandbox.log.full, tool="abidw")
+        return _Found(verdict, result.exit_code, f"{reason or 'what abidw says cannot be read'}, for {words}")
+
+    def _suppressions(
+        self, before: InterfaceDescription, after: InterfaceDescription, headers: _Headers | None
+    ) -> tuple[Bind, ...]:
+        private = suppression(before, after, headers=headers.paths, names=headers.names) if headers else ""
+        if not private:
+            return ()
+        file = self.directory / "suppressions"
         file.write_text(private)
-        command = _command_of(order.before, order.after, _SUPPRESSION if private else "")
-        result = sandbox.run(command, (*root, Bind(file, _SUPPRESSION)), name="abidiff", take=report.feed)
-        verdict, reason = judge(result, full=sandbox.log.full)
-        return outcome(verdict, result.exit_code, reason, before.undescribed | (after.undescribed & before.symbols))
+        return (Bind(file, f"/{file.name}"),)
+
+    def _changed_classes(
+        self, before: InterfaceDescription, after: InterfaceDescription, headers: _Headers | None
+    ) -> tuple[str, ...]:
+        def is_public(declared: DeclaredType) -> bool:
+            return headers is None or is_told_of(declared, headers=headers.paths, names=headers.names)
+
+        changes = list(before.classes.changes(after.classes, is_public))
+        for change in changes:
+            self.sandbox.log.say(change)
+        return tuple(f"  [C] {change}"[:MOST_LINE] for change in changes[:MOST_REPORT_LINES])
+
+    def _compare(self, sides: tuple[str, ...], suppressions: tuple[Bind, ...], *more: Bind) -> _Found:
+        report = _Report()
+        options = [word for bind in suppressions for word in ("--suppressions", bind.target)]
+        binds = (*self.root, *suppressions, *more)
+        result = self.sandbox.run((*_DIFF, *options, *sides), binds, name="abidiff", take=report.feed)
+        verdict, reason = judge(result, full=self.sandbox.log.full)
+        return _Found(verdict, result.exit_code, reason, report.lines)
+
+    def _compare_by_name(
+        self, before: InterfaceDescription, after: InterfaceDescription, suppressions: tuple[Bind, ...]
+    ) -> _Found:
+        """Compare the libraries by descriptions in which each name stands for itself."""
+        binds = []
+        for side, description, words in ((self.order.before, before, "old"), (self.order.after, after, "new")):
+            file = self.directory / f"{words}.abi"
+            with file.open("wb") as out:
+                writer = SplitNames(description.split(), out, most_bytes=_DESCRIPTION_MB << 20)
+                result = self._run_abidw(side, writer.feed)
+            if result.ending != "exited" or result.exit_code or not writer.whole:
+                _, reason = judge(result, full=self.sandbox.log.full, tool="abidw")
+                reason = reason or "what abidw says cannot be written anew"
+                return _Found(AbiVerdict.NOT_JUDGED, result.exit_code, f"{reason}, for the {words} library")
+            binds.append(Bind(file, f"/{file.name}"))
+        return self._compare(tuple(bind.target for bind in binds), suppressions, *binds)
 
 
-def _command_of(before: AbiSide, after: AbiSide, suppressions: str = "") -> tuple[str, ...]:
-    """Return the command that compares two libraries where they lie in the container."""
-    words = list(_DIFF)
-    for number, side in ((1, before), (2, after)):
+def _sides_of(order: AbiOrder) -> tuple[str, ...]:
+    """Return the arguments that name two libraries where they lie in the container, and their debug data."""
+    words = ["--fail-no-debug-info"]
+    for number, side in ((1, order.before), (2, order.after)):
         words += [f"--debug-info-dir{number}", _debug_data(side)]
-    if suppressions:
-        words += ["--suppressions", suppressions]
-    return (*words, _library(before), _library(after))
+    return (*words, _library(order.before), _library(order.after))
 
 
-def _describe(
-    side: AbiSide, sandbox: TrialSandbox, root: tuple[Bind, ...]
-) -> tuple[SandboxResult, InterfaceDescription | None]:
-    """Let a library be described; None for what came to no end, or is no description."""
-    reader = DescriptionReader()
-    command = (*_DESCRIBE, "--debug-info-dir", _debug_data(side), _library(side))
-    result = sandbox.run(command, root, name="abidw", take=reader.feed, unlogged_mb=_DESCRIPTION_MB)
-    if result.ending != "exited" or result.exit_code:
-        return result, None
-    try:
-        return result, reader.end()
-    except UnreadableDescriptionError:
-        return result, None
+class _Headers(NamedTuple):
+    paths: frozenset[str]
+    names: frozenset[str]  # of what they define
 
 
-def _private_types(
-    order: AbiOrder,
-    workshop: Workshop,
-    root: tuple[Bind, ...],
-    before: InterfaceDescription,
-    after: InterfaceDescription,
-) -> str:
-    """Return what is to be left out because no header of either build tells of it.
+def _headers_of(order: AbiOrder, workshop: Workshop, root: tuple[Bind, ...]) -> _Headers | None:
+    """Return the public headers of both builds.
 
-    Without headers of the old build, or with more than can be read, private types count like public ones.
+    None without headers of the old build, or with more than can be read: private types count like public ones then.
     """
     if not order.before.headers:
-        return ""
+        return None
     places = {bind.target: bind.source for bind in root}
     headers: set[str] = set()
     names: set[str] = set()
@@ -151,11 +233,11 @@ def _private_types(
                 continue
             left -= file.size
             if left < 0:
-                return ""
+                return None
             headers.add(file.path)
             text = (places[_store(each)] / file.path).read_bytes().decode("utf-8", "replace")
             names |= defined_names(text)
-    return suppression(before, after, headers=headers, names=names) if headers else ""
+    return _Headers(frozenset(headers), frozenset(names)) if headers else None
 
 
 def judge(result: SandboxResult, *, full: bool = False, tool: str = "abidiff") -> tuple[AbiVerdict, str]:

@@ -6,14 +6,27 @@ The description is made of a stranger's debug data, and is read as it comes, wit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
+
+from farm.building.class_layouts import ClassLayouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TYPES = frozenset(("class-decl", "enum-decl", "union-decl"))
+
+class TypeKind(StrEnum):
+    """Kinds of types that have something inside, as suppression files call them; a structure is a class."""
+
+    CLASS = "class"
+    ENUM = "enum"
+    UNION = "union"
+
+
+_TYPES = {"class-decl": TypeKind.CLASS, "enum-decl": TypeKind.ENUM, "union-decl": TypeKind.UNION}
 _SYMBOLS = frozenset(("elf-function-symbols", "elf-variable-symbols"))
+MEMBERS = frozenset(("member-function", "data-member"))
 _ASSEMBLER = "Assembl"
 # Tables of virtual functions, type information, thunks and guards (Itanium C++ ABI, section 5.1.4): compilers describe
 # the classes that they are of, and not them.
@@ -29,6 +42,7 @@ class DeclaredType(NamedTuple):
     name: str
     path: str
     unnamed: bool = False
+    kind: TypeKind = TypeKind.CLASS
 
 
 class UnreadableDescriptionError(Exception):
@@ -37,16 +51,38 @@ class UnreadableDescriptionError(Exception):
 
 @dataclass(slots=True)
 class InterfaceDescription:
-    """What is known of a library: its exported symbols, those that debug data describe, and the types they lead to."""
+    """What is known of a library: its exported symbols, and the types that they lead to.
+
+    A symbol is `described_as` itself, or as another name of the same code; `names` has all names of code that has
+    several, for each of them. `members` are described within their class.
+    """
 
     symbols: set[str] = field(default_factory=set)
-    described: set[str] = field(default_factory=set)
+    described_as: dict[str, str] = field(default_factory=dict)
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
+    members: set[str] = field(default_factory=set)
     types: set[DeclaredType] = field(default_factory=set)
+    classes: ClassLayouts = field(default_factory=ClassLayouts)
 
     @property
     def undescribed(self) -> set[str]:
         """The symbols of which debug data say nothing: code in assembly, code that was compiled without `-g`."""
-        return self.symbols - self.described
+        return self.symbols - self.described_as.keys()
+
+    def split(self) -> dict[str, frozenset[str]]:
+        """Return all names of code that has several, by the one under which it is described."""
+        return {name: names for name, names in self.names.items() if self.described_as.get(name) == name}
+
+    def has_for_itself(self, symbol: str) -> bool:
+        """Say whether there is a declaration of the symbol, once each name has its own."""
+        told = self.described_as.get(symbol)
+        return told is not None and (told == symbol or told not in self.members)
+
+
+def regrouped(before: InterfaceDescription, after: InterfaceDescription) -> set[str]:
+    """Return the symbols of both that share their code with others than they did."""
+    own = {name: frozenset((name,)) for name in before.symbols & after.symbols}
+    return {name for name, alone in own.items() if before.names.get(name, alone) != after.names.get(name, alone)}
 
 
 class DescriptionReader:
@@ -55,7 +91,7 @@ class DescriptionReader:
     def __init__(self) -> None:
         self._found = InterfaceDescription()
         self._aliases: list[tuple[str, ...]] = []
-        self._exporting = self._compiled = False
+        self._exporting = self._compiled = self._in_member = False
         self._broken = ""
         parser = self._parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
@@ -82,13 +118,20 @@ class DescriptionReader:
         found = self._found
         for names in self._aliases:
             # One piece of code with several names is described under one of them.
-            if not found.described.isdisjoint(names):
-                found.described.update(names)
+            together = frozenset(names)
+            found.names.update(dict.fromkeys(names, together))
+            told = next((name for name in names if name in found.described_as), None)
+            if told is not None:
+                for name in names:
+                    found.described_as.setdefault(name, told)
         return found
 
     def _start(self, element: str, attributes: Mapping[str, str]) -> None:
+        declared = None
         if element in _SYMBOLS:
             self._exporting = True
+        elif element in MEMBERS:
+            self._in_member = True
         elif element == "elf-symbol" and self._exporting:
             self._symbol(attributes)
         elif element == "abi-instr":
@@ -96,13 +139,21 @@ class DescriptionReader:
             self._compiled = _ASSEMBLER not in attributes.get("language", "")
         elif element in _TYPES:
             unnamed = attributes.get("is-anonymous") == "yes" or "naming-typedef-id" in attributes
-            self._found.types.add(DeclaredType(attributes.get("name", ""), attributes.get("filepath", ""), unnamed))
+            name, path = attributes.get("name", ""), attributes.get("filepath", "")
+            declared = DeclaredType(name, path, unnamed, _TYPES[element])
+            self._found.types.add(declared)
         elif self._compiled and (symbol := attributes.get("elf-symbol-id")):
-            self._found.described.add(symbol)
+            self._found.described_as[symbol] = symbol
+            if self._in_member:
+                self._found.members.add(symbol)
+        self._found.classes.start(element, attributes, declared)
 
     def _end(self, element: str) -> None:
         if element in _SYMBOLS:
             self._exporting = False
+        elif element in MEMBERS:
+            self._in_member = False
+        self._found.classes.end(element)
 
     def _symbol(self, attributes: Mapping[str, str]) -> None:
         name, version = attributes.get("name", ""), attributes.get("version", "")

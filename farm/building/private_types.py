@@ -13,10 +13,12 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from farm.building.interface_description import TypeKind
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from farm.building.interface_description import InterfaceDescription
+    from farm.building.interface_description import DeclaredType, InterfaceDescription
 
 # Where builds have their sources, as compilers are told to write it (recipes/steps/prepare.yaml).
 _SOURCES = ("/usr/src/", "/build/")
@@ -32,8 +34,8 @@ _MOST_TOKENS = 100
 _PLAIN = re.compile(r"[\w./+@~-]+")
 _SPECIAL = re.compile(r"[^\w:<> ]")
 _UNNAMED = "__anonymous_.*"
-_LONGEST_EXPRESSION = 100_000
-"""Of names, in characters: the C library takes memory by the square of it, 700 MB for so many."""
+_LONGEST_EXPRESSIONS = 100_000
+"""All of names together, in characters: the C library takes memory by the square of it, 700 MB for so many."""
 
 
 def is_own_source(path: str) -> bool:
@@ -55,6 +57,12 @@ def defined_names(header: str) -> set[str]:
     return set(filter(str.isidentifier, found))
 
 
+def is_told_of(each: DeclaredType, *, headers: Collection[str], names: Collection[str]) -> bool:
+    """Say whether a header says what is in a type: an installed one of the build, or one of another package."""
+    bases = {posixpath.basename(header) for header in headers}
+    return not is_own_source(each.path) or posixpath.basename(each.path) in bases or _plain_name(each.name) in names
+
+
 def suppression(
     before: InterfaceDescription, after: InterfaceDescription, *, headers: Collection[str], names: Collection[str]
 ) -> str:
@@ -64,23 +72,30 @@ def suppression(
     """
     bases = {posixpath.basename(each) for each in headers}
     known = {each.name for each in before.types}
-    kept = {
-        _SPECIAL.sub(".", each.name)
-        for each in before.types | after.types
-        if is_own_source(each.path)
-        and posixpath.basename(each.path) not in bases
-        # What takes the place of a type that was public is no less so.
-        and (each.unnamed or _plain_name(each.name) in names or each.name not in known)
-    }
-    expression = f"^(.*::)?({'|'.join([_UNNAMED, *sorted(kept)])})$"
-    if len(expression) > _LONGEST_EXPRESSION or not all(map(_PLAIN.fullmatch, bases)):
+    kept: dict[TypeKind, set[str]] = {kind: set() for kind in TypeKind}
+    for each in before.types | after.types:
+        if (
+            is_own_source(each.path)
+            and posixpath.basename(each.path) not in bases
+            # What takes the place of a type that was public is no less so.
+            and (each.unnamed or _plain_name(each.name) in names or each.name not in known)
+        ):
+            kept[each.kind].add(_SPECIAL.sub(".", each.name))
+    expressions = {kind: f"^(.*::)?({'|'.join([_UNNAMED, *sorted(those)])})$" for kind, those in kept.items()}
+    if sum(map(len, expressions.values())) > _LONGEST_EXPRESSIONS or not all(map(_PLAIN.fullmatch, bases)):
         return ""  # it cannot be written down
     lines = (
-        "[suppress_type]",
-        "label = types of which no header says what is in them",
-        f"source_location_not_regexp = {_installed()}",
-        f"source_location_not_in = {', '.join(sorted(bases))}",
-        f"name_not_regexp = {expression}",
+        line
+        # Without a kind a section is about typedefs too, and leaves out all that is behind one.
+        for kind, expression in expressions.items()
+        for line in (
+            "[suppress_type]",
+            "label = types of which no header says what is in them",
+            f"type_kind = {kind}",
+            f"source_location_not_regexp = {_installed()}",
+            f"source_location_not_in = {', '.join(sorted(bases))}",
+            f"name_not_regexp = {expression}",
+        )
     )
     return "".join(f"{line}\n" for line in lines)
 

@@ -23,11 +23,13 @@ MOST_LINE = 300
 """Characters of such a line."""
 MOST_UNDESCRIBED = 20
 """Symbols without debug data that an outcome names; how many there are it says besides."""
-RULE = 2
+RULE = 3
 """By what comparisons are judged; raised when the same two libraries may come to another verdict.
 
 Since 2, types that no installed header defines are left out, rather than those in files that no header is called as.
-Symbols that debug data do not describe are counted.
+Symbols that debug data do not describe are counted. Since 3, typedefs are never left out, names of code that has
+several are compared wherever they lead, bases and virtual functions of classes are read from the descriptions too, and
+what the tool stumbles over in both libraries alike is unreadable.
 """
 
 
@@ -36,7 +38,8 @@ class AbiVerdict(StrEnum):
 
     COMPATIBLE = "compatible"  # nothing was taken away or changed that the comparison can see
     CHANGED = "changed"  # a type, a function or a variable has changed: what uses it may misbehave
-    NOT_JUDGED = "not-judged"  # without debug data on both sides nothing is known
+    NOT_JUDGED = "not-judged"  # the comparison came to no end
+    UNREADABLE = "unreadable"  # the tool crashes on both libraries alike: as little is known as without debug data
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ class AbiOutcome:
 
     `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
     was judged. `exit` is the tool's status, `log` the blob of all that it printed. `undescribed` are symbols of the old
-    library that debug data do not describe on both sides, and so were not compared: the first of `undescribed_count`.
+    library that were not compared, because debug data do not describe them on both sides, or describe them as names of
+    different code and tell too little: the first of `undescribed_count`.
     """
 
     verdict: AbiVerdict

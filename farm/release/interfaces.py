@@ -118,6 +118,8 @@ class Interfaces:
             elif isinstance(answer, str) or answer.outcome is None:
                 found.waiting += 1
                 found.trouble = answer if isinstance(answer, str) and answer else found.trouble
+            elif answer.outcome.verdict is AbiVerdict.UNREADABLE:
+                found.not_judged.append(f"{library}: {answer.outcome.reason}")
             else:
                 found.compared += 1
                 found.not_judged += (f"{library}: {each}" for each in self._gaps(pair, answer.outcome))
@@ -237,7 +239,7 @@ class Interfaces:
             shown = outcome.undescribed[:_SHOWN_SYMBOLS]
             more = outcome.undescribed_count - len(shown)
             names = ", ".join(shown) + (f" and {more} more" if more else "")
-            yield f"debug data do not describe {outcome.undescribed_count} of its symbols: {names}"
+            yield f"debug data do not tell enough of {outcome.undescribed_count} of its symbols: {names}"
 
     def _look_up(self, pairs: Iterable[LibraryPair]) -> None:
         """See to an answer for each pair: a comparison, done or wished for, or why there can be none."""
@@ -344,7 +346,7 @@ class Interfaces:
 
 def _differs(answer: Comparison) -> bool:
     """Say whether a comparison that was carried out lets nobody take one build for the other."""
-    return answer.outcome is not None and answer.outcome.verdict is not AbiVerdict.COMPATIBLE
+    return answer.outcome is not None and answer.outcome.verdict in (AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED)
 
 
 def _telling(report: tuple[str, ...]) -> str:

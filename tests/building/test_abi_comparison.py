@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -27,9 +28,9 @@ END
 cat > other.{suffix} <<'END'
 {other}
 END
-cp shape.h $DESTDIR/usr/{include}
+cp shape.h $DESTDIR/usr/{include}/{installed}
 {compiler} {flags} -O2 -fPIC -c other.{suffix}
-{compiler} -g -O2 -fPIC -shared -Wl,-soname,libshape.so.1 -Wl,--build-id shape.{suffix} other.o -o libshape.so.1
+{compiler} -g {own_flags} -O2 -fPIC -shared -Wl,-soname,libshape.so.1,--build-id shape.{suffix} other.o -o libshape.so.1
 id=$(readelf -n libshape.so.1 | sed -n 's/.*Build ID: //p')
 debug=$DESTDIR/usr/lib/debug/.build-id/$(echo $id | cut -c1-2)
 mkdir -p $debug
@@ -47,6 +48,86 @@ int kind(struct shape *s) { return s->kind; }
 """
 _REACH_HEADER = "struct shape; int area(int side); int reach(struct point *p);"
 _REACH = "int reach(struct point *p) { return p->x + p->y; }"
+# As joined sources begin (`sqlite3.c`): with all that the header says. Each kind of typedef leads to a change.
+_TYPEDEFS = """
+typedef struct shape shape;
+typedef int count;
+typedef int (*callback)(void *, int);
+typedef struct point { int x; long y; } point_t;
+typedef struct _pair { float x, y; } Pair;
+typedef enum mode { ROUND, SQUARE } mode_t_;
+typedef short unit;
+struct scale { unit by; int kind; };
+typedef struct module { int version; int (*open)(shape *, int argc, const char *const *argv); } module;
+int area(count); int call(callback); int reach(point_t *); int near_by(Pair); int draw(mode_t_);
+int grow(struct scale *); int use(const module *); extern unit depth; int kind(shape *);
+"""
+_TYPEDEFS_SOURCE = """
+typedef struct inner { int a; long b; } inner;
+struct shape { inner in; inner *next; };
+int area(count n) { return n; }
+int call(callback c) { return c(0, 1); }
+int reach(point_t *p) { return p->x; }
+int near_by(Pair p) { return p.x; }
+int draw(mode_t_ m) { return m == ROUND; }
+int grow(struct scale *s) { return s->kind; }
+int use(const module *m) { return m->version; }
+unit depth = 1;
+int kind(shape *s) { return s->in.a; }
+"""
+_TYPEDEF_CHANGES = (
+    ("int count", "double count"),
+    ("(void *, int)", "(void *, double)"),
+    ("int x; long y;", "long y; int x;"),
+    ("float x, y;", "int x, y;"),
+    ("ROUND, SQUARE", "SQUARE, ROUND"),
+    ("short unit", "_Float16 unit"),
+    ("int argc", "long argc"),
+)
+_AREA = '#include "shape.h"\nint area(count n) { return n; }'
+_ALIASES_HEADER = "struct point { int x; long y; }; struct inner;"
+_VERSIONED = "-Wl,--version-script=<(echo 'V1 { }; V2 { } V1;')"
+_ALIASES = """
+#include "shape.h"
+int base(int x) { return x; }
+int other(double x) { return x; }
+int moved(int) __attribute__((alias("base")));
+int kept(int) __attribute__((alias("base")));
+int alone(int) __attribute__((alias("base")));
+int split(int) __attribute__((alias("base")));
+int weak(int) __attribute__((weak, alias("base")));
+int joined(long x) { return x; }
+int of_base(struct point *p) { return p->x; }
+int of_struct(struct point *) __attribute__((alias("of_base")));
+struct inner { int a; long b; };
+int hidden(struct inner *i) { return i->a; }
+int one = 1; float two = 2;
+extern int width __attribute__((alias("one")));
+int old_1(long x) { return x + 1; }
+int old_2(long) __attribute__((alias("old_1")));
+__asm__(".symver old_1, old@V1"); __asm__(".symver old_2, old@@V2");
+"""
+_ALONE = ('alone(int) __attribute__((alias("base")))', "alone(int x) { return x + 7; }")
+_ALIAS_CHANGES = (
+    ('moved(int) __attribute__((alias("base")', 'moved(double) __attribute__((alias("other")'),
+    ('split(int) __attribute__((alias("base")))', "split(char *x) { return *x; }"),
+    ('weak(int) __attribute__((weak, alias("base")', 'weak(double) __attribute__((weak, alias("other")'),
+    ("joined(long x) { return x; }", 'joined(int) __attribute__((alias("base")));'),
+    ('of_struct(struct point *) __attribute__((alias("of_base")))', "of_struct(struct point *p) { return 3; }"),
+    ('extern int width __attribute__((alias("one")', 'extern float width __attribute__((alias("two")'),
+    ("old_1(long x) { return x + 1; }", "old_1(double x) { return x + 1; }"),
+    ('old_2(long) __attribute__((alias("old_1")))', "old_2(long x) { return x + 1; }"),
+)
+_BASES_HEADER = "struct Both; struct Sheet; int of(Both *); Sheet *make();"
+_HIDDEN_CLASSES = """
+struct Left { int x; }; struct Right { int y; }; struct Both : Left, Right { int z; };
+struct Sheet { virtual int draw(int) = 0; virtual int edges() = 0; };
+"""
+_BASES_SOURCE = """
+#include "shape.h"
+namespace { struct Paper : Sheet { int draw(int) { return 1; } int edges() { return 4; } }; }
+int of(Both *b) { return b->z; } Sheet *make() { return new Paper; }
+"""
 _CPP_HEADER = "struct Shape { virtual int area(); virtual int edges(); virtual ~Shape(); };"
 _CPP_SOURCE = """#include "shape.h"
 int Shape::area() { return 1; } int Shape::edges() { return 4; } Shape::~Shape() {}"""
@@ -115,13 +196,23 @@ class TestWithRealLibraries:
         suffix: str = "c",
         other: str = "",
         flags: str = "-g",
+        own_flags: str = "",
         include: str = "include",
+        installed: str = "shape.h",
         outputs: tuple[Output, ...] = (),
         needs: tuple[BuiltPackage, ...] = (),
     ) -> tuple[BuiltPackage, ...]:
         compiler = {"c": "cc", "cc": "c++"}[suffix]
         script = _BUILD.format(
-            header=header, source=source, suffix=suffix, compiler=compiler, other=other, flags=flags, include=include
+            header=header,
+            source=source,
+            suffix=suffix,
+            compiler=compiler,
+            other=other,
+            flags=flags,
+            own_flags=own_flags,
+            include=include,
+            installed=installed,
         )
         return bench.build(script, name="shape", outputs=(Output("debug", ("lib/debug/**",)), *outputs), needs=needs)
 
@@ -159,6 +250,62 @@ class TestWithRealLibraries:
             for header in (_C_HEADER, _C_HEADER.replace("int x; int y;", "int y; int x;"))
         )
         assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_a_typedef_hides_nothing_that_its_library_says_again(self, bench: Bench) -> None:
+        changed = _TYPEDEFS
+        for old, new in _TYPEDEF_CHANGES:
+            assert old in changed
+            changed = changed.replace(old, new)
+        before = self.side(self.package(bench, _TYPEDEFS, _TYPEDEFS + _TYPEDEFS_SOURCE))
+        private = _TYPEDEFS + _TYPEDEFS_SOURCE.replace("int a; long b;", "long b; int a;")
+        assert self.compare(bench, before, self.side(self.package(bench, _TYPEDEFS, private))).verdict is COMPATIBLE
+        bench.records.clear()
+        outcome = self.compare(bench, before, self.side(self.package(bench, changed, changed + _TYPEDEFS_SOURCE)))
+        assert outcome.verdict is CHANGED
+        told = re.findall(r"^ *\[C\] '(?:function int )?(?:unit )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
+        assert sorted(told) == ["area", "call", "depth", "draw", "grow", "near_by", "reach", "use"]
+
+    def test_a_typedef_hides_nothing_where_its_header_is_installed_under_another_name(self, bench: Bench) -> None:
+        before, after = (
+            self.side(self.package(bench, f"typedef {kind} count; int area(count n);", _AREA, installed="public.h"))
+            for kind in ("int", "double")
+        )
+        assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_each_name_is_compared_of_code_that_gains_or_loses_one(self, bench: Bench) -> None:
+        before = self.side(self.package(bench, _ALIASES_HEADER, _ALIASES, own_flags=_VERSIONED))
+        # The same parameters, and another inside of what is private, everywhere under other names of the code.
+        harmless = _ALIASES.replace("int a; long b;", "long b; int a;").replace(*_ALONE)
+        harmless += 'int shown(struct inner *) __attribute__((alias("hidden")));'
+        after = self.side(self.package(bench, _ALIASES_HEADER, harmless, own_flags=_VERSIONED))
+        outcome = self.compare(bench, before, after)
+        assert (outcome.verdict, outcome.undescribed) == (COMPATIBLE, ())
+        assert [line for line in bench.lines if line.startswith("[C]")] == []
+        changed = harmless
+        for old, new in _ALIAS_CHANGES:
+            assert old in changed
+            changed = changed.replace(old, new)
+        header = _ALIASES_HEADER.replace("int x; long y;", "long y; int x;")
+        bench.records.clear()
+        after = self.side(self.package(bench, header, changed, own_flags=_VERSIONED))
+        outcome = self.compare(bench, before, after)
+        assert (outcome.verdict, outcome.undescribed) == (CHANGED, ())
+        told = re.findall(r"^ *\[C\] '(?:function int |int )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
+        # What has changed in a structure is told of one function alone.
+        assert sorted(told) == ["joined", "moved", "of_base", "old", "old_1", "split", "weak", "width"]
+
+    def test_what_the_tool_always_stumbles_over_is_not_judged_and_what_it_newly_does_is(self, bench: Bench) -> None:
+        plain = self.side(self.package(bench, _C_HEADER, _C_SOURCE))
+        crashing = self.side(self.package(bench, _C_HEADER, _C_SOURCE, own_flags="-fdebug-types-section"))
+        changed = _C_SOURCE.replace("int kind;", "long kind;")
+        other = self.side(self.package(bench, _C_HEADER, changed, own_flags="-fdebug-types-section"))
+        both = self.compare(bench, crashing, other)
+        assert both.verdict is AbiVerdict.UNREADABLE
+        assert "abidw" in both.reason
+        for before, after, words in ((plain, crashing, "the new library"), (crashing, plain, "the old library")):
+            outcome = self.compare(bench, before, after)
+            assert outcome.verdict is NOT_JUDGED
+            assert outcome.reason.endswith(f"for {words}")
 
     def test_a_public_type_is_not_lost_where_its_header_is_in_another_package_of_the_build(self, bench: Bench) -> None:
         dev = (Output("dev", ("include/**",)),)
@@ -249,6 +396,21 @@ class TestWithRealLibraries:
         )
         after = self.side(self.package(bench, header, _CPP_SOURCE, suffix="cc"))
         assert self.compare(bench, before, after).verdict is CHANGED
+
+    def test_bases_and_virtual_functions_without_code_are_found_in_public_classes_alone(self, bench: Bench) -> None:
+        public = self.side(self.package(bench, _BASES_HEADER + _HIDDEN_CLASSES, _BASES_SOURCE, suffix="cc"))
+        private = self.side(self.package(bench, _BASES_HEADER, _HIDDEN_CLASSES + _BASES_SOURCE, suffix="cc"))
+        moved = _HIDDEN_CLASSES.replace("Left, Right", "Right, Left").replace("draw(int)", "draw(double)")
+        source = _BASES_SOURCE.replace("draw(int)", "draw(double)")
+        after = self.side(self.package(bench, _BASES_HEADER, moved + source, suffix="cc"))
+        assert self.compare(bench, private, after).verdict is COMPATIBLE
+        after = self.side(self.package(bench, _BASES_HEADER + moved, source, suffix="cc"))
+        outcome = self.compare(bench, public, after)
+        assert outcome.verdict is CHANGED
+        assert outcome.report == (
+            "  [C] class Both: its bases Left, Right became Right, Left",
+            "  [C] class Sheet: its virtual function _ZN5Sheet4drawEi became _ZN5Sheet4drawEd",
+        )
 
     def test_a_class_that_a_header_only_names_may_change_and_one_that_a_template_holds_may_not(
         self, bench: Bench

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from farm.building.interface_description import DescriptionReader, InterfaceDescription, UnreadableDescriptionError
+from farm.building.interface_description import (
+    DescriptionReader,
+    InterfaceDescription,
+    TypeKind,
+    UnreadableDescriptionError,
+)
 
 _DESCRIPTION = """\
 <abi-corpus version='2.4'>
@@ -49,7 +54,10 @@ def test_symbols_are_described_under_any_of_their_names_and_not_by_an_assembler(
 
 
 def test_types_are_told_with_their_files() -> None:
-    assert read(_DESCRIPTION).types == {("point", "shape.h", False), ("form", "shape.h", True)}
+    assert read(_DESCRIPTION).types == {
+        ("point", "shape.h", False, TypeKind.CLASS),
+        ("form", "shape.h", True, TypeKind.CLASS),
+    }
 
 
 @pytest.mark.parametrize(

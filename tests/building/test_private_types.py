@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from farm.building.interface_description import DeclaredType, InterfaceDescription
+from farm.building.interface_description import DeclaredType, InterfaceDescription, TypeKind
 from farm.building.private_types import defined_names, is_own_source, suppression
 
 
@@ -89,6 +89,21 @@ def test_what_a_header_defines_is_kept_by_name_where_it_stands_in_no_file_of_a_h
     assert "name_not_regexp = ^(.*::)?(__anonymous_.*|Stack<int. 3>|form|point)$\n" in text
 
 
+def test_no_typedef_is_left_out_and_each_kind_keeps_its_own() -> None:
+    types = (
+        DeclaredType("shape", "shape.c"),
+        DeclaredType("mode", "shape.c", kind=TypeKind.ENUM),
+        DeclaredType("value", "shape.c", kind=TypeKind.UNION),
+    )
+    sections = left_out(*types, names=("shape", "mode", "value")).split("[suppress_type]\n")[1:]
+    said = [dict(line.split(" = ", 1) for line in each.splitlines()) for each in sections]
+    assert [(each["type_kind"], each["name_not_regexp"]) for each in said] == [
+        ("class", "^(.*::)?(__anonymous_.*|shape)$"),
+        ("enum", "^(.*::)?(__anonymous_.*|mode)$"),
+        ("union", "^(.*::)?(__anonymous_.*|value)$"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "kept"),
     [
@@ -102,7 +117,7 @@ def test_what_a_header_defines_is_kept_by_name_where_it_stands_in_no_file_of_a_h
     ],
 )
 def test_what_is_installed_is_kept_by_its_path(path: str, *, kept: bool) -> None:
-    (line,) = [each for each in left_out().split("\n") if each.startswith("source_location_not_regexp")]
+    (line,) = {each for each in left_out().split("\n") if each.startswith("source_location_not_regexp")}
     assert bool(re.search(line.partition(" = ")[2], path)) is kept is not is_own_source(path)
 
 

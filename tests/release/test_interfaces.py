@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EDGE = ChannelPolicy("edge", (ProofGate(), AbiGate(), TestsGate()))
 COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED
+UNREADABLE = AbiVerdict.UNREADABLE
 ABI = ToolchainRef("abi", Digest.of(b"abi"), BlobRef(Digest.of(b"abi archive"), 10), BlobRef(Digest.of(b"abi"), 10), {})
 REPORT = (
     "Functions changes summary: 0 Removed, 1 Changed, 0 Added function",
@@ -85,7 +86,10 @@ class Shapes:
                     assert lease.toolchain == ABI
                     self.compared.append(lease.order)
                     found = verdict if isinstance(verdict, AbiVerdict) else verdict(lease.order)
-                    reason = "abidiff ended with status 1" if found is NOT_JUDGED else ""
+                    reason = {
+                        NOT_JUDGED: "abidiff ended with status 1",
+                        UNREADABLE: "abidw ended with status 134, for both libraries",
+                    }.get(found, "")
                     report = REPORT if found is CHANGED else ()
                     outcome = AbiOutcome(
                         verdict=found,
@@ -196,6 +200,19 @@ def test_what_a_worker_could_not_compare_is_held(shapes: Shapes) -> None:
     assert "could not be compared with the build that draw 1.0-1" in shapes.releasing.excuses()["shape"].reason
 
 
+def test_what_no_tool_can_read_on_either_side_is_named_and_holds_nothing(shapes: Shapes) -> None:
+    shapes.submit(shape="1.1")
+    shapes.settle(UNREADABLE)
+    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert shapes.gate() == (
+        GateState.PASSED,
+        (
+            "no interface had to be compared, 1 not judged: "
+            "libshape.so.1 of shape 1.1-1: abidw ended with status 134, for both libraries"
+        ),
+    )
+
+
 def test_without_debug_data_nothing_is_judged_and_that_is_said(shapes: Shapes) -> None:
     shapes.farm.debug_data = False
     shapes.submit(shape="1.1")
@@ -218,7 +235,7 @@ def test_symbols_that_were_not_compared_are_named_and_hold_nothing(shapes: Shape
         GateState.PASSED,
         (
             "1 interface compared, 1 not judged: "
-            "libshape.so.1 of shape 1.1-1: debug data do not describe 2 of its symbols: area, reach"
+            "libshape.so.1 of shape 1.1-1: debug data do not tell enough of 2 of its symbols: area, reach"
         ),
     )
 
