@@ -132,6 +132,8 @@ class AbiOrder:
             rule=record.number("rule", minimum=2) if has_rule else 1,
         )
         record.end()
+        if order.rule > RULE:  # whoever compared by another rule would answer something else than was asked
+            raise InvalidRecordError("order of a comparison", "rule", f"is {order.rule}, and this program knows {RULE}")
         return order
 
 

@@ -11,7 +11,17 @@ from farm.building.abi_comparison import compare_interfaces, judge
 from farm.building.errors import InvalidOrderError
 from farm.engine.sandbox_spec import SandboxResult
 from farm.names import Digest
-from farm.plan import AbiOrder, AbiOutcome, AbiSide, AbiVerdict, BlobRef, BuiltPackage, DependencyArchive
+from farm.plan import (
+    AbiOrder,
+    AbiOutcome,
+    AbiSide,
+    AbiVerdict,
+    BlobRef,
+    BuiltPackage,
+    DependencyArchive,
+    InvalidRecordError,
+)
+from farm.plan.abi import RULE
 from farm.recipe import Output
 from tests.building.conftest import LIMITS, Bench
 
@@ -183,6 +193,13 @@ def test_an_order_of_before_keeps_its_digest_and_is_no_order_of_today() -> None:
     before = AbiOrder.from_dict(written)
     assert before.before.headers == (archive("a-dev"),)
     assert before.digest == Digest.of_json(written) != today.digest
+
+
+def test_an_order_by_a_rule_that_nobody_knows_yet_is_not_taken() -> None:
+    side = AbiSide("lib/a.so", archive("a"), archive("a-debug"), ())
+    order = AbiOrder(side, side, Digest.of(b"toolchain"), LIMITS, rule=RULE + 1)
+    with pytest.raises(InvalidRecordError, match=f"this program knows {RULE}"):
+        AbiOrder.from_dict(order.to_dict())
 
 
 @pytest.mark.docker
