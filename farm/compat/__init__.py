@@ -16,6 +16,7 @@ from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
+from farm.compat.need_problem import MissingForExtra, UnknownPython
 from farm.compat.note import DanglingLibraryLinks, Interposition, LostVersions, MissingRecommended, Note, Underlinked
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.private_libraries import moved_privately
@@ -62,6 +63,7 @@ __all__ = [
     "MemberSet",
     "MissingCopiedSymbol",
     "MissingDistribution",
+    "MissingForExtra",
     "MissingInterpreter",
     "MissingLinkerLibrary",
     "MissingModule",
@@ -91,6 +93,7 @@ __all__ = [
     "TwoBuildsError",
     "Underlinked",
     "UnknownPackageError",
+    "UnknownPython",
     "UnmetRequirement",
     "build_closure",
     "called_commands",

@@ -26,16 +26,17 @@ from farm.compat.search_path import Place, led_to, package_directory
 from farm.package.python_facts import python_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from types import ModuleType
 
     from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
-    from farm.compat.python_needs import Installed
+    from farm.compat.python_needs import Installed, Pythons
     from farm.package import DanglingLink, PkgConfigModule, PythonDistribution
 
 _LIBRARY = re.compile(r"usr/(?:.+/)?lib[^/]+\.(?:so|a)")
-_TAGGED = re.compile(r".+\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
+_TAGGED = re.compile(r"(.+)\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
 _PYTHON = re.compile(r"command:python3\.(\d+)")
 # Where a linker looks without being told.
 _DIRECTORIES = ("lib",)
@@ -48,7 +49,8 @@ class Surroundings:
         self.capabilities = capabilities
         self.paths: dict[str, int] = {}
         self.distributions: dict[str, list[Installed]] = {}
-        self.pythons: dict[str, list[str]] = {}
+        self.pythons: dict[str, dict[str, str]] = {}
+        """Of each minor version of Python the members that have it, with the whole version as far as it is known."""
         self.modules: dict[tuple[str, str], str] = {}
 
     def add(self, member: Member) -> None:
@@ -62,7 +64,7 @@ class Surroundings:
                 _installed(member, each)
             )
         for minor in _pythons(member):
-            self.pythons.setdefault(minor, []).append(member.name)
+            self.pythons.setdefault(minor, {})[member.name] = _whole_version(minor, member)
 
     def remove(self, member: Member) -> None:
         """Take it out again."""
@@ -73,9 +75,19 @@ class Surroundings:
         for each in member.facts.python or ():
             self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
         for minor in _pythons(member):
-            self.pythons[minor].remove(member.name)
+            del self.pythons[minor][member.name]
             if not self.pythons[minor]:
                 del self.pythons[minor]
+
+    @property
+    def python_versions(self) -> Pythons:
+        """The Pythons there are, as requirements of Python are judged by them."""
+        versions = {
+            minor: next(iter(whole.values())) if len(whole) == 1 else _whole_version(minor)
+            for minor, whole in self.pythons.items()
+        }
+        found: Pythons = _python_needs().Pythons(versions)
+        return found
 
 
 def wanted(member: Member) -> Iterator[str]:
@@ -86,7 +98,7 @@ def wanted(member: Member) -> Iterator[str]:
             yield from (path for paths in _linker_paths(module) for path in paths)
     for each in member.facts.python or ():
         yield "python"
-        yield from (f"python:{need}" for need in _python_needs().required_names(each))
+        yield from _python_needs().wanted_keys(each)
     if any(_TAGGED.fullmatch(path) for path, _ in member.facts.elf):
         yield "python"
 
@@ -95,10 +107,25 @@ def offered(member: Member) -> Iterator[str]:
     """Give the keys of what a member has for others."""
     yield from (f"pkgconfig:{module.name}" for module in member.facts.pkg_config)
     yield from _libraries(member)
-    for each in member.facts.python or ():
-        yield f"python:{_python_needs().canonical_name(each.name)}"
+    yield from (f"python:{name}" for name in _distributions(member))
     if any(_pythons(member)):
         yield "python"
+
+
+def asking(keys: Iterable[str], wanting: Mapping[str, AbstractSet[str]], members: Mapping[str, Member]) -> set[str]:
+    """Return the members that ask for what answers to any of these keys, themselves or by an extra of another."""
+    found: set[str] = set()
+    ahead = list(keys)
+    followed = set(ahead)
+    while ahead:
+        key = ahead.pop()
+        names = wanting.get(key, frozenset())
+        found |= names
+        if key.startswith(("python:", "extra:")):
+            further = {f"extra:{own}" for name in names for own in _distributions(members[name])} - followed
+            followed |= further
+            ahead += further
+    return found
 
 
 def prove_others(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
@@ -112,14 +139,16 @@ def prove_others(member: Member, around: Surroundings, label: Callable[[str], st
         if module.libraries is not None:
             yield from _prove_module(member, module, around, label)
     for each in member.facts.python or ():
-        yield from _python_needs().prove_distribution(member, each, around.distributions, label)
+        yield from _python_needs().prove_distribution(member, each, around.distributions, around.python_versions, label)
     yield from _prove_pythons(member, around, label)
 
 
-def note_others(member: Member) -> Iterator[Note]:
+def note_others(member: Member, around: Surroundings) -> Iterator[Note]:
     """Give what is worth knowing of a member besides its ELF files."""
     if member.facts.dangling and (links := _only_for_a_loader(member)):
         yield DanglingLibraryLinks(member.name, tuple((link.path, link.target) for link in links))
+    for each in member.facts.python or ():
+        yield from _python_needs().note_distribution(member, each, around.python_versions)
 
 
 def _only_for_a_loader(member: Member) -> list[DanglingLink]:
@@ -180,10 +209,11 @@ def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], 
         tagged = _TAGGED.fullmatch(posixpath.basename(path))
         if not directory or not minor.isdigit() or not (tagged or path.endswith(("METADATA", "-info", "PKG-INFO"))):
             continue
-        if tagged and tagged[1] != minor:
-            yield OtherPython(member.label, path, f"it is for Python 3.{tagged[1]}", f"3.{minor}")
+        if tagged and tagged[2] != minor:
+            yield OtherPython(member.label, path, f"it is for Python 3.{tagged[2]}", f"3.{minor}")
         elif around.pythons and minor not in around.pythons:
             strays.setdefault(minor, path)
+    strays |= _shared_strays(member, around)
     for minor, path in strays.items():
         newest = max(around.pythons, key=int)
         yield OtherPython(
@@ -191,13 +221,40 @@ def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], 
         )
 
 
+def _shared_strays(member: Member, around: Surroundings) -> dict[str, str]:
+    """Return extensions where every Python 3 looks that are for none of the set, by the minor version they are for.
+
+    A module may be there for several, as in Debian: one of these is enough.
+    """
+    modules: dict[str, dict[str, str]] = {}
+    for path, _ in member.facts.elf:
+        if python_directory(path) == "lib/python3" and (tagged := _TAGGED.fullmatch(path)):
+            modules.setdefault(tagged[1], {})[tagged[2]] = path
+    strays: dict[str, str] = {}
+    for found in modules.values():
+        if around.pythons and not found.keys() & around.pythons.keys():
+            newest = max(found, key=int)
+            strays.setdefault(newest, found[newest])
+    return strays
+
+
 def _pythons(member: Member) -> Iterator[str]:
     return (found[1] for each in member.descriptor.provides if (found := _PYTHON.fullmatch(each)))
 
 
 def _installed(member: Member, one: PythonDistribution) -> Installed:
-    installed: Installed = _python_needs().Installed(python_directory(one.path), one.version, member.name)
+    installed: Installed = _python_needs().Installed(python_directory(one.path), one, member.name)
     return installed
+
+
+def _distributions(member: Member) -> Iterator[str]:
+    return (_python_needs().canonical_name(each.name) for each in member.facts.python or ())
+
+
+def _whole_version(minor: str, member: Member | None = None) -> str:
+    """Return the version of a Python, or where its package has another one what is newer than any of these."""
+    known = member and re.match(rf"3\.{minor}\.[0-9]+", str(member.descriptor.version))
+    return known[0] if known else f"3.{minor}.999"
 
 
 def _python_needs() -> ModuleType:

@@ -15,7 +15,7 @@ from farm.compat.claim_index import ClaimIndex
 from farm.compat.library_index import LibraryIndex, programs
 from farm.compat.linked_file import LinkedFile, linked_files
 from farm.compat.note import MissingRecommended
-from farm.compat.other_needs import Surroundings, note_others, offered, prove_others, wanted
+from farm.compat.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
 from farm.compat.problem import (
     AmbiguousProvider,
     MissingInterpreter,
@@ -175,8 +175,8 @@ class Prover:
             capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
             for capability in capabilities:
                 touched |= self._capabilities.requirers(capability)
-            for key in {key for member in (before, after) if member for key in offered(member)}:
-                touched |= self._wanting.get(key, set())
+            offers = {key for member in (before, after) if member for key in offered(member)}
+            touched |= asking(offers, self._wanting, self._members)
             was, now = old_files.get(name, ()), self._files.get(name, ())
             lost.compare(was, now, same_rank=same_rank)
             lost.compare_paths(before, after, (*was, *now))
@@ -232,7 +232,8 @@ class Prover:
         problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for one in found for problem in one.problems)
         problems += prove_others(member, self._around, self._label)
-        notes = [*(note for one in found for note in one.notes), *self._recommended(member), *note_others(member)]
+        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        notes += note_others(member, self._around)
         _keep(self._problems, name, problems)
         _keep(self._notes, name, notes)
         if any(one.unsettled for one in found):

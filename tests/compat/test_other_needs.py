@@ -5,6 +5,7 @@ import subprocess
 from random import Random
 
 import pytest
+from packaging.markers import Marker
 
 from farm.compat import Prover, prove, prove_change
 from farm.compat.module_versions import fits
@@ -178,3 +179,95 @@ class TestPython:
         assert prove_change(prover, add=[distribution("words", version="2.9")]).holds
         newer = member("python", {"bin/python3.14": ""})
         assert {problem.code for problem in prove_change(prover, add=[newer]).problems} == {"other-python"}
+
+
+SHARED = "lib/python3/dist-packages"
+
+
+def told(*members):
+    """The codes of problems and notes."""
+    proof = prove(the_set(*members))
+    return [each.code for each in (*proof.problems, *proof.notes)]
+
+
+class TestSharedModules:
+    """What lies where whichever Python 3 of the set looks, as in Debian."""
+
+    @pytest.mark.parametrize("marker", [
+        "python_version >= '3.8'", "python_version < '3.8'", "python_version in '3.12, 3.13'",
+        "sys_platform == 'linux'",
+        "python_full_version >= '3.13.2'", "python_full_version < '3.13.2'", "python_version >= '3.14'",
+    ])  # fmt: skip
+    def test_markers_hold_as_for_the_python_of_the_set(self, marker):
+        python = member("python", {"bin/python3.13": ""}, version="3.13.5")
+        here = {"python_version": "3.13", "python_full_version": "3.13.5", "sys_platform": "linux"}
+        asked = Marker(marker).evaluate(here)
+        assert told(distribution("say", f"gone; {marker}", place=SHARED), python) == ["missing-distribution"] * asked
+
+    def test_the_version_that_a_distribution_wants_is_that_of_the_python_of_the_set(self):
+        assert told(distribution("say", wants=">=3.14", place=SHARED), PYTHON) == ["other-python"]
+        assert told(distribution("say", wants=">=3.13", place=SHARED), PYTHON) == []
+
+    @pytest.mark.parametrize("pythons", [(), ("bin/python3.12", "bin/python3.13")])
+    def test_without_one_python_what_goes_by_its_version_is_not_judged_and_a_note_says_so(self, pythons):
+        around = [member("python", dict.fromkeys(pythons, ""))] if pythons else []
+        for say in (
+            distribution("say", "gone; python_version >= '3.8'", place=SHARED),
+            distribution("say", wants=">=3.14", place=SHARED),
+        ):
+            assert told(say, *around) == ["unknown-python"]
+        assert told(distribution("say", "gone", place=SHARED), *around) == ["missing-distribution"]
+        assert told(distribution("say", "gone; sys_platform == 'win32'", place=SHARED), *around) == []
+
+    def test_the_note_names_the_pythons(self):
+        both = member("python", {"bin/python3.12": "", "bin/python3.13": ""})
+        (note,) = prove(the_set(distribution("say", wants=">=3", place=SHARED), both)).notes
+        assert note.message.endswith("and the set has Python 3.12 and 3.13: that is not judged")
+
+    @pytest.mark.parametrize(("tags", "fits"), [(("311",), False), (("313",), True), (("311", "313"), True)])
+    def test_an_extension_is_for_a_python_of_the_set(self, tags, *, fits):
+        one = member("x", {f"{SHARED}/m.cpython-{tag}-x86_64-linux-gnu.so": elf() for tag in tags})
+        assert told(one, PYTHON) == ([] if fits else ["other-python"])
+        assert told(one) == []
+
+    def test_another_python_is_seen(self):
+        say = distribution("say", "gone; python_version >= '3.14'", place=SHARED)
+        prover = Prover([say, PYTHON])
+        assert prover.proof.holds
+        newer = member("python", {"bin/python3.14": ""})
+        assert [each.code for each in prove_change(prover, add=[newer]).problems] == ["missing-distribution"]
+
+
+class TestExtras:
+    DEP = distribution("dep", "gone; extra == 'e'", "dep[e]; extra == 'all'", "words; extra == 'Big_One'")
+
+    def test_what_an_extra_asks_for_is_there(self):
+        assert found(self.DEP, distribution("say", "dep"), *WITH_PYTHON) == []
+        assert found(self.DEP, distribution("say", "dep[e]"), *WITH_PYTHON) == [
+            (
+                "say 1.0-1: the Python distribution say requires dep[e]; with that extra dep 1.0-1 requires gone, "
+                "which no package of the set has for its Python"
+            )
+        ]
+        assert found(self.DEP, distribution("say", "dep[e]"), distribution("gone"), *WITH_PYTHON) == []
+
+    @pytest.mark.parametrize("need", ["dep[all]", "dep[big-one]", "dep[none,e]", "other[f]"])
+    def test_extras_ask_for_extras(self, need):
+        other = distribution("other", "dep[all]; extra == 'f'", "other[f]; extra == 'f'")
+        assert told(self.DEP, other, distribution("say", need), *WITH_PYTHON) == ["missing-for-extra"]
+
+    def test_a_version_that_an_extra_does_not_take_is_told(self):
+        dep = distribution("dep", "words>=2; extra == 'e'")
+        (message,) = found(dep, distribution("say", "dep[e]"), distribution("words"), *WITH_PYTHON)
+        assert message.endswith("dep 1.0-1 requires words>=2, and the set has words 1.0 of words 1.0-1")
+
+    @pytest.mark.parametrize("need", ["dep[e]", "dep[all]", "other[f]"])
+    def test_what_others_change_is_seen(self, need):
+        other = distribution("other", "dep[e]; extra == 'f'")
+        members = [self.DEP, other, distribution("say", need), distribution("gone"), *WITH_PYTHON]
+        prover = Prover(members)
+        assert prover.proof.holds
+        assert [each.code for each in prove_change(prover, remove=["gone"]).problems] == ["missing-for-extra"]
+        assert prove_change(prover, add=[distribution("gone")]).holds
+        more = distribution("dep", "gone; extra == 'e'", "dep[e]; extra == 'all'", "far; extra == 'e'")
+        assert not prove_change(prover, add=[more]).holds
