@@ -16,7 +16,7 @@ from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
-from farm.compat.need_problem import MissingForExtra, UnknownPython
+from farm.compat.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile, UnknownPython
 from farm.compat.note import DanglingLibraryLinks, Interposition, LostVersions, MissingRecommended, Note, Underlinked
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.private_libraries import moved_privately
@@ -53,6 +53,7 @@ __all__ = [
     "ClassMismatch",
     "ComposedPackage",
     "Composition",
+    "ConflictingModule",
     "DanglingLibraryLinks",
     "DanglingLinks",
     "DuplicateMemberError",
@@ -65,6 +66,7 @@ __all__ = [
     "MissingDistribution",
     "MissingForExtra",
     "MissingInterpreter",
+    "MissingLinkerFile",
     "MissingLinkerLibrary",
     "MissingModule",
     "MissingRecommended",

@@ -36,6 +36,43 @@ class MissingForExtra(Problem):
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictingModule(Problem):
+    """A pkg-config module requires a module with which, in the version of the set, it says that it conflicts."""
+
+    code: ClassVar[str] = "conflicting-module"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
+    package: str
+    module: str
+    conflicts: str
+    provider: str
+    has: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: the pkg-config module {self.module} conflicts with {self.conflicts}, which it requires, "
+            f"and that of {self.provider} has {f'version {self.has}' if self.has else 'a version that is not known'}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLinkerFile(Problem):
+    """A pkg-config module links with a library by its path, and it is not there."""
+
+    code: ClassVar[str] = "missing-linker-file"
+    package: str
+    module: str
+    path: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: the pkg-config module {self.module} links with {self.path}, "
+            "which no package of the set has"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownPython(Note):
     """A Python distribution goes by the version of its Python, and it lies where whichever Python 3 there is looks.
 

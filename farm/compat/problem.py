@@ -363,9 +363,11 @@ class MissingLinkerLibrary(Problem):
 
     @property
     def message(self) -> str:  # noqa: D102
+        plain = f"lib{self.library}.so or lib{self.library}.a"
+        wanted = self.library.removeprefix(":") if self.library.startswith(":") else plain
         return (
             f"{self.package}: the pkg-config module {self.module} links with -l{self.library}, "
-            f"and no package of the set has lib{self.library}.so or lib{self.library}.a where it looks"
+            f"and no package of the set has {wanted} where it looks"
         )
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import fields
 from random import Random
 
 import pytest
@@ -9,7 +10,7 @@ from packaging.markers import Marker
 
 from farm.compat import Prover, prove, prove_change
 from farm.compat.module_versions import fits
-from farm.package import ModuleVersion, PkgConfigLibraries
+from farm.package import ModuleVersion, PkgConfigLibraries, parse_pkg_config
 from tests.compat.values import elf, member, the_set
 
 PLACE = "lib/python3.13/site-packages"
@@ -27,6 +28,10 @@ def module(name, *, requires=(), private=(), libraries=(), directories=()):
 def asking(name, comparison, version):
     libraries = PkgConfigLibraries()
     return member("a", modules=[("a", "1", (name,), (), libraries, (ModuleVersion(name, comparison, version),))])
+
+
+def values_of(module):
+    return tuple(getattr(module, field.name) for field in fields(module))
 
 
 def distribution(name, *needs, version="1.0", place=PLACE, wants="", **more):
@@ -121,6 +126,95 @@ class TestModules:
         proof = prove_change(prover, remove=["z", "b"])
         assert [problem.code for problem in proof.problems] == ["missing-linker-library", "missing-module"]
         assert prove_change(prover, add=[module("b"), member("z", {"lib/libz.a": ""})]).holds
+
+
+ASKED = {
+    "Requires.internal: gone": "missing-module",
+    "Requires: gone\nRequires: there": "missing-module",
+    "Requires.private: there\nRequires.private: gone": "missing-module",
+    "Requires.internal: there >= 2": "other-module-version",
+    "Requires: there\nRequires: there >= 2": "other-module-version",
+    "Requires: there\nConflicts: there": "conflicting-module",
+    "Requires: there\nConflicts: there >= 1": "conflicting-module",
+    "Requires: there\nConflicts: gone, there < 2": "conflicting-module",
+    "Requires: there\nConflicts: there >= 2": "",
+    "Conflicts: there": "",
+    "Requires.private: there\nConflicts: there": "",
+    "Requires: between\nConflicts: there": "",
+    "Requires: pkg-config": "",
+    "Requires: pkgconf, pkg-config >= 0.1": "",
+    "Requires: virtual": "",
+    "Requires: virtual = 3": "",
+    "Requires: virtual >= 2, virtual < 4": "",
+    "Requires: virtual < 3": "other-module-version",
+    "Requires: versionless": "missing-module",
+    "Requires : gone": "missing-module",
+}
+AROUND = {"there": "Version: 1", "between": "Version: 1\nRequires: there"} | {
+    "standing": "Version: 9\nProvides: virtual = 3, other = 1\nProvides: versionless",
+}
+
+STANDING = member("standing", modules=[values_of(parse_pkg_config("standing", "Version: 9\nProvides: virtual = 3\n"))])
+
+
+class TestAsPkgconf:
+    @pytest.mark.skipif(shutil.which("pkgconf") is None, reason="needs pkgconf")
+    @pytest.mark.parametrize("lines", ASKED)
+    def test_a_module_is_judged_as_pkgconf_judges_it(self, lines, tmp_path):
+        texts = {
+            name: f"Name: x\nDescription: x\n{text}\n" for name, text in {**AROUND, "a": f"Version: 1\n{lines}"}.items()
+        }
+        for name, text in texts.items():
+            (tmp_path / f"{name}.pc").write_text(text)
+        asked = subprocess.run(["pkgconf", "--exists", "a"], env={"PKG_CONFIG_LIBDIR": str(tmp_path)}, check=False)
+        parsed = [parse_pkg_config(name, text) for name, text in texts.items()]
+        members = [member(each.name, modules=[values_of(each)]) for each in parsed]
+        codes = [problem.code for problem in prove(the_set(*members)).problems]
+        assert codes == ([ASKED[lines]] if ASKED[lines] else [])
+        assert (asked.returncode == 0) is (codes == [])
+
+    def test_what_a_conflict_and_a_stand_in_say_is_told(self):
+        one, other = (
+            parse_pkg_config("a", f"Version: 1\n{lines}\n")
+            for lines in ("Requires: there\nConflicts: there < 2", "Requires: virtual = 2")
+        )
+        there = member("there", modules=[("there", "1")])
+        assert found(member("a", modules=[values_of(one)]), there) == [
+            (
+                "a 1.0-1: the pkg-config module a conflicts with there < 2, which it requires, "
+                "and that of there 1.0-1 has version 1"
+            )
+        ]
+        assert found(member("a", modules=[values_of(other)]), STANDING) == [
+            "a 1.0-1: the pkg-config module a requires virtual = 2, and that of standing 1.0-1 has version 3"
+        ]
+
+    def test_a_stand_in_that_goes_is_seen(self):
+        prover = Prover([member("a", modules=[("a", "1", ("virtual",))]), STANDING])
+        assert prover.proof.holds
+        assert [each.code for each in prove_change(prover, remove=["standing"]).problems] == ["missing-module"]
+        assert prove_change(prover, add=[STANDING]).holds
+
+    @pytest.mark.parametrize(("libs", "said"), [
+        ("-l:libz.so.1", ""), ("-L/usr/lib/deep -l:libdeep.a", ""), ("-l:libgone.so.1", "links with -l:libgone.so.1, "),
+        ("${libdir}/libz.so.1", ""), ("${libdir}/plugin.so", ""),
+        ("${libdir}/libgone.so", "links with /usr/lib/libgone.so, "),
+        ("/lib/../lib/libz.so.1", ""), ("/opt/libz.so.1", "links with /opt/libz.so.1, "), ("-L /usr/lib/a.so/b", ""),
+        ("-l:libz.so", "links with -l:libz.so, and no package of the set has libz.so where it looks"),
+        ("-L/usr/lib/deep -l:odd.so", ""), ("/usr/lib/deep/odd.so", ""), ("-isystem /usr/lib/gone.so", ""),
+    ])  # fmt: skip
+    def test_a_library_by_its_file(self, libs, said):
+        has = member("z", dict.fromkeys(("lib/libz.so.1", "lib/deep/libdeep.a", "lib/plugin.so"), ""))
+        parsed = parse_pkg_config("a", f"libdir=/usr/lib\nVersion: 1\nLibs: {libs}\n")
+        messages = found(member("a", modules=[values_of(parsed)]), has)
+        assert len(messages) == bool(said)
+        assert all(said in message for message in messages)
+
+    def test_a_file_that_goes_is_seen(self):
+        parsed = parse_pkg_config("a", "Version: 1\nLibs: /usr/lib/libz.so.1\n")
+        prover = Prover([member("a", modules=[values_of(parsed)]), member("z", {"lib/libz.so.1": ""})])
+        assert prover.proof.holds
+        assert [each.code for each in prove_change(prover, remove=["z"]).problems] == ["missing-linker-file"]
 
 
 class TestPython:
