@@ -45,6 +45,7 @@ from farm.compat.proof import Proof
 from farm.compat.proof_scope import ProofScope, called_commands
 from farm.compat.prover import Prover, prove, prove_change
 from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
+from farm.compat.start_problem import NewerProcessor, NoLoader, RefusedLibrary
 from farm.compat.trial import TrialSet
 
 __all__ = [
@@ -74,7 +75,9 @@ __all__ = [
     "MissingSymbol",
     "MissingVersion",
     "MixedPlatformsError",
+    "NewerProcessor",
     "NoLibrary",
+    "NoLoader",
     "Note",
     "Offer",
     "OpenSetError",
@@ -88,6 +91,7 @@ __all__ = [
     "ProofScope",
     "ProtectedCopy",
     "Prover",
+    "RefusedLibrary",
     "ReleaseRef",
     "SetRecord",
     "SizeMismatch",

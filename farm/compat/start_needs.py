@@ -1,0 +1,80 @@
+"""What an executable or library asks of what starts it: a loader that is one, and no newer processor than is told."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from farm.compat.search_path import level_of, levels, system_places
+from farm.compat.start_problem import NewerProcessor, NoLoader
+from farm.package.interpreter import interpreter_capability, interpreter_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from farm.compat.member import Member
+    from farm.package import ElfFacts
+
+_COMMANDS = ("bin/", "sbin/")
+
+
+def wanted_loaders(member: Member) -> Iterator[str]:
+    """Give the keys of the commands of others that are to load executables of a member; mostly there are none."""
+    for _, facts in member.facts.elf:
+        if (path := _interpreter_file(facts)).startswith(_COMMANDS):
+            yield f"loader:{posixpath.basename(path)}"
+
+
+def offered_loaders(member: Member) -> Iterator[str]:
+    """Give the keys of the commands that a member has."""
+    return (f"loader:{command}" for command, _ in member.programs)
+
+
+def prove_start(member: Member, providers: Callable[[str], tuple[Member, ...]]) -> Iterator[NoLoader | NewerProcessor]:
+    """Give the files that nothing could start, or no processor of the platform; `providers` have a capability."""
+    for path, facts in member.facts.elf:
+        inside = _interpreter_file(facts)
+        owners = (member, *providers(interpreter_capability(facts.interpreter))) if inside else ()
+        for owner in dict.fromkeys(each.name for each in owners):
+            keeper = next(each for each in owners if each.name == owner)
+            if _is_no_loader(keeper, inside):
+                yield NoLoader(member.label, path, facts.interpreter, keeper.label)
+                break
+    needed = {name for _, facts in member.facts.elf for name in facts.needed}
+    for path, facts in member.facts.elf:
+        level = facts.details.processor if facts.details else ""
+        if level and _is_loaded(path, facts, needed) and not _is_told(level, path, facts.machine):
+            yield NewerProcessor(member.label, path, level)
+
+
+def _interpreter_file(facts: ElfFacts) -> str:
+    return interpreter_file(interpreter_capability(facts.interpreter)) if facts.interpreter else ""
+
+
+def _is_no_loader(member: Member, path: str) -> bool:
+    """Tell whether a program or a script lies at a path of a package; where facts do not say, it is not judged."""
+    command = posixpath.basename(path) if path.startswith(_COMMANDS) else ""
+    found = dict(member.programs).get(command, path) if command else path
+    if any(script.path == found for script in member.facts.scripts):
+        return True
+    facts = next((facts for at, facts in member.facts.elf if at == found), None)
+    return facts is not None and facts.details is not None and facts.is_program
+
+
+def _is_loaded(path: str, facts: ElfFacts, needed: set[str]) -> bool:
+    """Tell whether a file is loaded without anybody's having looked at the processor first, as for a plugin."""
+    directory, name = posixpath.split(path)
+    public = f"usr/{directory}" in {place.directory for place in system_places(name, facts.machine)}
+    return (
+        facts.is_program
+        or public
+        or bool(level_of(directory, facts.machine))
+        or not needed.isdisjoint((name, facts.soname))
+    )
+
+
+def _is_told(level: str, path: str, machine: str) -> bool:
+    """Tell whether the path of a file says that it is for such processors."""
+    known = ("", *levels(machine))
+    told = level_of(posixpath.dirname(path), machine)
+    return told is None or (level in known and known.index(level) <= known.index(told))
