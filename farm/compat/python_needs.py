@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from farm.compat.member import Member
     from farm.package import PythonDistribution
 
-# What a marker looks at that the version of Python decides.
+# What a marker looks at that the version of Python decides, and what the kernel of whoever runs it.
 _BY_VERSION = ("python_version", "python_full_version", "implementation_version")
+_BY_KERNEL = ("platform_release", "platform_version")
 
 
 class Installed(NamedTuple):
@@ -47,6 +48,13 @@ class Pythons(NamedTuple):
         if not minor and len(self.versions) == 1:
             return next(iter(self.versions.values()))
         return self.versions.get(minor, f"3.{minor}.999") if minor.isdigit() else ""
+
+
+class _Interpreter(NamedTuple):
+    """What a marker is judged for: a version of Python, empty where it is not known, and a machine (`uname -m`)."""
+
+    version: str
+    machine: str
 
 
 def canonical_name(name: str) -> str:
@@ -71,9 +79,9 @@ def prove_distribution(
 ) -> Iterator[Problem]:
     """Give what a distribution requires that is not there for its Python; `installed` are all, by canonical name."""
     directory = python_directory(one.path)
-    python = pythons.of(directory)
-    if python and not _wants(one, python):
-        minor = ".".join(python.split(".")[:2])
+    python = _Interpreter(pythons.of(directory), member.descriptor.platform.machine)
+    if python.version and not _wants(one, python.version):
+        minor = _minor(python.version)
         yield OtherPython(member.label, one.path, f"{one.name} wants Python {one.requires_python}", minor)
     seen: set[tuple[str, str]] = set()
     for need in _requirements(one):
@@ -102,7 +110,7 @@ def _lacking_for_extras(
     need: Requirement,
     fit: Installed | None,
     installed: Mapping[str, Sequence[Installed]],
-    python: str,
+    python: _Interpreter,
     seen: set[tuple[str, str]],
 ) -> Iterator[tuple[str, Requirement, Sequence[Installed]]]:
     """Give what the extras of a requirement ask for that is not there: whose they are, what, and what there is of it.
@@ -159,20 +167,29 @@ def _goes_by_version(marker: Marker) -> bool:
     return any(name in str(marker) for name in _BY_VERSION)
 
 
-def _holds(marker: Marker | None, python: str, extra: str = "") -> bool:
+def _goes_by_kernel(marker: Marker) -> bool:
+    return any(name in str(marker) for name in _BY_KERNEL)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _holds(marker: Marker | None, python: _Interpreter, extra: str = "") -> bool:
     """Tell whether a marker holds on the farm's one system, for an installation with this extra or without any.
 
     Where it goes by the version of a Python that is not known, it does not hold: nothing is asked for then, and a note
-    tells of it.
+    tells of it. Nor where it goes by the kernel, which no set has. Whoever judges comes to the same.
     """
     if marker is None:
         return True
-    if not python and _goes_by_version(marker):
+    if (not python.version and _goes_by_version(marker)) or _goes_by_kernel(marker):
         return False
     environment = {
-        "python_version": ".".join(python.split(".")[:2]),
-        "python_full_version": python,
-        "implementation_version": python,
+        "python_version": _minor(python.version),
+        "python_full_version": python.version,
+        "implementation_version": python.version,
+        "platform_machine": python.machine,
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
         "os_name": "posix",

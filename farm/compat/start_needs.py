@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from farm.compat.search_path import level_of, levels, system_places
@@ -40,15 +41,22 @@ def prove_start(member: Member, providers: Callable[[str], tuple[Member, ...]]) 
             if _is_no_loader(keeper, inside):
                 yield NoLoader(member.label, path, facts.interpreter, keeper.label)
                 break
-    needed = {name for _, facts in member.facts.elf for name in facts.needed}
-    for path, facts in member.facts.elf:
+    particular = [(path, facts) for path, facts in member.facts.elf if facts.details and facts.details.processor]
+    needed = {name for _, facts in member.facts.elf for name in facts.needed} if particular else set()
+    for path, facts in particular:
         level = facts.details.processor if facts.details else ""
-        if level and _is_loaded(path, facts, needed) and not _is_told(level, path, facts.machine):
+        if _is_loaded(path, facts, needed) and not _is_told(level, path, facts.machine):
             yield NewerProcessor(member.label, path, level)
 
 
 def _interpreter_file(facts: ElfFacts) -> str:
-    return interpreter_file(interpreter_capability(facts.interpreter)) if facts.interpreter else ""
+    """Return where in a package the loader would lie that an executable names; most name one that lies elsewhere."""
+    return _file_of(facts.interpreter) if facts.interpreter else ""
+
+
+@lru_cache(maxsize=256)
+def _file_of(interpreter: str) -> str:
+    return interpreter_file(interpreter_capability(interpreter))
 
 
 def _is_no_loader(member: Member, path: str) -> bool:

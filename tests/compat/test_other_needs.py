@@ -332,6 +332,15 @@ class TestSharedModules:
         assert [each.code for each in prove_change(prover, add=[newer]).problems] == ["missing-distribution"]
 
 
+class TestMachine:
+    @pytest.mark.parametrize(("platform", "asked"), [("linux/amd64", False), ("linux/arm64", True)])
+    def test_a_marker_goes_by_the_platform_of_the_set_and_not_by_who_judges(self, platform, *, asked):
+        path = f"{PLACE}/say.dist-info/METADATA"
+        for need in ("gone; platform_machine == 'aarch64'", "far; platform_version != 'x'"):
+            say = member("say", {path: ""}, python=[(path, "say", "1", "", (need,))], platform=platform)
+            assert told(say) == ["missing-distribution"] * (asked and "gone" in need)
+
+
 class TestExtras:
     DEP = distribution("dep", "gone; extra == 'e'", "dep[e]; extra == 'all'", "words; extra == 'Big_One'")
 
