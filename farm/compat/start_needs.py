@@ -33,20 +33,25 @@ def offered_loaders(member: Member) -> Iterator[str]:
 
 def prove_start(member: Member, providers: Callable[[str], tuple[Member, ...]]) -> Iterator[NoLoader | NewerProcessor]:
     """Give the files that nothing could start, or no processor of the platform; `providers` have a capability."""
-    for path, facts in member.facts.elf:
-        inside = _interpreter_file(facts)
-        owners = (member, *providers(interpreter_capability(facts.interpreter))) if inside else ()
-        for owner in dict.fromkeys(each.name for each in owners):
-            keeper = next(each for each in owners if each.name == owner)
-            if _is_no_loader(keeper, inside):
-                yield NoLoader(member.label, path, facts.interpreter, keeper.label)
-                break
+    loaded = {facts.interpreter: path for path, facts in reversed(member.facts.elf) if _interpreter_file(facts)}
+    for interpreter, path in loaded.items():
+        if keeper := _keeper_of_no_loader(member, interpreter, providers):
+            yield NoLoader(member.label, path, interpreter, keeper.label)
     particular = [(path, facts) for path, facts in member.facts.elf if facts.details and facts.details.processor]
     needed = {name for _, facts in member.facts.elf for name in facts.needed} if particular else set()
     for path, facts in particular:
         level = facts.details.processor if facts.details else ""
         if _is_loaded(path, facts, needed) and not _is_told(level, path, facts.machine):
             yield NewerProcessor(member.label, path, level)
+
+
+def _keeper_of_no_loader(
+    member: Member, interpreter: str, providers: Callable[[str], tuple[Member, ...]]
+) -> Member | None:
+    """Return who has a program or script as the loader that a member names: itself, or as a command another."""
+    inside = _file_of(interpreter)
+    others = providers(interpreter_capability(interpreter)) if inside.startswith(_COMMANDS) else ()
+    return next((each for each in (member, *others) if _is_no_loader(each, inside)), None)
 
 
 def _interpreter_file(facts: ElfFacts) -> str:
