@@ -16,6 +16,7 @@ from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs, needs_beyond
 from farm.compat.member import Member, is_foreign
+from farm.compat.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile, UnknownPython
 from farm.compat.note import DanglingLibraryLinks, Interposition, LostVersions, MissingRecommended, Note, Underlinked
 from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, PackageSet, set_digest
 from farm.compat.private_libraries import moved_privately
@@ -44,6 +45,7 @@ from farm.compat.proof import Proof
 from farm.compat.proof_scope import ProofScope, called_commands
 from farm.compat.prover import Prover, prove, prove_change
 from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
+from farm.compat.start_problem import NewerProcessor, NoLoader, RefusedLibrary
 from farm.compat.trial import TrialSet
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "ClassMismatch",
     "ComposedPackage",
     "Composition",
+    "ConflictingModule",
     "DanglingLibraryLinks",
     "DanglingLinks",
     "DuplicateMemberError",
@@ -62,7 +65,9 @@ __all__ = [
     "MemberSet",
     "MissingCopiedSymbol",
     "MissingDistribution",
+    "MissingForExtra",
     "MissingInterpreter",
+    "MissingLinkerFile",
     "MissingLinkerLibrary",
     "MissingModule",
     "MissingRecommended",
@@ -70,7 +75,9 @@ __all__ = [
     "MissingSymbol",
     "MissingVersion",
     "MixedPlatformsError",
+    "NewerProcessor",
     "NoLibrary",
+    "NoLoader",
     "Note",
     "Offer",
     "OpenSetError",
@@ -84,6 +91,7 @@ __all__ = [
     "ProofScope",
     "ProtectedCopy",
     "Prover",
+    "RefusedLibrary",
     "ReleaseRef",
     "SetRecord",
     "SizeMismatch",
@@ -91,6 +99,7 @@ __all__ = [
     "TwoBuildsError",
     "Underlinked",
     "UnknownPackageError",
+    "UnknownPython",
     "UnmetRequirement",
     "build_closure",
     "called_commands",

@@ -33,7 +33,7 @@ class Opening(NamedTuple):
     @property
     def loadable(self) -> bool:
         """Whether it goes on with that, as long as it is for the right machine."""
-        return self.file is not None and not self.file.is_program
+        return self.file is not None and not self.file.is_program and not self.file.refused
 
 
 @dataclass(slots=True)

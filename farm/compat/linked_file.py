@@ -106,6 +106,11 @@ class LinkedFile:
         return self.facts.is_program
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """Why the loader ends a program that needs it, where it does."""
+        return self.facts.details.refused if self.facts.details else ()
+
+    @property
     def names(self) -> set[str]:
         """What the loader finds it by."""
         return {spot.name for spot in self.spots}
@@ -150,6 +155,7 @@ class LinkedFile:
             and self.alone == other.alone
             and self.machine == other.machine
             and self.level == other.level
+            and self.refused == other.refused
             and self.versions >= other.versions
             and bool(self.versions) == bool(other.versions)
             and self._exports_all_of(other)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat.linked_file import Spot, own_places
 from farm.compat.module_versions import fits
+from farm.compat.need_problem import ConflictingModule, MissingLinkerFile
 from farm.compat.note import DanglingLibraryLinks, Note
 from farm.compat.opened_paths import LIBRARY_NAME
 from farm.compat.problem import (
@@ -22,20 +23,24 @@ from farm.compat.problem import (
     OtherPython,
     Problem,
 )
-from farm.compat.search_path import Place, led_to, package_directory
+from farm.compat.search_path import Place, led_to, package_directory, root_directory
 from farm.package.python_facts import python_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from types import ModuleType
 
     from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
-    from farm.compat.python_needs import Installed
-    from farm.package import DanglingLink, PkgConfigModule, PythonDistribution
+    from farm.compat.python_needs import Installed, Pythons
+    from farm.package import DanglingLink, ModuleVersion, PkgConfigModule, PythonDistribution
 
-_LIBRARY = re.compile(r"usr/(?:.+/)?lib[^/]+\.(?:so|a)")
-_TAGGED = re.compile(r".+\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
+# What a linker can be told of by a name or path: names of another kind only where every linker looks.
+_LIBRARY = re.compile(r"(?:(?:.+/)?lib[^/]+|usr/lib/[^/]+)\.(?:a|so(?:\.[^/]*)?)")
+# Modules that pkgconf has by itself; which version they have depends on it.
+_BUILT_IN = frozenset(("pkg-config", "pkgconf"))
+_TAGGED = re.compile(r"(.+)\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
 _PYTHON = re.compile(r"command:python3\.(\d+)")
 # Where a linker looks without being told.
 _DIRECTORIES = ("lib",)
@@ -48,8 +53,10 @@ class Surroundings:
         self.capabilities = capabilities
         self.paths: dict[str, int] = {}
         self.distributions: dict[str, list[Installed]] = {}
-        self.pythons: dict[str, list[str]] = {}
+        self.pythons: dict[str, dict[str, str]] = {}
+        """Of each minor version of Python the members that have it, with the whole version as far as it is known."""
         self.modules: dict[tuple[str, str], str] = {}
+        self.stand_ins: dict[str, list[tuple[str, ModuleVersion]]] = {}
 
     def add(self, member: Member) -> None:
         """Take a member in."""
@@ -57,12 +64,14 @@ class Surroundings:
             self.paths[path] = self.paths.get(path, 0) + 1
         for module in member.facts.pkg_config:
             self.modules[member.name, module.name] = module.version
+        for name, version in _stand_ins(member):
+            self.stand_ins.setdefault(name, []).append((member.name, version))
         for each in member.facts.python or ():
             self.distributions.setdefault(_python_needs().canonical_name(each.name), []).append(
                 _installed(member, each)
             )
         for minor in _pythons(member):
-            self.pythons.setdefault(minor, []).append(member.name)
+            self.pythons.setdefault(minor, {})[member.name] = _whole_version(minor, member)
 
     def remove(self, member: Member) -> None:
         """Take it out again."""
@@ -70,23 +79,35 @@ class Surroundings:
             self.paths[path] -= 1
         for module in member.facts.pkg_config:
             del self.modules[member.name, module.name]
+        for name, version in _stand_ins(member):
+            self.stand_ins[name].remove((member.name, version))
         for each in member.facts.python or ():
             self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
         for minor in _pythons(member):
-            self.pythons[minor].remove(member.name)
+            del self.pythons[minor][member.name]
             if not self.pythons[minor]:
                 del self.pythons[minor]
+
+    @property
+    def python_versions(self) -> Pythons:
+        """The Pythons there are, as requirements of Python are judged by them."""
+        versions = {
+            minor: next(iter(whole.values())) if len(whole) == 1 else _whole_version(minor)
+            for minor, whole in self.pythons.items()
+        }
+        found: Pythons = _python_needs().Pythons(versions)
+        return found
 
 
 def wanted(member: Member) -> Iterator[str]:
     """Give the keys of what a member asks for in these ways."""
     for module in member.facts.pkg_config:
         if module.libraries is not None:
-            yield from (f"pkgconfig:{name}" for name in (*module.requires, *module.requires_private))
-            yield from (path for paths in _linker_paths(module) for path in paths)
+            yield from (f"pkgconfig:{name}" for name in module.all_requires)
+            yield from _linker_files(module)
     for each in member.facts.python or ():
         yield "python"
-        yield from (f"python:{need}" for need in _python_needs().required_names(each))
+        yield from _python_needs().wanted_keys(each)
     if any(_TAGGED.fullmatch(path) for path, _ in member.facts.elf):
         yield "python"
 
@@ -94,11 +115,27 @@ def wanted(member: Member) -> Iterator[str]:
 def offered(member: Member) -> Iterator[str]:
     """Give the keys of what a member has for others."""
     yield from (f"pkgconfig:{module.name}" for module in member.facts.pkg_config)
+    yield from (f"pkgconfig:{name}" for name, _ in _stand_ins(member))
     yield from _libraries(member)
-    for each in member.facts.python or ():
-        yield f"python:{_python_needs().canonical_name(each.name)}"
+    yield from (f"python:{name}" for name in _distributions(member))
     if any(_pythons(member)):
         yield "python"
+
+
+def asking(keys: Iterable[str], wanting: Mapping[str, AbstractSet[str]], members: Mapping[str, Member]) -> set[str]:
+    """Return the members that ask for what answers to any of these keys, themselves or by an extra of another."""
+    found: set[str] = set()
+    ahead = list(keys)
+    followed = set(ahead)
+    while ahead:
+        key = ahead.pop()
+        names = wanting.get(key, frozenset())
+        found |= names
+        if key.startswith(("python:", "extra:")):
+            further = {f"extra:{own}" for name in names for own in _distributions(members[name])} - followed
+            followed |= further
+            ahead += further
+    return found
 
 
 def prove_others(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
@@ -112,14 +149,16 @@ def prove_others(member: Member, around: Surroundings, label: Callable[[str], st
         if module.libraries is not None:
             yield from _prove_module(member, module, around, label)
     for each in member.facts.python or ():
-        yield from _python_needs().prove_distribution(member, each, around.distributions, label)
+        yield from _python_needs().prove_distribution(member, each, around.distributions, around.python_versions, label)
     yield from _prove_pythons(member, around, label)
 
 
-def note_others(member: Member) -> Iterator[Note]:
+def note_others(member: Member, around: Surroundings) -> Iterator[Note]:
     """Give what is worth knowing of a member besides its ELF files."""
     if member.facts.dangling and (links := _only_for_a_loader(member)):
         yield DanglingLibraryLinks(member.name, tuple((link.path, link.target) for link in links))
+    for each in member.facts.python or ():
+        yield from _python_needs().note_distribution(member, each, around.python_versions)
 
 
 def _only_for_a_loader(member: Member) -> list[DanglingLink]:
@@ -141,18 +180,64 @@ def _only_for_a_loader(member: Member) -> list[DanglingLink]:
 def _prove_module(
     member: Member, module: PkgConfigModule, around: Surroundings, label: Callable[[str], str]
 ) -> Iterator[Problem]:
-    for name in (*module.requires, *module.requires_private):
-        if not around.capabilities.providers(f"pkgconfig:{name}"):
+    for name in module.all_requires:
+        there = around.capabilities.providers(f"pkgconfig:{name}") or around.stand_ins.get(name)
+        if not there and name not in _BUILT_IN:
             yield MissingModule(member.label, module.name, name)
     for wanted in module.versions:
-        for provider in around.capabilities.providers(f"pkgconfig:{wanted.name}")[:1]:
-            version = around.modules.get((provider, wanted.name), "")
-            # A module that is only declared has none that is known.
-            if version and not fits(version, wanted):
-                yield OtherModuleVersion(member.label, module.name, " ".join(wanted), label(provider), version)
+        if other := _other_version(wanted, around):
+            provider, version = other
+            yield OtherModuleVersion(member.label, module.name, " ".join(wanted), label(provider), version)
+    for unwanted in module.conflicts:
+        if (found := _conflicting(module, unwanted, around)) is not None:
+            provider, version = found
+            words = " ".join(filter(None, unwanted))
+            yield ConflictingModule(member.label, module.name, words, label(provider), version)
+    yield from _prove_linking(member, module, around)
+
+
+def _prove_linking(member: Member, module: PkgConfigModule, around: Surroundings) -> Iterator[Problem]:
     for name, paths in zip(module.libraries.names if module.libraries else (), _linker_paths(module), strict=True):
-        if not any(around.paths.get(path) for path in paths):
+        if _are_missing(paths, around):
             yield MissingLinkerLibrary(member.label, module.name, name)
+    for path in module.files:
+        if _are_missing([root_directory(path)], around):
+            yield MissingLinkerFile(member.label, module.name, path)
+
+
+def _are_missing(paths: Collection[str], around: Surroundings) -> bool:
+    """Tell whether none of these paths of the root is there; what lies at paths that are not kept is not judged."""
+    return not any(around.paths.get(path) for path in paths) and all(map(_LIBRARY.fullmatch, paths))
+
+
+def _conflicting(module: PkgConfigModule, unwanted: ModuleVersion, around: Surroundings) -> tuple[str, str] | None:
+    """Return who has the module that another conflicts with, and in which version; None where there is no conflict.
+
+    As pkgconf has it, that concerns what the module requires itself, and not for static linking alone.
+    """
+    if unwanted.name not in module.requires:
+        return None
+    for provider in around.capabilities.providers(f"pkgconfig:{unwanted.name}")[:1]:
+        version = around.modules.get((provider, unwanted.name), "")
+        if not unwanted.comparison or (version and fits(version, unwanted)):
+            return provider, version
+    return None
+
+
+def _other_version(wanted: ModuleVersion, around: Surroundings) -> tuple[str, str] | None:
+    """Return who has a module in none of the versions that are asked for, and in which; None where one fits.
+
+    Who stands in for a module counts where it is not there itself; more than one version that is provided (`>= 2`) is
+    not judged.
+    """
+    for provider in around.capabilities.providers(f"pkgconfig:{wanted.name}")[:1]:
+        version = around.modules.get((provider, wanted.name), "")
+        # A module that is only declared has none that is known.
+        return (provider, version) if version and not fits(version, wanted) else None
+    stand_ins = around.stand_ins.get(wanted.name, [])
+    if any(each.comparison != "=" or fits(each.version, wanted) for _, each in stand_ins):
+        return None
+    return next(((provider, each.version) for provider, each in sorted(stand_ins)), None)
 
 
 def _linker_paths(module: PkgConfigModule) -> list[tuple[str, ...]]:
@@ -162,13 +247,29 @@ def _linker_paths(module: PkgConfigModule) -> list[tuple[str, ...]]:
     told = [package_directory(each) for each in module.libraries.directories if each.startswith("/")]
     directories = dict.fromkeys((*told, *_DIRECTORIES))
     return [
-        tuple(f"usr/{directory}/lib{name}.{end}" for directory in directories for end in ("so", "a"))
+        tuple(f"usr/{directory}/{file}" for directory in directories for file in _linker_names(name))
         for name in module.libraries.names
     ]
 
 
+def _linker_names(library: str) -> tuple[str, ...]:
+    """Return the names of files that a linker looks for: `-l:libz.so.1` is for exactly this one (ld(1))."""
+    return (library[1:],) if library.startswith(":") else (f"lib{library}.so", f"lib{library}.a")
+
+
+def _linker_files(module: PkgConfigModule) -> Iterator[str]:
+    yield from (path for paths in _linker_paths(module) for path in paths)
+    yield from map(root_directory, module.files)
+
+
 def _libraries(member: Member) -> Iterator[str]:
-    return (path for path in member.links if path.endswith((".so", ".a")) and _LIBRARY.fullmatch(path))
+    return (path for path in member.links if (path.endswith(".a") or ".so" in path) and _LIBRARY.fullmatch(path))
+
+
+def _stand_ins(member: Member) -> Iterator[tuple[str, ModuleVersion]]:
+    """Give the names of the modules in whose place a member's may stand; without a version pkgconf takes none."""
+    modules = member.facts.pkg_config
+    return ((each.name, each) for module in modules for each in module.provides if each.comparison)
 
 
 def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
@@ -180,10 +281,11 @@ def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], 
         tagged = _TAGGED.fullmatch(posixpath.basename(path))
         if not directory or not minor.isdigit() or not (tagged or path.endswith(("METADATA", "-info", "PKG-INFO"))):
             continue
-        if tagged and tagged[1] != minor:
-            yield OtherPython(member.label, path, f"it is for Python 3.{tagged[1]}", f"3.{minor}")
+        if tagged and tagged[2] != minor:
+            yield OtherPython(member.label, path, f"it is for Python 3.{tagged[2]}", f"3.{minor}")
         elif around.pythons and minor not in around.pythons:
             strays.setdefault(minor, path)
+    strays |= _shared_strays(member, around)
     for minor, path in strays.items():
         newest = max(around.pythons, key=int)
         yield OtherPython(
@@ -191,13 +293,40 @@ def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], 
         )
 
 
+def _shared_strays(member: Member, around: Surroundings) -> dict[str, str]:
+    """Return extensions where every Python 3 looks that are for none of the set, by the minor version they are for.
+
+    A module may be there for several, as in Debian: one of these is enough.
+    """
+    modules: dict[str, dict[str, str]] = {}
+    for path, _ in member.facts.elf:
+        if python_directory(path) == "lib/python3" and (tagged := _TAGGED.fullmatch(path)):
+            modules.setdefault(tagged[1], {})[tagged[2]] = path
+    strays: dict[str, str] = {}
+    for found in modules.values():
+        if around.pythons and not found.keys() & around.pythons.keys():
+            newest = max(found, key=int)
+            strays.setdefault(newest, found[newest])
+    return strays
+
+
 def _pythons(member: Member) -> Iterator[str]:
     return (found[1] for each in member.descriptor.provides if (found := _PYTHON.fullmatch(each)))
 
 
 def _installed(member: Member, one: PythonDistribution) -> Installed:
-    installed: Installed = _python_needs().Installed(python_directory(one.path), one.version, member.name)
+    installed: Installed = _python_needs().Installed(python_directory(one.path), one, member.name)
     return installed
+
+
+def _distributions(member: Member) -> Iterator[str]:
+    return (_python_needs().canonical_name(each.name) for each in member.facts.python or ())
+
+
+def _whole_version(minor: str, member: Member | None = None) -> str:
+    """Return the version of a Python, or where its package has another one what is newer than any of these."""
+    known = member and re.match(rf"3\.{minor}\.[0-9]+", str(member.descriptor.version))
+    return known[0] if known else f"3.{minor}.999"
 
 
 def _python_needs() -> ModuleType:

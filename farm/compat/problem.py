@@ -85,6 +85,12 @@ class MissingInterpreter(UnmetRequirement):
     def message(self) -> str:  # noqa: D102
         if self.requirement.endswith("\r"):
             return self._carriage_return("the kernel")
+        path = self.requirement.partition(":")[2]
+        if not path.startswith("/"):
+            return (
+                f"{self.package}: {self.file} is run by {path}, which is looked for from wherever one stands: "
+                "name it by its absolute path"
+            )
         who = f"{self.package}: {self.file}" if self.file else self.package
         return f"{who} is run by {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
 
@@ -363,9 +369,11 @@ class MissingLinkerLibrary(Problem):
 
     @property
     def message(self) -> str:  # noqa: D102
+        plain = f"lib{self.library}.so or lib{self.library}.a"
+        wanted = self.library.removeprefix(":") if self.library.startswith(":") else plain
         return (
             f"{self.package}: the pkg-config module {self.module} links with -l{self.library}, "
-            f"and no package of the set has lib{self.library}.so or lib{self.library}.a where it looks"
+            f"and no package of the set has {wanted} where it looks"
         )
 
 

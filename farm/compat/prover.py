@@ -15,7 +15,7 @@ from farm.compat.claim_index import ClaimIndex
 from farm.compat.library_index import LibraryIndex, programs
 from farm.compat.linked_file import LinkedFile, linked_files
 from farm.compat.note import MissingRecommended
-from farm.compat.other_needs import Surroundings, note_others, offered, prove_others, wanted
+from farm.compat.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
 from farm.compat.problem import (
     AmbiguousProvider,
     MissingInterpreter,
@@ -29,6 +29,8 @@ from farm.compat.proof import Proof
 from farm.compat.proof_scope import ProofScope
 from farm.compat.replacement import Replacement
 from farm.compat.search_path import winds
+from farm.compat.start_needs import offered_loaders, prove_start, wanted_loaders
+from farm.compat.start_problem import RefusedLibrary
 from farm.compat.symbols import prove_file
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ class Prover:
         self._libraries.add(member, files)
         self._claims.add(member)
         self._around.add(member)
-        for key in wanted(member):
+        for key in (*wanted(member), *wanted_loaders(member)):
             self._wanting[key].add(name)
         if any(file.interposes for file in files):
             self._interposing.add(name)
@@ -151,7 +153,7 @@ class Prover:
         self._libraries.remove(member, self._files[name])
         self._claims.remove(member)
         self._around.remove(member)
-        for key in wanted(member):
+        for key in (*wanted(member), *wanted_loaders(member)):
             self._wanting[key].discard(name)
         self._scope = self._scope.plus(ProofScope.of(member), -1)
         del self._members[name], self._files[name]
@@ -175,8 +177,10 @@ class Prover:
             capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
             for capability in capabilities:
                 touched |= self._capabilities.requirers(capability)
-            for key in {key for member in (before, after) if member for key in offered(member)}:
-                touched |= self._wanting.get(key, set())
+            offers = {
+                key for member in (before, after) if member for key in (*offered(member), *offered_loaders(member))
+            }
+            touched |= asking(offers, self._wanting, self._members)
             was, now = old_files.get(name, ()), self._files.get(name, ())
             lost.compare(was, now, same_rank=same_rank)
             lost.compare_paths(before, after, (*was, *now))
@@ -232,7 +236,9 @@ class Prover:
         problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for one in found for problem in one.problems)
         problems += prove_others(member, self._around, self._label)
-        notes = [*(note for one in found for note in one.notes), *self._recommended(member), *note_others(member)]
+        problems += prove_start(member, self._providing)
+        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        notes += note_others(member, self._around)
         _keep(self._problems, name, problems)
         _keep(self._notes, name, notes)
         if any(one.unsettled for one in found):
@@ -281,6 +287,15 @@ class Prover:
         if found is None:
             return None
         path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
+        if found.file is not None and found.file.refused and not found.file.is_program:
+            return RefusedLibrary(
+                member.label,
+                capability,
+                by.path,
+                found=path,
+                keeper=self._label(found.owner),
+                refusals=found.file.refused,
+            )
         program = found.file is not None
         return NoLibrary(
             member.label, capability, by.path, found=path, keeper=self._label(found.owner), program=program
@@ -310,6 +325,9 @@ class Prover:
 
     def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
         return any(self._libraries.find(soname, file) is not None for soname in sonames)
+
+    def _providing(self, capability: str) -> tuple[Member, ...]:
+        return tuple(self._members[name] for name in self._capabilities.providers(capability))
 
     def _label(self, name: str) -> str:
         return self._members[name].label

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.package.gather import command_paths
-from farm.package.interpreter import interpreter_capability
+from farm.package.interpreter import interpreter_capability, interpreter_file
 from farm.package.path_glob import matches
 from farm.package.resolve import resolve
 
@@ -50,7 +50,7 @@ def derive_capabilities(
 
     `requires` are the declared needs: names of packages, with `=` and a version where only that one will do, or
     capabilities with their kind (`command:sh`).
-    What the package provides itself it does not require.
+    What the package provides itself it does not require, nor an interpreter that lies in it.
     """
     elf = {file.path: file.facts for file in facts.elf}
     provides = {
@@ -68,7 +68,8 @@ def derive_capabilities(
         if file.interpreter:
             required.add(interpreter_capability(file.interpreter))
     required.update(need if ":" in need else f"package:{need}" for need in requires)
-    return Capabilities(tuple(sorted(provides)), tuple(sorted(required - provides)))
+    required = {need for need in required - provides if not _runs_within(manifest, need)}
+    return Capabilities(tuple(sorted(provides)), tuple(sorted(required)))
 
 
 def _sonames(
@@ -141,6 +142,13 @@ def _inside(directory: str, path: str, machine: str = "") -> str:
     here = directory.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", f"/usr/{posixpath.dirname(path)}")
     here = here.replace("${LIB}", "$LIB").replace("$LIB", f"lib/{machine}-linux-gnu")
     return posixpath.normpath(here).removeprefix("/usr/").lstrip("/")
+
+
+def _runs_within(manifest: Manifest, capability: str) -> bool:
+    """Tell whether an interpreter lies inside this very package, by its path in the root: in `libexec`, say."""
+    path = interpreter_file(capability)
+    file = resolve(manifest, path) if path else None
+    return file is not None and file.executable
 
 
 def _found_within(manifest: Manifest, needed: str, directories: set[str]) -> bool:

@@ -125,7 +125,13 @@ def _facts(image: ElfImage) -> ElfFacts:
     kind = _kind(image, tags)
     hardening = tuple(_hardening(image, tags))
     if _DT_STRTAB not in tags:
-        details = ElfDetails(kind, hardening=hardening, build_id=notes.build_id)
+        details = ElfDetails(
+            kind,
+            hardening=hardening,
+            build_id=notes.build_id,
+            refused=image.refused,
+            processor=notes.processor,
+        )
         return ElfFacts(interpreter=program, machine=image.machine, details=details)
     strings = _strings(image, tags)
     versions = read_versions(image, tags, strings)
@@ -151,6 +157,8 @@ def _facts(image: ElfImage) -> ElfFacts:
             copies=symbols.copies,
             hardening=hardening,
             build_id=notes.build_id,
+            refused=image.refused,
+            processor=notes.processor,
         ),
     )
 

@@ -49,7 +49,10 @@ class ElfDetails:
     `relro` and `bind-now`, and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in
     hexadecimal digits, empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not
     looked for in the loader's own directories. `producers` are the command lines of compilers that debug data in
-    the file itself name, as in a separate debug file: there are none where that was split off.
+    the file itself name, as in a separate debug file: there are none where that was split off. `refused` are words,
+    sorted, for what in the file's header keeps ld.so from loading it as a library (`os-abi`, `abi-version`, `padding`,
+    `version`); `processor` is the level that it says it needs (`x86-64-v3`), empty for any. Farms of before did not
+    look for these two.
     """
 
     kind: str = LIBRARY
@@ -62,6 +65,8 @@ class ElfDetails:
     build_id: str = ""
     only_search_path: bool = False
     producers: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    processor: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the details as plain values for canonical JSON."""
@@ -76,6 +81,8 @@ class ElfDetails:
             "build-id": self.build_id,
             **({"only-search-path": True} if self.only_search_path else {}),
             **({"producers": self.producers} if self.producers else {}),
+            **({"refused": self.refused} if self.refused else {}),
+            **({"processor": self.processor} if self.processor else {}),
         }
 
     @classmethod
@@ -100,6 +107,8 @@ class ElfDetails:
             build_id=text(value["build-id"]),
             only_search_path=bool(value.get("only-search-path")),
             producers=texts(value.get("producers", [])),
+            refused=texts(value.get("refused", [])),
+            processor=text(value.get("processor", "")),
         )
 
 

@@ -25,6 +25,8 @@ SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 7, 8, 11
 _SHF_EXECINSTR = 4
 _ET_EXEC, _ET_DYN = 2, 3
 _LITTLE, _BIG = 1, 2
+_SYSTEM_V, _GNU = 0, 3
+_KNOWN_ABI_VERSIONS = 4  # LIBC_ABI_MAX of glibc
 _INTEGERS: dict[Literal[2, 4, 8], Literal["H", "I", "Q"]] = {2: "H", 4: "I", 8: "Q"}
 _MACHINES = {
     3: ("i686", "i686"),
@@ -92,12 +94,13 @@ class ElfImage:
     """A loadable ELF file: 32- or 64-bit, of either byte order.
 
     `loadable` is false for what no loader takes (relocatable objects, core dumps), `fixed` says that it is loaded at
-    the addresses that it was linked for, `only_debug` that it is a separate debug file. Raises `InvalidElfError`.
+    the addresses that it was linked for, `only_debug` that it is a separate debug file. `refused` says what in the
+    header keeps ld.so from loading it, which the kernel takes no notice of. Raises `InvalidElfError`.
     """
 
     __slots__ = (
         "_names", "_segments", "_view", "big_endian", "dynamic", "fixed", "is_64", "loadable", "machine", "only_debug",
-        "order", "sections",
+        "order", "refused", "sections",
     )  # fmt: skip
 
     def __init__(self, view: memoryview) -> None:
@@ -111,9 +114,10 @@ class ElfImage:
         word = "Q" if self.is_64 else "I"
         header = struct.Struct(f"{self.order}HHI{word * 3}I6H")
         fields = header.unpack(self.part(16, header.size, "header"))
-        kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = fields
+        kind, machine, version, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = fields
         self.loadable = kind in {_ET_EXEC, _ET_DYN}
         self.fixed = kind == _ET_EXEC
+        self.refused = _refused(ident, version)
         self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
         if self.loadable and not self.is_64 and machine in _ALWAYS_64:
             # The kernel goes by the machine and never looks at the class: what is read here is not what would run.
@@ -241,3 +245,15 @@ class ElfImage:
         swapped = array(code, whole.tobytes())
         swapped.byteswap()
         return memoryview(swapped)
+
+
+def _refused(ident: bytes, version: int) -> tuple[str, ...]:
+    """Return what ld.so finds amiss (`open_verify` of glibc), in words, sorted."""
+    system, abi_version = ident[7:9]
+    found = {
+        "abi-version": abi_version >= (_KNOWN_ABI_VERSIONS if system == _GNU else 1),
+        "os-abi": system not in {_SYSTEM_V, _GNU},
+        "padding": any(ident[9:]),
+        "version": (ident[6], version) != (1, 1),
+    }
+    return tuple(word for word, there in found.items() if there)

@@ -1,4 +1,4 @@
-"""The notes of an ELF file (gABI chapter 5, "Note Section") that the farm reads: build-id, and what it may dlopen."""
+"""The notes of an ELF file (gABI chapter 5, "Note Section") that the farm reads: build-id, processor, dlopen."""
 
 from __future__ import annotations
 
@@ -16,26 +16,50 @@ if TYPE_CHECKING:
 
 _BUILD_ID = (b"GNU\0", 3)
 _DLOPEN = (b"FDO\0", 0x407C0C0A)
+_PROPERTIES = (b"GNU\0", 5)
+_X86_ISA_NEEDED = 0xC0008002
+_LEVELS = ("", "x86-64-v2", "x86-64-v3", "x86-64-v4")
+_UNKNOWN_LEVEL = "x86-64-unknown"
 _PRIORITIES = frozenset(("required", "recommended", "suggested"))
 
 
 class Notes(NamedTuple):
-    """What was found: the build-id in hexadecimal digits, or empty, and the libraries that may be opened later."""
+    """What was found: the build-id in hexadecimal digits, or empty, and the libraries that may be opened later.
+
+    `processor` is the level that is needed, empty for the first or where nothing is said.
+    """
 
     build_id: str
     dlopen: tuple[DlopenNote, ...]
+    processor: str = ""
 
 
 def read_notes(image: ElfImage) -> Notes:
     """Read them. Raises `InvalidElfError` where a dlopen note is not as its specification has it."""
     build_id = ""
     dlopen: list[DlopenNote] = []
+    needed = 0
     for owner, kind, content in _notes(image):
         if (owner, kind) == _BUILD_ID and not build_id:
             build_id = content.hex()
         elif (owner, kind) == _DLOPEN:
             dlopen += _dlopen_notes(content)
-    return Notes(build_id, tuple(dlopen))
+        elif (owner, kind) == _PROPERTIES and image.machine == "x86_64":
+            needed |= _isa_needed(content, image.order)
+    level = needed.bit_length() - 1
+    processor = (_LEVELS[level] if level < len(_LEVELS) else _UNKNOWN_LEVEL) if needed else ""
+    return Notes(build_id, tuple(dlopen), processor)
+
+
+def _isa_needed(content: bytes, order: str) -> int:
+    """Return the bits of GNU_PROPERTY_X86_ISA_1_NEEDED (x86-64 psABI, "Program Property"): one for each level."""
+    position = 0
+    while position + 12 <= len(content):
+        kind, size, bits = struct.unpack_from(f"{order}III", content, position)
+        if kind == _X86_ISA_NEEDED and size == 4:
+            return int(bits)
+        position = _aligned(position + 8 + size, 8)
+    return 0
 
 
 def _notes(image: ElfImage) -> Iterator[tuple[bytes, int, bytes]]:

@@ -83,7 +83,10 @@ class PkgConfigLibraries(NamedTuple):
 
 
 class ModuleVersion(NamedTuple):
-    """Which versions of another module a module asks for: `comparison` is as in pc(5), `>=` and its like."""
+    """Which versions of another module are meant: `comparison` is as in pc(5), `>=` and its like.
+
+    Where any is, comparison and version are empty; so none of what a module asks for is.
+    """
 
     name: str
     comparison: str
@@ -94,8 +97,10 @@ class ModuleVersion(NamedTuple):
 class PkgConfigModule:
     """A pkg-config module: its name (the file's), version, and the modules that it names, sorted.
 
-    `libraries` are None in facts of format 1. `versions` are those that it asks for, of any of the modules, sorted;
-    farms of before did not look for them, so where there are none nothing is known.
+    `libraries` are None in facts of format 1. `versions` are those that it asks for, of any of the modules, sorted.
+    `requires_internal` are further modules, `provides` those in whose place it may stand, `conflicts` those that it
+    is not to be used with (without a comparison in any version), `files` the libraries that `Libs` names by an absolute
+    path. Farms of before did not look for any of these, so where there are none nothing is known.
     """
 
     name: str
@@ -104,6 +109,15 @@ class PkgConfigModule:
     requires_private: tuple[str, ...] = ()
     libraries: PkgConfigLibraries | None = field(default_factory=PkgConfigLibraries)
     versions: tuple[ModuleVersion, ...] = ()
+    requires_internal: tuple[str, ...] = ()
+    provides: tuple[ModuleVersion, ...] = ()
+    conflicts: tuple[ModuleVersion, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def all_requires(self) -> tuple[str, ...]:
+        """The modules that have to be there for it, each once."""
+        return tuple(dict.fromkeys((*self.requires, *self.requires_private, *self.requires_internal)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the module as plain values for canonical JSON."""
@@ -115,21 +129,29 @@ class PkgConfigModule:
         }
         if self.libraries is None:
             return own
-        versions = {"versions": self.versions} if self.versions else {}
-        return own | {"libraries": self.libraries._asdict()} | versions
+        later = {
+            "versions": self.versions,
+            "requires-internal": self.requires_internal,
+            "provides": self.provides,
+            "conflicts": self.conflicts,
+            "files": self.files,
+        }
+        return own | {"libraries": self.libraries._asdict()} | {key: each for key, each in later.items() if each}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
         """Read what `to_dict` wrote, of format 1 if `old`; `KeyError` or `TypeError` when it is something else."""
+        own = text(value["name"]), text(value["version"]), texts(value["requires"]), texts(value["requires-private"])
+        if old:
+            return cls(*own, None)
         return cls(
-            text(value["name"]),
-            text(value["version"]),
-            texts(value["requires"]),
-            texts(value["requires-private"]),
-            None
-            if old
-            else PkgConfigLibraries(*(texts(value["libraries"][each]) for each in PkgConfigLibraries._fields)),
-            () if old else tuple(ModuleVersion(*map(text, each)) for each in value.get("versions", ())),
+            *own,
+            PkgConfigLibraries(*(texts(value["libraries"][each]) for each in PkgConfigLibraries._fields)),
+            _module_versions(value, "versions"),
+            texts(value.get("requires-internal", [])),
+            _module_versions(value, "provides"),
+            _module_versions(value, "conflicts"),
+            texts(value.get("files", [])),
         )
 
 
@@ -229,6 +251,10 @@ class PackageFacts:
     def digest(self) -> Digest:
         """The digest of the canonical JSON, by which the descriptor names the facts."""
         return Digest.of(self.to_json())
+
+
+def _module_versions(value: Mapping[str, Any], key: str) -> tuple[ModuleVersion, ...]:
+    return tuple(ModuleVersion(*map(text, each)) for each in value.get(key, ()))
 
 
 def _script(path: Any, interpreter: Any, commands: Any = None) -> Script:

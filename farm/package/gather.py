@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.fileset import Directory, Link
+from farm.fileset import Directory, File, Link
 from farm.package.dwarf_producers import UNKNOWN, read_producers
 from farm.package.elf import InvalidElfError, read_elf
 from farm.package.elf_details import DEBUG
 from farm.package.facts import DanglingLink, DebugFile, ElfFile, PackageFacts, PkgConfigModule, Script
 from farm.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
-from farm.package.python_facts import PythonDistribution, is_python_metadata, read_python_metadata
+from farm.package.python_facts import (
+    PythonDistribution,
+    is_python_metadata,
+    read_python_metadata,
+    read_requirements,
+    requirements_beside,
+)
 from farm.package.resolve import leads_somewhere, resolve
 from farm.package.script_commands import script_commands
 from farm.package.shebang import read_shebang
@@ -33,7 +39,8 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
     """Return the facts of the package whose files are in `manifest`.
 
     `read` gives the content of the file at a package path, whole, best as an `mmap`; it is called at most once for
-    a file, again for a pkg-config module, and no view of what it gave is kept.
+    a file, again for a pkg-config module and the requirements of a Python distribution, and no view of what it gave is
+    kept.
     Raises `InvalidElfError` and `InvalidPkgConfigError`, which name the file.
     """
     elf: list[ElfFile] = []
@@ -58,6 +65,9 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         elif file.executable and (interpreter := read_shebang(_head(content))):
             scripts.append(Script(file.path, interpreter, script_commands(interpreter, _whole(content))))
         elif is_python_metadata(file.path) and (found := read_python_metadata(file.path, _whole(content))):
+            beside = manifest.by_path.get(requirements_beside(file.path))
+            if not found.requires and isinstance(beside, File):
+                found = replace(found, requires=read_requirements(_whole(read(beside.path))))
             python.append(found)
     return PackageFacts(
         elf=tuple(elf),

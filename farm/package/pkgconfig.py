@@ -20,6 +20,14 @@ _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z0-9_.]+)\}")
 _MODULE = re.compile(r"([^\s,<>=!]+)(?:[\s,]*(<=|>=|!=|<|>|=)[\s,]*([^\s,<>=!]+))?")
 # A blank may be part of a word, behind a backslash or in quotes.
 _WORD = re.compile(r"""(?:\\.|"[^"]*"|'[^']*'|[^\s"'])+""")
+_LIBRARY_FILE = re.compile(r"/.*\.(?:a|so(?:\.[^/]*)?)")
+# What follows these is their value, and no file to link with.
+_WITH_VALUE = frozenset(("-L", "-l", "-I", "-R", "-rpath", "-Xlinker", "-isystem", "-idirafter", "-F", "-framework"))
+_LISTS = {
+    **dict.fromkeys(("requires", "requires.private", "requires.internal", "provides", "conflicts"), ", "),
+    **dict.fromkeys(("libs", "libs.private"), " "),
+}
+"""The fields that are lists, with what divides their elements."""
 _LONGEST = 1024 * 1024
 
 
@@ -50,20 +58,27 @@ def parse_pkg_config(name: str, text: str) -> PkgConfigModule:
         if separator == "=":
             variables[key] = value
         else:
-            fields[key.lower()] = value
+            key = key.lower()
+            # Of a list each line adds to those before it, as pkgconf has it; of a text the last line counts.
+            fields[key] = f"{fields[key]}{_LISTS[key]}{value}" if key in _LISTS and key in fields else value
     if "version" not in fields:
         raise InvalidPkgConfigError(name, "it has no Version")
     libraries, private = fields.get("libs", ""), fields.get("libs.private", "")
-    requires, requires_private = fields.get("requires", ""), fields.get("requires.private", "")
+    requires = [fields.get(key, "") for key in ("requires", "requires.private", "requires.internal")]
+    public, for_static, internal = map(_modules, requires)
     return PkgConfigModule(
         name,
         fields["version"],
-        _modules(requires),
-        _modules(requires_private),
+        public,
+        for_static,
         PkgConfigLibraries(
             _flagged(libraries, "-l"), _flagged(private, "-l"), _flagged(f"{libraries} {private}", "-L")
         ),
-        _versions(f"{requires}, {requires_private}"),
+        tuple(each for each in _versions(", ".join(requires)) if each.comparison),
+        internal,
+        _versions(fields.get("provides", "")),
+        _versions(fields.get("conflicts", "")),
+        _files(libraries),
     )
 
 
@@ -87,8 +102,8 @@ def _modules(requirement: str) -> tuple[str, ...]:
 
 
 def _versions(requirements: str) -> tuple[ModuleVersion, ...]:
-    """Return what is asked for of their versions, sorted: what a set pairs has to fit as well."""
-    return tuple(sorted({ModuleVersion(*found) for found in _MODULE.findall(requirements) if found[1]}))
+    """Return the modules with the versions that are meant, sorted."""
+    return tuple(sorted({ModuleVersion(*found) for found in _MODULE.findall(requirements)}))
 
 
 def _flagged(flags: str, option: str) -> tuple[str, ...]:
@@ -99,4 +114,15 @@ def _flagged(flags: str, option: str) -> tuple[str, ...]:
         for word, following in zip(words, [*words[1:], ""], strict=False)
         if word.startswith(option)
     ]
-    return tuple(dict.fromkeys(word.replace("\\", "").strip("\"'") for word in joined if word))
+    return tuple(dict.fromkeys(_plain(word) for word in joined if word))
+
+
+def _files(flags: str) -> tuple[str, ...]:
+    """Return the libraries that a linker is given by an absolute path, each once, in order."""
+    words = list(map(_plain, _WORD.findall(flags)))
+    paths = [word for before, word in zip(["", *words], words, strict=False) if before not in _WITH_VALUE]
+    return tuple(dict.fromkeys(path for path in paths if _LIBRARY_FILE.fullmatch(path)))
+
+
+def _plain(word: str) -> str:
+    return word.replace("\\", "").strip("\"'")

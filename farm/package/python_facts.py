@@ -23,7 +23,8 @@ _PLACE = re.compile(r"lib/python3[^/]*/(?:site|dist)-packages/[^/]+\.(?:dist-inf
 class PythonDistribution:
     """One installed distribution: the path of its metadata, and of these `Name`, `Version`, `Requires-Python`.
 
-    `requires` are its `Requires-Dist` as they are written, extras and markers included, in their order.
+    `requires` are its `Requires-Dist` as they are written, extras and markers included, in their order; where there are
+    none, what the older `requires.txt` beside it says, in the same words.
     """
 
     path: str
@@ -67,6 +68,29 @@ def read_python_metadata(path: str, content: bytes) -> PythonDistribution | None
         return None
     requires = tuple(_value(each) for each in head.get_all("Requires-Dist", ()))
     return PythonDistribution(path, name, version, _value(head.get("Requires-Python")), requires)
+
+
+def requirements_beside(path: str) -> str:
+    """Return where the requirements of a distribution lie if its metadata, at this path, tells of none; or nothing."""
+    directory, name = posixpath.split(path)
+    return posixpath.join(directory, "requires.txt") if name == "PKG-INFO" else ""
+
+
+def read_requirements(content: bytes) -> tuple[str, ...]:
+    """Return what a `requires.txt` of setuptools says, as `Requires-Dist` would, and as `importlib.metadata` reads it.
+
+    Its sections are named `[EXTRA]`, `[:MARKER]` or `[EXTRA:MARKER]`.
+    """
+    found: list[str] = []
+    condition = ""
+    for line in filter(None, map(str.strip, content.decode("utf-8", "replace").splitlines())):
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line.strip("[]").partition(":")
+            conditions = [f"({marker})" if extra and marker else marker, f'extra == "{extra}"' if extra else ""]
+            condition = " and ".join(filter(None, conditions))
+        else:
+            found.append(f"{line}{' ' if '@' in line else ''}{f'; {condition}' if condition else ''}")
+    return tuple(found)
 
 
 def python_directory(path: str) -> str:

@@ -9,7 +9,7 @@ from farm.package.interpreter import interpreter_capability
 
 _LONGEST = 256  # BINPRM_BUF_SIZE: the kernel reads no further
 # The kernel knows blanks and tabs alone: a carriage return is part of the interpreter's name, or of its argument.
-_LINE = re.compile(rb"[ \t]*(/[^ \t\0]*)(?:[ \t]+([^\0]*))?")
+_LINE = re.compile(rb"[ \t]*([^ \t\0]+)(?:[ \t]+([^\0]*))?")
 _WHOLE_NAME = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
 
 
@@ -17,7 +17,8 @@ def read_shebang(head: bytes) -> str | None:
     """Return the capability that the script starting with `head` asks for, or None where it is no script.
 
     `#!/bin/sh -eu` gives `interpreter:/usr/bin/sh`; `#!/usr/bin/env -S bash -e` gives `command:bash`, because env
-    looks for the name in the path. A relative interpreter depends on where one stands, and is None too.
+    looks for the name in the path. A relative interpreter is one too, which depends on where one stands:
+    `#!bin/sh` gives `interpreter:bin/sh`, that no package can provide.
     """
     if not head.startswith(b"#!"):
         return None

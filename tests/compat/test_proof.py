@@ -204,6 +204,16 @@ def test_a_script_names_its_interpreter():
     assert problems(script, member("bash", {"bin/bash": "text"})) == []
 
 
+def test_a_script_with_a_relative_interpreter_is_told_why():
+    script = member("tool", {"bin/tool": "text"}, scripts=[("bin/tool", read_shebang(b"#!bin/bash\n"))])
+    assert problems(script, member("bash", {"bin/bash": "text"})) == [
+        (
+            "tool 1.0-1: bin/tool is run by bin/bash, which is looked for from wherever one stands: "
+            "name it by its absolute path"
+        )
+    ]
+
+
 @pytest.mark.parametrize(("line", "who", "name"), [
     ("#!/bin/sh\r\n", "the kernel", r"/usr/bin/sh\r"), ("#!/usr/bin/env sh\r\n", "env", r"sh\r"),
 ])  # fmt: skip

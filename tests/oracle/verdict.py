@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import MissingSymbol, MissingVersion, PackageSet, UnmetRequirement, prove
+from farm.compat.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile
 from farm.compat.problem import (
     DanglingLinks,
     MissingDistribution,
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
     from tests.oracle.mutation import Mutation
     from tests.oracle.parts import Part
 
-_BEYOND = (DanglingLinks, MissingDistribution, MissingLinkerLibrary, MissingModule, OtherPython)
+_BEYOND = (
+    ConflictingModule,
+    DanglingLinks,
+    MissingDistribution,
+    MissingForExtra,
+    MissingLinkerFile,
+    MissingLinkerLibrary,
+    MissingModule,
+    OtherPython,
+)
 """Problems of which a linker knows nothing: that a set has one is for other tests to judge."""
 
 

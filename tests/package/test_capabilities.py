@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from farm.names import Plugin
-from farm.package import Capabilities, ElfFacts, ElfFile, PackageFacts, PkgConfigModule, Script, derive_capabilities
+from farm.package import (
+    Capabilities,
+    ElfFacts,
+    ElfFile,
+    PackageFacts,
+    PkgConfigModule,
+    Script,
+    derive_capabilities,
+    interpreter_capability,
+)
 from tests.package.trees import Tree, tree
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
@@ -106,6 +115,19 @@ class TestRequires:
             scripts=(Script("bin/bashbug", "interpreter:/usr/bin/bash"), Script("bin/other", "command:bash")),
         )
         assert derive_capabilities(package.manifest, facts).requires == ("soname:libc.so.6",)
+
+    @pytest.mark.parametrize(("interpreter", "required"), [
+        ("/usr/libexec/tool", False), ("/usr/lib/tool/run", False), ("/lib/tool/run", False),
+        ("/usr/lib/tool/other", False),
+        ("/usr/lib/tool/text", True), ("/usr/lib/tool", True), ("/libexec/tool", True), ("/usr/libexec/gone", True),
+        ("libexec/tool", True),
+    ])  # fmt: skip
+    def test_an_interpreter_in_the_package_itself_is_not_required(self, interpreter: str, *, required: bool) -> None:
+        files = {"libexec/tool": b"", "lib/tool/run": b"", "lib/tool/other": "run", "lib/tool/text": b"", "bin/x": b""}
+        package = tree(files, programs=("libexec/tool", "lib/tool/run", "bin/x"))
+        asked = interpreter_capability(interpreter)
+        facts = PackageFacts(scripts=(Script("bin/x", asked),))
+        assert derive_capabilities(package.manifest, facts).requires == ((asked,) if required else ())
 
     @pytest.mark.parametrize(
         "rpath", ["$ORIGIN/../lib/private", "${ORIGIN}/../lib/private", "/usr/lib/private", "/lib/private"]

@@ -98,6 +98,23 @@ def test_versions_of_modules_are_told_where_there_are_some_and_leave_other_facts
     assert PackageFacts.from_json(facts.to_json()) == facts
 
 
+def test_what_keeps_a_loader_from_a_file_is_told_where_there_is_something() -> None:
+    plain = PackageFacts(elf=(ElfFile("lib/libz.so", ElfFacts()),)).to_json()
+    assert not any(key in plain for key in (b"refused", b"processor"))
+    details = ElfDetails(refused=("os-abi", "padding"), processor="x86-64-v3")
+    facts = PackageFacts(elf=(ElfFile("lib/libz.so", ElfFacts(details=details)),))
+    assert PackageFacts.from_json(facts.to_json()) == facts
+
+
+def test_what_else_modules_say_is_told_where_it_is_there_and_leaves_other_facts_as_they_were() -> None:
+    plain = PackageFacts(pkg_config=(PkgConfigModule("b", "1", ("a",)),)).to_json()
+    assert not any(key in plain for key in (b"internal", b"provides", b"conflicts", b"files"))
+    told = {"requires_internal": ("c",), "files": ("/usr/lib/libz.so",)}
+    versions = {"provides": (ModuleVersion("d", "=", "2"),), "conflicts": (ModuleVersion("e", "", ""),)}
+    facts = PackageFacts(pkg_config=(PkgConfigModule("b", "1", ("a",), **told, **versions),))
+    assert PackageFacts.from_json(facts.to_json()) == facts
+
+
 class TestGathering:
     def test_each_kind_of_fact_is_found(self) -> None:
         package = tree(

@@ -74,3 +74,28 @@ def test_variables_that_double_themselves_are_refused() -> None:
 def test_the_libraries_for_a_linker_are_told(libs: str, private: str, found: PkgConfigLibraries) -> None:
     text = f"libdir=/usr/lib\nVersion: 1\nLibs: {libs}\nLibs.private: {private}\n"
     assert parse_pkg_config("x", text).libraries == found
+
+
+def test_of_lists_each_line_adds_to_those_before_and_of_texts_the_last_counts() -> None:
+    text = """Version: 1
+Version: 2
+Requires: a
+Requires: b >= 1
+Requires.internal: c < 3
+Provides: virtual = 2, other
+Conflicts: d, e > 4
+Libs: -la
+Libs: -L /x.so ${pc}/usr/lib/libb.so.1 "/usr/lib/libc.a" /usr/lib/crt1.o
+"""
+    assert parse_pkg_config("x", text) == PkgConfigModule(
+        "x",
+        "2",
+        ("a", "b"),
+        (),
+        PkgConfigLibraries(("a",), (), ("/x.so",)),
+        (ModuleVersion("b", ">=", "1"), ModuleVersion("c", "<", "3")),
+        ("c",),
+        (ModuleVersion("other", "", ""), ModuleVersion("virtual", "=", "2")),
+        (ModuleVersion("d", "", ""), ModuleVersion("e", ">", "4")),
+        ("/usr/lib/libb.so.1", "/usr/lib/libc.a"),
+    )

@@ -13,6 +13,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from farm.package import interpreter_capability, read_shebang
+from farm.package.interpreter import interpreter_file
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,9 @@ from farm.package import interpreter_capability, read_shebang
         (b"#!/usr/bin/env --split-string=bash -e\n", "command:bash"),
         (b"#!/usr/bin/env /bin/bash\n", "interpreter:/usr/bin/bash"),
         (b"#!/usr/bin/env\n", "interpreter:/usr/bin/env"),
+        (b"#!bin/sh -e\n", "interpreter:bin/sh"),
+        (b"#!@PERL@\n", "interpreter:@PERL@"),
+        (b"#!/usr/bin/env ./x/sh\n", "interpreter:./x/sh"),
         (b"#!/opt/x/../y/run\r\n", "interpreter:/opt/y/run\r"),
         # The kernel gives env one argument, so this is a command with a blank in its name: true, and it fails.
         (b"#!/usr/bin/env python3 -u\n", "command:python3 -u"),
@@ -37,8 +41,8 @@ def test_the_first_line_says_what_runs_the_script(line: bytes, capability: str) 
     assert read_shebang(line + b"echo hello\n" if line.endswith(b"\n") else line) == capability
 
 
-@pytest.mark.parametrize("text", [b"", b"#!", b"#!\n", b"# !/bin/sh", b"#!bin/sh\n", b"#!\xff/sh\n", b"\x7fELF"])
-def test_what_names_no_absolute_program_is_no_script(text: bytes) -> None:
+@pytest.mark.parametrize("text", [b"", b"#!", b"#!\n", b"# !/bin/sh", b"#! \t\n", b"#!\0/bin/sh\n", b"\x7fELF"])
+def test_what_names_no_program_is_no_script(text: bytes) -> None:
     assert read_shebang(text) is None
 
 
@@ -75,6 +79,32 @@ def test_the_kernel_takes_a_line_so_too(line: bytes) -> None:
             ran = False
         read = read_shebang(script.read_bytes()[:256])
     assert (read == "interpreter:/usr/bin/true") == ran
+
+
+@pytest.mark.parametrize("line", [b"#!bin/true\n", b"#! ./bin/true -x\n", b"#!/usr/bin/env bin/true\n"])
+def test_a_relative_interpreter_is_looked_for_from_where_one_stands(line: bytes, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(line)
+    script.chmod(0o755)
+    assert subprocess.run([script], cwd="/", check=False).returncode == 0
+    try:
+        ran = subprocess.run([script], cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        ran = False
+    assert not ran
+    read = read_shebang(line)
+    assert read is not None
+    assert not read.startswith(("interpreter:/", "command:"))
+
+
+@pytest.mark.parametrize(("path", "inside"), [
+    ("/usr/libexec/tool", "libexec/tool"), ("/usr/lib/tool/run", "lib/tool/run"), ("/lib/tool/run", "lib/tool/run"),
+    ("/bin/sh", "bin/sh"), ("/etc/x/run", "etc/x/run"), ("/libexec/tool", ""), ("/usr/local/bin/x", ""), ("bin/sh", ""),
+    ("/usr", ""), ("/opt/x", ""), ("/lib64/ld-linux-x86-64.so.2", ""),
+])  # fmt: skip
+def test_where_an_interpreter_would_lie_in_a_package(path: str, inside: str) -> None:
+    assert interpreter_file(interpreter_capability(path)) == inside
+    assert not interpreter_file(f"command:{path}")
 
 
 SPLIT = {
