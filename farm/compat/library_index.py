@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.linked_file import Spot
 from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
+from farm.compat.shared_names import SharedNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -48,6 +49,7 @@ class Scope:
     by_name: dict[str, LinkedFile] = field(default_factory=dict)
     strayed: dict[LinkedFile, None] = field(default_factory=dict)
     complete: bool = True
+    level: str = ""
     _by_soname: dict[str, LinkedFile] = field(default_factory=dict)
     _by_path: dict[tuple[str, str], LinkedFile] = field(default_factory=dict)
 
@@ -91,6 +93,7 @@ class LibraryIndex:
         "_openings",
         "_programs",
         "_serving",
+        "_shared",
     )
 
     def __init__(
@@ -108,11 +111,13 @@ class LibraryIndex:
         self._loads: defaultdict[str, set[str]] = defaultdict(set)
         self._levels: defaultdict[str, int] = defaultdict(int)
         self._members: dict[str, tuple[LinkedFile, ...]] = {}
+        self._shared = SharedNames()
 
     def add(self, member: Member, files: tuple[LinkedFile, ...]) -> None:
         """Take the files of a member in."""
         self._direct = {}
         self._members[member.name] = files
+        self._shared.add(files)
         for opening in openings(member, files):
             self._openings[opening.spot.name].append(opening)
         for place, target in directory_links(member):
@@ -130,6 +135,7 @@ class LibraryIndex:
         """Take them out again."""
         self._direct = {}
         del self._members[member.name]
+        self._shared.remove(files)
         for opening in openings(member, files):
             self._openings[opening.spot.name].remove(opening)
         for place, target in directory_links(member):
@@ -204,6 +210,20 @@ class LibraryIndex:
         """Tell whether there is more than one file of this name, so that it matters who asks."""
         return len(self._openings.get(last_part(name), ())) > 1
 
+    def shared(self, names: Iterable[str]) -> bool:
+        """Tell whether several files may export one of these names."""
+        return bool(self._shared.among(names))
+
+    def met_by(self, starts: Iterable[LinkedFile]) -> set[str]:
+        """Return the names that several of the files export that may be loaded with these, and perhaps some more."""
+        return self._shared.met_by(starts, self._may_load)
+
+    def _may_load(self, file: LinkedFile) -> Iterator[LinkedFile]:
+        for name in all_loaded(file):
+            for opening in self._openings.get(last_part(name), ()):
+                if opening.file is not None:
+                    yield opening.file
+
     def program(self, command: str, by: LinkedFile) -> tuple[bool, LinkedFile | None]:
         """Return whether some package has the command, and the ELF file that it runs, if it runs one."""
         choices = self._programs.get(command, ())
@@ -216,7 +236,7 @@ class LibraryIndex:
         """Return all that is loaded with these files, breadth first as the loader does: with the first one, then the
         others, which it has opened.
         """
-        scope = Scope()
+        scope = Scope(level=level)
         inherited: tuple[Place, ...] = ()
         for start in starts:
             inherited = (*start.rpath, *inherited)

@@ -116,11 +116,6 @@ class LinkedFile:
         return self.path, self.runpath, self.rpath
 
     @property
-    def interposes(self) -> bool:
-        """Whether it is a program that exports symbols: libraries that import these take them from it."""
-        return bool(self.plain) and self.is_program
-
-    @property
     def all_names(self) -> set[str]:
         """What it is or was found by, or others ask for it by."""
         return {*self.names, self.soname}

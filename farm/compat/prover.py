@@ -75,7 +75,6 @@ class Prover:
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
         self._unsettled: set[str] = set()
-        self._interposing: set[str] = set()
         self._winding: set[str] = set()
         self._scope = ProofScope()
         self.checked = 0
@@ -140,8 +139,6 @@ class Prover:
         self._around.add(member)
         for key in wanted(member):
             self._wanting[key].add(name)
-        if any(file.interposes for file in files):
-            self._interposing.add(name)
         if any(winds(place) for file in files for place in (*file.runpath, *file.rpath)):
             self._winding.add(name)
         self._scope = self._scope.plus(ProofScope.of(member))
@@ -158,7 +155,6 @@ class Prover:
         self._problems.pop(name, None)
         self._notes.pop(name, None)
         self._unsettled.discard(name)
-        self._interposing.discard(name)
         self._winding.discard(name)
 
     def _touched(
@@ -182,12 +178,25 @@ class Prover:
             lost.compare_paths(before, after, (*was, *now))
             lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
         touched |= self._loading(lost.names, lost.commands)
-        if lost.importing and self._interposing:
-            touched |= self._loading(lost.importing, set()) & self._interposing
+        if lost.imported and self._libraries.shared(lost.imported):
+            touched |= self._loading(lost.importing, set())
         if lost.gained:
             users = self._loading(lost.gaining, set()) - touched
-            touched |= {name for name in users if any(map(lost.concerns, self._files[name]))}
+            gained = {symbol.name for symbol in lost.gained}
+            shared = self._libraries.shared(gained)
+            touched |= {
+                name
+                for name in users
+                if any(map(lost.concerns, self._files[name])) or (shared and self._meets(name, gained))
+            }
         return touched
+
+    def _meets(self, name: str, names: set[str]) -> bool:
+        """Tell whether it may matter to a member in which order what has these names is loaded."""
+        return any(
+            file.loaders or (file.is_program and not names.isdisjoint(self._libraries.met_by((file,))))
+            for file in self._files[name]
+        )
 
     def _changed_commands(
         self,

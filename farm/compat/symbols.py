@@ -11,17 +11,16 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.definition import definition, taken, takes
-from farm.compat.interposition import interpositions, program_interposes
-from farm.compat.note import LostVersions, Note, Underlinked
-from farm.compat.problem import (
+from farm.compat.interposition import clashes, displacement_notes, displacements, interpositions
+from farm.compat.link_problem import (
     ClassMismatch,
     MissingCopiedSymbol,
     MissingSymbol,
     MissingVersion,
-    Problem,
     ProtectedCopy,
     SizeMismatch,
 )
+from farm.compat.note import LostVersions, Note, Underlinked
 from farm.package.elf_facts import FUNCTION, OBJECT
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from farm.compat.library_index import LibraryIndex, Scope
     from farm.compat.linked_file import LinkedFile
+    from farm.compat.problem import Problem
     from farm.package import ImportGroup, Symbol
 
     Label = Callable[[str], str]
@@ -64,7 +64,9 @@ def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findi
         found_there = _prove_in_context(file, libraries, label)
         return found_there if found_there.loaded else _NOT_LOADED._replace(unsettled=True)
     if not file.loaders:
-        return _NOTHING if _satisfied_directly(file, libraries) else _prove_loaded(file, (file,), "", libraries, label)
+        if _satisfied_directly(file, libraries) and not (file.is_program and libraries.met_by((file,))):
+            return _NOTHING
+        return _prove_loaded(file, (file,), "", libraries, label)
     found = []
     for loader in file.loaders:
         present, program = libraries.program(loader, file)
@@ -79,7 +81,7 @@ def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
 
     It is mostly so, and quick to see. Where this is not sure it says no, and the whole scope is looked at.
     """
-    if file.runpath or file.rpath or file.level or file.copies or file.interposes or file.has_auxiliaries:
+    if file.runpath or file.rpath or file.level or file.copies or file.has_auxiliaries:
         return False
     direct = libraries.directly(file)
     if len(direct) < len(file.needed) or any(map(libraries.contested, file.needed)):
@@ -145,8 +147,9 @@ def _prove_loaded(
         return _prove_in_context(file, libraries, label)
     found = [_prove(file, scope, loader, label)]
     found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
-    if file.interposes:
-        found.append(Findings(notes=tuple(program_interposes(file, scope))))
+    names = libraries.met_by(starts) if starts[0].is_program else set()
+    if names:
+        found.append(_prove_order(names, scope, starts, libraries, label))
     for level in libraries.levels_above(file):
         variants = libraries.scope(starts, level)
         if not variants.complete:
@@ -155,10 +158,24 @@ def _prove_loaded(
         elif list(variants.files) != list(scope.files):
             found.append(_prove(file, variants, loader, label))
             found += [_prove(each, variants, loader, label) for each in variants.strayed if each is not file]
+            if names:
+                found.append(_prove_order(names, variants, starts, libraries, label))
     told = _together(found, unsettled=bool(scope.strayed))
     if told.problems and not loader and not file.is_program:
         return _prove_in_programs(file, told, libraries, label)
     return told
+
+
+def _prove_order(
+    names: set[str], scope: Scope, starts: tuple[LinkedFile, ...], libraries: LibraryIndex, label: Label
+) -> Findings:
+    """Prove that what is loaded behind a file takes what it was linked with, where it has a choice of these names.
+
+    What a program loads by itself is not told of again with each of its plugins.
+    """
+    before = libraries.scope(starts[:-1], scope.level).files
+    found = tuple(displacements(names, scope, {starts[-1], *before}))
+    return Findings(tuple(clashes(starts[-1], found, label)), tuple(displacement_notes(found)))
 
 
 def _prove_in_context(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:

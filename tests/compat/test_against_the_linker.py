@@ -6,6 +6,7 @@ all symbols bound at once. What the linker takes, the proof takes; what it refus
 
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,9 +108,13 @@ class Box:
 
     @staticmethod
     def _starts(there: Path, program: str) -> bool:
-        command = ["/usr/sbin/chroot", there, program]
-        done = subprocess.run(command, env={"LD_BIND_NOW": "1"}, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or any(word in done.stderr for word in ("error", "not found", "ld.so")), done
+        """Say whether it ends well; /proc is there, from which the linker knows where a program is."""
+        (there / "proc").mkdir(exist_ok=True)
+        enter = 'mount -t proc proc "$1/proc" && LD_BIND_NOW=1 exec /usr/sbin/chroot "$1" "$2"'
+        command = ["unshare", "--mount", "sh", "-c", enter, "sh", there, program]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        told = any(word in done.stderr for word in ("error", "not found", "ld.so"))
+        assert done.returncode in (0, -signal.SIGSEGV) or told, done
         return done.returncode == 0
 
     def proof(self):
@@ -428,6 +433,42 @@ def unneeded_link(box: Box) -> None:
     box.link("lib/private/libold.so.1", "libold.so.1.0")
 
 
+def beside(
+    *, first: str, wanted: str = ACTS, user: str = CALLS, script: str = "", stub: str = "int y(void) { return 0; }"
+):
+    """A program whose libgo.so was linked with libwanted.so; libfirst.so comes before that and became another."""
+
+    def build(box: Box) -> None:
+        go = box.gcc("lib/libgo.so", user, box.gcc("lib/libwanted.so", wanted, script=script))
+        source = "int main(void) { extern int go(void), y(void); return go() + y(); }"
+        box.program(box.gcc("lib/libfirst.so", stub), go, LENIENT, source=source)
+        box.gcc("lib/libfirst.so", f"int y(void) {{ return 0; }} {first}")
+
+    return build
+
+
+def over_a_function(box: Box) -> None:
+    """A program that exports a variable, and a library that calls a function of that name in another one."""
+    go = box.gcc("lib/libgo.so", CALLS, box.gcc("lib/libwanted.so", ACTS))
+    box.program(go, "-rdynamic", source=f"int act[40] = {{1}}; {GOES}")
+
+
+def calling_itself(soname: str):
+    """libb.so needs libx.so, and is loaded after liby.so, which calls itself otherwise."""
+
+    def build(box: Box) -> None:
+        second = box.gcc("lib/libb.so", CALLS, box.gcc("lib/libx.so", ACTS))
+        source = "int main(void) { extern int go(void), y(void); return go() + y(); }"
+        box.program(box.gcc("lib/liby.so", "int y(void) { return 0; }"), second, LENIENT, source=source)
+        box.gcc("lib/liby.so", "int y(void) { return 0; }", f"-Wl,-soname,{soname}")
+
+    return build
+
+
+TLS_USER = "extern __thread int act; int go(void) { return act; }"
+FAR_USER = "extern int kept[4096]; int go(void) { kept[4000] = 1; return 0; }"
+
+
 RPATH = ("-Wl,--disable-new-dtags", "-Wl,-rpath,/usr/lib/private")
 RUNPATH = ("-Wl,--enable-new-dtags", "-Wl,-rpath,/usr/lib/private")
 
@@ -552,6 +593,31 @@ CASES = {
     "a library whose users name what it needs, and find it on a path": (True, underlinked(rpath=True)),
     "a library of which one user does not name what it needs": (False, underlinked(second=True)),
     "a dangling link on a path that nobody needs": (True, unneeded_link),
+    "a function of a library that comes first": (True, beside(first=ACTS)),
+    "a variable of a library that comes first, of the same size": (
+        True,
+        beside(first="int act;", wanted="int act;", user="extern int act; int go(void) { return act; }"),
+    ),
+    "a variable of a library that comes first for a function": (False, beside(first="int act[40];")),
+    "a variable of a library that comes first for a function with a version": (
+        False,
+        beside(first="int act[40];", script=V1),
+    ),
+    "a function of a library that comes first, and another version is wanted": (
+        True,
+        beside(first=f"{ACTS} int more;", script=V1),
+    ),
+    "a variable of a library that comes first for a thread-local one": (
+        False,
+        beside(first="int act;", wanted="__thread int act;", user=TLS_USER),
+    ),
+    "a smaller variable of a library that comes first": (
+        False,
+        beside(first="int kept;", wanted="int kept[4096];", user=FAR_USER),
+    ),
+    "a library that calls itself as another does": (False, calling_itself("libx.so")),
+    "a library that calls itself as none does": (True, calling_itself("libz.so")),
+    "a variable of the program for a function": (False, over_a_function),
 }  # fmt: skip
 
 
