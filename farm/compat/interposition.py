@@ -55,7 +55,7 @@ def displacements(names: set[str], scope: Scope, told: Container[LinkedFile]) ->
             for name in () if weak else sorted(names.intersection(imported)):
                 takers = [each for each in scope.files if each is not file and takes(each, name, version)]
                 # A program's copy is that of the first library that has it.
-                real = [each for each in takers if len(takers) > 1 and name not in _copied(each)]
+                real = [each for each in takers if len(takers) > 1 and name not in each.copied]
                 if len(real) > 1 and (meant := _meant(file, soname, real, scope)) not in (None, real[0]):
                     yield Displacement(file, name, version, real[0], meant)
 
@@ -100,16 +100,7 @@ def _meant(file: LinkedFile, soname: str, takers: list[LinkedFile], scope: Scope
     return None
 
 
-def _copied(file: LinkedFile) -> set[str]:
-    """Return the names of what is copied into a file; in old facts that is what it imports and exports."""
-    if file.facts.details or not file.is_program:
-        return {copy.name for copy in file.copies}
-    imported = {name for group in file.facts.imported for name in group.names}
-    return {name for group in file.facts.exported for name in imported.intersection(group.names)}
-
-
 def _notes(file: LinkedFile, found: dict[tuple[LinkedFile, LinkedFile], set[str]]) -> Iterable[Interposition]:
     for (winner, loser), names in found.items():
-        copied = _copied(winner)
-        if symbols := tuple(sorted(names - copied)):
+        if symbols := tuple(sorted(names - winner.copied)):
             yield Interposition(file.owner, file.path, symbols, winner.path, winner.owner, loser.path, loser.owner)

@@ -37,6 +37,23 @@ class Opening(NamedTuple):
         return self.file is not None and not self.file.is_program
 
 
+class Survey(NamedTuple):
+    """What can make a program load other libraries than each of these by itself, or take other symbols of them.
+
+    `shared` are names that several of them export, `contested`: a name can lead to more than one of them, `opens`: they
+    may open others while they run.
+    """
+
+    shared: set[str]
+    contested: bool = False
+    opens: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is enough to look at each file by itself."""
+        return not (self.shared or self.contested or self.opens)
+
+
 @dataclass(slots=True)
 class Scope:
     """What is loaded together, in the order in which symbols are looked up.
@@ -86,12 +103,15 @@ class LibraryIndex:
         "_claimants",
         "_direct",
         "_directory_links",
+        "_elsewhere",
         "_levels",
         "_loads",
         "_members",
         "_needs",
+        "_noting",
         "_openings",
         "_programs",
+        "_rivals",
         "_serving",
         "_shared",
     )
@@ -112,6 +132,10 @@ class LibraryIndex:
         self._levels: defaultdict[str, int] = defaultdict(int)
         self._members: dict[str, tuple[LinkedFile, ...]] = {}
         self._shared = SharedNames()
+        # Names under which there is more than one thing, and sonames of files that are not found by these.
+        self._rivals: set[str] = set()
+        self._elsewhere: defaultdict[str, int] = defaultdict(int)
+        self._noting = 0
 
     def add(self, member: Member, files: tuple[LinkedFile, ...]) -> None:
         """Take the files of a member in."""
@@ -120,9 +144,11 @@ class LibraryIndex:
         self._shared.add(files)
         for opening in openings(member, files):
             self._openings[opening.spot.name].append(opening)
+            self._rate(opening.spot.name)
         for place, target in directory_links(member):
             self._directory_links[place].append((member.name, target))
         self._count_levels(member, files, 1)
+        self._count_unusual(files, 1)
         for file in files:
             for name in all_needed(file):
                 self._needs[last_part(name)].add(member.name)
@@ -138,11 +164,13 @@ class LibraryIndex:
         self._shared.remove(files)
         for opening in openings(member, files):
             self._openings[opening.spot.name].remove(opening)
+            self._rate(opening.spot.name)
         for place, target in directory_links(member):
             self._directory_links[place].remove((member.name, target))
             if not self._directory_links[place]:
                 del self._directory_links[place]
         self._count_levels(member, files, -1)
+        self._count_unusual(files, -1)
         for file in files:
             for name in all_needed(file):
                 self._needs[last_part(name)].discard(member.name)
@@ -207,22 +235,37 @@ class LibraryIndex:
         return known
 
     def contested(self, name: str) -> bool:
-        """Tell whether there is more than one file of this name, so that it matters who asks."""
-        return len(self._openings.get(last_part(name), ())) > 1
+        """Tell whether there is more than one file of this name, so that it matters who asks; or whether another calls
+        itself so, that may have been loaded already.
+        """
+        return last_part(name) in self._rivals or name in self._elsewhere
 
     def shared(self, names: Iterable[str]) -> bool:
         """Tell whether several files may export one of these names."""
         return bool(self._shared.among(names))
 
-    def met_by(self, starts: Iterable[LinkedFile]) -> set[str]:
-        """Return the names that several of the files export that may be loaded with these, and perhaps some more."""
-        return self._shared.met_by(starts, self._may_load)
-
-    def _may_load(self, file: LinkedFile) -> Iterator[LinkedFile]:
-        for name in all_loaded(file):
-            for opening in self._openings.get(last_part(name), ()):
-                if opening.file is not None:
-                    yield opening.file
+    def survey(self, starts: Sequence[LinkedFile]) -> Survey:
+        """Return what matters of all that may be loaded with these, whatever leads there: rather too much of it."""
+        shared: set[str] = set()
+        if not (self._shared or self._rivals or self._elsewhere or self._noting):
+            return Survey(shared)
+        contested = opens = False
+        seen: set[str] = set()
+        waiting = list(dict.fromkeys(starts))
+        found = set(waiting)
+        for file in waiting:  # grows while it is walked
+            if names := self._shared.of(file):
+                shared |= seen & names
+                seen |= names
+            opens = opens or bool(file.facts.details and file.facts.details.dlopen)
+            for name in all_loaded(file):
+                openings = self._openings.get(last_part(name), ())
+                contested = contested or self.contested(name)
+                for _, _, library in openings:
+                    if library is not None and library not in found:
+                        found.add(library)
+                        waiting.append(library)
+        return Survey(shared, contested, opens)
 
     def program(self, command: str, by: LinkedFile) -> tuple[bool, LinkedFile | None]:
         """Return whether some package has the command, and the ELF file that it runs, if it runs one."""
@@ -317,6 +360,24 @@ class LibraryIndex:
         if level not in known:
             return [""]
         return [*(each for each in known[known.index(level) :: -1] if self._levels.get(each)), ""]
+
+    def _rate(self, name: str) -> None:
+        """Keep whether more than one file can be opened under a name, or a file and something that is none."""
+        found = self._openings[name]
+        if len(found) > 1 and len({each.file or each.spot for each in found}) > 1:
+            self._rivals.add(name)
+        else:
+            self._rivals.discard(name)
+
+    def _count_unusual(self, files: Iterable[LinkedFile], sign: int) -> None:
+        """Count the files that have another soname than names, and those that may open others while they run."""
+        for file in files:
+            self._noting += sign * bool(file.facts.details and file.facts.details.dlopen)
+            soname = file.facts.soname
+            if soname and soname not in file.names and not file.is_program:
+                self._elsewhere[soname] += sign
+                if not self._elsewhere[soname]:
+                    del self._elsewhere[soname]
 
     def _count_levels(self, member: Member, files: Iterable[LinkedFile], sign: int) -> None:
         """Count the directories of variants. What a link to a directory brings could be any of them."""

@@ -101,6 +101,14 @@ class LinkedFile:
         return self.facts.details.copies if self.facts.details else ()
 
     @property
+    def copied(self) -> set[str]:
+        """The names of what is copied into a program; in old facts that is all that it imports and exports."""
+        if self.facts.details or not self.is_program:
+            return {copy.name for copy in self.copies}
+        imported = {name for group in self.facts.imported for name in group.names}
+        return {name for group in self.facts.exported for name in imported.intersection(group.names)}
+
+    @property
     def is_program(self) -> bool:
         """Whether it is started, and not loaded by another file."""
         return self.facts.is_program

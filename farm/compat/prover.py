@@ -194,7 +194,7 @@ class Prover:
     def _meets(self, name: str, names: set[str]) -> bool:
         """Tell whether it may matter to a member in which order what has these names is loaded."""
         return any(
-            file.loaders or (file.is_program and not names.isdisjoint(self._libraries.met_by((file,))))
+            file.loaders or (file.is_program and not names.isdisjoint(self._libraries.survey((file,)).shared))
             for file in self._files[name]
         )
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from farm.compat.linked_file import LinkedFile
 
@@ -66,39 +66,25 @@ class SharedNames:
         several = self._twice if self._versions_twice else self._shared
         return {name for name in several.intersection(names) if not _MEANT.fullmatch(name)}
 
-    def met_by(self, starts: Iterable[LinkedFile], loads: Callable[[LinkedFile], Iterable[LinkedFile]]) -> set[str]:
-        """Return the names that at least two of the files export that may be loaded with these, all of them told of.
+    def __bool__(self) -> bool:
+        return bool(self._shared or self._versions_twice)
 
-        `loads` gives what may be loaded because of a file.
-        """
-        met: set[str] = set()
-        if not self._shared and not self._versions_twice:
-            return met
-        seen: set[str] = set()
-        waiting = list(dict.fromkeys(starts))
-        found = set(waiting)
-        for file in waiting:  # grows while it is walked
-            if names := self._of(file):
-                met |= seen & names
-                seen |= names
-            for library in loads(file):
-                if library not in found:
-                    found.add(library)
-                    waiting.append(library)
-        return met
-
-    def _of(self, file: LinkedFile) -> frozenset[str]:
+    def of(self, file: LinkedFile) -> frozenset[str]:
+        """Return the names among the exports of a file that are shared."""
         known = self._known.get(file)
         if known is None:
             names = self._shared & _exported(file)
             for version in file.exports.keys() & self._versions_twice:
-                names |= self.among(file.exports[version])
+                # A version has a symbol of its own name in each library that defines it.
+                names |= self.among(file.exports[version]) - {version}
             known = self._known[file] = frozenset(names) or _NONE
         return known
 
 
 def _exported(file: LinkedFile) -> frozenset[str]:
-    return file.plain.union(file.exported, *file.exports.values()) if file.exports else file.exported | file.plain
+    """Return all that a file has under a name of its own accord: a program's copies are another's."""
+    names = file.plain.union(file.exported, *file.exports.values()) if file.exports else file.exported | file.plain
+    return names - file.copied if file.is_program else names
 
 
 def _distinct(files: Iterable[LinkedFile]) -> Iterator[LinkedFile]:

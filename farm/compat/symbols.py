@@ -64,7 +64,7 @@ def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findi
         found_there = _prove_in_context(file, libraries, label)
         return found_there if found_there.loaded else _NOT_LOADED._replace(unsettled=True)
     if not file.loaders:
-        if _satisfied_directly(file, libraries) and not (file.is_program and libraries.met_by((file,))):
+        if _satisfied_directly(file, libraries) and (not file.is_program or libraries.survey((file,)).is_plain):
             return _NOTHING
         return _prove_loaded(file, (file,), "", libraries, label)
     found = []
@@ -147,7 +147,7 @@ def _prove_loaded(
         return _prove_in_context(file, libraries, label)
     found = [_prove(file, scope, loader, label)]
     found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
-    names = libraries.met_by(starts) if starts[0].is_program else set()
+    names = libraries.survey(starts).shared if starts[0].is_program else set()
     if names:
         found.append(_prove_order(names, scope, starts, libraries, label))
     for level in libraries.levels_above(file):
