@@ -11,8 +11,8 @@ from farm.compat.note import Interposition
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
-    from farm.compat.library_index import Scope
     from farm.compat.linked_file import LinkedFile
+    from farm.compat.scope import Scope
 
 
 class Displacement(NamedTuple):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.linked_file import Spot
+from farm.compat.scope import Scope, Survey
 from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
 from farm.compat.shared_names import SharedNames
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from farm.compat.linked_file import LinkedFile
     from farm.compat.member import Member
+    from farm.package import DlopenNote
 
 _NONE: frozenset[str] = frozenset()
 _LIB = "usr/lib"
@@ -35,61 +36,6 @@ class Opening(NamedTuple):
     def loadable(self) -> bool:
         """Whether it goes on with that, as long as it is for the right machine."""
         return self.file is not None and not self.file.is_program
-
-
-class Survey(NamedTuple):
-    """What can make a program load other libraries than each of these by itself, or take other symbols of them.
-
-    `shared` are names that several of them export, `contested`: a name can lead to more than one of them, `opens`: they
-    may open others while they run.
-    """
-
-    shared: set[str]
-    contested: bool = False
-    opens: bool = False
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is enough to look at each file by itself."""
-        return not (self.shared or self.contested or self.opens)
-
-
-@dataclass(slots=True)
-class Scope:
-    """What is loaded together, in the order in which symbols are looked up.
-
-    `by_name` has each under the names that it was asked for by. `complete`: nothing that is needed lacks. `strayed` are
-    those of which a need is met by another file than if they were loaded first.
-    """
-
-    files: dict[LinkedFile, None] = field(default_factory=dict)
-    by_name: dict[str, LinkedFile] = field(default_factory=dict)
-    strayed: dict[LinkedFile, None] = field(default_factory=dict)
-    complete: bool = True
-    level: str = ""
-    _by_soname: dict[str, LinkedFile] = field(default_factory=dict)
-    _by_path: dict[tuple[str, str], LinkedFile] = field(default_factory=dict)
-
-    def take(self, file: LinkedFile) -> bool:
-        """Load a file; say whether it was not loaded yet."""
-        if self.same(file) in self.files:
-            return False
-        self._by_path[file.owner, file.path] = file
-        self.files[file] = None
-        if file.facts.soname:
-            self._by_soname.setdefault(file.facts.soname, file)
-        return True
-
-    def same(self, file: LinkedFile) -> LinkedFile:
-        """Return a file as it is loaded, where it is: it may have been opened by another link."""
-        return self._by_path.get((file.owner, file.path), file)
-
-    def loaded_as(self, name: str) -> LinkedFile | None:
-        """Return what is loaded under a name already: one that it was asked for by, or what it calls itself."""
-        known = self.by_name.get(name)
-        if known is None and (known := self._by_soname.get(name)) is not None:
-            self.by_name[name] = known
-        return known
 
 
 class LibraryIndex:
@@ -234,6 +180,10 @@ class LibraryIndex:
             known = self._direct[file] = tuple(library for library in found if library is not None)
         return known
 
+    def has(self, name: str) -> bool:
+        """Tell whether something of the set has this name, wherever it lies."""
+        return bool(self._openings.get(last_part(name))) or name in self._elsewhere
+
     def contested(self, name: str) -> bool:
         """Tell whether there is more than one file of this name, so that it matters who asks; or whether another calls
         itself so, that may have been loaded already.
@@ -257,7 +207,7 @@ class LibraryIndex:
             if names := self._shared.of(file):
                 shared |= seen & names
                 seen |= names
-            opens = opens or bool(file.facts.details and file.facts.details.dlopen)
+            opens = opens or bool(file.dlopen)
             for name in all_loaded(file):
                 openings = self._openings.get(last_part(name), ())
                 contested = contested or self.contested(name)
@@ -283,15 +233,39 @@ class LibraryIndex:
         inherited: tuple[Place, ...] = ()
         for start in starts:
             inherited = (*start.rpath, *inherited)
-            if not scope.take(start):
-                continue
-            waiting = [(start, inherited)]
-            for file, places in waiting:  # grows while it is walked
-                for name in all_loaded(file):
-                    library = self._load(scope, file, name, places, level)
-                    if library is not None and scope.take(library):
-                        waiting.append((library, (*library.rpath, *places)))
+            if scope.take(start, inherited):
+                self._load_all(scope, start)
         return scope
+
+    def opened_after(self, scope: Scope) -> Iterator[tuple[DlopenNote, LinkedFile, Scope]]:
+        """Give what each note of the files of a scope opens when they are loaded, with the scope as it is then.
+
+        That is the same one where the library is loaded already. Notes of what is opened are not followed.
+        """
+        for file in scope.files:
+            for note in file.dlopen:
+                places = scope.files[file]
+                for name in note.sonames:
+                    library = scope.loaded_as(name) or self.find(name, file, places, scope.level)
+                    if library is not None:
+                        after = scope.copy()
+                        library = after.by_name[name] = after.same(library)
+                        if after.take(library, (*library.rpath, *places)):
+                            self._load_all(after, library)
+                            yield note, library, after
+                        else:
+                            yield note, library, scope
+                        break
+
+    def _load_all(self, scope: Scope, start: LinkedFile) -> None:
+        """Load what a file needs that has been loaded last, breadth first."""
+        waiting = [start]
+        for file in waiting:  # grows while it is walked
+            places = scope.files[file]
+            for name in all_loaded(file):
+                library = self._load(scope, file, name, places, scope.level)
+                if library is not None and scope.take(library, (*library.rpath, *places)):
+                    waiting.append(library)
 
     def _load(
         self, scope: Scope, file: LinkedFile, name: str, places: Sequence[Place], level: str
@@ -322,7 +296,7 @@ class LibraryIndex:
             users = {user for name in names for user in self.needing(name)}
             for user in sorted(users):
                 for opener in self._members[user]:
-                    if opener not in found and not names.isdisjoint(map(posixpath.basename, all_loaded(opener))):
+                    if opener not in found and not names.isdisjoint(map(posixpath.basename, all_needed(opener))):
                         found[opener] = None
                         waiting.append(opener)
         for each in waiting[1:]:
@@ -372,7 +346,7 @@ class LibraryIndex:
     def _count_unusual(self, files: Iterable[LinkedFile], sign: int) -> None:
         """Count the files that have another soname than names, and those that may open others while they run."""
         for file in files:
-            self._noting += sign * bool(file.facts.details and file.facts.details.dlopen)
+            self._noting += sign * bool(file.dlopen)
             soname = file.facts.soname
             if soname and soname not in file.names and not file.is_program:
                 self._elsewhere[soname] += sign
@@ -428,9 +402,8 @@ def all_loaded(file: LinkedFile) -> tuple[str, ...]:
 def all_needed(file: LinkedFile) -> Iterator[str]:
     """Give the names of libraries that a file has any interest in: what it may open while it runs is among them."""
     yield from all_loaded(file)
-    if file.facts.details:
-        for note in file.facts.details.dlopen:
-            yield from note.sonames
+    for note in file.dlopen:
+        yield from note.sonames
 
 
 def programs(member: Member, files: Iterable[LinkedFile]) -> Iterator[tuple[str, LinkedFile | None]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from farm.compat.member import Member
     from farm.compat.opened_paths import OpenedPath
-    from farm.package import CopiedSymbol, ElfFacts, ElfFile, ImportGroup, Symbol
+    from farm.package import CopiedSymbol, DlopenNote, ElfFacts, ElfFile, ImportGroup, Symbol
 
 _NONE: frozenset[str] = frozenset()
 
@@ -101,6 +101,11 @@ class LinkedFile:
         return self.facts.details.copies if self.facts.details else ()
 
     @property
+    def dlopen(self) -> tuple[DlopenNote, ...]:
+        """What it says that it may open while it runs."""
+        return self.facts.details.dlopen if self.facts.details else ()
+
+    @property
     def copied(self) -> set[str]:
         """The names of what is copied into a program; in old facts that is all that it imports and exports."""
         if self.facts.details or not self.is_program:
@@ -155,6 +160,7 @@ class LinkedFile:
             and self.level == other.level
             and self.versions >= other.versions
             and bool(self.versions) == bool(other.versions)
+            and self.dlopen == other.dlopen
             and self._exports_all_of(other)
         )
 

@@ -29,7 +29,7 @@ from farm.compat.proof import Proof
 from farm.compat.proof_scope import ProofScope
 from farm.compat.replacement import Replacement
 from farm.compat.search_path import winds
-from farm.compat.symbols import prove_file
+from farm.compat.symbols import opens, prove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -193,9 +193,10 @@ class Prover:
 
     def _meets(self, name: str, names: set[str]) -> bool:
         """Tell whether it may matter to a member in which order what has these names is loaded."""
-        return any(
-            file.loaders or (file.is_program and not names.isdisjoint(self._libraries.survey((file,)).shared))
-            for file in self._files[name]
+        files = self._files[name]
+        surveys = (self._libraries.survey((file,)) for file in files if file.is_program)
+        return any(file.loaders for file in files) or any(
+            each.opens or not names.isdisjoint(each.shared) for each in surveys
         )
 
     def _changed_commands(
@@ -236,6 +237,7 @@ class Prover:
 
     def _check(self, member: Member) -> None:
         name = member.name
+        self._unsettled.discard(name)
         findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
         found = findings.values()
         problems: list[Problem] = list(self._unmet(member, findings))
@@ -246,8 +248,6 @@ class Prover:
         _keep(self._notes, name, notes)
         if any(one.unsettled for one in found):
             self._unsettled.add(name)
-        else:
-            self._unsettled.discard(name)
 
     def _unmet(self, member: Member, findings: Mapping[LinkedFile, Findings]) -> Iterable[Problem]:
         own = member.provides
@@ -314,11 +314,17 @@ class Prover:
 
     def _may_open(self, member: Member) -> Iterator[tuple[LinkedFile, DlopenNote]]:
         for file in self._files[member.name]:
-            for note in file.facts.details.dlopen if file.facts.details else ():
+            for note in file.dlopen:
                 yield file, note
 
     def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
-        return any(self._libraries.find(soname, file) is not None for soname in sonames)
+        if any(self._libraries.find(soname, file) is not None for soname in sonames):
+            return True
+        if not any(map(self._libraries.has, sonames)):
+            return False
+        # What loads the file decides about that.
+        self._unsettled.add(file.owner)
+        return opens(file, sonames, self._libraries)
 
     def _label(self, name: str) -> str:
         return self._members[name].label

@@ -113,7 +113,7 @@ class Box:
         enter = 'mount -t proc proc "$1/proc" && LD_BIND_NOW=1 exec /usr/sbin/chroot "$1" "$2"'
         command = ["unshare", "--mount", "sh", "-c", enter, "sh", there, program]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = any(word in done.stderr for word in ("error", "not found", "ld.so"))
+        told = any(word in done.stdout + done.stderr for word in ("error", "not found", "ld.so"))
         assert done.returncode in (0, -signal.SIGSEGV) or told, done
         return done.returncode == 0
 
@@ -465,6 +465,59 @@ def calling_itself(soname: str):
     return build
 
 
+def two_of_a_name(box: Box) -> None:
+    """Two libraries, each with a private one: the second takes that of the first, which is loaded by then."""
+    made = []
+    for name, act in (("a", "one"), ("b", "two")):
+        second = box.gcc(f"lib/{name}/libx.so", f"int {act}(void) {{ return 0; }}")
+        source = f"extern int {act}(void); int {name}(void) {{ return {act}(); }}"
+        made.append(box.gcc(f"lib/lib{name}.so", source, second, f"-Wl,-rpath,/usr/lib/{name}"))
+    box.program(*made, LENIENT, source="int main(void) { extern int a(void), b(void); return a() + b(); }")
+
+
+def noting(name: str, priority: str = "required") -> str:
+    """C that says that a file opens a library, and a function `opens` that does so."""
+    told = f'[{{"soname":["{name}"],"priority":"{priority}"}}]'.replace('"', '\\\\\\"')
+    return (
+        "#include <dlfcn.h>\n#include <stdio.h>\n"
+        '__asm__(".pushsection .note.dlopen,\\"a\\"\\n.balign 4\\n.long 4, 2f-1f, 0x407c0c0a\\n.asciz \\"FDO\\"\\n'
+        f'1: .asciz \\"{told}\\"\\n2: .balign 4\\n.popsection");\n'
+        f'int opens(void) {{ if (dlopen("{name}", RTLD_NOW)) return 0; printf("error %s\\n", dlerror()); return 1; }}\n'
+    )
+
+
+OPENS = "int main(void) { extern int opens(void); return opens(); }"
+
+
+def opened_with_a_function_of(program: str):
+    """A program opens a library that wants a function of it."""
+
+    def build(box: Box) -> None:
+        box.gcc("lib/libplug.so", CALLS)
+        box.program("-rdynamic", source=f"{noting('libplug.so')} {program} {OPENS}")
+
+    return build
+
+
+def opened_after(box: Box) -> None:
+    """A program has a private library, and what it opens wants a public one of that name."""
+    private = box.gcc("lib/p1/libx.so", "int first(void) { return 0; }")
+    box.gcc("lib/libplug.so", CALLS, box.gcc("lib/libx.so", ACTS))
+    source = f"{noting('libplug.so')} int main(void) {{ extern int first(void); return first() + opens(); }}"
+    box.program(private, "-Wl,-rpath,/usr/lib/p1", source=source)
+
+
+def opened_by_a_library(*flags: str, loaded: bool = False):
+    """A library opens a private one, which is where its program looks, or has been loaded by that already."""
+
+    def build(box: Box) -> None:
+        private = box.gcc("lib/private/libplug.so", ACTS)
+        first = box.gcc("lib/liba.so", noting("libplug.so"))
+        box.program(first, *([private] if loaded else []), *flags, source=OPENS)
+
+    return build
+
+
 TLS_USER = "extern __thread int act; int go(void) { return act; }"
 FAR_USER = "extern int kept[4096]; int go(void) { kept[4000] = 1; return 0; }"
 
@@ -617,6 +670,13 @@ CASES = {
     ),
     "a library that calls itself as another does": (False, calling_itself("libx.so")),
     "a library that calls itself as none does": (True, calling_itself("libz.so")),
+    "two libraries of a name, each private to another": (False, two_of_a_name),
+    "what is opened wants a function that the program has": (True, opened_with_a_function_of(ACTS)),
+    "what is opened wants a function that the program has not": (False, opened_with_a_function_of("")),
+    "what is opened gets a private library of the program": (False, opened_after),
+    "what a library opens is on the path of its program": (True, opened_by_a_library(*RPATH)),
+    "what a library opens is on a path that it does not inherit": (False, opened_by_a_library(*RUNPATH)),
+    "what a library opens is loaded already": (True, opened_by_a_library(*RUNPATH, loaded=True)),
     "a variable of the program for a function": (False, over_a_function),
 }  # fmt: skip
 
