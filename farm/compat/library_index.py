@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.linked_file import Spot
 from farm.compat.scope import Scope, Survey
-from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
+from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, path_place, system_places
 from farm.compat.shared_names import SharedNames
 
 if TYPE_CHECKING:
@@ -159,11 +159,11 @@ class LibraryIndex:
             file = found[0].file
             return found[0] if file is None or file.machine == by.machine else None
         fitting = [each for each in found if each.file is None or each.file.machine == by.machine]
-        if not fitting or ("/" in name and not name.startswith("/")):
-            # A relative one depends on where one stands.
+        if not fitting:
             return None
         if "/" in name:
-            return self._at(Place(posixpath.dirname(name)), fitting, by)
+            named = path_place(name, by.facts, by.origin, by.owner)
+            return None if named is None else self._at(named, fitting, by)
         searched = by.runpath or (by.rpath if inherited is None else inherited)
         for place in (*searched, *(() if by.only_search_path else system_places(name, by.machine))):
             for variant in self._variants(by.machine, level):

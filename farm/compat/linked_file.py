@@ -101,6 +101,13 @@ class LinkedFile:
         return self.facts.details.copies if self.facts.details else ()
 
     @property
+    def origin(self) -> Place:
+        """Where it lies for a path that begins with `$ORIGIN`: of a library, the first place where it is found."""
+        if self.is_program or not self.spots[0].root:
+            return Place(posixpath.dirname(self.path), self.owner)
+        return Place(self.spots[0].root)
+
+    @property
     def dlopen(self) -> tuple[DlopenNote, ...]:
         """What it says that it may open while it runs."""
         return self.facts.details.dlopen if self.facts.details else ()

@@ -518,6 +518,30 @@ def opened_by_a_library(*flags: str, loaded: bool = False):
     return build
 
 
+def started_by_a_loader(box: Box, path: str) -> None:
+    """A library that can be run, as some are to print their version, and that does not call itself anything."""
+    box.place(path).unlink(missing_ok=True)
+    section = 'const char i[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";'
+    command = ["gcc", "-xc", "-", "-shared", "-fPIC", "-o", str(box.place(path))]
+    subprocess.run(command, input=f"{section} {ACTS}", text=True, check=True)
+    box.add(path)
+
+
+def by_a_path_from(origin: str, *, user: str = "bin/program"):
+    """A program, or a library that it loads, needs a library by a path that begins where it lies."""
+
+    def build(box: Box) -> None:
+        library = box.gcc("lib/private/libact.so", ACTS)
+        if user == "bin/program":
+            box.program(library)
+        else:
+            box.program(box.gcc(user, CALLS, library), LENIENT, source=GOES)
+        command = ["patchelf", "--replace-needed", "libact.so", f"{origin}/libact.so", str(box.place(user))]
+        subprocess.run(command, check=True)
+
+    return build
+
+
 TLS_USER = "extern __thread int act; int go(void) { return act; }"
 FAR_USER = "extern int kept[4096]; int go(void) { kept[4000] = 1; return 0; }"
 
@@ -677,6 +701,14 @@ CASES = {
     "what a library opens is on the path of its program": (True, opened_by_a_library(*RPATH)),
     "what a library opens is on a path that it does not inherit": (False, opened_by_a_library(*RUNPATH)),
     "what a library opens is loaded already": (True, opened_by_a_library(*RUNPATH, loaded=True)),
+    "a library with an interpreter and without a soname": (True, in_its_place(started_by_a_loader)),
+    "a path from where the program is": (True, by_a_path_from("$ORIGIN/../lib/private")),
+    "a path from where the program is, and it is elsewhere": (False, by_a_path_from("$ORIGIN/../lib/none")),
+    "a path from where a library is": (True, by_a_path_from("${ORIGIN}/private", user="lib/libgo.so")),
+    "a path from where a library is, and it is elsewhere": (
+        False,
+        by_a_path_from("$ORIGIN/none", user="lib/libgo.so"),
+    ),
     "a variable of the program for a function": (False, over_a_function),
 }  # fmt: skip
 
