@@ -113,6 +113,11 @@ class LinkedFile:
         return self.facts.details.dlopen if self.facts.details else ()
 
     @property
+    def only_at_start(self) -> bool:
+        """Whether it refuses to be opened by a program that runs already."""
+        return self.facts.details is not None and self.facts.details.only_at_start
+
+    @property
     def copied(self) -> set[str]:
         """The names of what is copied into a program; in old facts that is all that it imports and exports."""
         if self.facts.details or not self.is_program:
@@ -168,6 +173,7 @@ class LinkedFile:
             and self.versions >= other.versions
             and bool(self.versions) == bool(other.versions)
             and self.dlopen == other.dlopen
+            and self.only_at_start == other.only_at_start
             and self._exports_all_of(other)
         )
 

@@ -300,6 +300,9 @@ class Prover:
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
         why = "is not where it looks" if by.machine in machines else "is for another machine"
+        found = self._libraries.find(name, by)
+        if found is not None and found.only_at_start:
+            why = "is not to be opened by what runs already"
         return f"; that of {self._label(provider)} {why}"
 
     def _unopened(self, member: Member) -> Iterator[tuple[str, LinkedFile]]:
@@ -318,7 +321,8 @@ class Prover:
                 yield file, note
 
     def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
-        if any(self._libraries.find(soname, file) is not None for soname in sonames):
+        found = (self._libraries.find(soname, file) for soname in sonames)
+        if any(library is not None and not library.only_at_start for library in found):
             return True
         if not any(map(self._libraries.has, sonames)):
             return False

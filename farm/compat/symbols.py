@@ -231,11 +231,15 @@ def _prove_in_programs(file: LinkedFile, alone: Findings, libraries: LibraryInde
 
 
 def opens(file: LinkedFile, sonames: tuple[str, ...], libraries: LibraryIndex) -> bool:
-    """Tell whether a file finds one of these libraries in whatever program of the set loads it."""
+    """Tell whether a file has loaded one of these libraries, or finds one in whatever program of the set loads it."""
+    own = libraries.scope((file,))
+    if any(own.loaded_as(name) is not None for name in sonames):
+        return True
     scopes = [scope for starts in libraries.openers(file) if file in (scope := libraries.scope(starts)).files]
     return bool(scopes) and all(
         any(
-            scope.loaded_as(name) is not None or libraries.find(name, file, scope.files[file]) is not None
+            scope.loaded_as(name) is not None
+            or ((found := libraries.find(name, file, scope.files[file])) is not None and not found.only_at_start)
             for name in sonames
         )
         for scope in scopes

@@ -45,7 +45,7 @@ __all__ = ["InvalidElfError", "read_elf", "read_elf_paths"]
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
 _DT_DEBUG, _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 21, 22, 24, 30, 0x6FFFFFFB
 _DT_AUDIT, _DT_DEPAUDIT, _DT_AUXILIARY, _DT_FILTER = 0x6FFFFEFC, 0x6FFFFEFB, 0x7FFFFFFD, 0x7FFFFFFF
-_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_PIE = 4, 8, 1, 0x800, 0x08000000
+_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_NOOPEN, _DF_1_PIE = 4, 8, 1, 0x800, 0x40, 0x08000000
 
 
 def read_elf(data: Buffer) -> ElfFacts | None:
@@ -144,6 +144,7 @@ def _facts(image: ElfImage) -> ElfFacts:
         details=ElfDetails(
             kind=kind,
             audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
+            only_at_start=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NOOPEN),
             only_search_path=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NODEFLIB),
             filters=_texts(image, strings, _DT_FILTER),
             auxiliaries=_texts(image, strings, _DT_AUXILIARY),

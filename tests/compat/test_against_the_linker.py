@@ -499,6 +499,16 @@ def opened_with_a_function_of(program: str):
     return build
 
 
+def opened_that_refuses(*, loaded: bool):
+    """A program opens a library that is to be loaded with it, and perhaps is."""
+
+    def build(box: Box) -> None:
+        library = box.gcc("lib/libplug.so", ACTS, "-Wl,-z,nodlopen")
+        box.program(*([library] if loaded else []), source=f"{noting('libplug.so')} {OPENS}")
+
+    return build
+
+
 def opened_after(box: Box) -> None:
     """A program has a private library, and what it opens wants a public one of that name."""
     private = box.gcc("lib/p1/libx.so", "int first(void) { return 0; }")
@@ -698,6 +708,8 @@ CASES = {
     "what is opened wants a function that the program has": (True, opened_with_a_function_of(ACTS)),
     "what is opened wants a function that the program has not": (False, opened_with_a_function_of("")),
     "what is opened gets a private library of the program": (False, opened_after),
+    "what is opened is only to be loaded at start": (False, opened_that_refuses(loaded=False)),
+    "what is opened is only to be loaded at start, and was": (True, opened_that_refuses(loaded=True)),
     "what a library opens is on the path of its program": (True, opened_by_a_library(*RPATH)),
     "what a library opens is on a path that it does not inherit": (False, opened_by_a_library(*RUNPATH)),
     "what a library opens is loaded already": (True, opened_by_a_library(*RUNPATH, loaded=True)),
