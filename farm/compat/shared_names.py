@@ -49,8 +49,8 @@ class SharedNames:
             self._twice |= again
             self._open |= file.plain
             self._open |= loose
-            self._versions_twice |= self._versions_once & file.exports.keys()
-            self._versions_once |= file.exports.keys()
+            self._versions_twice |= self._versions_once.intersection(file.exports)
+            self._versions_once.update(file.exports)
             candidates = ((again & self._open) | (loose & self._twice)) - self._shared
             self._shared.update(name for name in candidates if not _MEANT.fullmatch(name))
 
