@@ -15,6 +15,15 @@ from farm.compat.compose import TwoBuildsError, compose
 from farm.compat.composition import ComposedPackage, Composition
 from farm.compat.foreign import Offer, select_foreign
 from farm.compat.host import joint_needs, needs_beyond
+from farm.compat.link_problem import (
+    ClashingInterposition,
+    ClassMismatch,
+    MissingCopiedSymbol,
+    MissingSymbol,
+    MissingVersion,
+    ProtectedCopy,
+    SizeMismatch,
+)
 from farm.compat.member import Member, is_foreign
 from farm.compat.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile, UnknownPython
 from farm.compat.note import DanglingLibraryLinks, Interposition, LostVersions, MissingRecommended, Note, Underlinked
@@ -22,23 +31,17 @@ from farm.compat.package_set import DuplicateMemberError, MixedPlatformsError, P
 from farm.compat.private_libraries import moved_privately
 from farm.compat.problem import (
     AmbiguousProvider,
-    ClassMismatch,
     DanglingLinks,
-    MissingCopiedSymbol,
     MissingDistribution,
     MissingInterpreter,
     MissingLinkerLibrary,
     MissingModule,
     MissingSoname,
-    MissingSymbol,
-    MissingVersion,
     NoLibrary,
     OtherModuleVersion,
     OtherPython,
     PathConflict,
     Problem,
-    ProtectedCopy,
-    SizeMismatch,
     UnmetRequirement,
 )
 from farm.compat.proof import Proof
@@ -51,6 +54,7 @@ from farm.compat.trial import TrialSet
 __all__ = [
     "AmbiguousProvider",
     "Atom",
+    "ClashingInterposition",
     "ClassMismatch",
     "ComposedPackage",
     "Composition",

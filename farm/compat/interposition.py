@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from farm.compat.definition import taken
+from farm.compat.definition import definition, taken, takes
+from farm.compat.link_problem import ClashingInterposition
 from farm.compat.note import Interposition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
-    from farm.compat.library_index import Scope
     from farm.compat.linked_file import LinkedFile
+    from farm.compat.scope import Scope
+
+
+class Displacement(NamedTuple):
+    """What `file` imports it takes from `winner`, and was linked with `loser`."""
+
+    file: LinkedFile
+    name: str
+    version: str
+    winner: LinkedFile
+    loser: LinkedFile
 
 
 def interpositions(file: LinkedFile, scope: Scope) -> Iterator[Interposition]:
@@ -35,23 +46,61 @@ def interpositions(file: LinkedFile, scope: Scope) -> Iterator[Interposition]:
     yield from _notes(file, found)
 
 
-def program_interposes(program: LinkedFile, scope: Scope) -> Iterator[Interposition]:
-    """Give what a program exports, and a library too, and a third file imports: that gets the program's."""
-    own = program.plain - {copy.name for copy in program.copies}
-    for file in scope.files if own else ():
-        if file is program:
+def displacements(names: set[str], scope: Scope, told: Container[LinkedFile]) -> Iterator[Displacement]:
+    """Give the imports of all that is loaded together, but for the files that are `told` of elsewhere, that take one
+    of `names` from another file than if nothing had been loaded before them.
+    """
+    for file in scope.files:
+        for soname, version, weak, imported, _ in file.facts.imported if file not in told else ():
+            for name in () if weak else sorted(names.intersection(imported)):
+                takers = [each for each in scope.files if each is not file and takes(each, name, version)]
+                # A program's copy is that of the first library that has it.
+                real = [each for each in takers if len(takers) > 1 and name not in each.copied]
+                if len(real) > 1 and (meant := _meant(file, soname, real, scope)) not in (None, real[0]):
+                    yield Displacement(file, name, version, real[0], meant)
+
+
+def displacement_notes(found: Iterable[Displacement]) -> Iterator[Interposition]:
+    """Give what displacements have to say, those of the same three files together."""
+    together: dict[LinkedFile, dict[tuple[LinkedFile, LinkedFile], set[str]]] = {}
+    for each in found:
+        together.setdefault(each.file, {}).setdefault((each.winner, each.loser), set()).add(each.name)
+    for file, pairs in together.items():
+        yield from _notes(file, pairs)
+
+
+def clashes(
+    program: LinkedFile, found: Iterable[Displacement], label: Callable[[str], str]
+) -> Iterator[ClashingInterposition]:
+    """Give the displacements after which a file uses something else than what it was made for."""
+    for file, name, version, winner, loser in found:
+        taken_now, meant = definition(winner, name, version), definition(loser, name, version)
+        if taken_now is None or meant is None or not taken_now.symbol_class or not meant.symbol_class:
             continue
-        found: dict[tuple[LinkedFile, LinkedFile], set[str]] = {}
-        for _, version, weak, names, _ in file.facts.imported:
-            shared = () if weak else own.intersection(names)
-            for library in scope.files if shared else ():
-                if library not in (program, file) and (both := taken(library, shared, version)):
-                    found.setdefault((program, library), set()).update(both)
-        yield from _notes(file, found)
+        smaller = taken_now.size < meant.size
+        if taken_now.symbol_class != meant.symbol_class or smaller:
+            yield ClashingInterposition(
+                label(program.owner), program.path, name, file.path, label(file.owner),
+                winner.path, label(winner.owner), loser.path, label(loser.owner),
+                meant.symbol_class, taken_now.symbol_class, meant.size, taken_now.size,
+            )  # fmt: skip
+
+
+def _meant(file: LinkedFile, soname: str, takers: list[LinkedFile], scope: Scope) -> LinkedFile | None:
+    """Return which of those that have a symbol a file was linked with: what it names, or what that loads."""
+    bound = scope.by_name.get(soname)
+    if bound in takers:
+        return bound
+    waiting = [file]
+    for each in waiting:  # grows while it is walked
+        if each is not file and each in takers:
+            return each
+        libraries = (scope.by_name.get(name) for name in each.needed)
+        waiting += [library for library in libraries if library is not None and library not in waiting]
+    return None
 
 
 def _notes(file: LinkedFile, found: dict[tuple[LinkedFile, LinkedFile], set[str]]) -> Iterable[Interposition]:
     for (winner, loser), names in found.items():
-        copied = {copy.name for copy in winner.copies}
-        if symbols := tuple(sorted(names - copied)):
+        if symbols := tuple(sorted(names - winner.copied)):
             yield Interposition(file.owner, file.path, symbols, winner.path, winner.owner, loser.path, loser.owner)

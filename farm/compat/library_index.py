@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.linked_file import Spot
-from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, system_places
+from farm.compat.scope import Scope, Survey
+from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, path_place, system_places
+from farm.compat.shared_names import SharedNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from farm.compat.linked_file import LinkedFile
     from farm.compat.member import Member
+    from farm.package import DlopenNote
 
 _NONE: frozenset[str] = frozenset()
 _LIB = "usr/lib"
@@ -36,43 +38,6 @@ class Opening(NamedTuple):
         return self.file is not None and not self.file.is_program and not self.file.refused
 
 
-@dataclass(slots=True)
-class Scope:
-    """What is loaded together, in the order in which symbols are looked up.
-
-    `by_name` has each under the names that it was asked for by. `complete`: nothing that is needed lacks. `strayed` are
-    those of which a need is met by another file than if they were loaded first.
-    """
-
-    files: dict[LinkedFile, None] = field(default_factory=dict)
-    by_name: dict[str, LinkedFile] = field(default_factory=dict)
-    strayed: dict[LinkedFile, None] = field(default_factory=dict)
-    complete: bool = True
-    _by_soname: dict[str, LinkedFile] = field(default_factory=dict)
-    _by_path: dict[tuple[str, str], LinkedFile] = field(default_factory=dict)
-
-    def take(self, file: LinkedFile) -> bool:
-        """Load a file; say whether it was not loaded yet."""
-        if self.same(file) in self.files:
-            return False
-        self._by_path[file.owner, file.path] = file
-        self.files[file] = None
-        if file.facts.soname:
-            self._by_soname.setdefault(file.facts.soname, file)
-        return True
-
-    def same(self, file: LinkedFile) -> LinkedFile:
-        """Return a file as it is loaded, where it is: it may have been opened by another link."""
-        return self._by_path.get((file.owner, file.path), file)
-
-    def loaded_as(self, name: str) -> LinkedFile | None:
-        """Return what is loaded under a name already: one that it was asked for by, or what it calls itself."""
-        known = self.by_name.get(name)
-        if known is None and (known := self._by_soname.get(name)) is not None:
-            self.by_name[name] = known
-        return known
-
-
 class LibraryIndex:
     """Files by name, programs by command, and members by what they need. Mutable, as `CapabilityIndex` is.
 
@@ -84,13 +49,17 @@ class LibraryIndex:
         "_claimants",
         "_direct",
         "_directory_links",
+        "_elsewhere",
         "_levels",
         "_loads",
         "_members",
         "_needs",
+        "_noting",
         "_openings",
         "_programs",
+        "_rivals",
         "_serving",
+        "_shared",
     )
 
     def __init__(
@@ -108,16 +77,24 @@ class LibraryIndex:
         self._loads: defaultdict[str, set[str]] = defaultdict(set)
         self._levels: defaultdict[str, int] = defaultdict(int)
         self._members: dict[str, tuple[LinkedFile, ...]] = {}
+        self._shared = SharedNames()
+        # Names under which there is more than one thing, and sonames of files that are not found by these.
+        self._rivals: set[str] = set()
+        self._elsewhere: defaultdict[str, int] = defaultdict(int)
+        self._noting = 0
 
     def add(self, member: Member, files: tuple[LinkedFile, ...]) -> None:
         """Take the files of a member in."""
         self._direct = {}
         self._members[member.name] = files
+        self._shared.add(files)
         for opening in openings(member, files):
             self._openings[opening.spot.name].append(opening)
+            self._rate(opening.spot.name)
         for place, target in directory_links(member):
             self._directory_links[place].append((member.name, target))
         self._count_levels(member, files, 1)
+        self._count_unusual(files, 1)
         for file in files:
             for name in all_needed(file):
                 self._needs[last_part(name)].add(member.name)
@@ -130,13 +107,16 @@ class LibraryIndex:
         """Take them out again."""
         self._direct = {}
         del self._members[member.name]
+        self._shared.remove(files)
         for opening in openings(member, files):
             self._openings[opening.spot.name].remove(opening)
+            self._rate(opening.spot.name)
         for place, target in directory_links(member):
             self._directory_links[place].remove((member.name, target))
             if not self._directory_links[place]:
                 del self._directory_links[place]
         self._count_levels(member, files, -1)
+        self._count_unusual(files, -1)
         for file in files:
             for name in all_needed(file):
                 self._needs[last_part(name)].discard(member.name)
@@ -179,11 +159,11 @@ class LibraryIndex:
             file = found[0].file
             return found[0] if file is None or file.machine == by.machine else None
         fitting = [each for each in found if each.file is None or each.file.machine == by.machine]
-        if not fitting or ("/" in name and not name.startswith("/")):
-            # A relative one depends on where one stands.
+        if not fitting:
             return None
         if "/" in name:
-            return self._at(Place(posixpath.dirname(name)), fitting, by)
+            named = path_place(name, by.facts, by.origin, by.owner)
+            return None if named is None else self._at(named, fitting, by)
         searched = by.runpath or (by.rpath if inherited is None else inherited)
         for place in (*searched, *(() if by.only_search_path else system_places(name, by.machine))):
             for variant in self._variants(by.machine, level):
@@ -200,9 +180,42 @@ class LibraryIndex:
             known = self._direct[file] = tuple(library for library in found if library is not None)
         return known
 
+    def has(self, name: str) -> bool:
+        """Tell whether something of the set has this name, wherever it lies."""
+        return bool(self._openings.get(last_part(name))) or name in self._elsewhere
+
     def contested(self, name: str) -> bool:
-        """Tell whether there is more than one file of this name, so that it matters who asks."""
-        return len(self._openings.get(last_part(name), ())) > 1
+        """Tell whether there is more than one file of this name, so that it matters who asks; or whether another calls
+        itself so, that may have been loaded already.
+        """
+        return last_part(name) in self._rivals or name in self._elsewhere
+
+    def shared(self, names: Iterable[str]) -> bool:
+        """Tell whether several files may export one of these names."""
+        return bool(self._shared.among(names))
+
+    def survey(self, starts: Sequence[LinkedFile]) -> Survey:
+        """Return what matters of all that may be loaded with these, whatever leads there: rather too much of it."""
+        shared: set[str] = set()
+        if not (self._shared or self._rivals or self._elsewhere or self._noting):
+            return Survey(shared)
+        contested = opens = False
+        seen: set[str] = set()
+        waiting = list(dict.fromkeys(starts))
+        found = set(waiting)
+        for file in waiting:  # grows while it is walked
+            if names := self._shared.of(file):
+                shared |= seen & names
+                seen |= names
+            opens = opens or bool(file.dlopen)
+            for name in all_loaded(file):
+                openings = self._openings.get(last_part(name), ())
+                contested = contested or self.contested(name)
+                for _, _, library in openings:
+                    if library is not None and library not in found:
+                        found.add(library)
+                        waiting.append(library)
+        return Survey(shared, contested, opens)
 
     def program(self, command: str, by: LinkedFile) -> tuple[bool, LinkedFile | None]:
         """Return whether some package has the command, and the ELF file that it runs, if it runs one."""
@@ -216,19 +229,43 @@ class LibraryIndex:
         """Return all that is loaded with these files, breadth first as the loader does: with the first one, then the
         others, which it has opened.
         """
-        scope = Scope()
+        scope = Scope(level=level)
         inherited: tuple[Place, ...] = ()
         for start in starts:
             inherited = (*start.rpath, *inherited)
-            if not scope.take(start):
-                continue
-            waiting = [(start, inherited)]
-            for file, places in waiting:  # grows while it is walked
-                for name in all_loaded(file):
-                    library = self._load(scope, file, name, places, level)
-                    if library is not None and scope.take(library):
-                        waiting.append((library, (*library.rpath, *places)))
+            if scope.take(start, inherited):
+                self._load_all(scope, start)
         return scope
+
+    def opened_after(self, scope: Scope) -> Iterator[tuple[DlopenNote, LinkedFile, Scope]]:
+        """Give what each note of the files of a scope opens when they are loaded, with the scope as it is then.
+
+        That is the same one where the library is loaded already. Notes of what is opened are not followed.
+        """
+        for file in scope.files:
+            for note in file.dlopen:
+                places = scope.files[file]
+                for name in note.sonames:
+                    library = scope.loaded_as(name) or self.find(name, file, places, scope.level)
+                    if library is not None:
+                        after = scope.copy()
+                        library = after.by_name[name] = after.same(library)
+                        if after.take(library, (*library.rpath, *places)):
+                            self._load_all(after, library)
+                            yield note, library, after
+                        else:
+                            yield note, library, scope
+                        break
+
+    def _load_all(self, scope: Scope, start: LinkedFile) -> None:
+        """Load what a file needs that has been loaded last, breadth first."""
+        waiting = [start]
+        for file in waiting:  # grows while it is walked
+            places = scope.files[file]
+            for name in all_loaded(file):
+                library = self._load(scope, file, name, places, scope.level)
+                if library is not None and scope.take(library, (*library.rpath, *places)):
+                    waiting.append(library)
 
     def _load(
         self, scope: Scope, file: LinkedFile, name: str, places: Sequence[Place], level: str
@@ -259,7 +296,7 @@ class LibraryIndex:
             users = {user for name in names for user in self.needing(name)}
             for user in sorted(users):
                 for opener in self._members[user]:
-                    if opener not in found and not names.isdisjoint(map(posixpath.basename, all_loaded(opener))):
+                    if opener not in found and not names.isdisjoint(map(posixpath.basename, all_needed(opener))):
                         found[opener] = None
                         waiting.append(opener)
         for each in waiting[1:]:
@@ -297,6 +334,24 @@ class LibraryIndex:
         if level not in known:
             return [""]
         return [*(each for each in known[known.index(level) :: -1] if self._levels.get(each)), ""]
+
+    def _rate(self, name: str) -> None:
+        """Keep whether more than one file can be opened under a name, or a file and something that is none."""
+        found = self._openings[name]
+        if len(found) > 1 and len({each.file or each.spot for each in found}) > 1:
+            self._rivals.add(name)
+        else:
+            self._rivals.discard(name)
+
+    def _count_unusual(self, files: Iterable[LinkedFile], sign: int) -> None:
+        """Count the files that have another soname than names, and those that may open others while they run."""
+        for file in files:
+            self._noting += sign * bool(file.dlopen)
+            soname = file.facts.soname
+            if soname and soname not in file.names and not file.is_program:
+                self._elsewhere[soname] += sign
+                if not self._elsewhere[soname]:
+                    del self._elsewhere[soname]
 
     def _count_levels(self, member: Member, files: Iterable[LinkedFile], sign: int) -> None:
         """Count the directories of variants. What a link to a directory brings could be any of them."""
@@ -347,9 +402,8 @@ def all_loaded(file: LinkedFile) -> tuple[str, ...]:
 def all_needed(file: LinkedFile) -> Iterator[str]:
     """Give the names of libraries that a file has any interest in: what it may open while it runs is among them."""
     yield from all_loaded(file)
-    if file.facts.details:
-        for note in file.facts.details.dlopen:
-            yield from note.sonames
+    for note in file.dlopen:
+        yield from note.sonames
 
 
 def programs(member: Member, files: Iterable[LinkedFile]) -> Iterator[tuple[str, LinkedFile | None]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from farm.compat.member import Member
     from farm.compat.opened_paths import OpenedPath
-    from farm.package import CopiedSymbol, ElfFacts, ElfFile, ImportGroup, Symbol
+    from farm.package import CopiedSymbol, DlopenNote, ElfFacts, ElfFile, ImportGroup, Symbol
 
 _NONE: frozenset[str] = frozenset()
 
@@ -101,6 +101,31 @@ class LinkedFile:
         return self.facts.details.copies if self.facts.details else ()
 
     @property
+    def origin(self) -> Place:
+        """Where it lies for a path that begins with `$ORIGIN`: of a library, the first place where it is found."""
+        if self.is_program or not self.spots[0].root:
+            return Place(posixpath.dirname(self.path), self.owner)
+        return Place(self.spots[0].root)
+
+    @property
+    def dlopen(self) -> tuple[DlopenNote, ...]:
+        """What it says that it may open while it runs."""
+        return self.facts.details.dlopen if self.facts.details else ()
+
+    @property
+    def only_at_start(self) -> bool:
+        """Whether it refuses to be opened by a program that runs already."""
+        return self.facts.details is not None and self.facts.details.only_at_start
+
+    @property
+    def copied(self) -> set[str]:
+        """The names of what is copied into a program; in old facts that is all that it imports and exports."""
+        if self.facts.details or not self.is_program:
+            return {copy.name for copy in self.copies}
+        imported = {name for group in self.facts.imported for name in group.names}
+        return {name for group in self.facts.exported for name in imported.intersection(group.names)}
+
+    @property
     def is_program(self) -> bool:
         """Whether it is started, and not loaded by another file."""
         return self.facts.is_program
@@ -119,11 +144,6 @@ class LinkedFile:
     def key(self) -> tuple[str, tuple[Place, ...], tuple[Place, ...]]:
         """What tells it from the others of its package."""
         return self.path, self.runpath, self.rpath
-
-    @property
-    def interposes(self) -> bool:
-        """Whether it is a program that exports symbols: libraries that import these take them from it."""
-        return bool(self.plain) and self.is_program
 
     @property
     def all_names(self) -> set[str]:
@@ -158,6 +178,8 @@ class LinkedFile:
             and self.refused == other.refused
             and self.versions >= other.versions
             and bool(self.versions) == bool(other.versions)
+            and self.dlopen == other.dlopen
+            and self.only_at_start == other.only_at_start
             and self._exports_all_of(other)
         )
 

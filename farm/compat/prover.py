@@ -31,7 +31,7 @@ from farm.compat.replacement import Replacement
 from farm.compat.search_path import winds
 from farm.compat.start_needs import offered_loaders, prove_start, wanted_loaders
 from farm.compat.start_problem import RefusedLibrary
-from farm.compat.symbols import prove_file
+from farm.compat.symbols import opens, prove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,7 +77,6 @@ class Prover:
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
         self._unsettled: set[str] = set()
-        self._interposing: set[str] = set()
         self._winding: set[str] = set()
         self._scope = ProofScope()
         self.checked = 0
@@ -142,8 +141,6 @@ class Prover:
         self._around.add(member)
         for key in (*wanted(member), *wanted_loaders(member)):
             self._wanting[key].add(name)
-        if any(file.interposes for file in files):
-            self._interposing.add(name)
         if any(winds(place) for file in files for place in (*file.runpath, *file.rpath)):
             self._winding.add(name)
         self._scope = self._scope.plus(ProofScope.of(member))
@@ -160,7 +157,6 @@ class Prover:
         self._problems.pop(name, None)
         self._notes.pop(name, None)
         self._unsettled.discard(name)
-        self._interposing.discard(name)
         self._winding.discard(name)
 
     def _touched(
@@ -186,12 +182,26 @@ class Prover:
             lost.compare_paths(before, after, (*was, *now))
             lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
         touched |= self._loading(lost.names, lost.commands)
-        if lost.importing and self._interposing:
-            touched |= self._loading(lost.importing, set()) & self._interposing
+        if lost.imported and self._libraries.shared(lost.imported):
+            touched |= self._loading(lost.importing, set())
         if lost.gained:
             users = self._loading(lost.gaining, set()) - touched
-            touched |= {name for name in users if any(map(lost.concerns, self._files[name]))}
+            gained = {symbol.name for symbol in lost.gained}
+            shared = self._libraries.shared(gained)
+            touched |= {
+                name
+                for name in users
+                if any(map(lost.concerns, self._files[name])) or (shared and self._meets(name, gained))
+            }
         return touched
+
+    def _meets(self, name: str, names: set[str]) -> bool:
+        """Tell whether it may matter to a member in which order what has these names is loaded."""
+        files = self._files[name]
+        surveys = (self._libraries.survey((file,)) for file in files if file.is_program)
+        return any(file.loaders for file in files) or any(
+            each.opens or not names.isdisjoint(each.shared) for each in surveys
+        )
 
     def _changed_commands(
         self,
@@ -231,6 +241,7 @@ class Prover:
 
     def _check(self, member: Member) -> None:
         name = member.name
+        self._unsettled.discard(name)
         findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
         found = findings.values()
         problems: list[Problem] = list(self._unmet(member, findings))
@@ -243,8 +254,6 @@ class Prover:
         _keep(self._notes, name, notes)
         if any(one.unsettled for one in found):
             self._unsettled.add(name)
-        else:
-            self._unsettled.discard(name)
 
     def _unmet(self, member: Member, findings: Mapping[LinkedFile, Findings]) -> Iterable[Problem]:
         own = member.provides
@@ -306,6 +315,9 @@ class Prover:
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
         why = "is not where it looks" if by.machine in machines else "is for another machine"
+        found = self._libraries.find(name, by)
+        if found is not None and found.only_at_start:
+            why = "is not to be opened by what runs already"
         return f"; that of {self._label(provider)} {why}"
 
     def _unopened(self, member: Member) -> Iterator[tuple[str, LinkedFile]]:
@@ -320,11 +332,18 @@ class Prover:
 
     def _may_open(self, member: Member) -> Iterator[tuple[LinkedFile, DlopenNote]]:
         for file in self._files[member.name]:
-            for note in file.facts.details.dlopen if file.facts.details else ():
+            for note in file.dlopen:
                 yield file, note
 
     def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
-        return any(self._libraries.find(soname, file) is not None for soname in sonames)
+        found = (self._libraries.find(soname, file) for soname in sonames)
+        if any(library is not None and not library.only_at_start for library in found):
+            return True
+        if not any(map(self._libraries.has, sonames)):
+            return False
+        # What loads the file decides about that.
+        self._unsettled.add(file.owner)
+        return opens(file, sonames, self._libraries)
 
     def _providing(self, capability: str) -> tuple[Member, ...]:
         return tuple(self._members[name] for name in self._capabilities.providers(capability))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Replacement:
     """Collects changes. `names`: libraries behind which a user may find something else, or something less; `commands`:
     programs of which the same is true. `gaining` are libraries that only export `gained` besides, `importing` those
-    that import otherwise than before.
+    that import otherwise than before, namely `imported`.
     """
 
     names: set[str] = field(default_factory=set)
@@ -26,6 +26,7 @@ class Replacement:
     gaining: set[str] = field(default_factory=set)
     gained: set[Symbol] = field(default_factory=set)
     importing: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
 
     def compare(self, was: Iterable[LinkedFile], now: Iterable[LinkedFile], *, same_rank: bool) -> None:
         """Take in the files of one member, old and new; `same_rank`: it prevails over the same members as before."""
@@ -40,6 +41,8 @@ class Replacement:
                 self.gaining |= new.all_names
             if old.facts.imported != new.facts.imported:
                 self.importing |= new.all_names
+                differing = set(old.facts.imported) ^ set(new.facts.imported)
+                self.imported |= {name for group in differing for name in group.names}
 
     def compare_paths(self, was: Member | None, now: Member | None, files: Iterable[LinkedFile]) -> None:
         """Take in what else a loader may open of a member, old and new, of which `files` are the files, old and new."""
@@ -52,10 +55,8 @@ class Replacement:
             self.names |= {posixpath.basename(each.path) for each in (*before, *after)}
 
     def concerns(self, file: LinkedFile) -> bool:
-        """Tell whether a file imports or copies one of the symbols gained, or exports it as a program."""
+        """Tell whether a file imports or copies one of the symbols gained."""
         names = {symbol.name for symbol in self.gained}
-        if file.interposes and not names.isdisjoint(file.plain):
-            return True
         # To an import with a version what has another one is as good as not there.
         versions = {symbol.version for symbol in self.gained}
         return any(

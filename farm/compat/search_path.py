@@ -95,6 +95,11 @@ def search_places(facts: ElfFacts, origin: Place, owner: str) -> tuple[tuple[Pla
     return (runpath, ()) if facts.runpath else ((), rpath)
 
 
+def path_place(name: str, facts: ElfFacts, origin: Place, owner: str) -> Place | None:
+    """Return the directory of a library that a file needs by its path; None where it depends on where one stands."""
+    return next(_places(posixpath.dirname(name), facts, origin, owner), None)
+
+
 def winds(place: Place) -> bool:
     """Tell whether the way to a place in the root goes down into a directory that there need not be, and up again."""
     return not place.owner and led_to(place, lambda *_: None, lambda _: ()) is None

@@ -11,24 +11,25 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.compat.definition import definition, taken, takes
-from farm.compat.interposition import interpositions, program_interposes
-from farm.compat.note import LostVersions, Note, Underlinked
-from farm.compat.problem import (
+from farm.compat.interposition import clashes, displacement_notes, displacements, interpositions
+from farm.compat.link_problem import (
     ClassMismatch,
     MissingCopiedSymbol,
     MissingSymbol,
     MissingVersion,
-    Problem,
     ProtectedCopy,
     SizeMismatch,
 )
+from farm.compat.note import LostVersions, Note, Underlinked
 from farm.package.elf_facts import FUNCTION, OBJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
-    from farm.compat.library_index import LibraryIndex, Scope
+    from farm.compat.library_index import LibraryIndex
     from farm.compat.linked_file import LinkedFile
+    from farm.compat.problem import Problem
+    from farm.compat.scope import Scope
     from farm.package import ImportGroup, Symbol
 
     Label = Callable[[str], str]
@@ -64,7 +65,9 @@ def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findi
         found_there = _prove_in_context(file, libraries, label)
         return found_there if found_there.loaded else _NOT_LOADED._replace(unsettled=True)
     if not file.loaders:
-        return _NOTHING if _satisfied_directly(file, libraries) else _prove_loaded(file, (file,), "", libraries, label)
+        if _satisfied_directly(file, libraries) and (not file.is_program or libraries.survey((file,)).is_plain):
+            return _NOTHING
+        return _prove_loaded(file, (file,), "", libraries, label)
     found = []
     for loader in file.loaders:
         present, program = libraries.program(loader, file)
@@ -79,7 +82,7 @@ def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
 
     It is mostly so, and quick to see. Where this is not sure it says no, and the whole scope is looked at.
     """
-    if file.runpath or file.rpath or file.level or file.copies or file.interposes or file.has_auxiliaries:
+    if file.runpath or file.rpath or file.level or file.copies or file.has_auxiliaries:
         return False
     direct = libraries.directly(file)
     if len(direct) < len(file.needed) or any(map(libraries.contested, file.needed)):
@@ -145,8 +148,8 @@ def _prove_loaded(
         return _prove_in_context(file, libraries, label)
     found = [_prove(file, scope, loader, label)]
     found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
-    if file.interposes:
-        found.append(Findings(notes=tuple(program_interposes(file, scope))))
+    if starts[0].is_program:
+        found.append(_prove_together(scope, starts, libraries, label))
     for level in libraries.levels_above(file):
         variants = libraries.scope(starts, level)
         if not variants.complete:
@@ -155,10 +158,37 @@ def _prove_loaded(
         elif list(variants.files) != list(scope.files):
             found.append(_prove(file, variants, loader, label))
             found += [_prove(each, variants, loader, label) for each in variants.strayed if each is not file]
+            if starts[0].is_program:
+                found.append(_prove_together(variants, starts, libraries, label))
     told = _together(found, unsettled=bool(scope.strayed))
     if told.problems and not loader and not file.is_program:
         return _prove_in_programs(file, told, libraries, label)
     return told
+
+
+def _prove_together(scope: Scope, starts: tuple[LinkedFile, ...], libraries: LibraryIndex, label: Label) -> Findings:
+    """Prove that what is loaded behind a file, and what that opens then, takes what it was linked with.
+
+    What a program loads by itself is not told of again with each of its plugins.
+    """
+    survey = libraries.survey(starts)
+    before = libraries.scope(starts[:-1], scope.level).files
+    found = [_prove_order(survey.shared, scope, {starts[-1], *before}, starts[-1], label)]
+    for note, library, after in libraries.opened_after(scope) if survey.opens else ():
+        # Whether it is complete by itself is told of by itself; a program is not said to end where it lacks another.
+        if note.priority == "required" and after is not scope and after.complete:
+            shared = libraries.survey((*starts, library)).shared
+            found.append(_prove_order(shared, after, scope.files, starts[-1], label))
+            strayed = [each for each in after.strayed if each not in scope.strayed]
+            found += [_prove(each, after, _loader(starts), label)._replace(unsettled=True) for each in strayed]
+    return _together(found)
+
+
+def _prove_order(
+    names: set[str], scope: Scope, told: Container[LinkedFile], program: LinkedFile, label: Label
+) -> Findings:
+    found = tuple(displacements(names, scope, told)) if names else ()
+    return Findings(tuple(clashes(program, found, label)), tuple(displacement_notes(found)))
 
 
 def _prove_in_context(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
@@ -200,12 +230,30 @@ def _prove_in_programs(file: LinkedFile, alone: Findings, libraries: LibraryInde
     return told._replace(notes=(*told.notes, note))
 
 
+def opens(file: LinkedFile, sonames: tuple[str, ...], libraries: LibraryIndex) -> bool:
+    """Tell whether a file has loaded one of these libraries, or finds one in whatever program of the set loads it."""
+    own = libraries.scope((file,))
+    if any(own.loaded_as(name) is not None for name in sonames):
+        return True
+    scopes = [scope for starts in libraries.openers(file) if file in (scope := libraries.scope(starts)).files]
+    return bool(scopes) and all(
+        any(
+            scope.loaded_as(name) is not None
+            or ((found := libraries.find(name, file, scope.files[file])) is not None and not found.only_at_start)
+            for name in sonames
+        )
+        for scope in scopes
+    )
+
+
 def _scopes(starts: tuple[LinkedFile, ...], file: LinkedFile, libraries: LibraryIndex) -> Iterator[Scope]:
     """Give what is loaded with these at each level of processors, where the file is among it."""
     for level in (file.level, *libraries.levels_above(file)):
         scope = libraries.scope(starts, level)
         if file in scope.files:
             yield scope
+        else:
+            yield from (after for _, _, after in libraries.opened_after(scope) if file in after.files)
 
 
 def _loader(starts: tuple[LinkedFile, ...]) -> str:

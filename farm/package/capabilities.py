@@ -121,7 +121,7 @@ def _asked_for(needed: str) -> Iterator[str]:
     directory, name = posixpath.split(needed)
     if not directory or _inside(directory, "") == "lib":
         yield f"soname:{name}"
-    elif not directory.startswith("/"):
+    elif not directory.startswith(("/", "$ORIGIN", "${ORIGIN}")):
         yield f"soname:{needed}"
 
 

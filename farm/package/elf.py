@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["InvalidElfError", "read_elf", "read_elf_paths"]
 
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
-_DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
+_DT_DEBUG, _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 21, 22, 24, 30, 0x6FFFFFFB
 _DT_AUDIT, _DT_DEPAUDIT, _DT_AUXILIARY, _DT_FILTER = 0x6FFFFEFC, 0x6FFFFEFB, 0x7FFFFFFD, 0x7FFFFFFF
-_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_PIE = 4, 8, 1, 0x800, 0x08000000
+_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_NOOPEN, _DF_1_PIE = 4, 8, 1, 0x800, 0x40, 0x08000000
 
 
 def read_elf(data: Buffer) -> ElfFacts | None:
@@ -150,6 +150,7 @@ def _facts(image: ElfImage) -> ElfFacts:
         details=ElfDetails(
             kind=kind,
             audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
+            only_at_start=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NOOPEN),
             only_search_path=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NODEFLIB),
             filters=_texts(image, strings, _DT_FILTER),
             auxiliaries=_texts(image, strings, _DT_AUXILIARY),
@@ -164,10 +165,13 @@ def _facts(image: ElfImage) -> ElfFacts:
 
 
 def _kind(image: ElfImage, tags: dict[int, int]) -> str:
-    """Tell programs from libraries; of those at no fixed address linkers before 2017 did not say which it was."""
+    """Tell programs from libraries; of those at no fixed address linkers before 2017 did not say which it was.
+
+    They put DT_DEBUG, which a debugger reads, into programs alone: a library that can be run has no such entry.
+    """
     if image.fixed:
         return EXECUTABLE
-    unnamed_program = image.segment(PT_INTERP) is not None and _DT_SONAME not in tags
+    unnamed_program = image.segment(PT_INTERP) is not None and _DT_SONAME not in tags and _DT_DEBUG in tags
     return PIE if tags.get(_DT_FLAGS_1, 0) & _DF_1_PIE or unnamed_program else LIBRARY
 
 

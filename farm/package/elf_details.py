@@ -43,16 +43,16 @@ class DlopenNote(NamedTuple):
 class ElfDetails:
     """What is known of one ELF file besides its symbols.
 
-    `kind` is `executable` (at fixed addresses), `pie` or `library`; `debug` is that of a separate debug file, and in no
-    facts of a package. `audit` are DT_AUDIT and DT_DEPAUDIT, split at
-    their colons; `filters` and `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted:
-    `relro` and `bind-now`, and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in
-    hexadecimal digits, empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not
-    looked for in the loader's own directories. `producers` are the command lines of compilers that debug data in
-    the file itself name, as in a separate debug file: there are none where that was split off. `refused` are words,
-    sorted, for what in the file's header keeps ld.so from loading it as a library (`os-abi`, `abi-version`, `padding`,
-    `version`); `processor` is the level that it says it needs (`x86-64-v3`), empty for any. Farms of before did not
-    look for these two.
+    `kind` is `executable` (at fixed addresses), `pie` or `library`; `debug` is that of a separate debug file, and
+    in no facts of a package. `audit` are DT_AUDIT and DT_DEPAUDIT, split at their colons; `filters` and
+    `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted: `relro` and `bind-now`,
+    and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in hexadecimal digits,
+    empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not looked for in the
+    loader's own directories. `only_at_start` (DF_1_NOOPEN): it is not to be opened by a running one. `producers`
+    are the command lines of compilers that debug data in the file itself name, as in a separate debug file: there
+    are none where that was split off. `refused` are words, sorted, for what in the file's header keeps ld.so from
+    loading it as a library (`os-abi`, `abi-version`, `padding`, `version`); `processor` is the level that it says it
+    needs (`x86-64-v3`), empty for any. Farms of before did not look for these two.
     """
 
     kind: str = LIBRARY
@@ -64,6 +64,7 @@ class ElfDetails:
     hardening: tuple[str, ...] = ()
     build_id: str = ""
     only_search_path: bool = False
+    only_at_start: bool = False
     producers: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     processor: str = ""
@@ -80,6 +81,7 @@ class ElfDetails:
             "hardening": self.hardening,
             "build-id": self.build_id,
             **({"only-search-path": True} if self.only_search_path else {}),
+            **({"only-at-start": True} if self.only_at_start else {}),
             **({"producers": self.producers} if self.producers else {}),
             **({"refused": self.refused} if self.refused else {}),
             **({"processor": self.processor} if self.processor else {}),
@@ -106,6 +108,7 @@ class ElfDetails:
             hardening=texts(value["hardening"]),
             build_id=text(value["build-id"]),
             only_search_path=bool(value.get("only-search-path")),
+            only_at_start=bool(value.get("only-at-start")),
             producers=texts(value.get("producers", [])),
             refused=texts(value.get("refused", [])),
             processor=text(value.get("processor", "")),

@@ -6,6 +6,7 @@ all symbols bound at once. What the linker takes, the proof takes; what it refus
 
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,9 +108,13 @@ class Box:
 
     @staticmethod
     def _starts(there: Path, program: str) -> bool:
-        command = ["/usr/sbin/chroot", there, program]
-        done = subprocess.run(command, env={"LD_BIND_NOW": "1"}, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or any(word in done.stderr for word in ("error", "not found", "ld.so")), done
+        """Say whether it ends well; /proc is there, from which the linker knows where a program is."""
+        (there / "proc").mkdir(exist_ok=True)
+        enter = 'mount -t proc proc "$1/proc" && LD_BIND_NOW=1 exec /usr/sbin/chroot "$1" "$2"'
+        command = ["unshare", "--mount", "sh", "-c", enter, "sh", there, program]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        told = any(word in done.stdout + done.stderr for word in ("error", "not found", "ld.so"))
+        assert done.returncode in (0, -signal.SIGSEGV) or told, done
         return done.returncode == 0
 
     def proof(self):
@@ -428,6 +433,129 @@ def unneeded_link(box: Box) -> None:
     box.link("lib/private/libold.so.1", "libold.so.1.0")
 
 
+def beside(
+    *, first: str, wanted: str = ACTS, user: str = CALLS, script: str = "", stub: str = "int y(void) { return 0; }"
+):
+    """A program whose libgo.so was linked with libwanted.so; libfirst.so comes before that and became another."""
+
+    def build(box: Box) -> None:
+        go = box.gcc("lib/libgo.so", user, box.gcc("lib/libwanted.so", wanted, script=script))
+        source = "int main(void) { extern int go(void), y(void); return go() + y(); }"
+        box.program(box.gcc("lib/libfirst.so", stub), go, LENIENT, source=source)
+        box.gcc("lib/libfirst.so", f"int y(void) {{ return 0; }} {first}")
+
+    return build
+
+
+def over_a_function(box: Box) -> None:
+    """A program that exports a variable, and a library that calls a function of that name in another one."""
+    go = box.gcc("lib/libgo.so", CALLS, box.gcc("lib/libwanted.so", ACTS))
+    box.program(go, "-rdynamic", source=f"int act[40] = {{1}}; {GOES}")
+
+
+def calling_itself(soname: str):
+    """libb.so needs libx.so, and is loaded after liby.so, which calls itself otherwise."""
+
+    def build(box: Box) -> None:
+        second = box.gcc("lib/libb.so", CALLS, box.gcc("lib/libx.so", ACTS))
+        source = "int main(void) { extern int go(void), y(void); return go() + y(); }"
+        box.program(box.gcc("lib/liby.so", "int y(void) { return 0; }"), second, LENIENT, source=source)
+        box.gcc("lib/liby.so", "int y(void) { return 0; }", f"-Wl,-soname,{soname}")
+
+    return build
+
+
+def two_of_a_name(box: Box) -> None:
+    """Two libraries, each with a private one: the second takes that of the first, which is loaded by then."""
+    made = []
+    for name, act in (("a", "one"), ("b", "two")):
+        second = box.gcc(f"lib/{name}/libx.so", f"int {act}(void) {{ return 0; }}")
+        source = f"extern int {act}(void); int {name}(void) {{ return {act}(); }}"
+        made.append(box.gcc(f"lib/lib{name}.so", source, second, f"-Wl,-rpath,/usr/lib/{name}"))
+    box.program(*made, LENIENT, source="int main(void) { extern int a(void), b(void); return a() + b(); }")
+
+
+def noting(name: str, priority: str = "required") -> str:
+    """C that says that a file opens a library, and a function `opens` that does so."""
+    told = f'[{{"soname":["{name}"],"priority":"{priority}"}}]'.replace('"', '\\\\\\"')
+    return (
+        "#include <dlfcn.h>\n#include <stdio.h>\n"
+        '__asm__(".pushsection .note.dlopen,\\"a\\"\\n.balign 4\\n.long 4, 2f-1f, 0x407c0c0a\\n.asciz \\"FDO\\"\\n'
+        f'1: .asciz \\"{told}\\"\\n2: .balign 4\\n.popsection");\n'
+        f'int opens(void) {{ if (dlopen("{name}", RTLD_NOW)) return 0; printf("error %s\\n", dlerror()); return 1; }}\n'
+    )
+
+
+OPENS = "int main(void) { extern int opens(void); return opens(); }"
+
+
+def opened_with_a_function_of(program: str):
+    """A program opens a library that wants a function of it."""
+
+    def build(box: Box) -> None:
+        box.gcc("lib/libplug.so", CALLS)
+        box.program("-rdynamic", source=f"{noting('libplug.so')} {program} {OPENS}")
+
+    return build
+
+
+def opened_that_refuses(*, loaded: bool):
+    """A program opens a library that is to be loaded with it, and perhaps is."""
+
+    def build(box: Box) -> None:
+        library = box.gcc("lib/libplug.so", ACTS, "-Wl,-z,nodlopen")
+        box.program(*([library] if loaded else []), source=f"{noting('libplug.so')} {OPENS}")
+
+    return build
+
+
+def opened_after(box: Box) -> None:
+    """A program has a private library, and what it opens wants a public one of that name."""
+    private = box.gcc("lib/p1/libx.so", "int first(void) { return 0; }")
+    box.gcc("lib/libplug.so", CALLS, box.gcc("lib/libx.so", ACTS))
+    source = f"{noting('libplug.so')} int main(void) {{ extern int first(void); return first() + opens(); }}"
+    box.program(private, "-Wl,-rpath,/usr/lib/p1", source=source)
+
+
+def opened_by_a_library(*flags: str, loaded: bool = False):
+    """A library opens a private one, which is where its program looks, or has been loaded by that already."""
+
+    def build(box: Box) -> None:
+        private = box.gcc("lib/private/libplug.so", ACTS)
+        first = box.gcc("lib/liba.so", noting("libplug.so"))
+        box.program(first, *([private] if loaded else []), *flags, source=OPENS)
+
+    return build
+
+
+def started_by_a_loader(box: Box, path: str) -> None:
+    """A library that can be run, as some are to print their version, and that does not call itself anything."""
+    box.place(path).unlink(missing_ok=True)
+    section = 'const char i[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";'
+    command = ["gcc", "-xc", "-", "-shared", "-fPIC", "-o", str(box.place(path))]
+    subprocess.run(command, input=f"{section} {ACTS}", text=True, check=True)
+    box.add(path)
+
+
+def by_a_path_from(origin: str, *, user: str = "bin/program"):
+    """A program, or a library that it loads, needs a library by a path that begins where it lies."""
+
+    def build(box: Box) -> None:
+        library = box.gcc("lib/private/libact.so", ACTS)
+        if user == "bin/program":
+            box.program(library)
+        else:
+            box.program(box.gcc(user, CALLS, library), LENIENT, source=GOES)
+        command = ["patchelf", "--replace-needed", "libact.so", f"{origin}/libact.so", str(box.place(user))]
+        subprocess.run(command, check=True)
+
+    return build
+
+
+TLS_USER = "extern __thread int act; int go(void) { return act; }"
+FAR_USER = "extern int kept[4096]; int go(void) { kept[4000] = 1; return 0; }"
+
+
 RPATH = ("-Wl,--disable-new-dtags", "-Wl,-rpath,/usr/lib/private")
 RUNPATH = ("-Wl,--enable-new-dtags", "-Wl,-rpath,/usr/lib/private")
 
@@ -552,6 +680,48 @@ CASES = {
     "a library whose users name what it needs, and find it on a path": (True, underlinked(rpath=True)),
     "a library of which one user does not name what it needs": (False, underlinked(second=True)),
     "a dangling link on a path that nobody needs": (True, unneeded_link),
+    "a function of a library that comes first": (True, beside(first=ACTS)),
+    "a variable of a library that comes first, of the same size": (
+        True,
+        beside(first="int act;", wanted="int act;", user="extern int act; int go(void) { return act; }"),
+    ),
+    "a variable of a library that comes first for a function": (False, beside(first="int act[40];")),
+    "a variable of a library that comes first for a function with a version": (
+        False,
+        beside(first="int act[40];", script=V1),
+    ),
+    "a function of a library that comes first, and another version is wanted": (
+        True,
+        beside(first=f"{ACTS} int more;", script=V1),
+    ),
+    "a variable of a library that comes first for a thread-local one": (
+        False,
+        beside(first="int act;", wanted="__thread int act;", user=TLS_USER),
+    ),
+    "a smaller variable of a library that comes first": (
+        False,
+        beside(first="int kept;", wanted="int kept[4096];", user=FAR_USER),
+    ),
+    "a library that calls itself as another does": (False, calling_itself("libx.so")),
+    "a library that calls itself as none does": (True, calling_itself("libz.so")),
+    "two libraries of a name, each private to another": (False, two_of_a_name),
+    "what is opened wants a function that the program has": (True, opened_with_a_function_of(ACTS)),
+    "what is opened wants a function that the program has not": (False, opened_with_a_function_of("")),
+    "what is opened gets a private library of the program": (False, opened_after),
+    "what is opened is only to be loaded at start": (False, opened_that_refuses(loaded=False)),
+    "what is opened is only to be loaded at start, and was": (True, opened_that_refuses(loaded=True)),
+    "what a library opens is on the path of its program": (True, opened_by_a_library(*RPATH)),
+    "what a library opens is on a path that it does not inherit": (False, opened_by_a_library(*RUNPATH)),
+    "what a library opens is loaded already": (True, opened_by_a_library(*RUNPATH, loaded=True)),
+    "a library with an interpreter and without a soname": (True, in_its_place(started_by_a_loader)),
+    "a path from where the program is": (True, by_a_path_from("$ORIGIN/../lib/private")),
+    "a path from where the program is, and it is elsewhere": (False, by_a_path_from("$ORIGIN/../lib/none")),
+    "a path from where a library is": (True, by_a_path_from("${ORIGIN}/private", user="lib/libgo.so")),
+    "a path from where a library is, and it is elsewhere": (
+        False,
+        by_a_path_from("$ORIGIN/none", user="lib/libgo.so"),
+    ),
+    "a variable of the program for a function": (False, over_a_function),
 }  # fmt: skip
 
 

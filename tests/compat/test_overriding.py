@@ -1,7 +1,8 @@
 """What a stand-in does to a set: who needs it, and which problems are its own."""
 
+from farm.compat.link_problem import MissingSymbol
 from farm.compat.overriding import blamed, dependents_of, effects
-from farm.compat.problem import MissingSymbol, PathConflict, UnmetRequirement
+from farm.compat.problem import PathConflict, UnmetRequirement
 from tests.compat.values import elf, member, the_set
 
 TLS = member("tls", {"lib/libtls.so.1": elf(soname="libtls.so.1", exports=["connect", "legacy"])})
