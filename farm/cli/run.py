@@ -198,7 +198,7 @@ def _unpacked(host: Host, verified: Sequence[VerifiedPackage]) -> dict[str, Path
 
 
 def _record(catalogue: Catalogue, verified: Sequence[VerifiedPackage], asked: Sequence[str]) -> SetRecord:
-    from farm.client.installation import placed_packages, release_ref
+    from farm.client.placed_packages import placed_packages, release_ref
     from farm.compat import SetRecord
 
     return SetRecord(tuple(asked), placed_packages(catalogue, verified), (release_ref(catalogue),))

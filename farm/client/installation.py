@@ -19,9 +19,10 @@ from farm.client.generations import RootError
 from farm.client.host import composition_of
 from farm.client.installed_set import InstalledSet
 from farm.client.known_advisories import keep_advisories
+from farm.client.placed_packages import placed_packages, release_ref
 from farm.client.subscriptions import SubscriptionError
 from farm.client.waiting_lock import in_silence
-from farm.compat import PlacedPackage, ReleaseRef, SetRecord, compose
+from farm.compat import SetRecord, compose
 from farm.compat.set_changes import changes
 from farm.errors import FarmError
 
@@ -133,29 +134,6 @@ def install_exactly(
     """Make a root hold a recorded set, and nothing else. `packages` are those of the record, verified and proven."""
     with _held(host, root, terms):
         return _put(host, root, record, packages, why=why, terms=terms)
-
-
-def placed_packages(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[PlacedPackage, ...]:
-    """Return the packages of a release as a set records them."""
-    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
-    return tuple(
-        each.placed
-        or PlacedPackage(
-            name=each.descriptor.name,
-            version=str(each.descriptor.version),
-            revision=each.descriptor.revision,
-            descriptor=each.descriptor.digest,
-            store=each.store,
-            channel=channel,
-        )
-        for each in packages
-    )
-
-
-def release_ref(catalogue: Catalogue) -> ReleaseRef:
-    """Return what names the release of a catalogue."""
-    release = catalogue.release
-    return ReleaseRef(release.distribution, release.channel, release.number, release.digest)
 
 
 def _from_release(

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import prove_together
-from farm.client.installation import placed_packages, release_ref
+from farm.client.placed_packages import placed_packages, release_ref
 from farm.compat import InvalidSetRecordError, SetRecord
 from farm.errors import FarmError
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from farm.client.earlier_releases import entry_of
-from farm.client.installation import placed_packages, release_ref
 from farm.client.known_advisories import NoAdvisoriesError, known_in_release
+from farm.client.placed_packages import placed_packages, release_ref
 from farm.client.policy import Known, RefusedByPolicyError, judge
 from farm.compat import SetRecord
 from farm.compat.severity import SEVERITIES
