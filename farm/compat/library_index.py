@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from farm.compat.linked_file import Spot
+from farm.compat.openings import Opening, directory_links, openings, programs
 from farm.compat.scope import Scope, Survey
-from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, in_root, led_to, levels, path_place, system_places
+from farm.compat.search_path import ALL_LEVELS, HWCAPS, Place, led_to, levels, path_place, system_places
 from farm.compat.shared_names import SharedNames
 
 if TYPE_CHECKING:
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
 
 _NONE: frozenset[str] = frozenset()
 _LIB = "usr/lib"
-
-
-class Opening(NamedTuple):
-    """What a loader opens at a spot of the member `owner`: a file, None for what is no ELF file at all."""
-
-    spot: Spot
-    owner: str
-    file: LinkedFile | None
-
-    @property
-    def loadable(self) -> bool:
-        """Whether it goes on with that, as long as it is for the right machine."""
-        return self.file is not None and not self.file.is_program and not self.file.refused
 
 
 class LibraryIndex:
@@ -364,26 +351,6 @@ class LibraryIndex:
                 self._levels[level] += sign
 
 
-def openings(member: Member, files: Iterable[LinkedFile]) -> Iterator[Opening]:
-    """Give what a loader can open of a member."""
-    for file in files:
-        for spot in file.spots:
-            yield Opening(spot, member.name, file)
-    for each in member.opened:
-        if not each.file:
-            yield Opening(Spot.at(each.path, declared=each.declared), member.name, None)
-
-
-def directory_links(member: Member) -> Iterator[tuple[Place, Place]]:
-    """Give the links of a member to directories of its own, in the root and within the package."""
-    for path, target, declared in member.directory_links:
-        inside = Place(target, member.name)
-        if declared or in_root(path):
-            yield Place(path if declared else in_root(path)), inside
-        if not declared:
-            yield Place(path, member.name), inside
-
-
 def _path(file: LinkedFile) -> str:
     return file.path
 
@@ -404,11 +371,3 @@ def all_needed(file: LinkedFile) -> Iterator[str]:
     yield from all_loaded(file)
     for note in file.dlopen:
         yield from note.sonames
-
-
-def programs(member: Member, files: Iterable[LinkedFile]) -> Iterator[tuple[str, LinkedFile | None]]:
-    """Give each command of a member with the ELF file that it runs, None for a script."""
-    by_path = {file.path: file for file in files}
-    paths = dict(member.programs)
-    for command in member.facts.commands:
-        yield command, by_path.get(paths.get(command, f"bin/{command}"))

@@ -7,8 +7,8 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from farm.compat.library_index import directory_links
 from farm.compat.linked_file import own_places, spots_in
+from farm.compat.openings import directory_links
 from farm.compat.search_path import Place, led_to, system_places
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from farm.compat.capability_index import CapabilityIndex, provided, required_files
 from farm.compat.claim_index import ClaimIndex
-from farm.compat.library_index import LibraryIndex, programs
+from farm.compat.library_index import LibraryIndex
 from farm.compat.linked_file import LinkedFile, linked_files
 from farm.compat.note import MissingRecommended
+from farm.compat.openings import programs
 from farm.compat.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
 from farm.compat.problem import (
     AmbiguousProvider,
