@@ -83,7 +83,8 @@ def test_sixteen_strangers_with_sixty_megabytes_each_cost_next_to_no_memory(farm
 
 def test_who_is_refused_before_the_body_still_reads_why(farm: WebProcess) -> None:
     """The answer comes while the client is sending, and must not be lost when the connection ends."""
-    headers = {"Authorization": "Bearer guessed"}
+    # An address of its own: whose refusals are written down, however many others had.
+    headers = {"Authorization": "Bearer guessed", "X-Forwarded-For": "198.51.100.8"}
     answer = httpx.post(farm.url + SUBMISSIONS, content=b" " * 30 * _MB, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["message"]) == (401, "nobody has this token")
     with farm.office.reading() as desk:
