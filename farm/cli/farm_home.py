@@ -106,12 +106,12 @@ def found(
     vary: bool,
     follow: int = 60,
     images: bool = True,
-) -> None:
+) -> list[str]:
     """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
 
     With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
     own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images` says whether what is
-    released can be pulled as images.
+    released can be pulled as images. Returns what has come to be signed of policies, a line for each.
     """
     for folder in (home.root, home.run, home.root / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -141,7 +141,9 @@ def found(
         _write(folder / "settings.json", own | (_variation(number) if vary else {}))
     keys = _worker_keys(home, workers)
     _sign_builders(home, tree, [key.public_key for key in keys.values()])
+    signed = _sign_policy(home, recipes, toolchains)
     _admit(home, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
+    return signed
 
 
 def _worker_settings(home: FarmHome, number: int, broker: str, suite: str) -> dict[str, Any]:
@@ -191,6 +193,18 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
     else:
         found_repository(home.public, keys, channels, builders, datetime.now(UTC))
     found_channels(repository, keys, channels, datetime.now(UTC), rebuilds)
+
+
+def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain]) -> list[str]:
+    """Have the policy of the recipes signed where the keys for that are here; return what is to be said of it."""
+    from farm.building.recipe_directory import read_recipe_directory
+    from farm.cli.policy_signing import policy_with
+    from farm.trust.ceremony import sign_policy
+    from farm.trust.repository import Repository
+
+    repository = Repository(home.public)
+    policy = policy_with(read_recipe_directory(recipes), toolchains, repository.policy())
+    return sign_policy(repository, home.root / "keys", policy, datetime.now(UTC))
 
 
 def _admit(home: FarmHome, keys: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,31 +92,48 @@ def draft_root(
 @click.option("--allow-builder", "allowed", multiple=True, type=_FILE, help="A worker's .pub file to accept.")
 @click.option("--remove-builder", "refused", multiple=True, help="A builder to accept no more: .pub file or key id.")
 @click.option("--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a channel.")
+@click.option(
+    "--policy",
+    type=_FILE,
+    metavar="RECIPES",
+    help="A tree of recipes: its policies, curators, owners, toolchains and steps are to be signed.",
+)
+@click.option("--retire-earlier", is_flag=True, help="With --policy: accept no earlier toolchains and steps any more.")
 @click.option("--for-root", type=_FILE, help="A draft of root: its keys of targets sign too.")
 @click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
 def draft_targets(
     repository: Path,
     named: tuple[Path, ...],
     days: int | None,
+    policy: Path | None,
+    retire_earlier: bool,
     for_root: Path | None,
     out: Path,
     as_json: bool,
     **asked: object,
 ) -> None:
-    """Draft the next targets: a renewal, or with other channels, keys of channels, or builders.
+    """Draft the next targets: a renewal, or with other channels, keys of channels, builders, or another policy.
 
     \b
     Examples:
       farm keys draft targets --repository public --add-channel stable --key keys/online/stable.pub
       farm keys draft targets --repository public --role edge --remove-key 1f2e3d --add-key new.pub
       farm keys draft targets --repository public --remove-builder worker-2/key.pub
+      farm keys draft targets --repository public --policy recipes
     """
+    from farm.cli.policy_signing import signed_policy
     from farm.trust.drafting import draft_targets as next_targets
     from farm.trust.repository import Repository
 
+    if retire_earlier and policy is None:
+        raise click.UsageError("--retire-earlier goes with --policy.")
+    place = Repository(repository)
     made = next_targets(
-        Repository(repository),
-        _targets_edit(**asked),  # type: ignore[arg-type]  # click's own values, by the names above
+        place,
+        replace(
+            _targets_edit(**asked),  # type: ignore[arg-type]  # click's own values, by the names above
+            policy=signed_policy(policy, None if retire_earlier else place.policy()) if policy else None,
+        ),
         datetime.now(UTC),
         days=days,
         start=_unsigned(out),

@@ -71,7 +71,8 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     take_directory(home)
     _refuse_taken(port)
     made = prepare_toolchains(tree, settings)
-    found(home, tree, recipes or settings.recipes, made, workers, vary=vary, follow=follow, images=images)
+    for line in found(home, tree, recipes or settings.recipes, made, workers, vary=vary, follow=follow, images=images):
+        say(line, err=True)
     stop = threading.Event()
     for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, lambda *_: stop.set())

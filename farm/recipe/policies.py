@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from farm.recipe.channel import ChannelPolicy
 
 CHANNELS = "channels"
+OWNERS = "OWNERS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
 def is_channel(path: str) -> bool:
     """Say whether the policy of a channel stands in the file at a path of the tree."""
     return path.startswith(f"{CHANNELS}/") and path.endswith(".yaml") and path.count("/") == 1
+
+
+def is_policy_file(path: str) -> bool:
+    """Say whether a file of the tree is one of those that targets sign: policies, and who may approve and submit."""
+    return is_channel(path) or path in (CURATORS, OWNERS)
 
 
 def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping[str, str]] | None, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.recipe.channel_gates import ReproducedGate
 from farm.recipe.gate_reading import MOST_WORKERS
 from farm.trust.delegation import DelegationError, channels_of, identity_of, keys_by_role
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import Root, Targets
 
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.signed_policy import SignedPolicy
 
 
 class BuilderIsRoleError(DelegationError):
@@ -66,6 +68,30 @@ class UnreachableRebuildsError(DelegationError):
             remedy="Allow more builders in the same draft (--allow-builder PUB; of one machine: `farm up --workers N`),"
             f" or ask fewer to agree: --rebuilds {channel}=N, or the gate reproduced of its policy.",
         )
+
+
+class SignedPolicyError(DelegationError):
+    """A policy is to be signed that the rest of targets contradicts."""
+
+    code = "signed-policy"
+
+
+def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets: Targets) -> None:
+    """Refuse a policy that cannot be followed, or that no release could pass.
+
+    Raises `DelegationError`, `InvalidSignedPolicyError`.
+    """
+    if policy is None:
+        return
+    for name, channel in policy.policies.policies.items():
+        if name not in channels_of(targets):
+            raise SignedPolicyError(
+                f"the policy has a channel {name}, and there is no role for it",
+                remedy=f"Add it in the same draft with --add-channel {name}, or remove its file.",
+            )
+        for gate in channel.gates:
+            if isinstance(gate, ReproducedGate) and gate.agree > max(1, len(builders)):
+                raise UnreachableRebuildsError(name, gate.agree, len(builders))
 
 
 def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> None:

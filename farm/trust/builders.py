@@ -1,14 +1,18 @@
-"""The signed list of builders whose provenance a distribution accepts, and how many of them a channel asks for."""
+"""The signed list of builders whose provenance a distribution accepts, and how many of them a channel asks for.
+
+The same document has the signed policy (`farm.trust.signed_policy`): clients read the builders, and the signer all.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.delegation import identity_of
 from farm.trust.keys import key_from_dict, key_to_dict
+from farm.trust.signed_policy import SignedPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,14 +43,32 @@ class AllowedBuilders(dict[str, Key]):
         return self.rebuilds.get(channel, 1)
 
 
-def builders_document(builders: Sequence[Key], rebuilds: Mapping[str, int] | None = None) -> bytes:
+def builders_document(
+    builders: Sequence[Key], rebuilds: Mapping[str, int] | None = None, policy: SignedPolicy | None = None
+) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.
 
     `rebuilds` says for channels how many builders must agree (see `AllowedBuilders`).
     """
     listed = sorted((key_to_dict(key) for key in builders), key=lambda form: str(form["keyid"]))
-    document = {"builders": listed, "rebuilds": dict(rebuilds)} if rebuilds else {"builders": listed}
+    document: dict[str, Any] = {"builders": listed}
+    if rebuilds:
+        document["rebuilds"] = dict(rebuilds)
+    if policy:
+        document["policy"] = policy.to_dict()
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def read_policy(document: bytes) -> SignedPolicy | None:
+    """Read the policy out of the same document; None where none is signed, as in a repository of an earlier farm.
+
+    Raises `InvalidBuildersError`, `InvalidSignedPolicyError`.
+    """
+    try:
+        form = json.loads(document)["policy"] if b'"policy"' in document else None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error
+    return None if form is None else SignedPolicy.from_dict(form)
 
 
 def read_builders(document: bytes) -> AllowedBuilders:

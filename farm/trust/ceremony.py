@@ -20,6 +20,7 @@ from farm.trust.drafting import TargetsEdit, draft_targets
 from farm.trust.durable_file import replace_file
 from farm.trust.keys import load_or_create_key, load_public_key
 from farm.trust.layout import ADVISORIES
+from farm.trust.policy_changes import policy_changes
 from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
 from farm.trust.roles import RoleKeys, new_root, new_targets
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from securesystemslib.signer import Key
+
+    from farm.trust.signed_policy import SignedPolicy
 
 
 class CeremonyError(FarmError):
@@ -162,6 +165,24 @@ def found_channels(
     options += [f"--rebuilds {name}={count}" for name, count in counts]
     _publish_here(repository, draft, keys, now, " ".join(options))
     return new
+
+
+def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: datetime) -> list[str]:
+    """Sign a policy in place of the one before; return what that changes, in words, or what has to be signed elsewhere.
+
+    Where the keys of targets are not below `keys`/offline, what was signed before stays in force.
+    Raises `DelegationError`, `InvalidSignedPolicyError`, `KeyFileError`, `RepositoryStateError`.
+    """
+    before = repository.policy()
+    if policy == before:
+        return []
+    draft = draft_targets(repository, TargetsEdit(policy=policy), now)
+    changes = policy_changes(policy, before)
+    try:
+        _publish_here(repository, draft, keys, now, "--policy RECIPES")
+    except KeysAwayError as error:
+        return ["the recipes ask for another policy than the one that is signed, which stays in force", error.remedy]
+    return ["the policy of the recipes is signed:", *changes]
 
 
 def online_signers(folder: Path) -> Signers:

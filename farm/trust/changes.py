@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from tuf.api.metadata import Root, Targets
 
 from farm.names import Digest
-from farm.trust.builders import AllowedBuilders, read_builders
+from farm.trust.builders import AllowedBuilders, read_builders, read_policy
 from farm.trust.delegation import TOP_ROLES, delegated_roles
 from farm.trust.key_names import KeyNames
 from farm.trust.layout import ADVISORIES
+from farm.trust.policy_changes import policy_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import Role
 
     from farm.trust.draft import Draft
+    from farm.trust.signed_policy import SignedPolicy
 
 NAMELESS = KeyNames()
 
@@ -34,6 +36,7 @@ def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
     else:
         lines = list(_targets(now, before if isinstance(before, Targets) else None, names))
         lines += _builders(draft.builders, draft.builders_before, names)
+        lines += policy_changes(_policy(draft.builders), _policy(draft.builders_before))
     if not lines:
         lines = ["nothing but the time until which it is valid"]
     until = now.expires.strftime("%Y-%m-%d")
@@ -103,6 +106,10 @@ def _builders(now: str, before: str, names: KeyNames) -> Iterator[str]:
     for channel in sorted({*new.rebuilds, *old.rebuilds}):
         if (count := new.needed(channel)) != old.needed(channel):
             yield f"{count} builders must agree on a package of {channel} (before: {old.needed(channel)})"
+
+
+def _policy(document: str) -> SignedPolicy | None:
+    return read_policy(document.encode()) if document else None
 
 
 def _listed(document: str) -> AllowedBuilders:

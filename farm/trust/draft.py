@@ -15,8 +15,8 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.builder_rules import check_builders
-from farm.trust.builders import read_builders
+from farm.trust.builder_rules import check_builders, check_policy
+from farm.trust.builders import read_builders, read_policy
 from farm.trust.delegation import check_root, check_targets
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.signers import SigningError
@@ -213,6 +213,7 @@ class Draft:
         _check_list(self.metadata.signed, self.builders, "the list of builders in the draft")
         for root in filter(None, (self.root, self.coming)):
             check_builders(read_builders(self.builders.encode()), root.signed, self.metadata.signed)
+        check_policy(read_policy(self.builders.encode()), read_builders(self.builders.encode()), self.metadata.signed)
         # What signers are shown is the difference of the two lists: the older one must be what was signed, too.
         if self.previous:
             _check_list(self.previous.signed, self.builders_before, "the list of builders before")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, TargetFile, Targets
 
-from farm.trust.builder_rules import check_builders
-from farm.trust.builders import builders_document, read_builders
+from farm.trust.builder_rules import check_builders, check_policy
+from farm.trust.builders import builders_document, read_builders, read_policy
 from farm.trust.delegation import (
     TOP_ROLES,
     channels_of,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
     from farm.trust.repository import Repository
+    from farm.trust.signed_policy import SignedPolicy
 
 LONGEST_LIFE = timedelta(days=3 * 365)
 
@@ -49,7 +50,10 @@ class RoleEdit:
 
 @dataclass(frozen=True, slots=True)
 class TargetsEdit:
-    """What changes in targets: delegated roles, the keys of one of them, builders, how many must agree on a channel."""
+    """What changes in targets: delegated roles, the keys of one of them, builders, how many must agree on a channel.
+
+    `policy` is a signed policy that takes the place of the one before; None leaves that as it is.
+    """
 
     keys: RoleEdit = RoleEdit()
     add_roles: tuple[tuple[str, RoleKeys], ...] = ()
@@ -57,6 +61,7 @@ class TargetsEdit:
     allow_builders: tuple[Key, ...] = ()
     remove_builders: tuple[str, ...] = ()
     rebuilds: tuple[tuple[str, int], ...] = ()
+    policy: SignedPolicy | None = None
 
 
 def draft_root(
@@ -114,6 +119,7 @@ def draft_targets(
     for each in (root, coming.metadata) if coming else (root,):
         check_targets(targets, each.signed)
         check_builders(read_builders(builders.encode()), each.signed, targets)
+    check_policy(read_policy(builders.encode()), read_builders(builders.encode()), targets)
     return Draft(
         metadata=Metadata(targets),
         previous=current,
@@ -209,7 +215,10 @@ def _edit_builders(document: str, edit: TargetsEdit, channels: tuple[str, ...]) 
     before = {channel: count for channel, count in listed.rebuilds.items() if channel in channels}
     asked = {**before, **dict(edit.rebuilds)}
     rebuilds = {channel: count for channel, count in asked.items() if count > 1 or channel not in channels}
-    return builders_document(list(kept.values()), rebuilds).decode()
+    policy = edit.policy or read_policy(document.encode())
+    if policy:
+        policy = policy.without_channels(edit.remove_channels)
+    return builders_document(list(kept.values()), rebuilds, policy).decode()
 
 
 def _find(wanted: str, keyids: list[str], what: str) -> str:

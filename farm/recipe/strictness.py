@@ -1,0 +1,150 @@
+"""Whether a policy asks for as much as another: a file may ask for more than what is signed, and never for less."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from farm.names import Version
+from farm.recipe.channel import Rebuild
+from farm.recipe.channel_gates import (
+    AdvisoriesGate,
+    ApprovalsGate,
+    HostGate,
+    LicencesGate,
+    ReproducedGate,
+    Severity,
+    SoakGate,
+    TestScope,
+    TestsGate,
+)
+from farm.recipe.duration import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from farm.recipe.channel import ChannelPolicy
+    from farm.recipe.channel_gates import Gate
+
+# Each asks for more than the one before.
+_REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
+_SCOPES: tuple[TestScope, ...] = get_args(TestScope)
+_SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))
+
+
+def laxer(
+    wanted: ChannelPolicy,
+    signed: ChannelPolicy,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> tuple[str, ...]:
+    """Return in which points a policy asks for less than a signed one, each a phrase; none when in no point.
+
+    The groups are the curators (public keys by name, by group) that either of them counts on. How often a channel
+    releases makes nothing laxer.
+    """
+    return tuple(_laxer(wanted, signed, groups, signed_groups))
+
+
+def _laxer(
+    wanted: ChannelPolicy,
+    signed: ChannelPolicy,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> Iterator[str]:
+    if wanted.from_channel != signed.from_channel:
+        yield f"it takes {_source(wanted)} instead of {_source(signed)}"
+    if _REBUILDS.index(wanted.rebuild) < _REBUILDS.index(signed.rebuild):
+        yield f"it rebuilds {wanted.rebuild} instead of {signed.rebuild}"
+    together = {frozenset(each.packages) for each in wanted.transitions}
+    for transition in signed.transitions:
+        if not any(set(transition.packages) <= packages for packages in together):
+            yield f"the transition {transition.name} is missing"
+    gates = {gate.kind: gate for gate in wanted.gates}
+    for gate in signed.gates:
+        found = gates.get(gate.kind)
+        if found is None:
+            yield f"the gate {gate.kind} is missing"
+        else:
+            yield from _laxer_gate(found, gate, groups, signed_groups)
+
+
+def _laxer_gate(
+    wanted: Gate,
+    signed: Gate,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> Iterator[str]:
+    if isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
+        told = _laxer_approvals(wanted, signed, groups, signed_groups)
+    else:
+        compare = _SETTINGS.get(type(signed))
+        told = compare(wanted, signed) if compare else ""
+    if told:
+        yield f"the gate {signed.kind}: {told}"
+
+
+def _laxer_tests(wanted: TestsGate, signed: TestsGate) -> str:
+    fewer = _SCOPES.index(wanted.of) < _SCOPES.index(signed.of)
+    return f"of {wanted.of} instead of {signed.of}" if fewer else ""
+
+
+def _laxer_builders(wanted: ReproducedGate, signed: ReproducedGate) -> str:
+    return f"{wanted.agree} builders instead of {signed.agree}" if wanted.agree < signed.agree else ""
+
+
+def _laxer_soak(wanted: SoakGate, signed: SoakGate) -> str:
+    if wanted.duration >= signed.duration:
+        return ""
+    return f"{duration_text(wanted.duration)} instead of {duration_text(signed.duration)}"
+
+
+def _laxer_advisories(wanted: AdvisoriesGate, signed: AdvisoriesGate) -> str:
+    fewer = _SEVERITIES.index(wanted.block) < _SEVERITIES.index(signed.block)
+    return f"blocks {wanted.block} instead of {signed.block}" if fewer else ""
+
+
+def _laxer_approvals(
+    wanted: ApprovalsGate,
+    signed: ApprovalsGate,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> str:
+    if wanted.count < signed.count:
+        return f"{wanted.count} approvals instead of {signed.count}"
+    strangers = set(groups.get(wanted.of, {}).items()) - set(signed_groups.get(signed.of, {}).items())
+    if strangers:
+        return f"by {', '.join(sorted(name for name, _ in strangers))}, with a key that is not signed for {signed.of}"
+    return ""
+
+
+def _laxer_licences(wanted: LicencesGate, signed: LicencesGate) -> str:
+    if wanted.allow:
+        more = set(wanted.allow) - set(signed.allow) if signed.allow else set(wanted.allow) & set(signed.deny)
+        return f"allows {', '.join(sorted(more))} too" if more else ""
+    if signed.allow:
+        return "denies some instead of allowing some"
+    fewer = set(signed.deny) - set(wanted.deny)
+    return f"does not deny {', '.join(sorted(fewer))}" if fewer else ""
+
+
+def _laxer_host(wanted_gate: HostGate, signed_gate: HostGate) -> str:
+    wanted, signed = wanted_gate.offered, signed_gate.offered
+    if Version(wanted.kernel or "0") > Version(signed.kernel or "0"):
+        return f"a kernel {wanted.kernel} instead of {signed.kernel}"
+    more = {*wanted.features, *wanted.capabilities} - {*signed.features, *signed.capabilities}
+    return f"{', '.join(sorted(more))} too" if more else ""
+
+
+# What has no settings is asked for or not.
+_SETTINGS: Mapping[type[Gate], Callable[[Any, Any], str]] = {
+    AdvisoriesGate: _laxer_advisories,
+    HostGate: _laxer_host,
+    LicencesGate: _laxer_licences,
+    ReproducedGate: _laxer_builders,
+    SoakGate: _laxer_soak,
+    TestsGate: _laxer_tests,
+}
+
+
+def _source(policy: ChannelPolicy) -> str:
+    return f"what {policy.from_channel} has released" if policy.from_channel else "fresh builds"

@@ -1,0 +1,177 @@
+"""What the keys of targets have signed of how packages come in: policies, curators, owners, toolchains, steps.
+
+It is a part of the signed list of builders (`farm.trust.builders`), which clients of before read without it. Policies
+are kept as the texts of their files, so that what is signed is read as what is written. Files in a directory of recipes
+can ask for more than what is signed (`farm.recipe.strictness`), never for less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError
+from farm.plan.record import InvalidRecordError, Record
+from farm.recipe.curators import CURATORS, read_curators
+from farm.recipe.errors import RecipeError
+from farm.recipe.policies import CHANNELS, Policies, is_policy_file, read_policies
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+FORMAT = 1
+MOST_EARLIER = 16
+"""So many toolchains of one name, and step libraries, are accepted beside each other: what was built with an earlier
+one can still be released. Older ones than these go."""
+
+
+class InvalidSignedPolicyError(FarmError):
+    """The policy in a signed list of builders cannot be followed, or could not be signed as it is."""
+
+    code = "invalid-signed-policy"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedToolchain:
+    """A toolchain that packages may be built in: its tree, and the digest of the text of its lock."""
+
+    name: str
+    tree: Digest
+    lock: Digest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the toolchain as JSON values."""
+        return {"lock": self.lock, "name": self.name, "tree": self.tree}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> SignedToolchain:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "toolchain of a signed policy")
+        toolchain = cls(record.text("name"), record.digest("tree"), record.digest("lock"))
+        record.end()
+        return toolchain
+
+
+@dataclass(frozen=True)
+class SignedPolicy:
+    """`files` are the texts of `channels/*.yaml`, `curators.yaml` and `OWNERS`, by path; the newest toolchain of a name
+    and the newest library of steps (`steps_digest`) stand first.
+    """
+
+    # Not slotted, so that its files are read once.
+    files: Mapping[str, str]
+    toolchains: tuple[SignedToolchain, ...]
+    steps: tuple[Digest, ...]
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What the files say; raises `InvalidSignedPolicyError` for what cannot be followed to the letter."""
+        found = read_policies({path: text.encode() for path, text in self.files.items()})
+        for path, text in self.files.items():
+            if not is_policy_file(path):
+                raise InvalidSignedPolicyError(f"the signed policy has a file {path!r:.80}, which is none of policies")
+            if path == CURATORS:
+                _check_curators(text)
+        for name, lines in found.troubles.items():
+            raise InvalidSignedPolicyError(f"the signed policy of {name} cannot be followed: {'; '.join(lines)}")
+        return found
+
+    def toolchain(self, tree: Digest) -> SignedToolchain | None:
+        """Return the toolchain of a tree; None for one that nobody has signed."""
+        return next((each for each in self.toolchains if each.tree == tree), None)
+
+    def without_channels(self, names: Collection[str]) -> SignedPolicy:
+        """Return this policy without the files of some channels."""
+        gone = {f"{CHANNELS}/{name}.yaml" for name in names}
+        return replace(self, files={path: text for path, text in self.files.items() if path not in gone})
+
+    def after(self, earlier: SignedPolicy | None) -> SignedPolicy:
+        """Return this policy with the toolchains and steps of an earlier one accepted too, behind its own."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            toolchains=_newest_of_each(dict.fromkeys([*self.toolchains, *earlier.toolchains])),
+            steps=tuple(dict.fromkeys([*self.steps, *earlier.steps]))[:MOST_EARLIER],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as JSON values."""
+        return {
+            "files": dict(sorted(self.files.items())),
+            "format": FORMAT,
+            "steps": list(self.steps),
+            "toolchains": [each.to_dict() for each in self.toolchains],
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> SignedPolicy:
+        """Read what `to_dict` gave; raises `InvalidSignedPolicyError`."""
+        try:
+            record = Record(value, "signed policy")
+            if (number := record.number("format")) != FORMAT:
+                raise InvalidSignedPolicyError(
+                    f"the signed policy has format {number}, this farm reads {FORMAT}", remedy="Upgrade the farm."
+                )
+            policy = cls(
+                files=record.read("files", _texts),
+                toolchains=record.each("toolchains", SignedToolchain.from_dict),
+                steps=tuple(Digest(each) for each in record.texts("steps")),
+            )
+            record.end()
+        except (InvalidRecordError, InvalidDigestError, ValueError, TypeError, AttributeError) as error:
+            raise InvalidSignedPolicyError(f"the signed policy cannot be read: {error}") from error
+        return policy
+
+
+def policy_of_files(
+    files: Mapping[str, bytes], toolchains: Iterable[SignedToolchain], earlier: SignedPolicy | None = None
+) -> SignedPolicy:
+    """Return the policy to be signed of a directory of recipes (content by path).
+
+    What an `earlier` policy accepts of toolchains and steps stays accepted. Raises `InvalidSignedPolicyError`.
+    """
+    try:
+        texts = {path: text.decode() for path, text in sorted(files.items()) if is_policy_file(path)}
+    except UnicodeError as error:
+        raise InvalidSignedPolicyError(f"a file of policies is no UTF-8 text: {error}") from error
+    policy = SignedPolicy(texts, tuple(toolchains), (steps_digest(files),)).after(earlier)
+    _ = policy.policies  # what cannot be followed is not signed
+    return policy
+
+
+def steps_digest(files: Mapping[str, bytes]) -> Digest:
+    """Return the digest of a library of steps: of `steps/*.yaml` out of the files of a directory of recipes."""
+    return Digest.of_json(steps_texts(files))
+
+
+def steps_texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the texts of `steps/*.yaml`, by path: as canonical JSON they are the blob that `steps_digest` names."""
+    return {
+        path: text.decode()
+        for path, text in sorted(files.items())
+        if path.startswith("steps/") and path.endswith(".yaml") and path.count("/") == 1
+    }
+
+
+def _check_curators(text: str) -> None:
+    # Where no gate asks for approvals, a list that cannot be read stops no channel; it is not signed all the same.
+    try:
+        read_curators(text.encode(), CURATORS)
+    except RecipeError as error:
+        raise InvalidSignedPolicyError(f"the signed curators cannot be read: {error}") from error
+
+
+def _newest_of_each(toolchains: Iterable[SignedToolchain]) -> tuple[SignedToolchain, ...]:
+    kept: dict[str, list[SignedToolchain]] = {}
+    for each in toolchains:
+        kept.setdefault(each.name, []).append(each)
+    return tuple(each for _, found in sorted(kept.items()) for each in found[:MOST_EARLIER])
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise InvalidSignedPolicyError("the signed policy has something else than texts for its files")
+    return dict(value)

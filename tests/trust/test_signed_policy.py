@@ -1,0 +1,187 @@
+"""The policy in the signed list of builders: what it says, what a draft shows of it, and what clients notice."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.names import Digest
+from farm.trust.builder_rules import SignedPolicyError, UnreachableRebuildsError
+from farm.trust.builders import builders_document, read_builders, read_policy
+from farm.trust.ceremony import sign_policy
+from farm.trust.delegation import DelegationError
+from farm.trust.draft import Draft
+from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.policy_changes import policy_changes
+from farm.trust.signed_policy import (
+    MOST_EARLIER,
+    InvalidSignedPolicyError,
+    SignedPolicy,
+    SignedToolchain,
+    policy_of_files,
+    steps_digest,
+)
+
+if TYPE_CHECKING:
+    from tests.trust.conftest import Published
+
+NOW = datetime.now(UTC)
+KEY = CryptoSigner.generate_ed25519().public_key
+EDGE = b"gates: [proof, tests: {of: changed-and-dependents}]\n"
+ALICE = b"curators:\n  alice: " + b"0a" * 32 + b"\n"
+
+
+def _toolchain(name: str, number: int = 0) -> SignedToolchain:
+    return SignedToolchain(name, Digest.of(f"{name} {number}".encode()), Digest.of(b"lock"))
+
+
+def _files(**more: bytes) -> dict[str, bytes]:
+    named = {path.replace("__", "/").replace("_yaml", ".yaml"): text for path, text in more.items()}
+    return {"channels/edge.yaml": EDGE, "steps/make.yaml": b"run: make\n", "packages/jq/recipe.yaml": b"x"} | named
+
+
+def _policy(earlier: SignedPolicy | None = None, **more: bytes) -> SignedPolicy:
+    return policy_of_files(_files(**more), [_toolchain("full")], earlier)
+
+
+def test_it_stands_beside_the_builders_which_read_as_they_always_did() -> None:
+    policy = _policy(curators_yaml=ALICE)
+    document = builders_document([KEY], {"edge": 2}, policy)
+    assert read_policy(document) == policy
+    assert read_builders(document) == read_builders(builders_document([KEY], {"edge": 2}))
+    assert read_policy(builders_document([KEY])) is None
+    assert sorted(policy.files) == ["channels/edge.yaml", "curators.yaml"]
+    assert policy.policies.curators == {"curators": {"alice": "0a" * 32}}
+    assert policy.policies.policies["edge"].name == "edge"
+
+
+def test_the_steps_are_named_by_the_digest_of_all_their_files() -> None:
+    assert _policy().steps == (steps_digest(_files()),)
+    assert steps_digest(_files()) != steps_digest(_files(steps__meson_yaml=b"run: meson\n"))
+
+
+def test_what_was_built_with_earlier_toolchains_and_steps_can_still_be_released() -> None:
+    first = _policy()
+    second = policy_of_files(_files(steps__x_yaml=b"x"), [_toolchain("full", 1), _toolchain("c")], first)
+    assert second.toolchains == (_toolchain("c"), _toolchain("full", 1), _toolchain("full"))
+    assert second.steps == (steps_digest(_files(steps__x_yaml=b"x")), steps_digest(_files()))
+    assert second.toolchain(_toolchain("full").tree) == _toolchain("full")
+    assert second.toolchain(Digest.of(b"another")) is None
+    assert policy_of_files(_files(), [_toolchain("full")], first) == first
+
+
+def test_of_many_earlier_toolchains_the_oldest_go() -> None:
+    policy: SignedPolicy | None = None
+    for number in range(MOST_EARLIER + 3):
+        policy = policy_of_files(_files(), [_toolchain("full", number)], policy)
+    assert policy is not None
+    assert len(policy.toolchains) == MOST_EARLIER
+    assert policy.toolchains[0] == _toolchain("full", MOST_EARLIER + 2)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"channels__edge_yaml": b"gates: [nothing]\n"}, "edge cannot be followed: .*there is no gate"),
+        ({"channels__stable_yaml": b"from: edg\ngates: [proof]\n"}, "stable cannot be followed"),
+        ({"channels__edge_yaml": b"\xff"}, "no UTF-8"),
+        ({"curators_yaml": b"curators: {alice: 1}\n"}, "curators cannot be read"),
+    ],
+)
+def test_what_cannot_be_followed_is_not_signed(more: dict[str, bytes], told: str) -> None:
+    with pytest.raises(InvalidSignedPolicyError, match=told):
+        _policy(**more)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"files": ["channels/edge.yaml"]},
+        {"files": {"channels/edge.yaml": 1}},
+        {"toolchains": [{"name": "full"}]},
+        {"steps": ["sha256:0"]},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_policy_is_refused_and_keeps_nobody_from_reading_the_builders(change: dict[str, object]) -> None:
+    document = json.dumps({**json.loads(builders_document([KEY])), "policy": _policy().to_dict() | change}).encode()
+    assert list(read_builders(document)) == [KEY.keyid]
+    with pytest.raises(InvalidSignedPolicyError):
+        read_policy(document)
+
+
+def test_a_file_that_is_none_of_policies_is_refused() -> None:
+    policy = SignedPolicy({"packages/jq/recipe.yaml": "x"}, (), ())
+    with pytest.raises(InvalidSignedPolicyError, match=r"packages/jq/recipe\.yaml"):
+        _ = policy.policies
+
+
+def test_it_is_signed_where_the_keys_are_and_waits_where_they_are_not(published: Published) -> None:
+    repository, policy = published.repository, _policy()
+    assert repository.policy() is None
+    said = sign_policy(repository, published.keys, policy, NOW)
+    assert said[:2] == ["the policy of the recipes is signed:", "a policy is signed for the first time"]
+    assert repository.policy() == policy
+    assert sign_policy(repository, published.keys, policy, NOW) == []
+    (published.keys / "offline" / "targets").rename(published.root / "carried away")
+    laxer = _policy(channels__edge_yaml=b"gates: [proof]\n")
+    waits = sign_policy(repository, published.keys, laxer, NOW)
+    assert waits[0] == "the recipes ask for another policy than the one that is signed, which stays in force"
+    assert "farm keys draft targets" in waits[1]
+    assert "--policy" in waits[1]
+    assert repository.policy() == policy
+
+
+def test_a_draft_says_what_becomes_laxer_before_anything_else(published: Published) -> None:
+    repository = published.repository
+    sign_policy(repository, published.keys, _policy(curators_yaml=ALICE), NOW)
+    mallory = ALICE + b"  mallory: " + b"0b" * 32 + b"\n"
+    changed = policy_of_files(
+        _files(channels__edge_yaml=b"gates: [proof]\n", curators_yaml=mallory), [_toolchain("full", 1)]
+    )
+    draft = draft_targets(repository, TargetsEdit(policy=changed), NOW)
+    lines = policy_changes(read_policy(draft.builders.encode()), read_policy(draft.builders_before.encode()))
+    assert lines[:2] == [
+        "LAXER: edge: the gate tests is missing",
+        f"LAXER: mallory is in the group curators with the key {'0b' * 8}…",
+    ]
+    assert "  -gates: [proof, tests: {of: changed-and-dependents}]" in lines
+    assert "  +gates: [proof]" in lines
+    assert any("full" in line and "no longer accepted" in line for line in lines)
+    assert Draft.from_json(draft.to_json()) is not None
+
+
+def test_a_policy_is_kept_when_something_else_is_drafted_and_goes_with_its_channel(published: Published) -> None:
+    repository = published.repository
+    sign_policy(repository, published.keys, _policy(), NOW)
+    other = draft_targets(repository, TargetsEdit(allow_builders=(KEY,)), NOW)
+    assert read_policy(other.builders.encode()) == _policy()
+    without = draft_targets(repository, TargetsEdit(remove_channels=("edge",)), NOW)
+    kept = read_policy(without.builders.encode())
+    assert kept is not None
+    assert dict(kept.files) == {}
+
+
+def test_a_policy_that_contradicts_the_rest_of_targets_is_not_drafted(published: Published) -> None:
+    repository = published.repository
+    with pytest.raises(SignedPolicyError, match="a channel nightly, and there is no role"):
+        draft_targets(repository, TargetsEdit(policy=_policy(channels__nightly_yaml=EDGE)), NOW)
+    many = _policy(channels__edge_yaml=b"gates: [proof, reproduced: {agree: 9}]\n")
+    with pytest.raises(UnreachableRebuildsError):
+        draft_targets(repository, TargetsEdit(policy=many), NOW)
+    # Nor is such a one signed that somebody has written into a draft by hand.
+    draft = draft_targets(repository, TargetsEdit(policy=_policy()), NOW)
+    form = json.loads(draft.to_json())
+    document = builders_document([published.builder.public_key], None, _policy(channels__nightly_yaml=EDGE))
+    form["builders"] = document.decode()
+    form["metadata"]["signed"]["targets"]["builders.json"] = {
+        "hashes": {"sha256": Digest.of(document).hex},
+        "length": len(document),
+    }
+    with pytest.raises(DelegationError, match="nightly"):
+        Draft.from_json(json.dumps(form).encode()).check()
