@@ -23,6 +23,7 @@ from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.roles import RoleKeys, delegated_role, expiry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from securesystemslib.signer import Key
@@ -49,7 +50,10 @@ class RoleEdit:
 
 @dataclass(frozen=True, slots=True)
 class TargetsEdit:
-    """What changes in targets: delegated roles, the keys of one of them, builders, how many must agree on a channel."""
+    """What changes in targets: delegated roles, the keys of one of them, builders and testers, how many must agree.
+
+    Once testers are listed they stay listed: a list without any is one by which nobody's results count.
+    """
 
     keys: RoleEdit = RoleEdit()
     add_roles: tuple[tuple[str, RoleKeys], ...] = ()
@@ -57,6 +61,9 @@ class TargetsEdit:
     allow_builders: tuple[Key, ...] = ()
     remove_builders: tuple[str, ...] = ()
     rebuilds: tuple[tuple[str, int], ...] = ()
+    allow_testers: tuple[Key, ...] = ()
+    remove_testers: tuple[str, ...] = ()
+    tests: tuple[tuple[str, int], ...] = ()
 
 
 def draft_root(
@@ -202,14 +209,31 @@ def _edit_roles(targets: Targets, edit: TargetsEdit) -> None:
 
 def _edit_builders(document: str, edit: TargetsEdit, channels: tuple[str, ...]) -> str:
     listed = read_builders(document.encode())
-    gone = {_find(wanted, list(listed), "allowed builder") for wanted in edit.remove_builders}
+    testers: list[Key] | None = None
+    if listed.testers is not None or edit.allow_testers or edit.remove_testers:
+        testers = _edit_keys(listed.testers or {}, edit.allow_testers, edit.remove_testers, "listed tester")
+    return builders_document(
+        _edit_keys(listed, edit.allow_builders, edit.remove_builders, "allowed builder"),
+        _edit_counts(listed.rebuilds, edit.rebuilds, channels),
+        testers=testers,
+        tests=_edit_counts(listed.tests, edit.tests, channels),
+    ).decode()
+
+
+def _edit_keys(listed: Mapping[str, Key], add: Iterable[Key], remove: Iterable[str], what: str) -> list[Key]:
+    gone = {_find(wanted, list(listed), what) for wanted in remove}
     kept = {keyid: key for keyid, key in listed.items() if keyid not in gone}
-    kept |= {key.keyid: key for key in edit.allow_builders}
+    return list((kept | {key.keyid: key for key in add}).values())
+
+
+def _edit_counts(
+    listed: Mapping[str, int], edits: Iterable[tuple[str, int]], channels: tuple[str, ...]
+) -> dict[str, int]:
     # What was asked of a channel goes with it; a count that is asked now is for the check to judge.
-    before = {channel: count for channel, count in listed.rebuilds.items() if channel in channels}
-    asked = {**before, **dict(edit.rebuilds)}
-    rebuilds = {channel: count for channel, count in asked.items() if count > 1 or channel not in channels}
-    return builders_document(list(kept.values()), rebuilds).decode()
+    before = {channel: count for channel, count in listed.items() if channel in channels}
+    return {
+        channel: count for channel, count in {**before, **dict(edits)}.items() if count > 1 or channel not in channels
+    }
 
 
 def _find(wanted: str, keyids: list[str], what: str) -> str:
