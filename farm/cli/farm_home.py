@@ -189,9 +189,9 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
         if isinstance(gate, ReproducedGate)
     }
     if repository.exists():
-        allow_more_builders(repository, keys, builders, datetime.now(UTC))
+        allow_more_builders(repository, keys, builders, datetime.now(UTC), testers=builders)
     else:
-        found_repository(home.public, keys, channels, builders, datetime.now(UTC))
+        found_repository(home.public, keys, channels, builders, datetime.now(UTC), testers=builders)
     found_channels(repository, keys, channels, datetime.now(UTC), rebuilds)
 
 

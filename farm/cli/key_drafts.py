@@ -99,6 +99,9 @@ def draft_root(
     help="A tree of recipes: its policies, curators, owners, toolchains and steps are to be signed.",
 )
 @click.option("--retire-earlier", is_flag=True, help="With --policy: accept no earlier toolchains and steps any more.")
+@click.option("--allow-tester", "testers", multiple=True, type=_FILE, help="A worker's .pub file: its tests count.")
+@click.option("--remove-tester", "distrusted", multiple=True, help="A tester to believe no more: .pub file or key id.")
+@click.option("--tests", multiple=True, metavar="CHANNEL=N", help="How many testers must agree on a channel.")
 @click.option("--for-root", type=_FILE, help="A draft of root: its keys of targets sign too.")
 @click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
 def draft_targets(
@@ -112,7 +115,7 @@ def draft_targets(
     as_json: bool,
     **asked: object,
 ) -> None:
-    """Draft the next targets: a renewal, or with other channels, keys of channels, builders, or another policy.
+    """Draft the next targets: a renewal, or with other channels, keys of channels, builders, testers, or policy.
 
     \b
     Examples:
@@ -154,6 +157,9 @@ def _targets_edit(
     allowed: tuple[Path, ...],
     refused: tuple[str, ...],
     rebuilds: tuple[str, ...],
+    testers: tuple[Path, ...],
+    distrusted: tuple[str, ...],
+    tests: tuple[str, ...],
 ) -> TargetsEdit:
     from farm.trust.drafting import RoleEdit, TargetsEdit
     from farm.trust.roles import RoleKeys
@@ -171,7 +177,10 @@ def _targets_edit(
         remove_channels=dropped,
         allow_builders=_public_keys(allowed),
         remove_builders=_key_ids(refused),
-        rebuilds=tuple(_count(each) for each in rebuilds),
+        rebuilds=tuple(_count(each, "--rebuilds") for each in rebuilds),
+        allow_testers=_public_keys(testers),
+        remove_testers=_key_ids(distrusted),
+        tests=tuple(_count(each, "--tests") for each in tests),
     )
 
 
@@ -316,9 +325,9 @@ def _key_ids(named: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(load_public_key(Path(each)).keyid if Path(each).is_file() else each for each in named)
 
 
-def _count(text: str) -> tuple[str, int]:
+def _count(text: str, option: str) -> tuple[str, int]:
     channel, equals, count = text.partition("=")
     # Digits of other scripts, and thousands of them, are no count: int() takes the ones and fails on the others.
     if not equals or not channel or not (count.isascii() and count.isdigit() and len(count) < 16) or int(count) < 1:
-        raise click.UsageError(f"--rebuilds takes CHANNEL=N, not {text!r}.")
+        raise click.UsageError(f"{option} takes CHANNEL=N, not {text!r}.")
     return channel, int(count)

@@ -148,7 +148,7 @@ def _metadata_lines(sheet: dict[str, Any]) -> Iterator[str]:
 
 
 def _repository(root: Path, names: KeyNames) -> Iterator[dict[str, Any]]:
-    """Yield a sheet for every role in force, with version and expiry; that of targets has the builders too."""
+    """Yield a sheet for every role in force, with version and expiry; that of targets has builders and testers too."""
     from farm.trust.builders_in_force import builders_in_force
     from farm.trust.delegation import TOP_ROLES, delegated_roles, role_of
     from farm.trust.repository import Repository
@@ -160,6 +160,9 @@ def _repository(root: Path, names: KeyNames) -> Iterator[dict[str, Any]]:
         "builders": [_key_sheet(each.key, names) | {"since-targets-version": each.since} for each in builders],
         "rebuilds": listed.rebuilds,
     }
+    if listed.testers is not None:
+        testers = [_key_sheet(listed.testers[keyid], names) for keyid in sorted(listed.testers)]
+        allowed |= {"testers": testers, "tests": listed.tests}
     for name in TOP_ROLES:
         state = _state(getattr(head, name)) | (allowed if name == "targets" else {})
         yield _role_sheet(name, head.root.roles[name], head.root.keys, names) | state
@@ -192,6 +195,17 @@ def _role_lines(sheet: dict[str, Any]) -> Iterator[str]:
         yield f"  builder {_key_line(builder)}" + (f", since version {since}" if since else ", since an older version")
     for channel, count in sorted(sheet.get("rebuilds", {}).items()):
         yield f"  {count} builders must agree on a package of {channel}"
+    yield from (f"  tester {_key_line(tester)}" for tester in sheet.get("testers", ()))
+    for channel, count in sorted(sheet.get("tests", {}).items()):
+        yield f"  {count} testers must agree on a test of {channel}"
+    if "builders" in sheet and not sheet.get("testers"):
+        yield (
+            "  no tester: no test result counts"
+            if "testers" in sheet
+            else (
+                "  testers are not listed: the test results of every enrolled worker count (--allow-tester lists them)"
+            )
+        )
 
 
 def _key_line(key: dict[str, Any]) -> str:

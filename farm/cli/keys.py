@@ -37,7 +37,8 @@ def keys() -> None:
 @click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
 @click.option("--keys", "folder", required=True, type=_FILE, help="Where the keys go.")
 @click.option("--channel", "channels", multiple=True, default=["edge"], show_default=True, help="A channel to found.")
-@click.option("--builder", "builders", multiple=True, type=_FILE, help="A worker's .pub file.")
+@click.option("--builder", "builders", multiple=True, type=_FILE, help="A worker's .pub file: it builds and tests.")
+@click.option("--tester", "testers", multiple=True, type=_FILE, help="The .pub file of a worker that only tests.")
 @click.option("--root-key", "root_keys", multiple=True, type=_FILE, help="A .pub file of who signs root.")
 @click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option("--targets-key", "targets_keys", multiple=True, type=_FILE, help="A .pub file of who signs targets.")
@@ -49,6 +50,7 @@ def init(
     folder: Path,
     channels: tuple[str, ...],
     builders: tuple[Path, ...],
+    testers: tuple[Path, ...],
     root_keys: tuple[Path, ...],
     root_threshold: int,
     targets_keys: tuple[Path, ...],
@@ -73,11 +75,12 @@ def init(
     from farm.trust.roles import RoleKeys
 
     allowed = [load_public_key(path) for path in builders]
+    testing = list({key.keyid: key for key in (*allowed, *map(load_public_key, testers))}.values())
     now = datetime.now(UTC)
     if not root_keys and not targets_keys:
         if (root_threshold, targets_threshold) != (1, 1):
             raise click.UsageError("A threshold needs --root-key and --targets-key: without, one key of each is made.")
-        founded = found_repository(repository, folder, channels, allowed, now)
+        founded = found_repository(repository, folder, channels, allowed, now, testers=testing)
         if as_json:
             _print({"offline": founded.offline, "online": founded.online, "fingerprint": founded.fingerprint})
             return
@@ -91,7 +94,7 @@ def init(
         "root": RoleKeys(tuple(load_public_key(path) for path in root_keys), root_threshold),
         "targets": RoleKeys(tuple(load_public_key(path) for path in targets_keys), targets_threshold),
     }
-    made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now)
+    made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now, testers=testing)
     paths = write_drafts(drafts, made)
     if as_json:
         _print({"online": folder / "online", "drafts": paths})
@@ -112,8 +115,9 @@ def init(
 def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: bool) -> None:
     """Let clients accept what the workers with the keys BUILDERS (their .pub files) build, beside those of before.
 
-    Needs the offline keys of targets in KEYS/offline, and the online keys. Where they are with several people, use
-    `farm keys draft targets --allow-builder`.
+    The results of their tests count from then on too. Needs the offline keys of targets in KEYS/offline, and the online
+    keys. Where they are with several people, or a worker is only to build, or only to test, use
+    `farm keys draft targets --allow-builder PUB --allow-tester PUB`.
 
     \b
     Example:
@@ -123,13 +127,12 @@ def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: b
     from farm.trust.keys import load_public_key
     from farm.trust.repository import Repository
 
-    added = allow_more_builders(
-        Repository(repository), folder, [load_public_key(path) for path in builders], datetime.now(UTC)
-    )
+    allowed = [load_public_key(path) for path in builders]
+    added = allow_more_builders(Repository(repository), folder, allowed, datetime.now(UTC), testers=allowed)
     if as_json:
         _print({"added": added})
         return
-    say(f"{added} builder{'' if added == 1 else 's'} added")
+    say(f"{added} worker{'' if added == 1 else 's'} added")
 
 
 @keys.command("new")

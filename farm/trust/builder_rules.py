@@ -1,7 +1,7 @@
-"""What a list of allowed builders must keep beside the roles of its distribution: no key in both, no count in vain.
+"""What a list of allowed builders and testers must keep beside the roles: no key in both, no count in vain.
 
 A count that nobody can reach, or that is asked for a channel that is not there, would be signed and then lock every
-client out, or ask nothing. Pure: works on documents whose signatures others have verified.
+client out, or keep every release back, or ask nothing. Pure: works on documents whose signatures others have verified.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class BuilderIsRoleError(DelegationError):
-    """One key is to sign for packages and for metadata."""
+    """One key is to sign for packages, or for tests of them, and for metadata."""
 
     code = "builder-is-role"
 
-    def __init__(self, keyid: str, role: str) -> None:
+    def __init__(self, keyid: str, role: str, what: str = "builder") -> None:
         super().__init__(
-            f"the key {keyid} is an allowed builder and a key of {role}",
-            remedy="A builder needs a key that is of no role, and a role keys that are no builder's: make another "
+            f"the key {keyid} is an allowed {what} and a key of {role}",
+            remedy=f"A {what} needs a key that is of no role, and a role keys that are no {what}'s: make another "
             "with `farm keys new`.",
         )
 
@@ -76,6 +76,31 @@ class SignedPolicyError(DelegationError):
     code = "signed-policy"
 
 
+class UnknownTestsChannelError(DelegationError):
+    """Testers are to agree on the tests of a channel that is not there."""
+
+    code = "unknown-tests-channel"
+
+    def __init__(self, channel: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"testers are to agree on tests of {channel}, and there is no such channel",
+            remedy=f"There are {', '.join(known) or 'none'}; a channel comes with --add-channel.",
+        )
+
+
+class UnreachableTestsError(DelegationError):
+    """More testers are to agree than are listed, so that nothing would ever be released."""
+
+    code = "unreachable-tests"
+
+    def __init__(self, channel: str, count: int, listed: int) -> None:
+        there = f"{listed} tester{' is' if listed == 1 else 's are'} listed"
+        super().__init__(
+            f"{count} testers are to agree on tests of {channel}, and {there}: nothing could be released",
+            remedy=f"List more testers in the same draft (--allow-tester PUB), or ask fewer: --tests {channel}=N.",
+        )
+
+
 def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets: Targets) -> None:
     """Refuse a policy that cannot be followed, or that no release could pass.
 
@@ -95,12 +120,21 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
 
 
 def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> None:
-    """Refuse a builder's key that is of a role too, and counts of builders that cannot be. Raises `DelegationError`."""
+    """Refuse a builder's or tester's key that is of a role too, and counts of them that cannot be.
+
+    Raises `DelegationError`.
+    """
     holders = {identity_of(key): role for role, key in keys_by_role(root, targets)}
-    for keyid, key in sorted(builders.items()):
-        if role := holders.get(identity_of(key)):
-            raise BuilderIsRoleError(keyid, role)
+    for what, keys in (("builder", builders), ("tester", builders.testers or {})):
+        for keyid, key in sorted(keys.items()):
+            if role := holders.get(identity_of(key)):
+                raise BuilderIsRoleError(keyid, role, what)
     channels = channels_of(targets)
+    _check_rebuilds(builders, channels)
+    _check_tests(builders, channels)
+
+
+def _check_rebuilds(builders: AllowedBuilders, channels: tuple[str, ...]) -> None:
     for channel, count in sorted(builders.rebuilds.items()):
         if channel not in channels:
             raise UnknownRebuildsChannelError(channel, channels)
@@ -108,3 +142,12 @@ def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> N
             raise TooManyRebuildsError(channel, count)
         if count > max(1, len(builders)):
             raise UnreachableRebuildsError(channel, count, len(builders))
+
+
+def _check_tests(builders: AllowedBuilders, channels: tuple[str, ...]) -> None:
+    listed = len(builders.testers or ())
+    for channel, count in sorted(builders.tests.items()):
+        if channel not in channels:
+            raise UnknownTestsChannelError(channel, channels)
+        if count > max(1, listed):
+            raise UnreachableTestsError(channel, count, listed)

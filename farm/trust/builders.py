@@ -1,6 +1,7 @@
-"""The signed list of builders whose provenance a distribution accepts, and how many of them a channel asks for.
+"""The signed list of builders and testers whose word a distribution accepts, and how many of them a channel asks for.
 
-The same document has the signed policy (`farm.trust.signed_policy`): clients read the builders, and the signer all.
+Clients need the builders alone. What the same document says of testers, and the signed policy in it
+(`farm.trust.signed_policy`), are for the farm and its signer, and clients of before do not read them.
 """
 
 from __future__ import annotations
@@ -30,30 +31,55 @@ class AllowedBuilders(dict[str, Key]):
     """The builders that a distribution allows, by key id.
 
     `rebuilds` says for a channel how many builders, each by itself, must have come to the same package; `document` is
-    the digest of the signed list, where they were read from one.
+    the digest of the signed list, where they were read from one. `testers` are those whose signed results of tests and
+    comparisons count, by key id, and `tests` says for a channel how many of them must agree. None is a list of before
+    there were any: it says nothing of testers, whereas an empty one says that nobody's results count.
     """
 
-    def __init__(self, keys: Iterable[Key], rebuilds: Mapping[str, int], document: Digest | None = None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[Key],
+        rebuilds: Mapping[str, int],
+        document: Digest | None = None,
+        *,
+        testers: Iterable[Key] | None = None,
+        tests: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__((key.keyid, key) for key in keys)
         self.rebuilds = dict(rebuilds)
         self.document = document
+        self.testers = None if testers is None else {key.keyid: key for key in testers}
+        self.tests = dict(tests or {})
 
     def needed(self, channel: str) -> int:
         """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
         return self.rebuilds.get(channel, 1)
 
+    def testers_needed(self, channel: str) -> int:
+        """Return how many testers must agree on each test of this channel: one, if nothing is said."""
+        return self.tests.get(channel, 1)
+
 
 def builders_document(
-    builders: Sequence[Key], rebuilds: Mapping[str, int] | None = None, policy: SignedPolicy | None = None
+    builders: Sequence[Key],
+    rebuilds: Mapping[str, int] | None = None,
+    *,
+    testers: Sequence[Key] | None = None,
+    tests: Mapping[str, int] | None = None,
+    policy: SignedPolicy | None = None,
 ) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.
 
-    `rebuilds` says for channels how many builders must agree (see `AllowedBuilders`).
+    `rebuilds` says for channels how many builders must agree, `testers` and `tests` the like of tests (see
+    `AllowedBuilders`). What is not said is left out.
     """
-    listed = sorted((key_to_dict(key) for key in builders), key=lambda form: str(form["keyid"]))
-    document: dict[str, Any] = {"builders": listed}
+    document: dict[str, Any] = {"builders": _forms(builders)}
     if rebuilds:
         document["rebuilds"] = dict(rebuilds)
+    if testers is not None:
+        document["testers"] = _forms(testers)
+    if tests:
+        document["tests"] = dict(tests)
     if policy:
         document["policy"] = policy.to_dict()
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
@@ -75,14 +101,31 @@ def read_builders(document: bytes) -> AllowedBuilders:
     """Read the signed list of allowed builders; raises `InvalidBuildersError`."""
     try:
         form = json.loads(document)
-        rebuilds = form.get("rebuilds", {})
-        for channel, count in rebuilds.items():
-            if type(count) is not int or count < 1:
-                raise ValueError(f"{count!r:.40} builders are to agree on packages of {channel}")
-        keys = [key_from_dict(each) for each in form["builders"]]
-        # A key under two ids could agree with itself where builders have to agree.
-        if len({identity_of(key) for key in keys}) < len(keys):
-            raise ValueError("it names one key twice")
-        return AllowedBuilders(keys, rebuilds, Digest.of(document))
+        return AllowedBuilders(
+            _keys(form["builders"]),
+            _counts(form.get("rebuilds", {}), "builders", "packages"),
+            Digest.of(document),
+            testers=_keys(form["testers"]) if "testers" in form else None,
+            tests=_counts(form.get("tests", {}), "testers", "tests"),
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error
+
+
+def _forms(keys: Iterable[Key]) -> list[dict[str, Any]]:
+    return sorted((key_to_dict(key) for key in keys), key=lambda form: str(form["keyid"]))
+
+
+def _keys(forms: Iterable[Any]) -> list[Key]:
+    keys = [key_from_dict(each) for each in forms]
+    # A key under two ids could agree with itself where several have to agree.
+    if len({identity_of(key) for key in keys}) < len(keys):
+        raise ValueError("it names one key twice")
+    return keys
+
+
+def _counts(form: Mapping[str, int], who: str, what: str) -> Mapping[str, int]:
+    for channel, count in form.items():
+        if type(count) is not int or count < 1:
+            raise ValueError(f"{count!r:.40} {who} are to agree on {what} of {channel}")
+    return form

@@ -13,6 +13,7 @@ from tuf.api.metadata import Metadata
 
 from farm.errors import FarmError
 from farm.names import Digest
+from farm.trust.builder_rules import SignedPolicyError
 from farm.trust.builders import builders_document
 from farm.trust.delegation import OFFLINE_ROLES, ONLINE_ROLES, channels_of, check_channel_names, delegated_roles
 from farm.trust.draft import Draft
@@ -64,10 +65,17 @@ class Founded:
 
 
 def found_repository(
-    root: Path, keys: Path, channels: Sequence[str], builders: Sequence[Key], now: datetime
+    root: Path,
+    keys: Path,
+    channels: Sequence[str],
+    builders: Sequence[Key],
+    now: datetime,
+    *,
+    testers: Sequence[Key] | None = None,
 ) -> Founded:
-    """Make all keys below `keys`, and version 1 of all metadata below `root`; `builders` are the workers' keys.
+    """Make all keys below `keys`, and version 1 of all metadata below `root`.
 
+    `builders` and `testers` are keys of workers; see `AllowedBuilders` for what no testers mean.
     Raises `CeremonyError` when either is there already: nothing is ever overwritten. A ceremony that was cut off goes
     on with the keys it had made.
     """
@@ -75,7 +83,7 @@ def found_repository(
     _check_channels(channels)
     offline, online = keys / "offline", keys / "online"
     held = {role: RoleKeys((load_or_create_key(offline / role).public_key,)) for role in OFFLINE_ROLES}
-    first_root, first_targets = found_drafts(root, online, channels, builders, offline=held, now=now)
+    first_root, first_targets = found_drafts(root, online, channels, builders, offline=held, now=now, testers=testers)
     signers = read_signers(offline)
     for draft in (first_root, first_targets):
         publish_draft(Repository(root), _signed_by_all(draft, signers), read_signers(online), now)
@@ -90,6 +98,7 @@ def found_drafts(
     *,
     offline: Mapping[str, RoleKeys],
     now: datetime,
+    testers: Sequence[Key] | None = None,
 ) -> tuple[Draft, Draft]:
     """Make the online keys, and return drafts of the first root and targets; `offline` has the keys of these two.
 
@@ -98,7 +107,7 @@ def found_drafts(
     _refuse_published(root)
     _check_channels(channels)
     held = {name: online_keys(online, name) for name in (*ONLINE_ROLES, ADVISORIES, *channels)}
-    document = builders_document(builders)
+    document = builders_document(builders, testers=testers)
     targets = new_targets({name: held[name] for name in (ADVISORIES, *channels)}, document, now)
     published = Repository(root)
     if published.newest_root():
@@ -125,17 +134,27 @@ def write_drafts(folder: Path, drafts: Sequence[Draft]) -> list[Path]:
     return paths
 
 
-def allow_more_builders(repository: Repository, keys: Path, builders: Sequence[Key], now: datetime) -> int:
-    """Add builders to the signed list; return how many were new. Needs the keys of targets below `keys`/offline.
+def allow_more_builders(
+    repository: Repository, keys: Path, builders: Sequence[Key], now: datetime, *, testers: Sequence[Key] = ()
+) -> int:
+    """Add builders and testers to the signed lists; return how many of these keys were new to one of them.
 
+    A list of testers that is begun here begins with the builders that are allowed already: those test today, and whose
+    packages are taken may be believed about tests too. Needs the keys of targets below `keys`/offline.
     Raises `CeremonyError` when they are not there, `KeyFileError`, `RepositoryStateError`.
     """
-    known = repository.builders()
-    new = tuple(key for key in builders if key.keyid not in known)
-    if new:
-        draft = draft_targets(repository, TargetsEdit(allow_builders=new), now)
-        _publish_here(repository, draft, keys, now, "--allow-builder KEY.pub")
-    return len(new)
+    known, asked = repository.builders(), {key.keyid for key in (*builders, *testers)}
+    building = tuple(key for key in builders if key.keyid not in known)
+    listed = known.testers
+    if listed is None:
+        # A repository of an earlier farm lists none: it gets a list when it can, and goes on without.
+        testers = [*known.values(), *testers] if testers and _offline_keys(keys).by_keyid else ()
+    testing = tuple({key.keyid: key for key in testers if key.keyid not in (listed or {})}.values())
+    if building or testing:
+        draft = draft_targets(repository, TargetsEdit(allow_builders=building, allow_testers=testing), now)
+        options = [*["--allow-builder KEY.pub"][: len(building)], *["--allow-tester KEY.pub"][: len(testing)]]
+        _publish_here(repository, draft, keys, now, " ".join(options))
+    return len(asked & {key.keyid for key in (*building, *testing)})
 
 
 def found_channels(
@@ -176,10 +195,12 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
     before = repository.policy()
     if policy == before:
         return []
-    draft = draft_targets(repository, TargetsEdit(policy=policy), now)
     changes = policy_changes(policy, before)
     try:
+        draft = draft_targets(repository, TargetsEdit(policy=policy), now)
         _publish_here(repository, draft, keys, now, "--policy RECIPES")
+    except SignedPolicyError as error:
+        return [f"the policy of the recipes is not signed: {error.message}", error.remedy]
     except KeysAwayError as error:
         return ["the recipes ask for another policy than the one that is signed, which stays in force", error.remedy]
     return ["the policy of the recipes is signed:", *changes]

@@ -106,6 +106,23 @@ def _builders(now: str, before: str, names: KeyNames) -> Iterator[str]:
     for channel in sorted({*new.rebuilds, *old.rebuilds}):
         if (count := new.needed(channel)) != old.needed(channel):
             yield f"{count} builders must agree on a package of {channel} (before: {old.needed(channel)})"
+    yield from _testers(new, old, names)
+
+
+def _testers(now: AllowedBuilders, before: AllowedBuilders, names: KeyNames) -> Iterator[str]:
+    new, old = now.testers, before.testers
+    if new is None and old is not None:
+        yield "testers are no longer listed: the test results of every enrolled worker count from then on"
+    elif new is not None and old is None:
+        yield "testers are listed from now on: the test results of no other worker count any more"
+    new, old = new or {}, old or {}
+    for keyid in sorted(new.keys() - old.keys()):
+        yield f"the tester {_describe(new[keyid], keyid, names)} is listed"
+    for keyid in sorted(old.keys() - new.keys()):
+        yield f"the tester {_describe(old[keyid], keyid, names)} is no longer listed: its test results count no more"
+    for channel in sorted({*now.tests, *before.tests}):
+        if (count := now.testers_needed(channel)) != before.testers_needed(channel):
+            yield f"{count} testers must agree on a test of {channel} (before: {before.testers_needed(channel)})"
 
 
 def _policy(document: str) -> SignedPolicy | None:

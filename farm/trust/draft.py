@@ -217,7 +217,9 @@ class Draft:
         # What signers are shown is the difference of the two lists: the older one must be what was signed, too.
         if self.previous:
             _check_list(self.previous.signed, self.builders_before, "the list of builders before")
-            _check_same_keys(read_builders(self.builders_before.encode()), read_builders(self.builders.encode()))
+            before, now = (read_builders(each.encode()) for each in (self.builders_before, self.builders))
+            _check_same_keys(before, now)
+            _check_same_keys(before.testers or {}, now.testers or {})
         elif self.builders_before:
             raise DraftError("the list of builders before is of a version that there is not", remedy=_DO_NOT_SIGN)
 

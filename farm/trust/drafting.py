@@ -23,6 +23,7 @@ from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.roles import RoleKeys, delegated_role, expiry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from securesystemslib.signer import Key
@@ -50,9 +51,10 @@ class RoleEdit:
 
 @dataclass(frozen=True, slots=True)
 class TargetsEdit:
-    """What changes in targets: delegated roles, the keys of one of them, builders, how many must agree on a channel.
+    """What changes in targets: delegated roles, the keys of one of them, builders and testers, how many must agree.
 
-    `policy` is a signed policy that takes the place of the one before; None leaves that as it is.
+    Once testers are listed they stay listed: a list without any is one by which nobody's results count. `policy` is a
+    signed policy that takes the place of the one before; None leaves that as it is.
     """
 
     keys: RoleEdit = RoleEdit()
@@ -61,6 +63,9 @@ class TargetsEdit:
     allow_builders: tuple[Key, ...] = ()
     remove_builders: tuple[str, ...] = ()
     rebuilds: tuple[tuple[str, int], ...] = ()
+    allow_testers: tuple[Key, ...] = ()
+    remove_testers: tuple[str, ...] = ()
+    tests: tuple[tuple[str, int], ...] = ()
     policy: SignedPolicy | None = None
 
 
@@ -208,17 +213,33 @@ def _edit_roles(targets: Targets, edit: TargetsEdit) -> None:
 
 def _edit_builders(document: str, edit: TargetsEdit, channels: tuple[str, ...]) -> str:
     listed = read_builders(document.encode())
-    gone = {_find(wanted, list(listed), "allowed builder") for wanted in edit.remove_builders}
-    kept = {keyid: key for keyid, key in listed.items() if keyid not in gone}
-    kept |= {key.keyid: key for key in edit.allow_builders}
-    # What was asked of a channel goes with it; a count that is asked now is for the check to judge.
-    before = {channel: count for channel, count in listed.rebuilds.items() if channel in channels}
-    asked = {**before, **dict(edit.rebuilds)}
-    rebuilds = {channel: count for channel, count in asked.items() if count > 1 or channel not in channels}
     policy = edit.policy or read_policy(document.encode())
-    if policy:
-        policy = policy.without_channels(edit.remove_channels)
-    return builders_document(list(kept.values()), rebuilds, policy).decode()
+    testers: list[Key] | None = None
+    if listed.testers is not None or edit.allow_testers or edit.remove_testers:
+        testers = _edit_keys(listed.testers or {}, edit.allow_testers, edit.remove_testers, "listed tester")
+    return builders_document(
+        _edit_keys(listed, edit.allow_builders, edit.remove_builders, "allowed builder"),
+        _edit_counts(listed.rebuilds, edit.rebuilds, channels),
+        testers=testers,
+        tests=_edit_counts(listed.tests, edit.tests, channels),
+        policy=policy.without_channels(edit.remove_channels) if policy else None,
+    ).decode()
+
+
+def _edit_keys(listed: Mapping[str, Key], add: Iterable[Key], remove: Iterable[str], what: str) -> list[Key]:
+    gone = {_find(wanted, list(listed), what) for wanted in remove}
+    kept = {keyid: key for keyid, key in listed.items() if keyid not in gone}
+    return list((kept | {key.keyid: key for key in add}).values())
+
+
+def _edit_counts(
+    listed: Mapping[str, int], edits: Iterable[tuple[str, int]], channels: tuple[str, ...]
+) -> dict[str, int]:
+    # What was asked of a channel goes with it; a count that is asked now is for the check to judge.
+    before = {channel: count for channel, count in listed.items() if channel in channels}
+    return {
+        channel: count for channel, count in {**before, **dict(edits)}.items() if count > 1 or channel not in channels
+    }
 
 
 def _find(wanted: str, keyids: list[str], what: str) -> str:

@@ -49,3 +49,37 @@ def test_one_key_under_two_ids_is_not_two_builders() -> None:
             read_builders(json.dumps({"builders": forms}).encode())
     with pytest.raises(InvalidBuildersError, match="one key"):
         read_builders(json.dumps({"builders": [forms[0], forms[0]]}).encode())
+
+
+def test_a_list_of_before_says_nothing_of_testers() -> None:
+    """Whereas an empty one says that nobody's results count: the last tester may be taken off."""
+    assert read_builders(builders_document(KEYS)).testers is None
+    assert read_builders(builders_document(KEYS, testers=[])).testers == {}
+
+
+def test_testers_and_how_many_must_agree_are_read_back() -> None:
+    builders = read_builders(builders_document(KEYS[:1], testers=KEYS, tests={"stable": 2}))
+    assert builders == {KEYS[0].keyid: KEYS[0]}
+    assert builders.testers == {key.keyid: key for key in KEYS}
+    assert (builders.testers_needed("stable"), builders.testers_needed("edge")) == (2, 1)
+
+
+@pytest.mark.parametrize("tests", [[], 2, {"stable": 0}, {"stable": True}, {"stable": "2"}, {"stable": None}])
+def test_a_number_of_testers_that_cannot_be_is_refused(tests: object) -> None:
+    document = json.dumps({**json.loads(builders_document(KEYS)), "tests": tests}).encode()
+    with pytest.raises(InvalidBuildersError):
+        read_builders(document)
+
+
+def test_one_key_under_two_ids_is_not_two_testers() -> None:
+    form = json.loads(builders_document(KEYS, testers=KEYS[:1]))
+    form["testers"].append({**form["testers"][0], "keyid": "0" * 64})
+    with pytest.raises(InvalidBuildersError, match="one key"):
+        read_builders(json.dumps(form).encode())
+
+
+@pytest.mark.parametrize("testers", [None, 1, {"a": 1}, [{}], "x"])
+def test_testers_that_are_no_list_of_keys_are_refused(testers: object) -> None:
+    document = json.dumps({**json.loads(builders_document(KEYS)), "testers": testers}).encode()
+    with pytest.raises(InvalidBuildersError):
+        read_builders(document)

@@ -394,6 +394,115 @@ def test_what_a_channel_asked_for_goes_with_it(published: Published) -> None:
     assert read_builders(gone.builders.encode()).rebuilds == {}
 
 
+def test_a_draft_lists_testers_and_says_so_to_who_signs(published: Published, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.run("new tester")
+    said = desk.run(
+        "draft targets --repository public --allow-tester tester.pub --allow-tester keys/online/../../tester.pub"
+    )
+    keyid = load_public_key(tmp_path / "tester.pub").keyid
+    assert "testers are listed from now on: the test results of no other worker count any more" in said
+    assert f"the tester {keyid[:16]}… (ed25519) is listed" in said
+    _put_in_force(desk)
+    listed = published.repository.builders().testers
+    assert listed is not None
+    assert list(listed) == [keyid]
+    assert f"  tester {keyid} (ed25519)\n" in desk.run("show public")
+
+
+def test_the_last_tester_goes_and_then_nobodys_results_count(published: Published, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.run("new tester")
+    desk.run("draft targets --repository public --allow-tester tester.pub")
+    _put_in_force(desk)
+    said = desk.run("draft targets --repository public --remove-tester tester.pub")
+    assert "is no longer listed: its test results count no more" in said
+    _put_in_force(desk)
+    assert published.repository.builders().testers == {}
+    assert "no tester: no test result counts" in desk.run("show public")
+
+
+def test_two_testers_can_be_asked_to_agree_and_the_count_goes_with_its_channel(
+    published: Published, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path)
+    for name in ("one", "two"):
+        desk.run(f"new {name}")
+    said = desk.run("draft targets --repository public --allow-tester one.pub --allow-tester two.pub --tests edge=2")
+    assert "2 testers must agree on a test of edge (before: 1)" in said
+    _put_in_force(desk)
+    assert published.repository.builders().testers_needed("edge") == 2
+    assert "  2 testers must agree on a test of edge\n" in desk.run("show public")
+    refused = desk.refused("draft targets --repository public --remove-tester one.pub")
+    assert "2 testers are to agree on tests of edge, and 1 tester is listed" in refused
+    gone = draft_targets(published.repository, TargetsEdit(remove_channels=("edge",)), now())
+    assert read_builders(gone.builders.encode()).tests == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--tests edge", "--tests takes CHANNEL=N"),
+        ("--tests nochan=1", "tests of nochan, and there is no such channel"),
+        ("--tests edge=2", "and 0 testers are listed: nothing could be released"),
+        ("--remove-tester 00", "00 is no listed tester"),
+        ("--allow-tester keys/online/edge.pub", "is an allowed tester and a key of edge"),
+    ],
+)
+def test_testers_that_cannot_be_are_refused(published: Published, tmp_path: Path, arguments: str, says: str) -> None:
+    assert says in Desk(tmp_path).refused(f"draft targets --repository public {arguments}")
+
+
+def test_another_tester_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path) -> None:
+    tester = CryptoSigner.generate_ed25519().public_key
+    allow_more_builders(published.repository, published.keys, [], now(), testers=[tester])
+    made = draft_targets(published.repository, TargetsEdit(), now())
+    other = CryptoSigner.generate_ed25519().public_key
+    swapped = SSlibKey(tester.keyid, other.keytype, other.scheme, other.keyval)
+    builder = published.builder.public_key
+    _smuggle(made, tmp_path, builders_document([builder], testers=[builder, swapped]))
+    assert "another key under the id" in Desk(tmp_path).refused("sign targets.draft --key keys/offline/targets --yes")
+
+
+def test_a_list_of_testers_that_is_begun_beside_the_keys_begins_with_the_builders(
+    published: Published, tmp_path: Path
+) -> None:
+    """Those test today: an upgrade must not make their results count for nothing."""
+    builder, tester = published.builder.public_key, CryptoSigner.generate_ed25519().public_key
+    assert allow_more_builders(published.repository, published.keys, [builder], now(), testers=[builder, tester]) == 2
+    listed = published.repository.builders().testers
+    assert listed is not None
+    assert listed.keys() == {builder.keyid, tester.keyid}
+    (published.keys / "offline").rename(tmp_path / "away")
+    assert allow_more_builders(published.repository, published.keys, [builder], now(), testers=[builder, tester]) == 0
+
+
+def test_without_the_keys_of_targets_a_repository_of_before_goes_on_without_testers(
+    published: Published, tmp_path: Path
+) -> None:
+    (published.keys / "offline").rename(tmp_path / "away")
+    builder = published.builder.public_key
+    assert allow_more_builders(published.repository, published.keys, [builder], now(), testers=[builder]) == 0
+    assert published.repository.builders().testers is None
+
+
+def test_a_repository_is_founded_with_its_workers_as_testers(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for name in ("both", "only"):
+        desk.run(f"new {name}")
+    desk.run("init --repository public --keys keys --builder both.pub --tester only.pub --tester both.pub")
+    builders = Repository(tmp_path / "public").builders()
+    assert builders.testers is not None
+    both, only = (load_public_key(tmp_path / f"{name}.pub").keyid for name in ("both", "only"))
+    assert (set(builders), set(builders.testers)) == ({both}, {both, only})
+
+
+def _put_in_force(desk: Desk) -> None:
+    desk.run("sign targets.draft --key keys/offline/targets --yes")
+    desk.run("publish targets.draft --repository public --online keys/online")
+    (desk.folder / "targets.draft").unlink()
+
+
 def _smuggle(draft: Draft, folder: Path, builders: bytes) -> None:
     """Write a draft with another list of builders, as its metadata names it."""
     draft.metadata.signed.targets["builders.json"] = TargetFile.from_data("builders.json", builders, ["sha256"])

@@ -34,7 +34,7 @@ def test_drafts_and_builders_are_told_as_json(published: Published, tmp_path: Pa
     desk = Desk(tmp_path)
     desk.run("new worker")
     assert desk.json("allow --repository public --keys keys worker.pub") == {"added": 1}
-    assert desk.run("allow --repository public --keys keys worker.pub") == "0 builders added\n"
+    assert desk.run("allow --repository public --keys keys worker.pub") == "0 workers added\n"
     drafted = desk.json("draft root --repository public")
     assert (drafted["path"], drafted["version"]) == ("root.draft", 2)
     assert desk.json("draft targets --repository public")["role"] == "targets"

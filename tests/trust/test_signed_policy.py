@@ -50,7 +50,7 @@ def _policy(earlier: SignedPolicy | None = None, **more: bytes) -> SignedPolicy:
 
 def test_it_stands_beside_the_builders_which_read_as_they_always_did() -> None:
     policy = _policy(curators_yaml=ALICE)
-    document = builders_document([KEY], {"edge": 2}, policy)
+    document = builders_document([KEY], {"edge": 2}, policy=policy)
     assert read_policy(document) == policy
     assert read_builders(document) == read_builders(builders_document([KEY], {"edge": 2}))
     assert read_policy(builders_document([KEY])) is None
@@ -177,7 +177,7 @@ def test_a_policy_that_contradicts_the_rest_of_targets_is_not_drafted(published:
     # Nor is such a one signed that somebody has written into a draft by hand.
     draft = draft_targets(repository, TargetsEdit(policy=_policy()), NOW)
     form = json.loads(draft.to_json())
-    document = builders_document([published.builder.public_key], None, _policy(channels__nightly_yaml=EDGE))
+    document = builders_document([published.builder.public_key], policy=_policy(channels__nightly_yaml=EDGE))
     form["builders"] = document.decode()
     form["metadata"]["signed"]["targets"]["builders.json"] = {
         "hashes": {"sha256": Digest.of(document).hex},
