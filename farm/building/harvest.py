@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 from farm.blobs import ScanLimits, capture_tree, scan_tree
 from farm.blobs.tree_reader import PIECE, TreeReader
 from farm.building.errors import EmptyOutputError
-from farm.fileset import STORE_ROOT, Directory
-from farm.names import HostNeeds, PackageName
+from farm.fileset import STORE_ROOT
+from farm.names import PackageName
 from farm.package import (
     OutputRule,
     OutputRules,
     UnusedDeclarationError,
     check_declared,
-    declared_of,
-    describe,
-    find_sensitive_files,
     gather_facts,
     lay_out,
     matches,
     package_name,
+    sensitive_files_of,
 )
-from farm.plan import BlobRef, BuiltPackage
+from farm.plan import BlobRef, BuiltPackage, describe_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,29 +83,8 @@ def _make_package(plan: Plan, output: str, layout: Layout, installed: Path, stor
         files: dict[str, File] = {file.path: file for file in manifest.files()}
         facts = gather_facts(manifest, read)
     content = facts.to_json()
-    main = output == ""
-    links = tuple((link, path) for link, path in plan.links if path in manifest.by_path)
-    found = find_sensitive_files(manifest, facts.elf, links, manifest.store_path(name.short, str(plan.version)))
-    sensitive = declared_of(found, plan.sensitive_files)
-    check_declared(name, found, sensitive)
-    descriptor = describe(
-        name=name,
-        version=plan.version,
-        revision=plan.revision,
-        platform=plan.platform,
-        manifest=manifest,
-        diff_id=captured.diff_id,
-        facts=facts,
-        plan=plan.digest,
-        licence=plan.licence,
-        # What a recipe says of its package is said of the main one, but links and plugins go with their files.
-        requires=plan.requires if main else (),
-        replaces=plan.replaces if main else (),
-        host=plan.host if main else HostNeeds(),
-        links=links,
-        plugins=tuple(each for each in plan.plugins if _has(manifest, each.path)),
-        sensitive_files=sensitive,
-    )
+    descriptor = describe_output(plan, output, manifest, facts, captured.diff_id)
+    check_declared(name, sensitive_files_of(descriptor, manifest, facts), descriptor.sensitive_files)
     store.put_bytes(descriptor.to_json())
     return BuiltPackage(
         descriptor=descriptor,
@@ -115,7 +92,3 @@ def _make_package(plan: Plan, output: str, layout: Layout, installed: Path, stor
         manifest=BlobRef(captured.tree, len(manifest.to_json())),
         facts=BlobRef(store.put_bytes(content), len(content)),
     )
-
-
-def _has(manifest: Manifest, pattern: str) -> bool:
-    return any(matches(pattern, entry.path) for entry in manifest.entries if not isinstance(entry, Directory))

@@ -18,8 +18,8 @@ from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import canonical_json
-from farm.package import UNASKED, PackageFacts, check_declared, declared_of, package_name, sensitive_files_of
-from farm.plan import MOST_LINE, BlobRef
+from farm.package import PackageFacts, check_declared, sensitive_files_of
+from farm.plan import MOST_LINE, BlobRef, describe_output, differing_fields, output_names
 from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
@@ -152,8 +152,7 @@ def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:
 
 
 def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
-    outputs = {output.name for output in plan.outputs}.union(UNASKED)
-    allowed = {plan.name.short} | {package_name(plan.name.short, output) for output in outputs}
+    outputs = output_names(plan)
     names = [built.descriptor.name.short for built in outcome.packages]
     if len(set(names)) != len(names) or plan.name.short not in names:
         raise RefusedOutcomeError(f"a build of {plan.name} puts out {plan.name.short} once, and nothing twice")
@@ -163,15 +162,8 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
             raise RefusedOutcomeError(f"the source {source.file} ({source.digest}) was not uploaded")
     for built in outcome.packages:
         descriptor = built.descriptor
-        if descriptor.name.short not in allowed or descriptor.name.distribution != plan.name.distribution:
+        if descriptor.name.short not in outputs or descriptor.name.distribution != plan.name.distribution:
             raise RefusedOutcomeError(f"a build of {plan.name} does not put out {descriptor.name}")
-        promised = (plan.version, plan.revision, plan.platform, plan.digest, plan.licence)
-        reported = (descriptor.version, descriptor.revision, descriptor.platform, descriptor.plan, descriptor.licence)
-        for what, wanted, got in zip(
-            ("version", "revision", "platform", "plan", "licence"), promised, reported, strict=True
-        ):
-            if str(wanted) != str(got):
-                raise RefusedOutcomeError(f"{descriptor.name} has {what} {got}; what was leased has {wanted}")
         if (built.manifest.digest, built.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedOutcomeError(f"{descriptor.name}: its descriptor names other blobs than the outcome")
         _check_blob(office, built.archive, largest=LARGEST["archive"])
@@ -181,20 +173,23 @@ def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
         # Read here, where a malformed one costs its own worker, and not when the next package is planned.
         manifest = Manifest.from_json(office.blobs.read(built.manifest.digest))
         facts = PackageFacts.from_json(office.blobs.read(built.facts.digest))
-        _check_sensitive_files(plan, descriptor, manifest, facts)
+        _check_described(plan, outputs[descriptor.name.short], descriptor, manifest, facts)
     if not office.blobs.has(outcome.provenance) or office.blobs.size(outcome.provenance) > LARGEST["provenance"]:
         raise RefusedOutcomeError(
             f"the provenance {outcome.provenance} was not uploaded, or is no such thing by its size"
         )
 
 
-def _check_sensitive_files(plan: Plan, descriptor: Descriptor, manifest: Manifest, facts: PackageFacts) -> None:
-    """See that the package has such files as its recipe declares, and says just what the recipe says of them."""
-    found = sensitive_files_of(descriptor, manifest, facts)
-    declared = declared_of(found, plan.sensitive_files)
-    check_declared(descriptor.name, found, declared)
-    if declared != descriptor.sensitive_files:
-        raise RefusedOutcomeError(f"{descriptor.name} declares other sensitive files than its recipe")
+def _check_described(plan: Plan, output: str, descriptor: Descriptor, manifest: Manifest, facts: PackageFacts) -> None:
+    """See that a descriptor says what the plan and the files of the package come to, and nothing else.
+
+    Raises `RefusedOutcomeError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
+    """
+    expected = describe_output(plan, output, manifest, facts, descriptor.diff_id)
+    found = sensitive_files_of(expected, manifest, facts)
+    check_declared(descriptor.name, found, expected.sensitive_files)
+    for what, wanted, got in differing_fields(expected, descriptor):
+        raise RefusedOutcomeError(f"{descriptor.name} has {what} {got}; what was leased has {wanted}")
 
 
 def _check_archive(office: Office, built: BuiltPackage) -> None:

@@ -5,7 +5,7 @@ from farm.package.capabilities import Capabilities, derive_capabilities
 from farm.package.copyable import is_header, is_installed_header, is_static_code
 from farm.package.describe import describe
 from farm.package.descriptor import Descriptor, InvalidDescriptorError
-from farm.package.elf import InvalidElfError, read_elf, read_elf_paths
+from farm.package.elf import InvalidElfError, read_elf
 from farm.package.elf_details import CopiedSymbol, DlopenNote, ElfDetails
 from farm.package.elf_facts import ElfFacts, ExportGroup, ImportedSymbol, ImportGroup, Symbol, VersionNeed
 from farm.package.facts import (
@@ -106,7 +106,6 @@ __all__ = [
     "parse_pkg_config",
     "producers_by_build_id",
     "read_elf",
-    "read_elf_paths",
     "read_shebang",
     "sensitive_files_of",
 ]

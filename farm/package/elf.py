@@ -36,11 +36,11 @@ from farm.package.elf_symbols import read_symbols
 from farm.package.elf_versions import read_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from typing_extensions import Buffer
 
-__all__ = ["InvalidElfError", "read_elf", "read_elf_paths"]
+__all__ = ["InvalidElfError", "read_elf"]
 
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
 _DT_DEBUG, _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 21, 22, 24, 30, 0x6FFFFFFB
@@ -57,48 +57,16 @@ def read_elf(data: Buffer) -> ElfFacts | None:
     Raises `InvalidElfError` where the file is truncated or contradicts itself. Time and memory are bounded by a
     small multiple of the size of `data`.
     """
-    return _read(data, _facts)
-
-
-def read_elf_paths(data: Buffer) -> ElfFacts | None:
-    """Return as `read_elf` does, but only its kind, where the loader is told to look, and which libraries to load.
-
-    Cheap whatever the file holds: no symbol is read. Raises `InvalidElfError`.
-    """
-    return _read(data, _paths)
-
-
-def _read(data: Buffer, facts: Callable[[ElfImage], ElfFacts]) -> ElfFacts | None:
     with memoryview(data) as view:
         if view[:4] != MAGIC:
             return None
         try:
             image = ElfImage(view.cast("B"))
-            return facts(image) if image.loadable else None
+            return _facts(image) if image.loadable else None
         except InvalidElfError as error:
             problem = error.with_traceback(None)
     # Raised out here, and bare: frames in a traceback would keep views alive, and an mmap could not be closed.
     raise problem
-
-
-def _paths(image: ElfImage) -> ElfFacts:
-    tags = dict(image.dynamic)
-    if _DT_STRTAB not in tags:
-        return ElfFacts(machine=image.machine)
-    strings = _strings(image, tags)
-    kind = _kind(image, tags)
-    return ElfFacts(
-        rpath=_split(strings, tags, _DT_RPATH),
-        runpath=_split(strings, tags, _DT_RUNPATH),
-        machine=image.machine,
-        needed=_texts(image, strings, _DT_NEEDED),
-        details=ElfDetails(
-            kind,
-            audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
-            filters=_texts(image, strings, _DT_FILTER),
-            auxiliaries=_texts(image, strings, _DT_AUXILIARY),
-        ),
-    )
 
 
 def _strings(image: ElfImage, tags: Mapping[int, int]) -> ElfStrings:

@@ -20,6 +20,7 @@ from farm.plan.job import (
     TestOrder,
     TestOutcome,
 )
+from farm.plan.outputs import describe_output, differing_fields, output_names
 from farm.plan.pin import UnknownToolchainPackageError, UnpinnedDependencyError, pin, source_origins
 from farm.plan.plan import FORMAT, PROTOCOL, InvalidPlanError, Plan, PlannedDependency, PlannedSource
 from farm.plan.record import InvalidRecordError
@@ -59,6 +60,9 @@ __all__ = [
     "UnknownRecipeError",
     "UnknownToolchainPackageError",
     "UnpinnedDependencyError",
+    "describe_output",
+    "differing_fields",
+    "output_names",
     "pin",
     "source_origins",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from farm.blobs import archive_chunks
 from farm.errors import FarmError
 from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
-from farm.package import Descriptor, PackageFacts, check_declared, find_sensitive_files
+from farm.package import Descriptor, PackageFacts, check_declared, sensitive_files_of
 from farm.trust.archive_contents import read_contents
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
@@ -103,12 +103,14 @@ class _Check:
                 )
         # What clients read of it, they must be able to read.
         Manifest.from_json(self.read(entry.manifest))
-        PackageFacts.from_json(self.read(entry.facts))
-        self._archive(entry, descriptor)
+        self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._provenances(entry, descriptor)
 
-    def _archive(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
-        """See that the archive is the package, and that it declares its sensitive files: a worker can report any."""
+    def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
+        """See that the archive is the package, its facts are those of its files, and its sensitive ones are declared.
+
+        A worker can report any.
+        """
         otherwise = RefusedReleaseError(
             f"the archive of {descriptor.name} holds something else than its descriptor says",
             remedy="Do not trust the worker that built it; build the package again.",
@@ -120,8 +122,14 @@ class _Check:
                 raise otherwise from error
         if (inside.diff_id, inside.manifest.tree_digest) != (descriptor.diff_id, descriptor.tree):
             raise otherwise
-        found = find_sensitive_files(inside.manifest, inside.elf, descriptor.links, descriptor.store_path)
+        found = sensitive_files_of(descriptor, inside.manifest, inside.facts)
         check_declared(descriptor.name, found, descriptor.sensitive_files)
+        # What was gathered by a worker of before tells less.
+        if facts.format == inside.facts.format and facts != inside.facts:
+            raise RefusedReleaseError(
+                f"the facts of {descriptor.name} are not those of its files",
+                remedy="Do not trust the worker that built it; build the package again, with a worker of this version.",
+            )
 
     def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
         found: list[str] = []

@@ -18,12 +18,12 @@ from farm.control.submission import Submission, submit
 from farm.control.world import Terms, ToolchainRef, World
 from farm.database import identities, jobs, packages
 from farm.fileset import STORE_ROOT, ArchiveWriter, Directory, File, Manifest
-from farm.names import Digest, PackageName, Platform
+from farm.names import Digest, Platform
 from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts, Script
-from farm.package.capabilities import derive_capabilities
-from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage, describe_output
 from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.steps import StepLibrary
+from tests.compat.values import elf as elf_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.database.session import Database
     from farm.database.states import JobState
     from farm.package import ElfFacts
-    from farm.plan import Consumption
+    from farm.plan import Consumption, Plan
 
 LOCK = ToolchainLock("c", (LockedDeb("libc6", "2.41-1", "amd64", Digest.of(b"libc6.deb"), 9, "pool/libc6.deb"),))
 TOOLCHAIN = ToolchainRef(
@@ -81,6 +81,11 @@ steps:
   - run: make install FLAG={flag}
 {more}"""
     return {"recipe.yaml": text.encode()}
+
+
+def _said(files: Mapping[str, bytes], key: str) -> str:
+    lines = files["recipe.yaml"].decode().splitlines()
+    return next(line.partition(": ")[2] for line in lines if line.startswith(f"{key}: "))
 
 
 def accept_provenance(
@@ -133,8 +138,16 @@ class SmallFarm:
         return self.workers[name]
 
     def submit(self, *recipes: dict[str, bytes]) -> Submission:
-        named = {files["recipe.yaml"].decode().split("\n")[0].removeprefix("name: "): files for files in recipes}
+        named = {_said(files, "name"): self._declaring(files) for files in recipes}
         return submit(self.office, named, submitted_by="token:me", trace="trace")
+
+    def _declaring(self, files: dict[str, bytes]) -> dict[str, bytes]:
+        """Let a recipe declare the packages that its shape requires."""
+        _, requires = self.shapes.get((_said(files, "name"), _said(files, "version").strip('"')), ({}, ()))
+        declared = [need.removeprefix("package:") for need in requires if not need.startswith("soname:")]
+        if not declared or b"\nrequires:" in files["recipe.yaml"]:
+            return files
+        return files | {"recipe.yaml": files["recipe.yaml"] + f"requires: [{', '.join(declared)}]\n".encode()}
 
     def is_heard_of(self, *names: str) -> None:
         """Let workers have asked for something just now."""
@@ -176,6 +189,8 @@ class SmallFarm:
         text = (content or plan.digest).encode()
         path = f"share/{plan.name.short}/x"
         elf, more = self.shapes.get((plan.name.short, str(plan.version)), ({}, ()))
+        if sonames := [need.removeprefix("soname:") for need in (*requires, *more) if need.startswith("soname:")]:
+            elf = {**elf, f"libexec/{plan.name.short}/uses": elf_of(needs=sonames)}
         contents = {path: text} | {each: inside.encode() for each, inside in (files or {}).items()}
         contents |= {each: each.encode() for each in elf}
         entries = [File(each, len(inside), Digest.of(inside), each in elf) for each, inside in contents.items()]
@@ -186,21 +201,7 @@ class SmallFarm:
             headers=tuple(sorted(each for each in contents if each.startswith("include/"))),
             scripts=scripts,
         )
-        found = derive_capabilities(manifest, facts, links=(), plugins=(), requires=(*requires, *more))
-        descriptor = Descriptor(
-            name=plan.name,
-            version=plan.version,
-            revision=plan.revision,
-            platform=plan.platform,
-            tree=manifest.tree_digest,
-            diff_id=Digest.of(archive),
-            facts=Digest.of(facts.to_json()),
-            plan=plan.digest,
-            licence=plan.licence,
-            requires=found.requires,
-            provides=found.provides,
-            host=plan.host,
-        )
+        descriptor = describe_output(plan, "", manifest, facts, Digest.of(archive))
         built = BuiltPackage(
             descriptor,
             self._blob(ZstdCompressor().compress(archive)),
@@ -212,9 +213,7 @@ class SmallFarm:
         packages = (
             (
                 built,
-                self._debug_package(
-                    descriptor, debug.encode(), ids, self.producers if producers is None else producers
-                ),
+                self._debug_package(plan, debug.encode(), ids, self.producers if producers is None else producers),
             )
             if debug
             else (built,)
@@ -222,23 +221,14 @@ class SmallFarm:
         return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
 
     def _debug_package(
-        self, main: Descriptor, content: bytes, build_ids: Sequence[str], producers: tuple[str, ...]
+        self, plan: Plan, content: bytes, build_ids: Sequence[str], producers: tuple[str, ...]
     ) -> BuiltPackage:
-        path, name = f"lib/debug/.build-id/ab/{main.name.short}.debug", f"{main.name.short}-debug"
+        path, name = f"lib/debug/.build-id/ab/{plan.name.short}.debug", f"{plan.name.short}-debug"
         manifest = Manifest.of([File(path, len(content), Digest.of(content))])
-        archive = archive_of(manifest, name, str(main.version), {path: content})
+        archive = archive_of(manifest, name, str(plan.version), {path: content})
         facts = PackageFacts(debug=tuple(DebugFile(path, each, producers) for each in build_ids or ["ab"]))
-        descriptor = replace(
-            main,
-            name=PackageName(main.name.distribution, name),
-            tree=manifest.tree_digest,
-            diff_id=Digest.of(archive),
-            facts=facts.digest,
-            requires=(),
-            provides=(),
-        )
         return BuiltPackage(
-            descriptor,
+            describe_output(plan, "debug", manifest, facts, Digest.of(archive)),
             self._blob(ZstdCompressor().compress(archive)),
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),

@@ -18,17 +18,10 @@ from farm.package import (
     InvalidElfError,
     Symbol,
     read_elf,
-    read_elf_paths,
 )
 from tests.package.elftools_reference import reference_facts
 from tests.package.machine_files import elf_files, sample
 from tests.package.small_library import (
-    AUDIT,
-    AUXILIARY,
-    DEPAUDIT,
-    FILTER,
-    NEEDED,
-    RPATH,
     RUNPATH,
     SONAME,
     small_library,
@@ -267,25 +260,6 @@ class TestWhatOnlyALoaderSees:
         assert facts is not None
         assert facts.details is not None
         assert list(facts.details.hardening) == expected
-
-    def test_paths_are_read_alike_with_and_without_all_the_rest(self) -> None:
-        named = {NEEDED: "./n.so", AUXILIARY: "/tmp/a.so", FILTER: "f.so"}
-        lists = {RPATH: ":lib", AUDIT: "a.so", DEPAUDIT: "b.so:c.so"}
-        for content in (self.HONEST, small_library(lists | named)):
-            whole, paths = read_elf(content), read_elf_paths(content)
-            assert whole is not None
-            assert paths is not None
-            assert whole.details is not None
-            assert paths.details is not None
-            assert (whole.rpath, whole.runpath, whole.needed) == (paths.rpath, paths.runpath, paths.needed)
-            for what in ("kind", "audit", "filters", "auxiliaries"):
-                assert getattr(whole.details, what) == getattr(paths.details, what)
-        assert (paths.needed, paths.details.auxiliaries, paths.details.filters) == (
-            ("./n.so",),
-            ("/tmp/a.so",),
-            ("f.so",),
-        )
-        assert read_elf_paths(b"text") is None
 
 
 def overlapping_names(

@@ -19,7 +19,6 @@ from farm.package import (
     declared_of,
     find_sensitive_files,
     read_elf,
-    read_elf_paths,
 )
 from tests.package.sensitive_examples import HARMLESS, PLACES
 from tests.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, FILTER, NEEDED, RPATH, RUNPATH, small_library
@@ -241,7 +240,7 @@ SOUND_NAMES = ("libx.so.1", "evil.so", "/usr/lib/libx.so.1", "/lib64/ld-linux-x8
 @pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
 @pytest.mark.parametrize("name", LOADED)
 def test_a_library_that_is_named_by_a_path_to_where_others_may_write_is_found(tag: int, name: str) -> None:
-    facts = read_elf_paths(small_library({tag: name}))
+    facts = read_elf(small_library({tag: name}))
     assert facts is not None
     (finding,) = find_sensitive_files(tree({"lib/x.so": b""}).manifest, [ElfFile("lib/x.so", facts)], (), STORE)
     assert finding.why is Sensitivity.SEARCH_PATH
@@ -251,7 +250,7 @@ def test_a_library_that_is_named_by_a_path_to_where_others_may_write_is_found(ta
 @pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
 def test_a_library_that_is_named_alone_or_by_a_path_to_usr_is_in_order(tag: int) -> None:
     for name in (*SOUND_NAMES, f"/packages/{STORE}/lib/libx.so"):
-        facts = read_elf_paths(small_library({tag: name}))
+        facts = read_elf(small_library({tag: name}))
         assert facts is not None
         assert found({"lib/x.so": b""}, elf={"lib/x.so": facts}) == []
 
@@ -293,7 +292,7 @@ def test_a_library_looks_from_where_a_link_to_it_is(files, links, entry, kind, s
 
 @pytest.mark.parametrize("tag", [NEEDED, AUXILIARY, FILTER])
 def test_a_library_is_opened_from_where_a_link_is_to_the_one_that_names_it(tag: int) -> None:
-    facts = read_elf_paths(small_library({tag: "$ORIGIN/../../tmp/evil.so"}))
+    facts = read_elf(small_library({tag: "$ORIGIN/../../tmp/evil.so"}))
     assert facts is not None
     assert found(DEEP, elf={"lib/deep/er/libx.so.1": facts}) == [("lib/deep/er/libx.so.1", Sensitivity.SEARCH_PATH)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,10 @@ from farm.database.pipeline_states import CandidateOrigin, CandidateState, GateS
 from farm.database.states import JobKind, JobState
 from farm.fileset import File, Link, Manifest
 from farm.names import Digest, canonical_json
-from farm.package import Descriptor, PackageFacts
-from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.package import ElfFile, PackageFacts, PkgConfigModule
+from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage, describe_output
 from farm.recipe.gate_kind import GateKind
+from tests.compat.values import elf
 from tests.control.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from farm.database.session import Database
 
 LIBC = ("soname:libc.so.6", "interpreter:/lib64/ld-linux-x86-64.so.2")
+LOADER = "lib/ld-linux-x86-64.so.2"
 SYMBOL = (
     "jq 1.7.1-1: bin/jq imports the symbol onig_search_with_param, "
     "which none of the libraries that it loads exports (oniguruma 6.9.9-2: lib/libonig.so.5)"
@@ -72,6 +74,8 @@ steps:
   - run: make
   - run: make install DESTDIR=/out
 """
+        if LIBC[1] in self.provides:
+            text += f"links: {{/usr/lib64/ld-linux-x86-64.so.2: {LOADER}}}\n"
         return {"recipe.yaml": text.encode()}
 
 
@@ -264,27 +268,28 @@ class StockedFarm:
         plan, store = lease.order.plan, self.small.office.blobs
         store.put_bytes(sample.name.encode())  # its source, which the worker has uploaded
         content = Digest.of(plan.digest.encode())
+        program, named = "bin/" + sample.name, [each.partition(":")[::2] for each in sample.provides]
+        libraries = [f"lib/{name}" for kind, name in named if kind == "soname"]
+        commands = {sample.name, *(name for kind, name in named if kind == "command")}
         manifest = Manifest.of([
-            File("bin/" + sample.name, sample.size * 2, content, executable=True),
+            *(File(f"bin/{name}", sample.size * 2, content, executable=True) for name in sorted(commands)),
+            *(File(path, sample.size, content, executable=path == LOADER) for path in libraries),
+            *([File(LOADER, 1, content, executable=True)] if plan.links else []),
             File("share/licenses/COPYING", 18_092, Digest.of(b"licence")),
-            Link("bin/" + sample.name + "-link", sample.name),
+            Link(f"{program}-link", sample.name),
         ])  # fmt: skip
-        facts = PackageFacts().to_json()
-        descriptor = Descriptor(
-            name=plan.name,
-            version=plan.version,
-            revision=plan.revision,
-            platform=plan.platform,
-            tree=manifest.tree_digest,
-            diff_id=content,
-            facts=Digest.of(facts),
-            plan=plan.digest,
-            licence=plan.licence,
-            requires=sample.requires,
-            provides=sample.provides,
+        needed = [each.removeprefix("soname:") for each in sample.requires if each.startswith("soname:")]
+        interpreter = f"/lib64/{LOADER.removeprefix('lib/')}" if LIBC[1] in sample.requires else ""
+        files = [(program, replace(elf(needs=needed), interpreter=interpreter))]
+        files += [(path, elf(soname=path.removeprefix("lib/"))) for path in libraries]
+        facts = PackageFacts(
+            elf=tuple(ElfFile(path, each) for path, each in sorted(files)),
+            commands=tuple(sorted({*commands, f"{sample.name}-link"})),
+            pkg_config=tuple(PkgConfigModule(name, sample.version) for kind, name in named if kind == "pkgconfig"),
         )
+        descriptor = describe_output(plan, "", manifest, facts, content)
         archive = _archive(plan.digest.encode(), sample.size // 100)  # a hundredth: the pages read its size alone
-        blobs = [BlobRef(store.put_bytes(each), len(each)) for each in (archive, manifest.to_json(), facts)]
+        blobs = [BlobRef(store.put_bytes(each), len(each)) for each in (archive, manifest.to_json(), facts.to_json())]
         built = BuiltPackage(descriptor, *blobs)
         return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
 

@@ -1,0 +1,129 @@
+"""Whether a plan follows from its recipe: the signer pins the recipe again, and compares.
+
+Who leases plans to workers could lease one that builds something else under an honest recipe; the worker would carry it
+out and sign so. Recipe, steps and the lock of the toolchain are read by digests that are signed, and not as told.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.countersign.refusal import RefusedReleaseError
+from farm.errors import FarmError
+from farm.plan import pin
+from farm.recipe.contents import RecipeContents
+from farm.recipe.load import load_recipe
+from farm.recipe.steps import StepLibrary
+from farm.recipe.toolchain import ToolchainLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.blobs import BlobStore
+    from farm.names import Digest
+    from farm.plan import Plan
+    from farm.recipe import Recipe
+    from farm.trust.signed_policy import SignedPolicy
+
+LARGEST_TEXT = 4 << 20
+"""Bytes of a recipe, of a file beside it, of a library of steps, and of a lock."""
+
+
+class PlanMismatchError(RefusedReleaseError):
+    """A plan does not follow from the recipe that it is said to be made of."""
+
+    code = "plan-mismatch"
+
+    def __init__(self, package: str, why: str) -> None:
+        super().__init__(
+            f"the plan of {package} does not follow from its recipe: {why}",
+            remedy="Do not trust the farm that leased it. Build the package again, from a recipe that is submitted.",
+        )
+
+
+class Plans:
+    """Pins recipes again by the signed policy of one distribution. What it reads of `blobs` is checked by digest."""
+
+    def __init__(self, distribution: str, policy: SignedPolicy, blobs: BlobStore) -> None:
+        self._distribution = distribution
+        self._policy = policy
+        self._blobs = blobs
+        self._libraries: dict[Digest, StepLibrary] = {}
+        self._debs: dict[Digest, dict[str, Digest]] = {}
+
+    def check(self, plan: Plan, recipe: Digest) -> Recipe:
+        """Return the recipe that a plan follows from. Raises `PlanMismatchError`, `MissingBlobError` and the like."""
+        toolchain = self._policy.toolchain(plan.toolchain)
+        if toolchain is None:
+            raise PlanMismatchError(
+                str(plan.name), f"it is built in the toolchain {plan.toolchain}, which nobody has signed"
+            )
+        difference = "no steps are signed"
+        # The newest steps first: what was built with earlier ones may still be released.
+        for loaded in self._readings(plan, recipe):
+            if loaded.toolchain != toolchain.name:
+                raise PlanMismatchError(
+                    str(plan.name), f"it is built in {toolchain.name}, and the recipe names {loaded.toolchain}"
+                )
+            try:
+                expected = pin(
+                    loaded,
+                    distribution=self._distribution,
+                    platform=plan.platform,
+                    toolchain=plan.toolchain,
+                    toolchain_debs=self._debs_of(toolchain.lock, toolchain.name),
+                    dependencies=plan.dependencies,
+                )
+            except FarmError as error:
+                raise PlanMismatchError(str(plan.name), error.message) from error
+            if expected.digest == plan.digest:
+                return loaded
+            difference = _first_difference(expected, plan)
+        raise PlanMismatchError(str(plan.name), difference)
+
+    def _readings(self, plan: Plan, recipe: Digest) -> Iterator[Recipe]:
+        """Give what the recipe means, by each library of steps that is signed and that it can be read with."""
+        contents = RecipeContents.from_json(self._read(recipe))
+        text = self._read(contents.recipe)
+        beside = {name: self._read(digest) for name, digest in contents.files.items()}
+        place = f"packages/{plan.name.short}/recipe.yaml"
+        unreadable: FarmError | None = None
+        found = False
+        for digest in self._policy.steps:
+            try:
+                loaded = load_recipe(text, file=place, steps=self._library(digest), patches=beside)
+            except FarmError as error:
+                unreadable = unreadable or error
+                continue
+            if loaded.digest != recipe:
+                raise PlanMismatchError(str(plan.name), f"the recipe {recipe} names other files than it consists of")
+            found = True
+            yield loaded
+        if unreadable and not found:
+            raise PlanMismatchError(str(plan.name), f"its recipe cannot be read: {unreadable}") from unreadable
+
+    def _library(self, digest: Digest) -> StepLibrary:
+        if digest not in self._libraries:
+            texts = json.loads(self._read(digest))
+            self._libraries[digest] = StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
+        return self._libraries[digest]
+
+    def _debs_of(self, lock: Digest, name: str) -> dict[str, Digest]:
+        if lock not in self._debs:
+            read = ToolchainLock.from_text(self._read(lock), name=name, file=f"toolchains/{name}.lock")
+            self._debs[lock] = {deb.name: deb.digest for deb in read.debs}
+        return self._debs[lock]
+
+    def _read(self, digest: Digest) -> bytes:
+        size = self._blobs.size(digest)
+        if size > LARGEST_TEXT:
+            raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {LARGEST_TEXT}")
+        return self._blobs.read(digest)
+
+
+def _first_difference(expected: Plan, plan: Plan) -> str:
+    wanted, found = expected.to_dict(), plan.to_dict()
+    names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+    name = names[0] if names else "nothing"
+    return f"its {name} should be {wanted.get(name)!r:.300}, and it has {found.get(name)!r:.300}"

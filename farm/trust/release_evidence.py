@@ -1,0 +1,102 @@
+"""What the pipeline brings the signer with a release: which statements and packages to look at. By digest, so that it
+need not be believed: each is verified where it is read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError
+from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.plan import BlobRef, InvalidRecordError
+from farm.plan.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT = 1
+LARGEST_EVIDENCE = 256 << 20
+"""Bytes of the canonical JSON: about a kilobyte for each package that is built against."""
+
+
+class InvalidEvidenceError(FarmError):
+    """Bytes that should name the evidence for a release do not."""
+
+    code = "invalid-evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltAgainst:
+    """A package that others were built against, whether or not it was released: what is needed to check its build."""
+
+    descriptor: BlobRef
+    facts: BlobRef
+    manifest: BlobRef
+    provenance: BlobRef
+    recipe: Digest
+
+    @property
+    def blobs(self) -> Iterator[BlobRef]:
+        """Every blob that it names."""
+        yield from (self.descriptor, self.facts, self.manifest, self.provenance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "descriptor": self.descriptor.to_dict(),
+            "facts": self.facts.to_dict(),
+            "manifest": self.manifest.to_dict(),
+            "provenance": self.provenance.to_dict(),
+            "recipe": self.recipe,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> BuiltAgainst:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "package that others were built against")
+        package = cls(
+            descriptor=record.read("descriptor", BlobRef.from_dict),
+            facts=record.read("facts", BlobRef.from_dict),
+            manifest=record.read("manifest", BlobRef.from_dict),
+            provenance=record.read("provenance", BlobRef.from_dict),
+            recipe=record.digest("recipe"),
+        )
+        record.end()
+        return package
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseEvidence:
+    """`dependencies` are the packages that the new packages of a release were built against, and those these were built
+    against in turn; `tests` the signed results of tests and comparisons.
+    """
+
+    dependencies: tuple[BuiltAgainst, ...] = ()
+    tests: tuple[Digest, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON, which is a blob that the request to sign names."""
+        return canonical_json(
+            {
+                "dependencies": [each.to_dict() for each in self.dependencies],
+                "format": FORMAT,
+                "tests": list(self.tests),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> ReleaseEvidence:
+        """Read canonical JSON; raises `InvalidEvidenceError`."""
+        try:
+            record = Record(json.loads(content), "evidence for a release")
+            if (number := record.number("format")) != FORMAT:
+                raise InvalidEvidenceError(f"the evidence has format {number}, this signer reads {FORMAT}")
+            evidence = cls(
+                dependencies=record.each("dependencies", BuiltAgainst.from_dict),
+                tests=tuple(Digest(each) for each in record.texts("tests")),
+            )
+            record.end()
+        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
+            raise InvalidEvidenceError(f"this is no evidence for a release: {error}") from error
+        return evidence
