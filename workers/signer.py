@@ -21,7 +21,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from farm.blobs import BlobStore
+from farm.countersign.builds import Grounds, check_builds, read_evidence
+from farm.countersign.plans import Plans
 from farm.errors import FarmError
+from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
 from farm.trust.countersign import check_release
@@ -47,7 +50,8 @@ _LARGEST_RELEASE = 4 * 1024 * 1024
 def signer_app(repository: Repository, signers: Signers) -> FastAPI:
     """Return the signer's HTTP application.
 
-    `POST /releases` with a release's canonical JSON, `POST /advisories` with that of a list of them; `GET /health`.
+    `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
+    `POST /advisories` with a list of them; `GET /health`.
     """
     app = FastAPI(title="farm signer", openapi_url=None)
 
@@ -58,8 +62,9 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
         return JSONResponse({"code": error.code, "message": error.message, "remedy": error.remedy}, status_code=409)
 
     @app.post("/releases")
-    async def sign_release(request: Request) -> dict[str, object]:
-        return sign(repository, signers, Release.from_json(await _body(request, _LARGEST_RELEASE)))
+    async def sign_release(request: Request, evidence: str) -> dict[str, object]:
+        release = Release.from_json(await _body(request, _LARGEST_RELEASE))
+        return sign(repository, signers, release, Digest(evidence))
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
@@ -73,11 +78,17 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
     return app
 
 
-def sign(repository: Repository, signers: Signers, release: Release) -> dict[str, object]:
+def sign(repository: Repository, signers: Signers, release: Release, evidence: Digest) -> dict[str, object]:
     """Check and publish one release. Raises the errors of `check_release` and of `Repository.publish`."""
     blobs = BlobStore(repository.root / BLOBS)
     previous = repository.current(release.channel).release
-    new = check_release(release, previous, blobs, repository.builders())
+    builders, policy = repository.builders(), repository.policy()
+    new = check_release(release, previous, blobs, builders)
+    if policy is None:
+        _LOG.warning("no policy is signed: of builds, tests and gates the farm is believed (`farm keys draft targets`)")
+    else:
+        grounds = Grounds(blobs, builders, Plans(release.distribution, policy, blobs))
+        check_builds(new, read_evidence(blobs, evidence), grounds)
     repository.publish(release, signers, datetime.now(UTC))
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
     return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}

@@ -19,8 +19,9 @@ from farm.control.world import Terms, ToolchainRef, World
 from farm.database.schema import migrate
 from farm.database.session import Database
 from farm.errors import FarmError, Place
-from farm.names import Platform
+from farm.names import Platform, canonical_json
 from farm.recipe.tree import load_tree
+from farm.trust.signed_policy import steps_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,4 +110,7 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     )
     database = Database(settings.database)
     migrate(database)
-    return Office.open(database, BlobStore(settings.blobs), LogStore(settings.logs), world, terms)
+    blobs = BlobStore(settings.blobs)
+    # The signer reads the steps by their digest, when it works out plans again.
+    blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
+    return Office.open(database, blobs, LogStore(settings.logs), world, terms)

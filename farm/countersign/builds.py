@@ -5,6 +5,7 @@ A dependency that was never released is checked like one that is: code of it may
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from farm.compat import Member, PackageSet, build_closure, from_toolchain
@@ -12,8 +13,10 @@ from farm.countersign.plans import PlanMismatchError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
+from farm.plan import describe_output, differing_fields, output_names
 from farm.trust.blob_limits import LARGEST
 from farm.trust.provenance import describe, verify_provenance
+from farm.trust.release_evidence import LARGEST_EVIDENCE, BuiltAgainst, InvalidEvidenceError, ReleaseEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef, Plan, PlannedDependency
     from farm.recipe import Recipe
     from farm.trust.builders import AllowedBuilders
-    from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence
+    from farm.trust.release_index import ReleaseEntry
 
 
 class Verified(Protocol):
@@ -47,66 +50,107 @@ class UnknownDependencyError(RefusedReleaseError):
         )
 
 
-class Builds:
-    """Checks builds for one release; what is found in order is remembered, and told by `checked`."""
+def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
+    """Read the evidence that a request to sign names. Raises `InvalidEvidenceError`, `MissingBlobError`."""
+    if blobs.size(digest) > LARGEST_EVIDENCE:
+        raise InvalidEvidenceError(f"the evidence has more than {LARGEST_EVIDENCE} bytes")
+    return ReleaseEvidence.from_json(blobs.read(digest))
 
-    def __init__(
-        self, plans: Plans, builders: AllowedBuilders, evidence: ReleaseEvidence, blobs: BlobStore, verified: Verified
-    ) -> None:
-        self._plans = plans
-        self._builders = builders
-        self._blobs = blobs
-        self._verified = verified
-        self._dependencies = evidence.dependencies
-        self._by_tree: dict[tuple[str, Digest], tuple[BuiltAgainst, Descriptor]] | None = None
+
+class NothingVerified:
+    """Knows nothing from before."""
+
+    def has(self, _descriptor: Digest) -> bool:
+        """Say no."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the signer goes by when it looks at builds: what targets have signed, and what it found in order before."""
+
+    blobs: BlobStore
+    builders: AllowedBuilders
+    plans: Plans
+    verified: Verified = NothingVerified()
+
+
+def check_builds(
+    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, grounds: Grounds
+) -> Mapping[Digest, Descriptor]:
+    """See that the new packages of a release were built as their recipes say, and all that they were built against.
+
+    Returns what was looked at, by descriptor: all but what was verified before.
+    Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
+    """
+    builds = _Builds(grounds, evidence.dependencies)
+    for entry in new:
+        builds.check(BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe))
+    return builds.checked
+
+
+class _Builds:
+    """Checks builds for one release; what is found in order is remembered."""
+
+    def __init__(self, grounds: Grounds, dependencies: Iterable[BuiltAgainst]) -> None:
+        self._grounds = grounds
+        self._dependencies = dependencies
+        self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
         self.checked: dict[Digest, Descriptor] = {}
 
-    def check(self, descriptor: Descriptor, provenance: BlobRef, recipe: Digest) -> None:
-        """See that a package was built as its recipe says, and all that it was built against.
-
-        Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
-        """
-        waiting = [(descriptor, provenance, recipe)]
+    def check(self, package: BuiltAgainst) -> None:
+        waiting = [package]
         while waiting:
-            package, envelope, made_of = waiting.pop()
-            if package.digest in self.checked or self._verified.has(package.digest):
+            each = waiting.pop()
+            if each.descriptor.digest in self.checked or self._grounds.verified.has(each.descriptor.digest):
                 continue
-            self.checked[package.digest] = package
-            plan = verify_provenance(self._read(envelope, "provenance"), self._builders, package, made_of)
-            found = [self._dependency(plan, each) for each in plan.dependencies]
-            _check_closure(self._plans.check(plan, made_of), plan, self._members(each for each, _ in found))
-            waiting += [(described, each.provenance, each.recipe) for each, described in found]
+            member = self._member(each)
+            self.checked[each.descriptor.digest] = member.descriptor
+            content = self._read(each.provenance, "provenance")
+            plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe)
+            self._check_described(plan, member.descriptor, each)
+            found = [self._dependency(plan, dependency) for dependency in plan.dependencies]
+            _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self._member(other) for other in found])
+            waiting += found
 
-    def _dependency(self, plan: Plan, dependency: PlannedDependency) -> tuple[BuiltAgainst, Descriptor]:
+    def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
+        """See that a descriptor says what the plan and the files come to: a worker can add a link to anywhere."""
+        output = output_names(plan).get(descriptor.name.short)
+        if output is None or descriptor.name.distribution != plan.name.distribution:
+            raise PlanMismatchError(str(plan.name), f"it does not put out {descriptor.name}")
+        facts = PackageFacts.from_json(self._read(package.facts, "facts"))
+        manifest = Manifest.from_json(self._read(package.manifest, "manifest"))
+        expected = describe_output(plan, output, manifest, facts, descriptor.diff_id)
+        for what, wanted, got in differing_fields(expected, descriptor):
+            raise PlanMismatchError(str(descriptor.name), f"its {what} should be {wanted:.300}, and it has {got:.300}")
+
+    def _dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
         found = self._all().get((str(dependency.name), dependency.tree))
-        if found is None or found[1].version != dependency.version:
+        if found is None:
             raise UnknownDependencyError(f"{plan.name} {plan.version}-{plan.revision}", dependency)
         return found
 
-    def _all(self) -> Mapping[tuple[str, Digest], tuple[BuiltAgainst, Descriptor]]:
+    def _all(self) -> Mapping[tuple[str, Digest], BuiltAgainst]:
         if self._by_tree is None:
-            described = [(each, self._descriptor(each.descriptor)) for each in self._dependencies]
-            self._by_tree = {(str(found.name), found.tree): (each, found) for each, found in described}
+            described = ((self._descriptor(each.descriptor), each) for each in self._dependencies)
+            self._by_tree = {(str(found.name), found.tree): each for found, each in described}
         return self._by_tree
 
-    def _members(self, packages: Iterable[BuiltAgainst]) -> list[Member]:
-        members = []
-        for each in packages:
-            descriptor = self._descriptor(each.descriptor)
-            if (each.manifest.digest, each.facts.digest) != (descriptor.tree, descriptor.facts):
-                raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
-            facts = PackageFacts.from_json(self._read(each.facts, "facts"))
-            members.append(Member.of(descriptor, facts, Manifest.from_json(self._read(each.manifest, "manifest"))))
-        return members
+    def _member(self, package: BuiltAgainst) -> Member:
+        descriptor = self._descriptor(package.descriptor)
+        if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
+            raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
+        facts = PackageFacts.from_json(self._read(package.facts, "facts"))
+        return Member.of(descriptor, facts, Manifest.from_json(self._read(package.manifest, "manifest")))
 
     def _descriptor(self, blob: BlobRef) -> Descriptor:
         return Descriptor.from_json(self._read(blob, "descriptor"))
 
     def _read(self, blob: BlobRef, kind: str) -> bytes:
-        size = self._blobs.size(blob.digest)
+        size = self._grounds.blobs.size(blob.digest)
         if size > LARGEST[kind]:
             raise RefusedReleaseError(f"the {kind} {blob.digest} has {size} bytes, and the most is {LARGEST[kind]}")
-        return self._blobs.read(blob.digest)
+        return self._grounds.blobs.read(blob.digest)
 
 
 def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 class Signer(Protocol):
     """Whoever holds the online keys: checks a release itself, and makes it the newest of its channel."""
 
-    def sign(self, release: Release) -> None:
-        """Publish the release; does nothing when it is the newest already. Raises a `FarmError` when refused."""
+    def sign(self, release: Release, evidence: Digest) -> None:
+        """Publish the release; does nothing when it is the newest already. Raises a `FarmError` when refused.
+
+        `evidence` is a blob in the public store that says what to look at (`ReleaseEvidence`).
+        """
 
 
 def make_release(
@@ -124,11 +127,20 @@ class PublicStore:
         """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""
         return Repository(self._repository).builders()
 
-    def bring_sources(self, sources: Iterable[Digest]) -> None:
-        """Put in place what packages were made of, so that whoever has them can have their sources too."""
-        for digest in sources:
-            if not self._public.has(digest):
+    def signed_steps(self) -> tuple[Digest, ...]:
+        """Return the step libraries that the signed policy accepts; raises `RepositoryStateError`."""
+        policy = Repository(self._repository).policy()
+        return policy.steps if policy else ()
+
+    def bring_blobs(self, digests: Iterable[Digest]) -> None:
+        """Put blobs in place that somebody will want to see, of those that the farm has."""
+        for digest in digests:
+            if not self._public.has(digest) and self._blobs.has(digest):
                 self._public.share(self._blobs, digest)
+
+    def put(self, content: bytes) -> Digest:
+        """Put bytes in place; return their digest."""
+        return self._public.put_bytes(content)
 
     def release(self, digest: Digest) -> Release:
         """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""

@@ -61,7 +61,7 @@ def record_release(
         read=public.read,
         imports=imports,
     )
-    public.bring_sources(
+    public.bring_blobs(
         digest for name, record in records.items() for digest in sources_of(desk, record, tests.get(name))
     )
     public.bring(put, index, release)

@@ -11,6 +11,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.names import Digest
     from farm.trust.advisory_index import AdvisoryIndex
     from farm.trust.release_index import Release
 
@@ -37,9 +38,12 @@ class SignerClient:
             transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
         )
 
-    def sign(self, release: Release) -> None:
-        """Ask for a release to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
-        self._post("/releases", release.to_json())
+    def sign(self, release: Release, evidence: Digest) -> None:
+        """Ask for a release to be published; `evidence` is a blob of the repository that says what to look at.
+
+        Raises `SignerRefusedError`, `SignerUnreachableError`.
+        """
+        self._post(f"/releases?evidence={evidence}", release.to_json())
 
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""

@@ -11,6 +11,7 @@ from farm.database.pipeline_states import CandidateState, OrderKind, StepState
 from farm.recipe.gate_kind import GateKind
 from farm.release.deciding import Step, refuse, release_candidate
 from farm.release.signer_client import SignerRefusedError
+from farm.release.signing_evidence import bring_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +57,10 @@ class Signing:
     def sign(self, unsigned: Unsigned) -> Step:
         """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
         candidate, record = unsigned.candidate, unsigned.record
+        with self.office.reading() as desk:
+            evidence = bring_evidence(desk, unsigned.release, self.public)
         try:
-            self.signer.sign(unsigned.release)
+            self.signer.sign(unsigned.release, evidence)
         except SignerRefusedError as error:
             with self.office.planning() as desk:
                 if not releases.drop_release(desk.session, record):

@@ -31,12 +31,17 @@ def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> li
     if lock := desk.world.lock_of(plan.toolchain):
         found.append(lock)
     for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
-        revision = recipes.find_revision(desk.session, recipe)
-        contents = _contents(desk, revision) if revision else None
-        if contents is None:
-            continue
-        found += [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
+        found += recipe_blobs(desk, recipe)
     return [digest for digest in dict.fromkeys(found) if desk.blobs.has(digest)]
+
+
+def recipe_blobs(desk: Desk, recipe: Digest) -> list[Digest]:
+    """Return the blobs that a recipe consists of, the one that names the others first; none where that is not known."""
+    revision = recipes.find_revision(desk.session, recipe)
+    contents = _contents(desk, revision) if revision else None
+    if contents is None:
+        return []
+    return [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
 
 
 def _contents(desk: Desk, revision: RecipeRevision) -> RecipeContents | None:

@@ -55,7 +55,7 @@ class Signer:
     refuses: bool = False
     signed: list[int] = field(default_factory=list)
 
-    def sign(self, release: Release) -> None:
+    def sign(self, release: Release, _evidence: Digest) -> None:
         if self.away:
             raise SignerUnreachableError("the signer does not answer")
         if self.refuses:

@@ -57,7 +57,7 @@ class _Signer:
     repository: Repository
     signers: Signers
 
-    def sign(self, release: Release) -> None:
+    def sign(self, release: Release, _evidence: Digest) -> None:
         self.repository.publish(release, self.signers, datetime.now(UTC))
 
 

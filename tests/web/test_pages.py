@@ -156,7 +156,7 @@ def test_a_package_says_what_it_is_and_where_it_is_from(told: Told) -> None:
     for expected in (
         "jq 1.7.1-1", "Command-line JSON processor", "MIT", "farm install --root /srv/tools jq", jq.digest, jq.plan,
         jq.recipe, jq.provenance.digest, "https://jq.example.org/releases/jq-1.7.1.tar.gz", "libonig.so.5 oniguruma",
-        "one, 2026-11-24 12:02:06", "2 files, 1 link",
+        "one, 2026-11-24 12:02:06", "3 files, 1 link",
     ):  # fmt: skip
         assert expected in text, expected
     assert 'href="/jobs/3?attempt=1"' in html

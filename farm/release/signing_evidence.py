@@ -1,0 +1,58 @@
+"""What goes to the signer with a release, for it to look at itself: how the new packages were built, and against what.
+
+Costs what changed in the release, with all that it was built against.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.control.planning import plan_of
+from farm.database import lookups, packages
+from farm.release.sources import recipe_blobs
+from farm.trust.index_tree import difference
+from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from farm.names import Digest
+    from farm.release.publication import PublicStore
+    from farm.trust.release_index import Release
+
+
+def bring_evidence(desk: Desk, release: Release, public: PublicStore) -> Digest:
+    """Put the evidence for a release that lies in the public store there too; return its digest."""
+    previous = public.release(release.previous) if release.previous else None
+    new = difference(public.read, previous.index if previous else None, release.index).put
+    own = lookups.packages_by_digest(desk.session, (entry.descriptor.digest for entry in new))
+    dependencies = tuple(_built_against(desk, own.values()))
+    found = [digest for each in dependencies for digest in recipe_blobs(desk, each.recipe)]
+    found += [blob.digest for each in dependencies for blob in each.blobs]
+    found += _locks(desk, own.values())
+    public.bring_blobs(dict.fromkeys([*found, *public.signed_steps()]))
+    return public.put(ReleaseEvidence(dependencies=dependencies).to_json())
+
+
+def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgainst]:
+    """Give all that packages were built against, and those in turn, each once."""
+    seen: set[Digest] = set()
+    plans = {package.plan for package in built}
+    while plans:
+        wanted = {each.tree for plan in plans for each in plan_of(desk, plan).dependencies}
+        found = packages.packages_of_tree(desk.session, wanted)
+        seen |= plans
+        plans = {package.plan for package in found.values()} - seen
+        yield from (_of(package) for _, package in sorted(found.items()))
+
+
+def _of(package: Package) -> BuiltAgainst:
+    return BuiltAgainst(package.descriptor, package.facts, package.manifest, package.provenance, package.recipe)
+
+
+def _locks(desk: Desk, built: Iterable[Package]) -> Iterator[Digest]:
+    for toolchain in {plan_of(desk, package.plan).toolchain for package in built}:
+        if lock := desk.world.lock_of(toolchain):
+            yield lock
