@@ -21,7 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from farm.blobs import BlobStore
-from farm.countersign.builds import Grounds, check_builds, read_evidence
+from farm.countersign.builds import Grounds, NothingVerified, check_builds, read_evidence
 from farm.countersign.plans import Plans
 from farm.errors import FarmError
 from farm.names import Digest
@@ -87,7 +87,7 @@ def sign(repository: Repository, signers: Signers, release: Release, evidence: D
     if policy is None:
         _LOG.warning("no policy is signed: of builds, tests and gates the farm is believed (`farm keys draft targets`)")
     else:
-        grounds = Grounds(blobs, builders, Plans(release.distribution, policy, blobs))
+        grounds = Grounds(blobs, builders, Plans(release.distribution, policy, blobs), NothingVerified())
         check_builds(new, read_evidence(blobs, evidence), grounds)
     repository.publish(release, signers, datetime.now(UTC))
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))

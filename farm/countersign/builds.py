@@ -72,7 +72,7 @@ class Grounds:
     blobs: BlobStore
     builders: AllowedBuilders
     plans: Plans
-    verified: Verified = NothingVerified()
+    verified: Verified
 
 
 def check_builds(

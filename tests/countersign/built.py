@@ -1,0 +1,168 @@
+"""Packages that were built by signed plans of real recipes, as an honest farm brings them to its signer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from securesystemslib.signer import CryptoSigner
+from zstandard import ZstdCompressor
+
+from farm.blobs import BlobStore
+from farm.compat import Member, PackageSet, build_closure, from_toolchain
+from farm.countersign.builds import Grounds, NothingVerified, check_builds
+from farm.countersign.plans import Plans
+from farm.fileset import File, Manifest
+from farm.names import Digest, PackageName, Platform, canonical_json
+from farm.package import PackageFacts
+from farm.plan import BlobRef, PlannedDependency, describe_output, pin
+from farm.recipe import LockedDeb, ToolchainLock
+from farm.recipe.contents import RecipeContents
+from farm.recipe.load import load_recipe
+from farm.recipe.steps import StepLibrary
+from farm.trust.builders import AllowedBuilders
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence
+from farm.trust.release_index import ReleaseEntry
+from farm.trust.signed_policy import SignedPolicy, SignedToolchain, policy_of_files, steps_texts
+from tests.control.small_farm import archive_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from farm.package import Descriptor
+    from farm.plan import Plan
+    from farm.recipe import Recipe
+
+DISTRIBUTION = "dist.example.org"
+STEPS = {
+    "steps/install.yaml": b"name: install\nsummary: Install it\nrun:\n  - {name: install, shell: make install}\n",
+    "steps/prepare.yaml": b"name: prepare\nsummary: Go there\nautomatic: first\nrun:\n  - {name: prepare, shell: cd /build}\n",
+}
+LATER_STEPS = STEPS | {"steps/prepare.yaml": STEPS["steps/prepare.yaml"].replace(b"/build", b"/tmp")}
+LOCK = ToolchainLock("c", (LockedDeb("libc6", "2.41-1", "amd64", Digest.of(b"libc6.deb"), 9, "pool/libc6.deb"),))
+TREE = Digest.of(b"toolchain")
+EDGE = b"gates: [proof]\n"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package and all that is known of its build."""
+
+    descriptor: Descriptor
+    plan: Plan
+    built: BuiltAgainst
+    facts: PackageFacts
+    manifest: Manifest
+    archive: BlobRef
+
+    @property
+    def member(self) -> Member:
+        return Member.of(self.descriptor, self.facts, self.manifest)
+
+    @property
+    def entry(self) -> ReleaseEntry:
+        return ReleaseEntry(
+            name=self.descriptor.name.short,
+            version=str(self.descriptor.version),
+            revision=self.descriptor.revision,
+            summary="",
+            descriptor=self.built.descriptor,
+            archive=self.archive,
+            manifest=self.built.manifest,
+            facts=self.built.facts,
+            provenance=self.built.provenance,
+            recipe=self.built.recipe,
+            needs=(),
+        )
+
+
+@dataclass
+class Builder:
+    """A farm, its worker and its public store in one: what it builds is honest, unless it is told to lie."""
+
+    blobs: BlobStore
+    worker: CryptoSigner = field(default_factory=CryptoSigner.generate_ed25519)
+    built: dict[str, Package] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, folder: Path) -> Builder:
+        builder = cls(BlobStore(folder))
+        builder.blobs.put_bytes(LOCK.to_text())
+        for steps in (STEPS, LATER_STEPS):
+            builder.blobs.put_bytes(canonical_json(steps_texts(steps)))
+        return builder
+
+    def policy(self, steps: Mapping[str, bytes] = STEPS, earlier: SignedPolicy | None = None) -> SignedPolicy:
+        files = {"channels/edge.yaml": EDGE, **steps}
+        return policy_of_files(files, [SignedToolchain("c", TREE, LOCK.digest)], earlier)
+
+    def recipe(
+        self, name: str, more: str = "", needs: tuple[str, ...] = (), steps: Mapping[str, bytes] = STEPS
+    ) -> Recipe:
+        """Keep a recipe in the store, and read it."""
+        text = (
+            f'name: {name}\nversion: "1.0"\nsummary: The {name} package\nlicense: MIT\ntoolchain: c\n'
+            f"build-needs: [{', '.join(needs)}]\nsteps: [install]\n{more}"
+        ).encode()
+        recipe = load_recipe(text, file="recipe.yaml", steps=StepLibrary.from_files(steps), patches={})
+        contents = RecipeContents(self.blobs.put_bytes(text), {})
+        assert self.blobs.put_bytes(contents.to_json()) == recipe.digest
+        return recipe
+
+    def pin(self, recipe: Recipe) -> Plan:
+        members = [package.member for package in self.built.values()]
+        closure = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
+        dependencies = [self.dependency(each.name, direct=each.name in recipe.build_needs) for each in closure]
+        return pin(
+            recipe,
+            distribution=DISTRIBUTION,
+            platform=Platform.parse("linux/amd64"),
+            toolchain=TREE,
+            toolchain_debs={deb.name: deb.digest for deb in LOCK.debs},
+            dependencies=dependencies,
+        )
+
+    def dependency(self, name: str, *, direct: bool) -> PlannedDependency:
+        found = self.built[name].descriptor
+        return PlannedDependency(found.name, found.version, found.tree, direct)
+
+    def build(self, recipe: Recipe, plan: Plan | None = None, **lies: Any) -> Package:
+        """Carry a plan out; `lies` are what its worker says otherwise in the descriptor."""
+        plan = plan or self.pin(recipe)
+        content = canonical_json(plan.to_dict())
+        path = f"share/{recipe.name}/x"
+        manifest = Manifest.of([File(path, len(content), Digest.of(content))])
+        archive = archive_of(manifest, recipe.name, str(plan.version), {path: content})
+        facts = PackageFacts()
+        descriptor = replace(describe_output(plan, "", manifest, facts, Digest.of(archive)), **lies)
+        compressed = self._keep(ZstdCompressor().compress(archive))
+        run = BuildRun(self.worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
+        statement = build_statement(plan, recipe.digest, [(descriptor, compressed.digest)], (), run)
+        built = BuiltAgainst(
+            descriptor=self._keep(descriptor.to_json()),
+            facts=self._keep(facts.to_json()),
+            manifest=self._keep(manifest.to_json()),
+            provenance=self._keep(sign_statement(statement, self.worker)),
+            recipe=recipe.digest,
+        )
+        package = Package(descriptor, plan, built, facts, manifest, compressed)
+        self.built[recipe.name] = package
+        return package
+
+    def check(self, *new: Package, policy: SignedPolicy | None = None, without: tuple[str, ...] = ()) -> list[str]:
+        """Let the signer look at new packages, with evidence for all else that was built but what it is `without`."""
+        told = [package.built for name, package in self.built.items() if name not in without]
+        plans = Plans(DISTRIBUTION, policy or self.policy(), self.blobs)
+        builders = AllowedBuilders([self.worker.public_key], {})
+        grounds = Grounds(self.blobs, builders, plans, NothingVerified())
+        found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)
+        return sorted(each.name.short for each in found.values())
+
+    def named(self, name: str) -> PackageName:
+        return PackageName(DISTRIBUTION, name)
+
+    def _keep(self, content: bytes) -> BlobRef:
+        return BlobRef(self.blobs.put_bytes(content), len(content))
