@@ -12,8 +12,9 @@ from farm.recipe.policies import CHANNELS, Policies, is_channel, read_policies
 if TYPE_CHECKING:
     from pathlib import Path
 
-Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
-"""Path, inode, size and time of change of each file; what is no file, or is gone, has zeros."""
+FileStamp: TypeAlias = tuple[str, int, int, int]
+"""Path, inode, size and time of change of a file; what is no file, or is gone, has zeros."""
+Stamp: TypeAlias = tuple[FileStamp, ...]
 
 
 class ChannelFiles:
@@ -24,7 +25,7 @@ class ChannelFiles:
 
     def stamp(self) -> Stamp:
         """Return what changes when a file does."""
-        return tuple(self._stamp(path) for path in self._paths())
+        return tuple(stamp_of(self._recipes, path) for path in self._paths())
 
     def read(self) -> Policies:
         """Return what they say now; what cannot be read is its channel's trouble."""
@@ -44,13 +45,6 @@ class ChannelFiles:
         found = [path for path in channels if is_channel(path)]
         return [*found, CURATORS] if (self._recipes / CURATORS).exists() else found
 
-    def _stamp(self, path: str) -> tuple[str, int, int, int]:
-        try:
-            found = (self._recipes / path).lstat()
-        except OSError:
-            return path, 0, 0, 0
-        return path, found.st_ino, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
-
     def _read(self, path: str) -> bytes:
         file = self._recipes / path
         if not stat.S_ISREG(file.lstat().st_mode):
@@ -58,3 +52,12 @@ class ChannelFiles:
         with file.open("rb") as opened:
             # One byte more than may be, for the reader to refuse it.
             return opened.read(MAXIMUM_BYTES + 1)
+
+
+def stamp_of(folder: Path, path: str) -> FileStamp:
+    """Return what changes when the file at a path below `folder` does."""
+    try:
+        found = (folder / path).lstat()
+    except OSError:
+        return path, 0, 0, 0
+    return path, found.st_ino, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from farm.control.policies_in_force import in_force, take_up
-from farm.recipe.policies import Policies
+from farm.recipe.strictness import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from farm.control.desk import Office
     from farm.recipe import ChannelPolicy
+    from farm.recipe.policies import Policies
     from farm.release.pipeline import Pipeline
     from workers.channel_files import ChannelFiles, Stamp
+    from workers.signed_targets import SignedTargets
 
 _LOG = logging.getLogger("farm.control")
 
@@ -23,18 +26,16 @@ Build: TypeAlias = "Callable[[ChannelPolicy, Mapping[str, Mapping[str, str]]], P
 
 
 class Channels:
-    """For one thread. `build` makes pipelines; `delegated` names the channels that a role signs for, None: unknown."""
+    """For one thread. `build` makes pipelines; `signed` says what the keys of targets have signed."""
 
-    def __init__(
-        self, office: Office, files: ChannelFiles, build: Build, delegated: Callable[[], Collection[str] | None]
-    ) -> None:
+    def __init__(self, office: Office, files: ChannelFiles, build: Build, signed: SignedTargets) -> None:
         self._office = office
         self._files = files
         self._build = build
-        self._delegated = delegated
+        self._signed = signed
         self._pipelines: dict[str, tuple[object, Pipeline]] = {}
         self._undelegated: tuple[str, ...] = ()
-        self._seen = files.stamp()
+        self._seen = (*files.stamp(), signed.stamp())
         self._taken: Stamp | None = None
         self._keep_up()
 
@@ -44,7 +45,7 @@ class Channels:
         return [pipeline for _, pipeline in self._pipelines.values()]
 
     def _keep_up(self) -> None:
-        stamp = self._files.stamp()
+        stamp = (*self._files.stamp(), self._signed.stamp())
         # What has changed is read once it has been at rest for a turn: an editor may be in the middle of it.
         resting, self._seen = stamp == self._seen, stamp
         if resting and (stamp != self._taken or self._lacking(self._undelegated) != self._undelegated):
@@ -52,7 +53,8 @@ class Channels:
             self._taken = stamp
 
     def _take_up(self, said: Policies) -> None:
-        said = self._without_roles(said)
+        signed = self._signed.policy()
+        said = self._without_roles(bounded(said, signed.policies) if signed else said)
         with self._office.writing() as desk:
             take_up(desk, said)
         kept = self._pipelines
@@ -68,6 +70,9 @@ class Channels:
         for lines in said.troubles.values():
             for line in lines:
                 _LOG.error("a channel waits: %s", line)
+        for lines in said.unsigned.values():
+            for line in lines:
+                _LOG.warning("%s; it goes on by its signed policy", line)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that nobody could sign for: they have come since the keys were made."""
@@ -75,12 +80,12 @@ class Channels:
         why = "no role signs for this channel yet. Start `farm up` again, or add it with `farm keys draft targets`."
         waiting = {name: (f"channels/{name}.yaml: {why}",) for name in self._undelegated}
         followed = {name: policy for name, policy in said.policies.items() if name not in waiting}
-        return Policies(followed, said.curators, dict(said.troubles) | waiting)
+        return replace(said, policies=followed, troubles=dict(said.troubles) | waiting)
 
     def _lacking(self, names: Collection[str]) -> tuple[str, ...]:
         if not names:
             return ()
-        delegated = self._delegated()
+        delegated = self._signed.channels()
         # A repository that does not say changes nothing.
         lacking = set(self._undelegated) if delegated is None else set(names) - set(delegated)
         return tuple(sorted(lacking & set(names)))

@@ -31,11 +31,10 @@ from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
-from farm.trust.delegation import channels_of
-from farm.trust.repository import Repository
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.channel_files import ChannelFiles
 from workers.channels import Channels
+from workers.signed_targets import SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +80,7 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
     def pipeline(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
         return Pipeline(office, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
 
-    channels = Channels(office, ChannelFiles(settings.recipes), pipeline, lambda: _delegated(repository))
+    channels = Channels(office, ChannelFiles(settings.recipes), pipeline, SignedTargets(repository))
     turn = threading.Lock()
 
     def advance() -> None:
@@ -94,14 +93,6 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
             turn.release()
 
     return (Duty("farm.control.advance", 1.0, advance),)
-
-
-def _delegated(repository: Path) -> tuple[str, ...] | None:
-    """Return the channels that a role signs for; None when the repository does not say."""
-    try:
-        return channels_of(Repository(repository).head().targets)
-    except FarmError:
-        return None
 
 
 def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:

@@ -17,6 +17,14 @@ def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
         yield from (f"  {line}" for line in answer["trouble"])
 
 
+def unsigned_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield in which points a channel's file does not count until they are signed; nothing when there are none."""
+    lines = answer.get("unsigned", ())
+    if lines:
+        yield f"{channel} goes on by its " + styled("signed policy", fg="yellow") + ", until more is signed:"
+        yield from (f"  {line}" for line in lines)
+
+
 def say_trouble(channel: str, answer: Mapping[str, Any]) -> bool:
     """Say on standard error why a channel does nothing; return whether there is anything to say."""
     for line in trouble_lines(channel, answer):

@@ -28,6 +28,7 @@ def take_up(desk: Desk, said: Policies) -> None:
             audit(desk, Actor("control"), "policy", f"channel {name}", "what the files say has changed", channel=name)
         releases.ensure_channel(desk.session, name, text)
         channel_troubles.set_trouble(desk.session, name, ())
+        channel_troubles.set_unsigned(desk.session, name, said.unsigned.get(name, ()))
     gone = set(releases.channels(desk.session)) - set(said.policies) - set(said.troubles)
     missing = {name: (f"channels/{name}.yaml: the file is gone. Put it back.",) for name in gone}
     for name, lines in (dict(said.troubles) | missing).items():

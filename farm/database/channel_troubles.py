@@ -1,4 +1,4 @@
-"""Why channels wait for somebody to mend their files: a line for each fault, with its place. None: they go on."""
+"""Why channels wait for somebody to mend their files, or to sign what these say: a line for each point."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 def set_trouble(session: Session, channel: str, lines: Sequence[str]) -> None:
     """Let a channel wait for these reasons, or (with none) go on. One that is not known yet is recorded."""
-    text, row = "\n".join(lines), session.get(ChannelRow, channel)
-    if row is None:
-        session.add(ChannelRow(name=channel, trouble=text))
-    elif row.trouble != text:
+    row, text = _row(session, channel), "\n".join(lines)
+    if row.trouble != text:
         row.trouble = text
     session.flush()
 
@@ -26,3 +24,25 @@ def trouble_of(session: Session, channel: str) -> tuple[str, ...]:
     """Return why a channel waits."""
     row = session.get(ChannelRow, channel)
     return tuple(row.trouble.split("\n")) if row is not None and row.trouble else ()
+
+
+def set_unsigned(session: Session, channel: str, lines: Sequence[str]) -> None:
+    """Write down in which points the file of a channel that goes on does not count, because that is not signed."""
+    row, text = _row(session, channel), "\n".join(lines)
+    if row.unsigned != text:
+        row.unsigned = text
+    session.flush()
+
+
+def unsigned_of(session: Session, channel: str) -> tuple[str, ...]:
+    """Return in which points the file of a channel does not count."""
+    row = session.get(ChannelRow, channel)
+    return tuple(row.unsigned.split("\n")) if row is not None and row.unsigned else ()
+
+
+def _row(session: Session, channel: str) -> ChannelRow:
+    row = session.get(ChannelRow, channel)
+    if row is None:
+        row = ChannelRow(name=channel)
+        session.add(row)
+    return row

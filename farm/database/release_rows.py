@@ -35,6 +35,7 @@ class ChannelRow(Row, table=True):
     frozen_by: str = ""
     tests_seen: int = 0  # the newest answered job whose recipe's tests were looked at on what the channel holds
     trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, a line for each fault
+    unsigned: str = Field(default="", sa_type=Text)  # in which points its file asks for less than what is signed
 
 
 class CandidateRow(Row, table=True):

@@ -24,12 +24,14 @@ OWNERS = "OWNERS"
 class Policies:
     """The policies that can be followed, and for the other channels what is wrong, a line for each fault; by name.
 
-    `curators` are the public keys (hexadecimal) of named people, by group.
+    `curators` are the public keys (hexadecimal) of named people, by group. `unsigned` says of channels that go on in
+    which points their files ask for less than what is signed, and so do not count.
     """
 
     policies: Mapping[str, ChannelPolicy]
     curators: Mapping[str, Mapping[str, str]]
     troubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unsigned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | None = None) -> Policies:

@@ -18,6 +18,7 @@ from farm.recipe.channel_gates import (
     TestsGate,
 )
 from farm.recipe.duration import duration_text
+from farm.recipe.policies import Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,44 @@ if TYPE_CHECKING:
 _REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
 _SCOPES: tuple[TestScope, ...] = get_args(TestScope)
 _SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))
+
+
+def bounded(said: Policies, signed: Policies) -> Policies:
+    """Return what counts of the policies that files say, beside those that are signed.
+
+    A channel whose file asks for less goes on by its signed policy. Curators are those that both name with one key. A
+    channel of which nothing is signed waits.
+    """
+    curators = {
+        group: {name: key for name, key in people.items() if signed.curators.get(group, {}).get(name) == key}
+        for group, people in said.curators.items()
+    }
+    policies, troubles, unsigned = {}, dict(said.troubles), {}
+    for name, policy in said.policies.items():
+        own = signed.policies.get(name)
+        if own is None:
+            troubles[name] = (f"channels/{name}.yaml: no policy is signed for this channel yet. {_SIGN}",)
+            continue
+        lines = laxer(policy, own, curators, signed.curators)
+        policies[name] = own if lines else policy
+        lines += _left_out(policy, said.curators, curators)
+        if lines:
+            unsigned[name] = tuple(f"channels/{name}.yaml asks for less than what is signed: {line}" for line in lines)
+    return Policies(policies, curators, dict(sorted(troubles.items())), unsigned)
+
+
+_SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it signed."
+
+
+def _left_out(
+    policy: ChannelPolicy, said: Mapping[str, Mapping[str, str]], counted: Mapping[str, Mapping[str, str]]
+) -> tuple[str, ...]:
+    groups = [gate.of for gate in policy.gates if isinstance(gate, ApprovalsGate)]
+    return tuple(
+        f"{name} is in the group {group} with a key that is not signed"
+        for group in groups
+        for name in sorted(said.get(group, {}).keys() - counted.get(group, {}).keys())
+    )
 
 
 def laxer(

@@ -86,6 +86,7 @@ class ChannelStatus:
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
+    `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
     `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
     """
 
@@ -98,6 +99,7 @@ class ChannelStatus:
     orders: tuple[Order, ...]
     settled: bool
     trouble: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
     unfollowed: tuple[ForeignTrouble, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,6 +114,7 @@ class ChannelStatus:
             "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
             "trouble": list(self.trouble),
+            "unsigned": list(self.unsigned),
             "unfollowed": [
                 {"distribution": each.distribution, "why": each.why, "since": time_text(each.since)}
                 for each in self.unfollowed
@@ -144,6 +147,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         orders=waiting,
         settled=settled,
         trouble=channel_troubles.trouble_of(session, channel),
+        unsigned=channel_troubles.unsigned_of(session, channel),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = "dist.example.org"
 STEPS = {
     "steps/install.yaml": b"name: install\nsummary: Install it\nrun:\n  - {name: install, shell: make install}\n",
-    "steps/prepare.yaml": b"name: prepare\nsummary: Go there\nautomatic: first\nrun:\n  - {name: prepare, shell: cd /build}\n",
+    "steps/prepare.yaml": b"name: prepare\nsummary: Go there\nautomatic: first\nrun: [{name: go, shell: cd /build}]\n",
 }
 LATER_STEPS = STEPS | {"steps/prepare.yaml": STEPS["steps/prepare.yaml"].replace(b"/build", b"/tmp")}
 LOCK = ToolchainLock("c", (LockedDeb("libc6", "2.41-1", "amd64", Digest.of(b"libc6.deb"), 9, "pool/libc6.deb"),))

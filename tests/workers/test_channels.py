@@ -14,14 +14,15 @@ from farm.database import identities, lookups
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.status import channel_status
-from farm.trust.ceremony import found_channels, found_repository, online_signers
-from farm.trust.delegation import channels_of
+from farm.trust.ceremony import found_channels, found_repository, online_signers, sign_policy
 from farm.trust.repository import Repository
+from farm.trust.signed_policy import policy_of_files
 from tests.control.small_farm import SmallFarm, recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.release.conftest import Signer
 from workers.channel_files import ChannelFiles
 from workers.channels import Channels
+from workers.signed_targets import SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +57,7 @@ class Running:
         def build(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
             return Pipeline(self.farm.office, policy, self.public, signer, gates=package_gates(policy, curators))
 
-        delegated = lambda: channels_of(Repository(self.public).head().targets)  # noqa: E731
-        return Channels(self.farm.office, ChannelFiles(self.recipes), build, delegated)
+        return Channels(self.farm.office, ChannelFiles(self.recipes), build, SignedTargets(self.public))
 
     def newest(self, channel: str) -> int:
         with self.farm.office.reading() as desk:
@@ -186,3 +186,79 @@ def test_a_new_channel_waits_until_a_role_signs_for_it(running: Running) -> None
     assert advance(channels) == ["edge", "lts", "stable"]
     assert running.trouble("lts") == ()
     assert running.trouble("nightly")
+
+
+def sign(running: Running) -> None:
+    """Have what the files say now signed."""
+    paths = [each for each in running.recipes.rglob("*") if each.is_file()]
+    files = {each.relative_to(running.recipes).as_posix(): each.read_bytes() for each in paths}
+    said = sign_policy(Repository(running.public), running.keys, policy_of_files(files, ()), datetime.now(UTC))
+    assert said[0] == "the policy of the recipes is signed:"
+
+
+def unsigned(running: Running, channel: str) -> tuple[str, ...]:
+    with running.farm.office.reading() as desk:
+        return channel_status(desk.session, channel, now=desk.now).unsigned
+
+
+def gates_in_force(running: Running, channel: str) -> list[str]:
+    with running.farm.office.reading() as desk:
+        return [each["gate"] for each in json.loads(lookups.channel_policy(desk.session, channel))["gates"]]
+
+
+def test_a_file_can_ask_for_more_than_is_signed_and_never_for_less(running: Running) -> None:
+    running.write("channels/edge.yaml", "gates: [proof, hardening]\n")
+    sign(running)
+    channels = running.start()
+    assert gates_in_force(running, "edge") == ["proof", "hardening"]
+    running.write("channels/edge.yaml", "gates: [proof, hardening, tests]\n")
+    advance(channels)
+    assert gates_in_force(running, "edge") == ["proof", "hardening", "tests"]
+    running.write("channels/edge.yaml", "gates: [proof, tests]\n")
+    assert "edge" in advance(channels)  # it goes on
+    assert gates_in_force(running, "edge") == ["proof", "hardening"]
+    (line,) = unsigned(running, "edge")
+    assert line == "channels/edge.yaml asks for less than what is signed: the gate hardening is missing"
+    assert running.trouble("edge") == ()
+    # Once that is signed it counts, without anybody touching the file.
+    sign(running)
+    advance(channels)
+    assert gates_in_force(running, "edge") == ["proof", "tests"]
+    assert unsigned(running, "edge") == ()
+
+
+def test_a_channel_of_which_nothing_is_signed_waits_and_says_what_to_sign(running: Running) -> None:
+    (running.recipes / "channels" / "stable.yaml").unlink()
+    sign(running)
+    running.write("channels/stable.yaml", STABLE)
+    channels = running.start()
+    assert advance(channels) == ["edge"]
+    (line,) = running.trouble("stable")
+    assert "no policy is signed for this channel yet" in line
+    assert "farm keys draft targets --policy" in line
+    sign(running)
+    assert advance(channels) == ["edge", "stable"]
+
+
+def test_a_curator_whose_key_is_not_signed_does_not_count(running: Running) -> None:
+    asking = "gates: [proof, approvals: {count: 1}]\n"
+    running.write("curators.yaml", f"curators: {{alice: {ALICE!r}}}\n")
+    running.write("channels/edge.yaml", asking)
+    sign(running)
+    running.write("curators.yaml", f"curators: {{alice: {ALICE!r}, bob: {BOB!r}}}\n")
+    channels = running.start()
+    advance(channels)
+    with running.farm.office.reading() as desk:
+        assert asked(desk, "edge").keys == {"alice": ALICE}
+    (line,) = unsigned(running, "edge")
+    assert line.endswith("bob is in the group curators with a key that is not signed")
+
+
+def test_without_a_signed_policy_files_count_as_they_always_did(running: Running) -> None:
+    channels = running.start()
+    running.write("channels/edge.yaml", "gates: [proof, hardening]\n")
+    advance(channels)
+    running.write("channels/edge.yaml", EDGE)
+    advance(channels)
+    assert gates_in_force(running, "edge") == ["proof"]
+    assert unsigned(running, "edge") == ()

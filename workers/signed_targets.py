@@ -1,0 +1,48 @@
+"""What the keys of targets have signed, as the control worker sees it: channels with a role, and the policy."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.trust.delegation import channels_of
+from farm.trust.layout import METADATA
+from farm.trust.repository import Repository
+from workers.channel_files import stamp_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.trust.signed_policy import SignedPolicy
+    from workers.channel_files import FileStamp
+
+_LOG = logging.getLogger("farm.control")
+_NEWEST = f"{METADATA}/timestamp.json"
+
+
+class SignedTargets:
+    """Reads a published directory, which says what is signed: each time it is asked."""
+
+    def __init__(self, repository: Path) -> None:
+        self._repository = Repository(repository)
+        self._policy: SignedPolicy | None = None
+
+    def stamp(self) -> FileStamp:
+        """Return what changes when something else has come to be signed."""
+        return stamp_of(self._repository.root, _NEWEST)
+
+    def channels(self) -> tuple[str, ...] | None:
+        """Return the channels that a role signs for; None when the repository does not say."""
+        try:
+            return channels_of(self._repository.head().targets)
+        except FarmError:
+            return None
+
+    def policy(self) -> SignedPolicy | None:
+        """Return the policy that is signed; the last one where that cannot be said now, None where there is none."""
+        try:
+            self._policy = self._repository.policy()
+        except FarmError as error:
+            _LOG.error("the signed policy cannot be read: %s", error)  # the message says it all
+        return self._policy
