@@ -21,13 +21,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from farm.blobs import BlobStore
-from farm.countersign.builds import Grounds, NothingVerified, check_builds, read_evidence
-from farm.countersign.plans import Plans
+from farm.countersign.decision import Decision
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
-from farm.trust.countersign import check_release
 from farm.trust.layout import ADVISORY_LIST, BLOBS, advisory_target
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
@@ -54,6 +52,7 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
     `POST /advisories` with a list of them; `GET /health`.
     """
     app = FastAPI(title="farm signer", openapi_url=None)
+    decision = Decision(repository)
 
     @app.exception_handler(FarmError)
     def refuse(_request: Request, error: Exception) -> JSONResponse:
@@ -64,7 +63,7 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
     @app.post("/releases")
     async def sign_release(request: Request, evidence: str) -> dict[str, object]:
         release = Release.from_json(await _body(request, _LARGEST_RELEASE))
-        return sign(repository, signers, release, Digest(evidence))
+        return sign(repository, signers, decision, release, Digest(evidence))
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
@@ -78,18 +77,13 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
     return app
 
 
-def sign(repository: Repository, signers: Signers, release: Release, evidence: Digest) -> dict[str, object]:
-    """Check and publish one release. Raises the errors of `check_release` and of `Repository.publish`."""
-    blobs = BlobStore(repository.root / BLOBS)
-    previous = repository.current(release.channel).release
-    builders, policy = repository.builders(), repository.policy()
-    new = check_release(release, previous, blobs, builders)
-    if policy is None:
-        _LOG.warning("no policy is signed: of builds, tests and gates the farm is believed (`farm keys draft targets`)")
-    else:
-        grounds = Grounds(blobs, builders, Plans(release.distribution, policy, blobs), NothingVerified())
-        check_builds(new, read_evidence(blobs, evidence), grounds)
+def sign(
+    repository: Repository, signers: Signers, decision: Decision, release: Release, evidence: Digest
+) -> dict[str, object]:
+    """Check and publish one release. Raises the errors of `Decision.check` and of `Repository.publish`."""
+    new = decision.check(release, evidence)
     repository.publish(release, signers, datetime.now(UTC))
+    decision.accept(release)
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
     return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
 

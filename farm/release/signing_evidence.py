@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.planning import plan_of
-from farm.database import lookups, packages
+from farm.database import foreign, lookups, packages
 from farm.release.sources import recipe_blobs
+from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
 from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence
 
@@ -32,6 +33,7 @@ def bring_evidence(desk: Desk, release: Release, public: PublicStore) -> Digest:
     found = [digest for each in dependencies for digest in recipe_blobs(desk, each.recipe)]
     found += [blob.digest for each in dependencies for blob in each.blobs]
     found += _locks(desk, own.values())
+    found += _imported(desk, release)
     public.bring_blobs(dict.fromkeys([*found, *public.signed_steps()]))
     return public.put(ReleaseEvidence(dependencies=dependencies).to_json())
 
@@ -50,6 +52,13 @@ def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgains
 
 def _of(package: Package) -> BuiltAgainst:
     return BuiltAgainst(package.descriptor, package.facts, package.manifest, package.provenance, package.recipe)
+
+
+def _imported(desk: Desk, release: Release) -> Iterator[Digest]:
+    """Give the blobs that describe the packages of other distributions, which the signer proves the set with."""
+    taken = foreign.packages_by_digest(desk.session, imported_descriptors(release.imports).values())
+    for package in taken.values():
+        yield from (package.digest, package.facts.digest, package.manifest.digest)
 
 
 def _locks(desk: Desk, built: Iterable[Package]) -> Iterator[Digest]:

@@ -10,6 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
+from farm.countersign.decision import Decision
 from farm.fileset import Manifest
 from farm.names import Digest, SensitiveFile
 from farm.package import Descriptor, PackageFacts, describe, gather_facts
@@ -21,6 +22,7 @@ from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.dsse import sign_statement
 from farm.trust.index_tree import entries
 from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
 from tests.plan.values import bare_plan
@@ -49,6 +51,7 @@ class SmallDistribution:
     entries: dict[str, tuple[ReleaseEntry, Member]] = field(default_factory=dict)
     founded: Founded | None = None
     released: Release | None = None
+    decision: Decision | None = None
     domain: str = DISTRIBUTION
     channel: str = "edge"
     built: dict[Digest, tuple[Plan, tuple[Consumption, ...]]] = field(default_factory=dict)
@@ -224,7 +227,9 @@ class SmallDistribution:
             self.keep(blob)
         repository, signers = Repository(self.public), online_signers(self.founded.online)
         if checked:
-            sign(repository, signers, release)
+            evidence = self.keep(ReleaseEvidence().to_json())
+            self.decision = self.decision or Decision(repository)
+            sign(repository, signers, self.decision, release, evidence.digest)
         else:
             repository.publish(release, signers, datetime.now(UTC))
         self.released = release

@@ -1,0 +1,57 @@
+"""Whether a release may be signed: one question, answered from what targets have signed and from the blobs themselves.
+
+Nothing that is asked about is taken from who asks: a request names the release and where evidence for it lies.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from farm.blobs import BlobStore
+from farm.countersign.builds import Grounds, NothingVerified, check_builds, read_evidence
+from farm.countersign.plans import Plans
+from farm.countersign.sets import ReleasedSets
+from farm.trust.countersign import check_release
+from farm.trust.layout import BLOBS
+
+if TYPE_CHECKING:
+    from farm.names import Digest
+    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.repository import Repository
+
+_LOG = logging.getLogger("farm.signer")
+
+
+class Decision:
+    """Decides about the releases of one repository, one after the other. For one thread."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._blobs = BlobStore(repository.root / BLOBS)
+        self._sets = ReleasedSets(self._blobs)
+
+    def check(self, release: Release, evidence: Digest) -> tuple[ReleaseEntry, ...]:
+        """Return the packages that are new in a release that may be signed.
+
+        `evidence` is a blob that says what to look at (`ReleaseEvidence`). Where targets have signed no policy, as in a
+        repository of an earlier farm, only what needs none is looked at.
+        Raises a `FarmError` that says why it may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
+        """
+        previous = self._repository.current(release.channel).release
+        builders, policy = self._repository.builders(), self._repository.policy()
+        new = check_release(release, previous, self._blobs, builders)
+        if policy is None:
+            _LOG.warning(
+                "no policy is signed: of plans, tests and gates the farm is believed (farm keys draft targets)"
+            )
+        else:
+            plans = Plans(release.distribution, policy, self._blobs)
+            grounds = Grounds(self._blobs, builders, plans, NothingVerified())
+            check_builds(new, read_evidence(self._blobs, evidence), grounds)
+        self._sets.prove(release, previous)
+        return new
+
+    def accept(self, release: Release) -> None:
+        """Go on from a release that was checked last, and is signed."""
+        self._sets.accept(release)

@@ -1,0 +1,134 @@
+"""The proof of a release's set, made by the signer itself: what is released stays in memory, a change is tried on it.
+
+The first release of a channel after a start costs what the channel holds, each one after it what it changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat import Member, OpenSetError, TrialSet, needs_of
+from farm.countersign.refusal import RefusedReleaseError
+from farm.fileset import Manifest
+from farm.package import Descriptor, PackageFacts
+from farm.trust.blob_limits import LARGEST
+from farm.trust.imports import imported_descriptors, imported_packages
+from farm.trust.index_tree import difference, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from farm.blobs import BlobStore
+    from farm.compat import Problem
+    from farm.names import Digest
+    from farm.plan import BlobRef
+    from farm.trust.release_index import Release, ReleaseEntry
+
+_SHOWN = 3
+
+
+class UnprovenSetError(RefusedReleaseError):
+    """The packages of a release do not fit together."""
+
+    code = "unproven-set"
+
+    def __init__(self, release: Release, problems: tuple[Problem, ...]) -> None:
+        more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        told = "; ".join(problem.message for problem in problems[:_SHOWN])
+        super().__init__(
+            f"the set of release {release.number} of {release.channel} does not fit together: {told}{more}",
+            remedy="Leave out what is named, or release what it needs too. The farm's own proof should have said so.",
+        )
+        self.problems = problems
+
+
+class ReleasedSets:
+    """The newest signed set of each channel. For one thread. What it reads of `blobs` is checked by digest."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._sets: dict[str, tuple[Digest | None, TrialSet]] = {}
+
+    def prove(self, release: Release, previous: Release | None) -> TrialSet:
+        """Return the set of a release, on the one before as its base, when nothing is wrong that was not before.
+
+        Raises `UnprovenSetError`, `RefusedReleaseError` when the release says otherwise what serves whose needs,
+        `MissingBlobError` and the like.
+        """
+        trial = self._base(release.channel, previous)
+        change = difference(self._read_node, previous.index if previous else None, release.index)
+        placed: dict[str, Member | None] = dict.fromkeys(change.removed)
+        placed |= {entry.name: self._member(entry) for entry in change.put}
+        before, after = (
+            imported_descriptors(previous.imports if previous else ()),
+            imported_descriptors(release.imports),
+        )
+        placed |= dict.fromkeys(before.keys() - after.keys())
+        arrived = {digest for name, digest in after.items() if before.get(name) != digest}
+        placed |= {member.name: member for member in self._foreign(arrived)}
+        if problems := trial.problems_of(placed):
+            raise UnprovenSetError(release, problems)
+        _check_needs(release, trial, change.put)
+        return trial
+
+    def accept(self, release: Release) -> None:
+        """Let the set that was proven last be the base of what follows: its release is signed."""
+        _, trial = self._sets[release.channel]
+        trial.accept()
+        self._sets[release.channel] = release.digest, trial
+
+    def _base(self, channel: str, previous: Release | None) -> TrialSet:
+        digest = previous.digest if previous else None
+        known = self._sets.get(channel)
+        if known is not None and known[0] == digest:
+            known[1].place({})
+            return known[1]
+        members: list[Member] = []
+        if previous is not None:
+            members += (self._member(entry) for entry in entries(self._read_node, previous.index))
+            members += self._foreign(set(imported_descriptors(previous.imports).values()))
+        trial = TrialSet(members)
+        self._sets[channel] = digest, trial
+        return trial
+
+    def _member(self, entry: ReleaseEntry) -> Member:
+        return self._read_member(entry.descriptor.digest, foreign=False)
+
+    def _foreign(self, digests: set[Digest]) -> Iterator[Member]:
+        """Give packages of other distributions. What they are is signed by these: here only the digest is known."""
+        for digest in sorted(digests):
+            yield self._read_member(digest, foreign=True)
+
+    def _read_member(self, digest: Digest, *, foreign: bool) -> Member:
+        descriptor = Descriptor.from_json(self._read(digest, "descriptor"))
+        facts = PackageFacts.from_json(self._read(descriptor.facts, "facts"))
+        # The tree digest is that of the manifest.
+        return Member.of(
+            descriptor, facts, Manifest.from_json(self._read(descriptor.tree, "manifest")), foreign=foreign
+        )
+
+    def _read_node(self, blob: BlobRef) -> bytes:
+        return self._blobs.read(blob.digest)
+
+    def _read(self, digest: Digest, kind: str) -> bytes:
+        size = self._blobs.size(digest)
+        if size > LARGEST[kind]:
+            raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
+        return self._blobs.read(digest)
+
+
+def _check_needs(release: Release, trial: TrialSet, put: Iterable[ReleaseEntry]) -> None:
+    """See that the release says of its packages what serves their needs: clients fetch what it names."""
+    said = {entry.name: entry.needs for entry in put}
+    said |= {name: package.needs for name, (_, package) in imported_packages(release.imports).items()}
+    try:
+        needed: Mapping[str, tuple[str, ...]] = needs_of(trial, said)
+    except OpenSetError as error:
+        raise RefusedReleaseError(error.message, remedy=error.remedy) from error
+    for name, needs in sorted(needed.items()):
+        if needs != said[name]:
+            raise RefusedReleaseError(
+                f"the release says that {name} needs {', '.join(said[name]) or 'nothing'}, and it needs "
+                f"{', '.join(needs) or 'nothing'}",
+                remedy="Release it with the needs that its files have.",
+            )
