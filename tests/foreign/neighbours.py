@@ -45,6 +45,8 @@ class Neighbours:
         found = []
         for name in names:
             entry, member = self.first.entries[name]
+            for blob in (entry.descriptor, entry.facts, entry.manifest):  # as a farm brings them for its signer
+                self.second.keep(self.first.read(blob))
             manifest = Manifest.from_json(self.first.read(entry.manifest))
             found.append(Member.of(member.descriptor, member.facts, manifest, foreign=True))
         return found

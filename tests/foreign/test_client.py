@@ -189,7 +189,7 @@ def test_another_build_than_the_pinned_one_is_refused(neighbours: Neighbours, ho
         type(each)(each.name, Digest.of(b"another build"), each.needs) if each.name == "openssl" else each
         for each in pin.packages
     )
-    neighbours.publish("openssl", "say", packages=packages)
+    neighbours.publish("openssl", "say", checked=False, packages=packages)
     follow(host, neighbours.second)
     refused(
         host, tmp_path / "root", BrokenReleaseError, f"takes {SSL} of release 1 of {FIRST}/edge, which holds another"

@@ -1,0 +1,92 @@
+"""The signer proves the set of a release itself: whatever the pipeline says of it, and at the cost of what changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.countersign.decision import Decision
+from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.sets import UnprovenSetError
+from farm.trust.index_edit import extend
+from farm.trust.release_evidence import ReleaseEvidence
+from farm.trust.repository import Repository
+from tests.client.distribution import SmallDistribution
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.trust.release_index import Release
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> SmallDistribution:
+    made = SmallDistribution(tmp_path)
+    made.package("say", {"bin/say": "say"})
+    made.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
+    made.publish()
+    return made
+
+
+def _after(made: SmallDistribution, **needs: tuple[str, ...]) -> Release:
+    """The release after the newest one, with the packages that there are now, and these needs where they are told."""
+    assert made.released is not None
+    put = [replace(entry, needs=needs.get(name, ())) for name, (entry, _) in made.entries.items()]
+    gone = {"say", "greet"} - made.entries.keys()
+    index = extend(made.read, made.released.index, put, gone)
+    for blob in index.blobs:
+        made.keep(blob)
+    before = made.released
+    return replace(before, number=before.number + 1, previous=before.digest, index=index.root, packages=index.packages)
+
+
+def _check(made: SmallDistribution, release: Release) -> list[str]:
+    evidence = made.keep(ReleaseEvidence().to_json())
+    return [entry.name for entry in Decision(Repository(made.public)).check(release, evidence.digest)]
+
+
+def test_a_need_that_is_dropped_is_refused_although_the_entry_does_not_name_it(published: SmallDistribution) -> None:
+    del published.entries["say"]
+    with pytest.raises(UnprovenSetError, match=r"greet 1.0-1 requires interpreter:/usr/bin/say|/usr/bin/say"):
+        _check(published, _after(published))
+
+
+def test_needs_that_are_not_those_of_the_files_are_refused(published: SmallDistribution) -> None:
+    """A client fetches what the release names, so that a dropped name would leave a package out."""
+    published.package("greet", {"bin/greet": "#!/usr/bin/say\n# louder\n"}, version="2.0")
+    with pytest.raises(RefusedReleaseError, match="says that greet needs nothing, and it needs say"):
+        _check(published, _after(published))
+    assert _check(published, _after(published, greet=("say",))) == ["greet"]
+
+
+def test_a_conflict_with_what_is_released_is_refused(published: SmallDistribution) -> None:
+    published.package("loud", {"bin/say": "SAY"})
+    with pytest.raises(UnprovenSetError, match="both claim /usr/bin/say") as refused:
+        _check(published, _after(published, greet=("say",)))
+    assert "farm's own proof" in refused.value.remedy
+
+
+def test_a_refused_set_leaves_nothing_behind_for_the_next_one(published: SmallDistribution) -> None:
+    decision, evidence = Decision(Repository(published.public)), published.keep(ReleaseEvidence().to_json())
+    published.package("loud", {"bin/say": "SAY"})
+    with pytest.raises(UnprovenSetError):
+        decision.check(_after(published, greet=("say",)), evidence.digest)
+    del published.entries["loud"]
+    published.package("more", {"bin/more": "more"})
+    good = _after(published, greet=("say",))
+    assert [entry.name for entry in decision.check(good, evidence.digest)] == ["more"]
+
+
+def test_what_is_proven_again_costs_what_changed(published: SmallDistribution) -> None:
+    for number in range(30):
+        published.package(f"p{number}", {f"bin/p{number}": str(number)})
+    published.publish()
+    decision = published.decision
+    assert decision is not None
+    for number in range(30):
+        entry, _ = published.entries[f"p{number}"]
+        published.blobs.delete(entry.facts.digest)
+    published.package("say", {"bin/say": "louder"}, version="2.0")
+    published.publish()  # reads nothing of the thirty others
