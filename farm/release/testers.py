@@ -106,15 +106,17 @@ class SignedResults:
                 "list them: farm keys draft targets --allow-tester PUB"
             )
 
-    def read(self, attempt: Attempt, order: TestOrder | AbiOrder, testers: Testers) -> TestOutcome | AbiOutcome | None:
-        """Return what a listed tester signed of this order in this attempt; None when it does not count."""
+    def read(
+        self, attempt: Attempt, order: TestOrder | AbiOrder, digest: Digest, testers: Testers
+    ) -> TestOutcome | AbiOutcome | None:
+        """Return what a listed tester signed of an order of this digest in an attempt; None when it does not count."""
         listed = testers.listed or {}
         if not attempt.attestation or attempt.tester not in listed:
             return None
         if listed != self._testers:
             self._testers = dict(listed)
             self._known.clear()
-        key = Digest(attempt.attestation), order.digest
+        key = Digest(attempt.attestation), digest
         if key not in self._known:
             self._known[key] = self._verified(key[0], order)
             if len(self._known) > _MOST_KNOWN:
@@ -150,14 +152,17 @@ class Hearing:
         ready = [job.id for job in found if job.state is JobState.READY]
         self._exclusions |= dict.fromkeys(ready, frozenset()) | jobs.exclusions(self._desk.session, ready)
 
-    def test(self, job: Job, order: TestOrder) -> Word[TestOutcome] | None:
-        """Return what was said of a test in a job that has ended with a result; None when that does not count."""
+    def test(self, job: Job, order: TestOrder, digest: Digest) -> Word[TestOutcome] | None:
+        """Return what was said of a test in a job that has ended with a result; None when that does not count.
+
+        `digest` is the order's, which takes long to work out again and again.
+        """
         attempt = self._attempts.get(job.id)
         if self.testers.listed is None:
             passed = job.state is JobState.SUCCEEDED
             outcome = TestOutcome(passed, 0, "" if passed else job.error, Digest.of(b""))
             return Word("", job, outcome, Digest(attempt.attestation) if attempt else None)
-        signed = self._results.read(attempt, order, self.testers) if attempt else None
+        signed = self._results.read(attempt, order, digest, self.testers) if attempt else None
         if attempt is None or not isinstance(signed, TestOutcome):
             return None
         return Word(attempt.tester, job, signed, Digest(attempt.attestation))
@@ -165,7 +170,7 @@ class Hearing:
     def comparison(self, job: Job, order: AbiOrder) -> Word[AbiOutcome] | None:
         """Return what was said of a comparison in a job, if a listed tester has said it."""
         attempt = self._attempts.get(job.id)
-        signed = self._results.read(attempt, order, self.testers) if attempt else None
+        signed = self._results.read(attempt, order, order.digest, self.testers) if attempt else None
         if attempt is None or not isinstance(signed, AbiOutcome):
             return None
         return Word(attempt.tester, job, signed, Digest(attempt.attestation))

@@ -92,10 +92,11 @@ class JobVerdicts:
 
     def of(self, order: TestOrder, test: TestOf) -> Verdict:
         """Return the verdict of a test; wishes for it (again) where more has to be known."""
-        if order.digest not in self._jobs:
+        digest = order.digest
+        if digest not in self._jobs:
             self.look_up([order])
-        known = self._jobs[order.digest]
-        words = [word for job in known if _has_result(job) and (word := self._hearing.test(job, order))]
+        known = self._jobs[digest]
+        words = [word for job in known if _has_result(job) and (word := self._hearing.test(job, order, digest))]
         passed = [word for word in words if word.outcome.passed]
         failed = [word for word in words if not word.outcome.passed]
         counted = [word for word in failed if self._counts(word.job)]
