@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from farm.api.worker_client import HeldLease, WorkerClient
     from farm.building.workshop import Workshop
     from farm.names import Digest
+    from farm.plan import AbiOutcome, TestOutcome
 
 _LOG = logging.getLogger("farm.worker")
 _TRY_AGAIN_SECONDS = 1.0
@@ -191,12 +192,12 @@ class BuildDesk:
         if lease.kind == "test":
             order = TestOrder.from_dict(lease.order)
             tested = run_test(order, workshop, attempt=directory, log=log, cancelled=cancelled)
-            return lambda: self._finish(lease, [tested.log], tested.to_dict())
+            return lambda: self._finish(lease, _blobs_of(tested), tested.to_dict())
         if lease.kind == "comparison":
             compared = compare_interfaces(
                 AbiOrder.from_dict(lease.order), workshop, attempt=directory, log=log, cancelled=cancelled
             )
-            return lambda: self._finish(lease, [compared.log], compared.to_dict())
+            return lambda: self._finish(lease, _blobs_of(compared), compared.to_dict())
         plan = BuildOrder.from_dict(lease.order)
         built = build(plan, workshop, attempt=directory, log=log, cancelled=cancelled)
         blobs = [blob.digest for each in built.packages for blob in (each.archive, each.manifest, each.facts)]
@@ -240,6 +241,10 @@ class BuildDesk:
         self._pause = min(longest, self._pause * 2 or _FIRST_PAUSE_SECONDS)
         jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # nothing secret
         self._not_before = time.monotonic() + self._pause * jitter
+
+
+def _blobs_of(outcome: TestOutcome | AbiOutcome) -> list[Digest]:
+    return [outcome.log, *([outcome.attestation] if outcome.attestation else [])]
 
 
 def _say(log: LogForwarder, text: str) -> None:

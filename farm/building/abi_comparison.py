@@ -11,6 +11,7 @@ import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.building.attesting import attest, ended_run, time_now
 from farm.building.errors import InvalidOrderError
 from farm.building.ingredients import toolchain_root
 from farm.building.interface_description import (
@@ -26,6 +27,7 @@ from farm.engine.sandbox_spec import Bind
 from farm.fileset import STORE_ROOT, Link, Manifest
 from farm.package import is_installed_header
 from farm.plan import MOST_LINE, MOST_REPORT_LINES, MOST_UNDESCRIBED, AbiOutcome, AbiVerdict
+from farm.trust.abi_result import abi_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +71,12 @@ def compare_interfaces(
     log: LogSink,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> AbiOutcome:
-    """Carry a comparison out. A changed interface is an outcome, not an error.
+    """Carry a comparison out, and sign what it came to. A changed interface is an outcome, not an error.
 
     Raises `InvalidOrderError`, `BuildCancelledError`, and the errors of stores and sandbox for what the worker could
     not do.
     """
+    started = time_now()
     archives = tuple({each.store: each for side in (order.before, order.after) for each in side.archives}.values())
     _refuse_one_store_for_two(order)
     root = toolchain_root(archives, order.toolchain, workshop, attempt.subdirectory("root"))
@@ -81,7 +84,7 @@ def compare_interfaces(
         found = _Comparison(order, workshop, attempt.subdirectory("comparison"), root, sandbox).carry_out()
         sandbox.log.say(f"{found.verdict}: {found.reason}" if found.reason else found.verdict)
         names = tuple(sorted(found.not_compared))
-        return AbiOutcome(
+        outcome = AbiOutcome(
             found.verdict,
             found.exit_code,
             sandbox.log.commit(),
@@ -90,6 +93,8 @@ def compare_interfaces(
             tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED]),
             len(names),
         )
+    statement = abi_statement(order, outcome, ended_run(workshop, attempt, started))
+    return replace(outcome, attestation=attest(workshop, statement))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.blobs import TreeChangedError, UnfitTreeError
+from farm.building.attesting import time_now
 from farm.building.constant_environment import OUTPUT, build_environment
 from farm.building.copying import CopyWatch
 from farm.building.errors import (
@@ -77,7 +77,7 @@ def build(
     Raises `BuildFailedError` (whose `log` is the blob of the whole log) for what the build itself did wrong,
     `BuildCancelledError`, and the errors of sources, stores and sandbox for what the worker could not do.
     """
-    started = _now()
+    started = time_now()
     most_bytes = order.limits.log_mb * MB * _RECORD_FACTOR
     with LogKeeper(workshop.store, log, most_bytes=most_bytes) as keeper:
         try:
@@ -93,7 +93,7 @@ def build(
         builder=workshop.signer.public_key.keyid,
         attempt=attempt.name,
         started=started,
-        finished=_now(),
+        finished=time_now(),
         log=log_digest,
         runtime=_runtime(workshop),
         consumed=consumed,
@@ -166,7 +166,3 @@ def _runtime(workshop: Workshop) -> dict[str, str]:
     varied = workshop.variation
     described = workshop.sandbox.describe() | {"hostname": varied.hostname, "clock-offset": str(varied.clock_offset)}
     return described | ({"cpus": varied.cpus} if varied.cpus else {})
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from farm.building.attesting import attest, ended_run, time_now
 from farm.building.ingredients import trial_root
 from farm.building.trial_sandbox import TrialSandbox
 from farm.plan import TestOutcome
+from farm.trust.test_result import result_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +38,11 @@ def run_test(
     log: LogSink,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> TestOutcome:
-    """Run a test. A failed one is an outcome, not an error.
+    """Run a test, and sign what it came to. A failed one is an outcome, not an error.
 
     Raises `BuildCancelledError`, and the errors of stores and sandbox for what the worker could not do.
     """
-    test = order.test
+    test, started = order.test, time_now()
     root = trial_root(order.closure, workshop, attempt.subdirectory("root"))
     printed = bytearray()
     with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
@@ -52,7 +55,9 @@ def run_test(
         )
         message = _failed_limit(order, result, full=sandbox.log.full) or verdict(test, result.exit_code, bytes(printed))
         sandbox.log.say(message or "passed")
-        return TestOutcome(not message, result.exit_code, message, sandbox.log.commit())
+        outcome = TestOutcome(not message, result.exit_code, message, sandbox.log.commit())
+    statement = result_statement(order, outcome, ended_run(workshop, attempt, started))
+    return replace(outcome, attestation=attest(workshop, statement))
 
 
 def verdict(test: Test, exit_code: int, printed: bytes) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from farm.control.dependents import record_built, settle_all
 from farm.control.leases import Holder, LeaseLostError, held
-from farm.control.planning import plan_of
+from farm.control.planning import comparison_order, plan_of, test_order
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
 from farm.control.sboms import keep_sbom
+from farm.control.vouching import check_abi_result, check_test_result
 from farm.control.wording import kept
 from farm.database import attempts, comparisons, jobs, packages, recipes
 from farm.database.consumed import add_consumed
@@ -20,7 +21,7 @@ from farm.fileset import Manifest
 from farm.names import canonical_json
 from farm.package import PackageFacts, check_declared, sensitive_files_of
 from farm.plan import MOST_LINE, BlobRef, describe_output, differing_fields, output_names
-from farm.trust.blob_limits import LARGEST
+from farm.trust.blob_limits import LARGEST, LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,31 +110,53 @@ def _finish_rebuild(office: Office, holder: Holder, outcome: BuildOutcome, prove
 
 
 def finish_test(office: Office, holder: Holder, outcome: TestOutcome) -> Job:
-    """Take the result of a package test and end its job. Raises `LeaseLostError`, `RefusedOutcomeError`."""
+    """Take the result of a package test and end its job.
+
+    One that the worker has not signed is taken too: whether it counts for a channel is not decided here.
+    Raises `LeaseLostError`, `RefusedOutcomeError`, and what `check_test_result` raises; nothing has changed then.
+    """
+    signed: dict[str, str] = {}
+    if outcome.attestation:
+        with office.reading() as desk:
+            order = test_order(desk, _job(desk, held(desk, holder), JobKind.TEST))
+        envelope = _envelope(office, outcome.attestation, outcome.log)
+        tester = check_test_result(envelope, holder.worker, order, outcome)
+        signed = {"attestation": outcome.attestation, "tester": tester}
     log = office.logs.summary(holder.attempt_id)
     with office.writing() as desk:
         attempt = held(desk, holder, lock=True)
         job = _job(desk, attempt, JobKind.TEST)
         report = canonical_json(outcome.to_dict()).decode()
         if outcome.passed:
-            _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=report)
+            _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=report, **signed)
             jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
         else:
             error = {"error_code": TEST_FAILED, "error": kept(outcome.message)}
-            _end(desk, attempt, AttemptState.FAILED, log, outcome=report, **error)
+            _end(desk, attempt, AttemptState.FAILED, log, outcome=report, **error, **signed)
             jobs.move(desk.session, job, JobState.FAILED, now=desk.now, **error)
         return _job(desk, attempt, JobKind.TEST)
 
 
 def finish_comparison(office: Office, holder: Holder, outcome: AbiOutcome) -> Job:
-    """Take what a comparison came to and end its job. Raises `LeaseLostError`, `RefusedOutcomeError`."""
+    """Take what a comparison came to and end its job, likewise.
+
+    Raises `LeaseLostError`, `RefusedOutcomeError`, and what `check_abi_result` raises; nothing has changed then.
+    """
+    signed: dict[str, str] = {}
+    if outcome.attestation:
+        with office.reading() as desk:
+            order = comparison_order(desk, _job(desk, held(desk, holder), JobKind.COMPARISON))
+        envelope = _envelope(office, outcome.attestation, outcome.log)
+        tester = check_abi_result(envelope, holder.worker, order, outcome)
+        signed = {"attestation": outcome.attestation, "tester": tester}
     log = office.logs.summary(holder.attempt_id)
     report = tuple(kept(line, longest=MOST_LINE) for line in outcome.report)
     outcome = replace(outcome, report=report, reason=kept(outcome.reason, longest=MOST_LINE))
     with office.writing() as desk:
         attempt = held(desk, holder, lock=True)
         job = _job(desk, attempt, JobKind.COMPARISON)
-        _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
+        reported = canonical_json(outcome.to_dict()).decode()
+        _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=reported, **signed)
         jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
         comparisons.record_outcome(desk.session, _subject(job), outcome, job_id=job.id)
         return _job(desk, attempt, JobKind.COMPARISON)
@@ -149,6 +172,20 @@ def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:
         jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=code, error=message)
         settle_all(desk, [job])
         return _job(desk, attempt, None)
+
+
+def _envelope(office: Office, attestation: Digest, log: Digest) -> bytes:
+    """Return the signed statement of an outcome; the log that it names must be there too, for whoever doubts it.
+
+    That log is the one that the worker has kept: of what it sent while it worked, an end may have been lost, and long
+    lines were cut.
+    """
+    for what, digest, largest in (("log", log, None), ("signed result", attestation, LARGEST_ENVELOPE)):
+        if not office.blobs.has(digest):
+            raise RefusedOutcomeError(f"the {what} {digest} was not uploaded")
+        if largest is not None and (size := office.blobs.size(digest)) > largest:
+            raise RefusedOutcomeError(f"the {what} {digest} has {size} bytes, more than {largest}")
+    return office.blobs.read(attestation)
 
 
 def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:

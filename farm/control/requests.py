@@ -40,8 +40,7 @@ def wish_for_test(desk: Desk, order: TestOrder, *, recipe: str, trace: str) -> J
 
     The same test of the same package among the same packages is one subject, whoever wishes for it.
     """
-    body = canonical_json(order.to_dict())
-    subject = Digest.of(body)
+    body, subject = canonical_json(order.to_dict()), order.digest
     jobs.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
     return _ready(desk, JobKind.TEST, subject, name=recipe, trace=trace)
 

@@ -1,19 +1,25 @@
-"""Whether a worker's signed provenance vouches for a package: signed by the very key that holds the lease."""
+"""Whether what a worker has signed says what it reports: signed by the very key that holds the lease."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import SSlibKey
 
+from farm.trust.abi_result import verify_abi_result
 from farm.trust.provenance import read_consumed, verify_provenance
+from farm.trust.test_result import verify_test_result
+from farm.trust.tester_statement import InvalidResultError
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
     from farm.database.records import Worker
     from farm.names import Digest
     from farm.package import Descriptor
-    from farm.plan import Consumption
+    from farm.plan import AbiOrder, AbiOutcome, Consumption, TestOrder, TestOutcome
 
 
 def check_with_workers_key(
@@ -23,6 +29,38 @@ def check_with_workers_key(
 
     Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
     """
-    key = SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(worker.public_key)))
+    key = key_of(worker)
     verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
     return read_consumed(envelope, {key.keyid: key})
+
+
+def check_test_result(envelope: bytes, worker: Worker, order: TestOrder, outcome: TestOutcome) -> str:
+    """See that `worker` has signed that the test of this order ended as it reports; return its key's id.
+
+    Raises `InvalidResultError`, or `InvalidEnvelopeError` when another key signed.
+    """
+    key = key_of(worker)
+    signed = verify_test_result(envelope, {key.keyid: key}, order=order).outcome
+    _check_same(signed, replace(outcome, attestation=None))
+    return key.keyid
+
+
+def check_abi_result(envelope: bytes, worker: Worker, order: AbiOrder, outcome: AbiOutcome) -> str:
+    """See that `worker` has signed that this comparison came to what it reports; return its key's id.
+
+    Raises as `check_test_result`.
+    """
+    key = key_of(worker)
+    signed = verify_abi_result(envelope, {key.keyid: key}, order=order).outcome
+    _check_same(signed, replace(outcome, attestation=None))
+    return key.keyid
+
+
+def key_of(worker: Worker) -> Key:
+    """Return the key that a worker signs with, under the id that every signature of it bears."""
+    return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(worker.public_key)))
+
+
+def _check_same(signed: TestOutcome | AbiOutcome, reported: TestOutcome | AbiOutcome) -> None:
+    if signed != reported:
+        raise InvalidResultError("the worker reports another outcome than it has signed")

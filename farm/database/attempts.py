@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select, update
 
 from farm.database.job_rows import AttemptRow
+from farm.database.parts import in_parts
 from farm.database.records import Attempt
 from farm.database.states import LIVE_ATTEMPT, AttemptState
 from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlmodel import Session
@@ -102,6 +104,15 @@ def attempts_of(session: Session, job_id: int) -> list[Attempt]:
     return [attempt_of_row(row) for row in session.exec(query)]
 
 
+def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:
+    """Return the attempts whose outcome their workers have signed, by job: with these a job has ended."""
+    found: dict[int, Attempt] = {}
+    for some in in_parts(job_ids):
+        query = select(AttemptRow).where(col(AttemptRow.job_id).in_(some), col(AttemptRow.attestation) != "")
+        found |= {row.job_id: attempt_of_row(row) for row in session.exec(query)}
+    return found
+
+
 def attempt_of_row(row: AttemptRow) -> Attempt:
     """Return the value of a row."""
     assert row.id is not None  # noqa: S101
@@ -121,4 +132,6 @@ def attempt_of_row(row: AttemptRow) -> Attempt:
         error=row.error,
         trouble=Trouble(row.trouble),
         outcome=row.outcome,
+        attestation=row.attestation,
+        tester=row.tester,
     )

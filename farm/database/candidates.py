@@ -60,11 +60,23 @@ class Source:
         return f"{self.channel} release {self.number}" if self.channel else "builds"
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """By what a candidate is judged: when these have become others, it is judged again.
+
+    `tests` is the newest answered job: with each later one tests may be others. `testers` stands for those whose
+    results count, and is empty while everybody's do.
+    """
+
+    tests: int = 0
+    testers: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Changes to release `base_number` of a channel (0: to nothing) that want to become the next release.
 
-    `tests_mark` is the newest answered job when it was opened: with each later one tests may be others.
+    `marks` are those of when it was opened.
     """
 
     id: int
@@ -77,7 +89,7 @@ class Candidate:
     created_at: datetime
     decided_at: datetime | None
     trace: str
-    tests_mark: int = 0
+    marks: Marks = Marks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +171,7 @@ def add_candidate(
     *,
     base_number: int,
     source: Source,
-    tests_mark: int = 0,
+    marks: Marks = Marks(),
     now: datetime,
 ) -> Candidate:
     """Put changes (by name: the descriptor before and after) at the gates of a channel."""
@@ -171,7 +183,8 @@ def add_candidate(
         origin=source.origin,
         from_channel=source.channel,
         from_number=source.number,
-        tests_mark=tests_mark,
+        tests_mark=marks.tests,
+        testers_mark=marks.testers,
         state=CandidateState.OPEN,
         created_at=now,
         trace=f"candidate-{channel}-{digest.hex[:12]}",
@@ -342,7 +355,7 @@ def candidate_of_row(row: CandidateRow) -> Candidate:
         created_at=row.created_at,
         decided_at=row.decided_at,
         trace=row.trace,
-        tests_mark=row.tests_mark,
+        marks=Marks(row.tests_mark, row.testers_mark),
     )
 
 

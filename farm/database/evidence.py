@@ -81,7 +81,7 @@ class TestEvidence:
     """What the tests of a set came to: how many there are, those that its changes break, those that failed before.
 
     `flaky` ones failed and then passed on the same files. `interfaces` is what was compared before; None where the
-    channel does not ask for that.
+    channel does not ask for that. `attestations` are the signed results that all this goes by, of a set that passes.
     """
 
     __test__ = False  # pytest would collect it for its name
@@ -91,6 +91,7 @@ class TestEvidence:
     already_red: tuple[FailedTest, ...] = ()
     flaky: tuple[FailedTest, ...] = ()
     interfaces: InterfaceCount | None = None
+    attestations: tuple[Digest, ...] = field(default=(), compare=False)
 
 
 Evidence: TypeAlias = ProofEvidence | InterfaceEvidence | TestEvidence
@@ -108,10 +109,12 @@ def evidence_to_text(evidence: Evidence | None) -> str:
         return canonical_json({"problems": problems}).decode()
     if isinstance(evidence, InterfaceEvidence):
         return canonical_json({"interfaces": [_interface_form(each) for each in evidence.changed]}).decode()
-    form = {"count": evidence.count, "tests": _forms(evidence.regressions), **unblocking(evidence)}
+    form: dict[str, Any] = {"count": evidence.count, "tests": _forms(evidence.regressions), **unblocking(evidence)}
     if evidence.interfaces is not None:
         compared = evidence.interfaces
         form["compared"] = {"count": compared.compared, "not-judged": list(compared.not_judged)}
+    if evidence.attestations:
+        form["attestations"] = list(evidence.attestations)
     return canonical_json(form).decode()
 
 
@@ -119,7 +122,7 @@ def evidence_of_text(text: str) -> Evidence | None:
     """Return the evidence of a row. Raises `ValueError`, `KeyError` for what is none."""
     if not text:
         return None
-    form: dict[str, Any] = json.loads(text)
+    form = json.loads(text)
     if "problems" in form:
         return ProofEvidence(tuple(map(_problem, form["problems"])))
     if "interfaces" in form:
@@ -131,6 +134,7 @@ def evidence_of_text(text: str) -> Evidence | None:
         already_red=_tests(form, "already-red"),
         flaky=_tests(form, "flaky"),
         interfaces=InterfaceCount(compared["count"], tuple(compared["not-judged"])) if compared else None,
+        attestations=tuple(map(Digest, form.get("attestations", ()))),
     )
 
 

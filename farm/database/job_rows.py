@@ -138,6 +138,17 @@ class AttemptRow(Row, table=True):
     error: str = Field(default="", sa_type=Text)
     trouble: str = ""
     outcome: str = Field(default="", sa_type=Text)  # canonical JSON of what the worker reported
+    attestation: str = ""  # digest of the worker's signed statement of a test's or comparison's outcome, once verified
+    tester: str = ""  # id of the key that signed it
+
+
+class JobExclusionRow(Row, table=True):
+    """That a test or comparison is not for this worker: it may not answer, or has answered already."""
+
+    __tablename__ = "job_exclusion"
+
+    job_id: int = Field(primary_key=True, foreign_key="job.id")
+    worker: str = Field(primary_key=True, foreign_key="worker.name")
 
 
 class OutboxRow(Row, table=True):

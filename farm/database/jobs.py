@@ -13,7 +13,7 @@ from sqlalchemy import literal_column
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
-from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
+from farm.database.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
 from farm.database.parts import in_parts
 from farm.database.records import Job
 from farm.database.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
@@ -143,6 +143,23 @@ def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
     session.flush()
 
 
+def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
+    """Return for these jobs the workers that they are not for."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for some in in_parts(job_ids):
+        query = select(JobExclusionRow).where(col(JobExclusionRow.job_id).in_(some))
+        for row in session.exec(query):
+            found[row.job_id].add(row.worker)
+    return {job_id: frozenset(workers) for job_id, workers in found.items()}
+
+
+def exclude(session: Session, job_id: int, workers: Iterable[str]) -> None:
+    """Keep a job from these workers, and from no others."""
+    session.exec(delete(JobExclusionRow).where(col(JobExclusionRow.job_id) == job_id))
+    session.add_all(JobExclusionRow(job_id=job_id, worker=worker) for worker in sorted(workers))
+    session.flush()
+
+
 def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
     """Return the jobs in one of `states` with this plan or test, oldest first. Rebuilds of the plan are none."""
     query = (
@@ -255,7 +272,9 @@ def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now
 
 
 def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a job does not rest, and is no rebuild of what this worker has built itself."""
+    """Return the condition that a job does not rest, is no rebuild of what this worker has built itself, and is not
+    kept from it.
+    """
     earlier = aliased(JobRow)
     done = exists().where(
         col(earlier.subject) == col(JobRow.subject),
@@ -268,7 +287,8 @@ def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
         col(AttemptRow.job_id) == col(JobRow.id), col(AttemptRow.worker) == worker, col(AttemptRow.trouble) != ""
     )
     here = or_(col(JobRow.elsewhere_until).is_(None), col(JobRow.elsewhere_until) <= now, not_(met))
-    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here)
+    excluded = exists().where(col(JobExclusionRow.job_id) == col(JobRow.id), col(JobExclusionRow.worker) == worker)
+    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here, not_(excluded))
 
 
 def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:

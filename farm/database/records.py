@@ -82,7 +82,8 @@ class Job:
 class Attempt:
     """One try at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
 
-    `trouble` is what ended it that the job is not to blame for.
+    `trouble` is what ended it that the job is not to blame for. `attestation` is the digest of the signed statement of
+    what a test or a comparison came to, and `tester` the id of the key that signed it, where there is one.
     """
 
     id: int
@@ -100,6 +101,8 @@ class Attempt:
     error: str
     trouble: Trouble
     outcome: str
+    attestation: str = ""
+    tester: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

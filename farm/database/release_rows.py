@@ -57,6 +57,7 @@ class CandidateRow(Row, table=True):
     from_channel: str = ""  # whose release the packages are of; empty for fresh builds
     from_number: int = 0
     tests_mark: int = 0  # the newest answered job when it was opened: its tests and older ones count
+    testers_mark: str = ""  # whose test results counted when it was opened; empty when everybody's did
     state: CandidateState = Field(sa_type=Enumerated(CandidateState))
     reason: str = Field(default="", sa_type=Text)  # why it ended as it did, in a line
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -144,7 +144,8 @@ class AbiOutcome:
     `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
     was judged. `exit` is the tool's status, `log` the blob of all that it printed. `undescribed` are symbols of the old
     library that were not compared, because debug data do not describe them on both sides, or describe them as names of
-    different code and tell too little: the first of `undescribed_count`.
+    different code and tell too little: the first of `undescribed_count`. `attestation` is the worker's signed statement
+    of all this; workers of before it was asked for made none.
     """
 
     verdict: AbiVerdict
@@ -154,9 +155,10 @@ class AbiOutcome:
     reason: str = ""
     undescribed: tuple[str, ...] = ()
     undescribed_count: int = 0
+    attestation: Digest | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON values; without `undescribed` where there are none."""
+        """Return the outcome as JSON values; without `undescribed` and `attestation` where there are none."""
         known: dict[str, Any] = {
             "exit": self.exit,
             "log": self.log,
@@ -164,6 +166,8 @@ class AbiOutcome:
             "report": list(self.report),
             "verdict": self.verdict.value,
         }
+        if self.attestation:
+            known["attestation"] = self.attestation
         if self.undescribed_count:
             known["undescribed"] = {"count": self.undescribed_count, "names": list(self.undescribed)}
         return known
@@ -171,7 +175,7 @@ class AbiOutcome:
     @classmethod
     def from_dict(cls, value: Any) -> AbiOutcome:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        undescribed = isinstance(value, dict) and "undescribed" in value
+        undescribed, attested = (isinstance(value, dict) and each in value for each in ("undescribed", "attestation"))
         record = Record(value, "outcome of a comparison")
         count, names = record.read("undescribed", _undescribed) if undescribed else (0, ())
         outcome = cls(
@@ -182,6 +186,7 @@ class AbiOutcome:
             reason=record.text("reason"),
             undescribed=names,
             undescribed_count=count,
+            attestation=record.digest("attestation") if attested else None,
         )
         record.end()
         if len(outcome.report) > MOST_REPORT_LINES or any(len(line) > MOST_LINE for line in outcome.report):

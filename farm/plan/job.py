@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from farm.names import canonical_json
+from farm.names import Digest, canonical_json
 from farm.package import Descriptor
 from farm.plan.plan import Plan
 from farm.plan.record import Record
 from farm.recipe import Limits, Origin, Test
-
-if TYPE_CHECKING:
-    from farm.names import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +144,11 @@ class TestOrder:
     closure: tuple[DependencyArchive, ...]
     limits: Limits
 
+    @property
+    def digest(self) -> Digest:
+        """The digest of the canonical JSON: the same test among the same packages is one subject, whoever asks."""
+        return Digest.of_json(self.to_dict())
+
     def to_dict(self) -> dict[str, Any]:
         """Return the order as JSON values."""
         return {
@@ -233,7 +235,10 @@ class BuildOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
-    """How a package test ended: `exit` is the status of its command, `message` one sentence where it failed."""
+    """How a package test ended: `exit` is the status of its command, `message` one sentence where it failed.
+
+    `attestation` is the worker's signed statement of all this; workers of before it was asked for made none.
+    """
 
     __test__ = False
 
@@ -241,17 +246,24 @@ class TestOutcome:
     exit: int
     message: str
     log: Digest
+    attestation: Digest | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON values."""
-        return {"exit": self.exit, "log": self.log, "message": self.message, "passed": self.passed}
+        """Return the outcome as JSON values; without `attestation` where there is none."""
+        known = {"exit": self.exit, "log": self.log, "message": self.message, "passed": self.passed}
+        return known | ({"attestation": self.attestation} if self.attestation else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> TestOutcome:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        attested = isinstance(value, dict) and "attestation" in value
         record = Record(value, "test outcome")
         outcome = cls(
-            record.flag("passed"), record.number("exit", minimum=-255), record.text("message"), record.digest("log")
+            record.flag("passed"),
+            record.number("exit", minimum=-255),
+            record.text("message"),
+            record.digest("log"),
+            record.digest("attestation") if attested else None,
         )
         record.end()
         return outcome

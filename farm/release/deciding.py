@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from farm.control.desk import Desk
-    from farm.database.candidates import Candidate
+    from farm.database.candidates import Candidate, Marks
     from farm.database.evidence import InterfaceCount, TestEvidence
     from farm.database.excuses import Excuse
     from farm.database.orders import Order
@@ -31,12 +31,16 @@ class Step:
     message: str = ""
 
 
-def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, tests_mark: int) -> str:
-    """Return why a candidate is given up: its base or its tests are others by now, or a curator's order goes first."""
+def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, marks: Marks) -> str:
+    """Return why a candidate is given up: its base, its tests or its testers are others by now, or a curator's order
+    goes first.
+    """
     number = newest.number if newest else 0
     if candidate.base_number != number:
         return f"release {number} came meanwhile: it is tested anew on that"
-    if candidate.tests_mark != tests_mark:
+    if candidate.marks.testers != marks.testers:
+        return "the signed list has other testers by now: it is judged anew by their results"
+    if candidate.marks.tests != marks.tests:
         return "recipes with other tests came meanwhile: it is tested anew with these"
     order = orders.open_order(desk.session, candidate.channel)
     if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
@@ -51,10 +55,10 @@ def was_decided(
     proposal: Proposal,
     held: Collection[str],
     *,
-    tests_mark: int,
+    marks: Marks,
 ) -> bool:
-    """Say whether the newest candidate has decided about exactly what would be proposed now, with the tests of now."""
-    if latest.tests_mark != tests_mark:
+    """Say whether the newest candidate has decided about exactly what would be proposed now, by the marks of now."""
+    if latest.marks != marks:
         return False
     decided = candidates.changes_of(desk.session, latest.id)
     if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from farm.recipe import Recipe
     from farm.release.members import MemberShelf
     from farm.release.test_needs import TestNeeds
+    from farm.release.testers import Hearing
 
 Scope = Literal["", "changed", "changed-and-dependents", "all"]
 """Whose tests run; empty for none."""
@@ -42,6 +43,7 @@ class _Tally:
     trouble: str = ""
     regressions: list[FailedTest] = field(default_factory=list)
     already_red: list[FailedTest] = field(default_factory=list)
+    attestations: set[Digest] = field(default_factory=set)
     flaky: list[FailedTest] = field(default_factory=list)
 
     @property
@@ -50,14 +52,21 @@ class _Tally:
         return f"{tests}; {self.trouble}" if self.trouble else tests
 
     def evidence(self, interfaces: InterfaceCount | None) -> TestEvidence:
-        return TestEvidence(self.count, tuple(self.regressions), tuple(self.already_red), tuple(self.flaky), interfaces)
+        return TestEvidence(
+            self.count,
+            tuple(self.regressions),
+            tuple(self.already_red),
+            tuple(self.flaky),
+            interfaces,
+            () if self.regressions else tuple(sorted(self.attestations)),
+        )
 
 
 class Evaluation:
     """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base.
 
-    `test_needs` says what the tests of the base's packages need. With `compares` the interfaces of libraries are
-    compared with those that their dependents were built against.
+    `test_needs` says what the tests of the base's packages need, `hearing` whose results count. With `compares` the
+    interfaces of libraries are compared with those that their dependents were built against.
     Test failures from before `failures_since` do not count.
     """
 
@@ -70,6 +79,7 @@ class Evaluation:
         shelf: MemberShelf,
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
+        hearing: Hearing,
         scope: Scope,
         compares: bool = False,
         failures_since: datetime | None = None,
@@ -81,7 +91,9 @@ class Evaluation:
         self._changes = changes
         self._test_needs = test_needs
         self._scope = scope
-        self._interfaces = Interfaces(desk, trial, shelf, trace=f"candidate-{candidate.id}") if compares else None
+        self._hearing = hearing
+        trace = f"candidate-{candidate.id}"
+        self._interfaces = Interfaces(desk, trial, shelf, hearing, trace=trace) if compares else None
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
@@ -132,7 +144,7 @@ class Evaluation:
         if interfaces is not None and interfaces.changed:
             changed = InterfaceEvidence(tuple(interfaces.changed))
             return self._record(digest, size, purpose, 0, Answer(green=False, evidence=changed))
-        verdicts = JobVerdicts(self._desk, self._candidate.id, since=self._failures_since)
+        verdicts = JobVerdicts(self._desk, self._candidate.id, self._hearing, since=self._failures_since)
         try:
             tally = self._test(changes, verdicts)
         except NotKnownYetError:
@@ -143,6 +155,7 @@ class Evaluation:
         if not decided:
             self._record(digest, size, purpose, verdicts.asked, None)
             raise NotKnownYetError(tally.summary)
+        tally.attestations.update(interfaces.attestations if interfaces else ())
         evidence = tally.evidence(interfaces.count() if interfaces else None)
         return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, evidence))
 
@@ -177,6 +190,7 @@ class Evaluation:
                 continue
             verdict = verdicts.of(order, TestOf(recipe.name, test, version))
             failure = FailedTest(recipe.name, test, verdict.message, verdict.job)
+            tally.attestations.update(verdict.attestations)
             if verdict.state is RunState.PENDING:
                 tally.waiting += 1
                 tally.trouble = verdict.trouble or tally.trouble
@@ -200,6 +214,7 @@ class Evaluation:
             tally.waiting += 1
         else:
             message = before.message if isinstance(before, Verdict) else before.reason
+            tally.attestations.update(before.attestations if isinstance(before, Verdict) else ())
             tally.already_red.append(replace(failure, changed=message != failure.message))
 
     def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | Unrunnable | None:

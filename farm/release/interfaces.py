@@ -18,7 +18,7 @@ from farm.control.requests import wish_for_comparison
 from farm.database import comparisons, jobs, packages
 from farm.database.comparisons import Comparison
 from farm.database.evidence import ChangedInterface, InterfaceCount
-from farm.database.states import ENDED
+from farm.database.states import ENDED, JobState
 from farm.fileset import Manifest
 from farm.package import is_installed_header
 from farm.plan import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
@@ -27,6 +27,7 @@ from farm.recipe.gate_kind import GateKind
 from farm.release.build_roots import BuildRoots
 from farm.release.ordered_tests import NotKnownYetError, archive_of
 from farm.release.retries import trouble_until
+from farm.release.testers import UNSIGNED, agree, attestations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from farm.compat.abi import LibraryFile, Load, Unpaired
     from farm.control.desk import Desk
     from farm.database.records import Job, Package
+    from farm.names import Digest
     from farm.plan import DependencyArchive
     from farm.release.members import MemberShelf
+    from farm.release.testers import Hearing, Word
 
 TOOLCHAIN = "abi"
 """The toolchain, by its name, whose tools compare."""
@@ -55,13 +58,17 @@ _SHORTAGES = {
 
 @dataclass(slots=True)
 class Findings:
-    """What is known of the interfaces of a set. `waiting` comparisons are not done; `trouble` says what keeps them."""
+    """What is known of the interfaces of a set. `waiting` comparisons are not done; `trouble` says what keeps them.
+
+    `attestations` are the signed results that it goes by.
+    """
 
     compared: int = 0
     waiting: int = 0
     trouble: str = ""
     changed: list[ChangedInterface] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
+    attestations: set[Digest] = field(default_factory=set)
 
     @property
     def summary(self) -> str:
@@ -88,10 +95,14 @@ class _Side:
 
 
 class Interfaces:
-    """Looks at the interfaces of sets, within one transaction that may write wishes. `trial` holds the set."""
+    """Looks at the interfaces of sets, within one transaction that may write wishes. `trial` holds the set.
 
-    def __init__(self, desk: Desk, trial: TrialSet, shelf: MemberShelf, *, trace: str) -> None:
+    Only the results count that `hearing` lets count, and only once as many testers agree as it asks for.
+    """
+
+    def __init__(self, desk: Desk, trial: TrialSet, shelf: MemberShelf, hearing: Hearing, *, trace: str) -> None:
         self._desk = desk
+        self._hearing = hearing
         self._trial = trial
         self._shelf = shelf
         self._trace = trace
@@ -99,6 +110,7 @@ class Interfaces:
         self._roots = BuildRoots(desk, shelf, self._files)
         self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
         self._lacking: dict[LibraryPair, str] = {}
+        self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
 
     def look(self, changes: Mapping[str, Member | None]) -> Findings:
         """Return what is to be said of the set as it is placed, because of what these changes touch.
@@ -113,6 +125,7 @@ class Interfaces:
         for pair, dependents in pairing.pairs.items():
             answer = self._answers[pair]
             library = self._library(pair)
+            found.attestations.update(self._attested.get(pair, ()))
             if isinstance(answer, _Unjudged):
                 found.not_judged.append(f"{library}: {answer.reason}")
             elif isinstance(answer, str) or answer.outcome is None:
@@ -203,6 +216,7 @@ class Interfaces:
         with self._placed({}):
             before = pair_libraries(standing, self._trial, self._roots.of).pairs
         self._look_up(before)
+        found.attestations.update(each for pair in before for each in self._attested.get(pair, ()))
         known: dict[tuple[str, str], list[Comparison | _Unjudged | str]] = {}
         for pair, dependents in before.items():
             for name in dependents:
@@ -253,20 +267,55 @@ class Interfaces:
                     self._answers[pair] = order
         known = comparisons.comparisons(self._desk.session, [order.digest for order in wanted.values()])
         tried = jobs.of_subjects(self._desk.session, [order.digest for order in wanted.values()])
+        self._hearing.look_up(job for some in tried.values() for job in some)
         for pair, order in wanted.items():
-            kept = known.get(order.digest)
-            if kept is not None and kept.outcome is not None:
-                self._answers[pair] = kept
-            else:
-                self._answers[pair] = self._wish(pair, order, tried.get(order.digest, []))
+            self._answers[pair] = self._answered(pair, order, known.get(order.digest), tried.get(order.digest, []))
 
-    def _wish(self, pair: LibraryPair, order: AbiOrder, tried: list[Job]) -> str:
-        """Have a comparison carried out, again after a while where it failed; return what keeps it, if anything."""
-        if any(job.state not in ENDED for job in tried):
+    def _answered(
+        self, pair: LibraryPair, order: AbiOrder, kept: Comparison | None, tried: list[Job]
+    ) -> Comparison | str:
+        """Return what a comparison came to that counts; else see to its being carried out, and say what keeps it."""
+        if self._hearing.testers.listed is None:
+            if kept is None or kept.outcome is None:
+                return self._wish(pair, order, tried, frozenset(), ())
+            self._attested[pair] = (kept.outcome.attestation,) if kept.outcome.attestation else ()
+            return kept
+        words = [
+            word for job in tried if job.state is JobState.SUCCEEDED and (word := self._hearing.comparison(job, order))
+        ]
+        needed = self._hearing.testers.needed
+        for verdict in AbiVerdict:
+            said = [word for word in words if word.outcome.verdict is verdict]
+            if said and agree(said, needed):
+                self._attested[pair] = attestations_of(said, needed)
+                return Comparison(order, pair.after.package, pair.soname, said[0].outcome, said[0].job.id)
+        return self._wish(pair, order, tried, self._hearing.others({word.tester for word in words}), words)
+
+    def _wish(
+        self,
+        pair: LibraryPair,
+        order: AbiOrder,
+        tried: list[Job],
+        excluded: frozenset[str] | None,
+        words: Sequence[Word[AbiOutcome]],
+    ) -> str:
+        """Have a comparison carried out by a worker that is not `excluded` (None: all are); return what keeps it.
+
+        Where it was tried and nobody's word came of it, that is after a while.
+        """
+        active = next((job for job in tried if job.state not in ENDED), None)
+        if excluded is None:
+            return "" if active and active.state is not JobState.READY else self._hearing.why_nobody()
+        if active:
+            if active.state is JobState.READY:
+                self._hearing.keep_from(active, excluded)
             return ""
-        if tried and (trouble := trouble_until(tried, self._desk.now)):
+        vain = self._hearing.in_vain(tried, {word.job.id for word in words})
+        what = UNSIGNED if vain and vain[-1].state is JobState.SUCCEEDED else ""
+        if vain and (trouble := trouble_until(vain, self._desk.now, what=what)):
             return trouble
-        wish_for_comparison(self._desk, Comparison(order, pair.after.package, pair.soname), trace=self._trace)
+        comparison = Comparison(order, pair.after.package, pair.soname)
+        self._hearing.keep_from(wish_for_comparison(self._desk, comparison, trace=self._trace), excluded)
         return ""
 
     def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from farm.compat import is_foreign
 from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases
+from farm.database.candidates import Marks
 from farm.database.evidence import TestEvidence
 from farm.database.pipeline_states import (
     CandidateState,
@@ -50,6 +51,7 @@ from farm.release.publishing import record_release
 from farm.release.released_tests import ReleasedTests
 from farm.release.search import search
 from farm.release.signing import Signing, Unsigned
+from farm.release.testers import Hearing, SignedResults, Testers
 from farm.release.withholding import atoms_withheld, moving_along
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ class Pipeline:
         self._failed_builds = FailedBuilds(policy.name)
         self._released_tests = ReleasedTests(policy.name, self._shelf)
         self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
+        self._results = SignedResults(office.blobs)
+        self._testers = Testers(policy.name)
         self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered)
 
     @property
@@ -112,7 +116,7 @@ class Pipeline:
             self._shelf.renew_tests(desk)
             newest = releases.newest_release(desk.session, channel)
             candidate = candidates.open_candidate(desk.session, channel)
-            if candidate is not None and (reason := why_superseded(desk, candidate, newest, self._tests_mark)):
+            if candidate is not None and (reason := why_superseded(desk, candidate, newest, self._marks)):
                 candidates.decide(desk.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=desk.now)
                 candidate = None
             opened = candidate or self._collect(desk, newest)
@@ -130,6 +134,9 @@ class Pipeline:
             if candidate := candidates.open_candidate(desk.session, self._policy.name):
                 for change in candidates.changes_of(desk.session, candidate.id):
                     self._state.member(desk, change.after)
+        if self._scope() or self._compares:
+            self._testers = Testers.of(self._public.builders(), self._policy.name)
+            self._results.tell_unlisted(self._testers)
 
     def _collect(self, desk: Desk, newest: ReleaseRecord | None) -> Candidate | Step:
         """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
@@ -148,11 +155,7 @@ class Pipeline:
             return refused
         held = {} if proposal.order else self._entrance.withheld(desk, proposal)
         latest = candidates.latest_candidate(desk.session, channel)
-        if (
-            proposal.order is None
-            and latest
-            and was_decided(desk, latest, newest, proposal, held, tests_mark=self._tests_mark)
-        ):
+        if proposal.order is None and latest and was_decided(desk, latest, newest, proposal, held, marks=self._marks):
             self._renew_excuses(desk, latest, held)
             self._tell_failed_builds(desk)
             told = self._retest(desk, newest)
@@ -165,7 +168,7 @@ class Pipeline:
             proposal.changes,
             base_number=number,
             source=proposal.source,
-            tests_mark=self._tests_mark,
+            marks=self._marks,
             now=desk.now,
         )
         foreign.pin_candidate(desk.session, opened.id, proposal.pins)
@@ -186,13 +189,14 @@ class Pipeline:
         return moving_along(self._atoms(desk, self._docket(desk, opened, newest)), named)
 
     @property
-    def _tests_mark(self) -> int:
-        """What is decided with other tests than those of now is decided again; without the gate none count."""
-        return self._shelf.tests_mark if self._scope() else 0
+    def _marks(self) -> Marks:
+        """What is decided by other tests or testers than those of now is decided again; without the gate none count."""
+        return Marks(self._shelf.tests_mark if self._scope() else 0, self._testers.mark)
 
     def _retest(self, desk: Desk, newest: ReleaseRecord | None) -> str:
         trial = self._state.trial(desk, newest.number if newest else 0)
-        return self._released_tests.look(desk, newest, trial, with_tests=bool(self._scope()))
+        hearing = Hearing(desk, self._testers, self._results)
+        return self._released_tests.look(desk, newest, trial, hearing, with_tests=bool(self._scope()))
 
     def _tell_failed_builds(self, desk: Desk) -> None:
         if not self._policy.from_channel:
@@ -268,6 +272,7 @@ class Pipeline:
             shelf=self._shelf,
             changes=docket.members,
             test_needs=self._state.test_needs,
+            hearing=Hearing(desk, self._testers, self._results),
             scope="" if candidate.source.is_rollback else self._scope(),
             compares=self._compares and not candidate.source.is_rollback,
             failures_since=order.at if order and order.kind is OrderKind.RETRY else None,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from farm.database.releases import ReleaseRecord
     from farm.names import Digest
     from farm.release.members import MemberShelf
+    from farm.release.testers import Hearing
 
 _SENTENCES = 3
 
@@ -37,7 +38,9 @@ class ReleasedTests:
         self._channel = channel
         self._shelf = shelf
 
-    def look(self, desk: Desk, newest: ReleaseRecord | None, trial: TrialSet, *, with_tests: bool) -> str:
+    def look(
+        self, desk: Desk, newest: ReleaseRecord | None, trial: TrialSet, hearing: Hearing, *, with_tests: bool
+    ) -> str:
         """Have tests run that are newer than the release; return how far they are, and nothing once all have ended.
 
         Needs a planning desk. `trial` holds the newest release.
@@ -50,7 +53,8 @@ class ReleasedTests:
             trial.place({})
             plans = {*self._shelf.revised_since(seen), *self._plans_of(desk, red)}
             try:
-                found = self._tried(desk, newest, trial, plans)
+                verdicts = JobVerdicts(desk, newest.candidate_id, hearing)
+                found = self._tried(desk, newest, trial, plans, verdicts)
             except NotKnownYetError as under_way:
                 return f"newer tests run on what the channel holds: {under_way.summary}"
             excuses.tell_of_released(desk.session, self._channel, newest.candidate_id, found, now=desk.now)
@@ -60,9 +64,10 @@ class ReleasedTests:
     def _plans_of(self, desk: Desk, red: Iterable[Excuse]) -> set[Digest]:
         return {self._shelf.record(desk, each.digest).plan for each in red if each.digest is not None}
 
-    def _tried(self, desk: Desk, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest]) -> list[Excuse]:
+    def _tried(
+        self, desk: Desk, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest], verdicts: JobVerdicts
+    ) -> list[Excuse]:
         """Return the excuses for packages of these plans whose tests fail. Raises `NotKnownYetError`."""
-        verdicts = JobVerdicts(desk, newest.candidate_id or 0)
         waiting, found = 0, []
         for package in self._mains(desk, trial, plans):
             version = f"{package.version}-{package.revision}"

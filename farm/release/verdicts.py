@@ -6,18 +6,20 @@ passes. Trouble of the infrastructure is never a verdict: the test is wished for
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.control.finishing import TEST_FAILED
 from farm.control.requests import wish_for_test
+from farm.control.wording import kept
 from farm.database import candidates, flaky_tests, jobs
 from farm.database.flaky_tests import FlakyTest
 from farm.database.pipeline_states import RunState
 from farm.database.states import ENDED, JobState
-from farm.names import Digest
 from farm.release.retries import trouble_until
+from farm.release.testers import UNSIGNED, agree, attestations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.records import Job
-    from farm.plan import TestOrder
+    from farm.names import Digest
+    from farm.plan import TestOrder, TestOutcome
+    from farm.release.testers import Hearing, Word
 
 FAILURES_IN_A_ROW = 3
 """So many make a verdict: a test that fails one time in three by chance does so three times running in 27 of 1,000."""
@@ -35,16 +39,18 @@ QUARANTINE = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a test went, or that this is not decided yet. `job` is where its log is.
+    """How a test went, or that this is not decided yet. `job` is where its log is, None where nobody can run it.
 
     `flaky`: it passed, after it had failed on the same files. `trouble` says why it cannot be run at present.
+    `attestations` are the signed results that it goes by.
     """
 
     state: RunState
-    job: int
+    job: int | None
     message: str = ""
     flaky: bool = False
     trouble: str = ""
+    attestations: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,14 @@ class TestOf:
 class JobVerdicts:
     """Asks and answers through test jobs, inside one writing transaction, for one candidate.
 
+    Only the results count that `hearing` lets count, and only once as many testers agree as it asks for.
     `asked` counts the jobs that this candidate had not asked for before. Failures from before `since` do not count:
     a curator has asked for them to be tried anew.
     """
 
-    def __init__(self, desk: Desk, candidate_id: int, *, since: datetime | None = None) -> None:
+    def __init__(self, desk: Desk, candidate_id: int, hearing: Hearing, *, since: datetime | None = None) -> None:
         self._desk = desk
+        self._hearing = hearing
         self._session = desk.session
         self._candidate_id = candidate_id
         self._now = desk.now
@@ -77,37 +85,65 @@ class JobVerdicts:
 
     def look_up(self, orders: Iterable[TestOrder]) -> None:
         """Read what is on record about tests that will be asked for, all at once: one by one takes long for many."""
-        digests = {Digest.of_json(order.to_dict()) for order in orders} - self._jobs.keys()
+        digests = {order.digest for order in orders} - self._jobs.keys()
         found = jobs.of_subjects(self._session, digests)
         self._jobs |= {digest: found.get(digest, []) for digest in digests}
+        self._hearing.look_up(job for known in found.values() for job in known)
 
     def of(self, order: TestOrder, test: TestOf) -> Verdict:
         """Return the verdict of a test; wishes for it (again) where more has to be known."""
-        digest = Digest.of_json(order.to_dict())
+        digest = order.digest
         if digest not in self._jobs:
             self.look_up([order])
         known = self._jobs[digest]
-        ended = [job for job in known if job.state in ENDED]
-        passed = [job for job in ended if job.state is JobState.SUCCEEDED]
-        failed = [job for job in ended if job.error_code == TEST_FAILED]
-        if passed and failed:
-            self._quarantine(test, failed[0], passed[-1])
-            return Verdict(RunState.GREEN, passed[-1].id, failed[0].error, flaky=True)
-        if passed:
-            return Verdict(RunState.GREEN, passed[-1].id)
-        counted = [job for job in failed if not self._since or (job.finished_at and job.finished_at >= self._since)]
-        if counted and len(counted) >= self._failures_wanted(test):
-            return Verdict(RunState.RED, counted[-1].id, counted[-1].error)
+        words = [word for job in known if _has_result(job) and (word := self._hearing.test(job, order, digest))]
+        passed = [word for word in words if word.outcome.passed]
+        failed = [word for word in words if not word.outcome.passed]
+        counted = [word for word in failed if self._counts(word.job)]
+        needed, wanted = self._hearing.testers.needed, self._failures_wanted(test) if counted else 0
+        if passed and agree(passed, needed):
+            return self._passed(test, passed, failed)
+        if counted and len(counted) >= wanted and agree(counted, needed):
+            last = counted[-1]
+            attested = attestations_of(counted, needed)
+            return Verdict(RunState.RED, last.job.id, kept(last.outcome.message), attestations=attested)
+        # A tester that has said it often enough says nothing new; another is asked.
+        often = Counter(word.tester for word in counted)
+        heard = {word.tester for word in passed} | {each for each, times in often.items() if times >= wanted}
+        return self._pending(order, test, known, self._hearing.others(heard), {word.job.id for word in words})
+
+    def _passed(self, test: TestOf, passed: list[Word[TestOutcome]], failed: list[Word[TestOutcome]]) -> Verdict:
+        attested = attestations_of(passed, self._hearing.testers.needed)
+        if not failed:
+            return Verdict(RunState.GREEN, passed[-1].job.id, attestations=attested)
+        self._quarantine(test, failed[0].job, passed[-1].job)
+        message = kept(failed[0].outcome.message)
+        return Verdict(RunState.GREEN, passed[-1].job.id, message, flaky=True, attestations=attested)
+
+    def _pending(
+        self, order: TestOrder, test: TestOf, known: list[Job], excluded: frozenset[str] | None, heard: set[int]
+    ) -> Verdict:
+        """See to a job for what is not decided, for none of the workers that are `excluded`; None is all of them."""
         active = next((job for job in known if job.state not in ENDED), None)
+        told = "" if excluded is not None else self._hearing.why_nobody()
         if active:
+            if active.state is JobState.READY and excluded is not None:
+                self._hearing.keep_from(active, excluded)
             self._note(active.id)
-            return Verdict(RunState.PENDING, active.id, trouble=_trouble_of(active))
-        trouble = [job for job in ended if job.error_code != TEST_FAILED]
-        if trouble and (told := trouble_until(trouble, self._now)):
-            return Verdict(RunState.PENDING, trouble[-1].id, trouble=told)
+            waits = active.state is JobState.READY and told
+            return Verdict(RunState.PENDING, active.id, trouble=waits or _trouble_of(active))
+        if excluded is None:
+            return Verdict(RunState.PENDING, known[-1].id if known else None, trouble=told)
+        vain = self._hearing.in_vain(known, heard)
+        if vain and (told := trouble_until(vain, self._now, what=UNSIGNED if _has_result(vain[-1]) else "")):
+            return Verdict(RunState.PENDING, vain[-1].id, trouble=told)
         wished = self._wish(order, test)
+        self._hearing.keep_from(wished, excluded)
         known.append(wished)
         return Verdict(RunState.PENDING, wished.id)
+
+    def _counts(self, failed: Job) -> bool:
+        return not self._since or (failed.finished_at is not None and failed.finished_at >= self._since)
 
     def _failures_wanted(self, test: TestOf) -> int:
         known = flaky_tests.is_quarantined(self._session, test.recipe, test.test, test.version, now=self._now)
@@ -139,6 +175,10 @@ class JobVerdicts:
         if job_id not in self._noted:
             self._noted.add(job_id)
             self.asked += candidates.note_test(self._session, self._candidate_id, job_id)
+
+
+def _has_result(job: Job) -> bool:
+    return job.state is JobState.SUCCEEDED or (job.state is JobState.FAILED and job.error_code == TEST_FAILED)
 
 
 def _trouble_of(job: Job) -> str:

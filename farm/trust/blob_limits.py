@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LARGEST_ENVELOPE = 4 << 20
-"""Bytes of a signed statement, such as a provenance."""
+"""Bytes of a signed statement: a provenance, the result of a test."""
 
 LARGEST: Mapping[str, int] = MappingProxyType({
     "archive": 8 << 30,

@@ -23,6 +23,7 @@ from farm.plan import (
 )
 from farm.plan.abi import RULE
 from farm.recipe import Output
+from farm.trust.abi_result import verify_abi_result
 from tests.building.conftest import LIMITS, Bench
 
 COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED
@@ -184,6 +185,9 @@ def test_an_order_and_an_outcome_are_read_as_they_were_written() -> None:
     assert AbiOrder.from_dict(order.to_dict()) == order
     outcome = AbiOutcome(CHANGED, 4, Digest.of(b"log"), ("a line",), "", ("area", "reach"), 7)
     assert AbiOutcome.from_dict(outcome.to_dict()) == outcome
+    signed = replace(outcome, attestation=Digest.of(b"signed"))
+    assert AbiOutcome.from_dict(signed.to_dict()) == signed
+    assert signed.to_dict().keys() - outcome.to_dict().keys() == {"attestation"}
 
 
 def test_an_order_of_before_keeps_its_digest_and_is_no_order_of_today() -> None:
@@ -241,7 +245,13 @@ class TestWithRealLibraries:
         limits = replace(LIMITS, memory_mb=1024)
         with bench.attempt() as attempt:
             order = AbiOrder(before, after, bench.toolchain, limits)
-            return compare_interfaces(order, bench.workshop, attempt=attempt, log=bench.records.append)
+            outcome = compare_interfaces(order, bench.workshop, attempt=attempt, log=bench.records.append)
+        assert outcome.attestation is not None
+        key = bench.workshop.signer.public_key
+        envelope = bench.workshop.store.read(outcome.attestation)
+        signed = verify_abi_result(envelope, {key.keyid: key}, order=order)
+        assert signed.outcome == replace(outcome, attestation=None)
+        return outcome
 
     def test_a_changed_parameter_is_found_under_equal_symbols(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.building.package_test import verdict
+from farm.plan import TestOrder
 from farm.recipe import Test
+from farm.trust.test_result import verify_test_result
+from tests.building.conftest import LIMITS
 
 if TYPE_CHECKING:
     from farm.plan import BuiltPackage
@@ -80,7 +84,21 @@ class TestInItsClosure:
         outcome = bench.test(Test("t", run="false; echo on"), shell)
         assert (outcome.passed, outcome.exit, outcome.message) == (False, 1, "it ended with status 1, not 0")
 
-    def test_a_limit_is_named(self, bench: Bench, shell: BuiltPackage) -> None:
+    @pytest.mark.parametrize("run", ["echo 3", "false"])
+    def test_what_it_came_to_is_signed_with_the_workers_key(self, bench: Bench, shell: BuiltPackage, run: str) -> None:
+        test = Test("t", run=run)
+        outcome = bench.test(test, shell)
+        assert outcome.attestation is not None
+        key, archive = bench.workshop.signer.public_key, shell.as_dependency()
+        order = TestOrder(test, shell.descriptor.digest, (archive,), LIMITS)
+        signed = verify_test_result(bench.workshop.store.read(outcome.attestation), {key.keyid: key}, order=order)
+        assert signed.outcome == replace(outcome, attestation=None)
+        assert signed.run.runtime == bench.workshop.sandbox.describe()
+        assert signed.run.started <= signed.run.finished
+
+    def test_a_limit_is_named(self, bench: Bench, shell: BuiltPackage, monkeypatch: pytest.MonkeyPatch) -> None:
+        # No order has parts of a minute, so that none can be signed either.
+        monkeypatch.setattr("farm.building.package_test.result_statement", lambda *_: {})
         test = Test("t", run="while :; do echo x; done")
         assert bench.test(test, shell, log_mb=1).message == "it reached the limit log-mb = 1"
         forever = Test("t", run="while :; do :; done", minutes=0.02)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -17,8 +18,9 @@ from farm.cli.settings import Settings
 from farm.control.settings import FarmSettings
 from farm.database.session import Database
 from farm.recipe import load_tree
-from farm.trust.ceremony import KeysAwayError
+from farm.trust.ceremony import KeysAwayError, found_repository
 from farm.trust.delegation import DelegationError, channels_of
+from farm.trust.keys import create_key, load_or_create_key
 from farm.trust.repository import Repository
 from web.settings import WebSettings
 
@@ -67,6 +69,28 @@ def test_what_is_no_bound_is_wrong_use(monkeypatch: pytest.MonkeyPatch, text: st
     monkeypatch.setenv("FARM_WEB_BOUNDS", text)
     with pytest.raises(click.UsageError, match=f"FARM_WEB_BOUNDS: '{text}' is no bound"):
         Settings.from_environment()
+
+
+def test_the_workers_of_a_farm_are_its_testers_also_where_an_older_farm_listed_none(tmp_path: Path) -> None:
+    home, tree = FarmHome(tmp_path / "state", tmp_path / "host", 8460), load_tree(read_recipe_directory(RECIPES))
+    elsewhere, one = (
+        create_key(tmp_path / "elsewhere").public_key,
+        load_or_create_key(home.worker(1) / "key").public_key,
+    )
+    found_repository(home.public, home.root / "keys", sorted(tree.channels), [one, elsewhere], datetime.now(UTC))
+    away = tmp_path / "away"
+    (home.root / "keys" / "offline").rename(away)
+    found(home, tree, RECIPES, (), 1, vary=False)
+    assert Repository(home.public).builders().testers is None
+    away.rename(home.root / "keys" / "offline")
+    for _ in range(2):
+        found(home, tree, RECIPES, (), 1, vary=False)
+        listed = Repository(home.public).builders().testers
+        assert listed is not None
+        assert listed.keys() == {one.keyid, elsewhere.keyid}
+    found(home, tree, RECIPES, (), 2, vary=False)
+    two = load_or_create_key(home.worker(2) / "key").public_key
+    assert (Repository(home.public).builders().testers or {}).keys() == {one.keyid, elsewhere.keyid, two.keyid}
 
 
 def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path: Path) -> None:

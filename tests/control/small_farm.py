@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
 from farm.blobs.store import BlobStore
@@ -106,6 +108,7 @@ class SmallFarm:
     office: Office
     clock: Clock
     workers: dict[str, Worker] = field(default_factory=dict)
+    signers: dict[str, CryptoSigner] = field(default_factory=dict)
     shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
     debug_data: bool = False
     """Whether builds put out debug data for their ELF files."""
@@ -130,8 +133,10 @@ class SmallFarm:
         return farm
 
     def enrol(self, name: str, *, builds: bool = True, tests: bool = True) -> Worker:
+        private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(name.encode()).hex))
+        self.signers[name] = CryptoSigner(private)
         with self.office.writing() as desk:
-            key = Digest.of(name.encode()).hex
+            key = private.public_key().public_bytes_raw().hex()
             self.workers[name] = access.enrol(
                 desk, name=name, public_key=key, builds=builds, tests=tests, by="operator"
             )

@@ -26,9 +26,10 @@ ARCHIVE = DependencyArchive(
 BUILD = BuildOrder(planned(), RECIPE.digest, source_origins(RECIPE, DEBS), RECIPE.limits, (ARCHIVE,))
 TEST = TestOrder(RECIPE.tests[0], Digest.of(b"descriptor"), (ARCHIVE,), RECIPE.limits)
 OUTCOME = TestOutcome(passed=False, exit=1, message="it printed 3", log=Digest.of(b"log"))
+SIGNED = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"), attestation=Digest.of(b"signed"))
 
 
-@pytest.mark.parametrize("value", [BUILD, TEST, OUTCOME], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("value", [BUILD, TEST, OUTCOME, SIGNED], ids=lambda value: type(value).__name__)
 def test_an_order_is_read_back_as_it_was_written(value):
     assert type(value).from_dict(json.loads(json.dumps(value.to_dict()))) == value
 
@@ -37,6 +38,10 @@ def test_an_order_is_read_back_as_it_was_written(value):
 def test_an_unknown_member_is_refused(value):
     with pytest.raises(InvalidRecordError, match="'more' is not known"):
         type(value).from_dict({**value.to_dict(), "more": 1})
+
+
+def test_an_outcome_without_attestation_is_written_as_it_was_before_there_were_any():
+    assert OUTCOME.to_dict().keys() == {"exit", "log", "message", "passed"}
 
 
 def test_a_blob_of_a_negative_size_is_refused():

@@ -11,12 +11,19 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from farm.control.finishing import finish_test
 from farm.control.leases import release
+from farm.control.requests import wish_for_test
 from farm.database import packages
 from farm.database.excuses import Excuse
 from farm.database.schema import migrate
 from farm.database.session import Database
+from farm.names import Digest
+from farm.plan import TestOrder, TestOutcome
 from farm.plan.trouble import Trouble
+from farm.recipe import Limits, Test
+from farm.trust.test_result import verify_test_result
+from tests.control.signed_results import attested
 from tests.database.databases import BOTH, new_postgres_schema
 from tests.web.page_reading import PageReader, check_markup, page, text_of
 from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
@@ -207,6 +214,23 @@ def test_a_test_job_is_known_by_what_it_tests(stocked: StockedFarm, browser: Tes
     job = stocked.test_job(jq, "adds numbers")
     assert "jq 1.7.1-1: adds numbers" in text_of(page(browser, f"/jobs/{job}"))
     assert "jq 1.7.1-1: adds numbers" in text_of(page(browser, "/jobs?kind=test"))
+
+
+def test_a_test_job_shows_what_its_tester_has_signed(stocked: StockedFarm, browser: TestClient) -> None:
+    jq = stocked.build_all(CHAIN)[2]
+    small = stocked.small
+    order = TestOrder(Test("adds numbers"), jq.digest, (), Limits())
+    with small.office.planning() as desk:
+        job = wish_for_test(desk, order, recipe="jq", trace="t")
+    lease = small.claim()
+    passed = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
+    assert browser.get(f"/attempts/{lease.attempt.id}/attestation.json").status_code == 404
+    outcome = attested(small.office.blobs, order, passed, small.signers["one"])
+    finish_test(small.office, small.holder(lease), outcome)
+    html, key = page(browser, f"/jobs/{job.id}"), small.signers["one"].public_key
+    assert f"Signed result {outcome.attestation} of one, with the key {key.keyid}" in text_of(html)
+    (link,) = re.findall(r'href="(/attempts/\d+/attestation.json)"', html)
+    assert verify_test_result(browser.get(link).content, {key.keyid: key}, order=order).outcome.passed
 
 
 def test_a_job_that_nobody_has_taken_says_what_it_waits_for(stocked: StockedFarm, browser: TestClient) -> None:

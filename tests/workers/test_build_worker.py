@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from functools import partial
@@ -12,8 +13,15 @@ import pytest
 
 from farm.api.farm_client import FarmClient
 from farm.control.archive_shelf import ArchiveShelf
+from farm.control.requests import wish_for_test
+from farm.database import packages
 from farm.database.states import AttemptState
 from farm.names import Digest
+from farm.package import Descriptor
+from farm.plan import DependencyArchive, TestOrder
+from farm.recipe import Limits, Test
+from farm.trust.keys import load_public_key
+from farm.trust.test_result import verify_test_result
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door
 from tests.workers.programs import eventually
@@ -46,6 +54,34 @@ def test_two_workers_build_a_chain_and_every_job_once(host: Host) -> None:
         assert [package.name for package in client.packages().packages] == ["a", "b", "c"]
     assert [len(host.attempts(job)) for job in names.values()] == [1, 1, 1]
     assert host.farm.refusals() == []
+
+
+@pytest.mark.parametrize(("command", "passed"), [("--version", True), ("--no-such-option", False)])
+def test_what_a_test_came_to_is_signed_by_the_worker_that_ran_it(host: Host, command: str, passed: bool) -> None:
+    """Of a program that needs nothing else: it is linked statically."""
+    host.worker("one")
+    host.ended(
+        host.submit(a=script("a", 'mkdir -p "$DESTDIR/usr/bin"; cp /usr/sbin/ldconfig "$DESTDIR/usr/bin/"'))["a"]
+    )
+    office = host.farm.office
+    with office.planning() as desk:
+        (package,) = packages.current_packages(desk.session)
+        store = Descriptor.from_json(office.blobs.read(package.digest)).store_path
+        archive = DependencyArchive(package.tree, store, package.archive, package.manifest, package.digest)
+        test = Test("tells its version", command=("/usr/bin/ldconfig", command))
+        order = TestOrder(test, package.digest, (archive,), Limits())
+        job = wish_for_test(desk, order, recipe="a", trace="t")
+    assert host.ended(job.id).job.state == ("succeeded" if passed else "failed")
+    (attempt,) = host.attempts(job.id)
+    key = load_public_key(host.directory / "one" / "key.pub")
+    assert attempt.tester == key.keyid
+    content = office.blobs.read(Digest(attempt.attestation))
+    signed = verify_test_result(content, {key.keyid: key}, order=order)
+    assert signed.outcome.passed is passed
+    # The log that is named is there, and says what people could follow.
+    log = [json.loads(line)["text"] for line in office.blobs.read(signed.outcome.log).splitlines()]
+    assert log
+    assert all(host.says(job.id, line) for line in log)
 
 
 def test_a_failed_step_is_told_with_its_last_lines_and_the_whole_log_stays(host: Host) -> None:

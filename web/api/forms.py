@@ -37,9 +37,10 @@ def job_form(job: Job) -> wire.JobWire:
 
 
 def attempt_form(attempt: Attempt) -> wire.AttemptWire:
-    """Return an attempt as the API shows it: without what the worker reported word for word."""
+    """Return an attempt as the API shows it: without what the worker reported word for word, or has signed."""
     values = asdict(attempt)
-    del values["outcome"]
+    for own in ("outcome", "attestation", "tester"):
+        del values[own]
     return wire.AttemptWire(**values)
 
 

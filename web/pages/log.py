@@ -1,4 +1,6 @@
-"""Routes of logs besides the build page: followed live as rows of HTML, and whole as plain text."""
+"""Routes of attempts besides the build page: the log followed live as rows of HTML, and whole as plain text; what its
+worker has signed.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,14 @@ from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from farm.api.wire import Number, Offset
 from farm.database.records import Attempt
+from farm.names import Digest
 from web.auth import OfficeHere, SettingsHere
 from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
@@ -73,6 +76,15 @@ def plain(office: OfficeHere, attempt_id: Number) -> StreamingResponse:
     """Send the whole log as it is now, one line of text a record, as inert in a terminal as on a page."""
     attempt = attempt_of(office, attempt_id)
     return StreamingResponse(_lines(office, attempt.id), media_type="text/plain; charset=utf-8")
+
+
+@router.get("/attempts/{attempt_id}/attestation.json")
+def attestation(office: OfficeHere, attempt_id: Number) -> Response:
+    """Send the signed statement of what a test or a comparison came to, as its worker made it."""
+    digest = attempt_of(office, attempt_id).attestation
+    if not digest:
+        raise NotFoundError(f"Attempt {attempt_id} has no signed result.")
+    return Response(office.blobs.read(Digest(digest)), media_type="application/json")
 
 
 def _lines(office: Office, attempt_id: int) -> Iterator[str]:

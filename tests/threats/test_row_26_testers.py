@@ -1,0 +1,178 @@
+"""Row 26, over real HTTP: a tester that reports *passed* without running, an unknown worker whose verdict counts, a
+verdict replayed for another closure.
+
+What an edit of the database does is in tests/release/test_testers.py; statements are taken apart in
+tests/trust/test_test_result.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.api.errors import RefusedRequestError
+from farm.database import candidates, releases
+from farm.names import Digest
+from farm.plan import TestOrder, TestOutcome
+from farm.release.pipeline import Pipeline
+from farm.trust.ceremony import allow_more_builders, found_repository, online_signers
+from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.keys import load_key
+from farm.trust.promotion import publish_draft
+from farm.trust.repository import Repository
+from tests.control.signed_results import attested
+from tests.control.small_farm import recipe
+from tests.release.conftest import EDGE, Signer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.api.worker_client import HeldLease
+    from tests.web.running_farm import HandMadeWorker, RunningFarm
+
+PASSED = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
+FAILED = TestOutcome(passed=False, exit=1, message="it prints nothing", log=Digest.of(b"log"))
+BROKEN = "tests:\n  - name: always-fails\n    command: [/usr/bin/false]\n"
+
+
+@dataclass
+class EdgeChannel:
+    """A farm that serves HTTP, and the channel edge whose signed list names the key of the worker `honest`."""
+
+    farm: RunningFarm
+    folder: Path
+    pipeline: Pipeline
+    builder: HandMadeWorker
+    honest: HandMadeWorker
+
+    def submits(self, version: str = "1.0") -> None:
+        """Have a package built whose only test always fails, and its test asked for."""
+        with self.farm.client() as client:
+            client.submit({"a": recipe("a", version=version, more=BROKEN)})
+        self.builder.build()
+        self.pipeline.advance()
+
+    def lists(self, *workers: HandMadeWorker, needed: int = 1) -> None:
+        repository, keys, now = Repository(self.folder / "public"), self.folder / "keys", datetime.now(UTC)
+        allow_more_builders(repository, keys, [], now, testers=[signer_of(each).public_key for each in workers])
+        draft = draft_targets(repository, TargetsEdit(tests=(("edge", needed),)), now)
+        draft = draft.signed_by(load_key(keys / "offline" / "targets"))
+        publish_draft(repository, draft, online_signers(keys / "online"), now)
+
+    def reports(self, worker: HandMadeWorker, lease: HeldLease, outcome: TestOutcome) -> None:
+        """Report an outcome as the worker's protocol has it, with the blobs that it names."""
+        blobs = [outcome.log, *([outcome.attestation] if outcome.attestation else [])]
+        for digest in blobs:
+            worker.client.upload_blob(lease, digest, worker.store)
+        worker.client.finish(lease, outcome.to_dict())
+
+    def settles(self) -> tuple[int, str]:
+        """Let the pipeline go on; return how many releases there are, and what it said of its candidate."""
+        for _ in range(3):
+            message = self.pipeline.advance().message
+        with self.farm.office.reading() as desk:
+            newest = releases.newest_release(desk.session, "edge")
+            latest = candidates.latest_candidate(desk.session, "edge")
+        return newest.number if newest else 0, latest.reason if latest and latest.reason else message
+
+
+def signer_of(worker: HandMadeWorker) -> CryptoSigner:
+    return CryptoSigner(worker.key)
+
+
+def signs(worker: HandMadeWorker, lease: HeldLease, outcome: TestOutcome) -> TestOutcome:
+    return attested(worker.store, TestOrder.from_dict(lease.order), outcome, signer_of(worker))
+
+
+@pytest.fixture
+def channel(farm: RunningFarm, tmp_path: Path) -> EdgeChannel:
+    honest = farm.worker("honest", builds=False)
+    folder = tmp_path / "distribution"
+    founded = found_repository(
+        folder / "public",
+        folder / "keys",
+        ["edge"],
+        [],
+        datetime.now(UTC),
+        testers=[signer_of(honest).public_key],
+    )
+    signer = Signer(Repository(folder / "public"), online_signers(founded.online))
+    with farm.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", "{}")
+    pipeline = Pipeline(farm.office, EDGE, folder / "public", signer)
+    made = EdgeChannel(farm, folder, pipeline, farm.worker("builder", tests=False), honest)
+    made.submits()
+    return made
+
+
+def refuses_the_package(channel: EdgeChannel, worker: HandMadeWorker) -> None:
+    """An honest tester goes on, and its three failures decide."""
+    for _ in range(3):
+        lease = worker.claim()
+        channel.reports(worker, lease, signs(worker, lease, FAILED))
+        number, said = channel.settles()
+    assert number == 0
+    assert "it prints nothing" in said
+
+
+def test_a_worker_that_is_not_listed_is_given_no_test(channel: EdgeChannel) -> None:
+    unknown = channel.farm.worker("unknown", builds=False)
+    channel.pipeline.advance()
+    assert unknown.client.claim() is None
+    refuses_the_package(channel, channel.honest)
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["with its signature", "without a signature"])
+def test_the_verdict_of_an_unknown_worker_counts_nothing(channel: EdgeChannel, signed: bool) -> None:
+    """It is enrolled after the test was asked for, and is quicker than the pipeline."""
+    unknown = channel.farm.worker("unknown", builds=False)
+    lease = unknown.claim()
+    outcome = signs(unknown, lease, PASSED)
+    channel.reports(unknown, lease, outcome if signed else replace(outcome, attestation=None))
+    number, said = channel.settles()
+    assert number == 0
+    assert "0 of 1 test done" in said
+
+
+def test_who_takes_a_listed_testers_name_is_refused(channel: EdgeChannel) -> None:
+    """Its signature is not that of the key which holds the lease."""
+    unknown = channel.farm.worker("unknown", builds=False)
+    lease = unknown.claim()
+    statement = signs(replace(unknown, key=channel.honest.key), lease, PASSED)
+    with pytest.raises(RefusedRequestError, match="no allowed key"):
+        channel.reports(unknown, lease, statement)
+
+
+def test_a_verdict_that_is_replayed_for_another_closure_is_refused(channel: EdgeChannel) -> None:
+    """By a listed tester too: what passed among other packages says nothing of these."""
+    first = channel.honest.claim()
+    replayed = signs(channel.honest, first, PASSED)
+    channel.reports(channel.honest, first, replayed)
+    assert channel.settles()[0] == 1
+    channel.submits("2.0")
+    second = channel.honest.claim()
+    assert second.order["test"] == first.order["test"]
+    with pytest.raises(RefusedRequestError, match="the signed result does not answer what was ordered") as caught:
+        channel.reports(channel.honest, second, replayed)
+    assert caught.value.status == 422
+    assert channel.settles()[0] == 1
+
+
+def test_a_listed_tester_that_runs_nothing_gets_nothing_in_where_two_must_agree(channel: EdgeChannel) -> None:
+    liar = channel.farm.worker("liar", builds=False)
+    channel.lists(liar, needed=2)
+    channel.pipeline.advance()
+    lease = liar.claim()
+    channel.reports(liar, lease, signs(liar, lease, PASSED))
+    for _ in range(3):
+        assert channel.settles()[0] == 0
+        assert liar.client.claim() is None
+        lease = channel.honest.claim()
+        channel.reports(channel.honest, lease, signs(channel.honest, lease, FAILED))
+    number, said = channel.settles()
+    assert number == 0
+    assert "2 testers must agree in edge, and those that are listed do not" in said
