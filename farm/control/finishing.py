@@ -6,19 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from farm.control.dependents import record_built, settle_all
+from farm.control.dropping import kept_instead
 from farm.control.leases import Holder, LeaseLostError, held
-from farm.control.planning import plan_of
+from farm.control.planning import package_names, plan_of
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
 from farm.control.sboms import keep_sbom
 from farm.control.wording import kept
 from farm.database import attempts, comparisons, jobs, packages, recipes
+from farm.database.build_numbers import number_of
 from farm.database.consumed import add_consumed
 from farm.database.records import Package
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import canonical_json
-from farm.package import UNASKED, PackageFacts, check_declared, declared_of, package_name, sensitive_files_of
+from farm.package import PackageFacts, check_declared, declared_of, sensitive_files_of
 from farm.plan import MOST_LINE, BlobRef
 from farm.trust.blob_limits import LARGEST
 
@@ -47,15 +49,19 @@ class ProvenanceCheck(Protocol):
     """Checks the signed provenance of one package; raises a `FarmError` when it does not vouch for it."""
 
     def __call__(
-        self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+        self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
     ) -> tuple[Consumption, ...]:
-        """Check the envelope of `worker` for a package made from `recipe`; return what the build says it opened."""
+        """Check the envelope of `worker` for a package made from `recipe`, as the build of this number.
+
+        Returns what the build says it opened.
+        """
 
 
 def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check_provenance: ProvenanceCheck) -> Job:
     """Take the packages of a build, end its job, and pin what waited for it, in one transaction.
 
-    Of a rebuild no package is taken: it is kept whether they are those that the farm has.
+    Of a rebuild no package is taken: it is kept whether they are those that the farm has. Packages with the very files
+    of the current ones are recorded, and dropped for these (`farm.control.dropping`).
     Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
     """
     # The slow checks first, with no lock held: what they look at never changes. The lease is asked again below.
@@ -64,11 +70,12 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         job = _job(desk, attempt, JobKind.BUILD)
         plan = plan_of(desk, _subject(job))
         revision = _revision(desk, job)
+        number = number_of(desk.session, plan.digest)
     _check_packages(office, plan, outcome)
     envelope = office.blobs.read(outcome.provenance)
     consumed: tuple[Consumption, ...] = ()
     for built in outcome.packages:
-        consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest)
+        consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest, number)
         office.blobs.put_bytes(built.descriptor.to_json())
     provenance = BlobRef(outcome.provenance, len(envelope))
     if job.rebuild:
@@ -81,9 +88,11 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         job = _job(desk, attempt, JobKind.BUILD)
         _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
         jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+        kept = kept_instead(desk, job, [built.descriptor for built in outcome.packages])
         for built, sbom in zip(outcome.packages, sboms, strict=True):
             package = _package(desk, built, revision, attempt, provenance)
-            packages.add_package(desk.session, replace(package, sbom=sbom))
+            package = replace(package, sbom=sbom, build=number, same_as=kept.get(package.digest))
+            packages.add_package(desk.session, package)
             add_consumed(desk.session, built.descriptor.digest, consumed)
         settle_all(desk, [job, *record_built(desk, job, plan.digest)])
         return _job(desk, attempt, JobKind.BUILD)
@@ -152,8 +161,7 @@ def fail(office: Office, holder: Holder, *, code: str, message: str) -> Job:
 
 
 def _check_packages(office: Office, plan: Plan, outcome: BuildOutcome) -> None:
-    outputs = {output.name for output in plan.outputs}.union(UNASKED)
-    allowed = {plan.name.short} | {package_name(plan.name.short, output) for output in outputs}
+    allowed = package_names(plan)
     names = [built.descriptor.name.short for built in outcome.packages]
     if len(set(names)) != len(names) or plan.name.short not in names:
         raise RefusedOutcomeError(f"a build of {plan.name} puts out {plan.name.short} once, and nothing twice")

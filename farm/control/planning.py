@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from farm.compat import PackageSet, build_closure, from_toolchain
 from farm.database import comparisons, jobs, packages, recipes
+from farm.database.build_numbers import number_of
 from farm.database.states import JobKind
+from farm.package import UNASKED, package_name
 from farm.plan import AbiOrder, BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
 from farm.plan.pin import pin, source_origins
 
@@ -42,6 +44,12 @@ def plan_of(desk: Desk, digest: Digest) -> Plan:
     return Plan.from_dict(json.loads(jobs.plan_text(desk.session, digest)))
 
 
+def package_names(plan: Plan) -> frozenset[str]:
+    """Return the short names of the packages that the build of a plan may put out."""
+    outputs = {*UNASKED, *(output.name for output in plan.outputs)}
+    return frozenset({plan.name.short, *(package_name(plan.name.short, output) for output in outputs)})
+
+
 def build_order(desk: Desk, job: Job) -> BuildOrder:
     """Return all that a worker is told to carry out the plan of a build job."""
     recipe = recipe_of(desk, job)
@@ -49,7 +57,8 @@ def build_order(desk: Desk, job: Job) -> BuildOrder:
     trees = packages.packages_of_tree(desk.session, [each.tree for each in plan.dependencies])
     archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
     origins = source_origins(recipe, toolchain_of(desk, recipe).debs)
-    return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
+    build = number_of(desk.session, plan.digest)
+    return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives, build)
 
 
 def test_order(desk: Desk, job: Job) -> TestOrder:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import SSlibKey
 
-from farm.trust.provenance import read_consumed, verify_provenance
+from farm.trust.provenance import ProvenanceError, describe, read_consumed, verify_provenance
 
 if TYPE_CHECKING:
     from farm.database.records import Worker
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
 
 def check_with_workers_key(
-    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
-    """Check the provenance of a package made from `recipe` by `worker`; return what its build says it opened.
+    """Check the provenance of a package made from `recipe` by `worker`, as the build of the number that it was given.
 
-    Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
+    Returns what its build says it opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
     """
     key = SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(worker.public_key)))
-    verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+    vouched = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+    if vouched.build != build:
+        raise ProvenanceError(
+            describe(descriptor),
+            f"it names it build {vouched.build}, and it was leased as build {build}",
+        )
     return read_consumed(envelope, {key.keyid: key})

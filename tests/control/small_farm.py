@@ -84,7 +84,7 @@ steps:
 
 
 def accept_provenance(
-    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
     assert envelope
     return ()
