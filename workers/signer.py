@@ -2,7 +2,7 @@
 
 It listens on a Unix socket. A release is checked by itself before it is signed, and the timestamp is signed anew by
 the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
-`python -m workers.signer --repository DIR --keys DIR --socket PATH`.
+`python -m workers.signer --repository DIR --keys DIR --socket PATH [--record DIR]`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
 from farm.trust.countersign import check_release
 from farm.trust.layout import ADVISORY_LIST, BLOBS, advisory_target
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
@@ -44,7 +45,7 @@ EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
 
 
-def signer_app(repository: Repository, signers: Signers) -> FastAPI:
+def signer_app(repository: Repository, signers: Signers, record: PublishedRecord) -> FastAPI:
     """Return the signer's HTTP application.
 
     `POST /releases` with a release's canonical JSON, `POST /advisories` with that of a list of them; `GET /health`.
@@ -59,7 +60,7 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
 
     @app.post("/releases")
     async def sign_release(request: Request) -> dict[str, object]:
-        return sign(repository, signers, Release.from_json(await _body(request, _LARGEST_RELEASE)))
+        return sign(repository, signers, record, Release.from_json(await _body(request, _LARGEST_RELEASE)))
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
@@ -73,11 +74,15 @@ def signer_app(repository: Repository, signers: Signers) -> FastAPI:
     return app
 
 
-def sign(repository: Repository, signers: Signers, release: Release) -> dict[str, object]:
-    """Check and publish one release. Raises the errors of `check_release` and of `Repository.publish`."""
+def sign(repository: Repository, signers: Signers, record: PublishedRecord, release: Release) -> dict[str, object]:
+    """Check and publish one release; `record` learns first of what was published since it was last asked.
+
+    Raises the errors of `PublishedRecord.catch_up`, of `check_release` and of `Repository.publish`.
+    """
     blobs = BlobStore(repository.root / BLOBS)
     previous = repository.current(release.channel).release
-    new = check_release(release, previous, blobs, repository.builders())
+    record.catch_up(repository)
+    new = check_release(release, previous, blobs, repository.builders(), record)
     repository.publish(release, signers, datetime.now(UTC))
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
     return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
@@ -157,6 +162,9 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
+    parser.add_argument(
+        "--record", type=Path, help="where it keeps what was published; default: `record` beside the folder of keys"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
@@ -164,12 +172,15 @@ def main() -> None:
     try:
         private_folder(arguments.socket.parent)
         signers = online_signers(arguments.keys)
+        record = PublishedRecord(arguments.record or arguments.keys.absolute().parent / "record")
+        if repository.exists():
+            _LOG.info("%d packages were published since the last start", record.catch_up(repository))
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()
-    uvicorn.run(signer_app(repository, signers), uds=str(arguments.socket), log_level="warning")
+    uvicorn.run(signer_app(repository, signers, record), uds=str(arguments.socket), log_level="warning")
     stop.set()
 
 

@@ -28,7 +28,7 @@ def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
     """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
     members = [desk.packages.member(each) for each in packages.current_packages(desk.session, needs)]
     found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
-    return _pin(desk, recipe, [_planned(member, recipe) for member in found])
+    return pinned(desk, recipe, [_planned(member, recipe) for member in found])
 
 
 def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
@@ -36,7 +36,7 @@ def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
     if done.subject is None:
         return True
     before = plan_of(desk, done.subject)
-    return _pin(desk, recipe, before.dependencies).digest != done.subject
+    return pinned(desk, recipe, before.dependencies).digest != done.subject
 
 
 def plan_of(desk: Desk, digest: Digest) -> Plan:
@@ -94,7 +94,8 @@ def toolchain_of(desk: Desk, recipe: Recipe) -> ToolchainRef:
     return desk.world.toolchains[recipe.toolchain]
 
 
-def _pin(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+def pinned(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+    """Pin a recipe to these packages, and the toolchain of today. Raises what `pin` raises."""
     toolchain = toolchain_of(desk, recipe)
     return pin(
         recipe,
