@@ -274,7 +274,10 @@ class Catalogue:
 
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
-    members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
+    members = (
+        Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign, build=each.build)
+        for each in packages
+    )
     proof = prove(PackageSet.of(members))
     if proof.problems:
         found = in_lines([problem.message for problem in proof.problems])

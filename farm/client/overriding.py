@@ -161,7 +161,7 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIn
 
 def member_of(package: VerifiedPackage) -> Member:
     """Return a verified package as a member of a set."""
-    return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign)
+    return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
 
 
 def _seats(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> set[str]:

@@ -33,35 +33,16 @@ class ReleasedBuild:
 
 def released_builds(session: Session, names: Iterable[str]) -> list[ReleasedBuild]:
     """Return the builds of these packages that were ever released, or are about to be, the first first."""
-    first = func.min(MembershipRow.since)
     query = (
-        select(
-            PackageRow.name,
-            PackageRow.version,
-            PackageRow.revision,
-            PackageRow.recipe,
-            PackageRow.plan,
-            MembershipRow.channel,
-            first,
-        )
+        select(PackageRow, MembershipRow.channel, MembershipRow.since)
         .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
-        .group_by(
-            PackageRow.name,
-            PackageRow.version,
-            col(PackageRow.revision),
-            PackageRow.recipe,
-            PackageRow.plan,
-            MembershipRow.channel,
-        )
-        .order_by(first, PackageRow.name, MembershipRow.channel)
+        .order_by(col(MembershipRow.since), MembershipRow.channel, PackageRow.name)
     )
-    found = []
-    for some in in_parts(names):
-        for name, version, revision, recipe, plan, channel, number in session.exec(
-            query.where(col(PackageRow.name).in_(some))
-        ):
-            found.append(ReleasedBuild(name, version, revision, Digest(recipe), Digest(plan), channel, number))
-    return found
+    return [
+        ReleasedBuild(row.name, row.version, row.revision, Digest(row.recipe), Digest(row.plan), channel, number)
+        for some in in_parts(names)
+        for row, channel, number in session.exec(query.where(col(PackageRow.name).in_(some)))
+    ]
 
 
 def highest_revision(session: Session, names: Iterable[str], version: str) -> int:

@@ -68,6 +68,7 @@ class MemberShelf:
                 PackageFacts.from_json(self._blobs.read(package.facts.digest)),
                 Manifest.from_json(self._blobs.read(package.manifest.digest)),
                 foreign=isinstance(package, ForeignPackage),
+                build=package.build,
             )
             self._members.put(package.digest, known)
             if isinstance(package, ForeignPackage):

@@ -65,7 +65,7 @@ class ReleasedTests:
         verdicts = JobVerdicts(desk, newest.candidate_id or 0)
         waiting, found = 0, []
         for package in self._mains(desk, trial, plans):
-            version = f"{package.version}-{package.revision}"
+            version = package.printed_version
             failed: list[FailedTest] = []
             try:
                 recipe = self._shelf.tested_recipe(desk, package)
@@ -109,7 +109,7 @@ class ReleasedTests:
             gate=GateKind.RELEASED_TESTS,
             reason=f"release {newest.number} of {self._channel} holds it: {'; '.join(told)}",
             digest=package.digest,
-            version=f"{package.version}-{package.revision}",
+            version=package.printed_version,
             owner=recipes.submitter(desk.session, submission),
             job=failed[0].job,
             remedy=f"Mend {package.name} or its tests and submit it: the newest tests are tried by themselves.",
