@@ -116,6 +116,7 @@ class StandIns:
             channel="" if isinstance(override.source, BuiltHere) else override.source.channel,
             stands_for=override.stands_for,
             why=override.why,
+            build=package.build,
         )
 
     def _built_here(self, override: Override, source: BuiltHere) -> VerifiedPackage:

@@ -243,8 +243,17 @@ def _bills_of_materials(
     desk: Desk, outcome: BuildOutcome, plan: Plan, revision: RecipeRevision, consumed: Sequence[Consumption]
 ) -> list[BlobRef]:
     linked = [each.library.short for each in consumed if "static" in each.kinds]
+    build = number_of(desk.session, plan.digest)
     return [
-        keep_sbom(desk, built.descriptor, archive=built.archive.digest, plan=plan, revision=revision, linked=linked)
+        keep_sbom(
+            desk,
+            built.descriptor,
+            archive=built.archive.digest,
+            plan=plan,
+            revision=revision,
+            linked=linked,
+            build=build,
+        )
         for built in outcome.packages
     ]
 
