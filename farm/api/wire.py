@@ -64,7 +64,7 @@ class JobWire(Wire):
 
     A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
     last attempt met that the job is not to blame for; it is tried again, `not_before` then. `version` is that of a
-    build, as it is printed; `same_as` that of the earlier build whose very files it came to: what it built was dropped.
+    build that has a number to be shown, `same_as` that of the earlier build whose files it came to: it was dropped.
     """
 
     id: int

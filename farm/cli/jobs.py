@@ -41,14 +41,13 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
             str(job.id),
             "rebuild" if job.rebuild else job.kind,
             job.name,
-            job.version or "-",
             job.state,
             f"{job.changed_at:%Y-%m-%d %H:%M:%S}",
             _why(job),
         )
         for job in page.jobs
     ]
-    say_lines(table(rows, ("JOB", "KIND", "NAME", "VERSION", "STATE", "SINCE (UTC)", "")) if rows else ["no jobs"])
+    say_lines(table(rows, ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", "")) if rows else ["no jobs"])
 
 
 @click.command()
@@ -114,10 +113,11 @@ def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _why(job: JobWire) -> str:
-    """Say in a line what went wrong with a job and when it is tried again, or that what it built was not needed."""
+    """Say in a line what went wrong with a job and when it is tried again; else which build it is, if not a first."""
     if job.same_as:
-        return f"same files as {job.same_as}: dropped"
+        return f"{job.version}: same files as {job.same_as}, dropped"
     why = job.error.partition("\n")[0]
+    why = why or job.version
     return f"again at {job.not_before:%H:%M:%S}: {why}" if job.not_before else why
 
 

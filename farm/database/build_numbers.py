@@ -8,6 +8,7 @@ from sqlmodel import col, func, not_, select, update
 
 from farm.database.job_rows import JobRow, PlanRow
 from farm.database.package_rows import PackageRow
+from farm.database.parts import in_parts
 from farm.database.recipe_rows import RecipeRevisionRow
 from farm.database.states import ACTIVE
 from farm.names import FIRST_BUILD, Digest
@@ -37,8 +38,12 @@ def number_of(session: Session, plan: Digest) -> int:
 
 def numbers_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, int]:
     """Return the build number of each of these plans."""
-    query = select(PlanRow.digest, PlanRow.build).where(col(PlanRow.digest).in_(sorted(plans)))
-    return {Digest(digest): build for digest, build in session.exec(query)}
+    query = select(PlanRow.digest, PlanRow.build)
+    return {
+        Digest(digest): build
+        for some in in_parts(plans)
+        for digest, build in session.exec(query.where(col(PlanRow.digest).in_(some)))
+    }
 
 
 def _highest_built(session: Session, plan: Plan, names: Collection[str]) -> int:

@@ -99,3 +99,21 @@ def test_nothing_is_released_for_a_rebuild_of_everything_that_changed_nothing(sh
     after = shapes.releasing.released()
     assert {name for name in after if after[name] != there[name]} == {"tool"}
     assert shapes.releasing.releases() == number + 3
+
+
+def test_newer_tests_run_on_the_build_that_stays(releasing: ReleasingFarm) -> None:
+    with releasing.farm.office.writing() as desk:
+        releases.ensure_channel(desk.session, "edge", '{"rebuild":"always"}')
+    releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
+    releasing.settle()
+    kept = releasing.farm.current()["app"]
+    releasing.farm.submit(recipe("lib", revision=2))
+    releasing.farm.finish(releasing.farm.claim())
+    releasing.farm.finish(releasing.farm.claim(), content=kept.plan)
+    releasing.settle()
+    tests = "tests:\n  - name: strict\n    command: [/usr/bin/app]\n"
+    releasing.farm.submit(recipe("app", needs=("lib",), more=tests))
+    releasing.settle(failing=("strict",))
+    assert set(releasing.test_runs) == {"strict"}
+    assert releasing.released()["app"] == kept.digest
+    assert "test 'strict' of app failed" in releasing.excuses()["app"].reason

@@ -63,12 +63,14 @@ def test_the_api_says_nothing_new_of_first_builds(small: SmallFarm, browser: Tes
     packages = {each["name"]: each for each in browser.get("/api/v1/packages").json()["packages"]}
     assert packages["app"]["build"] == 2
     assert packages["lib"].keys().isdisjoint({"build", "same_as"})
+    libraries = browser.get("/api/v1/jobs?name=lib").json()["jobs"]
+    assert all(each.keys().isdisjoint({"version", "same_as"}) for each in libraries)
     detail = browser.get(f"/api/v1/jobs/{max(each['id'] for each in browser.get('/api/v1/jobs').json()['jobs'])}")
     assert detail.json()["job"]["same_as"] == "1.0-1+b2"
     assert detail.json()["packages"] == [small.current()["app"].digest], "what stands for what it has built"
 
 
-def test_the_list_of_jobs_names_versions_and_what_was_dropped(
+def test_the_list_of_jobs_names_later_builds_and_what_was_dropped(
     small: SmallFarm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with small.office.writing() as desk:
@@ -78,8 +80,7 @@ def test_the_list_of_jobs_names_versions_and_what_was_dropped(
         monkeypatch.setenv("FARM_TOKEN", token)
         with pytest.raises(SystemExit):
             main(["jobs", "--name", "app"])
-    heading, newest, before, first = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert heading[:5] == ["JOB", "KIND", "NAME", "VERSION", "STATE"]
-    assert newest[2:5] == ["app", "1.0-1+b3", "succeeded"]
-    assert " ".join(newest[7:]) == "same files as 1.0-1+b2: dropped"
-    assert (before[3], first[3]) == ("1.0-1+b2", "1.0-1")
+    newest, before, first = (line.split()[2:] for line in capsys.readouterr().out.splitlines()[1:])
+    assert " ".join(newest[4:]) == "1.0-1+b3: same files as 1.0-1+b2, dropped"
+    assert (before[:2], before[4:]) == (["app", "succeeded"], ["1.0-1+b2"])
+    assert first[4:] == []

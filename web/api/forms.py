@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from farm.api import wire
 from farm.database import lookups
+from farm.database.build_numbers import numbers_of
 from farm.database.states import JobKind, JobState
+from farm.names import FIRST_BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 
 
 def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[wire.JobWire, ...]:
-    """Return jobs as the API lists them: with the versions of what they build."""
-    versions = lookups.versions_of_jobs(session, jobs)
+    """Return jobs as the API lists them: with the versions of those that are no first builds."""
+    numbers = numbers_of(session, {job.subject for job in jobs if job.subject})
+    again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]
+    versions = lookups.versions_of_jobs(session, again)
     dropped = lookups.dropped_for(session, {job.subject for job in jobs if job.subject})
     return tuple(job_form(job, versions.get(job.id, ""), _same_as(job, dropped)) for job in jobs)
 
