@@ -88,6 +88,18 @@ def sign(repository: Repository, signers: Signers, record: PublishedRecord, rele
     return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
 
 
+def fill(record: PublishedRecord, repository: Repository) -> None:
+    """Let the record learn of what was published before, which takes long for a lost one: not in the first request.
+
+    Where it cannot, no release is signed either; timestamps are, for which subscribers wait.
+    """
+    try:
+        if repository.exists():
+            record.catch_up(repository)
+    except (FarmError, OSError) as error:
+        _LOG.error("the record of what was published cannot be filled: %s", error)  # the message says it all
+
+
 def publish_advisories(repository: Repository, signers: Signers, index: AdvisoryIndex) -> bool:
     """Check and publish the list of advisories; False when it is published already.
 
@@ -173,10 +185,9 @@ def main() -> None:
         private_folder(arguments.socket.parent)
         signers = online_signers(arguments.keys)
         record = PublishedRecord(arguments.record or arguments.keys.absolute().parent / "record")
-        if repository.exists():
-            _LOG.info("%d packages were published since the last start", record.catch_up(repository))
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
+    fill(record, repository)
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()
