@@ -2,7 +2,7 @@
 
 It listens on a Unix socket. A release is checked by itself before it is signed, and the timestamp is signed anew by
 the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
-`python -m workers.signer --repository DIR --keys DIR --socket PATH`.
+`python -m workers.signer --repository DIR --keys DIR --socket PATH [--record DIR]`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
 from farm.trust.layout import ADVISORY_LIST, BLOBS, advisory_target
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
@@ -45,14 +46,14 @@ EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
 
 
-def signer_app(repository: Repository, signers: Signers) -> FastAPI:
+def signer_app(repository: Repository, signers: Signers, record: PublishedRecord) -> FastAPI:
     """Return the signer's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
     `POST /advisories` with a list of them; `GET /health`.
     """
     app = FastAPI(title="farm signer", openapi_url=None)
-    decision = Decision(repository)
+    decision = Decision(repository, record)
 
     @app.exception_handler(FarmError)
     def refuse(_request: Request, error: Exception) -> JSONResponse:
@@ -86,6 +87,18 @@ def sign(
     decision.accept(release)
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
     return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
+
+
+def fill(record: PublishedRecord, repository: Repository) -> None:
+    """Let the record learn of what was published before, which takes long for a lost one: not in the first request.
+
+    Where it cannot, no release is signed either; timestamps are, for which subscribers wait.
+    """
+    try:
+        if repository.exists():
+            record.catch_up(repository)
+    except (FarmError, OSError) as error:
+        _LOG.error("the record of what was published cannot be filled: %s", error)  # the message says it all
 
 
 def publish_advisories(repository: Repository, signers: Signers, index: AdvisoryIndex) -> bool:
@@ -162,6 +175,9 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
+    parser.add_argument(
+        "--record", type=Path, help="where it keeps what was published; default: `record` beside the folder of keys"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
@@ -169,12 +185,14 @@ def main() -> None:
     try:
         private_folder(arguments.socket.parent)
         signers = online_signers(arguments.keys)
+        record = PublishedRecord(arguments.record or arguments.keys.absolute().parent / "record")
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
+    fill(record, repository)
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()
-    uvicorn.run(signer_app(repository, signers), uds=str(arguments.socket), log_level="warning")
+    uvicorn.run(signer_app(repository, signers, record), uds=str(arguments.socket), log_level="warning")
     stop.set()
 
 

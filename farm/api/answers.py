@@ -67,7 +67,7 @@ _LISTED_RELEASE: dict[str, Shape] = {
     "released-at": datetime,
     "published-at": _TIME,
 }
-_RELEASED_PACKAGE: Shape = {"name": str, "version": str, "revision": int, "package": str}
+_RELEASED_PACKAGE: Shape = {"name": str, "version": str, "revision": int, "build": Absent(int), "package": str}
 _FREEZE: Shape = {"by": str, "why": str, "until": _TIME}
 ORDER: dict[str, Shape] = {
     **dict.fromkeys(("channel", "summary", "ordered-by", "outcome"), str),
@@ -129,6 +129,7 @@ IN_QUESTION: dict[str, Shape] = {
     "packages": [
         {
             **dict.fromkeys(("package", "version", "digest", "descriptor"), str),
+            "build": Absent(int),
             "approved-by": [str],
             "enough": bool,
             "removed": bool,

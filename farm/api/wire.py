@@ -63,7 +63,8 @@ class JobWire(Wire):
     """A job. `subject` is the digest of its plan or test, once there is one.
 
     A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
-    last attempt met that the job is not to blame for; it is tried again, `not_before` then.
+    last attempt met that the job is not to blame for; it is tried again, `not_before` then. `version` is that of a
+    build that has a number to be shown, `same_as` that of the earlier build whose files it came to: it was dropped.
     """
 
     id: int
@@ -83,6 +84,8 @@ class JobWire(Wire):
     changed_at: datetime
     finished_at: datetime | None
     trace: str
+    version: Annotated[str, Omitted] = ""
+    same_as: Annotated[str, Omitted] = ""
 
 
 class AttemptWire(Wire):
@@ -151,7 +154,10 @@ class BlobWire(Wire):
 
 
 class PackageWire(Wire):
-    """A finished package. `digest` is the descriptor's."""
+    """A finished package. `digest` is the descriptor's, `build` its build number.
+
+    `same_as` is the earlier package (its descriptor) that it has the very files of, and was dropped for.
+    """
 
     digest: Digest
     name: str
@@ -171,6 +177,8 @@ class PackageWire(Wire):
     built_by: str
     built_at: datetime
     attempt_id: int
+    build: Annotated[int, Field(ge=1, exclude_if=lambda number: number == 1)] = 1
+    same_as: Annotated[Digest | None, Omitted] = None
 
 
 class PackagePage(Wire):

@@ -97,6 +97,7 @@ def build(
         log=log_digest,
         runtime=_runtime(workshop),
         consumed=consumed,
+        build=order.build,
     )
     return BuildOutcome(packages, _sign(order, workshop, packages, run), log_digest)
 

@@ -11,6 +11,7 @@ from farm.cli.curating import curator
 from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
+from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,7 +147,7 @@ def _descriptor(waiting: dict[str, Any]) -> Descriptor:
 
     content = str(waiting["descriptor"]).encode()
     descriptor = Descriptor.from_json(content)
-    version = f"{descriptor.version}-{descriptor.revision}"
+    version = printed_version(descriptor.version, descriptor.revision)
     told = (waiting["digest"], waiting["version"])
     names = (descriptor.name.short, str(descriptor.name))  # those of other distributions go by their full names
     if told != (Digest.of(content), version) or waiting["package"] not in names:
@@ -175,7 +176,7 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
     rows = [
         (
             each["package"],
-            each["version"],
+            _version(each),
             "goes" if each["removed"] else "comes",
             ", ".join(each["approved-by"]) or "-",
             each["digest"],
@@ -186,6 +187,13 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
     headings = ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
     notes = [note for each in chosen if not each["removed"] for note in _sensitive(each)]
     return [f"{waiting['channel']} asks for {people}", *table(rows, headings), *notes]
+
+
+def _version(waiting: dict[str, Any]) -> str:
+    """Return what is printed of a version: with its build number, which no descriptor holds."""
+    build = waiting.get("build", FIRST_BUILD)
+    version, _, revision = str(waiting["version"]).rpartition("-")
+    return printed_version(version, int(revision), build)
 
 
 def _sensitive(waiting: dict[str, Any]) -> list[str]:

@@ -113,8 +113,11 @@ def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _why(job: JobWire) -> str:
-    """Say in a line what went wrong with a job, and when it is tried again."""
+    """Say in a line what went wrong with a job and when it is tried again; else which build it is, if not a first."""
+    if job.same_as:
+        return f"{job.version}: same files as {job.same_as}, dropped"
     why = job.error.partition("\n")[0]
+    why = why or job.version
     return f"again at {job.not_before:%H:%M:%S}: {why}" if job.not_before else why
 
 

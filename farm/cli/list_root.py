@@ -52,7 +52,9 @@ def _listed(state: Generation) -> dict[str, Any]:
         "why": state.why,
         "asked": list(state.set.asked),
         "releases": [each.to_dict() for each in state.set.releases],
-        "packages": [{**each.to_dict(), "asked": _is_asked(state, each)} for each in state.set.packages],
+        "packages": [
+            {**each.to_dict(), "build": each.build, "asked": _is_asked(state, each)} for each in state.set.packages
+        ],
     }
 
 

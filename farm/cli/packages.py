@@ -9,6 +9,7 @@ import click
 from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host, open_host
+from farm.names import printed_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ def search(text: str, channel: str, as_json: bool) -> None:
         (
             *((f"{each.release.distribution}/{each.release.channel}",) if len(searched) > 1 else ()),
             line.name,
-            f"{line.version}-{line.revision}",
+            printed_version(line.version, line.revision),
             human_size(line.archive_size),
             line.summary,
         )
@@ -104,6 +105,7 @@ def _form(package: VerifiedPackage) -> dict[str, Any]:
     return {
         "entry": package.entry.to_dict(),
         "descriptor": package.descriptor.to_dict(),
+        "build": package.build,
         "sensitive-files": [files.to_dict() for files in brought],
     }
 
@@ -133,7 +135,7 @@ def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
     entry, descriptor = package.entry, package.descriptor
     return [
         ("name", str(descriptor.name)),
-        ("version", f"{descriptor.version}-{descriptor.revision}"),
+        ("version", printed_version(descriptor.version, descriptor.revision, package.build)),
         ("summary", entry.summary),
         ("platform", str(descriptor.platform)),
         ("licence", descriptor.licence),

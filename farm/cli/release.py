@@ -59,6 +59,7 @@ def show(channel: str, number: int, as_json: bool) -> None:
     from farm.api.farm_client import FarmClient
     from farm.cli.candidate import unblocking_lines
     from farm.cli.rendering import table
+    from farm.names import printed_version
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:
@@ -69,7 +70,10 @@ def show(channel: str, number: int, as_json: bool) -> None:
     listed = [*found["packages"], *(package for each in found["imports"] for package in each["packages"])]
     if not found["published-at"]:
         say(f"release {number} of {channel} is not signed yet: no subscriber sees it", err=True)
-    rows = [(each["name"], f"{each['version']}-{each['revision']}", each["package"]) for each in listed]
+    rows = [
+        (each["name"], printed_version(each["version"], each["revision"], each.get("build", 1)), each["package"])
+        for each in listed
+    ]
     say_lines(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
     for each in found["imports"]:
         say(

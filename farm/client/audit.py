@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from farm.names import FIRST_BUILD, printed_version
+
 if TYPE_CHECKING:
     from farm.compat.advisories import Finding
     from farm.names import Digest, PackageName, Version
@@ -33,11 +35,12 @@ class AuditedPackage:
     descriptor: Digest | None = None
     channel: str = ""
     override: str = ""
+    build: int = FIRST_BUILD
 
     @property
     def full_version(self) -> str:
-        """Version and revision, as people write them."""
-        return f"{self.version}-{self.revision}"
+        """Version, revision and build number, as people see them."""
+        return printed_version(self.version, self.revision, self.build)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -62,7 +65,7 @@ class CopiedCode:
     @property
     def full_version(self) -> str:
         """The version, with its revision where that is known."""
-        return self.version if self.revision is None else f"{self.version}-{self.revision}"
+        return self.version if self.revision is None else printed_version(self.version, self.revision)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -104,6 +104,7 @@ def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
             each.descriptor,
             each.channel,
             each.why or ("stands in for another build" if each.stands_for else ""),
+            each.build,
         )
         for each in record.packages
     )

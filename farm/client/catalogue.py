@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.client.download import PARALLEL
 from farm.compat import Member, PackageSet, prove
 from farm.errors import FarmError, in_lines
-from farm.names import PackageName
+from farm.names import FIRST_BUILD, PackageName
 from farm.trust.broken_release import BrokenReleaseError
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, listings, read_entry
@@ -51,7 +51,7 @@ class VerifiedPackage:
     """A package of a release whose descriptor, manifest, facts and provenance have all been checked.
 
     `downloads` bring its archive; `foreign`: it was taken from a release of another distribution. `placed` is how a set
-    records it where it is not a package of the release, but stands in for one.
+    records it where it is not a package of the release, but stands in for one. `build` is the number of its build.
     """
 
     entry: ReleaseEntry
@@ -61,6 +61,7 @@ class VerifiedPackage:
     downloads: Downloads
     foreign: bool = False
     placed: PlacedPackage | None = None
+    build: int = FIRST_BUILD
 
     @property
     def name(self) -> str:
@@ -199,7 +200,8 @@ class Catalogue:
         found = self._find(self.known_as(name))
         package = self._verify(found)
         provenance = package.downloads.read(package.entry.provenance, f"provenance of {name}")
-        return package, verify_provenance(provenance, found.home.builders, package.descriptor, package.entry.recipe)
+        vouched = verify_provenance(provenance, found.home.builders, package.descriptor, package.entry.recipe)
+        return package, vouched.plan
 
     def _plain(self) -> Catalogue:
         plain = copy.copy(self)
@@ -260,13 +262,22 @@ class Catalogue:
         home = found.home
         checked = check_package(home.release, found.entry, home.builders, home.downloads.read)
         return VerifiedPackage(
-            found.entry, checked.descriptor, checked.manifest, checked.facts, home.downloads, foreign=home is not self
+            found.entry,
+            checked.descriptor,
+            checked.manifest,
+            checked.facts,
+            home.downloads,
+            foreign=home is not self,
+            build=checked.build,
         )
 
 
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
-    members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
+    members = (
+        Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign, build=each.build)
+        for each in packages
+    )
     proof = prove(PackageSet.of(members))
     if proof.problems:
         found = in_lines([problem.message for problem in proof.problems])

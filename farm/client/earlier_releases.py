@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from farm.client.download import DownloadError
 from farm.compat import ReleaseRef
 from farm.errors import FarmError
+from farm.names import printed_version
 from farm.plan import BlobRef
 from farm.trust.earlier_release import LARGEST_HEAD
 from farm.trust.index_tree import IndexTree
@@ -37,7 +38,7 @@ class NoSuchVersionError(FarmError):
 
 
 def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) -> Catalogue:
-    """Return the newest release that holds a package in a version, `3.5.4` or with its revision `3.5.4-1`.
+    """Return the newest release that holds a package in a version: `3.5.4`, `3.5.4-1`, or just one build, `3.5.4-1+b2`.
 
     Raises `NoSuchVersionError`, and what opening an earlier release raises.
     """
@@ -46,14 +47,27 @@ def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) ->
         listing = index.listing(name)
         if listing is None:
             continue
-        full = f"{listing.version}-{listing.revision}"
-        if version in (listing.version, full):
+        full = printed_version(listing.version, listing.revision)
+        if version in (listing.version, full) or (
+            version.startswith(f"{full}+") and version == _printed(catalogue, index, name)
+        ):
             if release == catalogue.release:
                 return catalogue
             return host.pinned(ReleaseRef(release.distribution, release.channel, release.number, release.digest))
         seen[full] = None
     release = catalogue.release
     raise NoSuchVersionError(name, version, f"{release.distribution}/{release.channel}", list(seen))
+
+
+def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
+    """Return the whole version of a package of a release, as its provenance has it: to find it by, and no more."""
+    from farm.trust.provenance import build_number_of  # noqa: PLC0415  (brings all kinds of keys)
+
+    entry = index.entry(name)
+    if entry is None:
+        return ""
+    provenance = catalogue.downloads.read(entry.provenance, f"provenance of {name}")
+    return printed_version(entry.version, entry.revision, build_number_of(provenance))
 
 
 def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.compat import PlacedPackage, ReleaseRef, SetRecord
+from farm.compat.set_record import read_builds
 from farm.errors import FarmError
 from farm.names import Digest, PackageName
 
@@ -43,6 +44,8 @@ class Generation:
             "why": self.why,
             "set": json.loads(self.set.to_json()),
         }
+        if self.set.builds:
+            form["builds"] = self.set.builds  # beside the set, where a client of before does not look
         return (json.dumps(form, indent=1) + "\n").encode()
 
     @classmethod
@@ -58,7 +61,8 @@ class Generation:
                     remedy="Upgrade the farm.",
                 )
             record = SetRecord.from_json(json.dumps(form["set"]).encode())
-            return cls(int(form["number"]), str(form["made"]), str(form["why"]), record)
+            builds = read_builds(form.get("builds"))
+            return cls(int(form["number"]), str(form["made"]), str(form["why"]), record.with_builds(builds))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidGenerationError(f"this is no record of a generation: {error!r:.200}") from error
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from farm.compat import SetRecord, compose
 from farm.compat.own_files import compose_with
 from farm.compat.path_imports import place_imports
+from farm.compat.set_record import read_builds
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.names import Digest, InvalidDigestError, canonical_json
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from farm.oci.own_layer import OwnFiles
 
 RECORD, SET, FILES, REPLACES, IMPORTS = "farm.record", "farm.set", "farm.files", "farm.replaces", "farm.imports"
+BUILDS = "farm.builds"
 """The labels of an image: its set without the releases, that set's digest, the tree of the user's own files, the
-packages over whose links those stand, and the packages at paths of the user's choice."""
+packages over whose links those stand, the packages at paths of the user's choice, and build numbers above the first."""
 _OURS = "farm."
 
 
@@ -110,7 +112,15 @@ def users_labels(config: ImageConfig) -> tuple[tuple[str, str], ...]:
 
 def record_in(labels: Mapping[str, str]) -> SetRecord | None:
     """Return the set that an image's labels name, None where they name none. Raises `InvalidSetRecordError`."""
-    return SetRecord.from_json(labels[RECORD].encode()) if RECORD in labels else None
+    return SetRecord.from_json(labels[RECORD].encode()).with_builds(builds_in(labels)) if RECORD in labels else None
+
+
+def builds_in(labels: Mapping[str, str]) -> dict[str, int]:
+    """Return the build numbers that an image's labels name, by full name."""
+    try:
+        return read_builds(json.loads(labels.get(BUILDS, "{}")))
+    except ValueError:
+        return {}
 
 
 def files_in(labels: Mapping[str, str]) -> Digest | None:
@@ -143,6 +153,8 @@ def _labels(
 ) -> list[tuple[str, str]]:
     bare = replace(record, releases=())
     labels = [(RECORD, bare.to_json().decode()), (SET, str(record.digest))]
+    if record.builds:
+        labels.append((BUILDS, canonical_json(record.builds).decode()))
     if own:
         labels.append((FILES, str(own.manifest.tree_digest)))
     if replaces:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import Member, PlacedPackage
+from farm.names import FIRST_BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +23,7 @@ class ImagePart:
 
     `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
     documents that the release names; None where there are none. `foreign`: it is of another distribution than the
-    channel. `override` is how a set records it where it stands in for a package of the release.
+    channel. `override` is how a set records it where it stands in for a package of the release. `build` is its number.
     """
 
     descriptor: Descriptor
@@ -34,11 +35,12 @@ class ImagePart:
     sbom: BlobRef | None = None
     foreign: bool = False
     override: PlacedPackage | None = None
+    build: int = FIRST_BUILD
 
     @property
     def member(self) -> Member:
         """The package as a member of a set."""
-        return Member.of(self.descriptor, self.facts, self.manifest, foreign=self.foreign)
+        return Member.of(self.descriptor, self.facts, self.manifest, foreign=self.foreign, build=self.build)
 
     @property
     def content_bytes(self) -> int:
@@ -55,6 +57,7 @@ class ImagePart:
             descriptor=self.descriptor.digest,
             store=self.descriptor.store_path,
             channel=self.channel,
+            build=self.build,
         )
 
 
@@ -72,6 +75,7 @@ def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple
             sbom=each.entry.sbom,
             foreign=each.foreign,
             override=each.placed if each.placed and each.placed.is_override else None,
+            build=each.build,
         )
         for each in packages
     )

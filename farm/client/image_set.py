@@ -69,6 +69,7 @@ class Described:
             sbom=evidence.sbom,
             foreign=evidence.foreign,
             override=placed if placed.is_override else None,
+            build=placed.build,
         )
 
     def parts(self, image: KnownImage) -> tuple[ImagePart, ...]:

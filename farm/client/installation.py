@@ -161,6 +161,8 @@ def _put(
     host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: Terms
 ) -> Change:
     before = root.current()
+    # What was written down, in a lock file, does not say which builds these are; who has verified them knows.
+    record = record.with_builds({str(each.descriptor.name): each.build for each in packages})
     composition = composition_of(packages)
     lacking = host.lacking([each for each in packages if not root.package(each.store).is_dir()])
     change = _change(before, record, why, sum(each.entry.archive.size for each in lacking))

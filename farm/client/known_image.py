@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from farm.blobs import CorruptBlobError, MissingBlobError
-from farm.client.image_making import record_in
+from farm.client.image_making import builds_in, record_in
 from farm.client.image_records import ImageRecord, ImageRecords
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, NotCanonicalizableError, Platform
@@ -215,7 +215,8 @@ def _of_documents(
     config = json.loads(config_json)
     platform = Platform(config["os"], config["architecture"])
     settings = ImageConfig.of(platform, config["config"])
-    record = kept.record if kept else record_in(dict(settings.labels))
+    labels = dict(settings.labels)
+    record = kept.record.with_builds(builds_in(labels)) if kept else record_in(labels)
     if record is None:
         raise NotOfPackagesError(name)
     layers = tuple((layer.diff_id, layer.holds) for layer in image.layers)

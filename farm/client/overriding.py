@@ -116,6 +116,7 @@ class StandIns:
             channel="" if isinstance(override.source, BuiltHere) else override.source.channel,
             stands_for=override.stands_for,
             why=override.why,
+            build=package.build,
         )
 
     def _built_here(self, override: Override, source: BuiltHere) -> VerifiedPackage:
@@ -161,7 +162,7 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIn
 
 def member_of(package: VerifiedPackage) -> Member:
     """Return a verified package as a member of a set."""
-    return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign)
+    return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
 
 
 def _seats(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> set[str]:

@@ -132,7 +132,10 @@ def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]
 
 
 def _problems(packages: Iterable[VerifiedPackage]) -> Sequence[Problem]:
-    members = (Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign) for each in packages)
+    members = (
+        Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign, build=each.build)
+        for each in packages
+    )
     return prove(PackageSet.of(members)).problems
 
 

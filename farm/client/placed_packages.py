@@ -24,6 +24,7 @@ def placed_packages(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -
             descriptor=each.descriptor.digest,
             store=each.store,
             channel=channel,
+            build=each.build,
         )
         for each in packages
     )

@@ -28,6 +28,7 @@ from farm.client.subscriptions import SubscriptionError
 from farm.client.verification_signed import SignedIndex
 from farm.compat import ReleaseRef
 from farm.fileset import Manifest
+from farm.names import printed_version
 from farm.package import Descriptor
 from farm.plan.sbom import toolchain_lock_in
 from farm.recipe import InvalidLockError, RecipeError, ToolchainLock
@@ -87,7 +88,7 @@ class Tracing:
         declared, unread = _declared(package)
         return Provenance(
             name=package.descriptor.name,
-            version=f"{package.descriptor.version}-{package.descriptor.revision}",
+            version=printed_version(package.descriptor.version, package.descriptor.revision, package.build),
             descriptor=package.descriptor.digest,
             tree=package.descriptor.tree,
             plan=package.descriptor.plan,
@@ -150,7 +151,7 @@ class Tracing:
             plan = plan_by_digest(blobs.read(entry.provenance.digest), descriptor.plan) if entry else None
         return Provenance(
             name=descriptor.name,
-            version=f"{descriptor.version}-{descriptor.revision}",
+            version=printed_version(descriptor.version, descriptor.revision, placed.build),
             descriptor=descriptor.digest,
             tree=descriptor.tree,
             plan=descriptor.plan,
@@ -178,14 +179,14 @@ class Tracing:
                     self._take_import(pin)
                     ref = ReleaseRef(pin.distribution, pin.channel, pin.number, pin.release)
                     self._opened[pin.release] = asked.home_of(str(planned.name))
-                    package = f"{entry.name} {entry.version}-{entry.revision}"
+                    package = f"{entry.name} {printed_version(entry.version, entry.revision)}"
                     return replace(found, package=package, descriptor=entry.descriptor.digest, release=ref)
             return found
         for release, index in releases_back(home):
             listed = index.entry(planned.name.short)
             # The blob of a manifest has the tree's digest for its name.
             if listed and listed.manifest.digest == planned.tree:
-                package = f"{listed.name} {listed.version}-{listed.revision}"
+                package = f"{listed.name} {printed_version(listed.version, listed.revision)}"
                 return replace(found, package=package, descriptor=listed.descriptor.digest, release=_ref(release))
         return found
 

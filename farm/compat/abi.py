@@ -127,13 +127,15 @@ class Load:
 class BuildRoot:
     """What a member was built with: packages, and perhaps some more that are not known any more (`complete`).
 
-    `given` tells whether the toolchain brought the files of a member of the set.
+    `given` tells whether the toolchain brought the files of a member of the set. `others` are what it was built with
+    when it came to the same files before: it fits whatever any of these builds had.
     """
 
     members: tuple[Member, ...]
     files: LinkedFiles
     complete: bool = True
     given: Callable[[Member], bool] = lambda _: False
+    others: tuple[BuildRoot, ...] = ()
 
     def find(self, load: Load, level: str) -> LibraryFile | None:
         """Return the file that was linked for a load, and would have been loaded on this level of processors."""
@@ -205,6 +207,10 @@ def _before(
     if provider.foreign:
         return Shortage.FOREIGN_LIBRARY
     root = root_of(load.dependent)
+    after = library_file(provider, library)
+    for other in root.others:
+        if other.find(load, library.level) == after:
+            return after
     found = root.find(load, library.level)
     if found is not None or root.given(provider):
         return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat.claimed import claimed_paths
 from farm.compat.opened_paths import opened_paths
+from farm.names import FIRST_BUILD, printed_version
 from farm.package.package_capability import package_capabilities
 from farm.package.resolve import resolve
 
@@ -23,7 +24,7 @@ class Member:
     `links` and `directories` are the paths in the root that it claims, sorted; a path twice in `links` is claimed for
     two targets. `programs` pairs a command with the file of the package that it runs, after links. `opened` and
     `directory_links` are the paths at which a dynamic loader may find something else than an ELF file. `foreign`: it is
-    of another distribution than the set, and goes by its full name.
+    of another distribution than the set, and goes by its full name. `build` is its build number, for its label.
     """
 
     descriptor: Descriptor
@@ -34,9 +35,18 @@ class Member:
     foreign: bool = False
     opened: tuple[OpenedPath, ...] = ()
     directory_links: tuple[DirectoryLink, ...] = ()
+    build: int = FIRST_BUILD
 
     @classmethod
-    def of(cls, descriptor: Descriptor, facts: PackageFacts, manifest: Manifest, *, foreign: bool = False) -> Member:
+    def of(
+        cls,
+        descriptor: Descriptor,
+        facts: PackageFacts,
+        manifest: Manifest,
+        *,
+        foreign: bool = False,
+        build: int = FIRST_BUILD,
+    ) -> Member:
         """Take the claims from the manifest."""
         links, directories = claimed_paths(manifest, descriptor.links)
         programs = {
@@ -55,6 +65,7 @@ class Member:
             foreign,
             opened,
             directory_links,
+            build,
         )
 
     @property
@@ -65,7 +76,7 @@ class Member:
     @property
     def label(self) -> str:
         """What people call it: `jq 1.7.1-1`."""
-        return f"{self.name} {self.descriptor.version}-{self.descriptor.revision}"
+        return f"{self.name} {printed_version(self.descriptor.version, self.descriptor.revision, self.build)}"
 
     @property
     def provides(self) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
 from farm.names import (
+    FIRST_BUILD,
     Digest,
     InvalidDigestError,
     InvalidPackageNameError,
@@ -21,8 +22,12 @@ from farm.names import (
     PackageName,
     Version,
     canonical_json,
+    printed_version,
 )
 from farm.plan.record import InvalidRecordError, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT = 1
 _WHAT = "record of a set"
@@ -126,6 +131,8 @@ class PlacedPackage:
     `channel` is the subscription (`dist.example.org/edge`) whose release brought it; empty for a local build.
     `stands_for` is the descriptor of the package that the others were released with, `why` what the user said: set when
     the package is an override, and then the release's guarantees do not hold for it. `void` says which do not.
+    `build` is the build number that its provenance names. It is no part of the record, whose readers of before would
+    refuse it: whoever keeps a record keeps `SetRecord.builds` beside it.
     """
 
     name: PackageName
@@ -137,6 +144,7 @@ class PlacedPackage:
     stands_for: Digest | None = None
     why: str = ""
     void: Void | None = None
+    build: int = field(default=FIRST_BUILD, compare=False)
 
     @property
     def is_override(self) -> bool:
@@ -145,8 +153,8 @@ class PlacedPackage:
 
     @property
     def full_version(self) -> str:
-        """Version and revision, as people write them: `1.7.1-1`."""
-        return f"{self.version}-{self.revision}"
+        """Version, revision and build number, as people see them: `1.7.1-1`."""
+        return printed_version(self.version, self.revision, self.build)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -214,6 +222,16 @@ class SetRecord:
         return Digest.of_json([[str(each.name), each.descriptor] for each in self.packages])
 
     @property
+    def builds(self) -> dict[str, int]:
+        """The build numbers that are to be shown, by full name: those above the first."""
+        return {str(each.name): each.build for each in self.packages if each.build != FIRST_BUILD}
+
+    def with_builds(self, builds: Mapping[str, int]) -> SetRecord:
+        """Return the same set with these build numbers, by full name."""
+        numbered = (replace(each, build=builds.get(str(each.name), FIRST_BUILD)) for each in self.packages)
+        return replace(self, packages=tuple(numbered))
+
+    @property
     def overrides(self) -> tuple[PlacedPackage, ...]:
         """The packages that stand in for others."""
         return tuple(each for each in self.packages if each.is_override)
@@ -261,6 +279,12 @@ class SetRecord:
         ) as error:
             raise InvalidSetRecordError(f"this is no {_WHAT}: {error}") from error
         return read
+
+
+def read_builds(value: Any) -> dict[str, int]:
+    """Read build numbers that were kept beside a record: what is no number is left out, as it is only shown."""
+    named = value.items() if isinstance(value, dict) else ()
+    return {str(name): number for name, number in named if type(number) is int and number > FIRST_BUILD}
 
 
 def _check_names(record: SetRecord) -> None:

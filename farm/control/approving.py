@@ -140,7 +140,7 @@ def withdraw(
             )
         for package in found:
             approvals.withdraw_approval(desk.session, channel, package.digest, curator)
-            label = f"{package.name} {package.version}-{package.revision} on {channel}"
+            label = f"{package.name} {package.printed_version} on {channel}"
             said = f"signed by {curator}; {package.digest}"
             told = kept(f"{said}; {why.strip()}" if why.strip() else said)
             audit(desk, actor, "withdraw-approval", label, told, channel=channel)

@@ -12,9 +12,11 @@ from farm.control.copies import holders_of_old_code, holds_old_code
 from farm.control.planning import plan_for, recipe_of
 from farm.control.rebuild_policy import files_of, is_rebuilt
 from farm.database import jobs, packages, recipes
+from farm.database.build_numbers import give_number
 from farm.database.dependent_builds import open_builds
 from farm.database.states import ENDED, JobKind, JobState
 from farm.errors import FarmError
+from farm.plan import output_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,13 +47,14 @@ def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
     before = recipes.head(desk.session, job.name)
-    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=plan, now=desk.now)
-    if before is None or before.current != job.revision_id or before.built_plan == plan:
+    kept = packages.kept_plan(desk.session, plan)
+    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=kept, newest_plan=plan, now=desk.now)
+    if before is None or before.current != job.revision_id or before.newest_plan == plan:
         return []
     # What it has copied from may have been built anew while it was at work.
     names = {job.name} if holds_old_code(desk, job.name) else set()
     if before.built_plan is not None:
-        names |= _to_rebuild(desk, job, before.built_plan, plan)
+        names |= _to_rebuild(desk, job, before.built_plan, kept)
     return [_rebuild(desk, name, job) for name in sorted(names) if _has_ended(desk, name)]
 
 
@@ -98,6 +101,7 @@ def _pin(desk: Desk, job: Job, needs: tuple[str, ...]) -> bool:
         return _answer(desk, job, plan)
     if jobs.has_active(desk.session, plan.digest):
         return False
+    give_number(desk.session, plan, output_names(plan))
     return jobs.move(desk.session, job, JobState.READY, now=desk.now)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from farm.control.dependents import record_built, settle_all
+from farm.control.dropping import kept_instead
 from farm.control.leases import Holder, LeaseLostError, held
 from farm.control.planning import comparison_order, plan_of, test_order
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
@@ -13,6 +14,7 @@ from farm.control.sboms import keep_sbom
 from farm.control.vouching import check_abi_result, check_test_result
 from farm.control.wording import kept
 from farm.database import attempts, comparisons, jobs, packages, recipes
+from farm.database.build_numbers import number_of
 from farm.database.consumed import add_consumed
 from farm.database.records import Package
 from farm.database.states import AttemptState, JobKind, JobState
@@ -48,15 +50,19 @@ class ProvenanceCheck(Protocol):
     """Checks the signed provenance of one package; raises a `FarmError` when it does not vouch for it."""
 
     def __call__(
-        self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+        self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
     ) -> tuple[Consumption, ...]:
-        """Check the envelope of `worker` for a package made from `recipe`; return what the build says it opened."""
+        """Check the envelope of `worker` for a package made from `recipe`, as the build of this number.
+
+        Returns what the build says it opened.
+        """
 
 
 def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check_provenance: ProvenanceCheck) -> Job:
     """Take the packages of a build, end its job, and pin what waited for it, in one transaction.
 
-    Of a rebuild no package is taken: it is kept whether they are those that the farm has.
+    Of a rebuild no package is taken: it is kept whether they are those that the farm has. Packages with the very files
+    of the current ones are recorded, and dropped for these (`farm.control.dropping`).
     Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
     """
     # The slow checks first, with no lock held: what they look at never changes. The lease is asked again below.
@@ -65,11 +71,12 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         job = _job(desk, attempt, JobKind.BUILD)
         plan = plan_of(desk, _subject(job))
         revision = _revision(desk, job)
+        number = number_of(desk.session, plan.digest)
     _check_packages(office, plan, outcome)
     envelope = office.blobs.read(outcome.provenance)
     consumed: tuple[Consumption, ...] = ()
     for built in outcome.packages:
-        consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest)
+        consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest, number)
         office.blobs.put_bytes(built.descriptor.to_json())
     provenance = BlobRef(outcome.provenance, len(envelope))
     if job.rebuild:
@@ -82,9 +89,11 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         job = _job(desk, attempt, JobKind.BUILD)
         _end(desk, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
         jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+        kept = kept_instead(desk, job, [built.descriptor for built in outcome.packages])
         for built, sbom in zip(outcome.packages, sboms, strict=True):
             package = _package(desk, built, revision, attempt, provenance)
-            packages.add_package(desk.session, replace(package, sbom=sbom))
+            package = replace(package, sbom=sbom, build=number, same_as=kept.get(package.digest))
+            packages.add_package(desk.session, package)
             add_consumed(desk.session, built.descriptor.digest, consumed)
         settle_all(desk, [job, *record_built(desk, job, plan.digest)])
         return _job(desk, attempt, JobKind.BUILD)
@@ -267,8 +276,17 @@ def _bills_of_materials(
     desk: Desk, outcome: BuildOutcome, plan: Plan, revision: RecipeRevision, consumed: Sequence[Consumption]
 ) -> list[BlobRef]:
     linked = [each.library.short for each in consumed if "static" in each.kinds]
+    build = number_of(desk.session, plan.digest)
     return [
-        keep_sbom(desk, built.descriptor, archive=built.archive.digest, plan=plan, revision=revision, linked=linked)
+        keep_sbom(
+            desk,
+            built.descriptor,
+            archive=built.archive.digest,
+            plan=plan,
+            revision=revision,
+            linked=linked,
+            build=build,
+        )
         for built in outcome.packages
     ]
 

@@ -37,7 +37,9 @@ class PackageShelf:
         descriptor = Descriptor.from_json(self._blobs.read(package.digest))
         facts = PackageFacts.from_json(self._blobs.read(package.facts.digest))
         manifest = Manifest.from_json(self._blobs.read(package.tree))
-        member = Member.of(descriptor, facts, manifest, foreign=isinstance(package, ForeignPackage))
+        member = Member.of(
+            descriptor, facts, manifest, foreign=isinstance(package, ForeignPackage), build=package.build
+        )
         with self._lock:
             self._read[package.digest] = member
             while len(self._read) > _REMEMBERED:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import PackageSet, build_closure, from_toolchain
 from farm.database import comparisons, jobs, packages, recipes
+from farm.database.build_numbers import number_of
 from farm.database.states import JobKind
 from farm.plan import AbiOrder, BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
 from farm.plan.pin import pin, source_origins
@@ -26,7 +27,7 @@ def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
     """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
     members = [desk.packages.member(each) for each in packages.current_packages(desk.session, needs)]
     found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
-    return _pin(desk, recipe, [_planned(member, recipe) for member in found])
+    return pinned(desk, recipe, [_planned(member, recipe) for member in found])
 
 
 def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
@@ -34,7 +35,7 @@ def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
     if done.subject is None:
         return True
     before = plan_of(desk, done.subject)
-    return _pin(desk, recipe, before.dependencies).digest != done.subject
+    return pinned(desk, recipe, before.dependencies).digest != done.subject
 
 
 def plan_of(desk: Desk, digest: Digest) -> Plan:
@@ -49,7 +50,8 @@ def build_order(desk: Desk, job: Job) -> BuildOrder:
     trees = packages.packages_of_tree(desk.session, [each.tree for each in plan.dependencies])
     archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
     origins = source_origins(recipe, toolchain_of(desk, recipe).debs)
-    return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
+    build = number_of(desk.session, plan.digest)
+    return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives, build)
 
 
 def test_order(desk: Desk, job: Job) -> TestOrder:
@@ -85,7 +87,8 @@ def toolchain_of(desk: Desk, recipe: Recipe) -> ToolchainRef:
     return desk.world.toolchains[recipe.toolchain]
 
 
-def _pin(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+def pinned(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+    """Pin a recipe to these packages, and the toolchain of today. Raises what `pin` raises."""
     toolchain = toolchain_of(desk, recipe)
     return pin(
         recipe,

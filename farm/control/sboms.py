@@ -30,6 +30,7 @@ def keep_sbom(
     plan: Plan,
     revision: RecipeRevision,
     linked: Collection[str],
+    build: int,
 ) -> BlobRef:
     """Make the document of a package whose manifest lies among the blobs, and keep it.
 
@@ -43,6 +44,7 @@ def keep_sbom(
         addresses=_addresses(desk, plan, revision),
         linked=linked,
         lock=desk.world.lock_of(plan.toolchain),
+        build=build,
     )
     return BlobRef(desk.blobs.put_bytes(content), len(content))
 
@@ -61,6 +63,7 @@ def sbom_of(desk: Desk, package: Package) -> BlobRef:
         plan=plan_of(desk, package.plan),
         revision=revision,
         linked=[name for name, kinds in kinds_of(desk.session, package.digest).items() if "static" in kinds],
+        build=package.build,
     )
     packages.set_sbom(desk.session, package.digest, sbom)
     return sbom

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from farm.control.dependents import settle_all
 from farm.control.planning import replan
 from farm.control.recipe_graph import graph_around, reach
+from farm.control.recipe_shelf import RECIPE_FILE
+from farm.control.released_revisions import check_revisions
 from farm.database import jobs, recipes
 from farm.database.states import ENDED, PENDING, JobKind, JobState
 from farm.errors import FarmError, Place
@@ -49,13 +51,15 @@ def submit(
 ) -> Submission:
     """Take recipes, each the files of its directory by name, all together or none.
 
-    Raises one `RecipeError` with the problems of all recipes, `SubmittedFilesError`, `MissingDependencyError`,
-    `DependencyCycleError` or `DuplicatePackageError`; nothing has changed then.
+    Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to be raised,
+    `SubmittedFilesError`, `MissingDependencyError`, `DependencyCycleError` or `DuplicatePackageError`; then nothing
+    has changed.
     """
     read = _read_all(office, submitted)
     files = {name: office.shelf.keep(submitted[name]) for name in read}
     with office.planning() as desk:
         graph = graph_around(desk, read)
+        check_revisions(desk, read, {name: submitted[name][RECIPE_FILE] for name in read})
         number = recipes.add_submission(desk.session, submitted_by=submitted_by, trace=trace, now=desk.now)
         order = [name for name in graph.order() if name in read]
         touched: list[Job] = []

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import SSlibKey
 
 from farm.trust.abi_result import verify_abi_result
-from farm.trust.provenance import read_consumed, verify_provenance
+from farm.trust.provenance import ProvenanceError, describe, read_consumed, verify_provenance
 from farm.trust.test_result import verify_test_result
 from farm.trust.tester_statement import InvalidResultError
 
@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 
 
 def check_with_workers_key(
-    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
-    """Check the provenance of a package made from `recipe` by `worker`; return what its build says it opened.
+    """Check the provenance of a package made from `recipe` by `worker`, as the build of the number that it was given.
 
-    Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
+    Returns what its build says it opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
     """
     key = key_of(worker)
-    verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+    vouched = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+    if vouched.build != build:
+        raise ProvenanceError(
+            describe(descriptor),
+            f"it names it build {vouched.build}, and it was leased as build {build}",
+        )
     return read_consumed(envelope, {key.keyid: key})
 
 

@@ -107,7 +107,7 @@ class _Builds:
             member = self._member(each)
             self.checked[each.descriptor.digest] = member.descriptor
             content = self._read(each.provenance, "provenance")
-            plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe)
+            plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
             self._check_described(plan, member.descriptor, each)
             found = [self._dependency(plan, dependency) for dependency in plan.dependencies]
             _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self._member(other) for other in found])

@@ -17,6 +17,7 @@ from farm.trust.layout import BLOBS
 
 if TYPE_CHECKING:
     from farm.names import Digest
+    from farm.trust.published_identities import PublishedRecord
     from farm.trust.release_index import Release, ReleaseEntry
     from farm.trust.repository import Repository
 
@@ -24,10 +25,14 @@ _LOG = logging.getLogger("farm.signer")
 
 
 class Decision:
-    """Decides about the releases of one repository, one after the other. For one thread."""
+    """Decides about the releases of one repository, one after the other. For one thread.
 
-    def __init__(self, repository: Repository) -> None:
+    `record` is what was published in it before.
+    """
+
+    def __init__(self, repository: Repository, record: PublishedRecord) -> None:
         self._repository = repository
+        self._record = record
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
 
@@ -40,7 +45,8 @@ class Decision:
         """
         previous = self._repository.current(release.channel).release
         builders, policy = self._repository.builders(), self._repository.policy()
-        new = check_release(release, previous, self._blobs, builders)
+        self._record.catch_up(self._repository)
+        new = check_release(release, previous, self._blobs, builders, self._record)
         if policy is None:
             _LOG.warning(
                 "no policy is signed: of plans, tests and gates the farm is believed (farm keys draft targets)"

@@ -64,7 +64,8 @@ def copied_into(session: Session, recipe: str) -> list[Copied]:
 def _copied(session: Session, condition: ColumnElement[bool]) -> list[Copied]:
     query = (
         select(RecipeRow.name, ConsumedRow.library, ConsumedRow.tree, ConsumedRow.kind)
-        .join(PackageRow, col(PackageRow.plan) == col(RecipeRow.built_plan))
+        # Of what came to the same files later, and was dropped: what its build opened, these files hold.
+        .join(PackageRow, col(PackageRow.plan) == col(RecipeRow.newest_plan))
         .join(ConsumedRow, col(ConsumedRow.package) == col(PackageRow.digest))
         .where(condition)
         .distinct()

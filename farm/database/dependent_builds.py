@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class OpenBuild:
     """The newest build job of the recipe `dependent`, which needs the recipe `needed`, and has not succeeded.
 
-    `built_plan` is what its newest packages were built by.
+    `built_plan` is what its newest packages were built by, or came to the same files later (`RecipeHead.newest_plan`).
     """
 
     needed: str
@@ -49,10 +49,10 @@ def open_builds(session: Session, needed: Iterable[str]) -> list[OpenBuild]:
         .scalar_subquery()
     )
     query = (
-        select(RecipeNeedRow.needs, RecipeRow.name, RecipeRow.built_plan, JobRow)
+        select(RecipeNeedRow.needs, RecipeRow.name, RecipeRow.newest_plan, JobRow)
         .join(RecipeRow, col(RecipeRow.name) == col(RecipeNeedRow.recipe))
         .join(JobRow, col(JobRow.id) == newest)
-        .where(col(RecipeRow.built_plan).is_not(None), col(JobRow.state) != JobState.SUCCEEDED)
+        .where(col(RecipeRow.newest_plan).is_not(None), col(JobRow.state) != JobState.SUCCEEDED)
         .execution_options(populate_existing=True)
     )
     for some in in_parts(needed):

@@ -10,6 +10,7 @@ from sqlmodel import Field
 
 from farm.database.columns import Row, UtcDateTime
 from farm.database.states import ACTIVE, LIVE_ATTEMPT, AttemptState, JobKind, JobState
+from farm.names import FIRST_BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ class PlanRow(Row, table=True):
     digest: str = Field(primary_key=True)
     name: str = Field(index=True)
     body: str = Field(sa_type=Text)
+    build: int = FIRST_BUILD  # which of the builds of its version and revision it is; given when it is pinned
 
 
 class PackageTestRow(Row, table=True):

@@ -6,9 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy.orm import aliased
 from sqlmodel import case, col, func, or_, select
 
 from farm.database.attempts import attempt_of_row
+from farm.database.build_numbers import numbers_of
 from farm.database.job_rows import AttemptRow, JobRow, PackageTestRow
 from farm.database.jobs import job_of_row
 from farm.database.package_rows import PackageRow
@@ -18,10 +20,10 @@ from farm.database.recipe_rows import RecipeRevisionRow, RecipeRow
 from farm.database.release_rows import CandidateTestRow, ChannelRow, MembershipRow, ReleaseRow
 from farm.database.releases import held_in
 from farm.database.states import JobState
-from farm.names import Digest
+from farm.names import FIRST_BUILD, Digest, printed_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlmodel import Session
 
@@ -105,10 +107,34 @@ def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list
     return dict(found)
 
 
-def versions_of_revisions(session: Session, revision_ids: Iterable[int]) -> dict[int, str]:
-    """Return version and revision (`1.7.1-1`) of each of these recipe revisions, by their number."""
-    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.id).in_(sorted(revision_ids)))
-    return {row.id: f"{row.version}-{row.revision}" for row in session.exec(query) if row.id is not None}
+def versions_of_jobs(session: Session, jobs: Collection[Job]) -> dict[int, str]:
+    """Return the version of what each build among these jobs puts out, as it is printed, by the job's number."""
+    ids = {job.revision_id for job in jobs if job.revision_id is not None}
+    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.id).in_(sorted(ids)))
+    revisions = {row.id: row for row in session.exec(query)}
+    numbers = numbers_of(session, {job.subject for job in jobs if job.subject and job.revision_id is not None})
+    return {
+        job.id: printed_version(
+            revisions[job.revision_id].version,
+            revisions[job.revision_id].revision,
+            numbers.get(job.subject, FIRST_BUILD) if job.subject else FIRST_BUILD,
+        )
+        for job in jobs
+        if job.revision_id in revisions
+    }
+
+
+def dropped_for(session: Session, plans: Iterable[Digest]) -> dict[Digest, str]:
+    """Return the version of what is kept in place of the packages of these plans, of those that were dropped."""
+    kept = aliased(PackageRow)
+    query = select(PackageRow.plan, kept.version, kept.revision, kept.build).join(
+        kept, col(kept.digest) == col(PackageRow.same_as)
+    )
+    found: dict[Digest, str] = {}
+    for some in in_parts(plans):
+        for plan, version, revision, build in session.exec(query.where(col(PackageRow.plan).in_(some))):
+            found[Digest(plan)] = printed_version(version, revision, build)
+    return found
 
 
 def tests_of_digests(session: Session, digests: Iterable[Digest]) -> dict[Digest, TestName]:

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Text
 from sqlmodel import Field
 
 from farm.database.columns import Row, UtcDateTime
+from farm.names import FIRST_BUILD
 
 
 class PackageRow(Row, table=True):
@@ -39,6 +40,8 @@ class PackageRow(Row, table=True):
     attempt_id: int = Field(foreign_key="attempt.id", index=True)
     built_by: str = Field(foreign_key="worker.name")
     built_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    build: int = FIRST_BUILD  # as its provenance says
+    same_as: str = Field(default="", index=True)  # the earlier package that it has every file of: it was dropped for it
 
 
 class AttestationRow(Row, table=True):

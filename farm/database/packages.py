@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from farm.database.package_rows import PackageRow
@@ -46,6 +47,8 @@ def add_package(session: Session, package: Package) -> None:
         built_at=package.built_at,
         sbom=package.sbom.digest if package.sbom else "",
         sbom_size=package.sbom.size if package.sbom else 0,
+        build=package.build,
+        same_as=package.same_as or "",
     )
     session.add(row)
     session.flush()
@@ -70,9 +73,27 @@ def packages_of_plan(session: Session, plan: Digest) -> list[Package]:
     return [package_of_row(row) for row in session.exec(query)]
 
 
+def kept_plan(session: Session, plan: Digest) -> Digest:
+    """Return the plan whose packages stand for those of a plan: an earlier one, where these were dropped for its."""
+    kept = aliased(PackageRow)
+    query = select(kept.plan).join(PackageRow, col(PackageRow.same_as) == col(kept.digest))
+    found = session.exec(query.where(PackageRow.plan == plan).limit(1)).first()
+    return Digest(found) if found else plan
+
+
+def plans_of(session: Session, package: Digest) -> list[Digest]:
+    """Return the later plans that came to the files of a package, and were dropped for it; the newest first."""
+    query = select(PackageRow.plan).where(PackageRow.same_as == package).order_by(col(PackageRow.built_at).desc())
+    return [Digest(plan) for plan in session.exec(query)]
+
+
 def packages_of_tree(session: Session, trees: Iterable[Digest]) -> dict[tuple[str, Digest], Package]:
-    """Return packages by short name and tree digest; of several with the same bytes, the one built last."""
-    query = select(PackageRow).where(col(PackageRow.tree).in_(sorted(trees))).order_by(col(PackageRow.built_at))
+    """Return packages by short name and tree digest; of several with the same bytes, the one built last.
+
+    One that was dropped for another is none of them.
+    """
+    query = select(PackageRow).where(col(PackageRow.tree).in_(sorted(trees)), PackageRow.same_as == "")
+    query = query.order_by(col(PackageRow.built_at))
     return {(row.name, Digest(row.tree)): package_of_row(row) for row in session.exec(query)}
 
 
@@ -140,4 +161,6 @@ def package_of_row(row: PackageRow) -> Package:
         built_by=row.built_by,
         built_at=row.built_at,
         sbom=BlobRef(Digest(row.sbom), row.sbom_size) if row.sbom else None,
+        build=row.build,
+        same_as=Digest(row.same_as) if row.same_as else None,
     )

@@ -48,6 +48,7 @@ class RecipeRow(Row, table=True):
     built_id: int | None = Field(default=None, foreign_key="recipe_revision.id", index=True)
     built_plan: str | None = Field(default=None, foreign_key="plan.digest", index=True)
     built_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)  # when the two above changed
+    newest_plan: str | None = Field(default=None, index=True)  # `built_plan`, or a later one that came to its files
 
 
 class RecipeOutputRow(Row, table=True):

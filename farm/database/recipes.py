@@ -75,12 +75,17 @@ def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: I
     session.flush()
 
 
-def mark_built(session: Session, name: str, *, revision_id: int, plan: Digest, now: datetime) -> None:
-    """Record that this revision was built by this plan, unless another revision is current meanwhile."""
+def mark_built(
+    session: Session, name: str, *, revision_id: int, plan: Digest, newest_plan: Digest, now: datetime
+) -> None:
+    """Record that this revision was built, unless another one is current meanwhile.
+
+    The packages are those of `plan`; `newest_plan` was carried out last, and came to the same files if it is another.
+    """
     session.exec(
         update(RecipeRow)
         .where(col(RecipeRow.name) == name, col(RecipeRow.current_id) == revision_id)
-        .values(built_id=revision_id, built_plan=plan, built_at=now)
+        .values(built_id=revision_id, built_plan=plan, newest_plan=newest_plan, built_at=now)
     )
 
 
@@ -151,5 +156,10 @@ def _revision(row: RecipeRevisionRow) -> RecipeRevision:
 
 
 def _head(row: RecipeRow) -> RecipeHead:
-    plan = Digest(row.built_plan) if row.built_plan else None
-    return RecipeHead(name=row.name, current=row.current_id, built=row.built_id, built_plan=plan)
+    return RecipeHead(
+        name=row.name,
+        current=row.current_id,
+        built=row.built_id,
+        built_plan=Digest(row.built_plan) if row.built_plan else None,
+        newest_plan=Digest(row.newest_plan) if row.newest_plan else None,
+    )

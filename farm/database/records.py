@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.database.states import JobKind
+from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,12 +35,17 @@ class RecipeRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeHead:
-    """A recipe by name: its current revision, and which revision and plan were built last with success, if any."""
+    """A recipe by name: its current revision, and which revision and plan were built last with success, if any.
+
+    `newest_plan` is `built_plan`, or a later one whose packages were dropped, as they had the same files: what the
+    packages of `built_plan` hold of others is what there was when that one was carried out.
+    """
 
     name: str
     current: int
     built: int | None
     built_plan: Digest | None
+    newest_plan: Digest | None
 
     @property
     def is_built(self) -> bool:
@@ -107,7 +113,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A finished package and the blobs that it consists of. `digest` is the descriptor's; `name` is the short one."""
+    """A finished package and the blobs that it consists of. `digest` is the descriptor's; `name` is the short one.
+
+    `build` is its build number. `same_as` is the earlier package (its descriptor) that it has the very files of: it was
+    dropped for that one, and is offered to no channel.
+    """
 
     digest: Digest
     descriptor: BlobRef
@@ -128,6 +138,13 @@ class Package:
     built_by: str
     built_at: datetime
     sbom: BlobRef | None = None
+    build: int = FIRST_BUILD
+    same_as: Digest | None = None
+
+    @property
+    def printed_version(self) -> str:
+        """Version, revision and build number as people see them."""
+        return printed_version(self.version, self.revision, self.build)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

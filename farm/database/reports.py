@@ -10,8 +10,9 @@ from sqlmodel import col, select, update
 from farm.database.curation_rows import ReportRow
 from farm.database.foreign_rows import ForeignPackageRow
 from farm.database.package_rows import PackageRow
+from farm.database.packages import package_of_row
 from farm.database.parts import in_parts
-from farm.names import Digest
+from farm.names import Digest, printed_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,8 +94,8 @@ def _reports(session: Session, rows: Sequence[ReportRow]) -> list[Report]:
     for some in in_parts({row.package for row in rows}):
         own = select(PackageRow).where(col(PackageRow.digest).in_(some))
         taken = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
-        named |= {row.digest: (row.name, f"{row.version}-{row.revision}") for row in session.exec(own)}
-        named |= {row.descriptor: (row.name, f"{row.version}-{row.revision}") for row in session.exec(taken)}
+        named |= {row.digest: (row.name, package_of_row(row).printed_version) for row in session.exec(own)}
+        named |= {row.descriptor: (row.name, printed_version(row.version, row.revision)) for row in session.exec(taken)}
     return [_report(row, *named[row.package]) for row in rows]
 
 

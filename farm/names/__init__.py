@@ -7,10 +7,12 @@ from farm.names.digest import Digest, InvalidDigestError
 from farm.names.hardening import HardeningProperty, HardeningWaiver
 from farm.names.package_name import InvalidPackageNameError, PackageName
 from farm.names.platform import ARCHITECTURES, InvalidPlatformError, Platform
+from farm.names.printed_version import FIRST_BUILD, PrintedIdentity, printed_version
 from farm.names.version import InvalidVersionError, Version
 
 __all__ = [
     "ARCHITECTURES",
+    "FIRST_BUILD",
     "Digest",
     "HardeningProperty",
     "HardeningWaiver",
@@ -23,9 +25,11 @@ __all__ = [
     "PackageName",
     "Platform",
     "Plugin",
+    "PrintedIdentity",
     "SensitiveFile",
     "Version",
     "canonical_json",
     "count_values",
     "load_bounded",
+    "printed_version",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from farm.names import Digest, canonical_json
+from farm.names import FIRST_BUILD, Digest, canonical_json
 from farm.package import Descriptor
 from farm.plan.plan import Plan
 from farm.plan.record import Record
@@ -100,17 +100,18 @@ class DependencyArchive:
 
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
-    """All that a worker is told to carry out one plan."""
+    """All that a worker is told to carry out one plan. `build` is the number that its provenance has to name."""
 
     plan: Plan
     recipe_digest: Digest
     source_origins: tuple[SourceOrigin, ...]
     limits: Limits
     archives: tuple[DependencyArchive, ...]
+    build: int = FIRST_BUILD
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the order as JSON values."""
-        return {
+        """Return the order as JSON values; without the number of a first build, so that older workers read it."""
+        return ({"build": self.build} if self.build != FIRST_BUILD else {}) | {
             "archives": [each.to_dict() for each in self.archives],
             "limits": self.limits.to_dict(),
             "plan": self.plan.to_dict(),
@@ -128,6 +129,7 @@ class BuildOrder:
             source_origins=record.each("source-origins", SourceOrigin.from_dict),
             limits=record.read("limits", Limits.from_dict),
             archives=record.each("archives", DependencyArchive.from_dict),
+            build=record.number("build", minimum=FIRST_BUILD + 1) if "build" in value else FIRST_BUILD,
         )
         record.end()
         return order

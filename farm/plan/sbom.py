@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.fileset import File, Link
-from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.names import FIRST_BUILD, Digest, InvalidDigestError, canonical_json, printed_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -50,12 +50,14 @@ def package_sbom(
     addresses: Mapping[Digest, SourceAddress],
     linked: Collection[str] = (),
     lock: Digest | None = None,
+    build: int = FIRST_BUILD,
 ) -> bytes:
     """Return the SPDX document of a package as canonical JSON.
 
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
     source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
-    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of.
+    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of,
+    `build` the build number.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
@@ -72,11 +74,11 @@ def package_sbom(
         if each.name.short in linked
     ]
     return document(
-        name=f"{descriptor.name.short}-{descriptor.version}-{descriptor.revision}",
+        name=f"{descriptor.name.short}-{printed_version(descriptor.version, descriptor.revision, build)}",
         namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
-        packages=[_package(descriptor, archive, manifest, supplier), *sources, toolchain, *dependencies],
+        packages=[_package(descriptor, build, archive, manifest, supplier), *sources, toolchain, *dependencies],
         relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
     )
 
@@ -163,7 +165,7 @@ def element(identifier: str, name: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def _package(descriptor: Descriptor, archive: Digest, manifest: Manifest, supplier: str) -> dict[str, Any]:
+def _package(descriptor: Descriptor, build: int, archive: Digest, manifest: Manifest, supplier: str) -> dict[str, Any]:
     files = list(manifest.files())
     links = sum(isinstance(entry, Link) for entry in manifest.entries)
     return element(
@@ -175,7 +177,7 @@ def _package(descriptor: Descriptor, archive: Digest, manifest: Manifest, suppli
         licenseConcluded=descriptor.licence,
         licenseDeclared=descriptor.licence,
         supplier=supplier,
-        versionInfo=f"{descriptor.version}-{descriptor.revision}",
+        versionInfo=printed_version(descriptor.version, descriptor.revision, build),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.compat.abi import BuildRoot
@@ -33,10 +34,15 @@ class BuildRoots:
         self._asked: set[Digest] = set()
 
     def of(self, member: Member) -> BuildRoot:
-        """Return what an own member was built with: the dependencies of its plan, and what the build itself put out."""
+        """Return what an own member was built with: the dependencies of its plan, and what the build itself put out.
+
+        It is that of the newest plan that came to its files, with those of the plans before.
+        """
         digest = member.descriptor.plan
         if digest not in self._roots:
-            self._roots[digest] = self._root(digest)
+            later = packages.plans_of(self._desk.session, member.descriptor.digest)
+            newest, *others = (self._root(each) for each in (*later, digest))
+            self._roots[digest] = replace(newest, others=tuple(others))
         return self._roots[digest]
 
     def _root(self, digest: Digest) -> BuildRoot:

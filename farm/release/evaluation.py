@@ -223,7 +223,7 @@ class Evaluation:
             return None
         package = self._record_of(member.descriptor.digest)
         recipe = self._shelf.tested_recipe(self._desk, package)
-        version = f"{package.version}-{package.revision}"
+        version = package.printed_version
         orders = {
             name: order for _, _, name, order in orders_of(self._desk, self._shelf, self._trial, [(recipe, version)])
         }
@@ -254,7 +254,7 @@ class Evaluation:
             if revision.name not in seen and revision.name in self._trial.members:
                 seen.add(revision.name)
                 main = self._record_of(self._trial.members[revision.name].descriptor.digest)
-                yield self._shelf.tested_recipe(self._desk, main), f"{main.version}-{main.revision}"
+                yield self._shelf.tested_recipe(self._desk, main), main.printed_version
 
     def _record_of(self, digest: Digest) -> Package:
         return self._shelf.record(self._desk, digest)

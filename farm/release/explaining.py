@@ -11,6 +11,7 @@ from farm.database import attempts, jobs, recipes
 from farm.database.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.states import JobState
+from farm.names import printed_version
 from farm.recipe.gate_kind import GateKind
 from farm.release.withholding import atoms_withheld
 
@@ -114,7 +115,7 @@ class Explainer:
                     package=head.name,
                     gate=GateKind.BUILD,
                     reason=_why_unbuilt(culprit, root),
-                    version=f"{revision.version}-{revision.revision}",
+                    version=printed_version(revision.version, revision.revision),
                     root=root,
                     owner=recipes.submitter(self.desk.session, revision.submission),
                     job=culprit.id,
@@ -259,7 +260,7 @@ class Explainer:
         package, foreign = self.packages.get(name), self.imported.get(name)
         if foreign:
             return foreign.label
-        return f"{name} {package.version}-{package.revision}" if package else name
+        return f"{name} {package.printed_version}" if package else name
 
     def _labels_of(self, atoms: Iterable[str]) -> tuple[str, ...]:
         return tuple(self._label(self._mains(atom)[0]) for atom in atoms)

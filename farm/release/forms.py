@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.control.ordering import describe_order
 from farm.database.states import Role
+from farm.names import FIRST_BUILD
 from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
@@ -164,8 +165,13 @@ def run_to_dict(run: SetRun) -> dict[str, Any]:
 
 
 def version_text(package: Package | ForeignPackage) -> str:
-    """Return version and revision: `1.7.1-1`."""
-    return f"{package.version}-{package.revision}"
+    """Return the whole version of a package: `1.7.1-1`."""
+    return package.printed_version
+
+
+def build_to_dict(package: Package | ForeignPackage) -> dict[str, int]:
+    """Return the build number of a package, where it has one to be shown."""
+    return {"build": package.build} if package.build != FIRST_BUILD else {}
 
 
 def time_text(at: datetime | None) -> str | None:

@@ -335,7 +335,7 @@ class Interfaces:
         package = packages.packages_of_tree(self._desk.session, [file.tree]).get((file.package, file.tree))
         if package is None:
             raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
-        label = f"{package.name} {package.version}-{package.revision}"
+        label = f"{package.name} {package.printed_version}"
         facts = next(facts for path, facts in self._shelf.member(package).facts.elf if path == file.path)
         build = packages.packages_of_plan(self._desk.session, package.plan)
         build_id = facts.details.build_id if facts.details else ""

@@ -68,6 +68,7 @@ class MemberShelf:
                 PackageFacts.from_json(self._blobs.read(package.facts.digest)),
                 Manifest.from_json(self._blobs.read(package.manifest.digest)),
                 foreign=isinstance(package, ForeignPackage),
+                build=package.build,
             )
             self._members.put(package.digest, known)
             if isinstance(package, ForeignPackage):
@@ -99,8 +100,10 @@ class MemberShelf:
             return
         for job in jobs.answered_since(desk.session, self.tests_mark):
             if job.subject is not None and job.revision_id is not None:
-                self._tests[job.subject] = recipes.revision(desk.session, job.revision_id)
-                self._revised.append((job.id, job.subject))
+                # What came to files of before was dropped for these: the tests are of what is kept.
+                plan = packages.kept_plan(desk.session, job.subject)
+                self._tests[plan] = recipes.revision(desk.session, job.revision_id)
+                self._revised.append((job.id, plan))
             self.tests_mark = job.id
 
     def revised_since(self, mark: int) -> list[Digest]:

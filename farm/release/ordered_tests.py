@@ -85,7 +85,7 @@ def orders_of(
     for package in awaited.values():
         foreign.want_archive(desk.session, package)
     if awaited:
-        told = ", ".join(f"{name} {each.version}-{each.revision}" for name, each in sorted(awaited.items()))
+        told = ", ".join(f"{name} {each.printed_version}" for name, each in sorted(awaited.items()))
         raise NotKnownYetError(f"the archive of {told} is being fetched")
     return orders
 

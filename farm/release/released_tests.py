@@ -70,7 +70,7 @@ class ReleasedTests:
         """Return the excuses for packages of these plans whose tests fail. Raises `NotKnownYetError`."""
         waiting, found = 0, []
         for package in self._mains(desk, trial, plans):
-            version = f"{package.version}-{package.revision}"
+            version = package.printed_version
             failed: list[FailedTest] = []
             try:
                 recipe = self._shelf.tested_recipe(desk, package)
@@ -114,7 +114,7 @@ class ReleasedTests:
             gate=GateKind.RELEASED_TESTS,
             reason=f"release {newest.number} of {self._channel} holds it: {'; '.join(told)}",
             digest=package.digest,
-            version=f"{package.version}-{package.revision}",
+            version=package.printed_version,
             owner=recipes.submitter(desk.session, submission),
             job=failed[0].job,
             remedy=f"Mend {package.name} or its tests and submit it: the newest tests are tried by themselves.",

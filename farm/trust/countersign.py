@@ -15,14 +15,17 @@ from farm.package import Descriptor, PackageFacts, check_declared, sensitive_fil
 from farm.trust.archive_contents import read_contents
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree, difference, entries
-from farm.trust.rebuilds import check_agreement, verified_builder
+from farm.trust.provenance import printed_identity, verify_provenance
+from farm.trust.rebuilds import check_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from farm.blobs import BlobStore
+    from farm.names import Digest, PrintedIdentity
     from farm.plan import BlobRef
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.published_identities import PublishedIdentities
     from farm.trust.release_index import Release, ReleaseEntry
 
 
@@ -32,18 +35,36 @@ class RefusedReleaseError(FarmError):
     code = "refused-release"
 
 
+class OtherContentError(RefusedReleaseError):
+    """A package comes under a name, version, revision and build number that was published with other files."""
+
+    code = "other-content"
+
+    def __init__(self, identity: PrintedIdentity, tree: Digest, published: Collection[Digest]) -> None:
+        super().__init__(
+            f"{identity} was published before with other files: as {' and '.join(sorted(published))}, now as {tree}",
+            remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it.",
+        )
+        self.identity = identity
+
+
 def check_release(
-    release: Release, previous: Release | None, blobs: BlobStore, builders: AllowedBuilders
+    release: Release,
+    previous: Release | None,
+    blobs: BlobStore,
+    builders: AllowedBuilders,
+    published: PublishedIdentities,
 ) -> tuple[ReleaseEntry, ...]:
     """Check every package that is new in `release`; return these. All blobs must be in `blobs`.
 
     Each must lie in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
-    archive, and have provenances by `builders` that name its recipe. Of packages that are imported it is only looked at
+    archive, and have provenances by `builders` that name its recipe and one build number. What was `published` under
+    its name, version, revision and that number, it must be. Of packages that are imported it is only looked at
     whether all that they need is there: what they are, their own distribution signs.
     Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError`,
     `CorruptBlobError`, `InvalidElfError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
-    check = _Check(release, blobs, builders)
+    check = _Check(release, blobs, builders, published)
     tree = IndexTree(check.read, release.index)
     if tree.packages() != release.packages:
         raise RefusedReleaseError(f"the release says it has {release.packages} packages, its index {tree.packages()}")
@@ -60,10 +81,13 @@ def check_release(
 
 
 class _Check:
-    def __init__(self, release: Release, blobs: BlobStore, builders: AllowedBuilders) -> None:
+    def __init__(
+        self, release: Release, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
+    ) -> None:
         self._release = release
         self._blobs = blobs
         self._builders = builders
+        self._published = published
         self.imported = imported_packages(release.imports)
 
     def needs(self, name: str, needs: Iterable[str], tree: IndexTree) -> None:
@@ -104,7 +128,14 @@ class _Check:
         # What clients read of it, they must be able to read.
         Manifest.from_json(self.read(entry.manifest))
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
-        self._provenances(entry, descriptor)
+        self._identity(descriptor, self._provenances(entry, descriptor))
+
+    def _identity(self, descriptor: Descriptor, build: int) -> None:
+        """See that what is printed of a package means what it has meant before."""
+        identity = printed_identity(descriptor, build)
+        known = self._published.trees_of(identity)
+        if known and descriptor.tree not in known:
+            raise OtherContentError(identity, descriptor.tree, known)
 
     def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
         """See that the archive is the package, its facts are those of its files, and its sensitive ones are declared.
@@ -131,10 +162,14 @@ class _Check:
                 remedy="Do not trust the worker that built it; build the package again, with a worker of this version.",
             )
 
-    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> None:
+    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
+        """See who has built a package; return its build number."""
         found: list[str] = []
+        numbers: set[int] = set()
         for blob in (entry.provenance, *entry.rebuilds):
-            builder = verified_builder(self.read(blob), self._builders, descriptor, entry.recipe)
+            vouched = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
+            builder = vouched.builder
+            numbers.add(vouched.build)
             if builder in found:
                 raise RefusedReleaseError(
                     f"two provenances of {descriptor.name} are by the builder {builder}",
@@ -143,3 +178,10 @@ class _Check:
             found.append(builder)
         channel = self._release.channel
         check_agreement(found, self._builders.needed(channel), descriptor, channel)
+        if len(numbers) > 1:
+            told = " and ".join(map(str, sorted(numbers)))
+            raise RefusedReleaseError(
+                f"the provenances of {descriptor.name} say that it is build {told}",
+                remedy="A rebuild has the number of what it rebuilds: have it built again.",
+            )
+        return numbers.pop()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
-from farm.names import Digest, InvalidDigestError
+from farm.names import FIRST_BUILD, Digest, InvalidDigestError, PrintedIdentity
 from farm.plan import Consumption, Plan
 from farm.trust.dsse import open_envelope
 
@@ -27,6 +27,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:farm:build:1"
 _FROM_TOOLCHAIN = "from-toolchain"
+_BUILD = "build"
 _OPENED = "opened"
 """The annotation of a dependency that says which of its files were opened that code can be copied from."""
 
@@ -48,6 +49,7 @@ class ProvenanceError(FarmError):
 class BuildRun:
     """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations.
 
+    `build` is the number that the farm gave to this build, of all that have the plan's version and revision.
     `consumed` is what was opened of each dependency; of one that is not in it, nothing is said and so nothing known.
     """
 
@@ -58,6 +60,7 @@ class BuildRun:
     log: Digest
     runtime: Mapping[str, str]
     consumed: tuple[Consumption, ...] = ()
+    build: int = FIRST_BUILD
 
 
 def build_statement(
@@ -86,7 +89,7 @@ def build_statement(
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": {"package": str(plan.name), "recipe": {"digest": {"sha256": recipe.hex}}},
-                "internalParameters": {"plan": plan.to_dict()},
+                "internalParameters": {"plan": plan.to_dict()} | _numbered(run.build),
                 "resolvedDependencies": _dependencies(plan, origins, run.consumed),
             },
             "runDetails": {
@@ -98,13 +101,34 @@ def build_statement(
     }
 
 
+def _numbered(build: int) -> dict[str, int]:
+    # Left out for the first one, as it was before there were numbers.
+    return {} if build == FIRST_BUILD else {_BUILD: build}
+
+
+def _number(parameters: Mapping[str, Any]) -> int:
+    build = parameters.get(_BUILD, FIRST_BUILD)
+    if type(build) is not int or build < FIRST_BUILD:
+        raise TypeError(f"a build number in place of {build!r:.100}")
+    return build
+
+
 def describe(descriptor: Descriptor) -> str:
     """Return the name under which a package stands in statements and messages: `dist.example/jq 1.7.1-1`."""
     return f"{descriptor.name} {descriptor.version}-{descriptor.revision}"
 
 
-def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> Plan:
-    """Check that an allowed builder vouches for this very package from this very recipe; return its Plan.
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What an allowed builder (its key id) vouches for: it carried out this plan, as the build of this number."""
+
+    plan: Plan
+    build: int
+    builder: str
+
+
+def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> Vouched:
+    """Check that an allowed builder vouches for this very package from this very recipe; return what it says.
 
     The plan digest is computed from the plan inside the statement and compared with the descriptor's.
     Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed key signed.
@@ -116,6 +140,7 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
         definition = statement["predicate"]["buildDefinition"]
         named_recipe = definition["externalParameters"]["recipe"]["digest"]["sha256"]
         plan = Plan.from_dict(definition["internalParameters"]["plan"])
+        build = _number(definition["internalParameters"])
         builder = statement["predicate"]["runDetails"]["builder"]["id"]
     except (KeyError, TypeError) as error:
         raise ProvenanceError(package, f"the statement lacks {error}") from error
@@ -133,7 +158,7 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
         raise ProvenanceError(package, f"its plan has digest {plan.digest}, the package names {descriptor.plan}")
     if builder != f"urn:farm:builder:{key.keyid}":
         raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
-    return plan
+    return Vouched(plan, build, key.keyid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +188,7 @@ def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
             log=Digest.from_hex(details["byproducts"][0]["digest"]["sha256"]),
             runtime={str(name): str(value) for name, value in details["builder"]["version"].items()},
             consumed=read_consumed(content, allowed),
+            build=_number(predicate["buildDefinition"]["internalParameters"]),
         )
         return SaidBuild(run, dict(_taken_from(predicate["buildDefinition"]["resolvedDependencies"])))
     except (LookupError, TypeError, AttributeError) as error:
@@ -192,6 +218,23 @@ def plan_by_digest(content: bytes, digest: Digest) -> Plan:
     if plan.digest != digest:
         raise ProvenanceError("a build", f"its plan has digest {plan.digest}, not {digest}")
     return plan
+
+
+def build_number_of(content: bytes) -> int:
+    """Return the build number in a statement whose signature was verified before, or by whom it is named.
+
+    Raises `ProvenanceError`.
+    """
+    try:
+        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
+        return _number(payload["predicate"]["buildDefinition"]["internalParameters"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ProvenanceError("a build", f"its number cannot be read: {error}") from error
+
+
+def printed_identity(descriptor: Descriptor, build: int) -> PrintedIdentity:
+    """Return what people know a package by that is the build of this number."""
+    return PrintedIdentity(descriptor.name.short, str(descriptor.version), descriptor.revision, build)
 
 
 def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumption, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.trust.dsse import open_envelope
 from farm.trust.provenance import ProvenanceError, describe, verify_provenance
 
 if TYPE_CHECKING:
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 def verified_builder(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> str:
     """Check one provenance of a package; return its builder's key id. Raises as `verify_provenance`."""
-    verify_provenance(content, allowed, descriptor, recipe)
-    return open_envelope(content, allowed)[1].keyid
+    return verify_provenance(content, allowed, descriptor, recipe).builder
 
 
 def check_agreement(found: Collection[str], needed: int, descriptor: Descriptor, channel: str) -> None:

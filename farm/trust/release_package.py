@@ -10,6 +10,7 @@ from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 from farm.trust.broken_release import BrokenReleaseError
 from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.provenance import verify_provenance
 from farm.trust.rebuilds import check_agreement, verified_builder
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from farm.plan import BlobRef
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.provenance import Vouched
     from farm.trust.release_index import Release, ReleaseEntry
 
     Fetch = Callable[[BlobRef, str], bytes]
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPackage:
-    """What the small blobs of a package say, all of them checked."""
+    """What the small blobs of a package say, all of them checked. `build` is its build number."""
 
     descriptor: Descriptor
     manifest: Manifest
     facts: PackageFacts
+    build: int
 
 
 def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilders, fetch: Fetch) -> CheckedPackage:
@@ -47,10 +50,10 @@ def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilde
         )
     if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
         raise BrokenReleaseError(f"the manifest or facts of {entry.name} are not those that its descriptor names")
-    _check_builders(release, entry, builders, descriptor, fetch)
+    build = _check_builders(release, entry, builders, descriptor, fetch)
     manifest = Manifest.from_json(fetch(entry.manifest, f"manifest of {entry.name}"))
     facts = PackageFacts.from_json(fetch(entry.facts, f"facts of {entry.name}"))
-    return CheckedPackage(descriptor, manifest, facts)
+    return CheckedPackage(descriptor, manifest, facts, build)
 
 
 def agreeing_builders(
@@ -70,17 +73,22 @@ def agreeing_builders(
 
 def _check_builders(
     release: Release, entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
-) -> None:
-    """See that the package was built by an allowed builder, and by as many others as the channel asks for."""
+) -> int:
+    """See that the package was built by an allowed builder, and by as many others as the channel asks for.
 
-    def builder(blob: BlobRef) -> str:
-        return verified_builder(fetch(blob, f"provenance of {entry.name}"), builders, descriptor, entry.recipe)
+    Returns its build number.
+    """
 
-    found = {builder(entry.provenance)}
+    def vouched(blob: BlobRef) -> Vouched:
+        return verify_provenance(fetch(blob, f"provenance of {entry.name}"), builders, descriptor, entry.recipe)
+
+    first = vouched(entry.provenance)
+    found = {first.builder}
     needed = builders.needed(release.channel)
     for blob in entry.rebuilds:
         if len(found) >= needed:
             break
         with suppress(InvalidEnvelopeError):  # by a builder who is not allowed any more: the others may do
-            found.add(builder(blob))
+            found.add(vouched(blob).builder)
     check_agreement(found, needed, descriptor, release.channel)
+    return first.build

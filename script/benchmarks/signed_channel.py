@@ -18,6 +18,7 @@ from farm.trust.countersign import check_release
 from farm.trust.dsse import sign_statement
 from farm.trust.layout import BLOBS
 from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import ReleaseEntry
 from farm.trust.repository import Repository
 
@@ -59,6 +60,8 @@ class SignedChannel:
         self._repository = Repository(self.public)
         self._store = PublicStore(self.public, self._built)
         self.newest: Release | None = None
+        # Nothing is written there: what is listed only has no provenance to be read. Looking things up costs the same.
+        self._record = PublishedRecord(self.public.parent / "record")
 
     def build(
         self, name: str, version: str, tree: Path, *, summary: str = "A sample", needs: tuple[str, ...] = ()
@@ -108,7 +111,7 @@ class SignedChannel:
         """Put what is new in place, and look at it as the signer does."""
         self._store.bring(prepared.put, prepared.index, prepared.release)
         blobs = BlobStore(self._repository.root / BLOBS)
-        check_release(prepared.release, self.newest, blobs, self._repository.builders())
+        check_release(prepared.release, self.newest, blobs, self._repository.builders(), self._record)
 
     def list_only(self, entries: Iterable[ReleaseEntry]) -> None:
         """Publish entries of packages that are nowhere: nobody fetches or checks these."""

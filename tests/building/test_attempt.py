@@ -63,7 +63,7 @@ class TestAGoodBuild:
         key = bench.workshop.signer.public_key
         envelope = bench.workshop.store.read(outcome.provenance)
         (package,) = outcome.packages
-        assert verify_provenance(envelope, {key.keyid: key}, package.descriptor, Digest.of(b"the recipe")) == plan
+        assert verify_provenance(envelope, {key.keyid: key}, package.descriptor, Digest.of(b"the recipe")).plan == plan
 
     def test_keeps_its_log(self, bench: Bench) -> None:
         outcome = bench.carry_out(bench.order(bench.plan(f"echo out; echo err >&2; {INSTALL}")))

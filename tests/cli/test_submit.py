@@ -171,3 +171,22 @@ def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Su
     assert told[0].startswith("refused by edge (candidate ")
     assert "broken" in told[1]
     assert "'strict' of a failed in job " in told[-1]
+
+
+def test_who_changes_what_is_released_under_its_revision_is_shown_where_to_raise_it(
+    submitting: Submitting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitting.submit(recipe("a"))
+    place = tmp_path / "recipes" / "packages" / "a"
+    (place / "recipe.yaml").write_bytes(recipe("a", flag="other")["recipe.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main(["submit", str(place), "--release", "edge"])
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert "packages/a/recipe.yaml:3:11: a 1.0-1 is in release 1 of edge, with other content" in shown
+    assert "3 | revision: 1" in shown
+    assert "Raise revision to 2" in shown
+    (place / "recipe.yaml").write_bytes(recipe("a", flag="other", revision=2)["recipe.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main(["submit", str(place)])
+    assert ended.value.code == 0

@@ -22,6 +22,7 @@ from farm.trust.ceremony import Founded, found_repository, online_signers
 from farm.trust.dsse import sign_statement
 from farm.trust.index_tree import entries
 from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
@@ -56,6 +57,8 @@ class SmallDistribution:
     channel: str = "edge"
     built: dict[Digest, tuple[Plan, tuple[Consumption, ...]]] = field(default_factory=dict)
     origins: dict[Digest, tuple[SourceOrigin, ...]] = field(default_factory=dict)
+    trees: dict[tuple[str, str, int], list[Digest]] = field(default_factory=dict)
+    numbers: dict[Digest, int] = field(default_factory=dict)
 
     @property
     def public(self) -> Path:
@@ -83,11 +86,13 @@ class SmallDistribution:
         origins: Sequence[SourceOrigin] = (),
         sensitive: Mapping[str, str] | None = None,
         reported: PackageFacts | None = None,
+        build: int = 0,
     ) -> None:
         """Add a package. `linked` are packages added before whose code was linked into it, `unwatched` unseen.
 
         `text` is its recipe, which is then published with what lies beside it; `made_of` are the sources of the plan.
-        `sensitive` are files that it declares, with the reasons. `reported` are facts that a lying worker reports.
+        `sensitive` are files that it declares, with the reasons. `reported` are facts that a lying worker reports,
+        `build` is a build number other than the next for these files.
         """
         sources = tuple(PlannedSource(file, Digest.of(content)) for file, content in (made_of or {}).items())
         if text:
@@ -133,6 +138,11 @@ class SmallDistribution:
             host=host,
             sensitive_files=[SensitiveFile(path, reason) for path, reason in (sensitive or {}).items()],
         )
+        # As a farm numbers them: other files under one version and revision are another build.
+        trees = self.trees.setdefault((name, version, revision), [])
+        if descriptor.tree not in trees:
+            trees.append(descriptor.tree)
+        self.numbers[descriptor.digest] = build or trees.index(descriptor.tree) + 1
         provenance = self.provenance(descriptor, captured.archive, signed_by or self.builder, recipe)
         entry = ReleaseEntry(
             name=name,
@@ -181,7 +191,16 @@ class SmallDistribution:
 
     def provenance(self, descriptor: Descriptor, archive: BlobRef, builder: CryptoSigner, recipe: Digest) -> BlobRef:
         plan, consumed = self.built[descriptor.plan]
-        run = BuildRun(builder.public_key.keyid, "1", "then", "now", Digest.of(b"log"), {}, consumed)
+        run = BuildRun(
+            builder.public_key.keyid,
+            "1",
+            "then",
+            "now",
+            Digest.of(b"log"),
+            {},
+            consumed,
+            self.numbers.get(descriptor.digest, 1),
+        )
         statement = build_statement(
             plan, recipe, [(descriptor, archive.digest)], self.origins.get(plan.digest, ()), run
         )
@@ -228,7 +247,7 @@ class SmallDistribution:
         repository, signers = Repository(self.public), online_signers(self.founded.online)
         if checked:
             evidence = self.keep(ReleaseEvidence().to_json())
-            self.decision = self.decision or Decision(repository)
+            self.decision = self.decision or Decision(repository, PublishedRecord(self.folder / "record"))
             sign(repository, signers, self.decision, release, evidence.digest)
         else:
             repository.publish(release, signers, datetime.now(UTC))

@@ -91,7 +91,7 @@ def _said(files: Mapping[str, bytes], key: str) -> str:
 
 
 def accept_provenance(
-    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest
+    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
     assert envelope
     return ()

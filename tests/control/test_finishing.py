@@ -104,7 +104,9 @@ def test_the_outcome_of_another_build_is_refused(farm: SmallFarm) -> None:
 
 
 def test_a_provenance_that_does_not_vouch_is_refused(farm: SmallFarm) -> None:
-    def refuse(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> tuple[Consumption, ...]:
+    def refuse(
+        envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
+    ) -> tuple[Consumption, ...]:
         raise ProvenanceError(descriptor.name.short, "nobody signed it")
 
     farm.submit(recipe("a"))

@@ -172,7 +172,7 @@ def test_a_rebuild_is_no_unfinished_build_and_no_job_of_the_recipe(farm: SmallFa
 
 
 def test_what_is_not_vouched_for_or_is_no_outcome_is_refused_as_for_a_build(farm: SmallFarm) -> None:
-    def refuse(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest) -> None:
+    def refuse(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int) -> None:
         raise ProvenanceError(descriptor.name.short, f"{worker.name} did not sign it")
 
     built_by_one(farm)

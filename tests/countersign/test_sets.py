@@ -11,6 +11,7 @@ from farm.countersign.decision import Decision
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import UnprovenSetError
 from farm.trust.index_edit import extend
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.repository import Repository
 from tests.client.distribution import SmallDistribution
@@ -44,7 +45,12 @@ def _after(made: SmallDistribution, **needs: tuple[str, ...]) -> Release:
 
 def _check(made: SmallDistribution, release: Release) -> list[str]:
     evidence = made.keep(ReleaseEvidence().to_json())
-    return [entry.name for entry in Decision(Repository(made.public)).check(release, evidence.digest)]
+    decision = Decision(Repository(made.public), PublishedRecord(made.folder / "record"))
+    return [entry.name for entry in decision.check(release, evidence.digest)]
+        for entry in Decision(Repository(made.public), PublishedRecord(made.folder / "record")).check(
+            release, evidence.digest
+        )
+    ]
 
 
 def test_a_need_that_is_dropped_is_refused_although_the_entry_does_not_name_it(published: SmallDistribution) -> None:
@@ -69,7 +75,8 @@ def test_a_conflict_with_what_is_released_is_refused(published: SmallDistributio
 
 
 def test_a_refused_set_leaves_nothing_behind_for_the_next_one(published: SmallDistribution) -> None:
-    decision, evidence = Decision(Repository(published.public)), published.keep(ReleaseEvidence().to_json())
+    decision = Decision(Repository(published.public), PublishedRecord(published.folder / "record"))
+    evidence = published.keep(ReleaseEvidence().to_json())
     published.package("loud", {"bin/say": "SAY"})
     with pytest.raises(UnprovenSetError):
         decision.check(_after(published, greet=("say",)), evidence.digest)

@@ -1,6 +1,7 @@
 """Orders and outcomes survive the way between farm and worker."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,16 @@ def test_an_unknown_member_is_refused(value):
 
 def test_an_outcome_without_attestation_is_written_as_it_was_before_there_were_any():
     assert OUTCOME.to_dict().keys() == {"exit", "log", "message", "passed"}
+
+
+def test_the_number_of_a_first_build_is_not_told_so_that_a_worker_of_before_reads_the_order():
+    assert "build" not in BUILD.to_dict()
+    second = replace(BUILD, build=2)
+    assert second.to_dict() == {**BUILD.to_dict(), "build": 2}
+    assert BuildOrder.from_dict(json.loads(json.dumps(second.to_dict()))) == second
+    for wrong in (1, 0, "2", True):
+        with pytest.raises(InvalidRecordError, match="build"):
+            BuildOrder.from_dict({**BUILD.to_dict(), "build": wrong})
 
 
 def test_a_blob_of_a_negative_size_is_refused():

@@ -8,6 +8,7 @@ from farm.control.leases import claim
 from farm.database import releases
 from farm.trust.countersign import check_release
 from farm.trust.index_tree import difference
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 from tests.control.small_farm import recipe
@@ -16,6 +17,8 @@ from tests.database.databases import database, database_url, migrated_sqlite, po
 from tests.threats.test_row_16_rebuilds import farm
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.threats.test_row_16_rebuilds import KeyedFarm
 
 __all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_socket"]
@@ -47,7 +50,7 @@ def written(farm: KeyedFarm, number: int) -> list[str]:
     return sorted(each.name for each in difference(farm.read, before.index, after.index).put)
 
 
-def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(farm: KeyedFarm) -> None:
+def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(farm: KeyedFarm, tmp_path: Path) -> None:
     farm.small.submit(recipe("b"))
     settle(farm)
     assert (farm.released(), farm.published_builders()) == (1, {"one", "two"})
@@ -59,7 +62,9 @@ def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(f
     assert (farm.released(), farm.published_builders()) == (2, {"one", "two", "three"})
     assert written(farm, 2) == ["a", "c"]
     builders = Repository(farm.public.root.parent).builders()
-    checked = check_release(published(farm, 2), published(farm, 1), farm.public, builders)
+    checked = check_release(
+        published(farm, 2), published(farm, 1), farm.public, builders, PublishedRecord(tmp_path / "record")
+    )
     assert [each.name for each in checked] == ["a", "c"], "the signer takes it"
     released_with(farm, "d")
     assert written(farm, 3) == ["d"]

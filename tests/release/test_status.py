@@ -49,7 +49,14 @@ def built_again(stocked: StockedFarm, name: str) -> None:
         head = recipes.head(desk.session, name)
         assert head is not None
         assert head.built_plan is not None
-        recipes.mark_built(desk.session, name, revision_id=head.current, plan=head.built_plan, now=desk.now)
+        recipes.mark_built(
+            desk.session,
+            name,
+            revision_id=head.current,
+            plan=head.built_plan,
+            newest_plan=head.built_plan,
+            now=desk.now,
+        )
 
 
 def test_builds_keep_a_channel_from_settling_until_they_are_decided_about(stocked: StockedFarm) -> None:

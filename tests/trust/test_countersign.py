@@ -19,6 +19,7 @@ from farm.trust.countersign import RefusedReleaseError, check_release
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.index_node import Leaf, listing_of, write_node
 from farm.trust.provenance import ProvenanceError
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import InvalidReleaseError, Release, ReleaseEntry
 from tests.client.distribution import DISTRIBUTION, SmallDistribution
 from tests.trust.index_entries import NOW
@@ -35,6 +36,7 @@ class Signer:
         self.packages.package("greet", {"share/greet/word": "hello"})
         self.packages.package("say", {"bin/say": "say"})
         self.builders = AllowedBuilders([self.packages.builder.public_key], {})
+        self.published = PublishedRecord(folder / "record")
 
     def entry(self, name: str, **changes: Any) -> ReleaseEntry:
         return replace(self.packages.entries[name][0], **changes)
@@ -50,7 +52,8 @@ class Signer:
         return release
 
     def check(self, release: Release, after: Release | None = None) -> list[str]:
-        return [entry.name for entry in check_release(release, after, self.packages.blobs, self.builders)]
+        checked = check_release(release, after, self.packages.blobs, self.builders, self.published)
+        return [entry.name for entry in checked]
 
 
 @pytest.fixture

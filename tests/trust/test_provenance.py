@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.names import Digest
+from farm.names import Digest, canonical_json
 from farm.plan import Consumption, OpenedFiles
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.keys import create_key
-from farm.trust.provenance import BuildRun, ProvenanceError, build_statement, read_consumed
+from farm.trust.provenance import BuildRun, ProvenanceError, build_number_of, build_statement, read_consumed
 from tests.plan.values import dependency, planned
 
 if TYPE_CHECKING:
@@ -61,6 +63,27 @@ def test_what_cannot_be_read_is_refused(signer: CryptoSigner, annotation: Any) -
     said["predicate"]["buildDefinition"]["resolvedDependencies"][-1]["annotations"]["opened"] = annotation
     with pytest.raises(ProvenanceError):
         read(signer, said)
+
+
+def test_the_number_of_a_first_build_leaves_the_statement_as_it_was(signer: CryptoSigner) -> None:
+    said = statement(signer)
+    assert said["predicate"]["buildDefinition"]["internalParameters"].keys() == {"plan"}
+    assert build_number_of(sign_statement(said, signer)) == 1
+
+
+def test_a_number_is_read_back_from_the_statement(signer: CryptoSigner) -> None:
+    said = statement(signer)
+    said["predicate"]["buildDefinition"]["internalParameters"]["build"] = 7
+    envelope = sign_statement(said, signer)
+    assert build_number_of(envelope) == 7
+    for wrong in (0, -1, "7", 7.0, True, None):
+        said["predicate"]["buildDefinition"]["internalParameters"]["build"] = wrong
+        with pytest.raises(ProvenanceError, match="number"):
+            build_number_of(canonical_json(sign_as_is(said)))
+
+
+def sign_as_is(said: dict[str, Any]) -> dict[str, Any]:
+    return {"payload": base64.b64encode(json.dumps(said).encode()).decode(), "payloadType": "x", "signatures": []}
 
 
 def test_what_another_key_signed_is_not_read(signer: CryptoSigner, tmp_path: Path) -> None:

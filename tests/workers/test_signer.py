@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.trust.keys import create_key
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.repository import Repository
 from farm.trust.signers import Signers
+from tests.client.distribution import SmallDistribution
 from workers import signer
 
 if TYPE_CHECKING:
@@ -42,6 +44,20 @@ def test_a_folder_that_everybody_gets_into_is_refused(tmp_path: Path) -> None:
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("error: everybody can get into signer, where the signer listens. Run `chmod o= signer`")
+
+
+def test_a_record_that_cannot_be_filled_keeps_no_timestamp_from_being_signed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    distribution = SmallDistribution(tmp_path)
+    for version in ("1", "2"):
+        distribution.package("a", {"share/a": version}, version=version)
+        distribution.publish()
+    assert distribution.released is not None
+    assert distribution.released.previous is not None
+    distribution.blobs.delete(distribution.released.previous)
+    signer.fill(PublishedRecord(tmp_path / "another record"), Repository(distribution.public))
+    assert "the release before release 2 of edge cannot be read" in caplog.text
 
 
 class _BrokenRepository(Repository):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from farm.api.wire import Number
 from farm.control.channel_checks import policy_of
 from farm.database import candidates, channel_troubles, releases
-from farm.release.forms import release_to_dict
+from farm.release.forms import build_to_dict, release_to_dict
 from farm.release.set_changes import between
 from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel, unblocking_tests
 from farm.release.taken import taken_by
@@ -60,7 +60,13 @@ def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
         taken = [each.to_dict() for each in taken_by(desk, record)]
         tests = unblocking_tests(desk.session, record)
     packages = [
-        {"name": each.name, "version": each.version, "revision": each.revision, "package": each.digest}
+        {
+            "name": each.name,
+            "version": each.version,
+            "revision": each.revision,
+            **build_to_dict(each),
+            "package": each.digest,
+        }
         for each in members
     ]
     return release_to_dict(record) | {"packages": packages, "imports": taken, "tests": tests}

@@ -24,7 +24,8 @@ from farm.control.channel_checks import policy_of
 from farm.database import holds, orders, reports
 from farm.database.records import Token
 from farm.database.states import Role
-from farm.release.forms import freeze_to_dict, hold_to_dict, order_to_dict, report_to_dict, version_text
+from farm.names import printed_version
+from farm.release.forms import build_to_dict, freeze_to_dict, hold_to_dict, order_to_dict, report_to_dict
 from web.auth import OfficeHere, actor_of, require
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
@@ -90,7 +91,9 @@ def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
         "packages": [
             {
                 "package": each.package.name,
-                "version": version_text(each.package),
+                # As the descriptor has it, with which programs of before compare it; the build number stands beside.
+                "version": printed_version(each.package.version, each.package.revision),
+                **build_to_dict(each.package),
                 "digest": each.package.digest,
                 "descriptor": descriptors[each.package.digest],
                 "approved-by": list(each.approved_by),

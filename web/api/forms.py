@@ -6,14 +6,37 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from farm.api import wire
+from farm.database import lookups
+from farm.database.build_numbers import numbers_of
+from farm.database.states import JobKind, JobState
+from farm.names import FIRST_BUILD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlmodel import Session
+
     from farm.database.consumed import Copied
     from farm.database.records import Attempt, Job, Package, Worker
+    from farm.names import Digest
     from farm.plan import BlobRef
 
 
-def job_form(job: Job) -> wire.JobWire:
+def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[wire.JobWire, ...]:
+    """Return jobs as the API lists them: with the versions of those that are no first builds."""
+    numbers = numbers_of(session, {job.subject for job in jobs if job.subject})
+    again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]
+    versions = lookups.versions_of_jobs(session, again)
+    dropped = lookups.dropped_for(session, {job.subject for job in jobs if job.subject})
+    return tuple(job_form(job, versions.get(job.id, ""), _same_as(job, dropped)) for job in jobs)
+
+
+def _same_as(job: Job, dropped: Mapping[Digest, str]) -> str:
+    built = job.kind is JobKind.BUILD and job.state is JobState.SUCCEEDED and not job.rebuild
+    return dropped.get(job.subject, "") if built and job.subject else ""
+
+
+def job_form(job: Job, version: str = "", same_as: str = "") -> wire.JobWire:
     """Return a job as the API shows it."""
     return wire.JobWire(
         id=job.id,
@@ -33,6 +56,8 @@ def job_form(job: Job) -> wire.JobWire:
         changed_at=job.changed_at,
         finished_at=job.finished_at,
         trace=job.trace,
+        version=version,
+        same_as=same_as,
     )
 
 
@@ -70,6 +95,8 @@ def package_form(package: Package) -> wire.PackageWire:
         built_by=package.built_by,
         built_at=package.built_at,
         attempt_id=package.attempt_id,
+        build=package.build,
+        same_as=package.same_as,
     )
 
 

@@ -12,7 +12,7 @@ from farm.control.requests import cancel, find_job, retry
 from farm.database import attempts, jobs, packages
 from farm.database.records import Token
 from farm.database.states import JobKind, JobState, Role
-from web.api.forms import attempt_form, job_form
+from web.api.forms import attempt_form, job_form, job_forms
 from web.auth import OfficeHere, note, require
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -31,8 +31,9 @@ def page(
     """Return jobs, newest first."""
     with office.reading() as desk:
         found = jobs.list_jobs(desk.session, before=before, limit=limit, state=state, name=name)
+        forms = job_forms(desk.session, found)
     following = found[-1].id if len(found) == limit else None
-    return wire.JobPage(jobs=tuple(job_form(job) for job in found), next_before=following)
+    return wire.JobPage(jobs=forms, next_before=following)
 
 
 @router.get("/jobs/{job_id}")
@@ -43,9 +44,10 @@ def detail(office: OfficeHere, job_id: wire.Number) -> wire.JobDetail:
         tries = attempts.attempts_of(desk.session, job_id)
         built = []
         if job.kind is JobKind.BUILD and job.state is JobState.SUCCEEDED and job.subject is not None:
-            built = packages.packages_of_plan(desk.session, job.subject)
+            built = packages.packages_of_plan(desk.session, packages.kept_plan(desk.session, job.subject))
+        (form,) = job_forms(desk.session, [job])
     return wire.JobDetail(
-        job=job_form(job),
+        job=form,
         attempts=tuple(attempt_form(each) for each in tries),
         packages=tuple(package.digest for package in built),
     )

@@ -15,7 +15,7 @@ from farm.database import jobs
 from farm.database.records import Token
 from farm.database.states import Role
 from farm.errors import FarmError
-from web.api.forms import job_form
+from web.api.forms import job_form, job_forms
 from web.auth import OfficeHere, note, require
 from web.problems import NotFoundError
 
@@ -58,9 +58,10 @@ def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress
     """Return the jobs that a submission made."""
     with office.reading() as desk:
         found = jobs.list_jobs(desk.session, submission=number, limit=2000)
+        forms = job_forms(desk.session, found)
     if not found:
         raise NotFoundError(f"there is no submission {number} that made jobs")
-    return wire.SubmissionProgress(id=number, jobs=tuple(job_form(job) for job in reversed(found)))
+    return wire.SubmissionProgress(id=number, jobs=tuple(reversed(forms)))
 
 
 def _decoded(recipe: str, files: dict[str, str]) -> dict[str, bytes]:

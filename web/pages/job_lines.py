@@ -31,7 +31,7 @@ class JobLine:
 def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[JobLine]:
     """Return the lines of these jobs, in their order."""
     attempts = lookups.attempts_of_jobs(session, [job.id for job in jobs])
-    versions = lookups.versions_of_revisions(session, {job.revision_id for job in jobs if job.revision_id is not None})
+    versions = lookups.versions_of_jobs(session, jobs)
     tests = lookups.tests_of_digests(session, {job.subject for job in jobs if job.kind is JobKind.TEST and job.subject})
     subjects = lookups.packages_by_digest(session, {test.subject for test in tests.values()})
     compared = comparisons.comparisons(
@@ -39,11 +39,11 @@ def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[J
     )
     lines = []
     for job in jobs:
-        title = f"{job.name} {versions[job.revision_id]}" if job.revision_id in versions else job.name
+        title = f"{job.name} {versions[job.id]}" if job.id in versions else job.name
         test = tests.get(job.subject) if job.subject else None
         if test is not None:
             package = subjects.get(test.subject)
-            of = f"{package.name} {package.version}-{package.revision}" if package else job.name
+            of = f"{package.name} {package.printed_version}" if package else job.name
             title = f"{of}: {test.test}"
         if job.kind is JobKind.COMPARISON and job.subject in compared:
             title = f"{job.name}: interface of {compared[job.subject].soname}"

@@ -110,6 +110,7 @@ class JobView:
     """Everything that is known of a job besides its log.
 
     Of a rebuild, `first` is a package that the first build of the plan put out, and `difference` how this one differs.
+    `same_as` is a package of the earlier build for which all that this one put out was dropped.
     """
 
     line: JobLine
@@ -122,6 +123,7 @@ class JobView:
     first: Package | None = None
     difference: Difference | None = None
     comparison: Comparison | None = None
+    same_as: Package | None = None
 
 
 def _look(desk: Desk, job: Job) -> JobView:
@@ -145,7 +147,13 @@ def _look(desk: Desk, job: Job) -> JobView:
         first=recorded[0] if job.rebuild and recorded else None,
         difference=_difference(desk, plan, tries) if job.rebuild and plan else None,
         comparison=_comparison(desk, job),
+        same_as=_kept(desk, recorded) if has_built and not job.rebuild else None,
     )
+
+
+def _kept(desk: Desk, built: Sequence[Package]) -> Package | None:
+    dropped = next((each for each in built if each.same_as), None)
+    return packages.package(desk.session, dropped.same_as) if dropped and dropped.same_as else None
 
 
 def _comparison(desk: Desk, job: Job) -> Comparison | None:

@@ -39,7 +39,7 @@ def test_a_new_build_and_a_break_start_it_again(entrance: Entrance) -> None:
     entrance.release("edge", 1, "a", "b")
     entrance.farm.clock.passes(80000)
     entrance.release("edge", 2, "a")
-    entrance.farm.submit(recipe("a", flag="new"))
+    entrance.farm.submit(recipe("a", revision=2))
     entrance.farm.build_all()
     entrance.release("edge", 3, "a", "b")
     entrance.farm.clock.passes(6400)

@@ -1,0 +1,73 @@
+"""Build numbers: which of the builds of its version and revision a plan is of. Given once it is pinned, and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, not_, select, update
+
+from farm.database.job_rows import JobRow, PlanRow
+from farm.database.package_rows import PackageRow
+from farm.database.parts import in_parts
+from farm.database.recipe_rows import RecipeRevisionRow
+from farm.database.states import ACTIVE
+from farm.names import FIRST_BUILD, Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from sqlmodel import Session
+
+    from farm.plan import Plan
+
+
+def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
+    """Give a plan that was never carried out the next number of its version and revision, and return it.
+
+    `names` are the packages that it may put out. What was given to a plan that never came to packages is given again.
+    """
+    number = max(_highest_built(session, plan, names), _highest_active(session, plan)) + 1
+    session.exec(update(PlanRow).where(col(PlanRow.digest) == plan.digest).values(build=number))
+    return number
+
+
+def number_of(session: Session, plan: Digest) -> int:
+    """Return the build number of a plan that was kept."""
+    return session.exec(select(PlanRow.build).where(PlanRow.digest == plan)).one()
+
+
+def numbers_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, int]:
+    """Return the build number of each of these plans."""
+    query = select(PlanRow.digest, PlanRow.build)
+    return {
+        Digest(digest): build
+        for some in in_parts(plans)
+        for digest, build in session.exec(query.where(col(PlanRow.digest).in_(some)))
+    }
+
+
+def _highest_built(session: Session, plan: Plan, names: Collection[str]) -> int:
+    query = select(func.max(PackageRow.build)).where(
+        col(PackageRow.name).in_(sorted(names)),
+        PackageRow.version == str(plan.version),
+        PackageRow.revision == plan.revision,
+    )
+    return session.exec(query).one() or FIRST_BUILD - 1
+
+
+def _highest_active(session: Session, plan: Plan) -> int:
+    """Return the highest number among the plans of the same revision that are ready or at work."""
+    query = (
+        select(func.max(PlanRow.build))
+        .join(JobRow, col(JobRow.subject) == col(PlanRow.digest))
+        .join(RecipeRevisionRow, col(RecipeRevisionRow.id) == col(JobRow.revision_id))
+        .where(
+            JobRow.name == plan.name.short,
+            col(JobRow.state).in_(ACTIVE),
+            not_(col(JobRow.rebuild)),
+            col(PlanRow.digest) != plan.digest,
+            RecipeRevisionRow.version == str(plan.version),
+            RecipeRevisionRow.revision == plan.revision,
+        )
+    )
+    return session.exec(query).one() or FIRST_BUILD - 1

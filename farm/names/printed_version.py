@@ -1,0 +1,31 @@
+"""How the version of a package is printed, and by what people know one build of it: `oniguruma 6.9.9-2+b2`.
+
+A submitter gives version and revision. The build number is the farm's own: it counts builds that the farm started of
+what has that revision already, and stands in no plan, tree or descriptor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from farm.names.version import Version
+
+FIRST_BUILD = 1
+
+
+def printed_version(version: Version | str, revision: int, build: int = FIRST_BUILD) -> str:
+    """Return the whole version as people see it: `1.7.1-1`, from the second build on `1.7.1-1+b2`."""
+    return f"{version}-{revision}" if build == FIRST_BUILD else f"{version}-{revision}+b{build}"
+
+
+class PrintedIdentity(NamedTuple):
+    """What is printed of one build of a package: what was published under it means the same files for ever."""
+
+    name: str
+    version: str
+    revision: int
+    build: int = FIRST_BUILD
+
+    def __str__(self) -> str:
+        return f"{self.name} {printed_version(self.version, self.revision, self.build)}"

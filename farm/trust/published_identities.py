@@ -1,0 +1,147 @@
+"""The signer's own record of what was published: which trees, under which name, version, revision and build number.
+
+It is filled from the releases that are signed, each of which names the one before, so nobody else has a say in it: of
+each channel it knows up to which release, and reads on from there. What was lost is filled anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from farm.blobs import BlobStore
+from farm.errors import FarmError
+from farm.names import Digest, PrintedIdentity
+from farm.trust.delegation import channels_of
+from farm.trust.index_tree import difference
+from farm.trust.layout import BLOBS, release_target
+from farm.trust.provenance import build_number_of
+from farm.trust.release_index import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+
+    from farm.plan import BlobRef
+    from farm.trust.release_index import ReleaseEntry
+    from farm.trust.repository import Repository
+
+_FILE = "published.sqlite"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS published (
+  name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL, tree TEXT NOT NULL,
+  PRIMARY KEY (name, version, revision, build, tree)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
+"""
+_REMEMBERED = 1024
+
+
+class PublishedRecordError(FarmError):
+    """The record of what was published cannot be kept: others could change it, or it cannot be read or filled."""
+
+    code = "published-record"
+
+
+class PublishedIdentities(Protocol):
+    """Knows what was published under which printed identity, in any channel of one repository."""
+
+    def trees_of(self, identity: PrintedIdentity) -> Collection[Digest]:
+        """Return the trees that were published; none for what never was, and more than one only from before."""
+
+
+class PublishedRecord:
+    """The record in a directory of the signer's. For one signer at a time; each call opens the file for itself."""
+
+    def __init__(self, directory: Path) -> None:
+        """Make the directory, or see that nobody else can write to it. Raises `PublishedRecordError`."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.stat()
+        if found.st_mode & 0o022 or found.st_uid != os.geteuid():
+            raise PublishedRecordError(
+                f"others than the signer can write to {directory}, where it keeps what was published",
+                remedy=f"Run `chmod go-w {directory}`, or name a directory of the signer's own with --record.",
+            )
+        self._path = directory / _FILE
+
+    def trees_of(self, identity: PrintedIdentity) -> Collection[Digest]:
+        """Return the trees that were published under an identity."""
+        query = "SELECT tree FROM published WHERE name = ? AND version = ? AND revision = ? AND build = ?"
+        with self._open() as database:
+            return [Digest(tree) for (tree,) in database.execute(query, identity)]
+
+    def catch_up(self, repository: Repository) -> int:
+        """Read what was published since it was last asked to; return how many packages were new in that.
+
+        Costs what has changed since then, the first time all that was ever published. Raises `PublishedRecordError`,
+        `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.
+        """
+        head, found = repository.head(), 0
+        for channel in channels_of(head.targets):
+            target = repository.delegated(head, channel).targets.get(release_target(channel))
+            if target is not None:
+                newest = Release.from_json(repository.read_target(target))
+                found += self._catch_up(BlobStore(repository.root / BLOBS), newest)
+        return found
+
+    def _catch_up(self, blobs: BlobStore, newest: Release) -> int:
+        def read(blob: BlobRef) -> bytes:
+            return blobs.read(blob.digest)
+
+        @lru_cache(_REMEMBERED)  # the packages of one build have one provenance
+        def number(provenance: Digest) -> int:
+            return build_number_of(blobs.read(provenance))
+
+        count = 0
+        with self._open() as database:
+            seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
+            for release, before in _steps(newest, seen[0] if seen else "", blobs):
+                put = difference(read, before.index if before else None, release.index).put
+                _add(database, ((each, number(each.provenance.digest)) for each in put))
+                database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
+                count += len(put)
+        return count
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._path)) as database, database:
+                database.executescript(_TABLES)
+                yield database
+        except sqlite3.Error as error:
+            raise PublishedRecordError(
+                f"the record of what was published, {self._path}, cannot be kept: {error}",
+                remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
+            ) from error
+
+
+def _steps(newest: Release, seen: str, blobs: BlobStore) -> Iterable[tuple[Release, Release | None]]:
+    """Return each release after `seen`, or of all, with the one before it; the oldest first."""
+    steps: list[tuple[Release, Release | None]] = []
+    release: Release | None = newest
+    while release is not None and release.digest != seen:
+        before = _release(blobs, release) if release.previous else None
+        steps.append((release, before))
+        release = before
+    return reversed(steps)
+
+
+def _release(blobs: BlobStore, after: Release) -> Release:
+    assert after.previous is not None  # noqa: S101  (the caller has looked)
+    try:
+        return Release.from_json(blobs.read(after.previous))
+    except FarmError as error:
+        raise PublishedRecordError(
+            f"the release before release {after.number} of {after.channel} cannot be read: {error.message}",
+            remedy="Bring the repository's blobs back from a backup: what was published has to be known.",
+        ) from error
+
+
+def _add(database: sqlite3.Connection, entries: Iterable[tuple[ReleaseEntry, int]]) -> None:
+    database.executemany(
+        "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
+        ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),
+    )

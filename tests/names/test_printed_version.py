@@ -1,0 +1,15 @@
+"""How versions are printed."""
+
+import pytest
+
+from farm.names import PrintedIdentity, Version, printed_version
+
+
+@pytest.mark.parametrize(("build", "printed"), [(1, "2.2.5-1"), (2, "2.2.5-1+b2"), (13, "2.2.5-1+b13")])
+def test_a_version_is_printed_with_its_number_from_the_second_build_on(build, printed):
+    assert printed_version("2.2.5", 1, build) == printed_version(Version("2.2.5"), 1, build) == printed
+    assert str(PrintedIdentity("say", "2.2.5", 1, build)) == f"say {printed}"
+
+
+def test_a_first_build_needs_no_number():
+    assert printed_version("1.0", 3) == "1.0-3"
