@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from farm.control.policies_in_force import in_force, take_up
-from farm.recipe.policies import Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from farm.control.desk import Office
     from farm.recipe import ChannelPolicy
+    from farm.recipe.policies import Policies
     from farm.release.pipeline import Pipeline
     from workers.channel_files import ChannelFiles, Stamp
 
@@ -68,6 +69,8 @@ class Channels:
         for lines in said.troubles.values():
             for line in lines:
                 _LOG.error("a channel waits: %s", line)
+        for line in said.owners_troubles:
+            _LOG.error("submissions are refused: %s", line)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that nobody could sign for: they have come since the keys were made."""
@@ -75,7 +78,7 @@ class Channels:
         why = "no role signs for this channel yet. Start `farm up` again, or add it with `farm keys draft targets`."
         waiting = {name: (f"channels/{name}.yaml: {why}",) for name in self._undelegated}
         followed = {name: policy for name, policy in said.policies.items() if name not in waiting}
-        return Policies(followed, said.curators, dict(said.troubles) | waiting)
+        return replace(said, policies=followed, troubles=dict(said.troubles) | waiting)
 
     def _lacking(self, names: Collection[str]) -> tuple[str, ...]:
         if not names:
