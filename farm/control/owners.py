@@ -77,7 +77,7 @@ def take_up_owners(desk: Desk, said: Policies) -> None:
     if now == before:
         return
     set_ownership(desk.session, now)
-    if before is not None and before.owners is not None and now.troubles == before.troubles == ():
+    if before is not None and now.owners is not None and (before.owners, before.curators) != (now.owners, now.curators):
         audit(desk, Actor("control"), "owners", f"the file {OWNERS}", "what the files say of owners has changed")
 
 
