@@ -170,7 +170,7 @@ def actor_of(request: Request, token: Token) -> access.Actor:
     return access.Actor(f"token:{token.name}", request.client.host if request.client else "")
 
 
-def note(request: Request, office: Office, *, actor: str, subject: str, trace: str = "") -> None:
+def note(request: Request, office: Office, *, actor: str, subject: str, trace: str = "", detail: str = "") -> None:
     """Write down that somebody changed something."""
     access.record(
         office,
@@ -178,6 +178,7 @@ def note(request: Request, office: Office, *, actor: str, subject: str, trace: s
         action=f"{request.method} {request.url.path}",
         subject=subject,
         allowed=True,
+        detail=detail,
         address=request.client.host if request.client else "",
         trace=trace,
     )

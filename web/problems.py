@@ -18,7 +18,9 @@ from farm.control.advisories import StaleAdvisoryError
 from farm.control.channel_checks import AlreadyError, UnknownChannelError
 from farm.control.leases import LeaseLostError
 from farm.control.log_store import LogOffsetError, LogPlaceError, LogTooLongError
+from farm.control.owners import OwnershipTroubleError
 from farm.control.requests import JobStateError, UnknownJobError
+from farm.control.waiting_submissions import NotAnOwnerError, UnknownSubmissionError
 from farm.errors import FarmError
 from farm.recipe.errors import RecipeError
 from web.refusals import Refused, write_down
@@ -91,9 +93,11 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (UnauthenticatedError, 401),
     (UnsignedRequestError, 401),
     (ForbiddenError, 403),
+    (NotAnOwnerError, 403),
     (NotFoundError, 404),
     (UnknownChannelError, 404),
     (UnknownJobError, 404),
+    (UnknownSubmissionError, 404),
     (MissingBlobError, 404),
     (BodyTooSlowError, 408),
     (AlreadyError, 409),
@@ -108,6 +112,7 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (TooManyStreamsError, 429),
     (CorruptBlobError, 500),
     (OverloadedError, 503),
+    (OwnershipTroubleError, 503),
     (NotReadyError, 503),
     (FarmError, 422),
 )

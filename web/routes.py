@@ -27,6 +27,8 @@ DOCUMENTS = frozenset(
         "/api/v1/vex",
         "/api/v1/channels/{name}/approvals",
         "/api/v1/channels/{name}/approvals/withdrawals",
+        "/api/v1/submissions/{number}/accept",
+        "/api/v1/submissions/{number}/withdraw",
         "/api/v1/worker/attempts/{attempt_id}/finish",
         "/api/v1/worker/attempts/{attempt_id}/log",
     }

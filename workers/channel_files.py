@@ -1,4 +1,4 @@
-"""The files of channels and curators in a directory of recipes: whether they have changed, and what they say."""
+"""The files of channels, curators and owners in a directory of recipes: whether they have changed, what they say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from farm.recipe.curators import CURATORS
 from farm.recipe.document import MAXIMUM_BYTES
+from farm.recipe.owners import OWNERS
 from farm.recipe.policies import CHANNELS, Policies, is_channel, read_policies
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class ChannelFiles:
         names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
         channels = [f"{CHANNELS}/{name}" for name in names if not name.startswith(".")]
         found = [path for path in channels if is_channel(path)]
-        return [*found, CURATORS] if (self._recipes / CURATORS).exists() else found
+        return [*found, *(name for name in (CURATORS, OWNERS) if (self._recipes / name).exists())]
 
     def _read(self, path: str) -> bytes:
         file = self._recipes / path

@@ -73,6 +73,8 @@ class Channels:
         for lines in said.unsigned.values():
             for line in lines:
                 _LOG.warning("%s; it goes on by its signed policy", line)
+        for line in said.owners_troubles:
+            _LOG.error("submissions are refused: %s", line)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that nobody could sign for: they have come since the keys were made."""

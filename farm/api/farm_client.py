@@ -60,13 +60,36 @@ class FarmClient:
         """Close the connection."""
         self._client.close()
 
-    def submit(self, recipes: Mapping[str, Mapping[str, bytes]]) -> wire.SubmissionWire:
-        """Submit recipes by name, each the files of its directory by name."""
+    def submit(
+        self, recipes: Mapping[str, Mapping[str, bytes]], *, envelope: bytes | None = None
+    ) -> wire.SubmissionWire:
+        """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them."""
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
-        return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded})
+        return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded} | _signed(envelope))
+
+    def submissions(
+        self, *, state: str | None = None, before: int | None = None, limit: int = 50
+    ) -> wire.SubmissionPage:
+        """Return one page of submissions, newest first."""
+        return self._get("/api/v1/submissions", wire.SubmissionPage, state=state, before=before, limit=limit)
+
+    def submission_contents(self, number: int) -> wire.SubmissionContents:
+        """Return a submission with its files."""
+        return self._get(f"/api/v1/submissions/{number}/recipes", wire.SubmissionContents)
+
+    def accept(self, number: int, envelope: bytes) -> wire.SubmissionWire:
+        """Send an owner's signature on recipes of a submission that waits."""
+        return self._post(f"/api/v1/submissions/{number}/accept", wire.SubmissionWire, _signed(envelope))
+
+    def withdraw_submission(
+        self, number: int, *, envelope: bytes | None = None, why: str = ""
+    ) -> wire.SubmissionProgress:
+        """Let a submission that waits come to nothing; an owner signs that in `envelope`."""
+        body = _signed(envelope) | {"why": why}
+        return self._post(f"/api/v1/submissions/{number}/withdraw", wire.SubmissionProgress, body)
 
     def submission(self, number: int) -> wire.SubmissionProgress:
         """Return how far a submission is."""
@@ -220,6 +243,10 @@ class FarmClient:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error
+
+
+def _signed(envelope: bytes | None) -> dict[str, Any]:
+    return {"envelope": json.loads(envelope)} if envelope is not None else {}
 
 
 def _record(response: httpx.Response, text: str) -> dict[str, Any]:

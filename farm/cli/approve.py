@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.curating import curator
 from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.own_key import find_own_key, own_key_options, own_name
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
+from farm.cli.settings import Settings
 from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from securesystemslib.signer import Signer
 
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("channel")
 @click.argument("packages", nargs=-1)
-@click.option("--key", type=click.Path(path_type=Path), help="File of the private key that signs.")
-@click.option("--name", help="Whose key it is, as curators.yaml has it.")
+@own_key_options
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @click.option("--withdraw", is_flag=True, help="Take back what --name has signed for PACKAGES; needs no key.")
 @click.option("--why", help="The reason for --withdraw, for the audit trail.")
@@ -41,47 +42,51 @@ def approve(
     why: str | None,
     as_json: bool,
 ) -> None:
-    """Show what waits for approval on CHANNEL and, with a key, sign for it: for PACKAGES, or for all that waits.
+    """Show what waits for approval on CHANNEL. With PACKAGES, sign for these; with --yes or --key for all that waits.
 
-    The key stays here. What is signed is the digest of the descriptor that is shown, and whether it may come or go.
+    It signs with the key that `farm keys me` has made, or with --key. The key stays here. What is signed is the digest
+    of the descriptor that is shown, and whether it may come or go.
 
     \b
     Example:
       farm approve stable
+      farm approve stable jq
       farm approve stable jq --key alice.key --name alice
       farm approve stable jq --withdraw --name alice --why "it loses data"
     """
+    settings = Settings.from_environment()
     if withdraw:
-        if key is not None or name is None or not packages:
+        whose = name or own_name(settings)
+        if key is not None or not whose or not packages:
             raise click.UsageError("--withdraw goes with --name and PACKAGES, and needs no --key.")
-        _withdraw(channel, packages, name, why or "", as_json=as_json)
+        _withdraw(channel, packages, whose, why or "", as_json=as_json)
         return
     if why is not None:
         raise click.UsageError("--why goes with --withdraw.")
-    if (key is None) != (name is None):
-        raise click.UsageError("--key and --name go together.")
-    from farm.trust.keys import load_key
+    # A key that is there is no reason to sign all that waits: whoever only looks names neither packages nor a key.
+    signs = bool(packages) or yes or key is not None or name is not None
+    own = find_own_key(settings, key, name) if signs else None
 
     with curator() as farm:
         waiting = farm.in_question(channel)
-        chosen = _chosen(waiting, packages, name)
-        if key is None or name is None:
+        chosen = _chosen(waiting, packages, own.name if own else None)
+        if own is None:
             tell_result(_told(waiting, chosen), waiting, as_json=as_json)
             return
         if not chosen:
-            say(f"nothing on {channel} waits for {name}")
+            say(f"nothing on {channel} waits for {own.name}")
             return
         descriptors = [(_descriptor(each), bool(each["removed"])) for each in chosen]
-        signer = load_key(key)
+        signer = own.signer()
         say_lines(_told(waiting, chosen), err=True)
         if not yes:
             _ask(len(chosen))
-        answer = farm.approve(channel, _signed(descriptors, channel, name, signer))
+        answer = farm.approve(channel, _signed(descriptors, channel, own.name, signer))
     if as_json:
         say_json(answer)
         return
     count = len(answer["approvals"])
-    say(f"{name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+    say(f"{own.name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
 
 
 def _ask(count: int) -> None:

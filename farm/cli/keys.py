@@ -164,6 +164,40 @@ def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None
     say(f"{key.keyid}  {path}.pub")
 
 
+@keys.command("me")
+@click.option("--name", help="Your name, as curators.yaml is to have it; else your login name, or as you said before.")
+@json_option
+def me(name: str | None, as_json: bool) -> None:
+    """Make your own key, once, and print the line for curators.yaml.
+
+    `farm submit`, `farm approve` and `farm submission` sign with it from then on. It lies in FARM_STATE/keys/me, for
+    nobody else to read. FARM_KEY names another: a file, or a .uri file.
+
+    \b
+    Example:
+      farm keys me --name alice
+    """
+    from getpass import getuser
+
+    from farm.cli.own_key import make_own_key, own_key_path, own_name
+    from farm.cli.settings import Settings
+    from farm.recipe import names
+
+    settings = Settings.from_environment()
+    try:
+        whose = names.word(name or own_name(settings) or getuser())
+    except names.InvalidValueError as error:
+        raise click.UsageError(f"{error.message} Say another with --name. {error.remedy}") from error
+    key, new = make_own_key(settings, whose)
+    path, public = own_key_path(settings), str(key.keyval["public"])
+    if as_json:
+        _print({"path": path, "name": whose, "key": public, "new": new})
+        return
+    say(f"{'made' if new else 'there already'}: {path}", err=True)
+    say("for curators.yaml, below the group that you belong to:", err=True)
+    say(f"  {whose}: {public}")
+
+
 @keys.command("export")
 @click.argument("public", type=_FILE)
 @click.option("--pem", is_flag=True, help="As PEM, which cosign and openssl read.")

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.output import say, say_json, styled
+from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.own_key import find_own_key, own_key_options
 from farm.cli.settings import Settings
+from farm.cli.signed_recipes import distribution_of, sign_recipes, waiting_lines
 from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import AcceptedWire, JobWire
+    from farm.api.wire import AcceptedWire, JobWire, SubmissionWire
+    from farm.cli.own_key import OwnKey
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
 _RELEASED_TESTS = "released-tests"
 _POLL_SECONDS = 0.5
+_WAITS = 3
+"""The exit status where a person has to do something before anything goes on."""
 _SIGNING_SECONDS = 10.0
 """Signing takes less; after that the signer is probably away."""
 
@@ -29,12 +34,25 @@ _SIGNING_SECONDS = 10.0
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--wait", is_flag=True, help="Stay until all builds have ended.")
 @click.option("--release", "channel", metavar="CHANNEL", help="Stay until CHANNEL has released them, or refused to.")
+@own_key_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was accepted as JSON, and do not stay.")
-def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_json: bool) -> int:
+def submit(
+    *,
+    directories: tuple[Path, ...],
+    wait: bool,
+    channel: str | None,
+    key: Path | None,
+    name: str | None,
+    as_json: bool,
+) -> int:
     """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
 
+    Signs them with your own key where there is one: see `farm keys me`. Where recipes have owners, those that no owner
+    has signed wait for one.
+
     Ends with status 1 when a build fails, when the channel refuses or holds back what was submitted, when its newest
-    tests fail on what the channel holds, when the channel is frozen, or when its file has to be mended.
+    tests fail on what the channel holds, when the channel is frozen, or when its file has to be mended. With --wait or
+    --release it ends with status 3 when the submission waits for an owner.
 
     \b
     Example:
@@ -45,11 +63,18 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
 
     settings = Settings.from_environment()
     recipes = {each.resolve().name: read_recipe_directory(each) for each in directories}
+    own = find_own_key(settings, key, name)
+    envelope = sign_recipes(recipes, distribution_of(settings, directories), own) if own else None
     with FarmClient(settings.url, settings.token) as farm:
-        taken = farm.submit(recipes)
+        taken = farm.submit(recipes, envelope=envelope)
         if as_json:
             say_json(taken.model_dump(mode="json"))
             return 0
+        if own:
+            say(_signed(own, taken), err=True)
+        if taken.waits_for:
+            say_lines(waiting_lines(taken))
+            return _WAITS if wait or channel else 0
         for each in taken.accepted:
             say(f"{each.name}: {_taken(each)}")
         if not (wait or channel):
@@ -59,6 +84,12 @@ def submit(directories: tuple[Path, ...], wait: bool, channel: str | None, as_js
         if failed:
             return 1
         return _follow_channel(farm, channel, {each.name: each.job.id for each in taken.accepted}) if channel else 0
+
+
+def _signed(own: OwnKey, taken: SubmissionWire) -> str:
+    if taken.signed_by:
+        return f"signed as {taken.signed_by}"
+    return f"signed as {own.name} with {own.path}; the farm knows nobody by that key, and took it as unsigned"
 
 
 def _taken(accepted: AcceptedWire) -> str:

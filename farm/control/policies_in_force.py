@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farm.control.access import Actor, audit
+from farm.control.owners import take_up_owners
 from farm.database import channel_troubles, lookups, releases
 from farm.names import canonical_json
 
@@ -21,6 +22,7 @@ def take_up(desk: Desk, said: Policies) -> None:
 
     A channel that waits keeps the policy that it had, for whoever looks. Each change leaves a line in the audit trail.
     """
+    take_up_owners(desk, said)
     for name, policy in said.policies.items():
         text = canonical_json(in_force(policy, said.curators)).decode()
         before = lookups.channel_policy(desk.session, name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
+from farm.recipe.declared_sources import RECIPE_FILE
 from farm.recipe.load import load_recipe
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 4096
 _FILE_NAME = re.compile(r"[A-Za-z0-9+_~][A-Za-z0-9+_~.-]{0,127}")
-RECIPE_FILE = "recipe.yaml"
 
 
 class SubmittedFilesError(FarmError):

@@ -15,11 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 from farm.blobs.store import BlobStore
 from farm.control.desk import Office
 from farm.control.log_store import LogStore
+from farm.control.owners import take_up_owners
 from farm.control.world import Terms, ToolchainRef, World
+from farm.database.ownership import ownership
 from farm.database.schema import migrate
 from farm.database.session import Database
 from farm.errors import FarmError, Place
 from farm.names import Platform, canonical_json
+from farm.recipe.curators import CURATORS
+from farm.recipe.owners import OWNERS
+from farm.recipe.policies import read_policies
 from farm.recipe.tree import load_tree
 from farm.trust.signed_policy import steps_texts
 
@@ -80,14 +85,15 @@ class FarmSettings(BaseModel):
             raise InvalidSettingsError(f"these are no settings of a farm: {error}", place=Place(str(path))) from error
 
 
-CHANGING = ("packages", "channels", "curators.yaml")
+CHANGING = ("packages", "channels", CURATORS, OWNERS)
 """What of a tree of recipes changes while the farm runs: packages are submitted, the others read again and again."""
 
 
 def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Office:
     """Bring the database up to date and return the office.
 
-    `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken.
+    `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken, but at
+    the very first start who owns which recipes: before that is known, nobody may submit any.
     Raises `RecipeError`, `SchemaTooNewError`.
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
@@ -113,4 +119,9 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     blobs = BlobStore(settings.blobs)
     # The signer reads the steps by their digest, when it works out plans again.
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
-    return Office.open(database, blobs, LogStore(settings.logs), world, terms)
+    office = Office.open(database, blobs, LogStore(settings.logs), world, terms)
+    with office.writing() as desk:
+        if OWNERS in recipe_files and ownership(desk.session) is None:
+            named = {name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files}
+            take_up_owners(desk, read_policies(named))
+    return office

@@ -1,4 +1,7 @@
-"""A submission: recipes come in, are checked as a whole, become current, and jobs are made of them. All or nothing."""
+"""A submission: recipes come in, are checked as a whole, become current, and jobs are made of them. All or nothing.
+
+One that an owner has still to sign is kept as it came, and changes nothing else: see `waiting_submissions`.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.control.dependents import settle_all
+from farm.control.owners import keep_signature, unsigned
 from farm.control.planning import replan
 from farm.control.recipe_graph import graph_around, reach
-from farm.control.recipe_shelf import RECIPE_FILE
 from farm.control.released_revisions import check_revisions
-from farm.database import jobs, recipes
-from farm.database.states import ENDED, PENDING, JobKind, JobState
+from farm.database import jobs, recipes, submissions
+from farm.database.states import ENDED, PENDING, JobKind, JobState, SubmissionState
+from farm.database.submissions import SubmittedRecipe
 from farm.errors import FarmError, Place
 from farm.plan.pin import source_origins
+from farm.recipe.declared_sources import RECIPE_FILE
 from farm.recipe.distributions import check_known
 from farm.recipe.errors import Problem, RecipeError
 
@@ -21,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farm.control.desk import Desk, Office
+    from farm.control.owners import Unsigned
     from farm.database.records import Job, RecipeRevision
+    from farm.names import Digest
     from farm.plan.graph import BuildGraph
     from farm.recipe import Recipe
 
@@ -39,49 +46,75 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submission that was taken: its number, its trace, and what became of each recipe, in order of building."""
+    """A submission: its number, its trace, and what became of each recipe, in order of building.
+
+    While it `waits_for` owners nothing has become of any. `signed_by` is whose signature came with it and counts.
+    """
 
     id: int
     trace: str
     accepted: tuple[Accepted, ...]
+    waits_for: tuple[Unsigned, ...] = ()
+    signed_by: str = ""
 
 
 def submit(
-    office: Office, submitted: Mapping[str, Mapping[str, bytes]], *, submitted_by: str, trace: str
+    office: Office,
+    submitted: SubmittedRecipes,
+    *,
+    submitted_by: str,
+    trace: str,
+    envelope: bytes | None = None,
 ) -> Submission:
     """Take recipes, each the files of its directory by name, all together or none.
 
-    Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to be raised,
-    `SubmittedFilesError`, `MissingDependencyError`, `DependencyCycleError` or `DuplicatePackageError`; then nothing
-    has changed.
+    Where recipes have owners, they wait as long as one of them lacks the signature of an owner; `envelope` is the
+    submitter's. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to be
+    raised, `SubmittedFilesError`, `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
+    `SubmissionStatementError`, `UnownedRecipeError` or `OwnershipTroubleError`; nothing has changed then.
     """
-    read = _read_all(office, submitted)
+    read = read_submitted(office, submitted)
     files = {name: office.shelf.keep(submitted[name]) for name in read}
     with office.planning() as desk:
         graph = graph_around(desk, read)
         check_revisions(desk, read, {name: submitted[name][RECIPE_FILE] for name in read})
         number = recipes.add_submission(desk.session, submitted_by=submitted_by, trace=trace, now=desk.now)
-        order = [name for name in graph.order() if name in read]
-        touched: list[Job] = []
-        revisions: dict[str, RecipeRevision] = {}
-        unchanged: set[str] = set()
-        for name in order:
-            recipe = read[name]
-            revisions[name] = recipes.find_revision(desk.session, recipe.digest) or recipes.add_revision(
-                desk.session, recipe, files=files[name], submission=number
-            )
-            job = _job_for(desk, graph, recipe, revisions[name], submission=number, trace=trace)
-            if job is None:
-                unchanged.add(name)
-            else:
-                touched.append(job)
-        _renew_needs(desk, graph, order)
-        settle_all(desk, touched)
-        accepted = tuple(Accepted(revisions[name], _latest(desk, revisions[name]), name in unchanged) for name in order)
-        return Submission(number, trace, accepted)
+        kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
+        submissions.add_submitted(desk.session, number, kept)
+        wanted = {each.name: each.digest for each in kept}
+        signed_by = keep_signature(desk, envelope, number, wanted) if envelope is not None else ""
+        if waits_for := unsigned(desk, number, wanted):
+            submissions.set_state(desk.session, number, SubmissionState.WAITING)
+            return Submission(number, trace, (), waits_for, signed_by)
+        accepted = make_all_current(desk, graph, read, files, number=number, trace=trace)
+        return Submission(number, trace, accepted, (), signed_by)
 
 
-def _read_all(office: Office, submitted: SubmittedRecipes) -> dict[str, Recipe]:
+def make_all_current(
+    desk: Desk, graph: BuildGraph, read: Mapping[str, Recipe], files: Mapping[str, Digest], *, number: int, trace: str
+) -> tuple[Accepted, ...]:
+    """Let the recipes of a submission be what their names mean from now on, and make the jobs that this asks for."""
+    order = [name for name in graph.order() if name in read]
+    touched: list[Job] = []
+    revisions: dict[str, RecipeRevision] = {}
+    unchanged: set[str] = set()
+    for name in order:
+        recipe = read[name]
+        revisions[name] = recipes.find_revision(desk.session, recipe.digest) or recipes.add_revision(
+            desk.session, recipe, files=files[name], submission=number
+        )
+        job = _job_for(desk, graph, recipe, revisions[name], submission=number, trace=trace)
+        if job is None:
+            unchanged.add(name)
+        else:
+            touched.append(job)
+    _renew_needs(desk, graph, order)
+    settle_all(desk, touched)
+    return tuple(Accepted(revisions[name], _latest(desk, revisions[name]), name in unchanged) for name in order)
+
+
+def read_submitted(office: Office, submitted: SubmittedRecipes) -> dict[str, Recipe]:
+    """Read recipes, each from the files of its directory. Raises one `RecipeError` with the problems of all."""
     problems: list[Problem] = []
     read: dict[str, Recipe] = {}
     for name, files in sorted(submitted.items()):

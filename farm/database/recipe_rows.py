@@ -4,21 +4,68 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
 
-from sqlalchemy import Index, Text
+from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field
 
-from farm.database.columns import Row, UtcDateTime
+from farm.database.columns import Enumerated, Row, UtcDateTime
+from farm.database.states import SubmissionState
 
 
 class SubmissionRow(Row, table=True):
     """One POST of one or more recipes."""
 
     __tablename__ = "submission"
+    __table_args__ = (
+        CheckConstraint("state IN ('taken', 'waiting', 'withdrawn')", "state"),
+        Index("ix_submission_state", "state", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     submitted_by: str
     submitted_at: datetime = Field(sa_type=UtcDateTime)
     trace: str = Field(index=True)
+    state: SubmissionState = Field(
+        default=SubmissionState.TAKEN,
+        sa_type=Enumerated(SubmissionState),
+        sa_column_kwargs={"server_default": SubmissionState.TAKEN},
+    )
+
+
+class SubmittedRecipeRow(Row, table=True):
+    """A recipe of a submission as it came, whether or not it became current; `files` as in `RecipeRevisionRow`."""
+
+    __tablename__ = "submitted_recipe"
+
+    submission_id: int = Field(primary_key=True, foreign_key="submission.id")
+    name: str = Field(primary_key=True)
+    digest: str
+    files: str  # digest of the blob
+
+
+class RecipeSignatureRow(Row, table=True):
+    """That the owner of a key has signed a recipe, in the envelope (a blob) that came with a submission.
+
+    An envelope counts for that submission alone: who sends it again has not signed again.
+    """
+
+    __tablename__ = "recipe_signature"
+
+    recipe: str = Field(primary_key=True)  # digest
+    envelope: str = Field(primary_key=True, index=True)  # digest of the blob
+    person: str
+    submission_id: int = Field(foreign_key="submission.id", index=True)
+    signed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class OwnershipRow(Row, table=True):
+    """Who owns which recipes: one row, put there by what reads the files `OWNERS` and `curators.yaml`."""
+
+    __tablename__ = "ownership"
+
+    id: int = Field(default=1, primary_key=True)
+    owners: str | None = Field(default=None, sa_type=Text)  # the text in force; none: anybody with a token may submit
+    curators: str = Field(default="{}", sa_type=Text)  # JSON: keys by name, by group
+    trouble: str = Field(default="", sa_type=Text)  # why nothing can be submitted, a line for each fault
 
 
 class RecipeRevisionRow(Row, table=True):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
-    """Record a submission and return its number."""
+    """Record a submission, as one that is taken, and return its number."""
     row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
     session.add(row)
     session.flush()
@@ -106,6 +106,18 @@ def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, Rec
     if names is not None:
         query = query.where(col(RecipeRow.name).in_(sorted(names)))
     return {row.name: _head(row) for row in session.exec(query)}
+
+
+def current_digests(session: Session, names: Iterable[str]) -> dict[str, Digest]:
+    """Return the digest of the current revision of these recipes, of those that exist."""
+    query = select(RecipeRow.name, RecipeRevisionRow.digest).join(
+        RecipeRevisionRow, col(RecipeRevisionRow.id) == col(RecipeRow.current_id)
+    )
+    return {
+        name: Digest(digest)
+        for some in in_parts(names)
+        for name, digest in session.exec(query.where(col(RecipeRow.name).in_(some)))
+    }
 
 
 def unbuilt(session: Session, *, limit: int = 1000) -> list[RecipeHead]:

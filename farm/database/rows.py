@@ -26,7 +26,16 @@ from farm.database.foreign_rows import (
 from farm.database.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
 from farm.database.job_rows import AttemptRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
 from farm.database.package_rows import AttestationRow, ConsumedRow, DifferenceRow, PackageRow
-from farm.database.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
+from farm.database.recipe_rows import (
+    OwnershipRow,
+    RecipeNeedRow,
+    RecipeOutputRow,
+    RecipeRevisionRow,
+    RecipeRow,
+    RecipeSignatureRow,
+    SubmissionRow,
+    SubmittedRecipeRow,
+)
 from farm.database.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -67,6 +76,7 @@ __all__ = [
     "NonceRow",
     "OrderRow",
     "OutboxRow",
+    "OwnershipRow",
     "PackageRow",
     "PackageTestRow",
     "PlanRow",
@@ -74,11 +84,13 @@ __all__ = [
     "RecipeOutputRow",
     "RecipeRevisionRow",
     "RecipeRow",
+    "RecipeSignatureRow",
     "ReleaseRow",
     "ReportRow",
     "Row",
     "SetRunRow",
     "SubmissionRow",
+    "SubmittedRecipeRow",
     "TokenRow",
     "VexRow",
     "WantedArchiveRow",

@@ -39,6 +39,14 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SubmissionState(StrEnum):
+    """Where a submission stands. One that waits has changed nothing yet; the other two are ends."""
+
+    TAKEN = "taken"
+    WAITING = "waiting"  # for owners of its recipes
+    WITHDRAWN = "withdrawn"
+
+
 PENDING = (JobState.WAITING, JobState.BLOCKED, JobState.READY, JobState.SET_ASIDE)
 LEASED = (JobState.LEASED, JobState.RUNNING)
 ACTIVE = (JobState.READY, JobState.LEASED, JobState.RUNNING)

@@ -1,4 +1,4 @@
-"""Who may sign approvals: groups of named people with their ed25519 public keys."""
+"""Who may sign approvals and submissions: groups of named people with their ed25519 public keys."""
 
 from __future__ import annotations
 
@@ -39,6 +39,20 @@ def read_curators(text: bytes, file: str) -> Mapping[str, Mapping[str, str]]:
             members[who] = hexadecimal
     document.finish()
     return groups
+
+
+def keys_by_person(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, frozenset[str]]:
+    """Return the keys of each person, of whatever group."""
+    keys: dict[str, set[str]] = {}
+    for members in curators.values():
+        for who, key in members.items():
+            keys.setdefault(who, set()).add(key)
+    return {who: frozenset(found) for who, found in keys.items()}
+
+
+def everybody(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    """Return each person's key; left out is who has another in another group."""
+    return {who: next(iter(keys)) for who, keys in keys_by_person(curators).items() if len(keys) == 1}
 
 
 def _public_key(text: str) -> str:

@@ -1,4 +1,7 @@
-"""What a recipe says of its sources and its toolchain, read without the steps: of any recipe, also another's."""
+"""What a recipe says of its sources and its toolchain, read without the steps: of any recipe, also another's.
+
+Its digest comes out of these too.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,17 @@ from farm.names import Version
 from farm.recipe import names
 from farm.recipe.document import parse
 from farm.recipe.fields import AS_WRITTEN, Fields
-from farm.recipe.load import KEYS, REQUIRED
+from farm.recipe.load import KEYS, REQUIRED, recipe_digest
 from farm.recipe.sources import read_sources
 from farm.recipe.template import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farm.names import Digest
     from farm.recipe.recipe import Source
+
+RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +45,10 @@ def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str
     declared = DeclaredSources(read_sources(fields, templates, beside), fields.parsed("toolchain", names.word) or "")
     document.finish()
     return declared
+
+
+def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
+    """Return the digest of the recipe in the files of its directory. Raises `RecipeError`, naming `file`."""
+    text = files.get(RECIPE_FILE, b"")
+    beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
+    return recipe_digest(text, read_declared_sources(text, beside, file=file).sources, beside)

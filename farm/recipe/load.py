@@ -99,7 +99,7 @@ def load_recipe(
         flags=read_flags(fields, steps, templates),
         waivers=_waivers(fields),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
-        digest=_digest(text, sources, patches),
+        digest=recipe_digest(text, sources, patches),
     )
     document.finish()
     return recipe
@@ -242,7 +242,8 @@ def _environment(fields: Fields) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(variables))
 
 
-def _digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
+def recipe_digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
+    """Return the digest of a recipe: of its text, and of the files beside it that it names."""
     named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
     return RecipeContents(Digest.of(text), named).digest
 

@@ -1,4 +1,7 @@
-"""What the files of channels and of curators say, each by itself: a mistake in one of them stops no other channel."""
+"""What the files of channels, curators and owners say, each by itself: a mistake in one of them stops no other channel.
+
+A mistake in `OWNERS` stops submissions, and no channel.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from farm.recipe.channel_gates import ApprovalsGate
 from farm.recipe.channel_reading import channel_of, survey_channels
 from farm.recipe.curators import CURATORS, read_curators
 from farm.recipe.errors import Problem, RecipeError
+from farm.recipe.owners import OWNERS, read_owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from farm.recipe.channel import ChannelPolicy
 
 CHANNELS = "channels"
-OWNERS = "OWNERS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,20 @@ class Policies:
     """The policies that can be followed, and for the other channels what is wrong, a line for each fault; by name.
 
     `curators` are the public keys (hexadecimal) of named people, by group. `unsigned` says of channels that go on in
-    which points their files ask for less than what is signed, and so do not count.
+    which points their files ask for less than what is signed, and so do not count. `owners` is the text of `OWNERS`,
+    None where there is none; with `owners_troubles` it is wrong, or cannot be judged.
     """
 
     policies: Mapping[str, ChannelPolicy]
     curators: Mapping[str, Mapping[str, str]]
     troubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unsigned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    owners: str | None = None
+    owners_troubles: tuple[str, ...] = ()
 
 
 def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | None = None) -> Policies:
-    """Read `channels/*.yaml` and `curators.yaml` from content by path; `unreadable` says why others could not be read.
+    """Read `channels/*.yaml`, `curators.yaml` and `OWNERS` by path; `unreadable` says why others could not be read.
 
     Channels that ask for approvals wait when nobody can say who the curators are. Never raises `RecipeError`.
     """
@@ -50,7 +56,8 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
         asking = (name for name, policy in found.policies.items() if _asks_for_approvals(policy))
         troubles |= dict.fromkeys(asking, wrong)
     followed = {name: policy for name, policy in found.policies.items() if name not in troubles}
-    return Policies(followed, curators or {}, dict(sorted(troubles.items())))
+    owners, at_fault = _owners(files.get(OWNERS), lost.get(OWNERS), curators, wrong)
+    return Policies(followed, curators or {}, dict(sorted(troubles.items())), owners=owners, owners_troubles=at_fault)
 
 
 def is_channel(path: str) -> bool:
@@ -73,6 +80,23 @@ def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping
         return read_curators(text, CURATORS), ()
     except RecipeError as error:
         return None, tuple(each.in_a_line() for each in error.problems)
+
+
+def _owners(
+    text: bytes | None, why: str | None, curators: Mapping[str, Mapping[str, str]] | None, wrong: tuple[str, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the text of `OWNERS`, and what is wrong with it or with the curators whom it names."""
+    if why is not None:
+        return None, (Problem(Place(OWNERS), why).in_a_line(),)
+    if text is None:
+        return None, ()
+    if curators is None:
+        return None, wrong
+    try:
+        read_owners(text, curators)
+    except RecipeError as error:
+        return None, tuple(each.in_a_line() for each in error.problems)
+    return text.decode(), ()
 
 
 def _asks_for_approvals(policy: ChannelPolicy) -> bool:

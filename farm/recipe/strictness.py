@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from farm.names import Version
@@ -18,13 +19,13 @@ from farm.recipe.channel_gates import (
     TestsGate,
 )
 from farm.recipe.duration import duration_text
-from farm.recipe.policies import Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from farm.recipe.channel import ChannelPolicy
     from farm.recipe.channel_gates import Gate
+    from farm.recipe.policies import Policies
 
 # Each asks for more than the one before.
 _REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
@@ -53,7 +54,9 @@ def bounded(said: Policies, signed: Policies) -> Policies:
         lines += _left_out(policy, said.curators, curators)
         if lines:
             unsigned[name] = tuple(f"channels/{name}.yaml asks for less than what is signed: {line}" for line in lines)
-    return Policies(policies, curators, dict(sorted(troubles.items())), unsigned)
+    return replace(
+        said, policies=policies, curators=curators, troubles=dict(sorted(troubles.items())), unsigned=unsigned
+    )
 
 
 _SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it signed."

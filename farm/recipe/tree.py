@@ -13,6 +13,7 @@ from farm.recipe.distribution import Distribution, read_distribution
 from farm.recipe.distributions import DISTRIBUTIONS, ForeignDistribution, read_distributions
 from farm.recipe.errors import Problem, RecipeError, suggestion
 from farm.recipe.load import load_recipe
+from farm.recipe.owners import OWNERS, Owners, read_owners
 from farm.recipe.steps import StepLibrary
 from farm.recipe.toolchain import MissingLockError, ToolchainDefinition, ToolchainLock, read_toolchain
 
@@ -32,7 +33,7 @@ class RecipeTree:
     """Everything that a directory of recipes says. Mappings go from name to value, in sorted order.
 
     `curators` are the public keys (hexadecimal) of named people, by group; `distributions` are the others that packages
-    are taken of.
+    are taken of. `owners` says who owns which recipes; None where the tree does not say.
     """
 
     distribution: Distribution
@@ -43,6 +44,7 @@ class RecipeTree:
     recipes: Mapping[str, Recipe]
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     distributions: Mapping[str, ForeignDistribution] = field(default_factory=dict)
+    owners: Owners | None = None
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
         """Return the lock of a toolchain; raises `MissingLockError`."""
@@ -61,7 +63,8 @@ def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
     """Read a tree from content by path, relative to the tree's root with `/` between names.
 
     Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml`,
-    `distributions.yaml` and `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for all files.
+    `OWNERS`, `distributions.yaml` and `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for
+    all files.
     """
     return _TreeReader(files).read()
 
@@ -84,6 +87,7 @@ class _TreeReader:
         toolchains = self._each("toolchains", ".yaml", read_toolchain)
         locks = self._each("toolchains", ".lock", _read_lock)
         curators = self._curators()
+        owners = self._owners(curators)
         foreign = self._distributions(distribution.domain if distribution else "")
         # Without the steps every recipe that names one would be reported as well.
         recipes = self._recipes(steps, foreign) if steps.definitions else {}
@@ -95,7 +99,9 @@ class _TreeReader:
         channels = self._channels(curators, made)
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
-        return RecipeTree(distribution, steps, toolchains, locks, channels, recipes, curators or {}, foreign or {})
+        return RecipeTree(
+            distribution, steps, toolchains, locks, channels, recipes, curators or {}, foreign or {}, owners
+        )
 
     def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
         try:
@@ -132,6 +138,13 @@ class _TreeReader:
     def _curators(self) -> Mapping[str, Mapping[str, str]] | None:
         text = self._files.get(CURATORS)
         return {} if text is None else self._attempt(lambda: read_curators(text, CURATORS))
+
+    def _owners(self, curators: Mapping[str, Mapping[str, str]] | None) -> Owners | None:
+        text = self._files.get(OWNERS)
+        # Without the curators everybody whom it names would be reported as well.
+        if text is None or curators is None:
+            return None
+        return self._attempt(lambda: read_owners(text, curators))
 
     def _distributions(self, own: str) -> Mapping[str, ForeignDistribution] | None:
         """Return the distributions that the tree names; None when what it says cannot be read."""

@@ -94,6 +94,7 @@ def shell(
     with serving(create_app(stocked.small.office)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
         yield Shell(stocked, capsys, key)
 
 

@@ -78,6 +78,7 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
     with serving(create_app(farm.office)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
         assert submit("") == "a: job 1"
         farm.build_all()
         tests = "tests:\n  - name: runs\n    command: [/usr/bin/a]\n"
@@ -124,6 +125,7 @@ def submitting(
     with serving(create_app(releasing.farm.office)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
         yield Submitting(releasing, tmp_path / "recipes", capsys)
 
 

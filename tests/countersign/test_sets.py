@@ -47,10 +47,6 @@ def _check(made: SmallDistribution, release: Release) -> list[str]:
     evidence = made.keep(ReleaseEvidence().to_json())
     decision = Decision(Repository(made.public), PublishedRecord(made.folder / "record"))
     return [entry.name for entry in decision.check(release, evidence.digest)]
-        for entry in Decision(Repository(made.public), PublishedRecord(made.folder / "record")).check(
-            release, evidence.digest
-        )
-    ]
 
 
 def test_a_need_that_is_dropped_is_refused_although_the_entry_does_not_name_it(published: SmallDistribution) -> None:

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.control.approving import asked
+from farm.control.owners import OwnershipTroubleError
+from farm.control.settings import FarmSettings, open_office
 from farm.database import identities, lookups
+from farm.database.ownership import ownership
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.status import channel_status
 from farm.trust.ceremony import found_channels, found_repository, online_signers, sign_policy
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import policy_of_files
-from tests.control.small_farm import SmallFarm, recipe
+from tests.control.small_farm import TOOLCHAIN, SmallFarm, recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.release.conftest import Signer
 from workers.channel_files import ChannelFiles
@@ -262,3 +265,53 @@ def test_without_a_signed_policy_files_count_as_they_always_did(running: Running
     advance(channels)
     assert gates_in_force(running, "edge") == ["proof"]
     assert unsigned(running, "edge") == ()
+
+
+def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(running: Running) -> None:
+    channels = running.start()
+    running.build("a")  # as long as nobody owns anything
+    running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n")
+    running.write("OWNERS", "* @curators\n")
+    advance(channels)
+    assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("alice",)]
+
+    running.write("OWNERS", "* @curator\n")
+    assert advance(channels) == ["edge", "stable"]
+    with pytest.raises(OwnershipTroubleError, match=r"OWNERS:1:3: there is no group '@curator'"):
+        running.farm.submit(recipe("b"))
+    (running.recipes / "OWNERS").unlink()
+    advance(channels)
+    with pytest.raises(OwnershipTroubleError, match="the file is gone"):
+        running.farm.submit(recipe("b"))
+
+    running.write("OWNERS", "* bob\n")
+    running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n  bob: {BOB!r}\n")
+    assert advance(channels) == ["edge", "stable"]
+    assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("bob",)]
+    with running.farm.office.reading() as desk:
+        trail = [each for _, each in identities.audit_trail(desk.session) if each.action == "owners"]
+    assert [(each.actor, each.subject) for each in trail] == [("control", "the file OWNERS")] * 2
+
+
+def test_before_the_files_were_read_for_the_first_time_nothing_is_taken_unsigned(tmp_path: Path) -> None:
+    """The web process may be there before the control worker is."""
+    files = {
+        "distribution.yaml": b"domain: dist.example.org\n",
+        "curators.yaml": f"curators:\n  alice: {ALICE!r}\n".encode(),
+        "OWNERS": b"* @curators\n",
+    }
+    settings = FarmSettings(
+        database=f"sqlite:///{tmp_path / 'farm.db'}",
+        broker="",
+        blobs=tmp_path / "blobs",
+        logs=tmp_path / "logs",
+        recipes=tmp_path,
+        toolchains=(TOOLCHAIN.to_dict(),),
+    )
+    for written in (files, files | {"OWNERS": b"* alice\n"}):  # later it is the control worker that looks
+        office = open_office(settings, written)
+        with office.reading() as desk:
+            said = ownership(desk.session)
+        assert said is not None
+        assert said.owners == "* @curators\n"
+        office.database.close()

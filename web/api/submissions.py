@@ -1,27 +1,38 @@
-"""Routes of maintainers: submit recipes, see how far a submission is."""
+"""Routes of maintainers and owners: submit recipes, see how far a submission is, decide about one that waits."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from farm.api import wire
+from farm.control import waiting_submissions
 from farm.control.submission import submit
-from farm.database import jobs
+from farm.control.waiting_submissions import find_submission, view_submissions
+from farm.database import jobs, recipes, submissions
 from farm.database.records import Token
-from farm.database.states import Role
+from farm.database.states import Role, SubmissionState
 from farm.errors import FarmError
 from web.api.forms import job_form, job_forms
-from web.auth import OfficeHere, note, require
+from web.auth import OfficeHere, actor_of, note, require
 from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.control.owners import Unsigned
+    from farm.control.submission import Submission
+    from farm.control.waiting_submissions import SubmissionView
 
 router = APIRouter(prefix="/api/v1", tags=["submissions"])
 
 Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
+Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 
 
 class UndecodableFileError(FarmError):
@@ -34,10 +45,100 @@ class UndecodableFileError(FarmError):
 def create(
     request: Request, office: OfficeHere, token: Maintainer, body: wire.SubmissionRequest
 ) -> wire.SubmissionWire:
-    """Take recipes, all together or none: 422 tells every problem of every file."""
+    """Take recipes, all together or none: 422 tells every problem of every file. They may have to wait for owners."""
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
-    taken = submit(office, recipes, submitted_by=f"token:{token.name}", trace=uuid.uuid4().hex)
-    note(request, office, actor=f"token:{token.name}", subject=f"submission {taken.id}", trace=taken.trace)
+    taken = submit(
+        office,
+        recipes,
+        submitted_by=f"token:{token.name}",
+        trace=uuid.uuid4().hex,
+        envelope=_envelope(body.envelope),
+    )
+    told = [f"signed by {taken.signed_by}"] if taken.signed_by else []
+    told += ["waits for owners"] if taken.waits_for else []
+    subject, detail = f"submission {taken.id}", "; ".join(told)
+    note(request, office, actor=f"token:{token.name}", subject=subject, trace=taken.trace, detail=detail)
+    return _taken(taken)
+
+
+@router.get("/submissions")
+def listed(
+    office: OfficeHere,
+    state: wire.SubmissionStateText | None = None,
+    before: wire.Number | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> wire.SubmissionPage:
+    """Return submissions, newest first."""
+    with office.reading() as desk:
+        wanted = SubmissionState(state) if state else None
+        found = submissions.list_submissions(desk.session, state=wanted, before=before, limit=limit + 1)
+        views = view_submissions(desk, found[:limit])
+    next_before = found[limit - 1].id if len(found) > limit else None
+    return wire.SubmissionPage(submissions=tuple(_record(each) for each in views), next_before=next_before)
+
+
+@router.get("/submissions/{number}")
+def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress:
+    """Return the jobs that a submission made."""
+    with office.reading() as desk:
+        found = jobs.list_jobs(desk.session, submission=number, limit=2000)
+        forms = job_forms(desk.session, found)
+        record = submissions.submission(desk.session, number)
+    if record is None or (record.state is SubmissionState.TAKEN and not found):
+        raise NotFoundError(f"there is no submission {number} that made jobs")
+    made = tuple(reversed(forms))
+    if record.state is SubmissionState.TAKEN:
+        return wire.SubmissionProgress(id=number, jobs=made)
+    return wire.SubmissionProgress(id=number, jobs=made, state=record.state.value)
+
+
+@router.get("/submissions/{number}/recipes")
+def contents(office: OfficeHere, token: Anybody, number: wire.Number) -> wire.SubmissionContents:  # noqa: ARG001
+    """Return a submission with its files, and those of what is current: for whoever is to sign it."""
+    with office.reading() as desk:
+        view = find_submission(desk, number)
+        heads = recipes.heads(desk.session, [each.name for each in view.recipes])
+        current = {name: recipes.revision(desk.session, head.current).files for name, head in heads.items()}
+    return wire.SubmissionContents(
+        distribution=office.world.distribution,
+        submission=_record(view),
+        recipes={
+            each.name: wire.SubmittedFilesWire(
+                files=_encoded(office.shelf.files(each.files)),
+                current=_encoded(office.shelf.files(current[each.name]) if each.name in current else {}),
+            )
+            for each in view.recipes
+        },
+    )
+
+
+@router.post("/submissions/{number}/accept")
+def accept(
+    request: Request, office: OfficeHere, token: Anybody, number: wire.Number, body: wire.AcceptRequest
+) -> wire.SubmissionWire:
+    """Take an owner's signature on a submission that waits; with the last that it lacks it is taken."""
+    envelope = json.dumps(body.envelope).encode()
+    return _taken(waiting_submissions.accept(office, actor_of(request, token), number, envelope))
+
+
+@router.post("/submissions/{number}/withdraw")
+def withdraw(
+    request: Request, office: OfficeHere, token: Anybody, number: wire.Number, body: wire.SubmissionWithdrawalRequest
+) -> wire.SubmissionProgress:
+    """Let a submission that waits come to nothing."""
+    with office.writing() as desk:
+        waiting_submissions.withdraw(
+            desk,
+            actor_of(request, token),
+            number,
+            curates=token.role.allows(Role.CURATOR),
+            envelope=_envelope(body.envelope),
+            why=body.why,
+        )
+    return wire.SubmissionProgress(id=number, jobs=(), state="withdrawn")
+
+
+def _taken(taken: Submission) -> wire.SubmissionWire:
     return wire.SubmissionWire(
         id=taken.id,
         trace=taken.trace,
@@ -50,18 +151,35 @@ def create(
             )
             for each in taken.accepted
         ),
+        waits_for=_unsigned(taken.waits_for),
+        signed_by=taken.signed_by,
     )
 
 
-@router.get("/submissions/{number}")
-def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress:
-    """Return the jobs that a submission made."""
-    with office.reading() as desk:
-        found = jobs.list_jobs(desk.session, submission=number, limit=2000)
-        forms = job_forms(desk.session, found)
-    if not found:
-        raise NotFoundError(f"there is no submission {number} that made jobs")
-    return wire.SubmissionProgress(id=number, jobs=tuple(reversed(forms)))
+def _record(view: SubmissionView) -> wire.SubmissionRecordWire:
+    return wire.SubmissionRecordWire(
+        id=view.record.id,
+        state=view.record.state.value,
+        submitted_by=view.record.submitted_by,
+        submitted_at=view.record.submitted_at,
+        recipes=tuple(
+            wire.SubmittedRecipeWire(name=each.name, recipe=each.digest, signed_by=view.signed_by[each.name])
+            for each in view.recipes
+        ),
+        waits_for=_unsigned(view.waits_for),
+    )
+
+
+def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[wire.UnsignedWire, ...]:
+    return tuple(wire.UnsignedWire(recipe=each.recipe, owners=each.owners) for each in waits_for)
+
+
+def _envelope(form: dict[str, Any] | None) -> bytes | None:
+    return json.dumps(form).encode() if form is not None else None
+
+
+def _encoded(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(content).decode("ascii") for name, content in files.items()}
 
 
 def _decoded(recipe: str, files: dict[str, str]) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse
 
-from web.pages import channels, errors, excuses, front, jobs, log, packages, releases
+from web.pages import channels, errors, excuses, front, jobs, log, packages, releases, submissions
 from web.pages.assets import StaticAssets
 from web.pages.headers import PageHeaders
 from web.pages.rendering import Pages
@@ -25,7 +25,7 @@ __all__ = ["install", "router"]
 STATIC = Path(__file__).parent.parent / "static"
 
 router = APIRouter(include_in_schema=False)
-for _part in (front, packages, jobs, log, channels, excuses, releases):
+for _part in (front, packages, jobs, log, channels, excuses, releases, submissions):
     for _route in _part.router.routes:
         # Who asks for the head of a page gets it: tools that look whether a link holds do. The server sends no body
         # then; but what is followed live has no end.

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.control.planning import plan_of
 from farm.control.requests import find_job
-from farm.database import attempts, attestations, comparisons, jobs, lookups, packages
+from farm.database import attempts, attestations, comparisons, jobs, lookups, packages, submissions
 from farm.database.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import OfficeHere
 from web.pages.job_lines import JobLine, job_lines, time_of
@@ -58,6 +58,7 @@ def job_list(
         )
         lines = job_lines(desk.session, found[:_PAGE], now=desk.now)
         counts = jobs.count_jobs(desk.session)
+        waiting = submissions.count_waiting(desk.session)
     chosen = {key: value for key, value in (("state", state), ("kind", kind), ("name", name)) if value}
     older = urlencode({**chosen, "before": found[_PAGE - 1].id}) if len(found) > _PAGE else ""
     return pages.page(
@@ -65,6 +66,7 @@ def job_list(
         "jobs.html",
         lines=lines,
         counts=counts,
+        waiting=waiting,
         states=list(JobState),
         kinds=list(JobKind),
         chosen={"state": state, "kind": kind, "name": name},

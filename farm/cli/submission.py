@@ -1,0 +1,215 @@
+"""`farm submission`: submissions that wait for owners; shown, accepted by an owner's signature, or withdrawn."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.curating import clock, number_type
+from farm.cli.output import say, say_json, say_lines
+from farm.cli.own_key import find_own_key, own_key_options
+from farm.cli.packages import json_option
+from farm.cli.settings import Settings
+from farm.cli.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from farm.api.farm_client import FarmClient
+    from farm.api.wire import SubmissionContents, SubmissionRecordWire
+    from farm.cli.output import Line
+    from farm.names import Digest
+
+
+class AlteredSubmissionError(FarmError):
+    """What a farm shows of a submission is not what it says that it is."""
+
+    code = "altered-submission"
+
+
+@click.group()
+def submission() -> None:
+    """Look at submissions, and as an owner of their recipes accept or refuse those that wait for one.
+
+    \b
+    Example:
+      farm submission list --waiting
+      farm submission show 12
+      farm submission accept 12
+    """
+
+
+@submission.command("list")
+@click.option("--waiting", is_flag=True, help="Only those that wait for an owner.")
+@click.option("--limit", default=30, show_default=True, help="At most so many.")
+@json_option
+def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
+    """List submissions to the farm at FARM_URL, newest first."""
+    from farm.cli.rendering import table
+
+    with _farm() as (farm, _):
+        page = farm.submissions(state="waiting" if waiting else None, limit=limit)
+    if as_json:
+        say_json(page.model_dump(mode="json"))
+        return
+    rows = [
+        (
+            str(each.id),
+            each.state,
+            f"{each.submitted_at:%Y-%m-%d %H:%M}",
+            each.submitted_by,
+            ", ".join(recipe.name for recipe in each.recipes),
+            "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in each.waits_for),
+        )
+        for each in page.submissions
+    ]
+    headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR")
+    say_lines(table(rows, headings) if rows else ["no submissions"])
+
+
+@submission.command("show")
+@click.argument("number", type=number_type)
+@json_option
+def show(number: int, as_json: bool) -> None:
+    """Show a submission, who has signed it and whom it waits for, and how it differs from what is current."""
+    with _farm() as (farm, _):
+        found = farm.submission_contents(number)
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+        return
+    say_lines([*_sheet(found.submission), *_differences(found)])
+
+
+@submission.command("accept")
+@click.argument("number", type=number_type)
+@own_key_options
+@click.option("--yes", is_flag=True, help="Sign without asking.")
+@json_option
+def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
+    """Sign what you own of submission NUMBER, after showing how it differs from what is current.
+
+    What is signed are the digests of the files that are shown, computed here. With the last signature that it lacks the
+    submission is taken.
+    """
+    with _farm() as (farm, settings):
+        own = find_own_key(settings, key, name)
+        if own is None:
+            raise click.UsageError("There is no key to sign with: make one with `farm keys me`, or name it with --key.")
+        found = farm.submission_contents(number)
+        digests = _checked(found, settings)
+        mine = [each.recipe for each in found.submission.waits_for if own.name in each.owners]
+        if not mine:
+            waits = "; ".join(f"{whom(each)} ({each.recipe})" for each in found.submission.waits_for)
+            raise FarmError(
+                f"submission {number} waits for no signature of {own.name}",
+                remedy=f"It waits for {waits}." if waits else "",
+            )
+        say_lines([*_sheet(found.submission), *_differences(found)], err=True)
+        if not yes:
+            _ask(f"Sign {', '.join(mine)} for {found.distribution} as {own.name}?")
+        taken = farm.accept(number, sign_digests({each: digests[each] for each in mine}, found.distribution, own))
+    if as_json:
+        say_json(taken.model_dump(mode="json"))
+        return
+    say(f"{own.name} has signed {', '.join(mine)}")
+    if taken.waits_for:
+        say_lines(waiting_lines(taken))
+        return
+    say_lines(f"{each.name}: {'unchanged, ' if each.unchanged else ''}job {each.job.id}" for each in taken.accepted)
+
+
+@submission.command("withdraw")
+@click.argument("number", type=number_type)
+@own_key_options
+@click.option("--why", default="", help="The reason, for the audit trail.")
+@json_option
+def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> None:
+    """Let submission NUMBER, which waits, come to nothing.
+
+    Who has sent it, and whoever curates, needs only the token; an owner of one of its recipes signs with the own key.
+    """
+    with _farm() as (farm, settings):
+        own = find_own_key(settings, key, name)
+        envelope = None
+        if own is not None:
+            found = farm.submission_contents(number)
+            owned = any(own.name in each.owners for each in found.submission.waits_for)
+            digests = _checked(found, settings)
+            envelope = sign_digests(digests, found.distribution, own, withdrawn=True) if owned else None
+        answer = farm.withdraw_submission(number, envelope=envelope, why=why)
+    if as_json:
+        say_json(answer.model_dump(mode="json"))
+        return
+    say(f"submission {number} is withdrawn")
+
+
+@contextmanager
+def _farm() -> Iterator[tuple[FarmClient, Settings]]:
+    from farm.api.farm_client import FarmClient
+
+    settings = Settings.from_environment()
+    with FarmClient(settings.url, settings.token) as farm:
+        yield farm, settings
+
+
+def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Digest]:
+    """Return the digests of the files that came; what the farm says of them must be what they are."""
+    digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
+    told = {each.name: each.recipe for each in found.submission.recipes}
+    if digests != told:
+        raise AlteredSubmissionError(
+            f"the farm shows submission {found.submission.id} with other files than it says",
+            remedy="Sign nothing; tell the operators of the farm.",
+        )
+    own = distribution_in(settings.recipes)
+    if own and own != found.distribution:
+        raise AlteredSubmissionError(
+            f"the farm says that it is {found.distribution}, and the recipes here are those of {own}",
+            remedy="Name the tree of that distribution in FARM_RECIPES, or sign nothing.",
+        )
+    return digests
+
+
+def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: base64.b64decode(text) for name, text in encoded.items()}
+
+
+def _sheet(record: SubmissionRecordWire) -> list[Line]:
+    from farm.cli.rendering import table
+
+    waiting = {each.recipe: whom(each) for each in record.waits_for}
+    rows = [
+        (each.name, ", ".join(each.signed_by) or "-", waiting.get(each.name, "-"), each.recipe)
+        for each in record.recipes
+    ]
+    since = clock(record.submitted_at.isoformat())
+    return [
+        f"submission {record.id} of {record.submitted_by}, {since}: {record.state}",
+        *table(rows, ("RECIPE", "SIGNED BY", "WAITS FOR", "DIGEST")),
+    ]
+
+
+def _differences(found: SubmissionContents) -> Iterator[str]:
+    """Yield how the files of a submission differ from those that are current, as unified diffs."""
+    for name, recipe in sorted(found.recipes.items()):
+        before, after = _files(recipe.current), _files(recipe.files)
+        if not before:
+            yield f"{name} is new"
+        for file in sorted(before.keys() | after.keys()):
+            old, new = (files.get(file, b"").decode(errors="replace").splitlines() for files in (before, after))
+            yield from difflib.unified_diff(old, new, f"a/{name}/{file}", f"b/{name}/{file}", lineterm="")
+
+
+def _ask(question: str) -> None:
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")

@@ -1,0 +1,110 @@
+"""A signed submission is a person's own word about these very recipes, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer import CryptoSigner
+
+from farm.names import Digest
+from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.submission_statement import (
+    MOST_RECIPES,
+    PREDICATE_TYPE,
+    SignedSubmission,
+    SubmissionStatementError,
+    read_submission,
+    signed_by_owner,
+    submission_statement,
+)
+
+JQ, ZLIB = Digest.of(b"jq"), Digest.of(b"zlib")
+AT = datetime(2026, 11, 24, 12, 0, 1, 500, tzinfo=UTC)
+ALICE, BOB = CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519()
+KEYS = {"alice": ALICE.public_key.keyval["public"], "bob": BOB.public_key.keyval["public"]}
+SAID = SignedSubmission("dist.example.org", "alice", {"jq": JQ, "zlib": ZLIB}, AT)
+
+
+def signed(signer: CryptoSigner = ALICE, **changed: Any) -> bytes:
+    return sign_statement(submission_statement(SAID) | changed, signer)
+
+
+def predicate(**changed: Any) -> dict[str, Any]:
+    return {"predicate": submission_statement(SAID)["predicate"] | changed}
+
+
+def test_what_was_signed_is_what_is_read() -> None:
+    assert read_submission(signed(), KEYS).said == SAID
+    statement = submission_statement(SAID)
+    assert statement["predicateType"] == PREDICATE_TYPE == "urn:farm:submission:1"
+    assert statement["subject"][0] == {"name": "packages/jq", "digest": {"sha256": JQ.hex}}
+    assert statement["predicate"]["time"] == "2026-11-24T12:00:01.000500Z"
+
+
+def test_nobody_signs_for_somebody_else() -> None:
+    with pytest.raises(SubmissionStatementError, match="'alice' is not whose key has signed"):
+        read_submission(signed(BOB), KEYS)
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key") as stranger:
+        read_submission(signed(CryptoSigner.generate_ed25519()), KEYS)
+    assert "curators.yaml" in stranger.value.remedy
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"predicateType": "urn:farm:approval:1"},
+        {"_type": "x"},
+        {"subject": []},
+        {"subject": {}},
+        {"subject": [{"name": "jq", "digest": {"sha256": JQ.hex}}]},
+        {"subject": [{"name": "packages/", "digest": {"sha256": JQ.hex}}]},
+        {"subject": [{"name": "packages/jq", "digest": {"sha256": "1"}}]},
+        {"subject": [{"name": 1, "digest": {"sha256": JQ.hex}}]},
+        {"subject": [{"name": "packages/jq", "digest": {"sha256": JQ.hex}}] * 2},
+        {"subject": [{"name": f"packages/a{n}", "digest": {"sha256": JQ.hex}} for n in range(MOST_RECIPES + 1)]},
+        {"predicate": {}},
+        predicate(distribution=1),
+        predicate(submitter=["alice"]),
+        predicate(time="2026-11-24T12:00:00"),
+        predicate(time=0),
+    ],
+)
+def test_a_statement_that_says_something_else_signs_nothing(changed: dict[str, Any]) -> None:
+    with pytest.raises(SubmissionStatementError):
+        read_submission(signed(**changed), KEYS)
+    assert signed_by_owner(JQ, "jq", signed(**changed), KEYS, distribution="dist.example.org") is None
+
+
+def test_an_owner_has_signed_this_recipe_as_it_is_in_this_distribution() -> None:
+    def who(
+        recipe: Digest = JQ, name: str = "jq", owners: dict[str, str] = KEYS, where: str = SAID.distribution
+    ) -> Any:
+        return signed_by_owner(recipe, name, signed(), owners, distribution=where)
+
+    assert who() == "alice"
+    assert who(recipe=ZLIB) is None
+    assert who(recipe=ZLIB, name="zlib") == "alice"
+    assert who(name="bash") is None
+    assert who(owners={"bob": KEYS["bob"]}) is None
+    assert who(owners={}) is None
+    assert who(where="other.example.org") is None
+    withdrawn = sign_statement(
+        submission_statement(SignedSubmission(SAID.distribution, "alice", SAID.recipes, AT, withdrawn=True)), ALICE
+    )
+    assert read_submission(withdrawn, KEYS).said.withdrawn
+    assert signed_by_owner(JQ, "jq", withdrawn, KEYS, distribution=SAID.distribution) is None
+
+
+def test_one_signature_has_one_smallest_form() -> None:
+    """Whoever sends it again cannot make it look like another by what the envelope has besides."""
+    plain = read_submission(signed(), KEYS).envelope
+    both = Envelope.from_dict(json.loads(signed()))
+    both.sign(BOB)
+    padded = json.dumps(both.to_dict() | {"more": 1}, indent=2).encode()
+    opened = read_submission(padded, {"alice": KEYS["alice"]})
+    assert opened.envelope == plain != padded
+    assert read_submission(opened.envelope, KEYS).said == SAID

@@ -1,0 +1,150 @@
+"""Submissions that wait for owners, as the API and the pages tell of them; and what clients of before are told."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from farm.control import access
+from farm.database.states import Role
+from tests.control.owned_farm import own, send, signed
+from tests.control.small_farm import SmallFarm, recipe
+from tests.web.page_reading import page, text_of
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.database.session import Database
+
+# What is asked of the database is asked of both kinds in tests/control/test_owners.py.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+A, B = recipe("a"), recipe("b")
+
+
+@pytest.fixture
+def small(database: Database, tmp_path: Path) -> SmallFarm:
+    return SmallFarm.open(database, tmp_path, real_time=True)
+
+
+@pytest.fixture
+def browser(small: SmallFarm) -> Iterator[TestClient]:
+    with TestClient(create_app(small.office), raise_server_exceptions=False) as client:
+        yield client
+
+
+def token(small: SmallFarm, role: Role, name: str = "") -> dict[str, str]:
+    with small.office.writing() as desk:
+        text, _ = access.issue_token(desk, name=name or role, role=role, lasts=timedelta(days=1))
+    return {"Authorization": f"Bearer {text}"}
+
+
+def body(*recipes: dict[str, bytes], **more: Any) -> dict[str, Any]:
+    named = {files["recipe.yaml"].decode().split("\n")[0].removeprefix("name: "): files for files in recipes}
+    return {
+        "recipes": {
+            name: {file: base64.b64encode(content).decode() for file, content in files.items()}
+            for name, files in named.items()
+        }
+    } | more
+
+
+def test_where_recipes_have_no_owners_a_client_of_before_reads_every_answer(
+    small: SmallFarm, browser: TestClient
+) -> None:
+    """It refuses members that it does not know."""
+    taken = browser.post("/api/v1/submissions", json=body(A), headers=token(small, Role.MAINTAINER)).json()
+    assert set(taken) == {"id", "trace", "accepted"}
+    assert set(browser.get("/api/v1/submissions/1").json()) == {"id", "jobs"}
+    assert browser.get("/api/v1/submissions/2").status_code == 404
+
+
+def test_one_that_waits_says_whom_it_waits_for(small: SmallFarm, browser: TestClient) -> None:
+    own(small)
+    headers = token(small, Role.MAINTAINER)
+    envelope = json.loads(signed("bob", B, A))
+    kept = browser.post("/api/v1/submissions", json=body(A, B, envelope=envelope), headers=headers)
+    assert kept.status_code == 201
+    assert {key: kept.json()[key] for key in ("accepted", "signed_by", "waits_for")} == {
+        "accepted": [], "signed_by": "bob", "waits_for": [{"recipe": "a", "owners": ["alice"]}]
+    }  # fmt: skip
+    assert browser.get("/api/v1/submissions/1").json() == {"id": 1, "jobs": [], "state": "waiting"}
+    (listed,) = browser.get("/api/v1/submissions", params={"state": "waiting"}).json()["submissions"]
+    assert [(each["name"], each["signed_by"]) for each in listed["recipes"]] == [("a", ["bob"]), ("b", ["bob"])]
+    assert listed["waits_for"] == [{"recipe": "a", "owners": ["alice"]}]
+    assert browser.get("/api/v1/submissions", params={"state": "taken"}).json()["submissions"] == []
+    taken = browser.post(
+        "/api/v1/submissions/1/accept", json={"envelope": json.loads(signed("alice", A))}, headers=headers
+    )
+    assert [each["name"] for each in taken.json()["accepted"]] == ["a", "b"]
+    assert set(browser.get("/api/v1/submissions/1").json()) == {"id", "jobs"}
+
+
+def test_submissions_come_in_pages(small: SmallFarm, browser: TestClient) -> None:
+    for number in range(3):
+        send(small, recipe("a", flag=str(number)))
+    first = browser.get("/api/v1/submissions", params={"limit": 2}).json()
+    assert ([each["id"] for each in first["submissions"]], first["next_before"]) == ([3, 2], 2)
+    rest = browser.get("/api/v1/submissions", params={"limit": 2, "before": 2}).json()
+    assert ([each["id"] for each in rest["submissions"]], rest["next_before"]) == ([1], None)
+
+
+def test_its_files_are_for_those_who_have_a_token(small: SmallFarm, browser: TestClient) -> None:
+    own(small)
+    send(small, A, envelope=signed("alice", A))
+    changed = recipe("a", flag="x")
+    send(small, changed, B)
+    assert browser.get("/api/v1/submissions/2/recipes").status_code == 401
+    found = browser.get("/api/v1/submissions/2/recipes", headers=token(small, Role.CURATOR)).json()
+    assert found["distribution"] == "dist.example.org"
+    files = {name: base64.b64decode(text) for name, text in found["recipes"]["a"]["files"].items()}
+    current = {name: base64.b64decode(text) for name, text in found["recipes"]["a"]["current"].items()}
+    assert (files, current) == (changed, A)
+    assert found["recipes"]["b"]["current"] == {}
+
+
+def test_refusals_have_a_status_of_their_kind(small: SmallFarm, browser: TestClient) -> None:
+    own(small)
+    send(small, A, by="someone")
+    headers = token(small, Role.MAINTAINER)
+    accept, withdraw = "/api/v1/submissions/1/accept", "/api/v1/submissions/1/withdraw"
+    stranger = {"envelope": json.loads(signed("bob", A))}
+    assert browser.post(accept, json=stranger).status_code == 401
+    assert browser.post(accept, json=stranger, headers=headers).status_code == 403
+    assert browser.post(accept, json={"envelope": {}}, headers=headers).status_code == 403
+    assert browser.post("/api/v1/submissions/9/accept", json=stranger, headers=headers).status_code == 404
+    assert browser.post(withdraw, json={}, headers=headers).status_code == 403
+    assert browser.post(withdraw, json={}, headers=token(small, Role.CURATOR)).status_code == 200
+    assert browser.post(withdraw, json={}, headers=headers).status_code == 409
+    own(small, owners="* nobody\n")
+    refused = browser.post("/api/v1/submissions", json=body(A), headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (503, "ownership-trouble")
+    assert "OWNERS:1:3: curators.yaml names nobody 'nobody'" in refused.json()["message"]
+
+
+def test_pages_show_what_waits_and_for_whom(small: SmallFarm, browser: TestClient) -> None:
+    assert "There is no such submission." in text_of(page(browser, "/submissions"))
+    send(small, recipe("z"))
+    own(small)
+    send(small, A, B, envelope=signed("bob", A, B), by="<b>eve</b>")
+    assert "1 waits for an owner" in text_of(page(browser, "/jobs"))
+    listed = text_of(page(browser, "/submissions"))
+    assert "#2 waiting a, b alice (a) token:<b>eve</b>" in listed
+    assert "#1 taken z" in listed
+    assert "#1" not in text_of(page(browser, "/submissions?state=waiting"))
+    one = text_of(page(browser, "/submissions/2"))
+    assert "nothing of it is built before one of each has signed" in one
+    assert "a bob alice sha256:" in one
+    assert "b bob \N{EN DASH} sha256:" in one
+    assert "It has made no job." in one
+    assert "#1 ready build z" in text_of(page(browser, "/submissions/1"))
+    own(small, owners="* nobody\n")
+    assert "OWNERS:1:3: curators.yaml names nobody" in text_of(page(browser, "/submissions"))
+    page(browser, "/submissions?state=lost", 404)
+    page(browser, "/submissions/99", 404)

@@ -1,0 +1,70 @@
+"""Pages of submissions: the list, and one with its recipes, who has signed them, and whom it waits for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from farm.api.wire import Number
+from farm.control.waiting_submissions import find_submission, view_submissions
+from farm.database import jobs, ownership, submissions
+from farm.database.states import SubmissionState
+from web.auth import OfficeHere
+from web.pages.job_lines import job_lines
+from web.pages.rendering import PagesHere
+from web.problems import NotFoundError
+
+router = APIRouter()
+
+_PAGE = 50
+_JOBS = 2000
+
+
+@router.get("/submissions")
+def submission_list(
+    *,
+    request: Request,
+    office: OfficeHere,
+    pages: PagesHere,
+    before: Number | None = None,
+    state: Annotated[str, Query(max_length=20)] = "",
+) -> HTMLResponse:
+    """List submissions, newest first, or those in one state."""
+    wanted = next((each for each in SubmissionState if each == state), None)
+    if state and wanted is None:
+        raise NotFoundError("There is no such state of a submission.")
+    with office.reading() as desk:
+        found = submissions.list_submissions(desk.session, state=wanted, before=before, limit=_PAGE + 1)
+        views = view_submissions(desk, found[:_PAGE])
+        said = ownership.ownership(desk.session)
+    chosen = {"state": state} if state else {}
+    return pages.page(
+        request,
+        "submissions.html",
+        views=views,
+        states=list(SubmissionState),
+        chosen=state,
+        troubles=said.troubles if said else (),
+        older=urlencode({**chosen, "before": found[_PAGE - 1].id}) if len(found) > _PAGE else "",
+        paged=before is not None,
+        newest=urlencode(chosen),
+    )
+
+
+@router.get("/submissions/{number}")
+def submission_page(*, request: Request, office: OfficeHere, pages: PagesHere, number: Number) -> HTMLResponse:
+    """Show a submission and the jobs that it made."""
+    with office.reading() as desk:
+        view = find_submission(desk, number)
+        found = jobs.list_jobs(desk.session, submission=number, limit=_JOBS)
+        lines = job_lines(desk.session, found, now=desk.now)
+    return pages.page(
+        request,
+        "submission.html",
+        view=view,
+        waits={each.recipe: each.owners for each in view.waits_for},
+        lines=lines,
+    )
