@@ -24,7 +24,8 @@ class Settings:
     from. `max_severity` is the worst that an advisory may be about what is run or installed here; empty is whatever.
     `resolver` is the DNS server that is asked on subscribing; empty is the machine's own. `policy` is a file that says
     what may be used here. `web_bounds` (`FARM_WEB_BOUNDS`, as `streams=500`, separated by commas) are what callers may
-    cost the farm that is started here, where that is not the usual.
+    cost the farm that is started here, where that is not the usual. `users` (`FARM_USERS`) is what the names of the
+    accounts begin with that its programs run as; empty for numbers of its own.
     """
 
     state_place: Path
@@ -38,6 +39,7 @@ class Settings:
     resolver: str = ""
     policy: Path | None = None
     web_bounds: tuple[tuple[str, float], ...] = ()
+    users: str = ""
 
     @property
     def state(self) -> Path:
@@ -70,6 +72,7 @@ class Settings:
             resolver=os.environ.get("FARM_RESOLVER", ""),
             policy=Path(os.environ["FARM_POLICY"]).absolute() if os.environ.get("FARM_POLICY") else None,
             web_bounds=_web_bounds(os.environ.get("FARM_WEB_BOUNDS", "")),
+            users=os.environ.get("FARM_USERS", ""),
         )
 
 
