@@ -30,7 +30,7 @@ def weakness(path: str, user: int) -> tuple[str, int, str] | None:
     there what is another's. `path` itself may not: whoever makes a name in it first decides what that is. A group of
     the user's own or root's, with nobody else in it, is nobody else. What is not there is nobody's.
     """
-    for place, is_end in dict.fromkeys(_way(path)):
+    for place, is_end in dict.fromkeys(way(path)):
         try:
             found = os.lstat(place)
         except OSError:
@@ -44,13 +44,19 @@ def weakness(path: str, user: int) -> tuple[str, int, str] | None:
 
 
 def weakness_below(
-    directory: str, user: int, leave_out: tuple[str, ...] = (), seen: set[tuple[int, int]] | None = None
+    directory: str,
+    user: int,
+    leave_out: tuple[str, ...] = (),
+    given: dict[str, tuple[int, int]] | None = None,
+    seen: set[tuple[int, int]] | None = None,
 ) -> tuple[str, int, str] | None:
     """Return the first file or directory below one that somebody else could change, as `weakness` does; None if none.
 
     What a link leads to counts, with all below it. `leave_out` are paths in the directory whose content is nobody's
-    business here. What cannot be read is left out: it cannot be believed either.
+    business here. So is that of what is `given`: there a user and a group, and nobody else, may be the owners.
+    What cannot be read is left out: it cannot be believed either.
     """
+    given = given or {}
     seen = set() if seen is None else seen  # links can lead round in circles
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
@@ -65,21 +71,24 @@ def weakness_below(
                 found = entry.stat()
         except OSError:
             continue  # it went, or leads nowhere
-        if found.st_uid not in (0, user):
+        owner, group = given.get(entry.name, (user, None))
+        if found.st_uid not in (0, user, owner):
             return entry.path, found.st_uid, ""
-        if writers := _writers(entry.path, found, user):
+        if writers := _writers(entry.path, found, user, group):
             return entry.path, found.st_uid, writers
         key = (found.st_dev, found.st_ino)
-        if stat.S_ISDIR(found.st_mode) and entry.name not in leave_out and key not in seen:
+        is_apart = entry.name in leave_out or entry.name in given
+        if stat.S_ISDIR(found.st_mode) and not is_apart and key not in seen:
             seen.add(key)
             within = f"{entry.name}/"
             apart = tuple(path.removeprefix(within) for path in leave_out if path.startswith(within))
-            if weak := weakness_below(entry.path, user, apart, seen):
+            theirs = {path.removeprefix(within): each for path, each in given.items() if path.startswith(within)}
+            if weak := weakness_below(entry.path, user, apart, theirs, seen):
                 return weak
     return None
 
 
-def _way(path: str) -> Iterator[tuple[str, bool]]:
+def way(path: str) -> Iterator[tuple[str, bool]]:
     """Yield what the kernel passes through on the way to an absolute path, and whether that stands for the path itself.
 
     The end of the way is all of it where links lead on from one another.
@@ -125,8 +134,11 @@ def _has_no_number_here(owner: int) -> bool:
         return False
 
 
-def _writers(place: str, found: os.stat_result, user: int) -> str:
-    """Return who else may write to a file or directory; nobody writes to a link, and a socket is no content."""
+def _writers(place: str, found: os.stat_result, user: int, given: int | None = None) -> str:
+    """Return who else may write to a file or directory, than a user and the group that it is `given` to.
+
+    Nobody writes to a link, and a socket is no content.
+    """
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         return ""
     if found.st_mode & stat.S_IWOTH:
@@ -134,7 +146,8 @@ def _writers(place: str, found: os.stat_result, user: int) -> str:
     if not found.st_mode & stat.S_IWGRP:
         return ""  # where there is an access list, these bits are the most that it gives
     listed = _listed(place)
-    if (listed is None or (_OWNING_GROUP, _UNDEFINED) in listed) and not _is_nobody_elses(found.st_gid, user):
+    is_its_groups = listed is None or (_OWNING_GROUP, _UNDEFINED) in listed
+    if is_its_groups and found.st_gid != given and not _is_nobody_elses(found.st_gid, user):
         return ITS_GROUP
     for tag, number in listed or ():
         if (tag == _USER and number not in (0, user)) or (tag == _GROUP and not _is_nobody_elses(number, user)):

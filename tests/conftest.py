@@ -28,6 +28,7 @@ _LONG = (
     "cli/test_build_numbers.py",
     "cli/test_curating.py",
     "cli/test_farm_home.py",
+    "cli/test_handing_over.py",
     "cli/test_hostile_answers.py",
     "cli/test_image_commands.py",
     "cli/test_jobs.py",

@@ -43,6 +43,7 @@ def _unprivileged() -> list[str]:
 def private_postgres() -> Iterator[Path]:
     """A cluster of its own; yields the directory of its socket, where `postgres` may connect without a password."""
     root = Path(tempfile.mkdtemp(prefix="farm-pg-"))
+    root.chmod(0o711)  # for the users of the farm's programs
     if os.geteuid() == 0:
         account = pwd.getpwnam("postgres")
         os.chown(root, account.pw_uid, account.pw_gid)

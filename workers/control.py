@@ -23,10 +23,10 @@ from farm.client.download import Downloads
 from farm.client.readers import HttpReader
 from farm.control import upkeep
 from farm.control.following import Following
-from farm.control.settings import CHANGING, FarmSettings, open_office
+from farm.control.settings import CHANGING, FarmSettings, InvalidSettingsError, open_office
 from farm.database.pipeline_states import StepState
 from farm.engine.address_guard import AddressGuard
-from farm.errors import FarmError, plain_text
+from farm.errors import FarmError, Place, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
@@ -231,6 +231,12 @@ def main(arguments: list[str] | None = None) -> int:
     log_to_stderr()
     try:
         settings = FarmSettings.read(options.settings)
+        if not settings.broker:
+            raise InvalidSettingsError(
+                "control sends its messages by Redis, and the settings name none",
+                remedy="Say where it is: broker.",
+                place=Place(str(options.settings)),
+            )
         office = open_office(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
         following = following_of(office, settings)
         publishing = (

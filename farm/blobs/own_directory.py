@@ -6,6 +6,7 @@ what a user follows, and has overridden or allowed, is believed as it lies.
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from contextlib import suppress
@@ -17,6 +18,8 @@ from farm.ownership import LISTED, weakness, weakness_below
 if TYPE_CHECKING:
     from pathlib import Path
 
+USERS = "users.json"
+"""In a state: who the users of the farm in it are, and what belongs to them. `farm up` writes it."""
 _CACHES = ("packages", "blobs")
 _NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "public/targets", "registry")
 """What in a state is verified whenever it is read, or is for people to read; and the cache, which has its own guard."""
@@ -54,14 +57,16 @@ def check_own(host: Path) -> None:
 def own_state(state: Path, host: Path | None = None) -> None:
     """See that nobody but this user and root may write to what a user keeps, every file of it, or to what leads to it.
 
-    The host's cache may lie in it, and has its own guard. A state that is not there is made, for this user alone: so
-    nobody else makes it first, and nobody gets into it. Raises `NotOwnDirectoryError`.
+    The host's cache may lie in it, and has its own guard; and a farm, whose programs own what `users.json` says that
+    they do: they believe none of it without looking, and no verb believes it. A state that is not there is made, for
+    this user alone: so nobody else makes it first, and nobody gets into it. Raises `NotOwnDirectoryError`.
     """
     with suppress(OSError):  # who writes there is told, and who only looks finds nothing
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
     apart = (str(host.relative_to(state)),) if host is not None and host.is_relative_to(state) else ()
     user = os.geteuid()
-    if found := weakness(str(state), user) or weakness_below(str(state), user, (*_NOT_BELIEVED, *apart)):
+    found = weakness(str(state), user) or weakness(str(state / USERS), user)
+    if found := found or weakness_below(str(state), user, (*_NOT_BELIEVED, *apart), _given(state)):
         raise _refused(
             found,
             "whom {user} trusts and what runs",
@@ -69,6 +74,15 @@ def own_state(state: Path, host: Path | None = None) -> None:
             of_another="what one user trusts is not for another to say",
             changed="see what they have changed: `farm subscriptions`, `farm override list`",
         )
+
+
+def _given(state: Path) -> dict[str, tuple[int, int]]:
+    """Return the places in a state that belong to programs of the farm in it, each with the user and the group."""
+    try:
+        given: dict[str, list[int]] = json.loads((state / USERS).read_bytes())["given"]
+    except OSError:
+        return {}
+    return {place: (user, group) for place, (user, group) in given.items()}
 
 
 def _refused(

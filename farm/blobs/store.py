@@ -37,6 +37,11 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
+    @property
+    def incoming(self) -> Path:
+        """The directory in which blobs are written before they have their names."""
+        return self.root / "tmp"
+
     def put_bytes(self, content: bytes) -> Digest:
         """Store these bytes and return their digest. Bytes that are there already are not written again."""
         digest = Digest.of(content)
@@ -51,15 +56,13 @@ class BlobStore:
 
     def writer(self) -> BlobWriter:
         """Return a writer for a blob whose digest will be known at its end; use it as a context manager."""
-        temporary = self.root / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
-        return BlobWriter(self, temporary)
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        return BlobWriter(self, self.incoming)
 
     def scratch(self) -> BinaryIO:
         """Open a file without a name on the store's disk, for what is to become no blob."""
-        temporary = self.root / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
-        return cast("BinaryIO", TemporaryFile(dir=temporary))
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        return cast("BinaryIO", TemporaryFile(dir=self.incoming))
 
     def path(self, digest: Digest) -> Path:
         """Return where the blob lies, whether or not it is there. Whoever reads it there does not verify it."""
@@ -106,17 +109,21 @@ class BlobStore:
     def share(self, other: BlobStore, digest: Digest) -> None:
         """Take a blob over from another store: by a hard link where one file system holds both, else by a copy.
 
+        What another user has made is copied too: whose file it is can change what is in it, under every name.
         Raises `MissingBlobError`; and `CorruptBlobError`, or `BlobMismatchError`, when a copy shows that it has rotted.
         """
         place = self.path(digest)
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(other.path(digest), place)
+            is_linked = place.lstat().st_uid in (0, os.geteuid())
         except FileExistsError:
             return
         except FileNotFoundError:
             raise MissingBlobError(digest) from None
-        except OSError:  # another file system
+        except OSError:  # another file system, or another's file
+            is_linked = False
+        if not is_linked:
             with other.open(digest) as source, self.writer() as writer:
                 while piece := source.read(_BUFFER):
                     writer.write(piece)
@@ -137,8 +144,8 @@ class BlobStore:
     def sweep(self) -> int:
         """Remove what killed writers have left in `ROOT/tmp`, and return how many files that were."""
         swept = 0
-        for name in _names(self.root / "tmp"):
-            path = self.root / "tmp" / name
+        for name in _names(self.incoming):
+            path = self.incoming / name
             with suppress(FileNotFoundError), path.open("rb") as file, suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a living writer holds this lock
                 path.unlink()

@@ -1,7 +1,7 @@
 """The directory of one farm on one machine: where everything lies, and how it is founded; twice changes nothing.
 
 Each program of the farm gets a settings file with what it needs to know and nothing else: build workers are told no
-database, and only the signer is told where the online keys are.
+database, web no signer and no Redis, and only the signer is told where the online keys are.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from farm.blobs.own_directory import USERS
+from farm.cli.admission import admit
+from farm.cli.farm_users import ServiceStart
+from farm.cli.handing_over import bring_database, hand_over, hand_over_signing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +23,9 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
+    from farm.cli.farm_users import FarmUsers
     from farm.engine.toolchain import Toolchain
     from farm.recipe import RecipeTree
-
-_TOKEN_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class FarmHome:
     @property
     def sqlite(self) -> Path:
         """The file of the database, when that is SQLite."""
-        return self.root / "farm.db"
+        return self.root / "database" / "farm.db"
 
     @property
     def public(self) -> Path:
@@ -62,13 +66,18 @@ class FarmHome:
 
     @property
     def run(self) -> Path:
-        """Sockets and settings files; for nobody else to look into."""
+        """Sockets and settings files: each for who needs it."""
         return self.root / "run"
 
     @property
     def redis(self) -> Path:
         """The socket of the private Redis."""
-        return self.run / "redis.sock"
+        return self.run / "redis" / "redis.sock"
+
+    @property
+    def broker(self) -> str:
+        """The URL of the private Redis."""
+        return f"redis+socket://{self.redis}"
 
     @property
     def signer(self) -> Path:
@@ -81,9 +90,19 @@ class FarmHome:
         return self.root / "keys" / "admin.token"
 
     @property
-    def settings(self) -> Path:
-        """The settings file of web and control."""
-        return self.run / "farm.json"
+    def web_settings(self) -> Path:
+        """The settings file of web."""
+        return self.run / "web.json"
+
+    @property
+    def control_settings(self) -> Path:
+        """The settings file of control."""
+        return self.run / "control.json"
+
+    @property
+    def users(self) -> Path:
+        """The file that says which users the farm's programs run as, and what belongs to them."""
+        return self.root / USERS
 
     def worker(self, number: int) -> Path:
         """Return the directory of a build worker."""
@@ -106,50 +125,72 @@ def found(
     vary: bool,
     follow: int = 60,
     images: bool = True,
+    users: FarmUsers | None = None,
 ) -> list[str]:
     """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
+
+    What is for one of `users` alone is given to that user; without, all of it is for whoever founds the farm.
 
     With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
     own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images` says whether what is
     released can be pulled as images. Returns what has come to be signed of policies, a line for each.
     """
-    for folder in (home.root, home.run, home.root / "keys"):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (home.root / "blobs").mkdir(exist_ok=True)
+    _make_directories(home, users)
     offered = [_share(home, toolchain) for toolchain in toolchains]
-    broker = f"redis+socket://{home.redis}"
-    farm = {
+    both = {
         "database": home.database,
-        "broker": broker,
         "blobs": str(home.root / "blobs"),
         "logs": str(home.root / "logs"),
         "recipes": str(recipes.absolute()),
         "toolchains": offered,
         "repository": str(home.public),
-        "images": images,
-        "signer": str(home.signer),
-        "follow_seconds": follow,
-        "allowed_networks": list(home.allowed_networks),
-        "web": dict(home.web_bounds),
     }
-    _write(home.settings, farm)
+    web = {"images": images, "web": dict(home.web_bounds)}
+    _write(home.web_settings, both | web, users.gid("web") if users else None)
+    _write(home.control_settings, both | _control_settings(home, follow), users.gid("control") if users else None)
+    (home.run / "farm.json").unlink(missing_ok=True)  # of before, when both were told everything
     suites = sorted({definition.suite for definition in tree.toolchains.values()})
     for number in range(1, workers + 1):
         folder = home.worker(number)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        own = _worker_settings(home, number, broker, suites[0] if suites else "")
+        own = _worker_settings(home, number, suites[0] if suites else "")
         _write(folder / "settings.json", own | (_variation(number) if vary else {}))
     keys = _worker_keys(home, workers)
     _sign_builders(home, tree, [key.public_key for key in keys.values()])
     signed = _sign_policy(home, recipes, toolchains)
-    _admit(home, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
+    if users is not None:
+        hand_over_signing(home, users)
+    start = ServiceStart.of(home, users, recipes)
+    admit(home, start, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
     return signed
 
 
-def _worker_settings(home: FarmHome, number: int, broker: str, suite: str) -> dict[str, Any]:
+def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
+    for folder in (home.root, home.run, home.root / "keys"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if users is not None:
+        hand_over(home, users)
+    bring_database(home, users)
+    (home.root / "blobs").mkdir(exist_ok=True)
+    for socket in (home.redis, home.signer):
+        socket.parent.mkdir(mode=0o700, exist_ok=True)
+
+
+def _control_settings(home: FarmHome, follow: int) -> dict[str, Any]:
+    """Return what control is told and web is not."""
+    return {
+        "broker": home.broker,
+        "signer": str(home.signer),
+        "foreign": str(home.root / "foreign"),
+        "follow_seconds": follow,
+        "allowed_networks": list(home.allowed_networks),
+    }
+
+
+def _worker_settings(home: FarmHome, number: int, suite: str) -> dict[str, Any]:
     return {
         "farm": home.url,
-        "broker": broker,
+        "broker": home.broker,
         "name": f"worker-{number}",
         "key": str(home.worker(number) / "key"),
         "blobs": str(home.host / "blobs"),
@@ -207,33 +248,6 @@ def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain])
     return sign_policy(repository, home.root / "keys", policy, datetime.now(UTC))
 
 
-def _admit(home: FarmHome, keys: dict[str, str]) -> None:
-    """Enrol the workers, and make the administrator's token once."""
-    from farm.building.recipe_directory import read_recipe_directory
-    from farm.control import access
-    from farm.control.settings import FarmSettings, open_office
-    from farm.database.states import Role
-    from farm.trust.repository import replace_file
-
-    if not home.database_url:
-        # SQLite would let everybody read what it makes; the files beside it get the mode of this one.
-        home.sqlite.touch(mode=0o600)
-        home.sqlite.chmod(0o600)
-    settings = FarmSettings.read(home.settings)
-    office = open_office(settings, read_recipe_directory(settings.recipes))
-    with office.writing() as desk:
-        for name, key in keys.items():
-            access.enrol(desk, name=name, public_key=key, builds=True, tests=True, by="farm up")
-        if not home.token.exists():
-            token, _ = access.issue_token(desk, name="admin", role=Role.ADMIN, lasts=timedelta(days=_TOKEN_DAYS))
-            previous = os.umask(0o077)
-            try:
-                replace_file(home.token, token.encode() + b"\n")
-            finally:
-                os.umask(previous)
-    office.database.close()
-
-
 def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
     """Put a toolchain's blobs into the farm's store, for workers elsewhere; return how settings name it."""
     from farm.blobs import BlobStore
@@ -249,7 +263,15 @@ def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
     return ToolchainRef(toolchain.name, toolchain.tree, toolchain.archive, manifest, toolchain.debs, lock).to_dict()
 
 
-def _write(path: Path, settings: dict[str, Any]) -> None:
+def _write(path: Path, settings: dict[str, Any], group: int | None = None) -> None:
+    """Write a file of settings for nobody else; and for a group, to read. A database's password may stand in it."""
     from farm.trust.repository import replace_file
 
-    replace_file(path, (json.dumps(settings, indent=1) + "\n").encode())
+    previous = os.umask(0o077)
+    try:
+        replace_file(path, (json.dumps(settings, indent=1) + "\n").encode())
+    finally:
+        os.umask(previous)
+    if group is not None:
+        os.chown(path, 0, group)
+        path.chmod(0o640)

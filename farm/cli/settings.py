@@ -25,7 +25,8 @@ class Settings:
     `resolver` is the DNS server that is asked on subscribing; empty is the machine's own. `policy` is a file that says
     what may be used here. `web_bounds` (`FARM_WEB_BOUNDS`, as `streams=500`, separated by commas) are what callers may
     cost the farm that is started here, where that is not the usual. `key` is the private key with which this person
-    signs, and `name` whose it is; where they are not said, `farm keys me` may have made them.
+    signs, and `name` whose it is; where they are not said, `farm keys me` may have made them. `users` (`FARM_USERS`) is
+    what the names of the accounts begin with that its programs run as; empty for numbers of its own.
     """
 
     state_place: Path
@@ -41,6 +42,7 @@ class Settings:
     web_bounds: tuple[tuple[str, float], ...] = ()
     key: Path | None = None
     name: str = ""
+    users: str = ""
 
     @property
     def state(self) -> Path:
@@ -75,6 +77,7 @@ class Settings:
             web_bounds=_web_bounds(os.environ.get("FARM_WEB_BOUNDS", "")),
             key=Path(os.environ["FARM_KEY"]).absolute() if os.environ.get("FARM_KEY") else None,
             name=os.environ.get("FARM_NAME", ""),
+            users=os.environ.get("FARM_USERS", ""),
         )
 
 

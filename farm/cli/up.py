@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.cli.farm_home import FarmHome
+    from farm.cli.farm_users import ServiceStart
     from farm.cli.supervisor import Program
 
 _PORT = 8460
+_FREE_PORTS = 1024
+"""From here on everybody may listen: ip(7)."""
 
 
 @click.command()
@@ -60,9 +63,11 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     """
     from farm.cli.farm_directory import check_directory, take_directory
     from farm.cli.farm_home import FarmHome, found
+    from farm.cli.farm_users import ServiceStart, take_users
     from farm.cli.supervisor import Supervisor
     from farm.cli.toolchain import prepare_toolchains
 
+    os.umask(0o022)  # what is made here for others is given to them to read; what is not, says so itself
     settings = Settings.from_environment()
     tree = read_tree(recipes)
     reached = (settings.docker, settings.allowed_networks, settings.web_bounds)
@@ -70,8 +75,10 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     check_directory(home)
     take_directory(home)
     _refuse_taken(port)
+    users = take_users(home, settings.users)
     made = prepare_toolchains(tree, settings)
-    for line in found(home, tree, recipes or settings.recipes, made, workers, vary=vary, follow=follow, images=images):
+    place = recipes or settings.recipes
+    for line in found(home, tree, place, made, workers, vary=vary, follow=follow, images=images, users=users):
         say(line, err=True)
     stop = threading.Event()
     for number in (signal.SIGINT, *ending_signals()):
@@ -79,7 +86,12 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     supervisor = Supervisor(home.root / "log")
     try:
         tell = partial(say, err=True)
-        supervisor.start(_programs(home, workers), lambda name: tell(f"  {name} is up"), stop, tell)
+        supervisor.start(
+            _programs(home, workers, ServiceStart.of(home, users, place)),
+            lambda name: tell(f"  {name} is up"),
+            stop,
+            tell,
+        )
         if stop.is_set():
             return
         say(f"farm is up: {home.url}")
@@ -95,7 +107,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
         supervisor.stop()
 
 
-def _programs(home: FarmHome, workers: int) -> list[Program]:
+def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program]:
     from farm.cli.supervisor import Program
 
     # Each program gets a bare environment: what it needs to know stands in its settings file.
@@ -103,30 +115,27 @@ def _programs(home: FarmHome, workers: int) -> list[Program]:
     # Where an HSM's library is, is for the signer alone to know.
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
-    settings = ("--settings", str(home.settings))
-    home.signer.parent.mkdir(mode=0o700, exist_ok=True)
     for stale in (home.redis, home.signer):
         stale.unlink(missing_ok=True)
+    signer = (
+        *(*python, "workers.signer"),
+        *("--repository", str(home.public)),
+        *("--keys", str(home.root / "keys" / "online")),
+        *("--socket", str(home.signer)),
+    )
+    web = (*python, "web", "--settings", str(home.web_settings), "--port", str(home.port))
+    low_port = "net_bind_service" if home.port < _FREE_PORTS else ""
+    control = (*python, "workers.control", "--settings", str(home.control_settings))
     programs = [
-        Program("redis", _redis(home), environment, ready=lambda: _accepts(home.redis)),
-        Program(
-            "signer",
-            (
-                *(*python, "workers.signer"),
-                *("--repository", str(home.public)),
-                *("--keys", str(home.root / "keys" / "online")),
-                *("--socket", str(home.signer)),
-            ),
-            environment | token,
-            ready=lambda: _accepts(home.signer),
-        ),
+        Program("redis", start.command("redis", _redis(home)), environment, ready=lambda: _accepts(home.redis)),
+        Program("signer", start.command("signer", signer), environment | token, ready=lambda: _accepts(home.signer)),
         Program(
             "web",
-            (*python, "web", *settings, "--port", str(home.port)),
+            start.command("web", web, low_port),
             environment,
             ready=lambda: _answers(f"{home.url}/api/v1/channels"),
         ),
-        Program("control", (*python, "workers.control", *settings), environment),
+        Program("control", start.command("control", control), environment),
     ]
     for number in range(1, workers + 1):
         own = ("--settings", str(home.worker(number) / "settings.json"))
@@ -142,13 +151,13 @@ def _redis(home: FarmHome) -> tuple[str, ...]:
         program,
         *("--port", "0"),
         *("--unixsocket", str(home.redis)),
-        *("--unixsocketperm", "700"),
+        *("--unixsocketperm", "770"),  # its directory keeps out who is not in control's group
         # The database is the truth: what Redis forgets is rung again.
         *("--save", ""),
         *("--appendonly", "no"),
         *("--maxmemory", "256mb"),
         *("--maxmemory-policy", "noeviction"),
-        *("--dir", str(home.run)),
+        *("--dir", str(home.redis.parent)),
     )
 
 

@@ -44,8 +44,8 @@ class InvalidSettingsError(FarmError):
 class FarmSettings(BaseModel):
     """What web and control processes are told. Paths are absolute; `recipes` is the tree with steps and channels.
 
-    `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy says what is rebuilt.
-    `images` says whether what is published can also be pulled as images.
+    `broker` is for control alone. `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy
+    says what is rebuilt. `images` says whether what is published can also be pulled as images.
     `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
     where the metadata of other distributions is kept; beside `logs`, when it is not said. `follow_seconds` is how often
     they are looked at, and `allowed_networks` are private networks in which they may be. `web` are bounds of the web
@@ -55,7 +55,7 @@ class FarmSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     database: str
-    broker: str
+    broker: str = ""
     blobs: Path
     logs: Path
     recipes: Path

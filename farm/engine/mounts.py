@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.ownership import way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 # <sys/mount.h>
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV = 1, 2, 4
-_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_SLAVE = 4096, 16384, 1 << 18, 1 << 19
 _CLONE_NEWNS = 0x20000  # <sched.h>
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 _OPTIONS_LIMIT = 4095  # one page with its NUL: mount(2)
@@ -59,24 +60,65 @@ def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
     Only this process sees it, and those that it starts: it leaves the mount namespace of its host for good, and what
     was at `stage` is hidden to it. Raises `MountError`, `OSError`.
     """
-    if _library().unshare(_CLONE_NEWNS) != 0:
-        raise MountError("make a mount namespace for", stage, ctypes.get_errno())
-    _mount("none", Path("/"), "none", _MS_REC | _MS_PRIVATE, "")
+    _leave_namespace(stage, _MS_PRIVATE)
     held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sources}
     try:
         _mount("tmpfs", stage, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
         shown = {}
         for number, (source, descriptor) in enumerate(held.items()):
             place = shown[source] = stage / str(number)
-            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-                place.mkdir()
-            else:
-                place.touch()
-            _mount(f"/proc/self/fd/{descriptor}", place, "none", _MS_BIND | _MS_REC, "")
+            _show(descriptor, place)
         return shown
     finally:
         for descriptor in held.values():
             os.close(descriptor)
+
+
+def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Path) -> None:
+    """Show files and directories where they are, and nothing else of the directories `closed` around them.
+
+    Only this process sees it so, and those that it starts: it leaves the mount namespace of its host for good. What is
+    unmounted on the host goes here too; what is mounted at or below `leave_out` is let go of at once, for it would be
+    kept from going. Raises `MountError`, `OSError`.
+    """
+    passed = {Path(place) for source in sources for place, _ in way(str(source))}
+    links = {place: place.readlink() for place in passed if place.is_symlink()}
+    real = {source.resolve() for source in sources}
+    _leave_namespace(closed[0], _MS_SLAVE)
+    unmount_below(leave_out)
+    held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sorted(real) if _is_below(source, closed)}
+    try:
+        for directory in closed:
+            _mount("tmpfs", directory, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
+        for source, descriptor in held.items():
+            if not source.exists():  # else it is there, with what it lies in
+                source.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                _show(descriptor, source)
+        for place, target in links.items():
+            if _is_below(place, closed) and not os.path.lexists(place):
+                place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                place.symlink_to(target)
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
+
+
+def _leave_namespace(place: Path, propagation: int) -> None:
+    if _library().unshare(_CLONE_NEWNS) != 0:
+        raise MountError("make a mount namespace for", place, ctypes.get_errno())
+    _mount("none", Path("/"), "none", _MS_REC | propagation, "")
+
+
+def _show(descriptor: int, place: Path) -> None:
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        place.mkdir()
+    else:
+        place.touch()
+    _mount(f"/proc/self/fd/{descriptor}", place, "none", _MS_BIND | _MS_REC, "")
+
+
+def _is_below(path: Path, directories: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(directory) for directory in directories)
 
 
 def unmount(target: Path) -> None:

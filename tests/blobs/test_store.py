@@ -211,3 +211,18 @@ def test_parts_and_whole_are_the_same_blob(tmp_path_factory: pytest.TempPathFact
         streamed = writer.commit()
     assert streamed == store.put_bytes(b"".join(parts))
     assert store.open(streamed).read() == b"".join(parts)
+
+
+def test_what_is_shared_is_a_link_but_not_of_another_users_file(store: BlobStore, tmp_path: Path) -> None:
+    public = BlobStore(tmp_path / "public")
+    own, theirs = store.put_bytes(b"own"), store.put_bytes(b"theirs")
+    if os.geteuid() != 0:
+        pytest.skip("gives a file to another user")
+    os.chown(store.path(theirs), 65533, 65533)
+    for digest in (own, theirs):
+        public.share(store, digest)
+        public.verify(digest)
+    assert public.path(own).samefile(store.path(own))
+    assert not public.path(theirs).samefile(store.path(theirs))
+    assert public.path(theirs).stat().st_uid == os.geteuid()
+    assert files_under(public.root / "tmp") == []

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from farm.building.recipe_directory import read_recipe_directory
+from farm.cli.admission import AdmissionError
 from farm.cli.farm_home import FarmHome, found
 from farm.cli.settings import Settings
 from farm.control.settings import FarmSettings
@@ -35,7 +36,7 @@ def test_the_database_is_for_nobody_else_nor_the_files_beside_it(tmp_path: Path)
         database = Database(home.database)
         with database.connection() as connection:
             connection.exec_driver_sql("CREATE TABLE used (n INTEGER)")
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.root.glob("farm.db*")}
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.sqlite.parent.iterdir()}
         database.close()
     finally:
         os.umask(before)
@@ -46,11 +47,31 @@ def test_the_settings_of_a_farm_can_be_copied_elsewhere(tmp_path: Path, monkeypa
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460)
     monkeypatch.chdir(RECIPES.parent)
     found(home, load_tree(read_recipe_directory(Path("recipes"))), Path("recipes"), (), 1, vary=False, images=False)
-    written = json.loads(home.settings.read_text())
-    assert not FarmSettings.read(home.settings).images
+    written = json.loads(home.control_settings.read_text())
+    assert not FarmSettings.read(home.web_settings).images
     assert written["recipes"] == str(RECIPES)
     paths = [written[name] for name in ("blobs", "logs", "recipes", "repository", "signer")]
     assert [each for each in paths if not Path(each).is_absolute()] == []
+
+
+def test_web_is_told_neither_of_the_signer_nor_of_redis(tmp_path: Path) -> None:
+    home = FarmHome(tmp_path / "state", tmp_path / "host", 8460)
+    home.run.mkdir(parents=True)
+    (home.run / "farm.json").write_text("{}")  # of before, when both were told everything
+    found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
+    assert not {"signer", "broker", "foreign", "follow_seconds"} & json.loads(home.web_settings.read_text()).keys()
+    assert "web" not in json.loads(home.control_settings.read_text())
+    written = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.run.glob("*.json")}
+    assert written == {"web.json": 0o600, "control.json": 0o600}
+
+
+def test_a_database_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://somebody@/farm?host={tmp_path}"
+    home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, database_url=url)
+    with pytest.raises(AdmissionError, match="the farm's database cannot be used: connection") as caught:
+        found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
+    assert "farm up --database" in caught.value.remedy
+    assert not home.token.exists()
 
 
 def test_the_bounds_of_callers_reach_the_web_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +79,7 @@ def test_the_bounds_of_callers_reach_the_web_process(tmp_path: Path, monkeypatch
     bounds = Settings.from_environment().web_bounds
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, web_bounds=bounds)
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
-    told = WebSettings.with_bounds(FarmSettings.read(home.settings).web)
+    told = WebSettings.with_bounds(FarmSettings.read(home.web_settings).web)
     assert told == WebSettings(streams=500, head_seconds=2.5)
 
 

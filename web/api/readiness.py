@@ -52,7 +52,7 @@ def ready(request: Request, office: OfficeHere) -> dict[str, bool]:
 
 def _look(office: Office) -> NotReadyError | None:
     try:
-        check_disks((office.blobs.root, office.logs.root))
+        check_disks((office.blobs.incoming, office.logs.root))
         with office.writing() as desk:
             desk.session.connection().execute(text("SELECT 1"))
     except (DiskTroubleError, SQLAlchemyError) as error:
