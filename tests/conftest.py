@@ -42,6 +42,7 @@ _LONG = (
     "client/test_catalogue.py",
     "client/test_choosing.py",
     "client/test_garbage.py",
+    "client/test_image_description.py",
     "client/test_image_imports.py",
     "client/test_image_overrides.py",
     "client/test_image_push.py",

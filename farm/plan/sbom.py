@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.fileset import File, Link
 from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.plan.purl import debian_purl, package_purl, purl_reference, source_purl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -166,16 +167,21 @@ def element(identifier: str, name: str, **more: Any) -> dict[str, Any]:
 def _package(descriptor: Descriptor, archive: Digest, manifest: Manifest, supplier: str) -> dict[str, Any]:
     files = list(manifest.files())
     links = sum(isinstance(entry, Link) for entry in manifest.entries)
+    version = f"{descriptor.version}-{descriptor.revision}"
     return element(
         PACKAGE,
         descriptor.name.short,
         checksums=[checksum(archive)],
         comment=_counted(files, links),
-        externalRefs=[_tree(descriptor.tree), _reference("package-digest", descriptor.digest)],
+        externalRefs=[
+            _tree(descriptor.tree),
+            _reference("package-digest", descriptor.digest),
+            purl_reference(package_purl(descriptor.name.distribution, descriptor.name.short, version)),
+        ],
         licenseConcluded=descriptor.licence,
         licenseDeclared=descriptor.licence,
         supplier=supplier,
-        versionInfo=f"{descriptor.version}-{descriptor.revision}",
+        versionInfo=version,
     )
 
 
@@ -183,7 +189,9 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
     more: dict[str, Any] = {"checksums": [checksum(source.digest)]}
     if address.url:
         more["downloadLocation"] = address.url
+        more["externalRefs"] = [purl_reference(source_purl(source.file, source.digest, address.url))]
     if address.debian_package:
+        more["externalRefs"] = [purl_reference(debian_purl(address.debian_package))]
         more["comment"] = f"The Debian package {address.debian_package} of the toolchain."
     return element(f"SPDXRef-Source-{number}", source.file, **more)
 
@@ -202,12 +210,13 @@ def _dependency(dependency: PlannedDependency, within: str) -> dict[str, Any]:
     # The package of another distribution may be called like one of this.
     name = dependency.name
     called = name.short if name.distribution == within else str(name)
+    version = str(dependency.version)
     return element(
         element_id("Dependency", called),
         called,
-        externalRefs=[_tree(dependency.tree)],
+        externalRefs=[_tree(dependency.tree), purl_reference(package_purl(name.distribution, name.short, version))],
         supplier=organization(name.distribution),
-        versionInfo=str(dependency.version),
+        versionInfo=version,
     )
 
 

@@ -140,6 +140,8 @@ def test_the_document_of_a_release_names_all_its_packages_and_their_documents(pu
     assert content == sbom_of_release(published.catalogue())
     document = json.loads(content)
     assert {each["name"]: each["licenseDeclared"] for each in document["packages"]} == {"a": "MIT", "b": "MIT"}
+    purls = [each["externalRefs"][0]["referenceLocator"] for each in document["packages"]]
+    assert purls == [f"pkg:generic/{published.catalogue().release.distribution}/{name}@1.0-1" for name in ("a", "b")]
     references = {each["externalDocumentId"]: each for each in document["externalDocumentRefs"]}
     sbom = published.catalogue().entry("a").sbom
     assert sbom is not None
