@@ -76,6 +76,11 @@ class FarmHome:
         return self.run / "signer" / "signer.sock"
 
     @property
+    def image_signer(self) -> Path:
+        """The socket on which the signer takes questions about images, from web, and nothing else."""
+        return self.run / "images" / "signer.sock"
+
+    @property
     def token(self) -> Path:
         """The file with the administrator's token."""
         return self.root / "keys" / "admin.token"
@@ -128,6 +133,7 @@ def found(
         "repository": str(home.public),
         "images": images,
         "signer": str(home.signer),
+        "image_signer": str(home.image_signer),
         "follow_seconds": follow,
         "allowed_networks": list(home.allowed_networks),
         "web": dict(home.web_bounds),

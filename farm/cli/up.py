@@ -103,8 +103,9 @@ def _programs(home: FarmHome, workers: int) -> list[Program]:
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
     settings = ("--settings", str(home.settings))
-    home.signer.parent.mkdir(mode=0o700, exist_ok=True)
-    for stale in (home.redis, home.signer):
+    for folder in (home.signer.parent, home.image_signer.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for stale in (home.redis, home.signer, home.image_signer):
         stale.unlink(missing_ok=True)
     programs = [
         Program("redis", _redis(home), environment, ready=lambda: _accepts(home.redis)),
@@ -115,6 +116,7 @@ def _programs(home: FarmHome, workers: int) -> list[Program]:
                 *("--repository", str(home.public)),
                 *("--keys", str(home.root / "keys" / "online")),
                 *("--socket", str(home.signer)),
+                *("--images-socket", str(home.image_signer)),
             ),
             environment | token,
             ready=lambda: _accepts(home.signer),

@@ -18,7 +18,7 @@ _SECONDS = 120.0
 
 
 class SignerRefusedError(FarmError):
-    """The signer looked at a release, or at a list of advisories, and did not sign it."""
+    """The signer looked at a release, a list of advisories or an image, and did not sign it."""
 
     code = "signer-refused"
 
@@ -33,19 +33,35 @@ class SignerClient:
     """The signer behind the socket at `path`."""
 
     def __init__(self, path: Path) -> None:
+        self._http = _Socket(path)
+
+    def sign(self, release: Release) -> None:
+        """Ask for a release to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/releases", release.to_json())
+
+    def publish_advisories(self, index: AdvisoryIndex) -> None:
+        """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/advisories", index.to_json())
+
+
+class ImageSignerClient:
+    """The signer behind the socket at `path`, on which it takes nothing but questions about images."""
+
+    def __init__(self, path: Path) -> None:
+        self._http = _Socket(path)
+
+    def attest(self, asked: bytes) -> bytes:
+        """Return the signed statement about an image, an `AskedImage` as JSON. Raises as `SignerClient`."""
+        return self._http.post("/images", asked)
+
+
+class _Socket:
+    def __init__(self, path: Path) -> None:
         self._http = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
         )
 
-    def sign(self, release: Release) -> None:
-        """Ask for a release to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
-        self._post("/releases", release.to_json())
-
-    def publish_advisories(self, index: AdvisoryIndex) -> None:
-        """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
-        self._post("/advisories", index.to_json())
-
-    def _post(self, path: str, content: bytes) -> None:
+    def post(self, path: str, content: bytes) -> bytes:
         try:
             answer = self._http.post(path, content=content)
         except httpx.HTTPError as error:
@@ -55,3 +71,4 @@ class SignerClient:
             raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"])
         if answer.status_code != 200:
             raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
+        return answer.content

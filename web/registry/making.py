@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.image_defaults import plain_config
 from farm.client.image_evidence import referrers_of, release_head
-from farm.client.image_making import MadeImage, make_image
+from farm.client.image_making import MadeImage
 from farm.client.image_parts import parts_of
 from farm.client.image_records import ImageRecord
+from farm.client.released_image import released_image
 from farm.compat import SetRecord, compose
 from farm.errors import FarmError
 from farm.names import Digest
@@ -123,15 +124,8 @@ class ImageMaking:
             if not blobs.has(blob.digest):
                 blobs.share(self.releases.blobs, blob.digest)
         before = self._kept(_last(name, replace(form, plain=False)))
-        made = make_image(
-            parts,
-            config,
-            blobs,
-            asked=name.packages,
-            releases=[head.ref],
-            known=before.image.layers if before else (),
-            described=form.described,
-        )
+        known = before.image.layers if before else ()
+        made = released_image(parts, head, name.packages, blobs, known=known, described=form.described)
         return (replace(made, image=plain_image(made.image, blobs)) if form.plain else made), parts
 
     def _kept(self, question: Digest) -> ImageRecord | None:
