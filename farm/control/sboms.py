@@ -35,6 +35,7 @@ def keep_sbom(
 
     `linked` are the dependencies (short names) whose static code the build opened.
     """
+    toolchain = desk.world.toolchain_of(plan.toolchain)
     content = package_sbom(
         descriptor,
         plan,
@@ -42,7 +43,8 @@ def keep_sbom(
         manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
         addresses=_addresses(desk, plan, revision),
         linked=linked,
-        lock=desk.world.lock_of(plan.toolchain),
+        lock=toolchain.lock if toolchain else None,
+        toolchain=toolchain.archive.digest if toolchain else None,
     )
     return BlobRef(desk.blobs.put_bytes(content), len(content))
 

@@ -51,22 +51,24 @@ def package_sbom(
     addresses: Mapping[Digest, SourceAddress],
     linked: Collection[str] = (),
     lock: Digest | None = None,
+    toolchain: Digest | None = None,
 ) -> bytes:
     """Return the SPDX document of a package as canonical JSON.
 
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
     source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
-    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of.
+    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of,
+    `toolchain` the digest of its archive.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
         _source(number, source, addresses.get(source.digest, SourceAddress()))
         for number, source in enumerate(plan.sources, 1)
     ]
-    toolchain = _toolchain(plan, supplier, lock)
+    made_by = _toolchain(plan, supplier, lock, toolchain)
     dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
-    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (toolchain, *dependencies)]
+    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (made_by, *dependencies)]
     holds = [
         relationship(PACKAGE, "STATIC_LINK", element["SPDXID"])
         for each, element in zip(plan.dependencies, dependencies, strict=True)
@@ -77,7 +79,7 @@ def package_sbom(
         namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
-        packages=[_package(descriptor, archive, manifest, supplier), *sources, toolchain, *dependencies],
+        packages=[_package(descriptor, archive, manifest, supplier), *sources, made_by, *dependencies],
         relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
     )
 
@@ -196,13 +198,15 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
     return element(f"SPDXRef-Source-{number}", source.file, **more)
 
 
-def _toolchain(plan: Plan, supplier: str, lock: Digest | None) -> dict[str, Any]:
+def _toolchain(plan: Plan, supplier: str, lock: Digest | None, archive: Digest | None) -> dict[str, Any]:
+    more: dict[str, Any] = {"checksums": [checksum(archive)]} if archive else {}
     return element(
         _TOOLCHAIN,
         "toolchain",
         externalRefs=[_tree(plan.toolchain), *([_reference(_LOCK, lock)] if lock else [])],
         supplier=supplier,
         versionInfo=plan.toolchain.hex,
+        **more,
     )
 
 
