@@ -11,12 +11,14 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from farm.blobs import BlobStore
 from farm.control.leases import release
 from farm.database import packages
 from farm.database.excuses import Excuse
 from farm.database.schema import migrate
 from farm.database.session import Database
 from farm.plan.trouble import Trouble
+from farm.trust.layout import blob_path
 from tests.database.databases import BOTH, new_postgres_schema
 from tests.web.page_reading import PageReader, check_markup, page, text_of
 from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
@@ -382,6 +384,20 @@ def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) 
         for address in ("/channels/edge", f"/packages/{CHAIN[0].name}"):
             assert "docker pull" not in page(browser, address)
         assert browser.get("/v2/").status_code == 404
+
+
+def test_what_is_published_of_a_package_can_be_fetched_from_its_page(database: Database, tmp_path: Path) -> None:
+    stocked = StockedFarm.open(database, tmp_path)
+    stocked.release("edge", stocked.build_all(CHAIN[:1]))
+    (package,) = stocked.small.current().values()
+    public = BlobStore(tmp_path / "public" / "blobs")
+    public.share(stocked.small.office.blobs, package.provenance.digest)
+    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
+        shown = page(browser, f"/packages/{CHAIN[0].name}")
+        fetched = browser.get(f"/repository/{blob_path(package.provenance.digest)}")
+    assert f'href="{fetched.url.path}"' in shown
+    assert fetched.content == stocked.small.office.blobs.read(package.provenance.digest)
+    assert shown.count('href="/repository/') == 1  # nothing leads to what is not there
 
 
 @pytest.mark.parametrize(
