@@ -33,7 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{plain_text(error, 'web')}\n")
         return error.exit_status
     uvicorn.run(
-        create_app(office, bounds, repository=settings.repository, images=settings.images),
+        create_app(
+            office,
+            bounds,
+            repository=settings.repository,
+            images=settings.images,
+            image_signer=settings.image_signer,
+        ),
         http=bounded_protocol(bounds),
         ws="none",
         host=options.host,

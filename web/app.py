@@ -45,10 +45,12 @@ def create_app(
     check_provenance: ProvenanceCheck = check_with_workers_key,
     repository: Path | None = None,
     images: bool = True,
+    image_signer: Path | None = None,
 ) -> FastAPI:
     """Return the application that serves one farm.
 
-    What is published in `repository` it serves below `/repository`, and with `images` as images below `/v2`.
+    What is published in `repository` it serves below `/repository`, and with `images` as images below `/v2`, about
+    which the signer is asked at the socket `image_signer`.
     """
     # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is there for tools.
     app = FastAPI(
@@ -74,7 +76,7 @@ def create_app(
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     if repository is not None and images:
-        registry.install(app, repository)
+        registry.install(app, repository, image_signer)
     pages.install(app, repository, images=images)
     app.add_middleware(BodyBounds, settings=app.state.settings, office=office, routes=Routes(routers))
     return app

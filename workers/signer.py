@@ -30,6 +30,7 @@ from farm.trust.layout import ADVISORY_LIST, BLOBS, advisory_target
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
+from workers.image_signing import image_signer_app
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,6 +170,12 @@ def private_folder(folder: Path) -> None:
         )
 
 
+def serve_images(repository: Repository, signers: Signers, path: Path) -> None:
+    """Answer the registry in a thread and an event loop of its own, so that no release waits for an image."""
+    server = uvicorn.Server(uvicorn.Config(image_signer_app(repository, signers), uds=str(path), log_level="warning"))
+    threading.Thread(target=server.run, daemon=True).start()
+
+
 def main() -> None:
     """Run the signer until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
     parser = argparse.ArgumentParser(prog="workers.signer", description=__doc__)
@@ -178,12 +185,15 @@ def main() -> None:
     parser.add_argument(
         "--record", type=Path, help="where it keeps what was published; default: `record` beside the folder of keys"
     )
+    parser.add_argument("--images-socket", type=Path, help="the Unix socket on which the registry asks about images")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
     repository = Repository(arguments.repository)
     try:
-        private_folder(arguments.socket.parent)
+        for path in (arguments.socket, arguments.images_socket):
+            if path:
+                private_folder(path.parent)
         signers = online_signers(arguments.keys)
         record = PublishedRecord(arguments.record or arguments.keys.absolute().parent / "record")
     except FarmError as error:
@@ -192,6 +202,8 @@ def main() -> None:
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()
+    if arguments.images_socket:
+        serve_images(repository, signers, arguments.images_socket)
     uvicorn.run(signer_app(repository, signers, record), uds=str(arguments.socket), log_level="warning")
     stop.set()
 

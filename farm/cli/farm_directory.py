@@ -43,7 +43,7 @@ def check_directory(home: FarmHome) -> None:
             f"the path of the farm's directory must not have {' or '.join(special)} in it, for URLs: {root}",
             remedy="Name a directory without them in FARM_STATE.",
         )
-    excess = max(len(os.fsencode(path)) for path in (home.redis, home.signer)) - _LONGEST_SOCKET_PATH
+    excess = max(len(os.fsencode(path)) for path in (home.redis, home.signer, home.image_signer)) - _LONGEST_SOCKET_PATH
     if excess > 0:
         raise UnusableDirectoryError(
             f"the path of the farm's directory is too long for the sockets below it, by {excess} bytes: {root}",

@@ -85,6 +85,11 @@ class FarmHome:
         return self.run / "signer" / "signer.sock"
 
     @property
+    def image_signer(self) -> Path:
+        """The socket on which the signer takes questions about images, from web, and nothing else."""
+        return self.run / "images" / "signer.sock"
+
+    @property
     def token(self) -> Path:
         """The file with the administrator's token."""
         return self.root / "keys" / "admin.token"
@@ -145,7 +150,7 @@ def found(
         "toolchains": offered,
         "repository": str(home.public),
     }
-    web = {"images": images, "web": dict(home.web_bounds)}
+    web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
     _write(home.web_settings, both | web, users.gid("web") if users else None)
     _write(home.control_settings, both | _control_settings(home, follow), users.gid("control") if users else None)
     (home.run / "farm.json").unlink(missing_ok=True)  # of before, when both were told everything
@@ -172,7 +177,7 @@ def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
         hand_over(home, users)
     bring_database(home, users)
     (home.root / "blobs").mkdir(exist_ok=True)
-    for socket in (home.redis, home.signer):
+    for socket in (home.redis, home.signer, home.image_signer):
         socket.parent.mkdir(mode=0o700, exist_ok=True)
 
 

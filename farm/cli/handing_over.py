@@ -62,6 +62,7 @@ _PLACES = (
     _Place("run", ROOT, EVERY, 0o710),
     _Place("run/redis", "redis", "control", 0o2710),
     _Place("run/signer", "signer", "control", 0o2710),
+    _Place("run/images", "signer", "web", 0o2710),
     _Place("database", ROOT, STORE, 0o2770),
     _Place("blobs", ROOT, STORE, 0o2750, _Within.BLOBS),
     _Place("logs", ROOT, STORE, 0o2770, _Within.FILES, "web"),

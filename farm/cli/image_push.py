@@ -15,11 +15,15 @@ from farm.cli.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from securesystemslib.signer import Signer
+
     from farm.client.host import Host
     from farm.client.image_records import ImageRecord, ImageRecords
     from farm.client.known_image import KnownImage
     from farm.names import Digest
     from farm.oci.image_reference import RemoteReference
+    from farm.oci.push import Pushed
+    from farm.oci.referrers import Referrer
     from farm.plan import BlobRef
 
 
@@ -33,19 +37,26 @@ if TYPE_CHECKING:
     envvar="DOCKER_CONFIG",
     help="The directory of Docker's config.json (DOCKER_CONFIG).  [default: ~/.docker]",
 )
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    help="Your private key, as `farm keys new` makes it: with it you sign what the image is made of.",
+)
 @json_option
-def push(image: str, reference: str | None, plain_http: bool, config: Path | None, as_json: bool) -> None:
+def push(
+    image: str, reference: str | None, plain_http: bool, config: Path | None, key: Path | None, as_json: bool
+) -> None:
     """Push IMAGE as REFERENCE (host/name:tag), its own name without one. Only blobs that the registry lacks are sent.
 
     IMAGE is named as for `farm image inspect`, and was made here. Its bill of materials, release and provenance go with
-    it, as OCI referrers. You are who `docker login` says.
+    it, as OCI referrers, and under the tags where cosign looks. You are who `docker login` says.
 
     \b
-    Example:
+    Examples:
       farm image push jq:mine registry.example.org/tools/jq:1
+      farm image push jq:mine registry.example.org/tools/jq:1 --key ann/images
     """
     from dataclasses import replace
-    from functools import partial
 
     from farm.cli.rendering import human_size
     from farm.client.image_mending import with_mending
@@ -59,20 +70,24 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
     known, host, engine = opened(image, settings, certainly=True)
     kept = _made_here(known)
     target = RemoteReference.parse(reference or known.reference)
+    signer = _signer(key)
     records = ImageRecords(settings.state)
     file = (config or Path.home() / ".docker") / "config.json"
     repository = Repository(target, credentials_for(target.host, file), plain_http=plain_http)
-    try:
-        send = partial(
-            push_image,
+
+    def send() -> Pushed:
+        signed = [_attested(host, kept, target, signer)] if signer else []
+        return push_image(
             kept.image,
             host.blobs,
             repository,
             target.tag,
-            referrers=kept.referrers,
+            referrers=[*kept.referrers, *signed],
             others=_holders(records, target),
             fetch=_fetching(host, kept),
         )
+
+    try:
         pushed = with_mending(host, [known], engine, send)
     finally:
         repository.close()
@@ -88,6 +103,22 @@ def push(image: str, reference: str | None, plain_http: bool, config: Path | Non
         "bytes-sent": pushed.bytes_sent,
     }
     tell_result([line], form, as_json=as_json)
+
+
+def _signer(key: Path | None) -> Signer | None:
+    from farm.trust.signers import load_signer
+
+    return load_signer(key) if key else None
+
+
+def _attested(host: Host, kept: ImageRecord, target: RemoteReference, signer: Signer) -> Referrer:
+    """Return the user's own word on what an image is made of."""
+    from farm.client.image_evidence import attested_sbom, sbom_among
+    from farm.trust.dsse import sign_statement
+    from farm.trust.image_statement import image_statement
+
+    statement = image_statement(kept.digest, f"{target.host}/{target.name}", sbom_among(kept.referrers, host.blobs))
+    return attested_sbom(kept.image.manifest, sign_statement(statement, signer), {}, host.blobs)
 
 
 def _made_here(known: KnownImage) -> ImageRecord:

@@ -115,13 +115,14 @@ def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program
     # Where an HSM's library is, is for the signer alone to know.
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
-    for stale in (home.redis, home.signer):
+    for stale in (home.redis, home.signer, home.image_signer):
         stale.unlink(missing_ok=True)
     signer = (
         *(*python, "workers.signer"),
         *("--repository", str(home.public)),
         *("--keys", str(home.root / "keys" / "online")),
         *("--socket", str(home.signer)),
+        *("--images-socket", str(home.image_signer)),
     )
     web = (*python, "web", "--settings", str(home.web_settings), "--port", str(home.port))
     low_port = "net_bind_service" if home.port < _FREE_PORTS else ""

@@ -1,4 +1,4 @@
-"""Whose the layers of an image are: its packages', their links', its maker's own files; or nobody's.
+"""Whose the layers of an image are: its packages', their links', its maker's own files, its description; or nobody's.
 
 What an image says of itself can be changed by whoever copies it, and another tool can put layers on top. Its layers are
 bound by their digests. So they are worked out again from what is signed, and of none but the maker's own files is a
@@ -18,6 +18,7 @@ from farm.client.subscriptions import SubscriptionError
 from farm.client.verification import RECORD, Fault
 from farm.client.verification_signed import misdescribed
 from farm.errors import FarmError
+from farm.oci.description_layer import DESCRIPTION
 from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
 from farm.oci.own_layer import HOLDS, is_own
 
@@ -109,6 +110,7 @@ def worked_out(
         imports=imports_in(image.labels),
         placed={each.descriptor: each for each in image.record.packages},
         known=image.kept.image.layers if image.kept else (),
+        described=any(holds == DESCRIPTION for _, holds in image.layers),
     )
 
 

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.client.image_records import Evidence, ImageRecord, ImageRecords
 from farm.client.image_sbom import image_sbom
 from farm.compat import ReleaseRef
+from farm.names import Digest
+from farm.oci.cosign import ENVELOPE, SPDX, envelope_annotations
 from farm.oci.referrers import Attached, Referrer, attach
 from farm.plan import BlobRef
+from farm.trust.image_statement import SPDX_PREDICATE
+from farm.trust.provenance import PREDICATE_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from farm.blobs import BlobStore
     from farm.client.catalogue import Catalogue
     from farm.client.image_making import MadeImage
     from farm.client.image_parts import ImagePart
-    from farm.names import Digest
 
-SPDX = "application/spdx+json"
 RELEASE = "application/vnd.farm.release.v1+json"
 RECORD = "application/vnd.farm.set.v1+json"
-PROVENANCE = "application/vnd.dsse.envelope.v1+json"
+PROVENANCE = ENVELOPE
+ATTESTATION = "application/vnd.in-toto+json"
+"""What a referrer with a signed statement about the image itself is; of its packages' provenance it is `PROVENANCE`."""
 RELEASES = "farm.releases"
 """The annotation of an image, and of what refers to it, that names the releases it is of."""
-_PREDICATE = "https://slsa.dev/provenance/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,28 @@ def referrers_of(
             part.provenance,
             PROVENANCE,
             f"{part.descriptor.store_path}.provenance.json",
-            {"predicateType": _PREDICATE, "org.opencontainers.image.version": part.placed.full_version},
+            {**envelope_annotations(PREDICATE_TYPE), "org.opencontainers.image.version": part.placed.full_version},
         )
         for part in sorted(parts, key=lambda part: part.descriptor.store_path)
         if part.provenance and store.has(part.provenance.digest)
     ]
     if envelopes:
-        found.append(attach(subject, PROVENANCE, envelopes, {"predicateType": _PREDICATE}, store))
+        found.append(attach(subject, PROVENANCE, envelopes, {"predicateType": PREDICATE_TYPE}, store))
     return tuple(found)
+
+
+def attested_sbom(image: BlobRef, envelope: bytes, annotations: Mapping[str, str], store: BlobStore) -> Referrer:
+    """Make the referrer that holds a signed `image_statement` about an image, whose manifest is `image`."""
+    said = envelope_annotations(SPDX_PREDICATE)
+    document = Attached(_put(store, envelope), ENVELOPE, "image.spdx.json.intoto.jsonl", said)
+    return attach(image, ATTESTATION, [document], {"predicateType": SPDX_PREDICATE, **annotations}, store)
+
+
+def sbom_among(referrers: Iterable[Referrer], store: BlobStore) -> bytes:
+    """Return the bill of materials that is among the referrers of an image made here."""
+    manifest = next(each.manifest for each in referrers if each.artifact_type == SPDX)
+    (document,) = json.loads(store.read(manifest.digest))["layers"]
+    return store.read(Digest(document["digest"]))
 
 
 def keep_image(

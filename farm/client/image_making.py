@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from farm.client.image_description import description_files
 from farm.compat import SetRecord, compose
 from farm.compat.own_files import compose_with
 from farm.compat.path_imports import place_imports
@@ -66,13 +67,15 @@ def make_image(
     imports: Sequence[PathImport] = (),
     placed: Mapping[Digest, PlacedPackage] | None = None,
     known: Iterable[Layer] = (),
+    described: bool = True,
     composed: Callable[[Composition], None] = lambda _composition: None,
 ) -> MadeImage:
     """Make the image of these packages; `config` may have labels of its own, to which farm's are added.
 
     `placed` are packages, by descriptor, that the record is to name otherwise than their parts do (as overrides),
-    `known` layers of images made here, of which several packages together are not joined anew. `composed` is called
-    with how the packages make one root before an archive is read: to judge that, or to bring the archives.
+    `known` layers of images made here, of which several packages together are not joined anew. Images of before had no
+    layer that describes them: for one of those `described` is false. `composed` is called with how the packages make
+    one root before an archive is read: to judge that, or to bring the archives.
     Raises `OwnFileConflictError`, `ImportConflictError`, `PathImportError`, `ForestConflictError`, `TwoBuildsError`,
     `PackageArchiveError`.
     """
@@ -87,7 +90,16 @@ def make_image(
         PackageArchive(part.descriptor.store_path, part.descriptor.diff_id, part.archive, part.content_bytes)
         for part in parts
     )
-    image = image_from(composition, archives, labelled, store, files=own.layer if own else None, known=known)
+    filled = {entry.path for entry in own.manifest.entries} if own else ()
+    image = image_from(
+        composition,
+        archives,
+        labelled,
+        store,
+        files=own.layer if own else None,
+        known=known,
+        description=description_files(record, parts, filled) if described else None,
+    )
     return MadeImage(image, record, composition, labelled)
 
 

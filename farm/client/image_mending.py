@@ -7,12 +7,14 @@ documents are made anew, and are the same bytes.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.client.download import DownloadError
 from farm.client.image_accounting import worked_out
 from farm.client.image_evidence import referrers_of, release_head
+from farm.client.image_records import ImageRecords
 from farm.client.image_set import Described
 from farm.client.known_image import LostImageError
 from farm.client.own_files_of import own_files_of
@@ -63,7 +65,10 @@ def mend_image(host: Host, image: KnownImage, engine: LayerSource | None) -> Non
                 described.document(part.placed, part.provenance)
     made = worked_out(host, image, described, parts, own_files_of(image, host.blobs, engine))
     heads = [release_head(host.pinned(each)) for each in image.record.releases]
-    referrers_of(made, parts, heads, host.blobs)
-    lost = next((blob.digest for blob in image.kept.blobs if not host.blobs.has(blob.digest)), None)
+    referrers = referrers_of(made, parts, heads, host.blobs)
+    lost = next((blob.digest for blob in image.kept.image.blobs if not host.blobs.has(blob.digest)), None)
     if lost:
         raise LostImageError(image.name, lost)
+    if not all(host.blobs.has(blob.digest) for blob in image.kept.blobs):
+        # Another version of farm wrote other documents about the same packages: these stand in for them.
+        ImageRecords(host.state).keep(replace(image.kept, referrers=referrers))

@@ -93,8 +93,11 @@ class ImageRecord:
     @property
     def blobs(self) -> tuple[BlobRef, ...]:
         """Every blob that the image needs: what may not be removed while the record is kept."""
-        own = [self.image.manifest, self.image.config, *(layer.blob for layer in self.image.layers)]
-        return tuple(dict.fromkeys([*own, *(blob for each in self.referrers for blob in (each.manifest, *each.blobs))]))
+        return tuple(
+            dict.fromkeys(
+                [*self.image.blobs, *(blob for each in self.referrers for blob in (each.manifest, *each.blobs))]
+            )
+        )
 
     def called(self, name: str) -> tuple[str, ...]:
         """Return which of its names are this one, however it is spelt."""

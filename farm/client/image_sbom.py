@@ -1,6 +1,7 @@
 """The bill of materials of an image: its packages, how they need each other, and what of it is the user's own.
 
-SPDX 2.3 as JSON. Of the same image, of the same releases, everybody gets the same bytes.
+SPDX 2.3 as JSON. Of the same image, of the same releases, everybody gets the same bytes. Two documents: one beside the
+image, which names it by its digest, and one of its set, which lies in the image itself, where scanners look for it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.compat import OpenSetError, PackageSet, needs_of
 from farm.oci.own_layer import HOLDS
+from farm.plan.purl import package_purl, purl_reference
 from farm.plan.sbom import (
     DOCUMENT,
     checksum,
@@ -23,11 +25,12 @@ from farm.plan.sbom import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from farm.client.image_making import MadeImage
     from farm.client.image_parts import ImagePart
-    from farm.compat import PlacedPackage
+    from farm.compat import PlacedPackage, SetRecord
+    from farm.names import Digest
 
 IMAGE = "SPDXRef-Image"
 _OWN = "SPDXRef-OwnFiles"
@@ -36,31 +39,25 @@ _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # the time in every image
 
 def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
     """Return the SPDX document of an image as canonical JSON; `released_at` is when its newest release was made."""
-    members = PackageSet.of(part.member for part in parts)
-    needs = _needs(members)
-    ordered = sorted(parts, key=lambda part: part.member.name)
-    placed = {each.descriptor: each for each in made.record.packages}
+    ordered = _ordered(parts)
     own = next((layer for layer in made.image.layers if layer.holds == HOLDS), None)
+    of = "".join(f" Of {ref}, {ref.release}." for ref in made.record.releases)
     described = [
         element(
             IMAGE,
             "image",
             checksums=[checksum(made.image.digest)],
-            comment=f"A set of {len(parts)} packages, {made.record.digest}.",
+            comment=f"A set of {len(parts)} packages, {made.record.digest}.{of}",
             primaryPackagePurpose="CONTAINER",
             versionInfo=made.record.digest.hex,
         ),
-        *(_package(part, placed[part.descriptor.digest]) for part in ordered),
+        *_packages(made.record, ordered, lambda part: part.archive.digest),
     ]
-    relations = [relationship(DOCUMENT, "DESCRIBES", IMAGE)]
+    relations = [relationship(DOCUMENT, "DESCRIBES", IMAGE), *_dependencies(ordered)]
     for part in ordered:
-        identifier = _id(part)
-        relations.append(relationship(IMAGE, "CONTAINS", identifier))
-        relations += [
-            relationship(identifier, "DEPENDS_ON", element_id("Package", need)) for need in needs[part.member.name]
-        ]
+        relations.append(relationship(IMAGE, "CONTAINS", _id(part)))
         if part.sbom:
-            relations.append(relationship(identifier, "DESCRIBED_BY", f"{_document_id(part)}:{DOCUMENT}"))
+            relations.append(relationship(_id(part), "DESCRIBED_BY", f"{_document_id(part)}:{DOCUMENT}"))
     if own:
         comment = "Files of the image's maker, not of any package."
         described.append(element(_OWN, HOLDS, checksums=[checksum(own.diff_id)], comment=comment))
@@ -77,6 +74,47 @@ def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "
     )
 
 
+def set_sbom(record: SetRecord, parts: Sequence[ImagePart]) -> bytes:
+    """Return the SPDX document of a set as canonical JSON: its packages and nothing else.
+
+    It depends on the set alone, so that it can lie in an image whose digest is that of its packages: no release, no
+    time, and of a package's archive the digest of what is in it, however it was compressed.
+    """
+    ordered = _ordered(parts)
+    distribution = ordered[0].descriptor.name.distribution
+    return document(
+        name=f"set {record.digest}",
+        namespace=namespace_of(distribution, record.digest),
+        created=_EARLIEST,
+        creator=organization(distribution),
+        packages=_packages(record, ordered, lambda part: part.descriptor.diff_id),
+        relationships=[
+            *(relationship(DOCUMENT, "DESCRIBES", _id(part)) for part in ordered),
+            *_dependencies(ordered),
+        ],
+    )
+
+
+def _ordered(parts: Sequence[ImagePart]) -> list[ImagePart]:
+    return sorted(parts, key=lambda part: part.member.name)
+
+
+def _packages(
+    record: SetRecord, ordered: Sequence[ImagePart], digest: Callable[[ImagePart], Digest]
+) -> list[dict[str, Any]]:
+    placed = {each.descriptor: each for each in record.packages}
+    return [_package(part, placed[part.descriptor.digest], digest(part)) for part in ordered]
+
+
+def _dependencies(ordered: Sequence[ImagePart]) -> list[dict[str, str]]:
+    needs = _needs(PackageSet.of(part.member for part in ordered))
+    return [
+        relationship(_id(part), "DEPENDS_ON", element_id("Package", need))
+        for part in ordered
+        for need in needs[part.member.name]
+    ]
+
+
 def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
     try:
         return needs_of(members, members.members)
@@ -89,21 +127,23 @@ def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
         }
 
 
-def _package(part: ImagePart, placed: PlacedPackage) -> dict[str, Any]:
+def _package(part: ImagePart, placed: PlacedPackage, digest: Digest) -> dict[str, Any]:
     descriptor = part.descriptor
+    name = descriptor.name
     more: dict[str, Any] = {}
     if placed.stands_for or placed.why:
         more["comment"] = _of_override(placed)
     return element(
         _id(part),
         part.member.name,
-        checksums=[checksum(part.archive.digest)],
+        checksums=[checksum(digest)],
         externalRefs=[
-            {"referenceCategory": "OTHER", "referenceLocator": descriptor.digest, "referenceType": "package-digest"}
+            {"referenceCategory": "OTHER", "referenceLocator": descriptor.digest, "referenceType": "package-digest"},
+            purl_reference(package_purl(name.distribution, name.short, placed.full_version)),
         ],
         licenseConcluded=descriptor.licence,
         licenseDeclared=descriptor.licence,
-        supplier=organization(descriptor.name.distribution),
+        supplier=organization(name.distribution),
         versionInfo=placed.full_version,
         **more,
     )

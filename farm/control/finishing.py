@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from farm.control.dependents import record_built, settle_all
 from farm.control.dropping import kept_instead
+from farm.control.kept_logs import keep_log
 from farm.control.leases import Holder, LeaseLostError, held
 from farm.control.planning import comparison_order, plan_of, test_order
 from farm.control.rebuilding import NOT_REPRODUCED, compare, record
@@ -79,6 +80,7 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest, number)
         office.blobs.put_bytes(built.descriptor.to_json())
     provenance = BlobRef(outcome.provenance, len(envelope))
+    keep_log(office, holder.attempt_id, outcome.log)
     if job.rebuild:
         return _finish_rebuild(office, holder, outcome, provenance)
     with office.reading() as desk:

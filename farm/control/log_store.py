@@ -123,11 +123,18 @@ class LogStore:
     def summary(self, attempt_id: int) -> LogSummary:
         """Return size and digest of an attempt's log as it is now."""
         total = hashlib.sha256()
+        size = 0
+        for piece in self.pieces(attempt_id):
+            total.update(piece)
+            size += len(piece)
+        return LogSummary(size, Digest.from_hex(total.hexdigest()))
+
+    def pieces(self, attempt_id: int) -> Iterator[bytes]:
+        """Yield an attempt's log as it is now, in pieces of bounded size."""
         offset = 0
         while piece := self._piece(attempt_id, offset, 1 << 20):
-            total.update(piece)
+            yield piece
             offset += len(piece)
-        return LogSummary(offset, Digest.from_hex(total.hexdigest()))
 
     def begins_line(self, attempt_id: int, offset: int) -> bool:
         """Return whether a line begins at `offset`, or will next."""

@@ -36,6 +36,7 @@ def keep_sbom(
 
     `linked` are the dependencies (short names) whose static code the build opened.
     """
+    toolchain = desk.world.toolchain_of(plan.toolchain)
     content = package_sbom(
         descriptor,
         plan,
@@ -43,7 +44,8 @@ def keep_sbom(
         manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
         addresses=_addresses(desk, plan, revision),
         linked=linked,
-        lock=desk.world.lock_of(plan.toolchain),
+        lock=toolchain.lock if toolchain else None,
+        toolchain=toolchain.archive.digest if toolchain else None,
         build=build,
     )
     return BlobRef(desk.blobs.put_bytes(content), len(content))

@@ -46,10 +46,11 @@ class FarmSettings(BaseModel):
 
     `broker` is for control alone. `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy
     says what is rebuilt. `images` says whether what is published can also be pulled as images.
-    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket. `foreign` is
-    where the metadata of other distributions is kept; beside `logs`, when it is not said. `follow_seconds` is how often
-    they are looked at, and `allowed_networks` are private networks in which they may be. `web` are bounds of the web
-    process that are not the usual ones, by the names that they have in `web.settings`.
+    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket,
+    `image_signer` the one on which web asks it about images. `foreign` is where the metadata of other distributions is
+    kept; beside `logs`, when it is not said. `follow_seconds` is how often they are looked at, and `allowed_networks`
+    are private networks in which they may be. `web` are bounds of the web process that are not the usual ones, by the
+    names that they have in `web.settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +66,7 @@ class FarmSettings(BaseModel):
     repository: Path | None = None
     images: bool = True
     signer: Path | None = None
+    image_signer: Path | None = None
     foreign: Path | None = None
     follow_seconds: Seconds = 60
     allowed_networks: tuple[IPvAnyNetwork, ...] = ()

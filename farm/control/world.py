@@ -71,9 +71,9 @@ class World:
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     foreign: Mapping[str, ForeignDistribution] = field(default_factory=dict)
 
-    def lock_of(self, toolchain: Digest) -> Digest | None:
-        """Return the list of what a toolchain (a tree) was made of; None for one that this farm has not or not made."""
-        return next((each.lock for each in self.toolchains.values() if each.tree == toolchain), None)
+    def toolchain_of(self, tree: Digest) -> ToolchainRef | None:
+        """Return the toolchain of a tree; None for one that this farm has not."""
+        return next((each for each in self.toolchains.values() if each.tree == tree), None)
 
 
 @dataclass(frozen=True, slots=True)

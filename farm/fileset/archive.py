@@ -68,6 +68,12 @@ class ArchiveWriter:
         """Return the end of the archive."""
         return b"\0" * (2 * BLOCK)
 
+    def size(self, manifest: Manifest) -> int:
+        """Return how many bytes the archive of a tree has."""
+        around = sum(len(self.header(entry)) for entry in manifest.entries)
+        held = sum(file.size + len(self.padding(file.size)) for file in manifest.files())
+        return len(self.opening()) + around + held + len(self.trailer())
+
     def archive(self, manifest: Manifest, content: Callable[[File], Iterable[bytes]]) -> Iterator[bytes]:
         """Give the whole archive in pieces, taking the content of each file (`size` bytes of it) from the caller.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
+from farm.oci.description_layer import DESCRIPTION, description_layer
 from farm.oci.grouped_layer import grouped_layer, held_by
 from farm.oci.image_config import ImageConfig, configuration
 from farm.oci.layer import MANIFEST, TAR, TAR_ZSTD, Layer
@@ -15,7 +16,7 @@ from farm.oci.links_layer import links_layer
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from farm.blobs import BlobStore
     from farm.compat import Composition
@@ -55,6 +56,11 @@ class OciImage:
         return self.manifest.digest
 
     @property
+    def blobs(self) -> tuple[BlobRef, ...]:
+        """All that the image is made of."""
+        return (self.manifest, self.config, *(layer.blob for layer in self.layers))
+
+    @property
     def diff_ids(self) -> tuple[Digest, ...]:
         """The digests of the uncompressed layers, lowest first."""
         return tuple(layer.diff_id for layer in self.layers)
@@ -68,19 +74,21 @@ def image_from(
     *,
     files: Layer | None = None,
     known: Iterable[Layer] = (),
+    description: Mapping[str, bytes] | None = None,
 ) -> OciImage:
-    """Make the image of a composition, and put what it adds (links, configuration, manifest) into the store.
+    """Make the image of a composition, and put what is computed of it into the store: layers, configuration, manifest.
 
     `archives` are those of the composition's packages, in any order, their blobs in the store. `files` is a layer of
-    the user's own, put on top; `known` are layers made here before, which are not made again. Raises
+    the user's own, put over the links; `known` are layers made here before, which are not made again; `description`
+    are files by path that say what the image is, in a last layer. Raises
     `PackageArchiveError` when an archive is missing, left over, or not the composition's.
     """
     layers = _package_layers(_matched(composition, archives), store, known)
-    links = links_layer(composition.forest)
-    blob = BlobRef(store.put_bytes(links), len(links))
-    layers.append(Layer(blob.digest, blob, TAR, LINKS))
+    layers.append(_plain_layer(store, links_layer(composition.forest), LINKS))
     if files is not None:
         layers.append(files)
+    if description:
+        layers.append(_plain_layer(store, description_layer(description), DESCRIPTION))
     config_blob = _put(store, configuration(config, layers))
     return OciImage(config_blob, _put(store, manifest_of(config_blob, layers)), tuple(layers))
 
@@ -119,6 +127,11 @@ def _package_layers(archives: list[PackageArchive], store: BlobStore, known: Ite
         else:
             layers.append(made.get(held_by(group)) or grouped_layer(group, store))
     return layers
+
+
+def _plain_layer(store: BlobStore, content: bytes, holds: str) -> Layer:
+    blob = _put(store, content)
+    return Layer(blob.digest, blob, TAR, holds)
 
 
 def _put(store: BlobStore, document: bytes) -> BlobRef:

@@ -9,7 +9,7 @@ from farm.fileset import ArchiveWriter, File
 from farm.names import Digest, canonical_json
 from farm.oci.image_reference import check_reference
 from farm.oci.layer import TAR_ZSTD
-from farm.oci.layout import LAYOUT, image_index, index_entries
+from farm.oci.layout import LAYOUT, image_index, index_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def image_archive(
     sent = [layer for layer in image.layers if layer.diff_id not in without]
     documents = {"manifest.json": _docker_manifest(image, reference, plain=plain)}
     if len(sent) == len(image.layers) and not plain:
-        documents |= {"index.json": image_index(index_entries(image, store, reference)), "oci-layout": LAYOUT}
+        documents |= {"index.json": image_index([index_entry(image, reference)]), "oci-layout": LAYOUT}
         sent_documents = [image.config, image.manifest]
     else:
         sent_documents = [image.config]

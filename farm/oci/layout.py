@@ -1,4 +1,8 @@
-"""OCI layout directories (image-layout.md): an image with its referrers, written, read and changed in place."""
+"""OCI layout directories (image-layout.md): an image with its referrers, written, read and changed in place.
+
+The index names images and nothing else: scanners refuse a layout that names two manifests, and engines take a list of
+referrers for an image. What refers to the images is named by a layout in the layout, `referrers`, over the same blobs.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
 REF_NAME = "org.opencontainers.image.ref.name"
+REFERRERS = "referrers"
+"""The layout in a layout that names what refers to its images."""
 _CONTAINERD_NAME = "io.containerd.image.name"
 _PIECE = 1 << 20
 _LARGEST_DOCUMENT = 8 << 20
@@ -65,8 +71,10 @@ def write_layout(
     directory.mkdir(parents=True)
     (directory / "oci-layout").write_bytes(LAYOUT)
     _bring(image, store, directory, referrers)
-    entries = index_entries(image, store, reference, referrers, annotations or {})
-    _replace(directory / "index.json", image_index(entries))
+    entry = index_entry(image, reference, annotations or {})
+    if referrers:
+        _write_referrers(directory, [entry, _referrers_entry(image, store, referrers)])
+    _replace(directory / "index.json", image_index([entry]))
 
 
 def update_layout(
@@ -86,20 +94,18 @@ def update_layout(
     check_reference(reference)
     index = _read_index(directory)
     _bring(image, store, directory, referrers)
-    gone = {_name(each) for each in index if each.get("digest") in (instead_of, image.digest)} | {
-        referrers_tag(instead_of),
-        referrers_tag(image.digest),
-        reference.rpartition(":")[2],
-    }
-    kept = [
-        each
-        for each in index
-        if each.get("digest") not in (instead_of, image.digest) and (not _name(each) or _name(each) not in gone)
-    ]
-    _replace(
-        directory / "index.json",
-        image_index([*kept, *index_entries(image, store, reference, referrers, annotations or {})]),
-    )
+    other = _Replaced((instead_of, image.digest), reference)
+    entry = index_entry(image, reference, annotations or {})
+    kept = other.left(index)
+    beside = other.left(_read_index(directory / REFERRERS)) if (directory / REFERRERS).is_dir() else []
+    # In layouts of before, lists of referrers stand among the images.
+    beside += [each for each in kept if _is_list(each)]
+    images = [each for each in kept if not _is_list(each)]
+    if referrers:
+        beside += [entry, _referrers_entry(image, store, referrers)]
+    if beside:
+        _write_referrers(directory, beside)
+    _replace(directory / "index.json", image_index([*images, entry]))
 
 
 def read_layout(directory: Path, tag: str = "") -> LayoutImage:
@@ -139,34 +145,57 @@ def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> N
             raise LayoutError(f"{directory} lacks the blob {blob.digest}") from None
 
 
-def index_entries(
-    image: OciImage,
-    store: BlobStore,
-    reference: str,
-    referrers: Sequence[Referrer] = (),
-    annotations: Mapping[str, str] | None = None,
-) -> list[dict[str, Any]]:
-    """Return the lines of an `index.json`: the image, and under the tag for them the list of its referrers.
-
-    The list is put into the store.
-    """
+def index_entry(image: OciImage, reference: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the line of an image in an `index.json`."""
     said = dict(annotations or {})
     if reference:
         # containerd takes the full name from its own annotation, OCI tools the tag from theirs.
         said |= {_CONTAINERD_NAME: full_name(reference), REF_NAME: reference.rpartition(":")[2]}
     entry: dict[str, Any] = {"digest": image.digest, "mediaType": MANIFEST, "size": image.manifest.size}
-    entries = [entry | ({"annotations": said} if said else {})]
-    if referrers:
-        listed = referrers_index([each.descriptor() for each in referrers])
-        entries.append(
-            {
-                "annotations": {REF_NAME: referrers_tag(image.digest)},
-                "digest": store.put_bytes(listed),
-                "mediaType": INDEX,
-                "size": len(listed),
-            }
-        )
-    return entries
+    return entry | ({"annotations": said} if said else {})
+
+
+def _referrers_entry(image: OciImage, store: BlobStore, referrers: Sequence[Referrer]) -> dict[str, Any]:
+    """Return the line of the list of an image's referrers, under the tag for it; the list is put into the store."""
+    listed = referrers_index([each.descriptor() for each in referrers])
+    return {
+        "annotations": {REF_NAME: referrers_tag(image.digest)},
+        "digest": store.put_bytes(listed),
+        "mediaType": INDEX,
+        "size": len(listed),
+    }
+
+
+def _write_referrers(directory: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Write the layout in the layout: the images, so that it stands by itself, and the lists of what refers to them."""
+    inner = directory / REFERRERS
+    inner.mkdir(exist_ok=True)
+    if not (inner / "blobs").is_symlink():
+        (inner / "blobs").symlink_to("../blobs")
+    _replace(inner / "oci-layout", LAYOUT)
+    _replace(inner / "index.json", image_index(entries))
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """Which lines of an index give way to a new image: those of some digests, their lists, and who has its tag."""
+
+    digests: tuple[Digest, ...]
+    reference: str
+
+    def left(self, index: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the lines that stay."""
+        names = {_name(each) for each in index if each.get("digest") in self.digests}
+        names |= {referrers_tag(each) for each in self.digests} | {self.reference.rpartition(":")[2]}
+        return [
+            each
+            for each in index
+            if each.get("digest") not in self.digests and (not _name(each) or _name(each) not in names)
+        ]
+
+
+def _is_list(entry: Mapping[str, Any]) -> bool:
+    return entry.get("mediaType") == INDEX and _name(entry).startswith("sha256-")
 
 
 def _bring(image: OciImage, store: BlobStore, directory: Path, referrers: Sequence[Referrer]) -> None:

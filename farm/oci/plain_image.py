@@ -14,7 +14,10 @@ from farm.oci.layer import TAR, TAR_ZSTD
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farm.blobs import BlobStore
+    from farm.names import Digest
     from farm.oci.layer import Layer
 
 
@@ -23,17 +26,27 @@ def plain_image(image: OciImage, store: BlobStore) -> OciImage:
 
     Raises `BlobMismatchError` where an archive does not hold what its layer's diff_id says.
     """
-    layers = tuple(_plain(layer, store) for layer in image.layers)
+    compressed = [layer for layer in image.layers if layer.media_type == TAR_ZSTD]
+    for layer in compressed:
+        _unpack(layer, store)
+    return with_plain_layers(image, {layer.diff_id: store.size(layer.diff_id) for layer in compressed}, store)
+
+
+def with_plain_layers(image: OciImage, sizes: Mapping[Digest, int], store: BlobStore) -> OciImage:
+    """Return the image with its compressed layers uncompressed, of which only the sizes are known, by diff_id."""
+    layers = tuple(
+        replace(layer, blob=BlobRef(layer.diff_id, sizes[layer.diff_id]), media_type=TAR)
+        if layer.media_type == TAR_ZSTD
+        else layer
+        for layer in image.layers
+    )
     content = manifest_of(image.config, layers)
     return OciImage(image.config, BlobRef(store.put_bytes(content), len(content)), layers)
 
 
-def _plain(layer: Layer, store: BlobStore) -> Layer:
-    if layer.media_type != TAR_ZSTD:
-        return layer
+def _unpack(layer: Layer, store: BlobStore) -> None:
     if not store.has(layer.diff_id):
         with store.open(layer.blob.digest) as compressed, store.writer() as writer:
             for piece in archive_chunks(compressed):
                 writer.write(piece)
             writer.commit(layer.diff_id)
-    return replace(layer, blob=BlobRef(layer.diff_id, store.size(layer.diff_id)), media_type=TAR)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farm.oci.cosign import ATTESTATIONS, SBOM, attestations_manifest, cosign_tag, sbom_manifest
 from farm.oci.referrers import INDEX, referrers_index, referrers_tag
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def push_image(
             unlisted.append(each)
     if unlisted:
         _list_by_tag(repository, image.digest, unlisted)
+    _tag_for_cosign(repository, image.digest, [store.read(each.manifest.digest) for each in referrers])
     repository.push_manifest(store.read(image.digest), tag)
     there = [blob for blob in layers if blob not in sent]
     return Pushed(tuple(blob for blob in layers if blob in sent), len(there), sum(blob.size for blob in sent))
@@ -82,6 +84,19 @@ def _list_by_tag(repository: Repository, subject: Digest, referrers: Sequence[Re
     content = referrers_index([*_listed(there), *(each.descriptor() for each in referrers)])
     if content != there:
         repository.push_manifest(content, tag, INDEX)
+
+
+def _tag_for_cosign(repository: Repository, image: Digest, referrers: Sequence[bytes]) -> None:
+    """Put what refers to an image where cosign looks for it. What others have attested or attached there stays."""
+    tag = cosign_tag(image, ATTESTATIONS)
+    there = repository.manifest(tag)
+    attested = attestations_manifest(referrers, there)
+    if attested and attested != there:
+        repository.push_manifest(attested, tag)
+    tag = cosign_tag(image, SBOM)
+    attached = sbom_manifest(referrers)
+    if attached and not repository.has_manifest(tag):
+        repository.push_manifest(attached, tag)
 
 
 def _listed(content: bytes | None) -> list[dict[str, Any]]:

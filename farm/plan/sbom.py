@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.fileset import File, Link
 from farm.names import FIRST_BUILD, Digest, InvalidDigestError, canonical_json, printed_version
+from farm.plan.purl import debian_purl, package_purl, purl_reference, source_purl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -50,6 +51,7 @@ def package_sbom(
     addresses: Mapping[Digest, SourceAddress],
     linked: Collection[str] = (),
     lock: Digest | None = None,
+    toolchain: Digest | None = None,
     build: int = FIRST_BUILD,
 ) -> bytes:
     """Return the SPDX document of a package as canonical JSON.
@@ -57,17 +59,17 @@ def package_sbom(
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
     source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
     dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of,
-    `build` the build number.
+    `toolchain` the digest of its archive, `build` the build number.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
         _source(number, source, addresses.get(source.digest, SourceAddress()))
         for number, source in enumerate(plan.sources, 1)
     ]
-    toolchain = _toolchain(plan, supplier, lock)
+    made_by = _toolchain(plan, supplier, lock, toolchain)
     dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
-    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (toolchain, *dependencies)]
+    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (made_by, *dependencies)]
     holds = [
         relationship(PACKAGE, "STATIC_LINK", element["SPDXID"])
         for each, element in zip(plan.dependencies, dependencies, strict=True)
@@ -78,7 +80,7 @@ def package_sbom(
         namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
-        packages=[_package(descriptor, build, archive, manifest, supplier), *sources, toolchain, *dependencies],
+        packages=[_package(descriptor, build, archive, manifest, supplier), *sources, made_by, *dependencies],
         relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
     )
 
@@ -168,16 +170,21 @@ def element(identifier: str, name: str, **more: Any) -> dict[str, Any]:
 def _package(descriptor: Descriptor, build: int, archive: Digest, manifest: Manifest, supplier: str) -> dict[str, Any]:
     files = list(manifest.files())
     links = sum(isinstance(entry, Link) for entry in manifest.entries)
+    version = printed_version(descriptor.version, descriptor.revision, build)
     return element(
         PACKAGE,
         descriptor.name.short,
         checksums=[checksum(archive)],
         comment=_counted(files, links),
-        externalRefs=[_tree(descriptor.tree), _reference("package-digest", descriptor.digest)],
+        externalRefs=[
+            _tree(descriptor.tree),
+            _reference("package-digest", descriptor.digest),
+            purl_reference(package_purl(descriptor.name.distribution, descriptor.name.short, version)),
+        ],
         licenseConcluded=descriptor.licence,
         licenseDeclared=descriptor.licence,
         supplier=supplier,
-        versionInfo=printed_version(descriptor.version, descriptor.revision, build),
+        versionInfo=version,
     )
 
 
@@ -185,18 +192,22 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
     more: dict[str, Any] = {"checksums": [checksum(source.digest)]}
     if address.url:
         more["downloadLocation"] = address.url
+        more["externalRefs"] = [purl_reference(source_purl(source.file, source.digest, address.url))]
     if address.debian_package:
+        more["externalRefs"] = [purl_reference(debian_purl(address.debian_package))]
         more["comment"] = f"The Debian package {address.debian_package} of the toolchain."
     return element(f"SPDXRef-Source-{number}", source.file, **more)
 
 
-def _toolchain(plan: Plan, supplier: str, lock: Digest | None) -> dict[str, Any]:
+def _toolchain(plan: Plan, supplier: str, lock: Digest | None, archive: Digest | None) -> dict[str, Any]:
+    more: dict[str, Any] = {"checksums": [checksum(archive)]} if archive else {}
     return element(
         _TOOLCHAIN,
         "toolchain",
         externalRefs=[_tree(plan.toolchain), *([_reference(_LOCK, lock)] if lock else [])],
         supplier=supplier,
         versionInfo=plan.toolchain.hex,
+        **more,
     )
 
 
@@ -204,12 +215,13 @@ def _dependency(dependency: PlannedDependency, within: str) -> dict[str, Any]:
     # The package of another distribution may be called like one of this.
     name = dependency.name
     called = name.short if name.distribution == within else str(name)
+    version = str(dependency.version)
     return element(
         element_id("Dependency", called),
         called,
-        externalRefs=[_tree(dependency.tree)],
+        externalRefs=[_tree(dependency.tree), purl_reference(package_purl(name.distribution, name.short, version))],
         supplier=organization(name.distribution),
-        versionInfo=str(dependency.version),
+        versionInfo=version,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.blobs import BlobStore
 from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS
+from farm.trust.provenance import named_beside
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
 
@@ -117,20 +118,34 @@ class PublicStore:
             for blob in entry.blobs:
                 if not self._public.has(blob.digest):
                     self._public.share(self._blobs, blob.digest)
+            self._bring_named(entry)
         for content in index:
             self._public.put_bytes(content)
         # Every release stays readable by its digest, which its successor names; here too, for who shows what it took.
         for store in (self._public, self._blobs):
             store.put_bytes(release.to_json())
 
+    def _bring_named(self, entry: ReleaseEntry) -> None:
+        """Put in place what a package's provenance names by digest alone: the tree of its toolchain, and its log.
+
+        A farm has no log of builds from before it kept them.
+        """
+        for provenance in (entry.provenance, *entry.rebuilds):
+            for digest in named_beside(self._public.read(provenance.digest)):
+                if not self._public.has(digest) and self._blobs.has(digest):
+                    self._public.share(self._blobs, digest)
+
     def builders(self) -> AllowedBuilders:
         """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""
         return Repository(self._repository).builders()
 
-    def signed_steps(self) -> tuple[Digest, ...]:
-        """Return the step libraries that the signed policy accepts; raises `RepositoryStateError`."""
+    def signed_inputs(self) -> tuple[Digest, ...]:
+        """Return the step libraries and the locks of toolchains that the signed policy accepts.
+
+        Raises `RepositoryStateError`.
+        """
         policy = Repository(self._repository).policy()
-        return policy.steps if policy else ()
+        return (*policy.steps, *(each.lock for each in policy.toolchains)) if policy else ()
 
     def bring_blobs(self, digests: Iterable[Digest]) -> None:
         """Put blobs in place that somebody will want to see, of those that the farm has."""

@@ -19,7 +19,7 @@ _SECONDS = 120.0
 
 
 class SignerRefusedError(FarmError):
-    """The signer looked at a release, or at a list of advisories, and did not sign it."""
+    """The signer looked at a release, a list of advisories or an image, and did not sign it."""
 
     code = "signer-refused"
 
@@ -34,22 +34,38 @@ class SignerClient:
     """The signer behind the socket at `path`."""
 
     def __init__(self, path: Path) -> None:
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
-        )
+        self._http = _Socket(path)
 
     def sign(self, release: Release, evidence: Digest) -> None:
         """Ask for a release to be published; `evidence` is a blob of the repository that says what to look at.
 
         Raises `SignerRefusedError`, `SignerUnreachableError`.
         """
-        self._post(f"/releases?evidence={evidence}", release.to_json())
+        self._http.post(f"/releases?evidence={evidence}", release.to_json())
 
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
-        self._post("/advisories", index.to_json())
+        self._http.post("/advisories", index.to_json())
 
-    def _post(self, path: str, content: bytes) -> None:
+
+class ImageSignerClient:
+    """The signer behind the socket at `path`, on which it takes nothing but questions about images."""
+
+    def __init__(self, path: Path) -> None:
+        self._http = _Socket(path)
+
+    def attest(self, asked: bytes) -> bytes:
+        """Return the signed statement about an image, an `AskedImage` as JSON. Raises as `SignerClient`."""
+        return self._http.post("/images", asked)
+
+
+class _Socket:
+    def __init__(self, path: Path) -> None:
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
+        )
+
+    def post(self, path: str, content: bytes) -> bytes:
         try:
             answer = self._http.post(path, content=content)
         except httpx.HTTPError as error:
@@ -59,3 +75,4 @@ class SignerClient:
             raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"])
         if answer.status_code != 200:
             raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
+        return answer.content

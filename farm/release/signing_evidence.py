@@ -32,9 +32,8 @@ def bring_evidence(desk: Desk, release: Release, public: PublicStore) -> Digest:
     dependencies = tuple(_built_against(desk, own.values()))
     found = [digest for each in dependencies for digest in recipe_blobs(desk, each.recipe)]
     found += [blob.digest for each in dependencies for blob in each.blobs]
-    found += _locks(desk, own.values())
     found += _imported(desk, release)
-    public.bring_blobs(dict.fromkeys([*found, *public.signed_steps()]))
+    public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
     return public.put(ReleaseEvidence(dependencies=dependencies).to_json())
 
 
@@ -59,9 +58,3 @@ def _imported(desk: Desk, release: Release) -> Iterator[Digest]:
     taken = foreign.packages_by_digest(desk.session, imported_descriptors(release.imports).values())
     for package in taken.values():
         yield from (package.digest, package.facts.digest, package.manifest.digest)
-
-
-def _locks(desk: Desk, built: Iterable[Package]) -> Iterator[Digest]:
-    for toolchain in {plan_of(desk, package.plan).toolchain for package in built}:
-        if lock := desk.world.lock_of(toolchain):
-            yield lock

@@ -22,14 +22,14 @@ _RECIPE = "recipe.yaml"
 def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> list[Digest]:
     """Return the blobs that a package was made of, those that the farm has: all, for what was built since it asks.
 
-    Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`). So is the
-    lock of the toolchain, which the package's bill of materials names; and the recipe that was `tested`, where that is
-    another.
+    Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`). So are the
+    toolchain's archive and lock, which the package's bill of materials names; and the recipe that was `tested`, where
+    that is another.
     """
     plan = plan_of(desk, package.plan)
     found = [source.digest for source in plan.sources]
-    if lock := desk.world.lock_of(plan.toolchain):
-        found.append(lock)
+    if toolchain := desk.world.toolchain_of(plan.toolchain):
+        found += [toolchain.archive.digest, *([toolchain.lock] if toolchain.lock else [])]
     for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
         found += recipe_blobs(desk, recipe)
     return [digest for digest in dict.fromkeys(found) if desk.blobs.has(digest)]

@@ -68,6 +68,16 @@ def read_signers(state: Path, reader: RepositoryReader, channel: str) -> Channel
     )
 
 
+def role_keys(state: Path, channel: str) -> dict[str, Key]:
+    """Return the keys that may sign a channel, by key id, by metadata that was verified and is kept in `state`.
+
+    Raises as `read_signers`.
+    """
+    targets: Targets = _kept(state / "targets.json")
+    keys = targets.delegations.keys if targets.delegations else {}
+    return {keyid: keys[keyid] for keyid in role_of(targets, channel).keyids}
+
+
 def _kept(path: Path) -> Any:
     metadata: Metadata[Any] = Metadata.from_file(str(path))
     return metadata.signed

@@ -27,10 +27,11 @@ class InvalidEnvelopeError(FarmError):
     code = "invalid-envelope"
 
 
-def sign_statement(statement: Mapping[str, Any], signer: Signer) -> bytes:
-    """Return a DSSE envelope (JSON) around the canonical JSON of `statement`."""
+def sign_statement(statement: Mapping[str, Any], *signers: Signer) -> bytes:
+    """Return a DSSE envelope (JSON) around the canonical JSON of `statement`, signed by each of `signers`."""
     envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
-    envelope.sign(signer)
+    for signer in signers:
+        envelope.sign(signer)
     return canonical_json(envelope.to_dict())
 
 

@@ -44,6 +44,25 @@ def pinned_release(newest: Release, pin: Import, read: Read) -> Release:
     raise _refused(pin, "missing", why, remedy)
 
 
+def numbered_release(newest: Release, number: int, read: Read) -> Release:
+    """Return the release of a number, which `newest` must be or come after. `read` brings blobs by digest.
+
+    Raises `UntrustedMetadataError`, `InvalidReleaseError`, and what `read` raises.
+    """
+    release = newest
+    for _ in range(MOST_STEPS):
+        if release.number == number:
+            return release
+        if release.number < number or release.previous is None:
+            break
+        release = Release.from_json(read(BlobRef(release.previous, LARGEST_HEAD)))
+    raise UntrustedMetadataError(
+        "missing",
+        f"{newest.channel} has no release {number}",
+        f"The newest that is signed is {newest.number}.",
+    )
+
+
 def _refused(pin: Import, reason: str, why: str, remedy: str) -> UntrustedMetadataError:
     message = f"{pin}, {pin.release}, is pinned, and cannot be had at {pin.address}: {why}"
     return UntrustedMetadataError(reason, message, remedy)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 METADATA = "metadata"
 TARGETS = "targets"
 BLOBS = "blobs"
+KEYS = "keys"
+"""Public keys as PEM, for tools that read no metadata."""
 IMPORTS = "imports"
 """In a mirror: a repository for each distribution that its channels take packages of."""
 BUILDERS_TARGET = "builders.json"

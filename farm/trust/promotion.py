@@ -18,6 +18,7 @@ from farm.trust.builders import read_builders
 from farm.trust.delegation import check_targets, delegated_roles, role_of
 from farm.trust.draft import DraftError
 from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.public_keys import write_public_keys
 from farm.trust.revision import Revision
 from farm.trust.roles import new_delegated
 from farm.trust.signers import MissingSignerError
@@ -46,9 +47,11 @@ def publish_draft(repository: Repository, draft: Draft, signers: Signers, now: d
     if draft.metadata.signed.is_expired(now):
         raise DraftError(f"the draft was valid until {draft.metadata.signed.expires.isoformat()}: it came too late")
     with repository.lock():
-        if draft.role == "root":
-            return _publish_root(repository, draft, signers, now)
-        return _publish_targets(repository, draft, signers, now)
+        publish = _publish_root if draft.role == "root" else _publish_targets
+        promoted = publish(repository, draft, signers, now)
+        if repository.exists():
+            write_public_keys(repository)
+        return promoted
 
 
 def _publish_root(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:

@@ -113,6 +113,20 @@ def _number(parameters: Mapping[str, Any]) -> int:
     return build
 
 
+def named_beside(content: bytes) -> tuple[Digest, ...]:
+    """Return the digests of the toolchain's tree and of the log that a provenance names; nothing of it is verified.
+
+    For whoever has these blobs and hands them on: their digests say what they are.
+    """
+    try:
+        predicate = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
+        toolchain = predicate["buildDefinition"]["internalParameters"]["plan"]["toolchain"]
+        log = predicate["runDetails"]["byproducts"][0]["digest"]["sha256"]
+        return Digest(toolchain), Digest.from_hex(log)
+    except (ValueError, LookupError, TypeError, RecursionError, InvalidDigestError):
+        return ()
+
+
 def describe(descriptor: Descriptor) -> str:
     """Return the name under which a package stands in statements and messages: `dist.example/jq 1.7.1-1`."""
     return f"{descriptor.name} {descriptor.version}-{descriptor.revision}"

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from farm.plan.purl import package_purl, purl_reference
 from farm.plan.sbom import (
     DOCUMENT,
     NOT_SAID,
@@ -37,15 +38,14 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Ma
     `licences` are the packages' licences by short name, as `licence_in` finds them; of a missing one nothing is said.
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
-    supplier = organization(release.distribution)
     imported = sorted(imported_packages(release.imports).items())
     return document(
         name=f"{release.distribution}/{release.channel} {release.number}",
         namespace=namespace_of(release.distribution, release.digest),
         created=datetime.strptime(release.released_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
-        creator=supplier,
+        creator=organization(release.distribution),
         packages=[
-            *(_package(entry, supplier, licences.get(entry.name, NOT_SAID)) for entry in ordered),
+            *(_package(release.distribution, entry, licences.get(entry.name, NOT_SAID)) for entry in ordered),
             *(_imported(name, *found) for name, found in imported),
         ],
         relationships=[
@@ -65,16 +65,18 @@ def licence_in(sbom: bytes) -> str:
         raise ValueError(f"it describes no package: {error!r:.100}") from error
 
 
-def _package(entry: ReleaseEntry, supplier: str, licence: str) -> dict[str, Any]:
+def _package(distribution: str, entry: ReleaseEntry, licence: str) -> dict[str, Any]:
+    version = f"{entry.version}-{entry.revision}"
     return element(
         element_id("Package", entry.name),
         entry.name,
         checksums=[checksum(entry.archive.digest)],
+        externalRefs=[purl_reference(package_purl(distribution, entry.name, version))],
         licenseConcluded=licence,
         licenseDeclared=licence,
         summary=entry.summary,
-        supplier=supplier,
-        versionInfo=f"{entry.version}-{entry.revision}",
+        supplier=organization(distribution),
+        versionInfo=version,
     )
 
 
@@ -83,6 +85,7 @@ def _imported(name: str, pin: Import, package: ImportedPackage) -> dict[str, Any
     return element(
         element_id("Package", name),
         name,
+        externalRefs=[purl_reference(package_purl(pin.distribution, package.name))],
         sourceInfo=f"the package {package.descriptor} of {pin}, {pin.release}",
         supplier=organization(pin.distribution),
     )

@@ -28,6 +28,7 @@ from farm.trust.layout import (
     hashed_path,
     release_target,
 )
+from farm.trust.public_keys import write_public_keys
 from farm.trust.release_index import Release, check_successor
 from farm.trust.release_time import check_clock
 from farm.trust.revision import Revision
@@ -77,7 +78,7 @@ class Published:
 
 
 class Repository:
-    """A directory that a static host can serve as it is: `metadata/`, `targets/`, `blobs/`."""
+    """A directory that a static host can serve as it is: `metadata/`, `targets/`, `blobs/`, `keys/`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -248,6 +249,7 @@ class Repository:
                 if document.expires - now < lifetime(name) / 2 and signers.holds(role):
                     revision.delegated(role, document)
             revision.finish()
+            write_public_keys(self)  # a repository of before has none
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

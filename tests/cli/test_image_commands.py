@@ -15,6 +15,7 @@ from tests.client.distribution import SmallDistribution
 from tests.client.layouts import add_layer
 from tests.compat.osv_documents import osv
 from tests.foreign.neighbours import announce
+from tests.oci.cosign import Cosign, needs_cosign
 from tests.oci.registry_server import PROGRAM, running_registry
 
 if TYPE_CHECKING:
@@ -121,9 +122,9 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     assert "write `replaces: [say]` in the image file" in done.stderr
     (tmp_path / "image.yaml").write_text("packages: [say]\nfiles: {./root: /}\nreplaces: [say]\n")
     done = farm("image", "build", "-f", "image.yaml", "--no-load", "--tag", "x:1")
-    assert (done.returncode, "  1 package, 3 layers, " in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "  1 package, 4 layers, " in done.stdout) == (0, True), done.stderr
     shown = farm("image", "inspect", "x:1").stdout
-    assert ", 1 package in 3 layers\n" in shown
+    assert ", 1 package in 4 layers\n" in shown
     assert "own files: 1, which may stand where links of say would\n" in shown
     assert printed(farm, "image", "inspect", "x:1", "--json")["replaces"] == ["say"]
 
@@ -234,7 +235,7 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
         "tested: release 2 of dist.example.org/edge holds these very builds with greet, past its gates",
         "no package of the image is known to hold code of the old builds",
     ]
-    assert last.endswith("  2 of 5 layers are new")
+    assert last.endswith("  3 of 6 layers are new")
     shown = farm("image", "diff", "x:1", "x:2")
     assert shown.returncode == 3
     assert shown.stdout.splitlines()[:4] == [
@@ -303,12 +304,28 @@ def test_a_push_sends_what_the_registry_lacks(farm: Farm, distribution: SmallDis
     digest = built(farm)
     with running_registry(tmp_path / "registry") as registry:
         done = farm("image", "push", "x:1", f"{registry.host}/tools:1", "--plain-http")
-        assert done.stdout.startswith(f"{registry.host}/tools:1: {digest}, 5 of 5 layers sent, "), done.stderr
+        assert done.stdout.startswith(f"{registry.host}/tools:1: {digest}, 6 of 6 layers sent, "), done.stderr
         again = farm("image", "push", "x:1", f"{registry.host}/team/tools:1", "--plain-http")
-        assert f"{digest}, 0 of 5 layers sent, 0 B in all" in again.stdout, again.stderr
+        assert f"{digest}, 0 of 6 layers sent, 0 B in all" in again.stdout, again.stderr
         refused = farm("image", "push", "x:1", "x:1")
         assert refused.returncode == 1
         assert "'x:1' names no registry" in refused.stderr
+
+
+@needs_cosign
+@pytest.mark.skipif(not Path(PROGRAM).exists(), reason="needs Debian's docker-registry")
+def test_a_push_with_a_key_signs_what_the_image_is_made_of(farm: Farm, tmp_path: Path) -> None:
+    digest = built(farm)
+    assert farm("keys", "new", "ann/images").returncode == 0
+    (tmp_path / "ann.pem").write_text(farm("keys", "export", "ann/images.pub", "--pem").stdout)
+    with running_registry(tmp_path / "registry") as registry:
+        name = f"{registry.host}/tools:1"
+        done = farm("image", "push", "x:1", name, "--plain-http", "--key", "ann/images")
+        assert done.returncode == 0, done.stderr
+        (statement,) = Cosign(tmp_path).verify(name, tmp_path / "ann.pem")
+        assert f"sha256:{statement['subject'][0]['digest']['sha256']}" == digest
+        refused = farm("image", "push", "x:1", name, "--plain-http", "--key", "ann/images.pub")
+        assert "it is a public key" in refused.stderr
 
 
 def test_an_image_tells_its_packages_where_nothing_is_subscribed(farm: Farm, tmp_path: Path) -> None:

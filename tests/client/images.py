@@ -33,7 +33,7 @@ def build(host: Host, *names: str, name: str = "", own: OwnFiles | None = None, 
     verified = catalogue.verified(names)
     fetch_archives(verified, lambda _blob: None)
     parts, head = parts_of(catalogue, verified), release_head(catalogue)
-    said = {key: settings.pop(key) for key in ("replaces", "imports") if key in settings}
+    said = {key: settings.pop(key) for key in ("replaces", "imports", "described") if key in settings}
     config = ImageConfig(parts[0].descriptor.platform, **settings)
     made = make_image(parts, config, host.blobs, asked=names, releases=[head.ref], own=own, **said)
     return keep_image(host.state, host.blobs, made, parts, [head], now=NOW, name=name)

@@ -105,8 +105,8 @@ def test_own_files_hide_nothing_of_the_packages(follower: Host, tmp_path: Path, 
     mine = put(directory, tar(path))
 
     def change(config: Any, manifest: Any) -> None:
-        config["rootfs"]["diff_ids"][-1] = mine["digest"]
-        manifest["layers"][-1] |= mine
+        config["rootfs"]["diff_ids"][-2] = mine["digest"]
+        manifest["layers"][-2] |= mine
 
     retold(directory, change)
     assert told(follower, directory)[:2] == [("altered", "own files"), ("added", "own files")]

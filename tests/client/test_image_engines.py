@@ -168,8 +168,7 @@ def test_containerd_takes_the_layout_and_runs_it(subscribed: Host, tmp_path: Pat
     archive = tmp_path / "oci.tar"
     subprocess.run(["tar", "--create", "--file", archive, "--directory", tmp_path / "oci", "."], check=True)
     with containerd() as ctr:
-        # Else it would unpack the list of referrers as an image too.
-        ctr("images", "import", "--no-unpack", str(archive))
+        ctr("images", "import", str(archive))
         assert image.digest in next(line for line in ctr("images", "list").splitlines() if line.startswith(name))
         assert ctr("run", "--rm", name, secrets.token_hex(6)) == unique
 

@@ -16,6 +16,7 @@ from farm.client.verification_image import verify_image
 from farm.compat.own_files import compose_with
 from farm.compat.path_imports import place_imports
 from farm.fileset import Link, Manifest, expand
+from farm.oci.description_layer import OS_RELEASE, SET_SBOM
 from farm.oci.layer import TAR_ZSTD
 from farm.oci.links_layer import ALWAYS
 from farm.recipe.image_file import PathImport
@@ -57,7 +58,8 @@ def test_the_layers_of_an_image_are_the_fileset_that_imports_its_packages(subscr
     whole = expand(composition.fileset, {part.manifest.tree_digest: part.manifest for part in parts}.__getitem__)
     said = {entry.path: entry.target if isinstance(entry, Link) else "" for entry in whole.entries}
     above = {"packages": ""}
-    assert unpacked(subscribed, image) | above == said | dict.fromkeys(ALWAYS, "") | _MERGED
+    described = dict.fromkeys((OS_RELEASE, SET_SBOM), "")
+    assert unpacked(subscribed, image) | above == said | dict.fromkeys(ALWAYS, "") | _MERGED | described
 
 
 def test_an_update_leads_the_paths_to_the_new_build(distribution: SmallDistribution, subscribed: Host) -> None:

@@ -65,7 +65,7 @@ def test_one_changed_package_is_one_blob_and_the_small_ones(
     registry: Registry, distribution: SmallDistribution, host: Host, image: ImageRecord
 ) -> None:
     first = push(host, image, f"{registry.host}/tools:1")
-    assert len(first.layers_sent) == 4
+    assert len(first.layers_sent) == 5
     assert set(registry.blobs_received()) == {str(blob.digest) for blob in image.blobs if blob not in manifests(image)}
     before = len(registry.blobs_received())
     distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
@@ -76,11 +76,11 @@ def test_one_changed_package_is_one_blob_and_the_small_ones(
     second = push(host, changed, f"{registry.host}/tools:2")
     assert second.layers_there == 2
     archive = distribution.entries["say"][0].archive
-    links = changed.image.layers[-1].blob
-    assert set(second.layers_sent) == {archive, links}
+    computed = {layer.blob for layer in changed.image.layers[-2:]}  # the links, the description
+    assert set(second.layers_sent) == {archive, *computed}
     new = set(registry.blobs_received()[before:])
     small = {str(blob.digest) for each in changed.referrers for blob in each.blobs}
-    assert new - small == {archive.digest, links.digest, changed.image.image_id}
+    assert new - small == {archive.digest, changed.image.image_id, *(blob.digest for blob in computed)}
     assert second.bytes_sent == sum(registry.size(digest) for digest in new)
 
 
@@ -124,15 +124,19 @@ def test_oras_finds_what_refers_to_the_image_in_a_registry_and_in_a_layout(
 ) -> None:
     push(host, image, f"{registry.host}/tools:1")
     write_layout(image.image, host.blobs, tmp_path / "oci", reference="x:1", referrers=image.referrers)
-    for place in (["--plain-http", f"{registry.host}/tools:1"], ["--oci-layout", f"{tmp_path}/oci:1"]):
+    for place in (["--plain-http", f"{registry.host}/tools:1"], ["--oci-layout", f"{tmp_path}/oci/referrers:1"]):
         found = run("oras", "discover", "--format", "json", *place)
         assert {each["artifactType"] for each in json.loads(found)["manifests"]} == {
             each.artifact_type for each in image.referrers
         }
-    _, tagged = json.loads((tmp_path / "oci" / "index.json").read_text())["manifests"]
+    (only,) = json.loads((tmp_path / "oci" / "index.json").read_text())["manifests"]
+    assert only["digest"] == image.digest
+    _, tagged = json.loads((tmp_path / "oci" / "referrers" / "index.json").read_text())["manifests"]
     assert tagged["annotations"] == {"org.opencontainers.image.ref.name": f"sha256-{image.digest.hex}"}
-    copied = [f"{tmp_path}/oci:1", "--to-oci-layout", f"{tmp_path}/copy:1"]
+    copied = [f"{tmp_path}/oci/referrers:1", "--to-oci-layout", f"{tmp_path}/copy:1"]
     run("oras", "copy", "--recursive", "--from-oci-layout", *copied)
+    taken = json.loads(run("oras", "discover", "--format", "json", "--oci-layout", f"{tmp_path}/copy:1"))
+    assert {each["digest"] for each in taken["manifests"]} == {each.manifest.digest for each in image.referrers}
 
 
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
@@ -162,7 +166,7 @@ def test_a_password_is_taken_from_where_docker_login_wrote_it(host: Host, image:
             push(host, image, f"{registry.host}/tools:1", credentials_for(registry.host, tmp_path / "config.json"))
         logged_in(tmp_path / "config.json", registry.host, "alice", "secret")
         known = credentials_for(registry.host, tmp_path / "config.json")
-        assert len(push(host, image, f"{registry.host}/tools:1", known).layers_sent) == 4
+        assert len(push(host, image, f"{registry.host}/tools:1", known).layers_sent) == 5
 
 
 def test_a_token_is_asked_for_once_for_this_repository_alone(host: Host, image: ImageRecord, tmp_path: Path) -> None:
@@ -171,7 +175,7 @@ def test_a_token_is_asked_for_once_for_this_repository_alone(host: Host, image: 
         running_registry(tmp_path / "registry", auth) as registry,
     ):
         pushed = push(host, image, f"{registry.host}/team/tools:1", Credentials("bob", "pass word"))
-        assert len(pushed.layers_sent) == 4
+        assert len(pushed.layers_sent) == 5
         assert set(scopes) == {"repository:team/tools:pull,push"}
         assert len(scopes) == 1
         with pytest.raises(RegistryError, match="does not let 'eve' push"):

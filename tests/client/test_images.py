@@ -103,7 +103,7 @@ def test_own_files_lie_where_they_are_told_to_with_nothing_of_their_maker(subscr
     assert {(each.uid, each.gid, each.mtime, each.uname) for each in found.values()} == {(0, 0, 315532800, "")}
     assert found["srv/app/serve"].mode == 0o755
     assert found["srv/app/data/a"].mode == 0o644
-    assert build(subscribed, "say", own=own).image.layers[-1] == own.layer
+    assert build(subscribed, "say", own=own).image.layers[-2] == own.layer
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_own_files_never_win_over_a_package_by_order(subscribed: Host, tmp_path:
 def test_a_directory_that_both_have_is_shared_and_not_folded(subscribed: Host, tmp_path: Path) -> None:
     own = own_files([(mine(tmp_path / "root", {"usr/share/greet/words/mine": "m"}), "")], subscribed.blobs)
     image = build(subscribed, "greet", own=own)
-    with tarfile.open(subscribed.blobs.path(image.image.layers[-2].blob.digest)) as tar:
+    with tarfile.open(subscribed.blobs.path(image.image.layers[-3].blob.digest)) as tar:
         assert tar.getmember("usr/share/greet/words").isdir()
         assert tar.getmember("usr/share/greet/words/hello").issym()
 
@@ -128,7 +128,7 @@ def test_a_directory_that_both_have_is_shared_and_not_folded(subscribed: Host, t
 def test_own_files_stand_in_place_of_a_package_that_they_replace(subscribed: Host, tmp_path: Path) -> None:
     own = own_files([(mine(tmp_path / "root", {"etc/say.conf": "quiet"}), "")], subscribed.blobs)
     image = build(subscribed, "greet", own=own, replaces=["say"], name="x:1")
-    with tarfile.open(subscribed.blobs.path(image.image.layers[-2].blob.digest)) as tar:
+    with tarfile.open(subscribed.blobs.path(image.image.layers[-3].blob.digest)) as tar:
         assert "etc/say.conf" not in tar.getnames()
     with pytest.raises(OwnFileConflictError):
         build(subscribed, "greet", own=own, replaces=["greet"])
@@ -146,7 +146,7 @@ def test_an_update_takes_nothing_away_that_an_image_runs(distribution: SmallDist
     assert update(subscribed, "broken:1", "greet") is not None
 
 
-def test_one_package_is_changed_and_only_its_layer_and_the_links(
+def test_one_package_is_changed_and_only_its_layer_and_what_is_computed_of_the_set(
     distribution: SmallDistribution, subscribed: Host, tmp_path: Path
 ) -> None:
     own = own_files([(mine(tmp_path / "app", {"a": "a"}), "app")], subscribed.blobs)
@@ -163,8 +163,8 @@ def test_one_package_is_changed_and_only_its_layer_and_the_links(
     assert found.apart == ()
     assert [each.number for each in found.made.record.releases] == [2]  # which holds all of it
     old, new = set(before.image.diff_ids), set(found.made.image.diff_ids)
-    assert len(old) == len(new) == 5
-    assert len(new - old) == 2
+    assert len(old) == len(new) == 6
+    assert len(new - old) == 3  # the package, the links, the description
     assert (
         found.made.image
         == build(subscribed, "greet", "alone", own=own, user="7", labels=(("mine", "1"),), ports=("1/tcp",)).image
@@ -192,7 +192,7 @@ def test_no_layer_that_stays_is_read(distribution: SmallDistribution, subscribed
     found = update(subscribed, "x:1", "say")
     assert found is not None
     held = [layer.holds for layer in found.made.image.layers if subscribed.blobs.has(layer.blob.digest)]
-    assert [each.partition("-")[0] for each in held] == ["say", "links"]
+    assert [each.partition("-")[0] for each in held] == ["say", "links", "description"]
 
 
 def test_groups_of_packages_that_stay_are_not_joined_anew(tmp_path: Path, host: Host) -> None:
@@ -213,7 +213,7 @@ def test_groups_of_packages_that_stay_are_not_joined_anew(tmp_path: Path, host: 
         host.blobs.delete(distribution.entries[store.partition("-")[0]][0].archive.digest)
     found = update(host, "x:1", smallest)
     assert found is not None
-    assert len(set(found.made.image.diff_ids) - set(before.image.diff_ids)) == 2
+    assert len(set(found.made.image.diff_ids) - set(before.image.diff_ids)) == 3
 
 
 def test_nothing_newer_is_nothing(subscribed: Host) -> None:
@@ -414,6 +414,10 @@ def test_bill_of_materials_release_and_provenance_refer_to_the_image(subscribed:
     sbom = json.loads(content)
     assert validate_full_spdx_document(JsonLikeDictParser().parse(sbom), "SPDX-2.3") == []
     assert [each["name"] for each in sbom["packages"]] == ["image", "greet", "say", "own files"]
+    assert [each["externalRefs"][-1]["referenceLocator"] for each in sbom["packages"][1:3]] == [
+        f"pkg:generic/dist.example.org/{name}@1.0-1" for name in ("greet", "say")
+    ]
+    assert str(image.record.releases[0].release) in sbom["packages"][0]["comment"]
     assert sbom["packages"][0]["checksums"][0]["checksumValue"] == image.digest.hex
     depends = [each for each in sbom["relationships"] if each["relationshipType"] == "DEPENDS_ON"]
     assert [(each["spdxElementId"], each["relatedSpdxElement"]) for each in depends] == [

@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from farm.plan import Consumption, Plan
 
 LOCK = ToolchainLock("c", (LockedDeb("libc6", "2.41-1", "amd64", Digest.of(b"libc6.deb"), 9, "pool/libc6.deb"),))
+TOOLCHAIN_TREE = Manifest.of([File("usr/bin/cc", 2, Digest.of(b"cc"), executable=True)])
+TOOLCHAIN_ARCHIVE = b"toolchain archive"
 TOOLCHAIN = ToolchainRef(
     name="c",
-    tree=Digest.of(b"toolchain"),
-    archive=BlobRef(Digest.of(b"toolchain archive"), 10),
-    manifest=BlobRef(Digest.of(b"toolchain"), 10),
+    tree=TOOLCHAIN_TREE.tree_digest,
+    archive=BlobRef(Digest.of(TOOLCHAIN_ARCHIVE), len(TOOLCHAIN_ARCHIVE)),
+    manifest=BlobRef(TOOLCHAIN_TREE.tree_digest, len(TOOLCHAIN_TREE.to_json())),
     debs={deb.name: deb.digest for deb in LOCK.debs},
     lock=LOCK.digest,
 )
@@ -125,7 +127,8 @@ class SmallFarm:
         real_time: bool = False,
     ) -> SmallFarm:
         blobs, logs, clock = BlobStore(directory / "blobs"), LogStore(directory / "logs"), Clock()
-        blobs.put_bytes(LOCK.to_text())
+        for content in (LOCK.to_text(), TOOLCHAIN_TREE.to_json(), TOOLCHAIN_ARCHIVE):
+            blobs.put_bytes(content)
         office = Office.open(database, blobs, logs, WORLD, terms or Terms())
         farm = cls(office if real_time else replace(office, clock=clock), clock)
         for name in ("one", "two"):

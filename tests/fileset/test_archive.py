@@ -41,6 +41,11 @@ def test_an_accepted_archive_encodes_to_itself(tree: Tree, prefix: str) -> None:
     assert sink.tree.archive(prefix) == data
 
 
+@given(TREES, _PREFIXES)
+def test_its_size_is_known_without_its_content(tree: Tree, prefix: str) -> None:
+    assert ArchiveWriter(prefix).size(tree.manifest) == len(tree.archive(prefix))
+
+
 @given(TREES)
 def test_tarfile_reads_the_same_tree(tree: Tree) -> None:
     with tarfile.open(fileobj=io.BytesIO(tree.archive("packages/p"))) as tar:

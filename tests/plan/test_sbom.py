@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packageurl import PackageURL
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -89,6 +90,7 @@ def test_the_package_says_who_supplies_it_and_under_which_licence() -> None:
     assert [each["referenceLocator"] for each in package["externalRefs"]] == [
         MANIFEST.tree_digest,
         described(planned()).digest,
+        f"pkg:generic/{DISTRIBUTION}/jq@1.7.1-1",
     ]
 
 
@@ -99,6 +101,26 @@ def test_every_source_is_named_with_its_digest_and_where_it_comes_from() -> None
     assert fetched["checksums"] == [{"algorithm": "SHA256", "checksumValue": Digest.of(b"jq").hex}]
     assert (beside["downloadLocation"], debian["downloadLocation"]) == ("NOASSERTION", "NOASSERTION")
     assert "libc6" in debian["comment"]
+
+
+def test_what_a_scanner_may_know_has_a_purl() -> None:
+    plan = planned()
+    packages = by_name(sbom(plan))
+    purls = {
+        name: each["referenceLocator"]
+        for name, found in packages.items()
+        for each in found.get("externalRefs", ())
+        if each["referenceType"] == "purl"
+    }
+    fetched, _beside, debian = RECIPE.sources
+    assert purls == {
+        "jq": f"pkg:generic/{DISTRIBUTION}/jq@1.7.1-1",
+        fetched.file: f"pkg:generic/{fetched.file}?checksum={Digest.of(b'jq')}&download_url=https://example.org/jq.tar.gz",
+        debian.file: "pkg:deb/debian/libc6",
+        **{each.name.short: f"pkg:generic/{DISTRIBUTION}/{each.name.short}@{each.version}" for each in DEPENDENCIES},
+    }
+    for purl in purls.values():
+        assert PackageURL.from_string(purl).to_string() == purl
 
 
 def test_it_says_what_the_package_was_made_from_and_with() -> None:

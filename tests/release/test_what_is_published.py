@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from securesystemslib.signer import CryptoSigner
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
+from farm.api.log_lines import FIELDS, encode_record
 from farm.blobs import BlobStore
 from farm.client.catalogue import BrokenReleaseError, Catalogue
 from farm.client.download import DownloadError, Downloads
@@ -24,6 +26,7 @@ from farm.client.sources import OccupiedDirectoryError, write_sources
 from farm.control.finishing import finish_build
 from farm.control.leases import claim
 from farm.database import releases
+from farm.fileset import Manifest
 from farm.names import Digest, canonical_json
 from farm.plan import BuildOrder, Plan
 from farm.release.pipeline import Pipeline
@@ -108,7 +111,9 @@ def published(database: Database, tmp_path: Path) -> Published:
 
 def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
     assert isinstance(lease.order, BuildOrder)
-    outcome = small.outcome(lease)
+    log = encode_record(dict.fromkeys(FIELDS, "") | {"severity": "info", "text": f"built {lease.order.plan.name}"})
+    small.office.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
+    outcome = replace(small.outcome(lease), log=Digest.of(log))
     run = BuildRun(builder.public_key.keyid, "attempt", "then", "now", outcome.log, {})
     built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
     statement = build_statement(lease.order.plan, lease.order.recipe_digest, built, (), run)
@@ -140,6 +145,8 @@ def test_the_document_of_a_release_names_all_its_packages_and_their_documents(pu
     assert content == sbom_of_release(published.catalogue())
     document = json.loads(content)
     assert {each["name"]: each["licenseDeclared"] for each in document["packages"]} == {"a": "MIT", "b": "MIT"}
+    purls = [each["externalRefs"][0]["referenceLocator"] for each in document["packages"]]
+    assert purls == [f"pkg:generic/{published.catalogue().release.distribution}/{name}@1.0-1" for name in ("a", "b")]
     references = {each["externalDocumentId"]: each for each in document["externalDocumentRefs"]}
     sbom = published.catalogue().entry("a").sbom
     assert sbom is not None
@@ -173,6 +180,22 @@ def test_a_client_gets_every_source_the_recipe_and_the_plan(published: Published
         "sources/mend.patch": PATCH,
         "recipe/mend.patch": PATCH,
     }
+
+
+def test_toolchain_and_log_are_published_under_the_digests_that_are_signed(published: Published) -> None:
+    catalogue = published.catalogue()
+    entry = catalogue.entry("a")
+    envelope = json.loads(published.public.read(entry.provenance.digest))
+    signed = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
+    tree = signed["buildDefinition"]["internalParameters"]["plan"]["toolchain"]
+    log = Digest.from_hex(signed["runDetails"]["byproducts"][0]["digest"]["sha256"])
+    assert json.loads(published.public.read(log))["text"] == f"built {published.small.office.world.distribution}/a"
+    assert Manifest.from_json(published.public.read(Digest(tree))).tree_digest == tree
+    (toolchain,) = (
+        each for each in json.loads(sbom_of_package(catalogue, "a"))["packages"] if each["name"] == "toolchain"
+    )
+    (checksum,) = toolchain["checksums"]
+    assert published.public.read(Digest.from_hex(checksum["checksumValue"])) == b"toolchain archive"
 
 
 def test_a_source_that_was_changed_on_the_way_is_refused(published: Published) -> None:

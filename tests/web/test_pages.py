@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from farm.blobs import BlobStore
 from farm.control.finishing import finish_test
 from farm.control.leases import release
 from farm.control.requests import wish_for_test
@@ -22,6 +23,7 @@ from farm.names import Digest
 from farm.plan import TestOrder, TestOutcome
 from farm.plan.trouble import Trouble
 from farm.recipe import Limits, Test
+from farm.trust.layout import blob_path
 from farm.trust.test_result import verify_test_result
 from tests.control.signed_results import attested
 from tests.database.databases import BOTH, new_postgres_schema
@@ -406,6 +408,20 @@ def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) 
         for address in ("/channels/edge", f"/packages/{CHAIN[0].name}"):
             assert "docker pull" not in page(browser, address)
         assert browser.get("/v2/").status_code == 404
+
+
+def test_what_is_published_of_a_package_can_be_fetched_from_its_page(database: Database, tmp_path: Path) -> None:
+    stocked = StockedFarm.open(database, tmp_path)
+    stocked.release("edge", stocked.build_all(CHAIN[:1]))
+    (package,) = stocked.small.current().values()
+    public = BlobStore(tmp_path / "public" / "blobs")
+    public.share(stocked.small.office.blobs, package.provenance.digest)
+    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
+        shown = page(browser, f"/packages/{CHAIN[0].name}")
+        fetched = browser.get(f"/repository/{blob_path(package.provenance.digest)}")
+    assert f'href="{fetched.url.path}"' in shown
+    assert fetched.content == stocked.small.office.blobs.read(package.provenance.digest)
+    assert shown.count('href="/repository/') == 1  # nothing leads to what is not there
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -13,6 +14,7 @@ from markupsafe import Markup, escape
 
 import farm
 from farm.control.ordering import describe_order
+from farm.trust.layout import blob_path
 from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.control.desk import Office
+    from farm.names import Digest
 
 _UNITS = ("kB", "MB", "GB", "TB")
 
@@ -59,6 +62,7 @@ class Pages:
             "order": describe_order,
             "sentence": sentence,
             "commands": commands,
+            "published": partial(published, repository),
         }
         environment.globals |= {
             "asset": Assets(static).address,
@@ -82,6 +86,14 @@ def pages_of(request: Request) -> Pages:
 
 
 PagesHere = Annotated[Pages, Depends(pages_of)]
+
+
+def published(repository: Path | None, digest: Digest) -> Markup:
+    """Return a digest as it is written, leading to the blob itself where that is published."""
+    written = Markup('<code class="digest">{}</code>').format(digest)
+    if repository is None or not (repository / blob_path(digest)).is_file():
+        return written
+    return Markup('<a href="/repository/{}">{}</a>').format(blob_path(digest), written)
 
 
 def time_tag(moment: datetime | None) -> Markup:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.release.signer_client import ImageSignerClient
 from web.registry.face import RegistryFace
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["install"]
 
 
-def install(app: FastAPI, repository: Path) -> None:
-    """Serve the releases published in `repository` as images below `/v2`."""
+def install(app: FastAPI, repository: Path, signer: Path | None = None) -> None:
+    """Serve the releases published in `repository` as images below `/v2`; at the socket `signer` they are attested."""
     folder = app.state.office.blobs.root.parent / "registry"
-    app.mount("/v2", RegistryFace(repository, folder), name="registry")
+    app.mount(
+        "/v2", RegistryFace(repository, folder, signer=ImageSignerClient(signer) if signer else None), name="registry"
+    )

@@ -16,10 +16,12 @@ from starlette.responses import FileResponse, Response
 
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError
+from farm.oci.cosign import parse_cosign_tag
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index
 from web.household import household
 from web.registry.access_log import AccessLog, Counted
+from web.registry.attesting import Attesting
 from web.registry.budget import Bounds
 from web.registry.errors import (
     BlobUnknownError,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from farm.release.signer_client import ImageSignerClient
     from web.registry.trimming import Room
 
 _log = logging.getLogger("farm.web")
@@ -78,10 +81,18 @@ class _Asked:
 class RegistryFace:
     """The ASGI application that answers for one published repository. `folder` is the registry's own directory."""
 
-    def __init__(self, repository: Path, folder: Path, bounds: Bounds | None = None, room: Room | None = None) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        folder: Path,
+        bounds: Bounds | None = None,
+        room: Room | None = None,
+        signer: ImageSignerClient | None = None,
+    ) -> None:
         bounds = bounds or Bounds()
         releases = SignedReleases(repository, folder / "metadata")
         self._images = ImageMaking(releases, folder, bounds, room)
+        self._attesting = Attesting(releases, self._images.shelf, bounds, signer)
         self._tags = TagLists(releases, bounds)
         # Images are made beside lists of tags: however many wait for either, others find a thread.
         self._most_threads = 2 * bounds.inside + _THREADS
@@ -147,10 +158,21 @@ class RegistryFace:
 
     def _manifest(self, name: ImageName, asked: _Asked) -> Response:
         by_digest = ":" in asked.reference
-        digest = _digest(asked.reference) if by_digest else self._images.tagged(name, asked.reference, asked.who)
+        digest = _digest(asked.reference) if by_digest else self._tagged(name, asked)
         content = self._content(digest, asked.who)
         kept = _FOR_EVER if by_digest else "no-cache"
         return Response(content, headers={**_names(digest), "Cache-Control": kept}, media_type=MANIFEST)
+
+    def _tagged(self, name: ImageName, asked: _Asked) -> Digest:
+        """Return the image of a tag, or what cosign looks for under a tag that is named after an image."""
+        beside = parse_cosign_tag(asked.reference)
+        if beside is None:
+            return self._images.tagged(name, asked.reference, asked.who)
+        record = self._images.pinned(beside[0], asked.who)
+        found = self._attesting.cosigned(record, beside[1], asked.who) if record else None
+        if found is None:
+            raise ManifestUnknownError(f"there is no {asked.reference} of an image that was made here")
+        return found
 
     def _content(self, digest: Digest, who: str) -> bytes:
         """Return the manifest of an image, or of what refers to one."""
@@ -177,6 +199,7 @@ class RegistryFace:
 
     def _referrers(self, asked: _Asked) -> Response:
         record = self._images.pinned(_digest(asked.reference), asked.who)
+        record = self._attesting.attested(record, asked.who) if record else None
         listed = [each.descriptor() for each in record.referrers] if record else []
         # No type has a space in it: that is a plus sign which was not encoded.
         wanted = parse_qs(asked.query).get("artifactType", [""])[0].replace(" ", "+")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.client.image_defaults import plain_config
 from farm.client.image_evidence import referrers_of, release_head
-from farm.client.image_making import MadeImage, make_image
+from farm.client.image_making import MadeImage
 from farm.client.image_parts import parts_of
 from farm.client.image_records import ImageRecord
+from farm.client.released_image import released_image
 from farm.compat import SetRecord, compose
 from farm.errors import FarmError
 from farm.names import Digest
+from farm.oci.description_layer import DESCRIPTION
 from farm.oci.plain_image import plain_image
 from web.registry.budget import Bounds, Makings
 from web.registry.errors import BrokenInsideError, NoRoomError, RegistryError, TooLargeError
-from web.registry.names import PLAIN, ImageName, Tag
+from web.registry.names import ImageName, Tag
 from web.registry.shelf import ImageShelf
 from web.registry.trimming import Room, Trimming
 
@@ -28,6 +30,18 @@ if TYPE_CHECKING:
     from farm.client.image_parts import ImagePart
     from farm.trust.release_index import Release
     from web.registry.releases import SignedReleases
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an image of a set is spelt: its layers uncompressed; with a description, which images of before lack."""
+
+    plain: bool
+    described: bool = True
+
+    def to_list(self) -> list[Any]:
+        """Return it as part of a question; without a description as questions of before were spelt."""
+        return [self.plain, *([DESCRIPTION] if self.described else [])]
 
 
 class ImageMaking:
@@ -45,10 +59,13 @@ class ImageMaking:
     def tagged(self, name: ImageName, text: str, who: str = "") -> Digest:
         """Return the image of a tag; it is on the shelf then. Raises `RegistryError`."""
         tag = Tag.parse(text)
-        release = self.releases.find(name.channel, tag.number)
-        question = _question(release, name, plain=tag.plain)
+        return self._in_form(name, tag.number, Form(plain=tag.plain), who)
+
+    def _in_form(self, name: ImageName, number: int, form: Form, who: str) -> Digest:
+        release = self.releases.find(name.channel, number)
+        question = _question(release, name, form)
         return self.shelf.answered(question) or self._images.once(
-            question, lambda: self._make(name, release, question, plain=tag.plain), who
+            question, lambda: self._make(name, release, question, form), who
         )
 
     def pinned(self, digest: Digest, who: str = "") -> ImageRecord | None:
@@ -56,20 +73,21 @@ class ImageMaking:
         kept = self.shelf.image(digest)
         if kept or not (lost := self.shelf.record(digest)):
             return kept
+        described = any(layer.holds == DESCRIPTION for layer in lost.image.layers)
         for ref in reversed(lost.record.releases):
             asked = ImageName(ref.channel, lost.record.asked)
-            for plain in ("", PLAIN):
-                if self.tagged(asked, f"{ref.number}{plain}", who) == digest:
+            for plain in (False, True):
+                if self._in_form(asked, ref.number, Form(plain=plain, described=described), who) == digest:
                     return self.shelf.image(digest)
         return None
 
-    def _make(self, name: ImageName, release: Release, question: Digest, *, plain: bool) -> Digest:
+    def _make(self, name: ImageName, release: Release, question: Digest, form: Form) -> Digest:
         if self.trimming.is_short():
             raise NoRoomError("the farm's disk is nearly full", remedy="Images that were pulled before can be had.")
         self.releases.check_known(release, name.packages)
         catalogue = self.releases.catalogue(release)
         try:
-            made, parts = self._composed(name, catalogue, plain=plain)
+            made, parts = self._composed(name, catalogue, form)
             record = ImageRecord(
                 image=made.image,
                 record=made.record,
@@ -81,14 +99,12 @@ class ImageMaking:
         except FarmError as error:
             raise BrokenInsideError(f"{name} of release {release.number} cannot be made: {error.message}") from error
         self.shelf.keep(record)
-        for each in (question, _of_set(made.record, plain=plain), _last(name, plain=plain)):
+        for each in (question, _of_set(made.record, form), _last(name, form)):
             self.shelf.remember(each, record.digest)
         self.trimming.look()
         return record.digest
 
-    def _composed(
-        self, name: ImageName, catalogue: Catalogue, *, plain: bool
-    ) -> tuple[MadeImage, tuple[ImagePart, ...]]:
+    def _composed(self, name: ImageName, catalogue: Catalogue, form: Form) -> tuple[MadeImage, tuple[ImagePart, ...]]:
         """Return the image of these packages: the one that is kept, where an earlier release had the very same set."""
         parts, head = parts_of(catalogue, catalogue.verified(name.packages)), release_head(catalogue)
         size = sum(part.content_bytes for part in parts)
@@ -101,35 +117,29 @@ class ImageMaking:
         blobs = self.shelf.blobs
         record = SetRecord(name.packages, tuple(part.placed for part in parts), (head.ref,))
         config = plain_config(parts[0].descriptor.platform, name.packages)
-        if kept := self._kept(_of_set(record, plain=plain)):
+        if kept := self._kept(_of_set(record, form)):
             composition = compose([(part.descriptor, part.manifest) for part in parts])
             return MadeImage(kept.image, record, composition, config), parts
         for blob in (blob for part in parts for blob in (part.archive, part.provenance) if blob):
             if not blobs.has(blob.digest):
                 blobs.share(self.releases.blobs, blob.digest)
-        before = self._kept(_last(name, plain=False))
-        made = make_image(
-            parts,
-            config,
-            blobs,
-            asked=name.packages,
-            releases=[head.ref],
-            known=before.image.layers if before else (),
-        )
-        return (replace(made, image=plain_image(made.image, blobs)) if plain else made), parts
+        before = self._kept(_last(name, replace(form, plain=False)))
+        known = before.image.layers if before else ()
+        made = released_image(parts, head, name.packages, blobs, known=known, described=form.described)
+        return (replace(made, image=plain_image(made.image, blobs)) if form.plain else made), parts
 
     def _kept(self, question: Digest) -> ImageRecord | None:
         digest = self.shelf.answered(question)
         return self.shelf.image(digest) if digest else None
 
 
-def _question(release: Release, name: ImageName, *, plain: bool) -> Digest:
-    return Digest.of_json(["tag", release.digest, list(name.packages), plain])
+def _question(release: Release, name: ImageName, form: Form) -> Digest:
+    return Digest.of_json(["tag", release.digest, list(name.packages), *form.to_list()])
 
 
-def _of_set(record: SetRecord, *, plain: bool) -> Digest:
-    return Digest.of_json(["set", record.digest, list(record.asked), record.packages[0].channel, plain])
+def _of_set(record: SetRecord, form: Form) -> Digest:
+    return Digest.of_json(["set", record.digest, list(record.asked), record.packages[0].channel, *form.to_list()])
 
 
-def _last(name: ImageName, *, plain: bool) -> Digest:
-    return Digest.of_json(["last", str(name), plain])
+def _last(name: ImageName, form: Form) -> Digest:
+    return Digest.of_json(["last", str(name), *form.to_list()])

@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.client.released_image import MOST_PACKAGES
 from farm.names import InvalidPackageNameError, PackageName
 from web.registry.errors import ManifestUnknownError, NameInvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_PACKAGES = 32
-"""How many packages a name may have. Clients stop at 255 letters."""
 NEWEST, PLAIN = "latest", "-plain"
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(rf"({NEWEST}|[1-9][0-9]{{0,9}})({PLAIN})?")

@@ -17,6 +17,7 @@ from farm.client.download import Downloads
 from farm.client.readers import DirectoryReader
 from farm.errors import FarmError
 from farm.plan import BlobRef
+from farm.trust.channel_signers import role_keys
 from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.earlier_release import LARGEST_HEAD, MOST_STEPS
 from farm.trust.index_tree import IndexTree
@@ -25,8 +26,10 @@ from farm.trust.release_index import Release
 from web.registry.errors import ForeignPackagesError, ManifestUnknownError, NameUnknownError, NothingSignedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from securesystemslib.signer import Key
 
     from farm.names import Digest
     from farm.trust.builders import AllowedBuilders
@@ -42,6 +45,7 @@ _FEW = 2000
 class _Verified:
     release: Release
     builders: AllowedBuilders
+    keys: Mapping[str, Key]
     stamp: tuple[int, int]
     at: float
 
@@ -64,6 +68,10 @@ class SignedReleases:
     def newest(self, channel: str) -> Release:
         """Return the newest signed release of a channel. Raises `NameUnknownError`, `NothingSignedError`."""
         return self._newest(channel).release
+
+    def keys(self, channel: str) -> Mapping[str, Key]:
+        """Return the keys that may sign for a channel, by key id. Raises as `newest`."""
+        return self._newest(channel).keys
 
     def find(self, channel: str, number: int) -> Release:
         """Return a release by its number, 0 the newest. Raises also `ManifestUnknownError`."""
@@ -141,7 +149,7 @@ class SignedReleases:
             release, builders = metadata.newest(channel)
         except (FarmError, OSError) as error:
             raise NothingSignedError(f"the newest release of {channel} cannot be verified: {error}") from error
-        return _Verified(release, builders, stamp, time.monotonic())
+        return _Verified(release, builders, role_keys(self._state, channel), stamp, time.monotonic())
 
     def _chain(self, newest: Release) -> dict[int, Digest]:
         """Return the digests of all releases by number, each named by the one after it, the newest by its signature."""

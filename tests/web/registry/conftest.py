@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Database]:
-    with _copied(migrated_sqlite, tmp_path) as database:
+    with copied(migrated_sqlite, tmp_path) as database:
         yield database
 
 
@@ -31,7 +31,7 @@ def marker() -> str:
 
 @pytest.fixture
 def distribution(tmp_path: Path, marker: str) -> SmallDistribution:
-    return _published(tmp_path, marker)
+    return published(tmp_path, marker)
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ def registry(database: Database, tmp_path: Path, distribution: SmallDistribution
 def quiet(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[RunningRegistry]:
     """The registry of a distribution that publishes nothing more, for all tests of a module that only read."""
     folder = tmp_path_factory.mktemp("quiet")
-    distribution = _published(folder, secrets.token_hex(8))
+    distribution = published(folder, secrets.token_hex(8))
     with (
-        _copied(migrated_sqlite, folder) as database,
+        copied(migrated_sqlite, folder) as database,
         running_registry(database, folder / "farm", distribution.public) as registry,
     ):
         yield registry
 
 
 @contextmanager
-def _copied(migrated: Path, folder: Path) -> Iterator[Database]:
+def copied(migrated: Path, folder: Path) -> Iterator[Database]:
     # One kind is enough: the registry asks no database.
     shutil.copyfile(migrated, folder / "farm.db")
     database = Database(f"sqlite:///{folder}/farm.db")
@@ -61,7 +61,7 @@ def _copied(migrated: Path, folder: Path) -> Iterator[Database]:
     database.close()
 
 
-def _published(folder: Path, marker: str) -> SmallDistribution:
+def published(folder: Path, marker: str) -> SmallDistribution:
     distribution = SmallDistribution(folder / "distribution")
     distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n", "share/greet/words/hello": f"hello {marker}\n"})
     distribution.package("say", {"bin/say": "\x7fnot elf", "etc/say.conf": f"loud {marker}\n"})

@@ -67,10 +67,12 @@ class RunningRegistry:
 
 
 @contextmanager
-def running_registry(database: Database, directory: Path, repository: Path) -> Iterator[RunningRegistry]:
+def running_registry(
+    database: Database, directory: Path, repository: Path, image_signer: Path | None = None
+) -> Iterator[RunningRegistry]:
     blobs, logs = BlobStore(directory / "blobs"), LogStore(directory / "logs")
     office = Office.open(database, blobs, logs, WORLD, Terms())
-    with serving(create_app(office, repository=repository)) as url:
+    with serving(create_app(office, repository=repository, image_signer=image_signer)) as url:
         yield RunningRegistry(url, directory / "registry")
 
 

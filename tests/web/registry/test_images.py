@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from tests.web.registry.running import making, running_registry
 from web.registry import releases, shelf
 from web.registry.budget import Bounds
 from web.registry.errors import ForeignPackagesError, NameUnknownError, TooLargeError, TooManyError
+from web.registry.making import Form
 from web.registry.names import ImageName
 from web.registry.releases import SignedReleases
 from web.registry.tag_lists import TagLists
@@ -108,6 +110,25 @@ def test_what_is_kept_and_damaged_or_of_another_version_is_made_again(
                 path.write_text(harm, errors="surrogateescape")
             assert images.tagged(GREET, "latest") == digest
             assert images.shelf.image(digest) is not None
+
+
+def test_an_image_of_before_is_made_again_for_who_pinned_its_digest(
+    distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = making(distribution, tmp_path / "registry")
+    with monkeypatch.context() as before:  # farm of before knew one form, and spelt its questions without it
+        before.setattr("web.registry.making.Form", partial(Form, described=False))
+        old = images.tagged(GREET, "1")
+    assert images.pinned(old)
+    new = images.tagged(GREET, "1")
+    assert new != old
+    record = images.shelf.record(old)
+    assert record is not None
+    images.shelf.blobs.delete(record.image.config.digest)
+    found = images.pinned(old)
+    assert found is not None
+    assert found.image == record.image
+    assert images.tagged(GREET, "1") == new
 
 
 def test_a_set_that_is_too_large_is_refused(distribution: SmallDistribution, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""What cosign 2 looks for beside an image: not referrers, but tags named after its digest (its SIGNATURE_SPEC.md).
+
+`sha256-….att` leads to a manifest whose layers are attestations, `sha256-….sbom` to one with a bill of materials. Both
+are manifests as `farm.oci.referrers` makes them, so that a registry which lists referrers lists them too. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from farm.names import Digest, canonical_json
+from farm.oci.referrers import referrers_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SIGNATURE = "dev.cosignproject.cosign/signature"
+"""The annotation by which cosign knows a layer as signed; empty where the signature is in the envelope."""
+ENVELOPE = "application/vnd.dsse.envelope.v1+json"
+SPDX = "application/spdx+json"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+ATTESTATIONS, SBOM = "att", "sbom"
+MOST_LAYERS = 1000
+"""cosign reads no manifest with more."""
+_TAG = re.compile(rf"sha256-([0-9a-f]{{64}})\.({ATTESTATIONS}|{SBOM})")
+
+
+def cosign_tag(image: Digest, kind: str) -> str:
+    """Return the tag under which cosign looks for attestations (`att`) or a bill of materials (`sbom`) of an image."""
+    return f"{referrers_tag(image)}.{kind}"
+
+
+def parse_cosign_tag(tag: str) -> tuple[Digest, str] | None:
+    """Return the image and the kind of what a tag means, None where it is no such tag."""
+    found = _TAG.fullmatch(tag)
+    return (Digest.from_hex(found[1]), found[2]) if found else None
+
+
+def envelope_annotations(predicate_type: str) -> dict[str, str]:
+    """Return what cosign wants to be said of an envelope."""
+    return {SIGNATURE: "", "predicateType": predicate_type}
+
+
+def attestations_manifest(referrers: Iterable[bytes], there: bytes | None = None) -> bytes | None:
+    """Return the manifest of all attestations among these referrers' manifests, each once; None without any.
+
+    `there` is the manifest that a registry has already: what others attested stays. Of more than cosign reads, the
+    last are left out, so that it reads the others: those are provenance, which is about packages.
+    """
+    found = [form for form in map(_read, referrers) if _envelopes(form)]
+    if not found:
+        return None
+    listed = [*_envelopes(_read(there or b"{}")), *(layer for each in found for layer in _envelopes(each))]
+    layers = {layer["digest"]: layer for layer in listed}.values()
+    last = sorted(layers, key=lambda layer: layer["annotations"].get("predicateType") == PROVENANCE)
+    # Without a subject: where referrers are listed, these layers are listed already.
+    said = {name: value for name, value in found[0].items() if name not in ("annotations", "subject")}
+    return canonical_json({**said, "artifactType": ENVELOPE, "layers": last[:MOST_LAYERS]})
+
+
+def sbom_manifest(referrers: Iterable[bytes]) -> bytes | None:
+    """Return the manifest of the newest bill of materials among these referrers' manifests, None without any."""
+    found = [each for each in referrers if _read(each).get("artifactType") == SPDX]
+    return found[-1] if found else None
+
+
+def _envelopes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
+    listed = form.get("layers") or ()
+    return [each for each in listed if isinstance(each, dict) and SIGNATURE in (each.get("annotations") or {})]
+
+
+def _read(manifest: bytes) -> dict[str, Any]:
+    try:
+        form = json.loads(manifest)
+    except ValueError:
+        return {}
+    return form if isinstance(form, dict) else {}

@@ -1,0 +1,97 @@
+"""The channel's word on what an image is made of, which the signer gives: nothing here can sign, or say what is signed.
+
+It is asked for when somebody first asks what refers to an image, and kept with it. Without the signer images are served
+all the same; what refers to them then lacks that word.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.client.image_evidence import RELEASES, attested_sbom
+from farm.client.released_image import AskedImage
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
+from farm.oci.description_layer import DESCRIPTION
+from farm.oci.layer import TAR_ZSTD
+from farm.trust.image_statement import check_image_statement
+from web.registry.budget import Makings
+from web.registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from securesystemslib.signer import Key
+
+    from farm.client.image_records import ImageRecord
+    from farm.compat import ReleaseRef
+    from farm.release.signer_client import ImageSignerClient
+    from web.registry.budget import Bounds
+    from web.registry.releases import SignedReleases
+    from web.registry.shelf import ImageShelf
+
+_log = logging.getLogger("farm.web")
+KEYS = "farm.keys"
+"""The annotation of a statement's referrer that names the keys which the channel had when it was signed."""
+
+
+class Attesting:
+    """What refers to the images of one shelf. `signer` is None where nobody signs."""
+
+    def __init__(
+        self, releases: SignedReleases, shelf: ImageShelf, bounds: Bounds, signer: ImageSignerClient | None
+    ) -> None:
+        self._releases = releases
+        self._shelf = shelf
+        self._signer = signer
+        self._asking: Makings[Digest] = Makings(bounds)
+
+    def attested(self, record: ImageRecord, who: str = "") -> ImageRecord:
+        """Return an image with the statement of the channel about it, by the keys that the channel has now.
+
+        `who` is the household that asks. Where none is to be had, the image comes as it is. Raises `TooManyError`.
+        """
+        # Images of before are not what the signer makes of the same packages.
+        if self._signer is None or not any(layer.holds == DESCRIPTION for layer in record.image.layers):
+            return record
+        try:
+            newest = max(record.record.releases, key=lambda each: each.number)
+            keys = self._releases.keys(newest.channel)
+            if any(_is_of(each.annotations, newest, keys) for each in record.referrers):
+                return record
+            question = Digest.of_json(["attest", record.digest, newest.release, sorted(keys)])
+            self._asking.once(question, lambda: self._ask(record, newest, keys), who)
+        except RegistryError:
+            raise
+        except (FarmError, OSError) as error:
+            _log.error("registry: nothing is signed about the image %s: %s", record.digest, error)
+            return record
+        return self._shelf.record(record.digest) or record
+
+    def cosigned(self, record: ImageRecord, kind: str, who: str = "") -> Digest | None:
+        """Return the manifest that cosign looks for beside an image, which is on the shelf then; None where none is."""
+        blobs = self._shelf.blobs
+        if kind == ATTESTATIONS:
+            referrers = self.attested(record, who).referrers
+            content = attestations_manifest(blobs.read(each.manifest.digest) for each in referrers)
+        else:
+            content = sbom_manifest(blobs.read(each.manifest.digest) for each in record.referrers)
+        return blobs.put_bytes(content) if content else None
+
+    def _ask(self, record: ImageRecord, newest: ReleaseRef, keys: Mapping[str, Key]) -> Digest:
+        assert self._signer is not None  # noqa: S101  (asked by the caller)
+        plain = not any(layer.media_type == TAR_ZSTD for layer in record.image.layers)
+        asked = AskedImage(newest.channel, newest.number, record.record.asked, plain)
+        envelope = self._signer.attest(asked.to_json())
+        check_image_statement(envelope, keys, record.digest)
+        said = {RELEASES: str(newest), KEYS: " ".join(sorted(keys))}
+        signed = attested_sbom(record.image.manifest, envelope, said, self._shelf.blobs)
+        self._shelf.keep(replace(record, referrers=(signed, *record.referrers)))
+        return record.digest
+
+
+def _is_of(said: Mapping[str, str], release: ReleaseRef, keys: Mapping[str, Key]) -> bool:
+    return said.get(RELEASES) == str(release) and said.get(KEYS) == " ".join(sorted(keys))
