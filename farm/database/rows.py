@@ -13,6 +13,7 @@ from farm.database.curation_rows import (
     LeftOutRow,
     OrderRow,
     ReportRow,
+    ReviewRow,
     VexRow,
 )
 from farm.database.foreign_rows import (
@@ -76,6 +77,7 @@ __all__ = [
     "RecipeRow",
     "ReleaseRow",
     "ReportRow",
+    "ReviewRow",
     "Row",
     "SetRunRow",
     "SubmissionRow",
