@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from farm.fileset import File, Link
 from farm.names import Digest, InvalidDigestError, canonical_json
+from farm.plan.debian import SUPPLIER as DEBIAN
+from farm.plan.debian import DebianBinary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from farm.fileset import Manifest
     from farm.package import Descriptor
     from farm.plan.plan import Plan, PlannedDependency, PlannedSource
+    from farm.recipe.recipe import CarriedSource
 
 SPDX_VERSION = "SPDX-2.3"
 DATA_LICENCE = "CC0-1.0"
@@ -35,7 +38,7 @@ _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 @dataclass(frozen=True, slots=True)
 class SourceAddress:
-    """Where a recipe says that a source comes from: a URL, or the toolchain's own Debian package."""
+    """Where a recipe says that a source comes from: a URL, or the toolchain's own package (see `DebianBinary`)."""
 
     url: str = ""
     debian_package: str = ""
@@ -48,6 +51,7 @@ def package_sbom(
     archive: Digest,
     manifest: Manifest,
     addresses: Mapping[Digest, SourceAddress],
+    carried: Sequence[CarriedSource] = (),
     linked: Collection[str] = (),
     lock: Digest | None = None,
 ) -> bytes:
@@ -56,11 +60,24 @@ def package_sbom(
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
     source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
     dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of.
+    `carried` is what Debian built those of the sources from that are its packages.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
         _source(number, source, addresses.get(source.digest, SourceAddress()))
         for number, source in enumerate(plan.sources, 1)
+    ]
+    binaries = [
+        DebianBinary.parse(found.debian_package)
+        for each in plan.sources
+        if (found := addresses.get(each.digest)) and found.debian_package
+    ]
+    originals = [_original(number, each) for number, each in enumerate(carried, 1)]
+    built_from = [
+        relationship(source["SPDXID"], "GENERATED_FROM", original["SPDXID"])
+        for each, original in zip(carried, originals, strict=True)
+        for source in sources
+        if source["name"] in each.of
     ]
     toolchain = _toolchain(plan, supplier, lock)
     dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
@@ -76,8 +93,14 @@ def package_sbom(
         namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
-        packages=[_package(descriptor, archive, manifest, supplier), *sources, toolchain, *dependencies],
-        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
+        packages=[
+            _package(descriptor, archive, manifest, supplier) | _not_built_here(binaries),
+            *sources,
+            *originals,
+            toolchain,
+            *dependencies,
+        ],
+        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *built_from, *made_with, *holds],
     )
 
 
@@ -184,8 +207,37 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
     if address.url:
         more["downloadLocation"] = address.url
     if address.debian_package:
-        more["comment"] = f"The Debian package {address.debian_package} of the toolchain."
+        binary = DebianBinary.parse(address.debian_package)
+        more["comment"] = f"The Debian package {binary.told} of the toolchain."
+        more |= {"originator": DEBIAN, "supplier": DEBIAN}
+        if binary.version:
+            purl = {"referenceCategory": "PACKAGE-MANAGER", "referenceLocator": binary.purl, "referenceType": "purl"}
+            more |= {"externalRefs": [purl], "versionInfo": binary.version}
     return element(f"SPDXRef-Source-{number}", source.file, **more)
+
+
+def _original(number: int, carried: CarriedSource) -> dict[str, Any]:
+    more: dict[str, Any] = {"downloadLocation": carried.url} if carried.url else {}
+    debs = ", ".join(carried.of)
+    return element(
+        f"SPDXRef-Original-{number}",
+        carried.file,
+        checksums=[checksum(carried.digest)],
+        comment=f"The source that Debian built {debs} from; carried, and not built here.",
+        originator=DEBIAN,
+        **more,
+    )
+
+
+def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
+    """Return what a package says of itself that holds files of Debian's binary packages."""
+    if not binaries:
+        return {}
+    told = ", ".join(each.told for each in binaries)
+    return {
+        "originator": DEBIAN,
+        "sourceInfo": f"Holds files of Debian's binary packages {told}: Debian built these, and not this distribution.",
+    }
 
 
 def _toolchain(plan: Plan, supplier: str, lock: Digest | None) -> dict[str, Any]:

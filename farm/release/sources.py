@@ -28,6 +28,7 @@ def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> li
     """
     plan = plan_of(desk, package.plan)
     found = [source.digest for source in plan.sources]
+    found += _carried(desk, package)
     if lock := desk.world.lock_of(plan.toolchain):
         found.append(lock)
     for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
@@ -37,6 +38,15 @@ def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> li
             continue
         found += [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
     return [digest for digest in dict.fromkeys(found) if desk.blobs.has(digest)]
+
+
+def _carried(desk: Desk, package: Package) -> list[Digest]:
+    """Return what Debian built its packages from that are among the sources."""
+    revision = recipes.find_revision(desk.session, package.recipe)
+    try:
+        return [each.digest for each in desk.shelf.recipe(revision).carried] if revision else []
+    except RecipeError:  # as below
+        return []
 
 
 def _contents(desk: Desk, revision: RecipeRevision) -> RecipeContents | None:
