@@ -14,6 +14,7 @@ from farm.api.farm_client import FarmClient
 from farm.control.archive_shelf import ArchiveShelf
 from farm.database.states import AttemptState
 from farm.names import Digest
+from tests.engine.source_server import source_server
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door
 from tests.workers.programs import eventually
@@ -46,6 +47,23 @@ def test_two_workers_build_a_chain_and_every_job_once(host: Host) -> None:
         assert [package.name for package in client.packages().packages] == ["a", "b", "c"]
     assert [len(host.attempts(job)) for job in names.values()] == [1, 1, 1]
     assert host.farm.refusals() == []
+
+
+def test_what_debian_built_its_packages_from_comes_to_the_farm_and_what_is_lost_stops_no_build(host: Host) -> None:
+    original, lost = b"what Debian had of upstream", b"a dsc that is gone"
+    carried = "source:\n  - from-toolchain: libc6\n"
+    with source_server() as server:
+        for file, content, served in (("orig.tar.xz", original, original), ("glibc.dsc", lost, b"another")):
+            address = server.serve(f"/{file}", served)
+            carried += f"  - file: {file}\n    sha256: {Digest.of(content).hex}\n    origins: [url: '{address}']\n"
+            carried += "    source-of: [libc6]\n"
+        host.worker("one", allowed_networks=["127.0.0.0/8"])
+        files = script("a", "test -f /sources/libc6.deb && test ! -e /sources/orig.tar.xz")
+        files["recipe.yaml"] = files["recipe.yaml"].replace(b"toolchain:", carried.encode() + b"toolchain:", 1)
+        assert host.ended(host.submit(a=files)["a"]).job.state == "succeeded"
+    blobs = host.farm.office.blobs
+    assert (blobs.has(Digest.of(original)), blobs.has(Digest.of(lost))) == (True, False)
+    assert host.says_worker("one", "is published without the whole source of Debian's packages")
 
 
 def test_a_failed_step_is_told_with_its_last_lines_and_the_whole_log_stays(host: Host) -> None:
