@@ -152,7 +152,7 @@ def _nothing_found(found: Audit) -> str:
     if not found.uncovered:
         return "no advisory holds"
     if asked == set(found.uncovered):
-        return "nobody has looked whether anything is wrong with them"
+        return "nobody has looked for vulnerabilities"
     return f"no advisory holds, of {len(asked) - len(found.uncovered)} that were looked at"
 
 
