@@ -44,6 +44,7 @@ _LONG = (
     "client/test_audit_formats.py",
     "client/test_catalogue.py",
     "client/test_choosing.py",
+    "client/test_coverage.py",
     "client/test_garbage.py",
     "client/test_image_cosign.py",
     "client/test_image_description.py",

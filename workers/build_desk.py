@@ -19,6 +19,7 @@ from farm.blobs.room import check_disks
 from farm.building.abi_comparison import compare_interfaces
 from farm.building.attempt import build, run_test
 from farm.building.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
+from farm.building.ingredients import fetch_carried
 from farm.engine.attempt_directory import AttemptDirectory
 from farm.engine.log_record import LogRecord
 from farm.engine.sources import ForbiddenAddressError, SourceDigestMismatchError
@@ -203,6 +204,7 @@ class BuildDesk:
         blobs = [blob.digest for each in built.packages for blob in (each.archive, each.manifest, each.facts)]
         # The farm keeps every source that it has used: mirrors forget them.
         sources = [source.digest for source in plan.plan.sources]
+        sources += fetch_carried(plan, workshop.fetcher.anew())
         return lambda: self._finish(lease, [*sources, *blobs, built.provenance, built.log], built.to_dict())
 
     def _finish(self, lease: HeldLease, blobs: Iterable[Digest], outcome: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +27,11 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
-from farm.trust.layout import ADVISORY_LIST, BLOBS, advisory_target
+from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
+from farm.trust.review_list import InvalidReviewListError, ReviewList, check_reviews
 from workers.image_signing import image_signer_app
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def signer_app(repository: Repository, signers: Signers, record: PublishedRecord
     """Return the signer's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
-    `POST /advisories` with a list of them; `GET /health`.
+    `POST /advisories` with a list of them, `POST /reviews` with a record of looking; `GET /health`.
     """
     app = FastAPI(title="farm signer", openapi_url=None)
     decision = Decision(repository, record)
@@ -71,6 +73,11 @@ def signer_app(repository: Repository, signers: Signers, record: PublishedRecord
     async def sign_advisories(request: Request) -> dict[str, object]:
         index = AdvisoryIndex.from_json(await _body(request, LARGEST_INDEX))
         return {"published": publish_advisories(repository, signers, index)}
+
+    @app.post("/reviews")
+    async def sign_reviews(request: Request) -> dict[str, object]:
+        stated = ReviewList.from_json(await _body(request, LARGEST_INDEX))
+        return {"published": publish_reviews(repository, signers, stated)}
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -107,17 +114,43 @@ def publish_advisories(repository: Repository, signers: Signers, index: Advisory
 
     Raises the errors of `check_index` and of `Repository.publish_advisories`.
     """
-    blobs = BlobStore(repository.root / BLOBS)
+    blobs, now, content = BlobStore(repository.root / BLOBS), datetime.now(UTC), index.to_json()
 
     def check(targets: Mapping[str, TargetFile]) -> None:
         published = targets.get(advisory_target(ADVISORY_LIST))
         before = AdvisoryIndex.from_json(repository.read_target(published)) if published else None
         check_index(index, before, lambda blob: blobs.read(blob.digest))
 
-    changed = repository.publish_advisories({ADVISORY_LIST: index.to_json()}, signers, datetime.now(UTC), check=check)
+    documents, looked, digest = {ADVISORY_LIST: content}, _reviews(repository), Digest.of(content)
+    if looked is None or looked.signed_at(digest) is None:
+        stated = ReviewList(index.distribution, looked.reviews if looked else (), digest, now)
+        documents[REVIEW_LIST] = stated.to_json()
+    changed = repository.publish_advisories(documents, signers, now, check=check)
     if changed:
         _LOG.info("signed the list of %d advisories", len(index.advisories))
     return changed
+
+
+def publish_reviews(repository: Repository, signers: Signers, stated: ReviewList) -> bool:
+    """Check and publish which packages were looked at; False when that is published already.
+
+    When the list of advisories was signed, the signer knows itself. Raises `InvalidReviewListError`, and the errors of
+    `Repository.publish_advisories`.
+    """
+    now, before = datetime.now(UTC), _reviews(repository)
+    check_reviews(stated.reviews, before, now)
+    if before is None or before.distribution != stated.distribution:
+        raise InvalidReviewListError(f"no list of advisories of {stated.distribution} is published yet")
+    content = replace(before, reviews=stated.reviews).to_json()
+    changed = repository.publish_advisories({REVIEW_LIST: content}, signers, now)
+    if changed:
+        _LOG.info("signed that packages were looked at: %d reviews", len(stated.reviews))
+    return changed
+
+
+def _reviews(repository: Repository) -> ReviewList | None:
+    published = repository.delegated(repository.head(), ADVISORIES).targets.get(advisory_target(REVIEW_LIST))
+    return ReviewList.from_json(repository.read_target(published)) if published else None
 
 
 async def _body(request: Request, largest: int) -> bytes:

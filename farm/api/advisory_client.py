@@ -8,7 +8,7 @@ from farm.api import answers
 from farm.api.farm_client import FarmClient, segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class AdvisoryClient(FarmClient):
@@ -26,6 +26,15 @@ class AdvisoryClient(FarmClient):
         """Add what an OpenVEX document states; returns how much of it is new."""
         path = f"/api/v1/vex{_asking(allow_unknown=allow_unknown)}"
         return self._act("POST", path, answers.STATED, dict(document))
+
+    def review(self, packages: Sequence[str], source: str, at: str = "") -> dict[str, Any]:
+        """State that packages were looked at for vulnerabilities, now or `at` a time; returns how much of it is new."""
+        form = {"packages": list(packages), "source": source, "at": at or None}
+        return self._act("POST", "/api/v1/reviews", answers.REVIEWED, form)
+
+    def reviews(self, package: str = "") -> dict[str, Any]:
+        """Return which packages were looked at, against what and when; or of one package."""
+        return self._get_json("/api/v1/reviews", answers.REVIEWS, package=package or None)
 
     def advisory(self, number: str) -> dict[str, Any]:
         """Return one advisory, and which newest releases it hits."""

@@ -165,6 +165,9 @@ STATED: dict[str, Shape] = {
     "statements": [dict.fromkeys(("vulnerability", "status", "package", "version"), str)],
 }
 
+REVIEWS: dict[str, Shape] = {"reviews": [dict.fromkeys(("package", "source", "at"), str)]}
+REVIEWED: dict[str, Shape] = {**REVIEWS, "new": int}
+
 
 def read_answer(response: httpx.Response, shape: Mapping[str, Shape]) -> dict[str, Any]:
     """Return the JSON object that a farm answered, which has this shape. Raises `InvalidAnswerError`."""

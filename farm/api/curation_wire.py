@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003  (pydantic reads the annotations at run time)
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
 from farm.api.wire import Number, Wire
+from farm.compat.reviews import LARGEST_SOURCE
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Why = Annotated[str, StringConstraints(max_length=2000)]
@@ -36,6 +37,14 @@ class ReportRequest(Wire):
 
     package: Name
     why: Why
+
+
+class ReviewRequest(Wire):
+    """A curator states that packages were looked at for vulnerabilities in a source: now, or at a time before."""
+
+    packages: tuple[Name, ...] = Field(min_length=1, max_length=MOST_PACKAGES)
+    source: Annotated[str, StringConstraints(max_length=LARGEST_SOURCE)]
+    at: AwareDatetime | None = None
 
 
 class ApprovalsRequest(Wire):

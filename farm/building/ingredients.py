@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,13 +17,15 @@ from farm.package import Descriptor
 from farm.recipe import SOURCES_DIRECTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from farm.building.workshop import Workshop
-    from farm.engine.sources import FetchedSource
+    from farm.engine.sources import FetchedSource, SourceFetcher
     from farm.names import Digest
     from farm.plan import BuildOrder, DependencyArchive
+
+_LOG = logging.getLogger("farm.build")
 
 
 def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource, ...]:
@@ -41,6 +44,23 @@ def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource,
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise
     return tuple(fetched)
+
+
+def fetch_carried(order: BuildOrder, fetcher: SourceFetcher) -> Iterator[Digest]:
+    """Fetch what the order names besides the sources of its plan: it is published with them, and built from by nobody.
+
+    What cannot be had stops no build; it is logged, and whoever asks for the sources is told that it is missing.
+    """
+    built_from = {source.digest for source in order.plan.sources}
+    for origin in order.source_origins:
+        if origin.digest in built_from:
+            continue
+        try:
+            fetcher.fetch(origin.digest, origin.url, origin.origins)
+        except FarmError as error:
+            _LOG.warning("%s is published without the whole source of Debian's packages: %s", order.plan.name, error)
+        else:
+            yield origin.digest
 
 
 def bind_sources(order: BuildOrder, fetched: Sequence[FetchedSource]) -> tuple[Bind, ...]:

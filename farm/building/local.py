@@ -232,7 +232,8 @@ class LocalBuilds:
             ],
         )
         archives = tuple(package.as_dependency() for package in there)
-        return BuildOrder(plan, recipe.digest, source_origins(recipe, toolchain.debs), recipe.limits, archives)
+        origins = source_origins(recipe, toolchain.debs, toolchain.lock)
+        return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
 
     def _dependencies(self, recipe: Recipe) -> tuple[BuiltPackage, ...]:
         packages = {

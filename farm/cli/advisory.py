@@ -94,6 +94,41 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> None:
     say("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
 
 
+@advisory.command("reviewed")
+@click.argument("packages", nargs=-1)
+@click.option("--source", default="", metavar="URL", help="What was read: the tracker, feed or page that lists them.")
+@click.option("--at", default="", metavar="TIME", help="When, as 2026-11-20T10:00:00Z.  [default: now]")
+@json_option
+def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> None:
+    """State that PACKAGES were looked at for vulnerabilities in SOURCE, or list what was. Needs a token of a curator.
+
+    Say it when every vulnerability that the source has of them is added as an advisory here. It is signed and
+    published: `farm audit` says of a package that nobody has looked at that no data covers it.
+
+    \b
+    Examples:
+      farm advisory reviewed zlib --source https://security-tracker.debian.org/tracker/source-package/zlib
+      farm advisory reviewed
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.cli.rendering import table
+
+    if bool(packages) != bool(source):
+        raise click.UsageError("Name packages and, with --source, what was read about them; or neither, to list.")
+    if at and not packages:
+        raise click.UsageError("--at says when packages were looked at: name them.")
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        answer = farm.review(packages, source, at) if packages else farm.reviews()
+    if as_json:
+        say_json(answer)
+        return
+    rows = [(each["package"], each["at"], each["source"]) for each in answer["reviews"]]
+    say_lines(table(rows, ("PACKAGE", "LOOKED AT", "SOURCE")) if rows else ["nobody has stated to have looked"])
+    if packages:
+        say(f"{answer['new']} new review{'s' * (answer['new'] != 1)}")
+
+
 @advisory.command("list")
 @click.option("--package", default="", help="Only those that speak of this package.")
 @json_option

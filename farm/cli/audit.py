@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from farm.client.audit import Audit, Exposed
     from farm.client.host import Host
 
-FOUND, NOT_KNOWN = 3, 1
+FOUND, NOT_KNOWN, NOT_COVERED = 3, 1, 4
 FORMATS = ("table", "json", "sarif", "cyclonedx", "spdx")
 
 
@@ -34,10 +34,13 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     """Say which signed advisories hold for IMAGES, a root, what is running, or a channel's newest release.
 
     Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
-    command. Ends with status 0 when nothing was found, with 3 when something was, and with 1 when it cannot be known:
-    also of a local build, about which nobody publishes advisories, where an image has layers that are not of the
-    packages it names, or where something lies over these in a container. Advisories that the distribution states to do
-    no harm in a package are no finding. IMAGES are named as for `farm image inspect`.
+    command; and by which data it judged: whose list, how old, and in how many of the packages somebody has looked for
+    vulnerabilities. IMAGES are named as for `farm image inspect`.
+
+    Ends with status 3 when something was found; with 1 when it cannot be known: also of a local build, about which
+    nobody publishes advisories, where an image has layers that are not of the packages it names, or where something
+    lies over these in a container; with 4 when nothing was found and no data covers some package; with 0 when nothing
+    was found and all were looked at. Advisories that the distribution states to do no harm in a package are no finding.
 
     \b
     Examples:
@@ -62,7 +65,9 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     if any(each.exposed for each in found):
         return FOUND
     # What nobody vouches for any more lacks advisories, perhaps.
-    return 0 if all(each.is_whole for each in found) and not host.has_expired else NOT_KNOWN
+    if host.has_expired or not all(each.is_whole for each in found):
+        return NOT_KNOWN
+    return NOT_COVERED if any(each.uncovered for each in found) else 0
 
 
 def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
@@ -130,7 +135,7 @@ def _table(found: Audit) -> list[Line]:
 
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
     number = len(found.exposed)
-    count = f"{number} advisories hold" if number > 1 else f"{number or 'no'} advisory holds"
+    count = f"{number} advisories hold" if number > 1 else "1 advisory holds" if number else _nothing_found(found)
     packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
     unjudged = f"; {len(found.unjudged)} cannot be judged" if found.unjudged and not found.is_blind else ""
     lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{unjudged}"]
@@ -138,7 +143,30 @@ def _table(found: Audit) -> list[Line]:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
         lines += ["", *table([_row(each) for each in found.exposed], headings)]
         lines += ["", *_what_to_do(found)]
-    return [*lines, *_not_known(found)]
+    return [*lines, *_not_known(found), *_data(found)]
+
+
+def _nothing_found(found: Audit) -> str:
+    """Return that no advisory holds, where that says something: not of packages that nobody has looked at."""
+    asked = {name for each in found.data for name, _ in each.packages}
+    if not found.uncovered:
+        return "no advisory holds"
+    if asked == set(found.uncovered):
+        return "nobody has looked for vulnerabilities"
+    return f"no advisory holds, of {len(asked) - len(found.uncovered)} that were looked at"
+
+
+def _data(found: Audit) -> Iterator[str]:
+    now = datetime.now(UTC)
+    yield from (each.told(now) for each in found.data)
+    if found.uncovered:
+        yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask who publishes them."
+
+
+def _short(found: Audit, name: str) -> str:
+    """Return a package's name as short as it is clear: all are of one distribution, most often."""
+    owners = {each.distribution for each in found.data}
+    return name.rpartition("/")[2] if len(owners) == 1 else name
 
 
 def _row(each: Exposed) -> tuple[str, ...]:

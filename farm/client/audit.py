@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
+    from farm.client.judged_by import JudgedBy
     from farm.compat.advisories import Finding
     from farm.names import Digest, PackageName, Version
     from farm.trust.release_index import Release
 
 Kind: TypeAlias = Literal["root", "image", "channel", "container", "run"]
-DoubtKind: TypeAlias = Literal["unknown-content", "no-advisories", "unknown-copies"]
+DoubtKind: TypeAlias = Literal["unknown-content", "no-advisories", "not-covered", "unknown-copies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class Audit:
     that the distribution states to do no harm in them. `unjudged` are packages about which nobody here publishes
     advisories, as local builds, whatever they are called; `unwatched` those of which nobody knows whose code they
     carry. `unvouched` are, in words, the layers of an image that are not of its packages, and what hides these in a
-    container: nobody knows what is in them.
+    container: nobody knows what is in them. `data` says by whose lists the rest was judged, and how far these go.
     """
 
     kind: Kind
@@ -145,6 +146,12 @@ class Audit:
     unjudged: tuple[str, ...] = ()
     unwatched: tuple[str, ...] = ()
     unvouched: tuple[str, ...] = ()
+    data: tuple[JudgedBy, ...] = ()
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """The packages, and libraries whose code these carry, that nobody states to have looked at."""
+        return tuple(sorted({name for each in self.data for name in each.uncovered}))
 
     @property
     def packages(self) -> int:
@@ -169,12 +176,17 @@ class Audit:
         return (
             *unjudged,
             *(Doubt("unknown-content", each) for each in self.unvouched),
+            *([Doubt("not-covered", self._not_covered)] if self.uncovered else []),
             *(Doubt("unknown-copies", f"nobody watched the build of {each}") for each in self.unwatched),
         )
 
     @property
+    def _not_covered(self) -> str:
+        return f"nobody states to have looked for vulnerabilities in {', '.join(self.uncovered)}"
+
+    @property
     def is_whole(self) -> bool:
-        """Whether it is known what is there, and what is wrong with it: else finding nothing is no all-clear."""
+        """Whether it is known what is there, and that its makers are asked: else finding nothing is no all-clear."""
         return not (self.unjudged or self.unvouched)
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,4 +201,6 @@ class Audit:
             "unjudged": list(self.unjudged),
             "unwatched": list(self.unwatched),
             "unvouched": list(self.unvouched),
+            "judged-by": [each.to_dict() for each in self.data],
+            "uncovered": list(self.uncovered),
         }

@@ -8,7 +8,8 @@ from farm.client.audit import Audit, Exposed
 from farm.client.audit_history import Question, answer
 from farm.client.audit_subjects import channel_subject, root_subject
 from farm.client.carriers import Carriers
-from farm.client.known_advisories import known_in_release
+from farm.client.judged_by import together
+from farm.client.known_advisories import known_as_far_as_published
 from farm.client.subscriptions import SubscriptionError
 from farm.compat.severity import SEVERITIES
 from farm.names import Version
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from farm.client.audit_subjects import Subject
     from farm.client.catalogue import Catalogue
     from farm.client.host import Host
+    from farm.client.judged_by import JudgedBy
     from farm.compat.advisories import Finding
     from farm.names import Digest
     from farm.plan import BlobRef
@@ -55,8 +57,8 @@ class Auditor:
     def audit(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
         """Return what is known to be wrong with a subject; `evidence` are provenances by descriptor that are known.
 
-        Raises `NoAdvisoriesError`, `UntrustedMetadataError`, `SubscriptionError`, `DownloadError`: what cannot be
-        known is no all-clear.
+        Where nobody publishes advisories, or has looked at a package, the `data` says so. Raises
+        `UntrustedMetadataError`, `SubscriptionError`, `DownloadError`: what cannot be known is no all-clear.
         """
         by_channel: dict[str, list[AuditedPackage]] = {}
         for package in subject.packages:
@@ -64,10 +66,12 @@ class Auditor:
         local = by_channel.pop("", [])
         found: list[Exposed] = []
         unwatched: list[str] = []
+        data: list[JudgedBy] = []
         for channel, packages in sorted(by_channel.items()):
             look = _Look(self._host, self.catalogue(channel), packages, evidence or {})
             found += look.found(subject)
             unwatched += look.unwatched
+            data += look.data
         ordered = sorted(found, key=lambda each: (-SEVERITIES.index(each.finding.severity), *_place(each)))
         return Audit(
             kind=subject.kind,
@@ -79,6 +83,7 @@ class Auditor:
             unjudged=(*map(_unjudged, local), *subject.unknown),
             unwatched=tuple(sorted(unwatched)),
             unvouched=subject.unvouched,
+            data=together(data),
         )
 
     def audit_of_many(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
@@ -117,7 +122,7 @@ class _Look:
         self._carriers = Carriers(catalogue, evidence)
         self.unwatched: list[str] = []
         names = set(self._packages)
-        self._known = known_in_release(host, catalogue.release, names)
+        self._known = known_as_far_as_published(host, catalogue.release, names)
         # Of all packages of a channel the library is one; then without any advisory nobody's code has to be looked at.
         if self._known.advisories or any(each.descriptor for each in packages):
             self._carried = {name: self._carried_by(each) for name, each in self._packages.items()}
@@ -125,7 +130,12 @@ class _Look:
             self._carried = {}
         libraries = {copy.library.inside(self._owner) for copies in self._carried.values() for copy in copies}
         if libraries - names:
-            self._known = known_in_release(host, catalogue.release, names | libraries)
+            self._known = known_as_far_as_published(host, catalogue.release, names | libraries)
+
+    @property
+    def data(self) -> tuple[JudgedBy, ...]:
+        """By which lists the packages are judged, and the libraries whose code they carry."""
+        return self._known.data
 
     def found(self, subject: Subject) -> list[Exposed]:
         """Return all that holds, in no order."""

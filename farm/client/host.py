@@ -53,7 +53,7 @@ class Host:
         self.blobs = BlobStore(shared / "blobs")
         self.cache = PackageCache(shared / "packages")
         self.mirrors = Mirrors(warn)
-        self._warn = warn
+        self.warn = warn
         self.subscriptions = Subscriptions(state, self.mirrors)
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
@@ -146,7 +146,7 @@ class Host:
         altered = [each for each in packages if each not in missing and not self._looks_unpacked(each)]
         if altered:
             names = ", ".join(each.name for each in altered)
-            self._warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked anew")
+            self.warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked anew")
         with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
             places = pool.map(lambda each: self._unpacked(each, look=each in altered), packages)
             unpacked = dict(zip((each.store for each in packages), places, strict=True))

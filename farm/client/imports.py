@@ -18,11 +18,11 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.durable_file import replace_file
 from farm.trust.earlier_release import pinned_release
-from farm.trust.layout import ADVISORY_LIST, IMPORTS
+from farm.trust.layout import IMPORTS
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -65,16 +65,16 @@ class ImportedReleases:
             release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
         return Catalogue(release, lambda: builders, downloads)
 
-    def advisories(self, pin: Import) -> tuple[bytes | None, Downloads]:
-        """Return the distribution's newest list of advisories, verified (none: it publishes none), and what fetches.
+    def advisories(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return what the distribution has signed of advisories, newest, verified, by name, and what fetches.
 
         Raises as `open`.
         """
         with _told_of(pin):
             metadata = self.metadata(pin)
-            content = metadata.advisories().get(ADVISORY_LIST)
+            documents = metadata.advisories()
         self._check_subscribed(pin)
-        return content, Downloads(open_reader(metadata.place), self._blobs)
+        return documents, Downloads(open_reader(metadata.place), self._blobs)
 
     def kept(self, pin: Import) -> KeptMetadata:
         """Return what was verified of the other distribution before."""

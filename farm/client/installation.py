@@ -133,7 +133,11 @@ def install_exactly(
 ) -> Change:
     """Make a root hold a recorded set, and nothing else. `packages` are those of the record, verified and proven."""
     with _held(host, root, terms):
-        return _put(host, root, record, packages, why=why, terms=terms)
+        change = _put(host, root, record, packages, why=why, terms=terms)
+        for each in () if terms.dry_run else record.releases:
+            with suppress(FarmError, OSError):  # as `keep_advisories`
+                keep_advisories(host, host.pinned(each).release, record)
+        return change
 
 
 def _from_release(

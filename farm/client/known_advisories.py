@@ -6,14 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from farm.client.judged_by import JudgedBy
 from farm.compat.advisories import find
 from farm.compat.openvex import read_published
 from farm.errors import FarmError
+from farm.names import Digest, PackageName
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
-from farm.trust.layout import ADVISORY_LIST
+from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
+from farm.trust.review_list import ReviewList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from farm.client.download import Downloads
     from farm.client.host import Host
@@ -41,23 +45,20 @@ class NoAdvisoriesError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class KnownAdvisories:
-    """The advisories that speak of the packages that were asked for, and everything that is stated."""
+    """The advisories that speak of the packages that were asked for, everything that is stated, and by which data."""
 
     advisories: tuple[Advisory, ...]
     statements: tuple[Statement, ...]
+    data: tuple[JudgedBy, ...] = ()
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """The packages, by full names, that nobody states to have looked at."""
+        return tuple(sorted(name for each in self.data for name in each.uncovered))
 
     def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
         """Return what holds for packages (name, version, revision), the worst first."""
         return find(self.advisories, self.statements, packages)
-
-
-def known_advisories(host: Host, subscription: Subscription, packages: Iterable[str]) -> KnownAdvisories:
-    """Fetch and verify what a distribution says about packages: by short names its own, by full ones such as it takes.
-
-    Raises `NoAdvisoriesError`, `InvalidAdvisoryIndexError`, `UntrustedMetadataError`, `DownloadError`.
-    """
-    content, downloads = _Published(host, subscription).own(subscription)
-    return _read(content, subscription.distribution, downloads, packages)
 
 
 def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
@@ -72,13 +73,13 @@ def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
 
 
 class AdvisoryLists(Protocol):
-    """Where signed lists of advisories come from, each with what brings the documents that it names."""
+    """Where signed documents about advisories come from, by name, each with what brings what they name."""
 
-    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
-        """Return the list of a distribution that is followed; none where it publishes none."""
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that is followed; none where it publishes none."""
 
-    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
-        """Return the list of a distribution that a release takes packages of."""
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that a release takes packages of."""
 
 
 class _Published:
@@ -88,11 +89,10 @@ class _Published:
         self._host = host
         self._taker = taker
 
-    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
-        content = self._host.subscriptions.metadata(subscription).advisories().get(ADVISORY_LIST)
-        return content, self._host.downloads(subscription)
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        return self._host.subscriptions.metadata(subscription).advisories(), self._host.downloads(subscription)
 
-    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
         return self._host.imported(self._taker).advisories(pin)
 
 
@@ -101,42 +101,95 @@ def known_in_release(
 ) -> KnownAdvisories:
     """Verify what is known about packages of a release: also what the owners of those that it takes say.
 
-    Names are short, and full for packages of other distributions. `lists` are those of the host unless given. Raises as
-    `known_advisories`, and what opening an import raises.
+    Names are short, and full for packages of other distributions. `lists` are those of the host unless given. Raises
+    `NoAdvisoriesError` where one of them publishes no list, and as `known_as_far_as_published`.
+    """
+    known = known_as_far_as_published(host, release, packages, lists)
+    for each in known.data:
+        if each.advisories is None:
+            raise NoAdvisoriesError(each.distribution)
+    return known
+
+
+def known_as_far_as_published(
+    host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
+) -> KnownAdvisories:
+    """As `known_in_release`; that a distribution publishes no list is no error, but said in the `data`.
+
+    Raises `InvalidAdvisoryIndexError`, `InvalidReviewListError`, `UntrustedMetadataError`, `DownloadError`, and what
+    opening an import raises.
     """
     names = set(packages)
     subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
     lists = lists or host.advisory_lists or _Published(host, subscription)
-    content, downloads = lists.own(subscription)
-    known = _read(content, subscription.distribution, downloads, names)
-    advisories, statements = list(known.advisories), list(known.statements)
+    documents, downloads = lists.own(subscription)
+    own = _Signed.read(documents, subscription.distribution)
+    advisories, statements = own.about(names, downloads)
+    foreign = {name for pin in release.imports for name in pin.names}
+    data = [own.judging((each, ()) for each in names - foreign)]
     for pin in release.imports:
         short = {each.rpartition("/")[2] for each in names.intersection(pin.names)}
         if not short:
             continue
-        content, downloads = lists.of(pin)
-        theirs = _read(content, pin.distribution, downloads, short)
-        advisories += [each.seen_from_abroad(pin.distribution) for each in theirs.advisories]
-        statements += [found for each in theirs.statements if (found := each.seen_from_abroad(pin.distribution))]
-    return KnownAdvisories(tuple(advisories), tuple(statements))
+        documents, downloads = lists.of(pin)
+        theirs = _Signed.read(documents, pin.distribution)
+        told, stated = theirs.about(short, downloads)
+        advisories += [each.seen_from_abroad(pin.distribution) for each in told]
+        statements += [found for each in stated if (found := each.seen_from_abroad(pin.distribution))]
+        # Who takes a package may have looked at it too.
+        data.append(theirs.judging((each, own.looked_at(f"{pin.distribution}/{each}")) for each in short))
+    return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))
 
 
-def _read(content: bytes | None, distribution: str, downloads: Downloads, packages: Iterable[str]) -> KnownAdvisories:
-    if content is None:
-        raise NoAdvisoriesError(distribution)
-    index = AdvisoryIndex.from_json(content)
-    if index.distribution != distribution:
-        raise InvalidAdvisoryIndexError(
-            f"the list of advisories is of {index.distribution}, not of {distribution}",
-            remedy="Tell the owner of the channel.",
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What a distribution has signed: its list of advisories, None where it has none, and what was looked at."""
+
+    distribution: str
+    index: AdvisoryIndex | None
+    digest: Digest | None
+    reviews: ReviewList
+
+    @classmethod
+    def read(cls, documents: Mapping[str, bytes], distribution: str) -> _Signed:
+        looked = documents.get(REVIEW_LIST)
+        reviews = ReviewList(distribution) if looked is None else ReviewList.from_json(looked)
+        content = documents.get(ADVISORY_LIST)
+        index = None if content is None else AdvisoryIndex.from_json(content)
+        for what, owner in (("advisories", index.distribution if index else ""), ("reviews", reviews.distribution)):
+            if owner not in ("", distribution):
+                raise InvalidAdvisoryIndexError(
+                    f"the list of {what} is of {owner}, not of {distribution}", remedy="Tell the owner of the channel."
+                )
+        return cls(distribution, index, None if content is None else Digest.of(content), reviews)
+
+    def about(self, packages: set[str], downloads: Downloads) -> tuple[list[Advisory], list[Statement]]:
+        """Fetch the advisories that speak of packages, and what is stated of them."""
+        if self.index is None:
+            return [], []
+        listed = self.index.about(packages)
+        wanted = [(each.document, f"advisory {each.id}") for each in listed]
+        downloads.ensure_all(wanted, lambda _blob: None)
+        found = [
+            open_advisory(each, self.distribution, lambda blob: downloads.read(blob, "advisory")) for each in listed
+        ]
+        if not found or self.index.statements is None:
+            return found, []
+        stated = downloads.read(self.index.statements, "statements about advisories")
+        return found, list(read_published(stated, self.distribution))
+
+    def judging(self, packages: Iterable[tuple[str, Sequence[datetime]]]) -> JudgedBy:
+        """Return by what packages are judged; each with when others have looked at it."""
+        looked = {each: max((*self.looked_at(each), *others), default=None) for each, others in packages}
+        number = None if self.index is None else len(self.index.advisories)
+        signed = self.reviews.signed_at(self.digest) if self.digest else None
+        names = (
+            (str(PackageName.parse(each, within=self.distribution)), at)  # full, so that two channels can be told apart
+            for each, at in looked.items()
         )
-    listed = index.about(set(packages))
-    wanted = [(each.document, f"advisory {each.id}") for each in listed]
-    downloads.ensure_all(wanted, lambda _blob: None)
-    advisories = tuple(
-        open_advisory(each, index.distribution, lambda blob: downloads.read(blob, "advisory")) for each in listed
-    )
-    if not advisories or index.statements is None:
-        return KnownAdvisories(advisories, ())
-    statements = read_published(downloads.read(index.statements, "statements about advisories"), index.distribution)
-    return KnownAdvisories(advisories, statements)
+        return JudgedBy(self.distribution, tuple(sorted(names)), number, self.digest, signed)
+
+    def looked_at(self, package: str) -> tuple[datetime, ...]:
+        """Return when a package was looked at last, if it ever was."""
+        at = self.reviews.looked_at(package)
+        return () if at is None else (at,)

@@ -27,11 +27,10 @@ from farm.client.offline import (
 )
 from farm.errors import FarmError
 from farm.trust.kept_metadata import NothingVerifiedError
-from farm.trust.layout import ADVISORY_LIST
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.client.catalogue import Catalogue
@@ -167,7 +166,7 @@ class _Imported(ImportedReleases):
                 raise
             return self._stand_in(pin, error).catalogue
 
-    def advisories(self, pin: Import) -> tuple[bytes | None, Downloads]:
+    def advisories(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
         try:
             return super().advisories(pin)
         except FarmError as error:
@@ -192,23 +191,23 @@ class _Lists:
     def __init__(self, host: LookingHost) -> None:
         self._host = host
 
-    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
         if str(subscription) not in self._host.stood_in:
             try:
-                content = self._host.subscriptions.metadata(subscription).advisories().get(ADVISORY_LIST)
-                return content, self._host.downloads(subscription)
+                documents = self._host.subscriptions.metadata(subscription).advisories()
+                return documents, self._host.downloads(subscription)
             except FarmError as error:
                 self._host.note(str(subscription), error)
         return _kept_list(self._host, self._host.subscriptions.kept(subscription), subscription.distribution)
 
-    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
         return self._host.imported().advisories(pin)
 
 
-def _kept_list(host: LookingHost, kept: KeptMetadata, distribution: str) -> tuple[bytes | None, Downloads]:
-    """Return the list that was verified last. Raises `NotHereError` where none ever was."""
+def _kept_list(host: LookingHost, kept: KeptMetadata, distribution: str) -> tuple[Mapping[str, bytes], Downloads]:
+    """Return what was verified last. Raises `NotHereError` where none ever was."""
     try:
-        return kept.advisories().get(ADVISORY_LIST), Downloads(NoReader(), host.blobs)
+        return kept.advisories(), Downloads(NoReader(), host.blobs)
     except NothingVerifiedError as error:
         releases = " or ".join(each.last.named for each in host.stood_in.values())
         what = f"list of advisories of {distribution}"

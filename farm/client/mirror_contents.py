@@ -18,6 +18,7 @@ from farm.names import Digest
 from farm.plan import BlobRef, Plan
 from farm.plan.sbom import toolchain_lock_in
 from farm.recipe.contents import RecipeContents
+from farm.recipe.declared_sources import read_declared_sources
 from farm.trust.earlier_release import LARGEST_HEAD
 from farm.trust.index_tree import IndexTree, listing_difference, listings, read_entry
 from farm.trust.release_index import Release
@@ -146,6 +147,8 @@ class Contents:
         files = {digest for recipe in recipes for digest in recipe_files(store, recipe)}
         files |= {digest for entry in entries for digest in named_sources(store, entry)}
         self._bring_by_digest(files, LARGEST_SOURCE)
+        # Which those are, only the recipes say, which are here now.
+        self._bring_by_digest({each for recipe in recipes for each in carried_sources(store, recipe)}, LARGEST_SOURCE)
 
     def _bring_by_digest(self, digests: set[Digest], most: int) -> None:
         store = self._downloads.store
@@ -192,7 +195,8 @@ def needed(store: BlobStore, portions: Iterable[Portion], *, sources: bool) -> s
             found.update(blob.digest for blob in entry.blobs)
             if sources:
                 files = (file for recipe in entry.recipes for file in recipe_files(store, recipe))
-                found.update((*entry.recipes, *files, *named_sources(store, entry)))
+                carried = (digest for recipe in entry.recipes for digest in carried_sources(store, recipe))
+                found.update((*entry.recipes, *files, *carried, *named_sources(store, entry)))
     return found
 
 
@@ -235,6 +239,15 @@ def named_sources(store: BlobStore, entry: ReleaseEntry) -> Iterator[Digest]:
     except (ValueError, KeyError, TypeError, binascii.Error, FarmError):
         return
     yield from (source.digest for source in plan.sources)
+
+
+def carried_sources(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
+    """Yield what a recipe only carries, as far as the recipe is there: the sources of Debian's own packages."""
+    with suppress(MissingBlobError, CorruptBlobError, FarmError):
+        contents = RecipeContents.from_json(store.read(recipe))
+        beside = {name: store.read(digest) for name, digest in contents.files.items()}
+        declared = read_declared_sources(store.read(contents.recipe), beside, file=f"the recipe {recipe}")
+        yield from (each.digest for each in declared.carried)
 
 
 def _removed_if_rotten(store: BlobStore, digest: Digest) -> bool:

@@ -17,11 +17,10 @@ from farm.client.earlier_releases import releases_back
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.earlier_release import pinned_release
-from farm.trust.layout import ADVISORY_LIST
 from farm.trust.release_index import InvalidReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from farm.client.host import Host
     from farm.client.subscriptions import Subscription
@@ -94,13 +93,13 @@ class KeptLists:
         self._host = host
         self._imported = host.imported()
 
-    def own(self, subscription: Subscription) -> tuple[bytes | None, Downloads]:
-        """Return the list of a distribution that is followed. Raises `NothingVerifiedError`."""
-        return self._host.subscriptions.kept(subscription).advisories().get(ADVISORY_LIST), self._downloads()
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that is followed. Raises `NothingVerifiedError`."""
+        return self._host.subscriptions.kept(subscription).advisories(), self._downloads()
 
-    def of(self, pin: Import) -> tuple[bytes | None, Downloads]:
-        """Return the list of a distribution that a release takes packages of. Raises `NothingVerifiedError`."""
-        return self._imported.kept(pin).advisories().get(ADVISORY_LIST), self._downloads()
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that a release takes packages of. Raises `NothingVerifiedError`."""
+        return self._imported.kept(pin).advisories(), self._downloads()
 
     def _downloads(self) -> Downloads:
         return Downloads(NoReader(), self._host.blobs)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from farm.client.judged_by import day
 from farm.compat.severity import at_least
 from farm.errors import FarmError
+from farm.recipe.duration import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from farm.compat import PlacedPackage, SetRecord
     from farm.compat.advisories import Finding
@@ -36,7 +39,8 @@ class Known:
     """What is known of a set, as far as a policy asks for it.
 
     `capabilities` and `attestations` are by descriptor; a package that is missing from the latter is in no release that
-    can be had. `findings` are advisories that hold, `unknown` packages about which nobody publishes advisories.
+    can be had. `findings` are advisories that hold, `unknown` packages about which nobody publishes advisories,
+    `unreviewed` those that nobody has looked at since the policy asks for it, by full name, with when that was if ever.
     """
 
     record: SetRecord
@@ -44,6 +48,7 @@ class Known:
     attestations: Mapping[Digest, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     unknown: tuple[str, ...] = ()
+    unreviewed: tuple[tuple[str, datetime | None], ...] = ()
     layers: tuple[str, ...] = ()
 
 
@@ -70,6 +75,7 @@ def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
         _channels(policy, known),
         _severity(policy, known),
         _unknown(policy, known),
+        _unreviewed(policy, known),
         _overrides(policy, known),
         _attestations(policy, known),
         _capabilities(policy, known),
@@ -137,6 +143,20 @@ def _unknown(policy: Policy, known: Known) -> Objection | None:
         f"nothing worse than {policy.maximum_severity} is accepted, and nobody publishes advisories about "
         f"{', '.join(known.unknown)}",
         f"Take them from a channel that does, or leave them out.{back if overridden else ''}",
+    )
+
+
+def _unreviewed(policy: Policy, known: Known) -> Objection | None:
+    if policy.reviewed_within is None or not (known.unreviewed or known.unknown):
+        return None
+    told = [f"{name} ({day(at)})" if at else f"{name} (never)" for name, at in known.unreviewed]
+    told += [f"{name} (never)" for name in known.unknown]
+    return Objection(
+        "reviewed-within",
+        (*(name for name, _ in known.unreviewed), *known.unknown),
+        f"somebody must have looked at each package for vulnerabilities in the last "
+        f"{duration_text(policy.reviewed_within)}, and nobody states it of {', '.join(told)}",
+        "Ask the owner of the channel to look (`farm advisory reviewed`), or leave reviewed-within out of the policy.",
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.client.earlier_releases import entry_of
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
-    from farm.client.known_advisories import AdvisoryLists
+    from farm.client.known_advisories import AdvisoryLists, KnownAdvisories
     from farm.compat import PlacedPackage
     from farm.compat.advisories import Finding
     from farm.names import Digest
     from farm.package import Descriptor
     from farm.recipe.policy_file import Policy
+
+_NAMED = 10
 
 
 def enforce(
@@ -42,11 +46,11 @@ def enforce(
         return
     release = catalogue.release
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
-    findings: tuple[Finding, ...] = ()
+    told: list[_Told] = []
     # What was made here is of no release: nobody has attested it, and nobody publishes advisories about it.
     local = {each.name for each in packages if each.placed and not each.placed.channel}
     if _asks_for_advisories(policy):
-        findings = tuple(_found_in_release(policy, host, catalogue, packages, lists))
+        told += _told_in_release(policy, host, catalogue, packages, lists)
     attestations = {}
     if policy.minimum_attestations:
         standing = {each.descriptor for each in record.overrides}
@@ -56,29 +60,43 @@ def enforce(
             if each.descriptor.digest not in standing and each.name not in local
         }
     capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
-    objections = judge(policy, Known(record, capabilities, attestations, findings, tuple(sorted(local))))
+    unreviewed = _unreviewed(policy, host, told)
+    known = Known(record, capabilities, attestations, _findings(told), tuple(sorted(local)), unreviewed)
+    objections = judge(policy, known)
     if objections:
         where = f"release {release.number} of {release.distribution}/{release.channel}"
         raise RefusedByPolicyError(where, objections)
 
 
-def _found_in_release(
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known about packages, by name, version and revision."""
+
+    known: KnownAdvisories
+    packages: tuple[tuple[str, Version, int], ...]
+
+
+def _findings(told: Iterable[_Told]) -> tuple[Finding, ...]:
+    return tuple(finding for each in told for finding in each.known.find(each.packages))
+
+
+def _told_in_release(
     policy: Policy,
     host: Host,
     catalogue: Catalogue,
     packages: Sequence[VerifiedPackage],
     lists: AdvisoryLists | None,
-) -> Iterator[Finding]:
-    """Yield the advisories that hold: for what another channel brought, those of that one."""
+) -> Iterator[_Told]:
+    """Yield what is known: of what another channel brought, by that one."""
     channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
     own = [each for each in packages if each.placed is None or each.placed.channel == channel]
-    versions = [(each.name, each.descriptor.version, each.entry.revision) for each in own]
+    versions = tuple((each.name, each.descriptor.version, each.entry.revision) for each in own)
     with _way_on(policy):
-        yield from known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists).find(versions)
+        yield _Told(known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists), versions)
         elsewhere = SetRecord((), tuple(each.placed for each in packages if each.placed and each.placed.channel))
         for other, placed in _by_channel(elsewhere).items():
             if other != channel:
-                yield from _advisories(host, host.catalogue(other), placed, lists)[0]
+                yield _advisories(host, host.catalogue(other), placed, lists)[0]
 
 
 @contextmanager
@@ -88,7 +106,9 @@ def _way_on(policy: Policy) -> Iterator[None]:
         yield
     except NoAdvisoriesError as error:
         limit = (
-            "--max-severity and FARM_MAX_SEVERITY away" if policy.by_command else "maximum-severity out of the policy"
+            "--max-severity and FARM_MAX_SEVERITY away"
+            if policy.by_command
+            else "maximum-severity and reviewed-within out of the policy"
         )
         raise NoAdvisoriesError(error.distribution, f"To go on without, leave {limit}.") from error
 
@@ -98,7 +118,7 @@ def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: 
 
     Its packages are looked for in their channels. Raises what these raise.
     """
-    findings: list[Finding] = []
+    told: list[_Told] = []
     attestations: dict[Digest, int] = {}
     unknown: list[str] = []
     for channel, placed in _by_channel(record).items():
@@ -111,17 +131,33 @@ def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: 
             catalogue = host.catalogue(channel)
             if _asks_for_advisories(policy):
                 with _way_on(policy):
-                    held, nobody = _advisories(host, catalogue, placed)
-                findings += held
+                    advised, nobody = _advisories(host, catalogue, placed)
+                told.append(advised)
                 unknown += nobody
             if policy.minimum_attestations:
                 attestations |= _attested(catalogue, released, descriptors)
     capabilities = {digest: each.host.capabilities for digest, each in descriptors.items()}
-    return Known(record, capabilities, attestations, tuple(findings), tuple(sorted(unknown)))
+    unreviewed = _unreviewed(policy, host, told)
+    return Known(record, capabilities, attestations, _findings(told), tuple(sorted(unknown)), unreviewed)
 
 
 def _asks_for_advisories(policy: Policy) -> bool:
-    return policy.maximum_severity not in ("", SEVERITIES[-1])
+    return policy.maximum_severity not in ("", SEVERITIES[-1]) or policy.reviewed_within is not None
+
+
+def _unreviewed(policy: Policy, host: Host, told: Iterable[_Told]) -> tuple[tuple[str, datetime | None], ...]:
+    """Return what nobody has looked at since the policy asks for it; where it asks for nothing, that is only said."""
+    looked = {name: at for about in told for each in about.known.data for name, at in each.packages}
+    if policy.reviewed_within is not None:
+        since = datetime.now(UTC) - policy.reviewed_within
+        return tuple((name, at) for name, at in sorted(looked.items()) if at is None or at < since)
+    if never := sorted(name for name, at in looked.items() if at is None):
+        host.warn(
+            f"nobody states to have looked for vulnerabilities in {len(never)} of {len(looked)} packages "
+            f"({', '.join(never[:_NAMED])}{', …' if len(never) > _NAMED else ''}): that no advisory is worse than "
+            "accepted says nothing of these"
+        )
+    return ()
 
 
 def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
@@ -133,10 +169,11 @@ def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
 
 def _advisories(
     host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage], lists: AdvisoryLists | None = None
-) -> tuple[list[Finding], list[str]]:
-    """Return the advisories that hold, and packages of other distributions that the channel takes no more."""
+) -> tuple[_Told, list[str]]:
+    """Return what is known, about which packages, and those of other distributions that the channel takes no more."""
     own = catalogue.release.distribution
-    versions, unknown = [], []
+    versions: list[tuple[str, Version, int]] = []
+    unknown = []
     for each in placed:
         foreign = each.name.distribution != own
         name = str(each.name) if foreign else each.name.short
@@ -145,7 +182,7 @@ def _advisories(
         else:
             versions.append((name, Version(each.version), each.revision))
     known = known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists)
-    return known.find(versions), unknown
+    return _Told(known, tuple(versions)), unknown
 
 
 def _attested(

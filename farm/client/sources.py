@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.client.catalogue import BrokenReleaseError
+from farm.client.download import DownloadError
 from farm.errors import FarmError
 from farm.recipe.contents import RecipeContents
+from farm.recipe.declared_sources import read_declared_sources
+from farm.recipe.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.names import Digest
+    from farm.recipe.declared_sources import DeclaredSources
 
 LARGEST_SOURCE = 8 << 30
 """The most bytes of one source: a release names it by digest alone, and a server that lies has to end somewhere."""
@@ -29,11 +34,24 @@ class OccupiedDirectoryError(FarmError):
         super().__init__(f"{directory} is not an empty directory", remedy="Name another with --output.")
 
 
-def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Callable[[str], None]) -> int:
-    """Write all that a package was made of below `directory`, each file verified; return how many files that is.
+@dataclass(frozen=True, slots=True)
+class WrittenSources:
+    """What was written: how many `files`; `debian` are the sources that are Debian's binary packages, each with the
+    files that Debian built it from; of these, `missing` could not be had. `unread` is why the recipe cannot be read.
+    """
 
-    `sources/` has the files that the build started from, `recipe/` the recipe with the files beside it, `plan.json` the
-    whole plan with its steps. `progress` is told the name of each file before it is fetched.
+    files: int
+    debian: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    missing: tuple[str, ...] = ()
+    unread: str = ""
+
+
+def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Callable[[str], None]) -> WrittenSources:
+    """Write all that a package was made of below `directory`, each file verified.
+
+    `sources/` has the files that the build started from, and those that Debian built its packages among them from;
+    `recipe/` the recipe with the files beside it, `plan.json` the whole plan with its steps. `progress` is told the
+    name of each file before it is fetched.
     Raises `OccupiedDirectoryError`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -48,7 +66,33 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
         package.downloads.ensure_within(digest, LARGEST_SOURCE, f"{path} of {name}")
         _write(catalogue, digest, directory / path)
     (directory / "plan.json").write_bytes(plan.to_json())
-    return len(wanted)
+    try:
+        declared = declared_sources(package, contents)
+    except RecipeError as error:  # of a farm that is newer: what was built from is written all the same
+        return WrittenSources(len(wanted), unread=error.message)
+    missing = []
+    for each in declared.carried:
+        path = f"sources/{_plain(each.file)}"
+        progress(path)
+        try:
+            package.downloads.ensure_within(each.digest, LARGEST_SOURCE, f"{path} of {name}")
+        except DownloadError as error:
+            if not error.is_lacking:
+                raise
+            missing.append(each.file)
+        else:
+            _write(catalogue, each.digest, directory / path)
+    debs = [each.file for each in declared.sources if each.debian_package]
+    debian = tuple((deb, tuple(each.file for each in declared.carried if deb in each.of)) for deb in debs)
+    return WrittenSources(len(wanted) + len(declared.carried) - len(missing), debian, tuple(missing))
+
+
+def declared_sources(package: VerifiedPackage, contents: RecipeContents) -> DeclaredSources:
+    """Return what the recipe of a package says of its sources. Raises `DownloadError`, `RecipeError`."""
+    what = f"recipe of {package.name}"
+    text = read_named(package, contents.recipe, what)
+    beside = {name: read_named(package, digest, what) for name, digest in contents.files.items()}
+    return read_declared_sources(text, beside, file=f"the recipe of {package.name}")
 
 
 def recipe_contents(package: VerifiedPackage) -> RecipeContents:

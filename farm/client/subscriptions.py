@@ -161,18 +161,26 @@ class Subscriptions:
         return tuple(_read(path) for path in sorted(self._folder.glob("[!.]*/*/subscription.json")))
 
     def find(self, name: str = "") -> Subscription:
-        """Return the subscription `distribution/channel` or `channel`, or the only one. Raises `SubscriptionError`."""
+        """Return the subscription `distribution/channel` or `channel`; without a name the one of the highest priority.
+
+        Raises `SubscriptionError`, also where several fit.
+        """
         subscriptions = self.all()
         matching = [each for each in subscriptions if name in ("", each.channel, str(each))]
+        if not name:
+            first = max((each.priority for each in subscriptions), default=0)
+            matching = [each for each in subscriptions if each.priority == first]
         if len(matching) == 1:
             return matching[0]
         if not subscriptions:
             raise SubscriptionError("this host follows no channel", remedy="Begin with `farm subscribe`.")
         names = ", ".join(str(each) for each in subscriptions)
         wanted = f"no subscription is called {name!r}" if not matching else "several subscriptions fit"
-        raise SubscriptionError(
-            f"{wanted}; there are {names}", remedy="Choose one with --channel DISTRIBUTION/CHANNEL."
-        )
+        remedy = "Choose one with --channel DISTRIBUTION/CHANNEL."
+        if not name:
+            one = matching[0]
+            remedy += f" Or for good: `farm subscriptions set {one} --priority {one.priority + 1}`."
+        raise SubscriptionError(f"{wanted}; there are {names}", remedy=remedy)
 
     def metadata(self, subscription: Subscription, state: Path | None = None) -> MirroredMetadata:
         """Return the verifier of a subscription's metadata, which keeps it in `state`, if not where it always is."""

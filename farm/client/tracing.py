@@ -23,7 +23,7 @@ from farm.client.provenance import (
     TracedToolchain,
 )
 from farm.client.readers import InvalidAddressError, open_reader
-from farm.client.sources import read_named, recipe_contents
+from farm.client.sources import declared_sources, read_named, recipe_contents
 from farm.client.subscriptions import SubscriptionError
 from farm.client.verification_signed import SignedIndex
 from farm.compat import ReleaseRef
@@ -33,7 +33,6 @@ from farm.package import Descriptor
 from farm.plan.sbom import toolchain_lock_in
 from farm.recipe import InvalidLockError, RecipeError, ToolchainLock
 from farm.recipe.contents import InvalidContentsError
-from farm.recipe.declared_sources import read_declared_sources
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.kept_metadata import NothingVerifiedError
 from farm.trust.provenance import SaidBuild, plan_by_digest, read_build
@@ -232,11 +231,7 @@ def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SaidBuild]:
 def _declared(package: VerifiedPackage) -> tuple[DeclaredSources | None, str]:
     """Return what the recipe says, else why that cannot be known."""
     try:
-        contents = recipe_contents(package)
-        what = f"recipe of {package.name}"
-        text = read_named(package, contents.recipe, what)
-        beside = {name: read_named(package, digest, what) for name, digest in contents.files.items()}
-        return read_declared_sources(text, beside, file=f"the recipe of {package.name}"), ""
+        return declared_sources(package, recipe_contents(package)), ""
     except (DownloadError, InvalidContentsError, RecipeError) as error:
         return None, error.message
 

@@ -48,7 +48,7 @@ class NoSuchAdvisoryError(FarmError):
 def check_advisory(desk: Desk, advisory: Advisory) -> None:
     """Raise `NoSuchPackageError` for a package that nothing knows, unless this advisory spoke of it before."""
     before = rows.packages_of(desk.session, [advisory.id]).get(advisory.id, [])
-    _check_packages(desk, advisory.id, set(advisory.packages) - set(before))
+    check_packages(desk, advisory.id, set(advisory.packages) - set(before))
 
 
 def check_statements(desk: Desk, statements: Iterable[Statement]) -> None:
@@ -58,7 +58,7 @@ def check_statements(desk: Desk, statements: Iterable[Statement]) -> None:
     stated = {(each.vulnerability, each.package) for each in before}
     new = [each for each in listed if (each.vulnerability, each.package) not in stated]
     for each in new:
-        _check_packages(desk, f"a statement about {each.vulnerability}", [each.package])
+        check_packages(desk, f"a statement about {each.vulnerability}", [each.package])
     if not new:
         return
     known = set(_names_of_advisories(desk)) | _names_abroad(desk, new)
@@ -67,7 +67,8 @@ def check_statements(desk: Desk, statements: Iterable[Statement]) -> None:
             raise NoSuchAdvisoryError(each.vulnerability, neighbours(each.vulnerability, known) if known else "")
 
 
-def _check_packages(desk: Desk, what: str, names: Iterable[str]) -> None:
+def check_packages(desk: Desk, what: str, names: Iterable[str]) -> None:
+    """Raise `NoSuchPackageError` for a package of the distribution itself that nothing here has ever made."""
     own = sorted(name for name in names if "/" not in name)
     made = recipes.recipes_of(desk.session, own)
     for name in own:

@@ -11,6 +11,7 @@ from farm.database.build_numbers import number_of
 from farm.database.states import JobKind
 from farm.plan import AbiOrder, BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
 from farm.plan.pin import pin, source_origins
+from farm.recipe.toolchain import ToolchainLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +50,10 @@ def build_order(desk: Desk, job: Job) -> BuildOrder:
     plan = plan_of(desk, _subject(job))
     trees = packages.packages_of_tree(desk.session, [each.tree for each in plan.dependencies])
     archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
-    origins = source_origins(recipe, toolchain_of(desk, recipe).debs)
+    toolchain = toolchain_of(desk, recipe)
+    takes_debs = any(each.debian_package for each in recipe.sources)
+    lock = toolchain_lock(desk, toolchain.lock) if takes_debs else None
+    origins = source_origins(recipe, toolchain.debs, lock)
     build = number_of(desk.session, plan.digest)
     return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives, build)
 
@@ -85,6 +89,13 @@ def recipe_of(desk: Desk, job: Job) -> Recipe:
 def toolchain_of(desk: Desk, recipe: Recipe) -> ToolchainRef:
     """Return the toolchain that a recipe names; submission has checked that there is one."""
     return desk.world.toolchains[recipe.toolchain]
+
+
+def toolchain_lock(desk: Desk, digest: Digest | None) -> ToolchainLock | None:
+    """Return the list of what a toolchain was made of, where the farm has it."""
+    if digest is None or not desk.blobs.has(digest):
+        return None
+    return ToolchainLock.from_text(desk.blobs.read(digest), name="", file=f"the toolchain's lock {digest}")
 
 
 def pinned(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:

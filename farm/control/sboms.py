@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.control.planning import plan_of
+from farm.control.planning import plan_of, toolchain_lock
 from farm.database import packages, recipes
 from farm.database.consumed import kinds_of
 from farm.fileset import Manifest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from farm.database.records import Package, RecipeRevision
     from farm.names import Digest
     from farm.plan import Plan
+    from farm.recipe.recipe import CarriedSource
 
 
 def keep_sbom(
@@ -43,6 +44,7 @@ def keep_sbom(
         archive=archive,
         manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
         addresses=_addresses(desk, plan, revision),
+        carried=_carried(desk, revision),
         linked=linked,
         lock=toolchain.lock if toolchain else None,
         toolchain=toolchain.archive.digest if toolchain else None,
@@ -77,5 +79,19 @@ def _addresses(desk: Desk, plan: Plan, revision: RecipeRevision) -> Mapping[Dige
         recipe = desk.shelf.recipe(revision)
     except RecipeError:  # the steps of today no longer know it: its addresses are lost, its digests are not
         return {}
-    by_file = {source.file: SourceAddress(source.url, source.debian_package) for source in recipe.sources}
+    takes_debs = any(source.debian_package for source in recipe.sources)
+    toolchain = desk.world.toolchain_of(plan.toolchain)
+    lock = toolchain_lock(desk, toolchain.lock) if toolchain and takes_debs else None
+    called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
+    by_file = {
+        source.file: SourceAddress(source.url, called.get(source.debian_package, source.debian_package))
+        for source in recipe.sources
+    }
     return {source.digest: by_file[source.file] for source in plan.sources if source.file in by_file}
+
+
+def _carried(desk: Desk, revision: RecipeRevision) -> tuple[CarriedSource, ...]:
+    try:
+        return desk.shelf.recipe(revision).carried
+    except RecipeError:  # as above
+        return ()

@@ -161,6 +161,18 @@ class AdvisoryPackageRow(Row, table=True):
     advisory: str = Field(primary_key=True, foreign_key="advisory.id", index=True)
 
 
+class ReviewRow(Row, table=True):
+    """That a package was looked at for vulnerabilities, against a source: the last time that somebody said so."""
+
+    __tablename__ = "review"
+
+    package: str = Field(primary_key=True)  # short name, full for those of other distributions
+    source: str = Field(primary_key=True)  # address of what was read
+    at: datetime = Field(sa_type=UtcDateTime)
+    stated_by: str
+    stated_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class VexRow(Row, table=True):
     """A statement (OpenVEX) of whether a vulnerability touches a package; the newest one counts."""
 

@@ -13,6 +13,7 @@ from farm.database.curation_rows import (
     LeftOutRow,
     OrderRow,
     ReportRow,
+    ReviewRow,
     VexRow,
 )
 from farm.database.foreign_rows import (
@@ -87,6 +88,7 @@ __all__ = [
     "RecipeSignatureRow",
     "ReleaseRow",
     "ReportRow",
+    "ReviewRow",
     "Row",
     "SetRunRow",
     "SubmissionRow",

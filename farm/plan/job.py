@@ -34,7 +34,9 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class SourceOrigin:
-    """Where the bytes of a source may come from. `debian_package` names the toolchain's own package, if it is one."""
+    """Where the bytes of a source may come from. `debian_package` names the toolchain's own package, if it is one: as
+    `DebianBinary` is written.
+    """
 
     digest: Digest
     url: str

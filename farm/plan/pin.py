@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from farm.names import Digest, Platform
     from farm.plan.plan import PlannedDependency
     from farm.recipe import Recipe, Source
+    from farm.recipe.toolchain import ToolchainLock
 
 
 class UnknownToolchainPackageError(FarmError):
@@ -98,12 +99,25 @@ def pin(
     )
 
 
-def source_origins(recipe: Recipe, toolchain_debs: Mapping[str, Digest]) -> tuple[SourceOrigin, ...]:
-    """Return where each source may be had, by its pinned digest; raises `UnknownToolchainPackageError`."""
-    return tuple(
-        SourceOrigin(_digest(recipe, source, toolchain_debs), source.url, source.origins, source.debian_package)
+def source_origins(
+    recipe: Recipe, toolchain_debs: Mapping[str, Digest], lock: ToolchainLock | None = None
+) -> tuple[SourceOrigin, ...]:
+    """Return where each source may be had, by its pinned digest; then those that the plan does not name, but that are
+    carried with what is made of it.
+
+    `lock`, where it is known, says which version each Debian package is. Raises `UnknownToolchainPackageError`.
+    """
+    called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
+    wanted = [
+        SourceOrigin(
+            _digest(recipe, source, toolchain_debs),
+            source.url,
+            source.origins,
+            called.get(source.debian_package, source.debian_package),
+        )
         for source in recipe.sources
-    )
+    ]
+    return (*wanted, *(SourceOrigin(each.digest, each.url, each.origins) for each in recipe.carried))
 
 
 def _planned(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> PlannedSource:

@@ -1,7 +1,7 @@
 """Package URLs: the one name of a package that scanners and bills of materials share (https://github.com/package-url).
 
 The type is `generic`, because no other type is that of a farm; the namespace is the distribution, so that packages of
-two distributions are never one. A package of Debian's has the type and the name that Debian's scanners use.
+two distributions are never one. Those of Debian's packages are `farm.plan.debian`'s.
 """
 
 from __future__ import annotations
@@ -24,11 +24,6 @@ def package_purl(distribution: str, name: str, version: str = "") -> str:
 def source_purl(file: str, digest: Digest, url: str) -> str:
     """Return the purl of a source that was fetched from an address."""
     return PackageURL(_TYPE, None, file, None, {"checksum": str(digest), "download_url": url}).to_string()
-
-
-def debian_purl(name: str) -> str:
-    """Return the purl of a binary package of Debian, whose version is in the toolchain's lock."""
-    return PackageURL("deb", "debian", name).to_string()
 
 
 def purl_reference(purl: str) -> dict[str, str]:

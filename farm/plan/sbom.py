@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from farm.fileset import File, Link
 from farm.names import FIRST_BUILD, Digest, InvalidDigestError, canonical_json, printed_version
-from farm.plan.purl import debian_purl, package_purl, purl_reference, source_purl
+from farm.plan.debian import SUPPLIER as DEBIAN
+from farm.plan.debian import DebianBinary
+from farm.plan.purl import package_purl, purl_reference, source_purl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from farm.fileset import Manifest
     from farm.package import Descriptor
     from farm.plan.plan import Plan, PlannedDependency, PlannedSource
+    from farm.recipe.recipe import CarriedSource
 
 SPDX_VERSION = "SPDX-2.3"
 DATA_LICENCE = "CC0-1.0"
@@ -36,7 +39,7 @@ _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 @dataclass(frozen=True, slots=True)
 class SourceAddress:
-    """Where a recipe says that a source comes from: a URL, or the toolchain's own Debian package."""
+    """Where a recipe says that a source comes from: a URL, or the toolchain's own package (see `DebianBinary`)."""
 
     url: str = ""
     debian_package: str = ""
@@ -49,6 +52,7 @@ def package_sbom(
     archive: Digest,
     manifest: Manifest,
     addresses: Mapping[Digest, SourceAddress],
+    carried: Sequence[CarriedSource] = (),
     linked: Collection[str] = (),
     lock: Digest | None = None,
     toolchain: Digest | None = None,
@@ -59,7 +63,8 @@ def package_sbom(
     `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
     source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
     dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of,
-    `toolchain` the digest of its archive, `build` the build number.
+    `toolchain` the digest of its archive, `build` the build number. `carried` is what Debian built those of the sources
+    from that are its packages.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
@@ -67,6 +72,18 @@ def package_sbom(
         for number, source in enumerate(plan.sources, 1)
     ]
     made_by = _toolchain(plan, supplier, lock, toolchain)
+    binaries = [
+        DebianBinary.parse(found.debian_package)
+        for each in plan.sources
+        if (found := addresses.get(each.digest)) and found.debian_package
+    ]
+    originals = [_original(number, each) for number, each in enumerate(carried, 1)]
+    built_from = [
+        relationship(source["SPDXID"], "GENERATED_FROM", original["SPDXID"])
+        for each, original in zip(carried, originals, strict=True)
+        for source in sources
+        if source["name"] in each.of
+    ]
     dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
     made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (made_by, *dependencies)]
@@ -80,8 +97,14 @@ def package_sbom(
         namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
-        packages=[_package(descriptor, build, archive, manifest, supplier), *sources, made_by, *dependencies],
-        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *made_with, *holds],
+        packages=[
+            _package(descriptor, build, archive, manifest, supplier) | _not_built_here(binaries),
+            *sources,
+            *originals,
+            made_by,
+            *dependencies,
+        ],
+        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *built_from, *made_with, *holds],
     )
 
 
@@ -194,9 +217,36 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
         more["downloadLocation"] = address.url
         more["externalRefs"] = [purl_reference(source_purl(source.file, source.digest, address.url))]
     if address.debian_package:
-        more["externalRefs"] = [purl_reference(debian_purl(address.debian_package))]
-        more["comment"] = f"The Debian package {address.debian_package} of the toolchain."
+        binary = DebianBinary.parse(address.debian_package)
+        more["comment"] = f"The Debian package {binary.told} of the toolchain."
+        more |= {"externalRefs": [purl_reference(binary.purl)], "originator": DEBIAN, "supplier": DEBIAN}
+        if binary.version:
+            more["versionInfo"] = binary.version
     return element(f"SPDXRef-Source-{number}", source.file, **more)
+
+
+def _original(number: int, carried: CarriedSource) -> dict[str, Any]:
+    more: dict[str, Any] = {"downloadLocation": carried.url} if carried.url else {}
+    debs = ", ".join(carried.of)
+    return element(
+        f"SPDXRef-Original-{number}",
+        carried.file,
+        checksums=[checksum(carried.digest)],
+        comment=f"The source that Debian built {debs} from; carried, and not built here.",
+        originator=DEBIAN,
+        **more,
+    )
+
+
+def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
+    """Return what a package says of itself that holds files of Debian's binary packages."""
+    if not binaries:
+        return {}
+    told = ", ".join(each.told for each in binaries)
+    return {
+        "originator": DEBIAN,
+        "sourceInfo": f"Holds files of Debian's binary packages {told}: Debian built these, and not this distribution.",
+    }
 
 
 def _toolchain(plan: Plan, supplier: str, lock: Digest | None, archive: Digest | None) -> dict[str, Any]:

@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farm.names import Digest
-    from farm.recipe.recipe import Source
+    from farm.recipe.recipe import CarriedSource, Source
 
 RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSources:
-    """The sources of a recipe and the name of its toolchain."""
+    """The sources of a recipe, the name of its toolchain, and what it only carries."""
 
     sources: tuple[Source, ...]
     toolchain: str
+    carried: tuple[CarriedSource, ...] = ()
 
 
 def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str) -> DeclaredSources:
@@ -42,7 +43,8 @@ def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str
         version=fields.parsed("version", Version, AS_WRITTEN) or Version("0"),
         revision=fields.integer("revision", 1, least=1, most=999_999),
     )
-    declared = DeclaredSources(read_sources(fields, templates, beside), fields.parsed("toolchain", names.word) or "")
+    sources, carried = read_sources(fields, templates, beside)
+    declared = DeclaredSources(sources, fields.parsed("toolchain", names.word) or "", carried)
     document.finish()
     return declared
 

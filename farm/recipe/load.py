@@ -73,7 +73,7 @@ def load_recipe(
     version = fields.parsed("version", Version, AS_WRITTEN) or Version("0")
     revision = fields.integer("revision", 1, least=1, most=999_999)
     templates = Templates(name=name, version=version, revision=revision)
-    sources = read_sources(fields, templates, patches)
+    sources, carried = read_sources(fields, templates, patches)
     recipe = Recipe(
         name=name,
         version=version,
@@ -82,6 +82,7 @@ def load_recipe(
         license=fields.parsed("license", licence) or "",
         home=fields.parsed("home", names.url) or "",
         sources=sources,
+        carried=carried,
         toolchain=_toolchain(fields, toolchains),
         build_needs=_build_needs(fields, name),
         requires=_requires(fields, distributions),

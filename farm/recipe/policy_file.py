@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import timedelta  # noqa: TC003  (a value's type hints can be read)
 from typing import Literal, cast, get_args
 
 from farm.recipe import names
 from farm.recipe.document import parse
+from farm.recipe.duration import duration
 from farm.recipe.errors import quoted
 from farm.recipe.fields import Fields
 from farm.recipe.names import InvalidValueError
 
-KEYS = ("channels", "maximum-severity", "overrides", "minimum-attestations", "capabilities")
+KEYS = ("channels", "maximum-severity", "reviewed-within", "overrides", "minimum-attestations", "capabilities")
 Severity = Literal["none", "low", "medium", "high", "critical"]
 Overriding = Literal["allowed", "forbidden"]
 MOST_BUILDERS = 16
@@ -22,12 +24,14 @@ _CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What may run. What is not said is not limited: None of `channels` and `capabilities` is any, an empty
-    `maximum_severity` whatever. `minimum_attestations` is by how many builders each package was built, each by itself;
+    `maximum_severity` whatever. `reviewed_within` is how long ago somebody must have looked at each package for
+    vulnerabilities. `minimum_attestations` is by how many builders each package was built, each by itself;
     `by_command` says that the severity was asked for by a command, and not by a file.
     """
 
     channels: tuple[str, ...] | None = None
     maximum_severity: Severity | Literal[""] = ""
+    reviewed_within: timedelta | None = None
     overrides: Overriding = "allowed"
     minimum_attestations: int = 0
     capabilities: tuple[str, ...] | None = None
@@ -48,6 +52,7 @@ def read_policy(text: bytes, file: str) -> Policy:
     policy = Policy(
         channels=fields.unique("channels", _channel) if "channels" in fields else None,
         maximum_severity=cast("Severity", severity) if "maximum-severity" in fields else "",
+        reviewed_within=fields.parsed("reviewed-within", duration),
         overrides=cast("Overriding", overrides),
         minimum_attestations=fields.integer("minimum-attestations", 0, least=1, most=MOST_BUILDERS),
         capabilities=fields.unique("capabilities", names.capability) if "capabilities" in fields else None,

@@ -59,6 +59,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedSource:
+    """A file of the source that Debian built packages of the toolchain from: published with what is made of these.
+
+    `of` are the sources of the recipe (`libc6.deb`) that it is the source of. No build starts from it.
+    """
+
+    file: str
+    digest: Digest
+    url: str
+    origins: tuple[Origin, ...]
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a build, ready to run: constant shell text, its `"$@"`, and the variables it adds."""
 
@@ -169,6 +183,7 @@ class Recipe:
     license: str
     home: str = ""
     sources: tuple[Source, ...] = ()
+    carried: tuple[CarriedSource, ...] = ()
     toolchain: str
     build_needs: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()

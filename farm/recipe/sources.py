@@ -10,7 +10,7 @@ from farm.names import Digest
 from farm.recipe import names
 from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, expect, read_parsed
-from farm.recipe.recipe import Origin, OriginKind, Source
+from farm.recipe.recipe import CarriedSource, Origin, OriginKind, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tar.lz")
 _PATCHES = (".patch", ".diff")
-_KEYS = ("url", "sha256", "origins", "file", "unpack", "from-toolchain")
+_KEYS = ("url", "sha256", "origins", "file", "unpack", "from-toolchain", "source-of")
 _ORIGINS: Mapping[OriginKind, Callable[[str], str]] = {
     "debian": names.debian_source,
     "pypi": names.pypi_release,
@@ -34,12 +34,14 @@ class _Reader:
     templates: Templates
     beside: Mapping[str, bytes]
 
-    def source(self, node: Node) -> Source | None:
+    def source(self, node: Node) -> Source | CarriedSource | None:
         fields = Fields(self.document, node, "a source", known=_KEYS)
         if node.kind != "mapping":
             return None
         if "from-toolchain" in fields:
             return self._from_toolchain(fields)
+        if "source-of" in fields:
+            return self._carried(fields)
         return self._fetched(fields) if "url" in fields or "sha256" in fields else self._beside(fields)
 
     def _rendered(self, read: Callable[[str], str]) -> Callable[[str], str]:
@@ -49,6 +51,19 @@ class _Reader:
         self._refuse_others(fields, "from-toolchain")
         package = fields.parsed("from-toolchain", names.word) or ""
         return Source(f"{package}.deb", None, unpack=False, debian_package=package)
+
+    def _carried(self, fields: Fields) -> CarriedSource | None:
+        for key in ("sha256", "file", "origins"):
+            if key not in fields:
+                fields.report(key, f"a source that is only carried lacks the key {key}", f"Add {key}.")
+        if "unpack" in fields:
+            fields.report("unpack", "unpack cannot stand with source-of: no build starts from it", "Remove unpack.")
+        of = fields.unique("source-of", names.word)
+        digest = fields.parsed("sha256", names.sha256, AS_WRITTEN)
+        address = fields.parsed("url", self._rendered(names.url)) or ""
+        origins = tuple(origin for node in fields.items("origins") if (origin := self._origin(node)))
+        file = fields.parsed("file", self._rendered(names.file_name)) or ""
+        return CarriedSource(file, digest, address, origins, tuple(f"{each}.deb" for each in of)) if digest else None
 
     def _fetched(self, fields: Fields) -> Source | None:
         for key in ("url", "sha256"):
@@ -113,23 +128,41 @@ class _Reader:
         return None
 
 
-def read_sources(fields: Fields, templates: Templates, beside: Mapping[str, bytes]) -> tuple[Source, ...]:
-    """Read `source`: a mapping, or a list of them. `beside` are the files next to the recipe."""
+def read_sources(
+    fields: Fields, templates: Templates, beside: Mapping[str, bytes]
+) -> tuple[tuple[Source, ...], tuple[CarriedSource, ...]]:
+    """Read `source`: a mapping, or a list of them; returns also what is only carried. `beside` are the files next to
+    the recipe.
+    """
     node, document = fields.get("source"), fields.document
     if node is None:
-        return ()
+        return (), ()
     reader = _Reader(document, templates, beside)
     nodes = node.items if node.kind == "list" else (node,)
     sources: list[Source] = []
+    carried: list[CarriedSource] = []
+    names_used: set[str] = set()
     for item in nodes:
         source = reader.source(item)
         if source is None:
             continue
-        if any(source.file == other.file for other in sources):
+        if source.file in names_used:
             document.report(item, f"two sources are named {quoted(source.file)}", "Name one of them with the key file.")
-        sources.append(source)
+        names_used.add(source.file)
+        if isinstance(source, Source):
+            sources.append(source)
+        else:
+            _report_not_taken(document, item, source, sources)
+            carried.append(source)
     _report_unused(fields, sources, beside)
-    return tuple(sources)
+    return tuple(sources), tuple(carried)
+
+
+def _report_not_taken(document: Document, item: Node, carried: CarriedSource, sources: list[Source]) -> None:
+    taken = {each.file for each in sources if each.debian_package}
+    if others := sorted(set(carried.of) - taken):
+        named = ", ".join(each.removesuffix(".deb") for each in others)
+        document.report(item, f"the recipe takes no {named} from the toolchain", "Name it above it, by from-toolchain.")
 
 
 def _report_unused(fields: Fields, sources: list[Source], beside: Mapping[str, bytes]) -> None:

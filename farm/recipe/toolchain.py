@@ -69,6 +69,11 @@ class LockedDeb:
     size: int
     filename: str
 
+    @property
+    def reference(self) -> str:
+        """How apt names just this package: `libc6:amd64=2.41-12+deb13u5`."""
+        return f"{self.name}:{self.architecture}={self.version}"
+
     def line(self) -> str:
         """Return its line in a lock."""
         return f"{self.name} {self.version} {self.architecture} {self.digest.hex} {self.size} {self.filename}\n"

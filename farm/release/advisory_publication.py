@@ -9,10 +9,12 @@ from farm.blobs import BlobStore
 from farm.compat.openvex import write_openvex
 from farm.control.advisories import read_kept, statements_in_force
 from farm.database import advisories as rows
+from farm.database import reviews
 from farm.errors import FarmError
 from farm.plan import BlobRef
 from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.layout import BLOBS
+from farm.trust.review_list import ReviewList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,9 @@ class AdvisorySigner(Protocol):
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         """Make this the list that clients see; does nothing when it is. Raises a `FarmError` when refused."""
 
+    def publish_reviews(self, stated: ReviewList) -> None:
+        """Make this the record of looking that clients see, beside the list that they see. Raises the same."""
+
 
 class AdvisoryPublication:
     """Publishes the list when rows have changed since it did so last. For one thread."""
@@ -44,12 +49,15 @@ class AdvisoryPublication:
     def advance(self) -> bool:
         """Publish if there is something new, and say whether it was tried; what fails is tried again next time."""
         with self._office.reading() as desk:
-            state = rows.state_of_advisories(desk.session)
+            state = (rows.state_of_advisories(desk.session), reviews.state_of_reviews(desk.session))
             if state == self._published:
                 return False
             index = self._index(desk)
+            looked = ReviewList(index.distribution, tuple(reviews.reviews(desk.session)))
         try:
             self._signer.publish_advisories(index)
+            if looked.reviews:
+                self._signer.publish_reviews(looked)
         except FarmError as error:
             # The clock comes back in seconds: once is enough to say the same.
             if error.message != self._told:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.trust.advisory_index import AdvisoryIndex
     from farm.trust.release_index import Release
+    from farm.trust.review_list import ReviewList
 
 _SECONDS = 120.0
 
@@ -46,6 +47,10 @@ class SignerClient:
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
         self._http.post("/advisories", index.to_json())
+
+    def publish_reviews(self, stated: ReviewList) -> None:
+        """Ask for a record of looking to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/reviews", stated.to_json())
 
 
 class ImageSignerClient:

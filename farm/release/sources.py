@@ -28,6 +28,7 @@ def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> li
     """
     plan = plan_of(desk, package.plan)
     found = [source.digest for source in plan.sources]
+    found += _carried(desk, package)
     if toolchain := desk.world.toolchain_of(plan.toolchain):
         found += [toolchain.archive.digest, *([toolchain.lock] if toolchain.lock else [])]
     for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
@@ -42,6 +43,15 @@ def recipe_blobs(desk: Desk, recipe: Digest) -> list[Digest]:
     if contents is None:
         return []
     return [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
+
+
+def _carried(desk: Desk, package: Package) -> list[Digest]:
+    """Return what Debian built its packages from that are among the sources."""
+    revision = recipes.find_revision(desk.session, package.recipe)
+    try:
+        return [each.digest for each in desk.shelf.recipe(revision).carried] if revision else []
+    except RecipeError:  # as below
+        return []
 
 
 def _contents(desk: Desk, revision: RecipeRevision) -> RecipeContents | None:

@@ -21,6 +21,8 @@ ADVISORIES = "advisories"
 ADVISORIES_PATTERN = "advisories/*"
 ADVISORY_LIST = "osv.json"
 """The name of the target below `advisories/` that lists them all."""
+REVIEW_LIST = "reviews.json"
+"""The name of the target beside it that says which packages were looked at, and when the list was signed."""
 
 
 def release_target(channel: str) -> str:

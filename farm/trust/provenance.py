@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from farm.errors import FarmError
 from farm.names import FIRST_BUILD, Digest, InvalidDigestError, PrintedIdentity
 from farm.plan import Consumption, Plan
+from farm.plan.debian import DebianBinary
 from farm.trust.dsse import open_envelope
 
 if TYPE_CHECKING:
@@ -286,6 +287,9 @@ def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterabl
             entry["uri"] = origin.url
         if origin and origin.debian_package:
             entry["annotations"] = {_FROM_TOOLCHAIN: origin.debian_package}
+            binary = DebianBinary.parse(origin.debian_package)
+            if binary.version:
+                entry["uri"] = binary.purl
         resolved.append(entry)
     resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
     for each in plan.dependencies:

@@ -210,7 +210,9 @@ class Repository:
         *,
         check: Callable[[Mapping[str, TargetFile]], None] = lambda _published: None,
     ) -> bool:
-        """Make these the advisories that clients see, by name; False when they are it already. Raises as `publish`.
+        """Make clients see these documents about advisories, by name, beside others that are there.
+
+        False when they see them already. Raises as `publish`.
 
         `check` is given what is published, while no other publisher can change it, and raises for what may not follow.
         """
@@ -218,7 +220,7 @@ class Repository:
             head = self.head()
             current = self.delegated(head, ADVISORIES)
             check(current.targets)
-            wanted = {
+            wanted = current.targets | {
                 path: TargetFile.from_data(path, content, ["sha256"])
                 for path, content in ((advisory_target(name), content) for name, content in sorted(documents.items()))
             }

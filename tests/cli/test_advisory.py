@@ -79,3 +79,30 @@ def test_what_is_not_known_here_is_refused_until_it_is_said_that_it_may_be(shell
     assert "a statement is about NOPE-1, and no advisory has" in shell.run("advisory", "vex", "nope.json", status=1)
     assert "1 new statement" in shell.run("advisory", "vex", "nope.json", "--allow-unknown")
     assert json.loads(shell.run("advisory", "vex", "nope.json", "--json"))["new"] == 0
+
+
+def test_what_was_looked_at_is_stated_and_listed(shell: Shell) -> None:
+    assert shell.run("advisory", "reviewed") == "nobody has stated to have looked\n"
+    words = ("advisory", "reviewed", "zlib", "--source", "https://tracker.example.net/zlib")
+    assert shell.run(*words, "--at", "2024-11-20T10:00:00Z").split()[-6:] == [
+        "zlib", "2024-11-20T10:00:00Z", "https://tracker.example.net/zlib", "1", "new", "review",
+    ]  # fmt: skip
+    # An older one changes nothing; a newer one does.
+    assert "0 new reviews" in shell.run(*words, "--at", "2024-11-19T10:00:00Z")
+    assert "1 new review" in shell.run(*words)
+    (listed,) = shell.json("advisory", "reviewed")["reviews"]
+    assert (listed["package"], listed["at"] > "2024-11-20T10:00:00Z") == ("zlib", True)
+    trail = shell.json("trail")["trail"]
+    assert [each["detail"] for each in trail if each["action"] == "reviewed"][-1] == "2024-11-20T10:00:00Z: zlib"
+
+
+def test_nobody_states_to_have_looked_at_what_is_not_there_or_at_nothing(shell: Shell) -> None:
+    source = ("--source", "https://tracker.example.net/")
+    assert "a review speaks of zlibb, and no recipe" in shell.run("advisory", "reviewed", "zlibb", *source, status=1)
+    assert "which is to come" in shell.run(
+        "advisory", "reviewed", "zlib", *source, "--at", "2124-11-20T10:00:00Z", status=1
+    )
+    assert "is not the address of a source" in shell.run("advisory", "reviewed", "zlib", "--source", "x", status=1)
+    shell.run("advisory", "reviewed", "zlib", status=2)
+    shell.run("advisory", "reviewed", *source, status=2)
+    assert shell.json("advisory", "reviewed") == {"reviews": []}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.client.distribution import SmallDistribution
 from tests.compat.osv_documents import osv
-from tests.foreign.neighbours import announce
+from tests.foreign.neighbours import announce, review
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +67,10 @@ def test_images_are_audited_and_the_status_is_for_scripts(distribution: SmallDis
     announce(distribution)
     done(farm("image", "build", "parse", "--tag", "api:1", "--no-load"))
     done(farm("image", "build", "say", "--output", "say-oci", "--no-load"))
+    said = done(farm("audit", "api:1"), 4)
+    assert "nobody has looked for vulnerabilities" in said
+    assert "No data covers: pack, parse, say." in said
+    review(distribution, "pack", "parse", "say")
     assert "no advisory holds" in done(farm("audit", "api:1"))
     announce(distribution, osv(package="pack", fixed="1.4"))
     printed = done(farm("audit", "api:1", "say-oci"), 3)

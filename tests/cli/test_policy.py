@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.client.distribution import SmallDistribution
 from tests.client.layouts import add_layer
 from tests.compat.osv_documents import osv
-from tests.foreign.neighbours import announce
+from tests.foreign.neighbours import announce, review
 from tests.foreign.test_commands import farm
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_layers_that_nobody_vouches_for_are_not_passed(
     announce(distribution)
     policy.write_text("maximum-severity: high\n")
     farm("policy", "check", str(layout))
-    farm("audit", str(layout))
+    farm("audit", str(layout), status=4)
     add_layer(layout, b"mine", created_by="COPY jq /usr/bin/jq2")
     verdict = json.loads(farm("policy", "check", str(layout), "--json", status=3, printed=True))
     assert (verdict["allowed"], [each["rule"] for each in verdict["objections"]]) == (False, ["layers"])
@@ -105,13 +106,36 @@ def test_installing_upgrading_and_building_obey_it(policy: Path, tmp_path: Path)
 def test_where_nobody_publishes_advisories_who_limited_them_is_told_how_to_go_on(policy: Path, tmp_path: Path) -> None:
     root = str(tmp_path / "root")
     farm("install", "--root", root, "alone")
-    audited = farm("audit", "--root", root, status=1)
-    assert audited.endswith("help: Ask its owner to publish them.\n")
+    audited = farm("audit", "--root", root, status=4, printed=True)
+    assert "dist.example.org publishes no advisories.\nNo data covers: alone." in audited
     by_command = farm("install", "--root", root, "greet", "--max-severity", "high", status=1)
     assert "To go on without, leave --max-severity and FARM_MAX_SEVERITY away." in by_command
     policy.write_text("maximum-severity: high\n")
+    way_on = "To go on without, leave maximum-severity and reviewed-within out of the policy."
     for words in (("upgrade", "--root", root), ("policy", "check", root)):
-        assert "To go on without, leave maximum-severity out of the policy." in farm(*words, status=1)
+        assert way_on in farm(*words, status=1)
+
+
+def test_a_policy_may_ask_that_somebody_looked_at_each_package_lately(
+    policy: Path, distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    root = str(tmp_path / "root")
+    announce(distribution)
+    farm("install", "--root", root, "greet", "--max-severity", "high")
+    policy.write_text("reviewed-within: 30d\n")
+    for words in (("upgrade", "--root", root), ("run", "greet")):
+        refused = farm(*words, status=1)
+        assert "somebody must have looked at each package for vulnerabilities in the last 30d" in refused
+        assert "dist.example.org/greet (never), dist.example.org/say (never)" in refused
+    review(distribution, "greet", at=datetime.now(UTC) - timedelta(days=40))
+    verdict = json.loads(farm("policy", "check", root, "--json", status=3, printed=True))
+    (objection,) = verdict["objections"]
+    assert objection["rule"] == "reviewed-within"
+    assert objection["packages"] == ["dist.example.org/greet", "dist.example.org/say"]
+    assert "dist.example.org/greet (on 2" in objection["message"]
+    review(distribution, "greet", "say", at=datetime.now(UTC) - timedelta(days=20))
+    farm("policy", "check", root)
+    farm("upgrade", "--root", root)
 
 
 def test_without_a_policy_there_is_no_verdict(policy: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_mirror_is_what_its_owner_has_published_and_can_be_followed(
     reader = mirrorer.reader()
     install(reader, tmp_path / "root", "greet")
     assert (tmp_path / "root/usr/bin/greet").exists()
-    assert list(reader.subscriptions.metadata(reader.subscriptions.find()).advisories()) == ["osv.json"]
+    assert list(reader.subscriptions.metadata(reader.subscriptions.find()).advisories()) == ["osv.json", "reviews.json"]
 
 
 def test_a_second_time_with_nothing_new_asks_for_a_few_files(mirrorer: Mirrorer, server: RangeServer) -> None:
@@ -246,9 +246,26 @@ def test_an_owner_who_lies_changes_nothing_that_readers_see(
     assert mirrorer.reader("another").catalogue().release.number == 2
 
 
+RECIPE = f"""\
+name: say
+version: 1.0
+summary: Says it
+license: MIT
+source:
+  - from-toolchain: libc6
+  - file: glibc.orig.tar.xz
+    sha256: {Digest.of(b"what Debian built libc6 from").hex}
+    origins: [debian: glibc]
+    source-of: [libc6]
+toolchain: c
+steps: []
+"""
+
+
 def with_sources(distribution: SmallDistribution) -> tuple[Digest, ...]:
     """Publish `say` with a source, a recipe of one file and its toolchain's lock; return their digests."""
-    tarball, recipe = distribution.keep(b"the tarball").digest, distribution.keep(b"steps: []").digest
+    original = distribution.keep(b"what Debian built libc6 from").digest
+    tarball, recipe = distribution.keep(b"the tarball").digest, distribution.keep(RECIPE.encode()).digest
     contents = RecipeContents(recipe, {})
     entry, member = distribution.entries["say"]
     plan = bare_plan("say", sources=(PlannedSource("say.tar.gz", tarball), PlannedSource("lost", Digest.of(b"lost"))))
@@ -263,7 +280,7 @@ def with_sources(distribution: SmallDistribution) -> tuple[Digest, ...]:
     sbom = distribution.keep(content)
     distribution.entries["say"] = replace(entry, recipe=recorded, provenance=provenance, sbom=sbom), member
     distribution.publish(checked=False)
-    return tarball, recipe, recorded, lock
+    return tarball, recipe, recorded, lock, original
 
 
 def test_sources_come_along_unless_they_are_not_wanted(mirrorer: Mirrorer, distribution: SmallDistribution) -> None:

@@ -17,7 +17,7 @@ from farm.names import Platform
 from farm.recipe import load_tree
 from farm.trust.keys import load_or_create_key
 from tests.client.distribution import SmallDistribution
-from tests.foreign.neighbours import announce
+from tests.foreign.neighbours import announce, review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "recipes"
 FIX = Path(__file__).parent / "fix" / "no-digits-after-nan.patch"
+_RECIPES = ("glibc", "gcc-libs", "oniguruma", "jq")
 ADVISORY = {
     "schema_version": "1.7.0",
     "id": "EXAMPLE-2026-1",
@@ -49,7 +50,7 @@ class RealChannel:
         settings = Settings.from_environment()
         self._state = LocalState(settings.state, settings.host)
         self.distribution = SmallDistribution(folder, builder=load_or_create_key(self._state.key), channel="stable")
-        self._add(read_recipe_directory(RECIPES), "glibc", "gcc-libs", "oniguruma", "jq")
+        self._add(read_recipe_directory(RECIPES), *_RECIPES)
         self.distribution.publish()
 
     def release_the_fix(self) -> None:
@@ -57,6 +58,7 @@ class RealChannel:
         self._add(with_the_fix(read_recipe_directory(RECIPES)), "jq")
         self.distribution.publish()
         announce(self.distribution, json.dumps(ADVISORY).encode())
+        review(self.distribution, *_RECIPES)
 
     def _add(self, files: Mapping[str, bytes], *recipes: str) -> None:
         tree = load_tree(files)

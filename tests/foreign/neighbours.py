@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.compat import Member, PackageSet, resolve_needs
 from farm.compat.osv import read_osv
+from farm.compat.reviews import Review
 from farm.fileset import Manifest
 from farm.names import Digest
 from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.ceremony import online_signers
 from farm.trust.imports import Import, ImportedPackage
 from farm.trust.repository import Repository
+from farm.trust.review_list import ReviewList
 from tests.client.distribution import SmallDistribution
 from tests.compat.osv_documents import osv
-from workers.signer import publish_advisories
+from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,6 +88,14 @@ def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"
     blob = there.keep(statements) if statements else None
     index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
     publish_advisories(Repository(there.public), online_signers(there.founded.online), index)
+
+
+def review(there: SmallDistribution, *packages: str, at: datetime | None = None) -> None:
+    """Let a distribution sign that it has looked at packages for vulnerabilities, and at no others."""
+    assert there.founded is not None
+    at = (at or datetime.now(UTC)).replace(microsecond=0)
+    stated = tuple(Review(each, "https://tracker.example.net/", at) for each in sorted(packages))
+    publish_reviews(Repository(there.public), online_signers(there.founded.online), ReviewList(there.domain, stated))
 
 
 def theirs(package: str, *, fixed: str, **members: Any) -> bytes:

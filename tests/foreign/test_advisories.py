@@ -11,7 +11,7 @@ from farm.client.known_advisories import NoAdvisoriesError
 from farm.client.severity_policy import RefusedByPolicyError, refuse_worse
 from tests.client.installing import install
 from tests.compat.osv_documents import openvex, osv
-from tests.foreign.neighbours import FIRST, announce, their_own_web, theirs
+from tests.foreign.neighbours import FIRST, announce, review, their_own_web, theirs
 from tests.foreign.test_client import SAY, SSL, follow
 
 if TYPE_CHECKING:
@@ -91,3 +91,20 @@ def test_an_audit_names_what_holds_for_foreign_packages(following: Neighbours, h
     assert exposed.fixed_in is not None
     assert exposed.fixed_in.number == 2
     assert exposed.command.startswith("farm upgrade")
+
+
+def test_packages_of_others_are_looked_at_by_their_owner_or_by_who_takes_them(
+    neighbours: Neighbours, host: Host
+) -> None:
+    neighbours.publish("openssl", "say")
+    announce(neighbours.second)
+    follow(host, neighbours.second)
+    review(neighbours.second, "web")
+    found = audit_channel(host, "")
+    assert found.uncovered == (SSL, SAY)
+    assert [(each.distribution, each.advisories) for each in found.data if each.uncovered] == [(FIRST, None)]
+    announce(neighbours.first)
+    review(neighbours.first, "say")
+    assert audit_channel(host, "").uncovered == (SSL,)
+    review(neighbours.second, SSL, "web")
+    assert audit_channel(host, "").uncovered == ()

@@ -6,13 +6,16 @@ import pytest
 
 from farm.names import Digest, HardeningWaiver, HostNeeds, Platform, Plugin, SensitiveFile, Version
 from farm.plan import SourceOrigin, UnknownToolchainPackageError, UnpinnedDependencyError, source_origins
-from farm.recipe import Limits, Origin, Output, Recipe, Source, Step, Test
+from farm.plan.debian import DebianBinary
+from farm.recipe import CarriedSource, Limits, Origin, Output, Recipe, Source, Step, Test
 from farm.recipe.flags import Flag, FlagVariable
+from farm.recipe.toolchain import LockedDeb, ToolchainLock
 from tests.plan.values import DEBS, DEPENDENCIES, RECIPE, dependency, planned
 
 FIRST, PATCH, DEB = RECIPE.sources
 CONFIGURE, MAKE = RECIPE.steps
 DEV, TESTS = RECIPE.outputs
+CARRIED = CarriedSource("glibc.dsc", Digest.of(b"dsc"), "", (Origin("debian", "glibc=2.41-12"),), ("libc6.deb",))
 CFLAGS = FlagVariable("CFLAGS", (Flag("-g -O2"), Flag("-mx", "amd64"), Flag("-ma", "arm64")))
 
 # Every field of a recipe, with changes to it that are an input of the build.
@@ -69,6 +72,7 @@ NOT_INPUTS = {
     "shadows": [("zstd", "xz")],
     "environment": [(("B", "2"), ("A", "1"))],
     "flags": [(FlagVariable("A", ()),), (FlagVariable("A", (Flag("-mx", "arm64"),)),)],
+    "carried": [(CARRIED,)],
     "waivers": [(HardeningWaiver("pie", "bin/jq", "it is a boot loader"),)],
     "digest": [Digest.of(b"a comment in the file")],
 }
@@ -137,6 +141,29 @@ def test_sources_know_their_origins_by_the_pinned_digest():
         SourceOrigin(PATCH.digest, ""),
         SourceOrigin(DEBS["libc6"], "", (), "libc6"),
     )
+    lock = ToolchainLock("full", (LockedDeb("libc6", "2.41-12+deb13u5", "amd64", DEBS["libc6"], 3, "pool/libc6.deb"),))
+    *_, deb, carried = source_origins(replace(RECIPE, carried=(CARRIED,)), DEBS, lock)
+    assert deb == SourceOrigin(DEBS["libc6"], "", (), "libc6:amd64=2.41-12+deb13u5")
+    assert carried == SourceOrigin(CARRIED.digest, "", CARRIED.origins)
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "purl"),
+    [
+        ("libc6", "libc6", ""),
+        (
+            "libc6:amd64=2.41-12+deb13u5",
+            "libc6 2.41-12+deb13u5 (amd64)",
+            "pkg:deb/debian/libc6@2.41-12%2Bdeb13u5?arch=amd64",
+        ),
+        ("cpp:amd64=4:14.2.0-1", "cpp 4:14.2.0-1 (amd64)", "pkg:deb/debian/cpp@4:14.2.0-1?arch=amd64"),
+        ("libstdc++6:amd64=14.2.0-19", "libstdc++6 14.2.0-19 (amd64)",
+         "pkg:deb/debian/libstdc%2B%2B6@14.2.0-19?arch=amd64"),
+    ],
+)  # fmt: skip
+def test_a_binary_of_debians_is_written_as_apt_does_and_as_a_package_url(text, told, purl):
+    binary = DebianBinary.parse(text)
+    assert (str(binary), binary.told, binary.purl) == (text, told, purl)
 
 
 def test_steps_and_outputs_are_taken_as_they_are():

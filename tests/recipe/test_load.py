@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from farm.names import Digest, HardeningWaiver, HostNeeds, Plugin, SensitiveFile, Version
-from farm.recipe import Limits, Origin, Output, RecipeError, Source, Test
+from farm.recipe import CarriedSource, Limits, Origin, Output, RecipeError, Source, Test
 from tests.recipe.examples import RECIPE, load, with_lines
 
 
@@ -49,6 +49,23 @@ def test_a_source_can_be_a_package_of_the_toolchain() -> None:
     recipe = load(with_lines("source: {from-toolchain: libc6}\n", instead_of=block))
 
     assert recipe.sources == (Source("libc6.deb", None, unpack=False, debian_package="libc6"),)
+
+
+def test_the_source_of_debians_package_is_carried_and_no_build_starts_from_it() -> None:
+    block = RECIPE[RECIPE.index(b"source:") : RECIPE.index(b"toolchain:")].decode()
+    dsc = Digest.of(b"dsc")
+    carried = f"  - {{file: glibc.dsc, sha256: {dsc.hex}, origins: [debian: glibc=2.41-12], source-of: [libc6]}}\n"
+    recipe = load(with_lines(f"source:\n  - from-toolchain: libc6\n{carried}", instead_of=block))
+
+    assert [each.file for each in recipe.sources] == ["libc6.deb"]
+    assert recipe.carried == (
+        CarriedSource("glibc.dsc", dsc, "", (Origin("debian", "glibc=2.41-12"),), ("libc6.deb",)),
+    )
+    with pytest.raises(RecipeError, match="the recipe takes no libc6 from the toolchain"):
+        load(with_lines(f"source:\n{carried}", instead_of=block))
+    lacking = carried.replace(" origins: [debian: glibc=2.41-12],", "")
+    with pytest.raises(RecipeError, match="lacks the key origins"):
+        load(with_lines(f"source:\n  - from-toolchain: libc6\n{lacking}", instead_of=block))
 
 
 def test_a_version_that_looks_like_a_number_is_read_as_written() -> None:

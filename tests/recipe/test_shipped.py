@@ -45,6 +45,25 @@ def test_packages_taken_from_the_toolchain_are_in_its_lock(tree: RecipeTree) -> 
                 assert source.debian_package in tree.locks[recipe.toolchain].by_name
 
 
+def test_what_is_debians_binary_says_so_and_carries_what_debian_built_it_from(tree: RecipeTree) -> None:
+    taking = [each for each in tree.recipes.values() if any(source.debian_package for source in each.sources)]
+    assert {each.name for each in taking} == {"glibc", "gcc-libs"}
+    for recipe in taking:
+        assert recipe.summary.endswith("(Debian's binary)")
+        for source in recipe.sources:
+            if not source.debian_package:
+                continue
+            deb = tree.locks[recipe.toolchain].by_name[source.debian_package]
+            assert str(recipe.version) == deb.version.replace("-", "+"), recipe.name
+            # In the pool a package lies in the folder of its source.
+            name, version = deb.filename.split("/")[-2], deb.version
+            upstream = version.rpartition("-")[0]
+            carried = {each.file for each in recipe.carried if source.file in each.of}
+            assert f"{name}_{version}.dsc" in carried
+            assert f"{name}_{version}.debian.tar.xz" in carried
+            assert any(each.startswith(f"{name}_{upstream}.orig.tar.") for each in carried)
+
+
 def test_every_build_unpacks_first_and_strips_last(tree: RecipeTree) -> None:
     for recipe in tree.recipes.values():
         assert (recipe.steps[0].name, recipe.steps[-1].name) == ("prepare", "finish")

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.blobs import BlobStore
+from farm.compat.reviews import Review
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory, add_statements
+from farm.database import reviews as rows
+from farm.names import Digest
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.signer_client import SignerUnreachableError
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
 from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.layout import ADVISORIES, ADVISORY_LIST, advisory_target
+from farm.trust.layout import ADVISORIES, ADVISORY_LIST, REVIEW_LIST, advisory_target
 from farm.trust.repository import Repository
+from farm.trust.review_list import InvalidReviewListError, ReviewList
 from tests.compat.osv_documents import openvex, osv
 from tests.control.small_farm import SmallFarm
-from workers.signer import publish_advisories
+from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +48,9 @@ class Signer:
             raise SignerUnreachableError("the signer does not answer")
         self.asked.append(publish_advisories(self.repository, self.signers, index))
 
+    def publish_reviews(self, stated: ReviewList) -> None:
+        self.asked.append(publish_reviews(self.repository, self.signers, stated))
+
 
 @dataclass
 class Newsroom:
@@ -55,10 +62,21 @@ class Newsroom:
         with self.farm.office.writing() as desk:
             add_advisory(desk, ALICE, document, allow_unknown=True)
 
+    def review(self, *names: str, source: str = "https://tracker.example.net/") -> None:
+        with self.farm.office.writing() as desk:
+            rows.keep_reviews(desk.session, [Review(each, source, desk.now) for each in names], by="ann", now=desk.now)
+
     def published(self) -> AdvisoryIndex:
+        return AdvisoryIndex.from_json(self.document(ADVISORY_LIST))
+
+    def looked_at(self) -> ReviewList:
+        return ReviewList.from_json(self.document(REVIEW_LIST))
+
+    def document(self, name: str) -> bytes:
         repository = self.signer.repository
-        target = repository.delegated(repository.head(), ADVISORIES).targets[advisory_target(ADVISORY_LIST)]
-        return AdvisoryIndex.from_json(repository.read_target(target))
+        return repository.read_target(
+            repository.delegated(repository.head(), ADVISORIES).targets[advisory_target(name)]
+        )
 
 
 @pytest.fixture
@@ -115,3 +133,35 @@ def test_the_signer_takes_nobodys_word_that_an_advisory_is_gone(newsroom: Newsro
     with pytest.raises(InvalidAdvisoryIndexError, match="leaves out EXAMPLE-2026-1"):
         publish_advisories(newsroom.signer.repository, newsroom.signer.signers, AdvisoryIndex("dist.example.org", ()))
     assert len(newsroom.published().advisories) == 1
+
+
+def test_what_was_looked_at_is_published_beside_the_list_and_when_that_was_signed(newsroom: Newsroom) -> None:
+    newsroom.publication.advance()
+    empty = newsroom.looked_at()
+    assert (empty.reviews, empty.advisories) == ((), Digest.of(newsroom.document(ADVISORY_LIST)))
+    assert empty.signed is not None
+
+    newsroom.review("zlib", "jq")
+    assert newsroom.publication.advance()
+    looked = newsroom.looked_at()
+    assert [each.package for each in looked.reviews] == ["jq", "zlib"]
+    assert (looked.signed, looked.advisories) == (empty.signed, empty.advisories)
+    assert not newsroom.publication.advance()
+
+    newsroom.add(osv())
+    newsroom.publication.advance()
+    assert newsroom.looked_at().reviews == looked.reviews
+    assert newsroom.looked_at().signed_at(Digest.of(newsroom.document(ADVISORY_LIST))) is not None
+    assert newsroom.looked_at().advisories != empty.advisories
+
+
+def test_the_signer_knows_itself_when_it_signed_and_whose_list_it_is(newsroom: Newsroom) -> None:
+    repository, signers = newsroom.signer.repository, newsroom.signer.signers
+    mine = ReviewList("dist.example.org", (), Digest.of(b"another"), datetime(2001, 1, 1, tzinfo=UTC))
+    with pytest.raises(InvalidReviewListError, match=r"no list of advisories of dist.example.org is published yet"):
+        publish_reviews(repository, signers, mine)
+    newsroom.publication.advance()
+    assert not publish_reviews(repository, signers, mine)
+    theirs = ReviewList("other.example", ())
+    with pytest.raises(InvalidReviewListError, match=r"no list of advisories of other.example"):
+        publish_reviews(repository, signers, theirs)

@@ -46,6 +46,19 @@ if TYPE_CHECKING:
     from farm.database.session import Database
 
 ARCHIVE, PATCH = b"the archive of a", b"--- a\n+++ b\n"
+DEB, ORIGINAL, LOST = b"libc6.deb", b"what Debian had of upstream", b"a dsc that is gone"
+DEBIAN = f"""\
+source:
+  - from-toolchain: libc6
+  - file: glibc_2.41.orig.tar.xz
+    sha256: {Digest.of(ORIGINAL).hex}
+    origins: [debian: glibc=2.41-12]
+    source-of: [libc6]
+  - file: glibc_2.41-12.dsc
+    sha256: {Digest.of(LOST).hex}
+    origins: [debian: glibc=2.41-12]
+    source-of: [libc6]
+"""
 SOURCES = f"""\
 source:
   - url: https://example.org/a-1.0.tar.gz
@@ -86,12 +99,19 @@ class Published:
 
 @pytest.fixture
 def published(database: Database, tmp_path: Path) -> Published:
-    small = SmallFarm.open(database, tmp_path)
-    builder = CryptoSigner.generate_ed25519()
-    small.office.blobs.put_bytes(ARCHIVE)  # which the worker has uploaded
-    small.submit(
-        {**recipe("a", needs=("b",), more=SOURCES), "mend.patch": PATCH, "notes.txt": b"named nowhere"}, recipe("b")
+    return _publish(
+        SmallFarm.open(database, tmp_path),
+        tmp_path,
+        {**recipe("a", needs=("b",), more=SOURCES), "mend.patch": PATCH, "notes.txt": b"named nowhere"},
+        recipe("b"),
     )
+
+
+def _publish(small: SmallFarm, tmp_path: Path, *recipes: dict[str, bytes]) -> Published:
+    builder = CryptoSigner.generate_ed25519()
+    for uploaded in (ARCHIVE, DEB, ORIGINAL):  # by the worker
+        small.office.blobs.put_bytes(uploaded)
+    small.submit(*recipes)
     while lease := claim(small.office, small.workers["one"]):
         _finish(small, lease, builder)
     keys = [builder.public_key]
@@ -116,7 +136,8 @@ def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
     outcome = replace(small.outcome(lease), log=Digest.of(log))
     run = BuildRun(builder.public_key.keyid, "attempt", "then", "now", outcome.log, {})
     built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
-    statement = build_statement(lease.order.plan, lease.order.recipe_digest, built, (), run)
+    order = lease.order
+    statement = build_statement(order.plan, order.recipe_digest, built, order.source_origins, run)
     signed = small.office.blobs.put_bytes(sign_statement(statement, builder))
     vouched = replace(outcome, provenance=signed)
     finish_build(small.office, small.holder(lease), vouched, check_provenance=accept_provenance)
@@ -257,3 +278,54 @@ def test_what_was_really_published_is_traced_to_sources_and_to_what_the_toolchai
     assert [(deb["name"], deb["digest"]) for deb in said["toolchain"]["packages"]] == [
         ("libc6", Digest.of(b"libc6.deb"))
     ]
+
+
+def test_debians_binary_is_told_as_such_everywhere_and_what_debian_built_it_from_is_there(
+    database: Database, tmp_path: Path
+) -> None:
+    published = _publish(SmallFarm.open(database, tmp_path), tmp_path, recipe("c", more=DEBIAN))
+    (deb,) = LOCK.debs
+    purl = f"pkg:deb/debian/libc6@{deb.version}?arch={deb.architecture}"
+
+    content = sbom_of_package(published.catalogue(), "c")
+    assert _faults(content) == []
+    document = json.loads(content)
+    by_name = {each["name"]: each for each in document["packages"]}
+    told = f"libc6 {deb.version} ({deb.architecture})"
+    assert by_name["c"]["originator"] == "Organization: Debian"
+    assert by_name["c"]["sourceInfo"].startswith(f"Holds files of Debian's binary packages {told}: Debian built these")
+    assert (by_name["libc6.deb"]["supplier"], by_name["libc6.deb"]["versionInfo"]) == (
+        "Organization: Debian", deb.version,
+    )  # fmt: skip
+    assert [each["referenceLocator"] for each in by_name["libc6.deb"]["externalRefs"]] == [purl]
+    made = [(each["spdxElementId"], each["relatedSpdxElement"]) for each in document["relationships"]
+            if each["relationshipType"] == "GENERATED_FROM"]  # fmt: skip
+    originals = [by_name[each]["SPDXID"] for each in ("glibc_2.41.orig.tar.xz", "glibc_2.41-12.dsc")]
+    source = by_name["libc6.deb"]["SPDXID"]
+    assert made == [("SPDXRef-Package", source), *((source, each) for each in originals)]
+
+    address = str(published.folder / "public")
+    assert published.farm("subscribe", address, "edge", "--fingerprint", published.fingerprint).returncode == 0
+    written = published.farm("source", "c")
+    assert (published.folder / "c/sources/glibc_2.41.orig.tar.xz").read_bytes() == ORIGINAL
+    assert (published.folder / "c/sources/libc6.deb").read_bytes() == DEB
+    assert written.returncode == 1  # one file of it is nowhere
+    assert written.stdout.splitlines()[1] == (
+        "sources/libc6.deb is a binary package of Debian's, built from glibc_2.41.orig.tar.xz, glibc_2.41-12.dsc"
+    )
+    assert "not published, and so not here: glibc_2.41-12.dsc" in written.stderr
+    provenance = published.farm("provenance", "c")
+    assert f"libc6.deb: {purl}" in provenance.stdout, provenance.stderr
+
+
+def test_a_plan_is_as_it_was_without_what_is_only_carried(database: Database, tmp_path: Path) -> None:
+    small = SmallFarm.open(database, tmp_path)
+    small.submit(recipe("c", more=DEBIAN))
+    lease = claim(small.office, small.workers["one"])
+    assert lease is not None
+    order = lease.order
+    assert isinstance(order, BuildOrder)
+    assert [each.file for each in order.plan.sources] == ["libc6.deb"]
+    assert [each.digest for each in order.source_origins] == [
+        Digest.of(DEB), Digest.of(ORIGINAL), Digest.of(LOST),
+    ]  # fmt: skip

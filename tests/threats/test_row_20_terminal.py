@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ANSWERED = {
     "advisory add": "advisory add osv.json",
     "advisory list": "advisory list",
+    "advisory reviewed": "advisory reviewed",
     "advisory show": "advisory show EXAMPLE-2026-1",
     "advisory vex": "advisory vex vex.json",
     "approve": "approve stable --key ann.key --name ann --yes",
@@ -59,7 +60,7 @@ ANSWERED = {
     "trail": "trail",
 }
 """Verbs that ask a farm, each as it is run against one that answers with such texts, and one that refuses with them."""
-QUIET = {"copies", "freeze", "image list", "images", "release list", "release show", "thaw"}
+QUIET = {"advisory reviewed", "copies", "freeze", "image list", "images", "release list", "release show", "thaw"}
 """What they print when all is well: names, versions, digests and farm's own words."""
 LOCAL = {
     "audit": ["audit", "audit --root {root}", "audit img:1", "audit --channel dist.example.org/edge --format json"],

@@ -13,13 +13,13 @@ import pytest
 
 from farm.blobs import BlobStore
 from farm.client.auditing import audit_channel, audit_root
-from farm.client.known_advisories import NoAdvisoriesError
 from farm.compat.osv import read_osv
 from farm.errors import FarmError
 from farm.plan import BlobRef
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
+from tests.foreign.neighbours import review
 from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
@@ -79,9 +79,11 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
 
     mended = farm(subscriber, *command.split()[1:])
     assert mended.returncode == 0, mended.stderr
+    review(simulator.distribution, "greet", "say")
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
-    assert (ended.returncode, ended.stdout.count("\n")) == (0, 1)
-    assert "no advisory holds" in ended.stdout
+    assert (ended.returncode, ended.stdout.count("\n")) == (0, 2)
+    assert "2 packages, no advisory holds\n" in ended.stdout
+    assert "2 of 2 packages looked at for vulnerabilities" in ended.stdout
 
 
 def document(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -146,6 +148,7 @@ def test_what_is_stated_to_do_no_harm_is_no_finding_but_told(simulator: Simulato
     subscriber = simulator.subscriber()
     subscriber.install("greet")
     announce(simulator, osv(package="say", fixed=""), vex=openvex(product=f"{DISTRIBUTION}/say"))
+    review(simulator.distribution, "greet", "say")
 
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert ended.returncode == 0
@@ -155,8 +158,12 @@ def test_what_is_stated_to_do_no_harm_is_no_finding_but_told(simulator: Simulato
 
 def test_where_nothing_is_published_nothing_is_claimed(simulator: Simulator) -> None:
     subscriber = simulator.subscriber()
-    with pytest.raises(NoAdvisoriesError):
-        audit_channel(subscriber.host, "")
+    (data,) = audit_channel(subscriber.host, "").data
+    assert (data.advisories, len(data.uncovered)) == (None, 3)
+    ended = farm(subscriber, "audit")
+    assert ended.returncode == 4, ended.stderr
+    assert "nobody has looked for vulnerabilities" in ended.stdout
+    assert "dist.example.org publishes no advisories." in ended.stdout
     ended = farm(subscriber, "install", "--max-severity", "high", "--root", str(subscriber.root), "alone")
     assert ended.returncode == 1
     assert "publishes no advisories" in ended.stderr

@@ -17,6 +17,7 @@ from farm.control.world import ToolchainRef
 from farm.database import attempts, identities
 from farm.engine.sandbox import connect
 from farm.fileset import Manifest
+from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.keys import create_key
 from tests.control.small_farm import recipe
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 # The machine's own /usr stands in for a toolchain, whose making takes longer than all of this.
 EMPTY = Manifest.of([])
-TOOLCHAIN = ToolchainRef("c", EMPTY.tree_digest, BlobRef(EMPTY.tree_digest, 0), BlobRef(EMPTY.tree_digest, 0), {})
+DEB = b"a binary package of Debian's"
+NOTHING = BlobRef(EMPTY.tree_digest, 0)
+TOOLCHAIN = ToolchainRef("c", EMPTY.tree_digest, NOTHING, NOTHING, {"libc6": Digest.of(DEB)})
 INSTALL = 'mkdir -p "$DESTDIR/usr/share/x"; echo {name} > "$DESTDIR/usr/share/x/{name}"'
 
 
@@ -145,6 +148,7 @@ def hosting(directory: Path, broker: str, migrated_sqlite: Path, **terms: float)
     (directory / "farm.json").write_text(settings.model_dump_json())
     office = open_office(settings, {"distribution.yaml": b"domain: dist.example.org\n"})
     office.blobs.put_bytes(EMPTY.to_json())
+    office.blobs.put_bytes(DEB)
     root = directory / "toolchains" / f"c-{TOOLCHAIN.tree.store_key}" / "root"
     root.mkdir(parents=True)
     for top in ("usr", "etc"):

@@ -22,6 +22,7 @@ from farm.plan import DependencyArchive, TestOrder
 from farm.recipe import Limits, Test
 from farm.trust.keys import load_public_key
 from farm.trust.test_result import verify_test_result
+from tests.engine.source_server import source_server
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door
 from tests.workers.programs import eventually
@@ -82,6 +83,23 @@ def test_what_a_test_came_to_is_signed_by_the_worker_that_ran_it(host: Host, com
     log = [json.loads(line)["text"] for line in office.blobs.read(signed.outcome.log).splitlines()]
     assert log
     assert all(host.says(job.id, line) for line in log)
+
+
+def test_what_debian_built_its_packages_from_comes_to_the_farm_and_what_is_lost_stops_no_build(host: Host) -> None:
+    original, lost = b"what Debian had of upstream", b"a dsc that is gone"
+    carried = "source:\n  - from-toolchain: libc6\n"
+    with source_server() as server:
+        for file, content, served in (("orig.tar.xz", original, original), ("glibc.dsc", lost, b"another")):
+            address = server.serve(f"/{file}", served)
+            carried += f"  - file: {file}\n    sha256: {Digest.of(content).hex}\n    origins: [url: '{address}']\n"
+            carried += "    source-of: [libc6]\n"
+        host.worker("one", allowed_networks=["127.0.0.0/8"])
+        files = script("a", "test -f /sources/libc6.deb && test ! -e /sources/orig.tar.xz")
+        files["recipe.yaml"] = files["recipe.yaml"].replace(b"toolchain:", carried.encode() + b"toolchain:", 1)
+        assert host.ended(host.submit(a=files)["a"]).job.state == "succeeded"
+    blobs = host.farm.office.blobs
+    assert (blobs.has(Digest.of(original)), blobs.has(Digest.of(lost))) == (True, False)
+    assert host.says_worker("one", "is published without the whole source of Debian's packages")
 
 
 def test_a_failed_step_is_told_with_its_last_lines_and_the_whole_log_stays(host: Host) -> None:

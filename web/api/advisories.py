@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 
+from farm.api.curation_wire import ReviewRequest
 from farm.control import advisories as control
+from farm.control.reviews import state_reviews
 from farm.database import advisories as rows
+from farm.database import reviews as review_rows
 from farm.database.records import Token
 from farm.database.states import Role
 from web.auth import OfficeHere, actor_of, require
@@ -97,6 +100,21 @@ def state(
             for each in found
         ],
     }
+
+
+@router.post("/reviews", status_code=201)
+def review(*, request: Request, office: OfficeHere, token: Curator, body: ReviewRequest) -> dict[str, Any]:
+    """Take that packages were looked at for vulnerabilities, and that an advisory was added for each that was found."""
+    with office.writing() as desk:
+        found, new = state_reviews(desk, actor_of(request, token), body.packages, body.source, at=body.at)
+    return {"new": new, "reviews": [each.to_dict() for each in found]}
+
+
+@router.get("/reviews")
+def reviews(office: OfficeHere, package: Name = "") -> dict[str, Any]:
+    """Return which packages were looked at last, when, and against which source."""
+    with office.reading() as desk:
+        return {"reviews": [each.to_dict() for each in review_rows.reviews(desk.session, package=package)]}
 
 
 def _form(kept: KeptAdvisory, packages: list[str]) -> dict[str, Any]:

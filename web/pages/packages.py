@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from farm.database.records import Attempt, Package
     from farm.database.releases import ReleaseRecord
     from farm.plan import Plan
+    from farm.recipe import Recipe
     from web.pages.package_advisories import AdvisoryLine
     from web.pages.package_hardening import HardeningLine
     from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsShelf
@@ -200,21 +201,28 @@ def _release_for_needs(desk: Desk, package: Package) -> ReleaseRecord | None:
 
 
 def _sources(desk: Desk, package: Package, plan: Plan) -> list[SourceLine]:
-    addresses = _addresses(desk, package)
-    return [SourceLine(each.file, each.digest, addresses.get(each.file, "")) for each in plan.sources]
+    recipe = _recipe(desk, package)
+    addresses = _addresses(recipe)
+    lines = [SourceLine(each.file, each.digest, addresses.get(each.file, "")) for each in plan.sources]
+    carried = recipe.carried if recipe else ()
+    of = ((each, f"what Debian built {', '.join(each.of)} from") for each in carried)
+    return [*lines, *(SourceLine(each.file, each.digest, words) for each, words in of)]
 
 
-def _addresses(desk: Desk, package: Package) -> Mapping[str, str]:
+def _recipe(desk: Desk, package: Package) -> Recipe | None:
     revision = recipes.find_revision(desk.session, package.recipe)
     if revision is None:
-        return {}
+        return None
     try:
-        recipe = desk.shelf.recipe(revision)
+        return desk.shelf.recipe(revision)
     except RecipeError:  # an old recipe that today's steps no longer know: its addresses are lost, its digests are not
-        return {}
+        return None
+
+
+def _addresses(recipe: Recipe | None) -> Mapping[str, str]:
     return {
-        source.file: source.url or (f"Debian package {source.debian_package}" if source.debian_package else "")
-        for source in recipe.sources
+        source.file: source.url or (f"Debian's binary package {source.debian_package}" if source.debian_package else "")
+        for source in (recipe.sources if recipe else ())
     }
 
 

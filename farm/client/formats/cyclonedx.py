@@ -49,8 +49,9 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
         "vulnerabilities": [_vulnerability(together) for together in by_advisory.values()],
     }
     if doubted := [audit for audit in audits if audit.doubts]:
-        # Of a local build all is known but what is wrong with it.
-        parts = [audit for audit in doubted if any(each.kind != "no-advisories" for each in audit.doubts)]
+        # Of a local build, and of what nobody looked at, all is known but what is wrong with it.
+        known = ("no-advisories", "not-covered")
+        parts = [audit for audit in doubted if any(each.kind not in known for each in audit.doubts)]
         if parts:
             incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in parts]}
             document["compositions"] = [incomplete]
@@ -80,6 +81,7 @@ def _subject(audit: Audit) -> dict[str, Any]:
         "name": audit.name,
         "description": audit.subject,
         "components": [_package(audit, each, carried.get(str(each.name), [])) for each in audit.held],
+        "properties": [{"name": "farm:judged-by", "value": each.told()} for each in audit.data],
     }
 
 

@@ -42,6 +42,12 @@ _DOUBTS: dict[DoubtKind, tuple[_Level, str, str, str]] = {
         "A distribution's advisories are about its own builds. They say nothing of a build that was made elsewhere.",
         "Take the package from a channel: `farm override list` says what stands in for one, and `remove` ends it.",
     ),
+    "not-covered": (
+        "warning",
+        "No data covers a package",
+        "Its distribution lists no advisory that holds, and nobody states there to have looked for any.",
+        "Ask the owner of the channel to look, and to say so with `farm advisory reviewed`.",
+    ),
     "unknown-copies": (
         "note",
         "Whose code was linked into a package is not known in whole",
@@ -68,6 +74,7 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
         "runs": [
             {
                 "tool": {"driver": driver},
+                "properties": {"judged-by": [_judged(audit) for audit in audits]},
                 "results": [
                     *(_result(audit, each, order) for audit, each in found),
                     *(_doubt(audit, doubt, kinds[doubt.kind]) for audit, doubt in doubts),
@@ -75,6 +82,10 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _judged(audit: Audit) -> dict[str, Any]:
+    return {"subject": audit.subject, "data": [each.to_dict() for each in audit.data]}
 
 
 def _doubt_rule(kind: DoubtKind) -> dict[str, Any]:

@@ -57,9 +57,9 @@ def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]
             "annotationDate": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "annotationType": "OTHER",
             "annotator": "Tool: farm",
-            "comment": doubtful(audit, doubt),
+            "comment": comment,
         }
-        for doubt in audit.doubts
+        for comment in (*(each.told() for each in audit.data), *(doubtful(audit, doubt) for doubt in audit.doubts))
     ]
     more: dict[str, Any] = {"annotations": annotations} if annotations else {}
     return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit), **more)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _NOT_KNOWN: dict[DoubtKind, str] = {
     "unknown-content": "What {name} holds is not known in whole",
     "no-advisories": "What is wrong with a package in {name} is not known",
+    "not-covered": "Of packages in {name} no data says whether anything is wrong with them",
     "unknown-copies": "Whose code was linked into a package in {name} is not known in whole",
 }
 _CVE = "https://www.cve.org/CVERecord?id="

@@ -1,0 +1,44 @@
+"""What curators state to have looked at for vulnerabilities: taken, with its audit row. Nothing here is inferred."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat.reviews import Review, checked_source, time_text
+from farm.control.access import audit
+from farm.control.advised import check_packages
+from farm.control.advisories import FutureStatementError
+from farm.database import reviews as rows
+from farm.names import PackageName
+from farm.recipe.distributions import check_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from farm.control.access import Actor
+    from farm.control.desk import Desk
+
+
+def state_reviews(
+    desk: Desk, actor: Actor, names: Iterable[str], source: str, *, at: datetime | None = None
+) -> tuple[tuple[Review, ...], int]:
+    """Keep that packages were looked at against a source, now or `at` a time before; returns that, and how much is new.
+
+    Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
+    `UnknownDistributionError` for a package of a distribution that the recipes do not name.
+    """
+    distribution = desk.world.distribution
+    checked_source(source)
+    found = sorted({PackageName.parse(each, within=distribution).inside(distribution) for each in names})
+    for each in found:
+        check_known(each, desk.world.foreign.keys())
+    check_packages(desk, "a review", found)
+    at = (at or desk.now).replace(microsecond=0)
+    if at > desk.now:
+        raise FutureStatementError(f"the review is said to be of {time_text(at)}, which is to come")
+    stated = tuple(Review(each, source, at) for each in found)
+    new = rows.keep_reviews(desk.session, stated, by=actor.name, now=desk.now)
+    if new:
+        audit(desk, actor, "reviewed", source, f"{time_text(at)}: {', '.join(each.package for each in new)}")
+    return stated, len(new)

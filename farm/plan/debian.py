@@ -1,0 +1,45 @@
+"""A binary package of Debian's that files of ours were taken from: not built here, and never to be told as if it were.
+
+It is written as apt does, `libc6:amd64=2.41-12+deb13u5`; of one whose version nobody recorded, only the name is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packageurl import PackageURL
+
+SUPPLIER = "Organization: Debian"
+"""Who made it, as SPDX names makers."""
+
+
+@dataclass(frozen=True, slots=True)
+class DebianBinary:
+    """A binary package; without a version, nobody recorded which it was."""
+
+    name: str
+    architecture: str = ""
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> DebianBinary:
+        """Read what `str` gives."""
+        called, _, version = text.partition("=")
+        name, _, architecture = called.partition(":")
+        return cls(name, architecture, version)
+
+    def __str__(self) -> str:
+        called = f"{self.name}:{self.architecture}" if self.architecture else self.name
+        return f"{called}={self.version}" if self.version else called
+
+    @property
+    def told(self) -> str:
+        """The package in words: `libc6 2.41-12+deb13u5 (amd64)`."""
+        version = f" {self.version}" if self.version else ""
+        return f"{self.name}{version}{f' ({self.architecture})' if self.architecture else ''}"
+
+    @property
+    def purl(self) -> str:
+        """Its package URL, as Debian's scanners write it; without a version where that is not known."""
+        qualifiers = {"arch": self.architecture} if self.architecture else None
+        return PackageURL("deb", "debian", self.name, self.version or None, qualifiers).to_string()
