@@ -101,7 +101,7 @@ def test_where_nobody_watched_it_is_said_and_no_finding(
     install(follower, tmp_path / "root", "parse", "tool")
     announce(linked, osv(package="pack", fixed="1.3-3"))
     found = audit_root(follower, tmp_path / "root")
-    assert (found.exposed, found.unwatched) == ((), ("parse 1.0-1",))
+    assert (found.exposed, found.unwatched) == ((), ("parse 1.0-1+b2",))
 
 
 def test_an_image_is_audited_and_its_command_changes_one_package(linked: SmallDistribution, follower: Host) -> None:
