@@ -42,7 +42,7 @@ def approve(
     why: str | None,
     as_json: bool,
 ) -> None:
-    """Show what waits for approval on CHANNEL. With PACKAGES, sign for these; with --yes or --key for all that waits.
+    """Show what waits for approval on CHANNEL, or sign for it: for PACKAGES, or with --yes or --key for all that waits.
 
     It signs with the key that `farm keys me` has made, or with --key. The key stays here. What is signed is the digest
     of the descriptor that is shown, and whether it may come or go.

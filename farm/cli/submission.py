@@ -50,7 +50,12 @@ def submission() -> None:
 @click.option("--limit", default=30, show_default=True, help="At most so many.")
 @json_option
 def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
-    """List submissions to the farm at FARM_URL, newest first."""
+    """List submissions to the farm at FARM_URL, newest first.
+
+    \b
+    Example:
+      farm submission list --waiting
+    """
     from farm.cli.rendering import table
 
     with _farm() as (farm, _):
@@ -77,7 +82,12 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
 @click.argument("number", type=number_type)
 @json_option
 def show(number: int, as_json: bool) -> None:
-    """Show a submission, who has signed it and whom it waits for, and how it differs from what is current."""
+    """Show a submission, who has signed it and whom it waits for, and how it differs from what is current.
+
+    \b
+    Example:
+      farm submission show 12
+    """
     with _farm() as (farm, _):
         found = farm.submission_contents(number)
     if as_json:
@@ -96,6 +106,10 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
 
     What is signed are the digests of the files that are shown, computed here. With the last signature that it lacks the
     submission is taken.
+
+    \b
+    Example:
+      farm submission accept 12
     """
     with _farm() as (farm, settings):
         own = find_own_key(settings, key, name)
@@ -133,6 +147,10 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
     """Let submission NUMBER, which waits, come to nothing.
 
     Who has sent it, and whoever curates, needs only the token; an owner of one of its recipes signs with the own key.
+
+    \b
+    Example:
+      farm submission withdraw 12 --why "another one takes its place"
     """
     with _farm() as (farm, settings):
         own = find_own_key(settings, key, name)
