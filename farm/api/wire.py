@@ -156,6 +156,7 @@ class SubmissionWire(Wire):
 
 
 SubmissionStateText = Literal["taken", "waiting", "withdrawn"]
+"""What submissions can be asked for by."""
 
 
 class SubmissionProgress(Wire):
@@ -163,7 +164,7 @@ class SubmissionProgress(Wire):
 
     id: int
     jobs: tuple[JobWire, ...]
-    state: Annotated[Literal["", "waiting", "withdrawn"], Omitted] = ""
+    state: Annotated[str, Omitted] = ""
 
 
 class SubmittedRecipeWire(Wire):
@@ -178,7 +179,7 @@ class SubmissionRecordWire(Wire):
     """A submission as it came; `waits_for` are the recipes that an owner has still to sign."""
 
     id: int
-    state: SubmissionStateText
+    state: str
     submitted_by: str
     submitted_at: datetime
     recipes: tuple[SubmittedRecipeWire, ...]

@@ -93,7 +93,8 @@ def show(number: int, as_json: bool) -> None:
     if as_json:
         say_json(found.model_dump(mode="json"))
         return
-    say_lines([*_sheet(found.submission), *_differences(found)])
+    say_lines(_sheet(found.submission))
+    say_lines(_differences(found))
 
 
 @submission.command("accept")
@@ -116,6 +117,7 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
         if own is None:
             raise click.UsageError("There is no key to sign with: make one with `farm keys me`, or name it with --key.")
         found = farm.submission_contents(number)
+        say_lines(_sheet(found.submission), err=True)
         digests = _checked(found, settings)
         mine = [each.recipe for each in found.submission.waits_for if own.name in each.owners]
         if not mine:
@@ -124,7 +126,7 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
                 f"submission {number} waits for no signature of {own.name}",
                 remedy=f"It waits for {waits}." if waits else "",
             )
-        say_lines([*_sheet(found.submission), *_differences(found)], err=True)
+        say_lines(_differences(found), err=True)
         if not yes:
             _ask(f"Sign {', '.join(mine)} for {found.distribution} as {own.name}?")
         taken = farm.accept(number, sign_digests({each: digests[each] for each in mine}, found.distribution, own))
@@ -195,7 +197,13 @@ def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Dige
 
 
 def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
-    return {name: base64.b64decode(text) for name, text in encoded.items()}
+    try:
+        return {name: base64.b64decode(text, validate=True) for name, text in encoded.items()}
+    except ValueError as error:
+        raise AlteredSubmissionError(
+            f"a file of the submission did not come whole: {error}",
+            remedy="Sign nothing; see whether a farm is at FARM_URL.",
+        ) from error
 
 
 def _sheet(record: SubmissionRecordWire) -> list[Line]:
