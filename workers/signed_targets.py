@@ -9,6 +9,7 @@ from farm.errors import FarmError
 from farm.trust.delegation import channels_of
 from farm.trust.layout import METADATA
 from farm.trust.repository import Repository
+from farm.trust.signed_policy import policy_in_force
 from workers.channel_files import stamp_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SignedTargets:
     def policy(self) -> SignedPolicy | None:
         """Return the policy that is signed; the last one where that cannot be said now, None where there is none."""
         try:
-            self._policy = self._repository.policy()
+            self._policy = policy_in_force(self._repository)
         except FarmError as error:
             _LOG.error("the signed policy cannot be read: %s", error)  # the message says it all
         return self._policy

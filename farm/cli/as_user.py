@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from farm.cli.output import say
 from farm.engine.mounts import show_in_place
 from farm.errors import FarmError, plain_text
 
@@ -42,7 +43,7 @@ def main() -> NoReturn:
         if closed := closed_to(options.reach, options.uid, groups):
             show_in_place(closed, options.reach, options.leave_out)
     except FarmError as error:
-        sys.stderr.write(f"{plain_text(error, 'as_user')}\n")
+        say(plain_text(error, "as_user"), err=True)
         sys.exit(os.EX_CONFIG)  # to be started again would not help
     os.umask(options.umask)
     os.chdir("/")

@@ -247,9 +247,10 @@ def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain])
     from farm.cli.policy_signing import policy_with
     from farm.trust.ceremony import sign_policy
     from farm.trust.repository import Repository
+    from farm.trust.signed_policy import policy_in_force
 
     repository = Repository(home.public)
-    policy = policy_with(read_recipe_directory(recipes), toolchains, repository.policy())
+    policy = policy_with(read_recipe_directory(recipes), toolchains, policy_in_force(repository))
     return sign_policy(repository, home.root / "keys", policy, datetime.now(UTC))
 
 

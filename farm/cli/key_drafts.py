@@ -127,6 +127,7 @@ def draft_targets(
     from farm.cli.policy_signing import signed_policy
     from farm.trust.drafting import draft_targets as next_targets
     from farm.trust.repository import Repository
+    from farm.trust.signed_policy import policy_in_force
 
     if retire_earlier and policy is None:
         raise click.UsageError("--retire-earlier goes with --policy.")
@@ -135,7 +136,7 @@ def draft_targets(
         place,
         replace(
             _targets_edit(**asked),  # type: ignore[arg-type]  # click's own values, by the names above
-            policy=signed_policy(policy, None if retire_earlier else place.policy()) if policy else None,
+            policy=signed_policy(policy, None if retire_earlier else policy_in_force(place)) if policy else None,
         ),
         datetime.now(UTC),
         days=days,

@@ -14,6 +14,7 @@ from farm.countersign.plans import Plans
 from farm.countersign.sets import ReleasedSets
 from farm.trust.countersign import check_release
 from farm.trust.layout import BLOBS
+from farm.trust.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
     from farm.names import Digest
@@ -44,7 +45,7 @@ class Decision:
         Raises a `FarmError` that says why it may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
         """
         previous = self._repository.current(release.channel).release
-        builders, policy = self._repository.builders(), self._repository.policy()
+        builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._record.catch_up(self._repository)
         new = check_release(release, previous, self._blobs, builders, self._record)
         if policy is None:

@@ -11,6 +11,7 @@ from farm.trust.layout import BLOBS
 from farm.trust.provenance import named_beside
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
+from farm.trust.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,7 +145,7 @@ class PublicStore:
 
         Raises `RepositoryStateError`.
         """
-        policy = Repository(self._repository).policy()
+        policy = policy_in_force(Repository(self._repository))
         return (*policy.steps, *(each.lock for each in policy.toolchains)) if policy else ()
 
     def bring_blobs(self, digests: Iterable[Digest]) -> None:

@@ -13,10 +13,11 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.delegation import identity_of
 from farm.trust.keys import key_from_dict, key_to_dict
-from farm.trust.signed_policy import SignedPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.trust.signed_policy import SignedPolicy
 
 from securesystemslib.signer import Key
 
@@ -83,18 +84,6 @@ def builders_document(
     if policy:
         document["policy"] = policy.to_dict()
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-
-
-def read_policy(document: bytes) -> SignedPolicy | None:
-    """Read the policy out of the same document; None where none is signed, as in a repository of an earlier farm.
-
-    Raises `InvalidBuildersError`, `InvalidSignedPolicyError`.
-    """
-    try:
-        form = json.loads(document)["policy"] if b'"policy"' in document else None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error
-    return None if form is None else SignedPolicy.from_dict(form)
 
 
 def read_builders(document: bytes) -> AllowedBuilders:

@@ -25,6 +25,7 @@ from farm.trust.policy_changes import policy_changes
 from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
 from farm.trust.roles import RoleKeys, new_root, new_targets
+from farm.trust.signed_policy import policy_in_force
 from farm.trust.signers import Signers, read_signers
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
     Where the keys of targets are not below `keys`/offline, what was signed before stays in force.
     Raises `DelegationError`, `InvalidSignedPolicyError`, `KeyFileError`, `RepositoryStateError`.
     """
-    before = repository.policy()
+    before = policy_in_force(repository)
     if policy == before:
         return []
     changes = policy_changes(policy, before)

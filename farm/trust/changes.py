@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from tuf.api.metadata import Root, Targets
 
 from farm.names import Digest
-from farm.trust.builders import AllowedBuilders, read_builders, read_policy
+from farm.trust.builders import AllowedBuilders, read_builders
 from farm.trust.delegation import TOP_ROLES, delegated_roles
 from farm.trust.key_names import KeyNames
 from farm.trust.layout import ADVISORIES
 from farm.trust.policy_changes import policy_changes
+from farm.trust.signed_policy import read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

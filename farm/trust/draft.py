@@ -16,9 +16,10 @@ from tuf.api.metadata import Metadata, Root, Targets
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.builder_rules import check_builders, check_policy
-from farm.trust.builders import read_builders, read_policy
+from farm.trust.builders import read_builders
 from farm.trust.delegation import check_root, check_targets
 from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.signed_policy import read_policy
 from farm.trust.signers import SigningError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, TargetFile, Targets
 
 from farm.trust.builder_rules import check_builders, check_policy
-from farm.trust.builders import builders_document, read_builders, read_policy
+from farm.trust.builders import builders_document, read_builders
 from farm.trust.delegation import (
     TOP_ROLES,
     channels_of,
@@ -21,6 +21,7 @@ from farm.trust.delegation import (
 from farm.trust.draft import Draft, DraftError
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.roles import RoleKeys, delegated_role, expiry
+from farm.trust.signed_policy import read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

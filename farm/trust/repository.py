@@ -15,7 +15,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from farm.errors import FarmError
-from farm.trust.builders import read_builders, read_policy
+from farm.trust.builders import read_builders
 from farm.trust.delegation import DelegationError, channels_of, delegated_roles, role_of
 from farm.trust.durable_file import replace_file
 from farm.trust.head import Head
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from farm.names import Digest
     from farm.trust.builders import AllowedBuilders
-    from farm.trust.signed_policy import SignedPolicy
     from farm.trust.signers import Signers
 
 __all__ = ["Head", "Published", "Repository", "RepositoryStateError", "StaleReleaseError", "replace_file"]
@@ -162,13 +161,6 @@ class Repository:
     def builders(self) -> AllowedBuilders:
         """Return the builders that the top-level targets role allows, by key id; raises `RepositoryStateError`."""
         return read_builders(self.builders_document(self.head()))
-
-    def policy(self) -> SignedPolicy | None:
-        """Return the policy that the top-level targets role has signed; None where it has signed none.
-
-        Raises `RepositoryStateError`, `InvalidSignedPolicyError`.
-        """
-        return read_policy(self.builders_document(self.head()))
 
     def builders_document(self, head: Head) -> bytes:
         """Return the list of builders that is in force; raises `RepositoryStateError`."""

@@ -7,6 +7,7 @@ can ask for more than what is signed (`farm.recipe.strictness`), never for less.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from farm.recipe.policies import CHANNELS, Policies, is_policy_file, read_polici
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from farm.trust.repository import Repository
 
 FORMAT = 1
 MOST_EARLIER = 16
@@ -124,6 +127,26 @@ class SignedPolicy:
         except (InvalidRecordError, InvalidDigestError, ValueError, TypeError, AttributeError) as error:
             raise InvalidSignedPolicyError(f"the signed policy cannot be read: {error}") from error
         return policy
+
+
+def read_policy(document: bytes) -> SignedPolicy | None:
+    """Read the policy out of the signed list of builders; None where none is signed, as in one of an earlier farm.
+
+    Raises `InvalidSignedPolicyError`.
+    """
+    try:
+        form = json.loads(document)["policy"] if b'"policy"' in document else None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidSignedPolicyError(f"the list of allowed builders cannot be read: {error}") from error
+    return None if form is None else SignedPolicy.from_dict(form)
+
+
+def policy_in_force(repository: Repository) -> SignedPolicy | None:
+    """Return the policy that a published repository has signed; None where it has signed none.
+
+    Raises `RepositoryStateError`, `InvalidSignedPolicyError`.
+    """
+    return read_policy(repository.builders_document(repository.head()))
 
 
 def policy_of_files(

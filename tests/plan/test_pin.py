@@ -150,7 +150,7 @@ def test_sources_know_their_origins_by_the_pinned_digest():
 @pytest.mark.parametrize(
     ("text", "told", "purl"),
     [
-        ("libc6", "libc6", ""),
+        ("libc6", "libc6", "pkg:deb/debian/libc6"),
         (
             "libc6:amd64=2.41-12+deb13u5",
             "libc6 2.41-12+deb13u5 (amd64)",

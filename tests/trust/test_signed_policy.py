@@ -11,7 +11,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.names import Digest
 from farm.trust.builder_rules import SignedPolicyError, UnreachableRebuildsError
-from farm.trust.builders import builders_document, read_builders, read_policy
+from farm.trust.builders import builders_document, read_builders
 from farm.trust.ceremony import sign_policy
 from farm.trust.delegation import DelegationError
 from farm.trust.draft import Draft
@@ -22,7 +22,9 @@ from farm.trust.signed_policy import (
     InvalidSignedPolicyError,
     SignedPolicy,
     SignedToolchain,
+    policy_in_force,
     policy_of_files,
+    read_policy,
     steps_digest,
 )
 
@@ -123,10 +125,10 @@ def test_a_file_that_is_none_of_policies_is_refused() -> None:
 
 def test_it_is_signed_where_the_keys_are_and_waits_where_they_are_not(published: Published) -> None:
     repository, policy = published.repository, _policy()
-    assert repository.policy() is None
+    assert policy_in_force(repository) is None
     said = sign_policy(repository, published.keys, policy, NOW)
     assert said[:2] == ["the policy of the recipes is signed:", "a policy is signed for the first time"]
-    assert repository.policy() == policy
+    assert policy_in_force(repository) == policy
     assert sign_policy(repository, published.keys, policy, NOW) == []
     (published.keys / "offline" / "targets").rename(published.root / "carried away")
     laxer = _policy(channels__edge_yaml=b"gates: [proof]\n")
@@ -134,7 +136,7 @@ def test_it_is_signed_where_the_keys_are_and_waits_where_they_are_not(published:
     assert waits[0] == "the recipes ask for another policy than the one that is signed, which stays in force"
     assert "farm keys draft targets" in waits[1]
     assert "--policy" in waits[1]
-    assert repository.policy() == policy
+    assert policy_in_force(repository) == policy
 
 
 def test_a_draft_says_what_becomes_laxer_before_anything_else(published: Published) -> None:
