@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.blobs import BlobStore
+    from farm.countersign.ownership import Ownership
     from farm.countersign.plans import Plans
     from farm.names import Digest
     from farm.plan import BlobRef, Plan, PlannedDependency
@@ -57,14 +58,6 @@ def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
     return ReleaseEvidence.from_json(blobs.read(digest))
 
 
-class NothingVerified:
-    """Knows nothing from before."""
-
-    def has(self, _descriptor: Digest) -> bool:
-        """Say no."""
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What the signer goes by when it looks at builds: what targets have signed, and what it found in order before."""
@@ -72,6 +65,7 @@ class Grounds:
     blobs: BlobStore
     builders: AllowedBuilders
     plans: Plans
+    ownership: Ownership
     verified: Verified
 
 
@@ -85,7 +79,10 @@ def check_builds(
     """
     builds = _Builds(grounds, evidence.dependencies)
     for entry in new:
-        builds.check(BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe))
+        package = BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe)
+        builds.check(package)
+        if entry.tests:
+            builds.check_tests(package, entry.tests)
     return builds.checked
 
 
@@ -109,9 +106,18 @@ class _Builds:
             content = self._read(each.provenance, "provenance")
             plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
             self._check_described(plan, member.descriptor, each)
+            self._grounds.ownership.check(plan.name.short, each.recipe)
             found = [self._dependency(plan, dependency) for dependency in plan.dependencies]
             _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self._member(other) for other in found])
             waiting += found
+
+    def check_tests(self, package: BuiltAgainst, recipe: Digest) -> None:
+        """See that the newer recipe whose tests ran is one of the package: an owner's, and of the very same plan."""
+        content = self._read(package.provenance, "provenance")
+        descriptor = self._descriptor(package.descriptor)
+        plan = verify_provenance(content, self._grounds.builders, descriptor, package.recipe).plan
+        self._grounds.ownership.check(plan.name.short, recipe)
+        self._grounds.plans.check(plan, recipe)
 
     def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
         """See that a descriptor says what the plan and the files come to: a worker can add a link to anywhere."""

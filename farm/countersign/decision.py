@@ -9,7 +9,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
-from farm.countersign.builds import Grounds, NothingVerified, check_builds, read_evidence
+from farm.countersign.builds import Grounds, check_builds, read_evidence
+from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.sets import ReleasedSets
 from farm.trust.countersign import check_release
@@ -53,9 +54,11 @@ class Decision:
                 "no policy is signed: of plans, tests and gates the farm is believed (farm keys draft targets)"
             )
         else:
+            brought = read_evidence(self._blobs, evidence)
             plans = Plans(release.distribution, policy, self._blobs)
-            grounds = Grounds(self._blobs, builders, plans, NothingVerified())
-            check_builds(new, read_evidence(self._blobs, evidence), grounds)
+            ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+            grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
+            check_builds(new, brought, grounds)
         self._sets.prove(release, previous)
         return new
 

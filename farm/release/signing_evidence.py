@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
 from farm.database import foreign, lookups, packages
 from farm.release.sources import recipe_blobs
@@ -34,7 +35,10 @@ def bring_evidence(desk: Desk, release: Release, public: PublicStore) -> Digest:
     found += [blob.digest for each in dependencies for blob in each.blobs]
     found += _imported(desk, release)
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
-    return public.put(ReleaseEvidence(dependencies=dependencies).to_json())
+    recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in dependencies}
+    submissions = tuple(dict.fromkeys(digest for recipe in sorted(recipes) for digest in signatures_of(desk, recipe)))
+    public.bring_blobs(submissions)
+    return public.put(ReleaseEvidence(dependencies, submissions).to_json())
 
 
 def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgainst]:

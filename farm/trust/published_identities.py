@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS published (
   name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL, tree TEXT NOT NULL,
   PRIMARY KEY (name, version, revision, build, tree)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS descriptor (digest TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _REMEMBERED = 1024
@@ -73,6 +74,11 @@ class PublishedRecord:
         with self._open() as database:
             return [Digest(tree) for (tree,) in database.execute(query, identity)]
 
+    def has(self, descriptor: Digest) -> bool:
+        """Say whether a package was published, in any channel."""
+        with self._open() as database:
+            return bool(database.execute("SELECT 1 FROM descriptor WHERE digest = ?", (descriptor,)).fetchone())
+
     def catch_up(self, repository: Repository) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
 
@@ -100,7 +106,7 @@ class PublishedRecord:
             seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
             for release, before in _steps(newest, seen[0] if seen else "", blobs):
                 put = difference(read, before.index if before else None, release.index).put
-                _add(database, ((each, number(each.provenance.digest)) for each in put))
+                _add(database, [(each, number(each.provenance.digest)) for each in put])
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
                 count += len(put)
         return count
@@ -140,7 +146,9 @@ def _release(blobs: BlobStore, after: Release) -> Release:
         ) from error
 
 
-def _add(database: sqlite3.Connection, entries: Iterable[tuple[ReleaseEntry, int]]) -> None:
+def _add(database: sqlite3.Connection, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
+    descriptors = [(each.descriptor.digest,) for each, _ in entries]
+    database.executemany("INSERT OR IGNORE INTO descriptor VALUES (?)", descriptors)
     database.executemany(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
         ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),

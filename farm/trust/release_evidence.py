@@ -69,11 +69,11 @@ class BuiltAgainst:
 @dataclass(frozen=True, slots=True)
 class ReleaseEvidence:
     """`dependencies` are the packages that the new packages of a release were built against, and those these were built
-    against in turn; `tests` the signed results of tests and comparisons.
+    against in turn; `submissions` the envelopes in which people have signed recipes.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
-    tests: tuple[Digest, ...] = ()
+    submissions: tuple[Digest, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
@@ -81,7 +81,7 @@ class ReleaseEvidence:
             {
                 "dependencies": [each.to_dict() for each in self.dependencies],
                 "format": FORMAT,
-                "tests": list(self.tests),
+                "submissions": list(self.submissions),
             }
         )
 
@@ -94,7 +94,7 @@ class ReleaseEvidence:
                 raise InvalidEvidenceError(f"the evidence has format {number}, this signer reads {FORMAT}")
             evidence = cls(
                 dependencies=record.each("dependencies", BuiltAgainst.from_dict),
-                tests=tuple(Digest(each) for each in record.texts("tests")),
+                submissions=tuple(Digest(each) for each in record.texts("submissions")),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

@@ -79,6 +79,8 @@ class SignedPolicy:
                 _check_curators(text)
         for name, lines in found.troubles.items():
             raise InvalidSignedPolicyError(f"the signed policy of {name} cannot be followed: {'; '.join(lines)}")
+        if found.owners_troubles:
+            raise InvalidSignedPolicyError(f"the signed owners cannot be read: {'; '.join(found.owners_troubles)}")
         return found
 
     def toolchain(self, tree: Digest) -> SignedToolchain | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from securesystemslib.signer import CryptoSigner
@@ -10,7 +11,8 @@ from zstandard import ZstdCompressor
 
 from farm.blobs import BlobStore
 from farm.compat import Member, PackageSet, build_closure, from_toolchain
-from farm.countersign.builds import Grounds, NothingVerified, check_builds
+from farm.countersign.builds import Grounds, check_builds
+from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.fileset import File, Manifest
 from farm.names import Digest, PackageName, Platform, canonical_json
@@ -26,6 +28,7 @@ from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence
 from farm.trust.release_index import ReleaseEntry
 from farm.trust.signed_policy import SignedPolicy, SignedToolchain, policy_of_files, steps_texts
+from farm.trust.submission_statement import SignedSubmission, submission_statement
 from tests.control.small_farm import archive_of
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class Package:
     facts: PackageFacts
     manifest: Manifest
     archive: BlobRef
+    tests: Digest | None = None
 
     @property
     def member(self) -> Member:
@@ -76,7 +80,15 @@ class Package:
             provenance=self.built.provenance,
             recipe=self.built.recipe,
             needs=(),
+            tests=self.tests,
         )
+
+
+class _Nothing:
+    """The memory of a signer that has signed nothing yet."""
+
+    def has(self, _descriptor: Digest) -> bool:
+        return False
 
 
 @dataclass
@@ -86,6 +98,9 @@ class Builder:
     blobs: BlobStore
     worker: CryptoSigner = field(default_factory=CryptoSigner.generate_ed25519)
     built: dict[str, Package] = field(default_factory=dict)
+    submissions: list[Digest] = field(default_factory=list)
+    owners: Mapping[str, bytes] = field(default_factory=dict)
+    """The files `OWNERS` and `curators.yaml` that are signed."""
 
     @classmethod
     def at(cls, folder: Path) -> Builder:
@@ -96,7 +111,7 @@ class Builder:
         return builder
 
     def policy(self, steps: Mapping[str, bytes] = STEPS, earlier: SignedPolicy | None = None) -> SignedPolicy:
-        files = {"channels/edge.yaml": EDGE, **steps}
+        files = {"channels/edge.yaml": EDGE, **steps, **self.owners}
         return policy_of_files(files, [SignedToolchain("c", TREE, LOCK.digest)], earlier)
 
     def recipe(
@@ -111,6 +126,13 @@ class Builder:
         contents = RecipeContents(self.blobs.put_bytes(text), {})
         assert self.blobs.put_bytes(contents.to_json()) == recipe.digest
         return recipe
+
+    def sign(self, person: str, key: CryptoSigner, *recipes: Recipe, **changes: Any) -> None:
+        """Let a person submit recipes, as `changes` say otherwise."""
+        said = SignedSubmission(DISTRIBUTION, person, {each.name: each.digest for each in recipes}, datetime.now(UTC))
+        self.submissions.append(
+            self.blobs.put_bytes(sign_statement(submission_statement(replace(said, **changes)), key))
+        )
 
     def pin(self, recipe: Recipe) -> Plan:
         members = [package.member for package in self.built.values()]
@@ -157,7 +179,8 @@ class Builder:
         told = [package.built for name, package in self.built.items() if name not in without]
         plans = Plans(DISTRIBUTION, policy or self.policy(), self.blobs)
         builders = AllowedBuilders([self.worker.public_key], {})
-        grounds = Grounds(self.blobs, builders, plans, NothingVerified())
+        ownership = Ownership(DISTRIBUTION, policy or self.policy(), self.submissions, self.blobs)
+        grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
         found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)
         return sorted(each.name.short for each in found.values())
 

@@ -1,0 +1,100 @@
+"""The signer asks for the signature of an owner, whoever has put a recipe into the farm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.countersign.ownership import UnsignedRecipeError
+from farm.countersign.plans import PlanMismatchError
+from farm.names import Digest
+from tests.countersign.built import Builder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALICE, BEN, MALLORY = (CryptoSigner.generate_ed25519() for _ in range(3))
+
+
+def _hex(key: CryptoSigner) -> bytes:
+    return str(key.public_key.keyval["public"]).encode()
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Builder:
+    """Alice owns everything but what Ben does; Mallory is a curator and owns nothing."""
+    made = Builder.at(tmp_path)
+    people = b"curators:\n  alice: '%s'\n  ben: '%s'\n  mallory: '%s'\n" % (_hex(ALICE), _hex(BEN), _hex(MALLORY))
+    made.owners = {"curators.yaml": people, "OWNERS": b"* alice\npng* ben\n"}
+    return made
+
+
+def test_what_its_owner_has_signed_passes_with_what_it_was_built_against(farm: Builder) -> None:
+    zlib, png = farm.recipe("zlib"), farm.recipe("png", needs=("zlib",))
+    farm.sign("alice", ALICE, zlib)
+    farm.sign("ben", BEN, png)
+    farm.build(zlib)
+    assert farm.check(farm.build(png)) == ["png", "zlib"]
+
+
+def test_without_signed_owners_nobody_has_to_sign(farm: Builder) -> None:
+    farm.owners = {}
+    assert farm.check(farm.build(farm.recipe("zlib"))) == ["zlib"]
+
+
+@pytest.mark.parametrize(
+    ("person", "key", "changes"),
+    [
+        ("mallory", MALLORY, {}),
+        ("alice", MALLORY, {}),
+        ("ben", BEN, {}),
+        ("alice", ALICE, {"distribution": "other.example"}),
+        ("alice", ALICE, {"recipes": {"zlib": Digest.of(b"another recipe")}}),
+        ("alice", ALICE, {"withdrawn": True}),
+    ],
+    ids=["a stranger", "another key", "another owner", "another distribution", "another recipe", "a withdrawal"],
+)
+def test_what_no_owner_has_signed_is_refused(
+    farm: Builder, person: str, key: CryptoSigner, changes: dict[str, Any]
+) -> None:
+    recipe = farm.recipe("zlib")
+    farm.sign(person, key, recipe, **changes)
+    package = farm.build(recipe)
+    with pytest.raises(UnsignedRecipeError, match="no owner has signed the recipe zlib") as refused:
+        farm.check(package)
+    assert "Let alice submit it" in refused.value.remedy
+    farm.sign("alice", ALICE, recipe)
+    assert farm.check(package) == ["zlib"]
+
+
+def test_a_dependency_that_no_owner_has_signed_is_refused_although_it_is_never_released(farm: Builder) -> None:
+    farm.build(farm.recipe("zlib"))
+    png = farm.recipe("png", needs=("zlib",))
+    farm.sign("ben", BEN, png)
+    with pytest.raises(UnsignedRecipeError, match="recipe zlib"):
+        farm.check(farm.build(png))
+
+
+def test_the_recipe_whose_tests_count_is_an_owners_too_and_of_the_same_plan(farm: Builder) -> None:
+    recipe = farm.recipe("zlib")
+    tested = farm.recipe("zlib", more="tests: [{name: none, command: [/bin/true]}]\n")
+    other = farm.recipe("zlib", more="environment: {CFLAGS: -O0}\n")
+    farm.sign("alice", ALICE, recipe)
+    package = replace(farm.build(recipe), tests=tested.digest)
+    with pytest.raises(UnsignedRecipeError, match=str(tested.digest)):
+        farm.check(package)
+    farm.sign("alice", ALICE, tested)
+    assert farm.check(package) == ["zlib"]
+    farm.sign("alice", ALICE, other)
+    with pytest.raises(PlanMismatchError):
+        farm.check(replace(package, tests=other.digest))
+
+
+def test_rubbish_among_the_envelopes_counts_for_nothing(farm: Builder) -> None:
+    recipe = farm.recipe("zlib")
+    farm.submissions += [farm.blobs.put_bytes(b"rubbish"), Digest.of(b"not there")]
+    farm.sign("alice", ALICE, recipe)
+    assert farm.check(farm.build(recipe)) == ["zlib"]
