@@ -8,10 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,12 +20,13 @@ from farm.release.publication import make_release
 from farm.release.signer_client import SignerClient, SignerRefusedError
 from farm.trust.countersign import OtherContentError, RefusedReleaseError
 from farm.trust.published_identities import PublishedRecord, PublishedRecordError
+from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 from tests.client.distribution import SmallDistribution
+from tests.countersign.signer_process import running_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SAY = PrintedIdentity("say", "2.2.5", 1)
@@ -49,22 +46,9 @@ def record(distribution: SmallDistribution) -> PublishedRecord:
     return PublishedRecord(distribution.folder / "record")
 
 
-@contextmanager
-def signer(distribution: SmallDistribution) -> Iterator[SignerClient]:
-    """The signer as a process, for as long as the test needs it."""
-    socket = distribution.folder / "signer" / "signer.sock"
-    places = {"repository": distribution.public, "keys": distribution.folder / "keys/online", "socket": socket}
-    options = [text for name, path in places.items() for text in (f"--{name}", str(path))]
-    own = ("--record", str(distribution.folder / "record"))
-    process = subprocess.Popen([sys.executable, "-m", "workers.signer", *options, *own], stderr=subprocess.DEVNULL)
-    try:
-        while not socket.exists():
-            assert process.poll() is None, "the signer has ended"
-            time.sleep(0.05)
-        yield SignerClient(socket)
-    finally:
-        process.terminate()
-        process.wait()
+def sign(distribution: SmallDistribution, client: SignerClient) -> None:
+    """Ask for the release that holds what was added last."""
+    client.sign(prepared(distribution), distribution.keep(ReleaseEvidence().to_json()).digest)
 
 
 def prepared(distribution: SmallDistribution) -> Release:
@@ -86,13 +70,13 @@ def prepared(distribution: SmallDistribution) -> Release:
 def test_the_signer_refuses_other_files_under_what_was_published_and_goes_on_afterwards(
     distribution: SmallDistribution,
 ) -> None:
-    with signer(distribution) as client:
+    with running_signer(distribution.folder, distribution.public) as client:
         distribution.package("say", {"bin/say": "evil"}, version="2.2.5", revision=2, build=1)
         with pytest.raises(SignerRefusedError, match=r"say 2\.2\.5-2 was published before with other files") as refused:
-            client.sign(prepared(distribution))
+            sign(distribution, client)
         assert refused.value.remedy == "Raise the revision in the recipe that makes say, and submit it."
         distribution.package("say", {"bin/say": "other"}, version="2.2.5", revision=3, build=1)
-        client.sign(prepared(distribution))
+        sign(distribution, client)
     assert Repository(distribution.public).current("edge").release == prepared(distribution)
 
 
