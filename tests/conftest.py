@@ -73,6 +73,7 @@ _LONG = (
     "control/test_state_machine.py",
     "control/test_troubles.py",
     "control/test_upkeep.py",
+    "countersign",
     "database/test_claim_cost.py",
     "database/test_kinds.py",
     "foreign",
