@@ -179,7 +179,6 @@ def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
     submit_web(taking)
     taking.follow()
     taking.decide()
-    neighbours.first.package("shout", {"bin/shout": "x"})
     taking.farm.shape("clash", "1.0", {"bin/shout": elf()})
     taking.farm.submit(recipe("clash"))
     taking.decide()

@@ -19,10 +19,9 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.release.publication import PublicStore
 from farm.trust.ceremony import online_signers
-from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
-from workers.signer import sign
+from tests.countersign.checked_signing import sign_checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,7 @@ def publish(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> Non
     index = [store.read(Digest(each)) for each in order["index"]]
     put = [ReleaseEntry.from_json(store.read(Digest(each))) for each in order["put"]]
     PublicStore(public, store).bring(put, index, release)
-    sign(Repository(public), online_signers(keys), PublishedRecord(keys.parent / "record"), release)
+    sign_checked(Repository(public), online_signers(keys), keys.parent / "record", release)
 
 
 def die_at(number: int) -> None:

@@ -15,6 +15,7 @@ from tests.control.small_farm import recipe
 from tests.release.conftest import EDGE, ReleasingFarm
 
 if TYPE_CHECKING:
+    from farm.names import Digest
     from farm.trust.release_index import Release
 
 WITH_TEST = "tests:\n  - name: {}\n    command: [/usr/bin/x]\n"
@@ -136,8 +137,8 @@ def test_a_release_that_was_signed_before_the_crash_is_not_made_twice(releasing:
     releasing.farm.build_all_but_tests()
     sign = releasing.signer.sign
 
-    def sign_and_crash(release: Release) -> None:
-        sign(release)
+    def sign_and_crash(release: Release, evidence: Digest) -> None:
+        sign(release, evidence)
         raise KeyboardInterrupt
 
     releasing.signer.sign = sign_and_crash  # type: ignore[method-assign]
@@ -170,7 +171,7 @@ def test_what_another_process_has_published_is_not_taken_back_by_a_late_refusal(
     other = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
     sign = releasing.signer.sign
 
-    def sign_too_late(release: Release) -> None:
+    def sign_too_late(release: Release, _evidence: Digest) -> None:
         releasing.signer.sign = sign  # type: ignore[method-assign]
         assert other.advance().state == "released"
         raise SignerRefusedError(f"another release than {release.number} is the newest")

@@ -125,7 +125,7 @@ def built(tmp_path: Path) -> BuiltDistribution:
     built = BuiltDistribution(tmp_path)
     built.founded = built.found()
     for number in range(40):  # so that the index has branches
-        built.package(f"steady{number}", {"share/steady/number": str(number)})
+        built.package(f"steady{number}", {f"share/steady{number}/number": str(number)})
     built.package("changing", {"share/changing/version": "0"}, version="0")
     return built
 

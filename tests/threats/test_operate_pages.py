@@ -25,6 +25,7 @@ from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.keys import load_public_key
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
+from farm.trust.signed_policy import policy_in_force
 from farm.trust.signers import signed
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import EVER, Mirror, successor
@@ -157,8 +158,20 @@ def test_a_channel_is_added(founded: Farm) -> None:
 
 
 def test_builders_change(founded: Farm) -> None:
-    founded.follow("Change who may build")
+    founded.follow("Change who may build and test")
     assert list(founded.repository.builders()) == [founded.key("worker-2/key")]
+    founded.everybody_sees(founded.publish())
+
+
+def test_what_channels_ask_for_is_signed(founded: Farm) -> None:
+    recipes = founded.folder / "recipes"
+    (recipes / "channels").mkdir(parents=True)
+    (recipes / "distribution.yaml").write_text("domain: dist.example.org\nsummary: x\n")
+    (recipes / "channels" / "edge.yaml").write_text("gates: [proof]\n")
+    founded.follow("Sign what channels ask for")
+    policy = policy_in_force(founded.repository)
+    assert policy is not None
+    assert list(policy.policies.policies) == ["edge"]
     founded.everybody_sees(founded.publish())
 
 

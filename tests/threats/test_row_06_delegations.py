@@ -19,12 +19,11 @@ from farm.trust.delegation import DelegationError, check_channel_names, check_ro
 from farm.trust.draft import Draft
 from farm.trust.layout import release_target
 from farm.trust.promotion import publish_draft
-from farm.trust.published_identities import PublishedRecord
 from farm.trust.repository import Repository
 from farm.trust.signers import Signers, read_signers
 from farm.trust.untrusted_metadata import UntrustedMetadataError
+from tests.countersign.checked_signing import sign_checked
 from tests.threats.simulator import Simulator, successor
-from workers.signer import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,7 +198,7 @@ def test_a_release_of_another_channel_or_distribution_is_refused(simulator: Simu
     assert "is of elsewhere.example.org" in subscriber.refuses("alone").message
     simulator.lead_back()
     with pytest.raises(DelegationError, match=r"is of elsewhere.example.org, and this repository is that of dist"):
-        sign(simulator.repository, simulator.online, PublishedRecord(simulator.folder / "record"), foreign)
+        sign_checked(simulator.repository, simulator.online, simulator.folder / "record", foreign)
 
 
 def test_advisories_are_no_channel_and_a_release_needs_a_digest(simulator: Simulator) -> None:

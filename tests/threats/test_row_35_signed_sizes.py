@@ -21,10 +21,9 @@ from farm.package import Descriptor
 from farm.plan import BlobRef
 from farm.release.publication import make_release
 from farm.trust.blob_limits import LARGEST
-from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import OversizedError
+from tests.countersign.checked_signing import sign_checked
 from tests.threats.simulator import serving
-from workers.signer import sign
 
 if TYPE_CHECKING:
     import http.server
@@ -63,7 +62,7 @@ def test_ten_terabytes_are_refused_before_a_byte_is_asked_for(simulator: Simulat
     blob = BlobRef(Digest.of(kind.encode()), TEN_TERABYTES)
     release = next_release(simulator, replace(alone(simulator), **{kind: blob}))  # type: ignore[arg-type]
     with pytest.raises(OversizedError):
-        sign(simulator.repository, simulator.online, PublishedRecord(simulator.folder / "record"), release)
+        sign_checked(simulator.repository, simulator.online, simulator.folder / "record", release)
     mirror = simulator.mirror("mirror")
     mirror.forge_release(release, simulator.online)
     asked: list[str] = []
@@ -111,4 +110,4 @@ def test_the_signer_refuses_a_manifest_that_clients_would_refuse(simulator: Simu
     described = keep(replace(descriptor, tree=Digest.of(content)).to_json())
     release = next_release(simulator, replace(entry, manifest=keep(content), descriptor=described))
     with pytest.raises(InvalidManifestError, match="parent directory is missing"):
-        sign(simulator.repository, simulator.online, PublishedRecord(simulator.folder / "record"), release)
+        sign_checked(simulator.repository, simulator.online, simulator.folder / "record", release)
