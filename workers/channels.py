@@ -73,6 +73,8 @@ class Channels:
         for lines in said.unsigned.values():
             for line in lines:
                 _LOG.warning("%s; it goes on by its signed policy", line)
+        if said.owners_unsigned:
+            _LOG.warning(said.owners_unsigned)
         for line in said.owners_troubles:
             _LOG.error("submissions are refused: %s", line)
 

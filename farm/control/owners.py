@@ -73,7 +73,7 @@ def take_up_owners(desk: Desk, said: Policies) -> None:
         kept = before or Ownership()
         now = Ownership(kept.owners, kept.curators, said.owners_troubles or (_GONE,))
     else:
-        now = Ownership(said.owners, said.curators)
+        now = Ownership(said.owners, said.curators if said.owners_people is None else said.owners_people)
     if now == before:
         return
     set_ownership(desk.session, now)

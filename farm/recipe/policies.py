@@ -29,7 +29,8 @@ class Policies:
 
     `curators` are the public keys (hexadecimal) of named people, by group. `unsigned` says of channels that go on in
     which points their files ask for less than what is signed, and so do not count. `owners` is the text of `OWNERS`,
-    None where there is none; with `owners_troubles` it is wrong, or cannot be judged.
+    None where there is none; with `owners_troubles` it is wrong, or cannot be judged. `owners_people` are the groups
+    that it counts on, where these are not `curators`; `owners_unsigned` says why the file does not count.
     """
 
     policies: Mapping[str, ChannelPolicy]
@@ -38,6 +39,8 @@ class Policies:
     unsigned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owners: str | None = None
     owners_troubles: tuple[str, ...] = ()
+    owners_people: Mapping[str, Mapping[str, str]] | None = None
+    owners_unsigned: str = ""
 
 
 def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | None = None) -> Policies:

@@ -19,6 +19,7 @@ from farm.recipe.channel_gates import (
     TestsGate,
 )
 from farm.recipe.duration import duration_text
+from farm.recipe.owners import OWNERS, read_owners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,12 +55,27 @@ def bounded(said: Policies, signed: Policies) -> Policies:
         lines += _left_out(policy, said.curators, curators)
         if lines:
             unsigned[name] = tuple(f"channels/{name}.yaml asks for less than what is signed: {line}" for line in lines)
-    return replace(
-        said, policies=policies, curators=curators, troubles=dict(sorted(troubles.items())), unsigned=unsigned
-    )
+    troubles = dict(sorted(troubles.items()))
+    counted = replace(said, policies=policies, curators=curators, troubles=troubles, unsigned=unsigned)
+    return _bounded_owners(counted, said.curators, signed)
 
 
 _SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it signed."
+
+
+def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
+    """Let the signed owners count, unless the file has the same lines with fewer people."""
+    if counted.owners is None or counted.owners_troubles or signed.owners is None:
+        return replace(counted, owners_people=people)
+    wanted = read_owners(counted.owners.encode(), people).rules
+    own = read_owners(signed.owners.encode(), signed.curators).rules
+    tighter = [rule.pattern for rule in wanted] == [rule.pattern for rule in own] and all(
+        rule.people.items() <= limit.people.items() for rule, limit in zip(wanted, own, strict=True)
+    )
+    if tighter:
+        return replace(counted, owners_people=people)
+    why = f"{OWNERS} has other lines or people than are signed: what is signed counts. {_SIGN}"
+    return replace(counted, owners=signed.owners, owners_people=signed.curators, owners_unsigned=why)
 
 
 def _left_out(

@@ -293,6 +293,28 @@ def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(
     assert [(each.actor, each.subject) for each in trail] == [("control", "the file OWNERS")] * 2
 
 
+def test_owners_can_become_fewer_and_not_others_than_are_signed(running: Running) -> None:
+    running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n  bob: {BOB!r}\n")
+    running.write("OWNERS", "* @curators\n")
+    sign(running)
+    channels = running.start()
+
+    def owners() -> list[tuple[str, ...]]:
+        advance(channels)
+        return [each.owners for each in running.farm.submit(recipe("b")).waits_for]
+
+    assert owners() == [("alice", "bob")]
+    running.write("OWNERS", "* bob\n")
+    assert owners() == [("bob",)]
+    for more in ("* bob\nb* alice\n", "* bob mallory\n"):
+        mallory = "2" * 64
+        running.write("curators.yaml", f"curators: {{alice: {ALICE!r}, bob: {BOB!r}, mallory: {mallory!r}}}\n")
+        running.write("OWNERS", more)
+        assert owners() == [("alice", "bob")]
+    sign(running)
+    assert owners() == [("bob", "mallory")]
+
+
 def test_before_the_files_were_read_for_the_first_time_nothing_is_taken_unsigned(tmp_path: Path) -> None:
     """The web process may be there before the control worker is."""
     files = {
