@@ -71,6 +71,7 @@ _PLACES = (
     _Place("public", ROOT, ROOT, 0o755),
     _Place("public/metadata", ROOT, "signer", 0o2775),
     _Place("public/targets", ROOT, "signer", 0o2775),
+    _Place("public/keys", ROOT, "signer", 0o2775),
     _Place("public/blobs", ROOT, "control", 0o2755, _Within.BLOBS),
 )
 

@@ -69,7 +69,7 @@ def test_units_and_directories_agree_on_who_writes_where(tmp_path: Path) -> None
     hand_over(home, users)
     (home.public / ".publish.lock").touch()  # the signer's, once something is published
     folders = ("database", "blobs/tmp", "logs", "foreign", "registry", "public/metadata", "public/targets")
-    written = {*folders, "public/blobs/tmp", "run/signer"}
+    written = {*folders, "public/blobs/tmp", "public/keys", "keys/record", "run/signer", "run/images"}
     for name in ("signer", "web", "control"):
         unit, user = units()[f"farm-{name}.service"], users.users[name]
         assert values(unit, "User") == [f"farm-{name}"]
