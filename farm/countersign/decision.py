@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
 from farm.countersign.builds import Grounds, check_builds, read_evidence
+from farm.countersign.gates import check_gates
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
+from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import ReleasedSets
+from farm.package import Descriptor
 from farm.trust.countersign import check_release
 from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farm.names import Digest
     from farm.trust.published_identities import PublishedRecord
     from farm.trust.release_index import Release, ReleaseEntry
     from farm.trust.repository import Repository
+    from farm.trust.signed_policy import SignedPolicy
 
 _LOG = logging.getLogger("farm.signer")
 
@@ -59,8 +65,20 @@ class Decision:
             ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
             grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
             check_builds(new, brought, grounds)
+            self._check_gates(release, new, policy)
         self._sets.prove(release, previous)
         return new
+
+    def _check_gates(self, release: Release, new: Iterable[ReleaseEntry], policy: SignedPolicy) -> None:
+        channel = policy.policies.policies.get(release.channel)
+        if channel is None:
+            raise RefusedReleaseError(
+                f"no policy of {release.channel} is signed",
+                remedy="Draft it with `farm keys draft targets --policy RECIPES`, and have it signed.",
+            )
+        digests = (entry.descriptor.digest for entry in new)
+        arriving = (digest for digest in digests if release.channel not in self._record.channels_of(digest))
+        check_gates((Descriptor.from_json(self._blobs.read(digest)) for digest in arriving), channel)
 
     def accept(self, release: Release) -> None:
         """Go on from a release that was checked last, and is signed."""

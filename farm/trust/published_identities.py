@@ -35,7 +35,9 @@ CREATE TABLE IF NOT EXISTS published (
   name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL, tree TEXT NOT NULL,
   PRIMARY KEY (name, version, revision, build, tree)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS descriptor (digest TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held (
+  descriptor TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (descriptor, channel)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _REMEMBERED = 1024
@@ -76,8 +78,13 @@ class PublishedRecord:
 
     def has(self, descriptor: Digest) -> bool:
         """Say whether a package was published, in any channel."""
+        return bool(self.channels_of(descriptor))
+
+    def channels_of(self, descriptor: Digest) -> frozenset[str]:
+        """Return the channels in which a package was published: it has passed their gates."""
         with self._open() as database:
-            return bool(database.execute("SELECT 1 FROM descriptor WHERE digest = ?", (descriptor,)).fetchone())
+            found = database.execute("SELECT channel FROM held WHERE descriptor = ?", (descriptor,))
+            return frozenset(channel for (channel,) in found)
 
     def catch_up(self, repository: Repository) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
@@ -106,7 +113,7 @@ class PublishedRecord:
             seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
             for release, before in _steps(newest, seen[0] if seen else "", blobs):
                 put = difference(read, before.index if before else None, release.index).put
-                _add(database, [(each, number(each.provenance.digest)) for each in put])
+                _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
                 count += len(put)
         return count
@@ -146,9 +153,9 @@ def _release(blobs: BlobStore, after: Release) -> Release:
         ) from error
 
 
-def _add(database: sqlite3.Connection, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
-    descriptors = [(each.descriptor.digest,) for each, _ in entries]
-    database.executemany("INSERT OR IGNORE INTO descriptor VALUES (?)", descriptors)
+def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
+    held = [(each.descriptor.digest, channel) for each, _ in entries]
+    database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", held)
     database.executemany(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
         ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),

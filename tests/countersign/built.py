@@ -101,6 +101,7 @@ class Builder:
     submissions: list[Digest] = field(default_factory=list)
     owners: Mapping[str, bytes] = field(default_factory=dict)
     """The files `OWNERS` and `curators.yaml` that are signed."""
+    policies: Mapping[str, bytes] = field(default_factory=lambda: {"channels/edge.yaml": EDGE})
 
     @classmethod
     def at(cls, folder: Path) -> Builder:
@@ -111,15 +112,21 @@ class Builder:
         return builder
 
     def policy(self, steps: Mapping[str, bytes] = STEPS, earlier: SignedPolicy | None = None) -> SignedPolicy:
-        files = {"channels/edge.yaml": EDGE, **steps, **self.owners}
+        files = {**self.policies, **steps, **self.owners}
         return policy_of_files(files, [SignedToolchain("c", TREE, LOCK.digest)], earlier)
 
     def recipe(
-        self, name: str, more: str = "", needs: tuple[str, ...] = (), steps: Mapping[str, bytes] = STEPS
+        self,
+        name: str,
+        more: str = "",
+        needs: tuple[str, ...] = (),
+        *,
+        steps: Mapping[str, bytes] = STEPS,
+        license: str = "MIT",  # noqa: A002  as the recipe has it
     ) -> Recipe:
         """Keep a recipe in the store, and read it."""
         text = (
-            f'name: {name}\nversion: "1.0"\nsummary: The {name} package\nlicense: MIT\ntoolchain: c\n'
+            f'name: {name}\nversion: "1.0"\nsummary: The {name} package\nlicense: {license}\ntoolchain: c\n'
             f"build-needs: [{', '.join(needs)}]\nsteps: [install]\n{more}"
         ).encode()
         recipe = load_recipe(text, file="recipe.yaml", steps=StepLibrary.from_files(steps), patches={})

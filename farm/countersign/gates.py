@@ -1,0 +1,49 @@
+"""The gates of single packages that the signer can ask itself, by the signed policy of the channel.
+
+What the channel has held before has passed them: so nothing is asked of a release that goes back to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.compat import needs_beyond
+from farm.countersign.refusal import RefusedReleaseError
+from farm.recipe import HostGate, LicencesGate
+from farm.recipe.licence import licences_in_the_way
+from farm.trust.provenance import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.package import Descriptor
+    from farm.recipe import ChannelPolicy
+
+
+class GateRefusedError(RefusedReleaseError):
+    """A package does not pass a gate that the signed policy of the channel asks for."""
+
+    code = "gate-refused"
+
+    def __init__(self, package: Descriptor, channel: str, why: str) -> None:
+        super().__init__(
+            f"{describe(package)} may not enter {channel}: {why}",
+            remedy=f"Leave it out of {channel}, or have a policy signed that lets it in.",
+        )
+
+
+def check_gates(arriving: Iterable[Descriptor], policy: ChannelPolicy) -> None:
+    """See that packages that are new to a channel pass its gates `licences` and `host`. Raises `GateRefusedError`."""
+    for package in arriving:
+        for why in _refusals(package, policy):
+            raise GateRefusedError(package, policy.name, why)
+
+
+def _refusals(package: Descriptor, policy: ChannelPolicy) -> Iterator[str]:
+    for gate in policy.gates:
+        if isinstance(gate, LicencesGate):
+            if licences_in_the_way(package.licence, allow=gate.allow, deny=gate.deny):
+                rule = f"allows only {', '.join(gate.allow)}" if gate.allow else f"denies {', '.join(gate.deny)}"
+                yield f"it is licensed {package.licence}, and the policy {rule}"
+        elif isinstance(gate, HostGate) and (beyond := needs_beyond(package.host, gate.offered)):
+            yield f"it asks {', '.join(beyond)} of its host, more than the policy promises"

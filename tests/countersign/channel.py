@@ -1,0 +1,71 @@
+"""A channel with a signed policy, its packages honestly built, and a signer that decides in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.countersign.decision import Decision
+from farm.release.publication import make_release
+from farm.trust.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.published_identities import PublishedRecord
+from farm.trust.release_evidence import ReleaseEvidence
+from farm.trust.repository import Repository
+from tests.countersign.built import DISTRIBUTION, Builder
+from workers.signer import sign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.countersign.built import Package
+
+
+@dataclass
+class Channel:
+    """The channel `name` of a repository."""
+
+    builder: Builder
+    public: Path
+    keys: Path
+    name: str
+    decision: Decision
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @property
+    def released(self) -> int:
+        newest = Repository(self.public).current(self.name).release
+        return newest.number if newest else 0
+
+    def sign(self, *packages: Package, remove: Iterable[str] = ()) -> None:
+        """Ask for the next release, with all evidence; raises what the signer has against it."""
+        blobs, repository = self.builder.blobs, Repository(self.public)
+        release, index = make_release(
+            repository.current(self.name).release,
+            [each.entry for each in packages],
+            remove,
+            distribution=DISTRIBUTION,
+            channel=self.name,
+            now=self.now,
+            read=lambda blob: blobs.read(blob.digest),
+        )
+        for blob in (*index, release.to_json()):
+            blobs.put_bytes(blob)
+        told = ReleaseEvidence(tuple(each.built for each in self.builder.built.values()))
+        evidence = blobs.put_bytes(told.to_json())
+        sign(repository, online_signers(self.keys / "online"), self.decision, release, evidence)
+
+
+def opened_channel(folder: Path, policy: bytes, name: str = "edge") -> Channel:
+    """Found a repository with the channels `edge` and `name`, and have the policy of `edge` signed."""
+    public, keys = folder / "public", folder / "keys"
+    builder = Builder.at(public / "blobs")
+    builder.policies = {"channels/edge.yaml": policy}
+    found_repository(public, keys, sorted({"edge", name}), [builder.worker.public_key], datetime.now(UTC))
+    sign_policy(Repository(public), keys, builder.policy(), datetime.now(UTC))
+    decision = Decision(Repository(public), PublishedRecord(folder / "record"))
+    return Channel(builder, public, keys, name, decision)

@@ -1,0 +1,67 @@
+"""The signer asks the gates of single packages itself, by the signed policy: the pipeline's word counts nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.countersign.gates import GateRefusedError
+from farm.countersign.refusal import RefusedReleaseError
+from farm.trust.ceremony import sign_policy
+from farm.trust.repository import Repository
+from tests.countersign.built import Builder
+from tests.countersign.channel import Channel, opened_channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LICENCES = b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n"
+HOST = b'gates: [proof, host: {kernel: "5.10"}]\n'
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Callable[[bytes], Channel]:
+    return lambda policy: opened_channel(tmp_path, policy)
+
+
+def test_a_licence_that_the_signed_policy_denies_is_not_signed(channel: Callable[[bytes], Channel]) -> None:
+    edge = channel(LICENCES)
+    edge.sign(edge.builder.build(edge.builder.recipe("free")))
+    agpl = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
+    with pytest.raises(GateRefusedError, match=r"viral 1\.0-1 may not enter edge: it is licensed AGPL-3\.0-only"):
+        edge.sign(agpl)
+    either = edge.builder.build(edge.builder.recipe("either", license="MIT OR AGPL-3.0-only"))
+    edge.sign(either)
+    assert edge.released == 2
+
+
+def test_a_host_that_is_not_promised_is_not_asked_for(channel: Callable[[bytes], Channel]) -> None:
+    edge = channel(HOST)
+    with pytest.raises(GateRefusedError, match=r"it asks Linux 6\.1 of its host"):
+        edge.sign(edge.builder.build(edge.builder.recipe("new", more='host: {kernel: "6.1"}\n')))
+    edge.sign(edge.builder.build(edge.builder.recipe("old", more='host: {kernel: "5.4"}\n')))
+
+
+def test_what_the_channel_has_held_may_come_back_under_a_stricter_policy(channel: Callable[[bytes], Channel]) -> None:
+    edge = channel(b"gates: [proof]\n")
+    viral = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
+    edge.sign(viral)
+    edge.sign(edge.builder.build(edge.builder.recipe("free")), remove=["viral"])
+    edge.builder.policies = {"channels/edge.yaml": LICENCES}
+    sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+    edge.sign(viral)
+    assert edge.released == 3
+
+
+def test_a_channel_of_which_no_policy_is_signed_releases_nothing(tmp_path: Path) -> None:
+    nightly = opened_channel(tmp_path, LICENCES, name="nightly")
+    with pytest.raises(RefusedReleaseError, match="no policy of nightly is signed"):
+        nightly.sign(nightly.builder.build(nightly.builder.recipe("free")))
+
+
+def test_the_builder_tells_the_policy_that_is_signed(tmp_path: Path) -> None:
+    builder = Builder.at(tmp_path)
+    builder.policies = {"channels/edge.yaml": LICENCES}
+    assert builder.policy().files == {"channels/edge.yaml": LICENCES.decode()}
