@@ -16,6 +16,7 @@ from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import ReleasedSets
 from farm.package import Descriptor
+from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.countersign import check_release
 from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from farm.names import Digest
     from farm.trust.published_identities import PublishedRecord
+    from farm.trust.release_evidence import ReleaseEvidence
     from farm.trust.release_index import Release, ReleaseEntry
     from farm.trust.repository import Repository
     from farm.trust.signed_policy import SignedPolicy
@@ -65,11 +67,13 @@ class Decision:
             ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
             grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
             check_builds(new, brought, grounds)
-            self._check_gates(release, new, policy)
+            self._check_gates(release, new, policy, brought)
         self._sets.prove(release, previous)
         return new
 
-    def _check_gates(self, release: Release, new: Iterable[ReleaseEntry], policy: SignedPolicy) -> None:
+    def _check_gates(
+        self, release: Release, new: Iterable[ReleaseEntry], policy: SignedPolicy, brought: ReleaseEvidence
+    ) -> None:
         channel = policy.policies.policies.get(release.channel)
         if channel is None:
             raise RefusedReleaseError(
@@ -78,7 +82,12 @@ class Decision:
             )
         digests = (entry.descriptor.digest for entry in new)
         arriving = (digest for digest in digests if release.channel not in self._record.channels_of(digest))
-        check_gates((Descriptor.from_json(self._blobs.read(digest)) for digest in arriving), channel)
+        described = (Descriptor.from_json(self._blobs.read(digest)) for digest in arriving)
+        approvals = [self._blobs.read(each) for each in brought.approvals if self._is_envelope(each)]
+        check_gates(described, channel, policy.policies.curators, approvals)
+
+    def _is_envelope(self, digest: Digest) -> bool:
+        return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
 
     def accept(self, release: Release) -> None:
         """Go on from a release that was checked last, and is signed."""

@@ -1,4 +1,4 @@
-"""The gates of single packages that the signer can ask itself, by the signed policy of the channel.
+"""The gates of single packages that the signer asks itself, by the signed policy of the channel.
 
 What the channel has held before has passed them: so nothing is asked of a release that goes back to it.
 """
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from farm.compat import needs_beyond
 from farm.countersign.refusal import RefusedReleaseError
-from farm.recipe import HostGate, LicencesGate
+from farm.recipe import ApprovalsGate, HostGate, LicencesGate
 from farm.recipe.licence import licences_in_the_way
+from farm.trust.approval import is_approval
 from farm.trust.provenance import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.package import Descriptor
     from farm.recipe import ChannelPolicy
@@ -32,18 +33,48 @@ class GateRefusedError(RefusedReleaseError):
         )
 
 
-def check_gates(arriving: Iterable[Descriptor], policy: ChannelPolicy) -> None:
-    """See that packages that are new to a channel pass its gates `licences` and `host`. Raises `GateRefusedError`."""
+def check_gates(
+    arriving: Iterable[Descriptor],
+    policy: ChannelPolicy,
+    curators: Mapping[str, Mapping[str, str]],
+    approvals: Sequence[bytes],
+) -> None:
+    """See that packages that are new to a channel pass its gates `licences`, `host` and `approvals`.
+
+    `curators` are the signed public keys by name, by group; `approvals` envelopes, of which those of others count for
+    nothing. Raises `GateRefusedError`.
+    """
     for package in arriving:
-        for why in _refusals(package, policy):
+        for why in _refusals(package, policy, curators, approvals):
             raise GateRefusedError(package, policy.name, why)
 
 
-def _refusals(package: Descriptor, policy: ChannelPolicy) -> Iterator[str]:
+def _refusals(
+    package: Descriptor,
+    policy: ChannelPolicy,
+    curators: Mapping[str, Mapping[str, str]],
+    approvals: Sequence[bytes],
+) -> Iterator[str]:
     for gate in policy.gates:
+        if isinstance(gate, ApprovalsGate):
+            people = curators.get(gate.of, {})
+            given = _approved_by(package, policy.name, people, approvals)
+            if len(given) < gate.count:
+                yield f"{len(given)} of {gate.count} of the group {gate.of} have signed for it"
         if isinstance(gate, LicencesGate):
             if licences_in_the_way(package.licence, allow=gate.allow, deny=gate.deny):
                 rule = f"allows only {', '.join(gate.allow)}" if gate.allow else f"denies {', '.join(gate.deny)}"
                 yield f"it is licensed {package.licence}, and the policy {rule}"
         elif isinstance(gate, HostGate) and (beyond := needs_beyond(package.host, gate.offered)):
             yield f"it asks {', '.join(beyond)} of its host, more than the policy promises"
+
+
+def _approved_by(
+    package: Descriptor, channel: str, people: Mapping[str, str], approvals: Sequence[bytes]
+) -> frozenset[str]:
+    """Return who of these people has let a package into a channel."""
+    return frozenset(
+        name
+        for name, public in people.items()
+        if any(is_approval(each, public, channel=channel, package=package.digest, curator=name) for each in approvals)
+    )

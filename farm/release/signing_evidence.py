@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
 from farm.database import foreign, lookups, packages
+from farm.database.approvals import approvals_of
 from farm.release.sources import recipe_blobs
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
@@ -38,7 +39,8 @@ def bring_evidence(desk: Desk, release: Release, public: PublicStore) -> Digest:
     recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in dependencies}
     submissions = tuple(dict.fromkeys(digest for recipe in sorted(recipes) for digest in signatures_of(desk, recipe)))
     public.bring_blobs(submissions)
-    return public.put(ReleaseEvidence(dependencies, submissions).to_json())
+    approvals = tuple(public.put(each) for each in _approvals(desk, release.channel, own))
+    return public.put(ReleaseEvidence(dependencies, submissions, approvals).to_json())
 
 
 def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgainst]:
@@ -55,6 +57,11 @@ def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgains
 
 def _of(package: Package) -> BuiltAgainst:
     return BuiltAgainst(package.descriptor, package.facts, package.manifest, package.provenance, package.recipe)
+
+
+def _approvals(desk: Desk, channel: str, packages: Iterable[Digest]) -> Iterator[bytes]:
+    for given in approvals_of(desk.session, channel, packages).values():
+        yield from (each.envelope.encode() for each in given)
 
 
 def _imported(desk: Desk, release: Release) -> Iterator[Digest]:

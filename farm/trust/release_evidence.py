@@ -69,16 +69,19 @@ class BuiltAgainst:
 @dataclass(frozen=True, slots=True)
 class ReleaseEvidence:
     """`dependencies` are the packages that the new packages of a release were built against, and those these were built
-    against in turn; `submissions` the envelopes in which people have signed recipes.
+    against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
+    curators have let packages into the channel.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
     submissions: tuple[Digest, ...] = ()
+    approvals: tuple[Digest, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
         return canonical_json(
             {
+                "approvals": list(self.approvals),
                 "dependencies": [each.to_dict() for each in self.dependencies],
                 "format": FORMAT,
                 "submissions": list(self.submissions),
@@ -95,6 +98,7 @@ class ReleaseEvidence:
             evidence = cls(
                 dependencies=record.each("dependencies", BuiltAgainst.from_dict),
                 submissions=tuple(Digest(each) for each in record.texts("submissions")),
+                approvals=tuple(Digest(each) for each in record.texts("approvals")),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

@@ -41,7 +41,7 @@ class Channel:
         newest = Repository(self.public).current(self.name).release
         return newest.number if newest else 0
 
-    def sign(self, *packages: Package, remove: Iterable[str] = ()) -> None:
+    def sign(self, *packages: Package, remove: Iterable[str] = (), approvals: Iterable[bytes] = ()) -> None:
         """Ask for the next release, with all evidence; raises what the signer has against it."""
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
@@ -55,7 +55,8 @@ class Channel:
         )
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
-        told = ReleaseEvidence(tuple(each.built for each in self.builder.built.values()))
+        built = tuple(each.built for each in self.builder.built.values())
+        told = ReleaseEvidence(built, approvals=tuple(blobs.put_bytes(each) for each in approvals))
         evidence = blobs.put_bytes(told.to_json())
         sign(repository, online_signers(self.keys / "online"), self.decision, release, evidence)
 

@@ -176,7 +176,7 @@ def test_a_recipe_that_is_not_there_is_refused(farm: Builder) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"dependencies":[],"format":9,"submissions":[]}', b'{"dependencies":1}']
+    "content", [b"", b"[]", b"{}", b'{"approvals":[],"dependencies":[],"format":9}', b'{"dependencies":1}']
 )
 def test_what_is_no_evidence_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidEvidenceError):

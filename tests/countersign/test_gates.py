@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.refusal import RefusedReleaseError
+from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
+from farm.trust.dsse import sign_statement
 from farm.trust.repository import Repository
 from tests.countersign.built import Builder
 from tests.countersign.channel import Channel, opened_channel
@@ -42,6 +45,43 @@ def test_a_host_that_is_not_promised_is_not_asked_for(channel: Callable[[bytes],
     with pytest.raises(GateRefusedError, match=r"it asks Linux 6\.1 of its host"):
         edge.sign(edge.builder.build(edge.builder.recipe("new", more='host: {kernel: "6.1"}\n')))
     edge.sign(edge.builder.build(edge.builder.recipe("old", more='host: {kernel: "5.4"}\n')))
+
+
+@pytest.mark.parametrize(
+    ("signer", "changes"),
+    [
+        ("mallory", {}),
+        ("alice", {"curator": "ben"}),
+        ("alice", {"channel": "stable"}),
+        ("alice", {"removed": True}),
+        ("nobody", {}),
+    ],
+)
+def test_without_the_approvals_of_signed_curators_nothing_enters(
+    channel: Callable[[bytes], Channel], signer: str, changes: dict[str, Any]
+) -> None:
+    keys = {name: CryptoSigner.generate_ed25519() for name in ("alice", "ben", "mallory")}
+    people = b"".join(b"  %s: '%s'\n" % (name.encode(), _hex(keys[name])) for name in ("alice", "ben"))
+    edge = channel(b"gates: [proof]\n")
+    edge.builder.owners = {"curators.yaml": b"curators:\n" + people}
+    edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 2}]\n"}
+    sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+    package = edge.builder.build(edge.builder.recipe("zlib"))
+
+    def approval(who: str, **said: Any) -> bytes:
+        statement = approval_statement(package.descriptor, **({"channel": "edge", "curator": who} | said))
+        return sign_statement(statement, keys[who])
+
+    given = [approval("ben"), approval("ben"), b"rubbish"]
+    wrong = [] if signer == "nobody" else [approval(signer, **changes)]
+    with pytest.raises(GateRefusedError, match="1 of 2 of the group curators have signed for it"):
+        edge.sign(package, approvals=[*given, *wrong])
+    edge.sign(package, approvals=[*given, *wrong, approval("alice")])
+    assert edge.released == 1
+
+
+def _hex(key: CryptoSigner) -> bytes:
+    return str(key.public_key.keyval["public"]).encode()
 
 
 def test_what_the_channel_has_held_may_come_back_under_a_stricter_policy(channel: Callable[[bytes], Channel]) -> None:
