@@ -93,6 +93,7 @@ class _Builds:
         self._grounds = grounds
         self._dependencies = dependencies
         self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
+        self._members: dict[Digest, Member] = {}
         self.checked: dict[Digest, Descriptor] = {}
 
     def check(self, package: BuiltAgainst) -> None:
@@ -143,6 +144,13 @@ class _Builds:
         return self._by_tree
 
     def _member(self, package: BuiltAgainst) -> Member:
+        # Much is built against a few: each is read once for a release.
+        known = self._members.get(package.descriptor.digest)
+        if known is None:
+            known = self._members[package.descriptor.digest] = self._read_member(package)
+        return known
+
+    def _read_member(self, package: BuiltAgainst) -> Member:
         descriptor = self._descriptor(package.descriptor)
         if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
