@@ -93,7 +93,7 @@ def follower(
         found.run("image", "build", "curl", "--tag", f"{CURL}:1").done()
         found.run("image", "build", "curl", "python", "--tag", f"{PYTHON}:1", "--no-load").done()
         channel.take(newer, BlobStore(distribution.host / "blobs"))
-        channel.publish()
+        channel.publish(checked=False)  # Python would miss symbols: what the signer would say, each image says below
         yield found
     finally:
         names = [f"{name}:{number}" for name in (CURL, PYTHON) for number in (1, 2)]
