@@ -49,6 +49,7 @@ from farm.compat.proof_scope import ProofScope, called_commands
 from farm.compat.prover import Prover, prove, prove_change
 from farm.compat.set_record import InvalidSetRecordError, PlacedPackage, ReleaseRef, SetRecord
 from farm.compat.start_problem import NewerProcessor, NoLoader, RefusedLibrary
+from farm.compat.test_closures import TestNeedIndex, Unrunnable, test_closures, tested_names
 from farm.compat.trial import TrialSet
 
 __all__ = [
@@ -99,12 +100,14 @@ __all__ = [
     "ReleaseRef",
     "SetRecord",
     "SizeMismatch",
+    "TestNeedIndex",
     "TrialSet",
     "TwoBuildsError",
     "Underlinked",
     "UnknownPackageError",
     "UnknownPython",
     "UnmetRequirement",
+    "Unrunnable",
     "build_closure",
     "called_commands",
     "closure",
@@ -121,4 +124,6 @@ __all__ = [
     "resolve_needs",
     "select_foreign",
     "set_digest",
+    "test_closures",
+    "tested_names",
 ]

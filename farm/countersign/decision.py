@@ -15,7 +15,9 @@ from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import ReleasedSets
+from farm.countersign.tested import Asked, ReleasedTests
 from farm.package import Descriptor
+from farm.recipe import TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.countersign import check_release
 from farm.trust.layout import BLOBS
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from farm.names import Digest
+    from farm.recipe import ChannelPolicy
     from farm.trust.published_identities import PublishedRecord
     from farm.trust.release_evidence import ReleaseEvidence
     from farm.trust.release_index import Release, ReleaseEntry
@@ -45,6 +48,7 @@ class Decision:
         self._record = record
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
+        self._tests = ReleasedTests(self._blobs)
 
     def check(self, release: Release, evidence: Digest) -> tuple[ReleaseEntry, ...]:
         """Return the packages that are new in a release that may be signed.
@@ -57,31 +61,32 @@ class Decision:
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._record.catch_up(self._repository)
         new = check_release(release, previous, self._blobs, builders, self._record)
+        trial = self._sets.prove(release, previous)
         if policy is None:
-            _LOG.warning(
-                "no policy is signed: of plans, tests and gates the farm is believed (farm keys draft targets)"
-            )
-        else:
-            brought = read_evidence(self._blobs, evidence)
-            plans = Plans(release.distribution, policy, self._blobs)
-            ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
-            grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
-            check_builds(new, brought, grounds)
-            self._check_gates(release, new, policy, brought)
-        self._sets.prove(release, previous)
+            _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
+            return new
+        brought = read_evidence(self._blobs, evidence)
+        plans = Plans(release.distribution, policy, self._blobs)
+        ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+        check_builds(new, brought, Grounds(self._blobs, builders, plans, ownership, self._record))
+        channel = _policy_of(release.channel, policy)
+        self._check_gates(new, channel, policy, brought)
+        scope = next((gate.of for gate in channel.gates if isinstance(gate, TestsGate)), None)
+        # What goes back to a set of before was tested then.
+        if scope and not self._record.has_set(release.channel, release.package_set):
+            asked = Asked(scope, plans, builders, brought.tests)
+            self._tests.check(release, previous, trial, asked)
         return new
 
     def _check_gates(
-        self, release: Release, new: Iterable[ReleaseEntry], policy: SignedPolicy, brought: ReleaseEvidence
+        self,
+        new: Iterable[ReleaseEntry],
+        channel: ChannelPolicy,
+        policy: SignedPolicy,
+        brought: ReleaseEvidence,
     ) -> None:
-        channel = policy.policies.policies.get(release.channel)
-        if channel is None:
-            raise RefusedReleaseError(
-                f"no policy of {release.channel} is signed",
-                remedy="Draft it with `farm keys draft targets --policy RECIPES`, and have it signed.",
-            )
         digests = (entry.descriptor.digest for entry in new)
-        arriving = (digest for digest in digests if release.channel not in self._record.channels_of(digest))
+        arriving = (digest for digest in digests if channel.name not in self._record.channels_of(digest))
         described = (Descriptor.from_json(self._blobs.read(digest)) for digest in arriving)
         approvals = [self._blobs.read(each) for each in brought.approvals if self._is_envelope(each)]
         check_gates(described, channel, policy.policies.curators, approvals)
@@ -92,3 +97,13 @@ class Decision:
     def accept(self, release: Release) -> None:
         """Go on from a release that was checked last, and is signed."""
         self._sets.accept(release)
+
+
+def _policy_of(channel: str, policy: SignedPolicy) -> ChannelPolicy:
+    found = policy.policies.policies.get(channel)
+    if found is None:
+        raise RefusedReleaseError(
+            f"no policy of {channel} is signed",
+            remedy="Draft it with `farm keys draft targets --policy RECIPES`, and have it signed.",
+        )
+    return found

@@ -61,7 +61,7 @@ class Plans:
             )
         difference = "no steps are signed"
         # The newest steps first: what was built with earlier ones may still be released.
-        for loaded in self._readings(plan, recipe):
+        for loaded in self._readings(plan.name.short, recipe):
             if loaded.toolchain != toolchain.name:
                 raise PlanMismatchError(
                     str(plan.name), f"it is built in {toolchain.name}, and the recipe names {loaded.toolchain}"
@@ -82,12 +82,21 @@ class Plans:
             difference = _first_difference(expected, plan)
         raise PlanMismatchError(str(plan.name), difference)
 
-    def _readings(self, plan: Plan, recipe: Digest) -> Iterator[Recipe]:
+    def read(self, recipe: Digest, name: str) -> Recipe:
+        """Return what a recipe means by the newest library of steps that is signed and that it can be read with.
+
+        `name` is that of a package that it makes. Raises `RefusedReleaseError`, `MissingBlobError` and the like.
+        """
+        for loaded in self._readings(name, recipe):
+            return loaded
+        raise RefusedReleaseError(f"the recipe {recipe} of {name} cannot be read: no steps are signed")
+
+    def _readings(self, name: str, recipe: Digest) -> Iterator[Recipe]:
         """Give what the recipe means, by each library of steps that is signed and that it can be read with."""
         contents = RecipeContents.from_json(self._read(recipe))
         text = self._read(contents.recipe)
-        beside = {name: self._read(digest) for name, digest in contents.files.items()}
-        place = f"packages/{plan.name.short}/recipe.yaml"
+        beside = {file: self._read(digest) for file, digest in contents.files.items()}
+        place = f"packages/{name}/recipe.yaml"
         unreadable: FarmError | None = None
         found = False
         for digest in self._policy.steps:
@@ -97,11 +106,11 @@ class Plans:
                 unreadable = unreadable or error
                 continue
             if loaded.digest != recipe:
-                raise PlanMismatchError(str(plan.name), f"the recipe {recipe} names other files than it consists of")
+                raise PlanMismatchError(name, f"the recipe {recipe} names other files than it consists of")
             found = True
             yield loaded
         if unreadable and not found:
-            raise PlanMismatchError(str(plan.name), f"its recipe cannot be read: {unreadable}") from unreadable
+            raise PlanMismatchError(name, f"its recipe cannot be read: {unreadable}") from unreadable
 
     def _library(self, digest: Digest) -> StepLibrary:
         if digest not in self._libraries:

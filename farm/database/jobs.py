@@ -371,6 +371,12 @@ def test_text(session: Session, digest: Digest) -> str:
     return session.get_one(PackageTestRow, digest).body
 
 
+def find_test_text(session: Session, digest: Digest) -> str | None:
+    """Return the canonical JSON of a test order, where one of this digest was kept."""
+    row = session.get(PackageTestRow, digest)
+    return row.body if row is not None else None
+
+
 def job_of_row(row: JobRow) -> Job:
     """Return the value of a row."""
     assert row.id is not None  # noqa: S101

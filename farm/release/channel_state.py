@@ -80,7 +80,7 @@ class ChannelState:
 
     def _note_tests(self, desk: Desk, placed: Mapping[str, Member | None]) -> None:
         for name, member in placed.items() if self._with_tests else ():
-            self.test_needs.put(desk, name, member)
+            self.test_needs.hold(desk, name, member)
 
     def member(self, desk: Desk, digest: Digest | None) -> Member | None:
         """Return the member of a descriptor, own or foreign, None for none."""

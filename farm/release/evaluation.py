@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from farm.compat import is_foreign
+from farm.compat import Unrunnable, is_foreign, tested_names
 from farm.database import candidates
 from farm.database.evidence import FailedTest, FoundProblem, InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.database.pipeline_states import RunPurpose, RunState
 from farm.names import Digest
 from farm.recipe.gate_kind import GateKind
 from farm.release.interfaces import Interfaces
-from farm.release.ordered_tests import NotKnownYetError, Unrunnable, orders_of
+from farm.release.ordered_tests import NotKnownYetError, orders_of
 from farm.release.search import Answer
 from farm.release.verdicts import JobVerdicts, TestOf, Verdict
 
@@ -234,19 +234,9 @@ class Evaluation:
 
     def _tested(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[Recipe, str]]:
         """Yield the recipes whose tests the set has to pass, each with the version of its package."""
-        match self._scope:
-            case "":
-                return
-            case "all":
-                names = set(self._trial.members)
-            case "changed":
-                names = {name for name in changes if name in self._trial.members}
-            case "changed-and-dependents":
-                moved = self._trial.dependents(changes)
-                # What a test needs may have gone; the tests of what is put in now are asked for anyhow.
-                names = moved | {
-                    name for name in self._test_needs.testers(moved | changes.keys()) if name in self._trial.members
-                }
+        if not self._scope:
+            return
+        names = tested_names(self._scope, self._trial, changes, self._test_needs)
         seen: set[str] = set()
         for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
             package = self._record_of(self._trial.members[name].descriptor.digest)

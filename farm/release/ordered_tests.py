@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat import OpenSetError, UnknownPackageError, closure
+from farm.compat import Unrunnable, test_closures
 from farm.database import foreign
 from farm.database.foreign import ForeignPackage
 from farm.plan import DependencyArchive, TestOrder
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from farm.recipe import Recipe
     from farm.release.members import MemberShelf
 
-TESTS_OUTPUT = "tests"
-
 
 class NotKnownYetError(Exception):
     """The work of a gate at a set is under way; `summary` says how far it is."""
@@ -33,29 +30,16 @@ class NotKnownYetError(Exception):
         self.gate = gate
 
 
-@dataclass(frozen=True, slots=True)
-class Unrunnable:
-    """A test that cannot be run in the set, and why: what it needs is not there."""
-
-    test: str
-    reason: str
-
-
 def order_tests(
     recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package | ForeignPackage]
 ) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
     """Yield the name of each test of a recipe with an order over the packages of the set.
 
-    The closure of a test is that of the recipe's package, of its `tests` output where it has one, and of what the test
-    needs. `package` gives the record of a member by its descriptor.
+    `package` gives the record of a member by its descriptor.
     """
-    own = [recipe.name, f"{recipe.name}-{TESTS_OUTPUT}"]
-    roots = [name for name in own if name in members.members]
-    for test in recipe.tests:
-        try:
-            found = closure(members, [*roots, *test.needs])
-        except (UnknownPackageError, OpenSetError) as error:
-            yield test.name, Unrunnable(test.name, error.message)
+    for test, found in test_closures(recipe, members):
+        if isinstance(found, Unrunnable):
+            yield test.name, found
             continue
         archives = tuple(archive_of(package(each.descriptor.digest), each.descriptor.store_path) for each in found)
         subject = members.members[recipe.name].descriptor.digest

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.compat import Unrunnable
 from farm.database import excuses, packages, recipes, releases
 from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
@@ -14,7 +15,7 @@ from farm.database.pipeline_states import RunState
 from farm.recipe import RecipeError
 from farm.recipe.gate_kind import GateKind
 from farm.release.evaluation import counted
-from farm.release.ordered_tests import NotKnownYetError, Unrunnable, orders_of
+from farm.release.ordered_tests import NotKnownYetError, orders_of
 from farm.release.verdicts import JobVerdicts, TestOf
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ class Signing:
         """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
         candidate, record = unsigned.candidate, unsigned.record
         with self.office.reading() as desk:
-            evidence = bring_evidence(desk, unsigned.release, self.public)
+            evidence = bring_evidence(desk, unsigned.candidate, unsigned.release, self.public)
         try:
             self.signer.sign(unsigned.release, evidence)
         except SignerRefusedError as error:

@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS published (
 CREATE TABLE IF NOT EXISTS held (
   descriptor TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (descriptor, channel)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS released_set (
+  package_set TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (package_set, channel)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _REMEMBERED = 1024
@@ -86,6 +89,12 @@ class PublishedRecord:
             found = database.execute("SELECT channel FROM held WHERE descriptor = ?", (descriptor,))
             return frozenset(channel for (channel,) in found)
 
+    def has_set(self, channel: str, package_set: Digest) -> bool:
+        """Say whether a channel has released this very set: it has passed its gates, as a whole."""
+        with self._open() as database:
+            query = "SELECT 1 FROM released_set WHERE package_set = ? AND channel = ?"
+            return bool(database.execute(query, (package_set, channel)).fetchone())
+
     def catch_up(self, repository: Repository) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
 
@@ -114,6 +123,8 @@ class PublishedRecord:
             for release, before in _steps(newest, seen[0] if seen else "", blobs):
                 put = difference(read, before.index if before else None, release.index).put
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
+                held = release.package_set, release.channel
+                database.execute("INSERT OR IGNORE INTO released_set VALUES (?, ?)", held)
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
                 count += len(put)
         return count

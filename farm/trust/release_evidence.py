@@ -67,15 +67,36 @@ class BuiltAgainst:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedTest:
+    """What testers have signed of one test: the order that they were given, and their statements."""
+
+    order: Digest
+    results: tuple[Digest, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"order": self.order, "results": list(self.results)}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> SignedTest:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "signed test")
+        test = cls(record.digest("order"), tuple(Digest(each) for each in record.texts("results")))
+        record.end()
+        return test
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseEvidence:
     """`dependencies` are the packages that the new packages of a release were built against, and those these were built
     against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
-    curators have let packages into the channel.
+    curators have let packages into the channel. `tests` is what testers have signed of the set, and of the one before.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
     submissions: tuple[Digest, ...] = ()
     approvals: tuple[Digest, ...] = ()
+    tests: tuple[SignedTest, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
@@ -85,6 +106,7 @@ class ReleaseEvidence:
                 "dependencies": [each.to_dict() for each in self.dependencies],
                 "format": FORMAT,
                 "submissions": list(self.submissions),
+                "tests": [each.to_dict() for each in self.tests],
             }
         )
 
@@ -99,6 +121,7 @@ class ReleaseEvidence:
                 dependencies=record.each("dependencies", BuiltAgainst.from_dict),
                 submissions=tuple(Digest(each) for each in record.texts("submissions")),
                 approvals=tuple(Digest(each) for each in record.texts("approvals")),
+                tests=record.each("tests", SignedTest.from_dict),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

@@ -6,6 +6,8 @@ for one set of packages is never taken for that of another, however much alike t
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +145,18 @@ def open_result(
     if tester["id"] != f"{_TESTER}{key.keyid}":
         raise InvalidResultError(f"it names {str(tester['id'])[:100]} as its tester, and {key.keyid} signed it")
     return signed
+
+
+def named_order(content: bytes) -> Digest | None:
+    """Return the digest of the order that a statement names; None where it names none. Nothing of it is verified.
+
+    For whoever has the orders, and hands them on with what was signed of them.
+    """
+    try:
+        predicate = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
+        return Digest.from_hex(predicate["configuration"][0]["digest"]["sha256"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidDigestError):
+        return None
 
 
 def _material(form: Mapping[str, Any]) -> Material:

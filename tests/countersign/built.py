@@ -17,7 +17,15 @@ from farm.countersign.plans import Plans
 from farm.fileset import File, Manifest
 from farm.names import Digest, PackageName, Platform, canonical_json
 from farm.package import PackageFacts
-from farm.plan import BlobRef, PlannedDependency, describe_output, pin
+from farm.plan import (
+    BlobRef,
+    DependencyArchive,
+    PlannedDependency,
+    TestOrder,
+    TestOutcome,
+    describe_output,
+    pin,
+)
 from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.contents import RecipeContents
 from farm.recipe.load import load_recipe
@@ -25,14 +33,16 @@ from farm.recipe.steps import StepLibrary
 from farm.trust.builders import AllowedBuilders
 from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence
+from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.release_index import ReleaseEntry
 from farm.trust.signed_policy import SignedPolicy, SignedToolchain, policy_of_files, steps_texts
 from farm.trust.submission_statement import SignedSubmission, submission_statement
+from farm.trust.test_result import result_statement
+from farm.trust.tester_statement import TesterRun
 from tests.control.small_farm import archive_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from farm.package import Descriptor
@@ -60,11 +70,18 @@ class Package:
     facts: PackageFacts
     manifest: Manifest
     archive: BlobRef
+    recipe: Recipe
     tests: Digest | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def member(self) -> Member:
         return Member.of(self.descriptor, self.facts, self.manifest)
+
+    @property
+    def as_dependency(self) -> DependencyArchive:
+        own = self.descriptor
+        return DependencyArchive(own.tree, own.store_path, self.archive, self.built.manifest, own.digest)
 
     @property
     def entry(self) -> ReleaseEntry:
@@ -79,7 +96,7 @@ class Package:
             facts=self.built.facts,
             provenance=self.built.provenance,
             recipe=self.built.recipe,
-            needs=(),
+            needs=self.needs,
             tests=self.tests,
         )
 
@@ -177,7 +194,8 @@ class Builder:
             provenance=self._keep(sign_statement(statement, self.worker)),
             recipe=recipe.digest,
         )
-        package = Package(descriptor, plan, built, facts, manifest, compressed)
+        needs = tuple(sorted(need for need in recipe.requires))
+        package = Package(descriptor, plan, built, facts, manifest, compressed, recipe, needs=needs)
         self.built[recipe.name] = package
         return package
 
@@ -190,6 +208,28 @@ class Builder:
         grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
         found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)
         return sorted(each.name.short for each in found.values())
+
+    def test(
+        self, name: str, present: Iterable[str], tester: CryptoSigner, *, passed: bool = True, **otherwise: Any
+    ) -> SignedTest:
+        """Let a tester sign how the test of a package ended among those `present`; `otherwise` than ordered, if it lies."""
+        package = self.built[name]
+        (test,) = package.recipe.tests
+        closure = tuple(
+            DependencyArchive(
+                each.descriptor.tree,
+                each.descriptor.store_path,
+                each.archive,
+                each.built.manifest,
+                each.descriptor.digest,
+            )
+            for each in (self.built[one] for one in sorted(present))
+        )
+        order = replace(TestOrder(test, package.descriptor.digest, closure, package.recipe.limits), **otherwise)
+        outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it failed", Digest.of(b"log"))
+        run = TesterRun(tester.public_key.keyid, "1", "", "", {})
+        signed = self.blobs.put_bytes(sign_statement(result_statement(order, outcome, run), tester))
+        return SignedTest(self.blobs.put_bytes(canonical_json(order.to_dict())), (signed,))
 
     def named(self, name: str) -> PackageName:
         return PackageName(DISTRIBUTION, name)

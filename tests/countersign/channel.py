@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 from farm.countersign.decision import Decision
 from farm.release.publication import make_release
 from farm.trust.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.keys import load_key
+from farm.trust.promotion import publish_draft
 from farm.trust.published_identities import PublishedRecord
-from farm.trust.release_evidence import ReleaseEvidence
+from farm.trust.release_evidence import ReleaseEvidence, SignedTest
 from farm.trust.repository import Repository
 from tests.countersign.built import DISTRIBUTION, Builder
 from workers.signer import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from securesystemslib.signer import CryptoSigner
 
     from tests.countersign.built import Package
 
@@ -41,7 +46,13 @@ class Channel:
         newest = Repository(self.public).current(self.name).release
         return newest.number if newest else 0
 
-    def sign(self, *packages: Package, remove: Iterable[str] = (), approvals: Iterable[bytes] = ()) -> None:
+    def sign(
+        self,
+        *packages: Package,
+        remove: Iterable[str] = (),
+        approvals: Iterable[bytes] = (),
+        tests: Iterable[SignedTest] = (),
+    ) -> None:
         """Ask for the next release, with all evidence; raises what the signer has against it."""
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
@@ -56,17 +67,28 @@ class Channel:
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
         built = tuple(each.built for each in self.builder.built.values())
-        told = ReleaseEvidence(built, approvals=tuple(blobs.put_bytes(each) for each in approvals))
+        told = ReleaseEvidence(built, approvals=tuple(map(blobs.put_bytes, approvals)), tests=tuple(tests))
         evidence = blobs.put_bytes(told.to_json())
         sign(repository, online_signers(self.keys / "online"), self.decision, release, evidence)
 
 
-def opened_channel(folder: Path, policy: bytes, name: str = "edge") -> Channel:
-    """Found a repository with the channels `edge` and `name`, and have the policy of `edge` signed."""
+def opened_channel(
+    folder: Path, policy: bytes, name: str = "edge", testers: Sequence[CryptoSigner] = (), needed: int = 1
+) -> Channel:
+    """Found a repository with the channels `edge` and `name`, and have the policy of `edge` signed.
+
+    Of `testers`, as many as `needed` have to agree.
+    """
     public, keys = folder / "public", folder / "keys"
     builder = Builder.at(public / "blobs")
     builder.policies = {"channels/edge.yaml": policy}
-    found_repository(public, keys, sorted({"edge", name}), [builder.worker.public_key], datetime.now(UTC))
+    now, listed = datetime.now(UTC), [each.public_key for each in testers]
+    found_repository(public, keys, sorted({"edge", name}), [builder.worker.public_key], now, testers=listed)
+    if needed > 1:
+        edit = TargetsEdit(tests=(("edge", needed),))
+        draft = draft_targets(Repository(public), edit, now)
+        draft = draft.signed_by(load_key(keys / "offline" / "targets"))
+        publish_draft(Repository(public), draft, online_signers(keys / "online"), now)
     sign_policy(Repository(public), keys, builder.policy(), datetime.now(UTC))
     decision = Decision(Repository(public), PublishedRecord(folder / "record"))
     return Channel(builder, public, keys, name, decision)

@@ -1,0 +1,235 @@
+"""Whether the tests that a channel's signed policy asks for have passed: by results that listed testers have signed.
+
+Which tests those are, and which packages are there in each, is worked out here from the proven set and from the recipes
+that the release names. A test that fails may have failed on the set before already: then that is signed too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat import TestNeedIndex, Unrunnable, is_foreign, test_closures, tested_names
+from farm.countersign.refusal import RefusedReleaseError
+from farm.errors import FarmError
+from farm.plan import TestOrder
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.index_tree import IndexTree, difference
+from farm.trust.test_result import verify_test_result
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from securesystemslib.signer import Key
+
+    from farm.blobs import BlobStore
+    from farm.compat import Member, MemberSet, TrialSet
+    from farm.countersign.plans import Plans
+    from farm.names import Digest
+    from farm.plan import BlobRef
+    from farm.recipe import Limits, Recipe, Test, TestScope
+    from farm.trust.builders import AllowedBuilders
+    from farm.trust.release_evidence import SignedTest
+    from farm.trust.release_index import Release, ReleaseEntry
+
+LARGEST_ORDER = 16 << 20
+_SHOWN = 3
+
+
+class UntestedReleaseError(RefusedReleaseError):
+    """Of a release that tests are asked of, some have not passed, as far as listed testers have signed."""
+
+    code = "untested-release"
+
+    def __init__(self, release: Release, needed: int, missing: Sequence[str]) -> None:
+        more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        testers = "a listed tester" if needed == 1 else f"{needed} listed testers"
+        super().__init__(
+            f"release {release.number} of {release.channel} needs a result of {testers} for each of its tests, and "
+            f"there is none that lets these pass: {'; '.join(missing[:_SHOWN])}{more}",
+            remedy="Let listed testers run them on the very packages of the release; `farm keys show` lists them.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A test as it has to have been ordered: what, of which package, among which packages, within which limits."""
+
+    test: Test
+    subject: Digest
+    closure: tuple[Member, ...]
+    limits: Limits
+
+    def is_ordered_by(self, order: TestOrder) -> bool:
+        there = [(each.store, each.descriptor, each.tree) for each in order.closure]
+        wanted = [(each.descriptor.store_path, each.descriptor.digest, each.descriptor.tree) for each in self.closure]
+        return (order.test, order.subject, order.limits, there) == (self.test, self.subject, self.limits, wanted)
+
+
+class SignedResults:
+    """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
+
+    def __init__(self, release: Release, asked: Asked, blobs: BlobStore) -> None:
+        self._testers: Mapping[str, Key] = asked.builders.testers or {}
+        self._needed = asked.builders.testers_needed(release.channel)
+        self._blobs = blobs
+        self._brought = asked.brought
+        self._orders: dict[tuple[Digest, str], list[tuple[TestOrder, SignedTest]]] | None = None
+
+    def agree(self, expected: _Expected, *, passed: bool) -> bool:
+        """Say whether enough testers have signed that a test passed, or that it failed."""
+        found = set()
+        for order, signed in self._by_test().get((expected.subject, expected.test.name), ()):
+            if not expected.is_ordered_by(order):
+                continue
+            for digest in signed.results:
+                tester = self._tester(digest, order, passed=passed)
+                if tester is not None:
+                    found.add(tester)
+        return len(found) >= self._needed
+
+    def _tester(self, digest: Digest, order: TestOrder, *, passed: bool) -> str | None:
+        try:
+            if self._blobs.size(digest) > LARGEST_ENVELOPE:
+                return None
+            result = verify_test_result(self._blobs.read(digest), self._testers, order=order)
+        except FarmError:
+            return None
+        return result.run.tester if result.outcome.passed is passed else None
+
+    def _by_test(self) -> Mapping[tuple[Digest, str], list[tuple[TestOrder, SignedTest]]]:
+        if self._orders is None:
+            self._orders = {}
+            for signed in self._brought:
+                if order := self._order(signed.order):
+                    self._orders.setdefault((order.subject, order.test.name), []).append((order, signed))
+        return self._orders
+
+    def _order(self, digest: Digest) -> TestOrder | None:
+        try:
+            if self._blobs.size(digest) > LARGEST_ORDER:
+                return None
+            return TestOrder.from_dict(json.loads(self._blobs.read(digest)))
+        except (FarmError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results."""
+
+    scope: TestScope
+    plans: Plans
+    builders: AllowedBuilders
+    brought: Sequence[SignedTest]
+
+
+class ReleasedTests:
+    """Knows whose tests need which packages in the newest set of each channel. For one thread."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._known: dict[str, tuple[Release, TestNeedIndex]] = {}
+
+    def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: Asked) -> None:
+        """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
+
+        Raises `UntestedReleaseError`, `RefusedReleaseError` when a recipe cannot be read, `MissingBlobError` and the
+        like.
+        """
+        plans, needed = asked.plans, asked.builders.testers_needed(release.channel)
+        results = SignedResults(release, asked, self._blobs)
+        index = self._needs(previous, plans) if previous else TestNeedIndex()
+        changes = dict(trial.placed)
+        now = _Tests(IndexTree(self._read, release.index), plans, trial)
+        failing = [
+            (recipe, expected)
+            for recipe, expected in now.expected(tested_names(asked.scope, trial, changes, index))
+            if isinstance(expected, Unrunnable) or not results.agree(expected, passed=True)
+        ]
+        if not failing:
+            return
+        trial.place({})  # its base, on which a test may have failed as well
+        try:
+            before = _Tests(IndexTree(self._read, previous.index), plans, trial) if previous else None
+            missing = [
+                f"{_name(expected)!r} of {recipe.name}"
+                for recipe, expected in failing
+                if before is None or not _was_red(before, recipe, _name(expected), results)
+            ]
+        finally:
+            trial.place(changes)
+        if missing:
+            raise UntestedReleaseError(release, needed, missing)
+
+    def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
+        before, index = self._known.get(previous.channel, (None, TestNeedIndex()))
+        change = difference(self._read, before.index if before else None, previous.index)
+        for name in change.removed:
+            index.put(name, frozenset())
+        for entry in change.put:
+            index.put(entry.name, _needs_of(entry, plans))
+        self._known[previous.channel] = previous, index
+        return index
+
+    def _read(self, blob: BlobRef) -> bytes:
+        return self._blobs.read(blob.digest)
+
+
+class _Tests:
+    """The tests of the packages of one set, by the recipes that its release names."""
+
+    def __init__(self, tree: IndexTree, plans: Plans, members: MemberSet) -> None:
+        self._tree = tree
+        self._plans = plans
+        self._members = members
+
+    def expected(self, names: Collection[str]) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
+        """Give the tests of these packages; those of a recipe once, for the package of its name."""
+        seen: set[str] = set()
+        for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
+            recipe = self.recipe_of(name)
+            if recipe is not None and recipe.name not in seen and recipe.name in self._members.members:
+                seen.add(recipe.name)
+                yield from self.of(recipe.name)
+
+    def of(self, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
+        recipe = self.recipe_of(name)
+        if recipe is None:
+            return
+        subject = self._members.members[name].descriptor.digest
+        for test, closure in test_closures(recipe, self._members):
+            if isinstance(closure, Unrunnable):
+                yield recipe, closure
+            else:
+                yield recipe, _Expected(test, subject, closure, recipe.limits)
+
+    def recipe_of(self, name: str) -> Recipe | None:
+        entry = self._tree.entry(name)
+        return self._plans.read(entry.tests or entry.recipe, entry.name) if entry else None
+
+
+def _was_red(before: _Tests, recipe: Recipe, test: str, results: SignedResults) -> bool:
+    if before.recipe_of(recipe.name) is None:
+        return False
+    for _, expected in before.of(recipe.name):
+        if _name(expected) == test:
+            return isinstance(expected, Unrunnable) or (
+                results.agree(expected, passed=False) and not results.agree(expected, passed=True)
+            )
+    return False
+
+
+def _name(expected: _Expected | Unrunnable) -> str:
+    return expected.test if isinstance(expected, Unrunnable) else expected.test.name
+
+
+def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str]:
+    try:
+        recipe = plans.read(entry.tests or entry.recipe, entry.name)
+    except FarmError:  # its steps are no longer signed: nobody can order its tests
+        return frozenset()
+    if recipe.name != entry.name:
+        return frozenset()
+    return frozenset(need for test in recipe.tests for need in test.needs)

@@ -1,0 +1,161 @@
+"""The signer counts results itself: those that listed testers have signed, of the policy's tests, on this very set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.countersign.tested import UntestedReleaseError
+from farm.names import Digest
+from farm.recipe import Limits, Test
+from farm.trust.release_evidence import SignedTest
+from tests.countersign.channel import Channel, opened_channel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.recipe import Recipe
+
+TESTER, OTHER, STRANGER = (CryptoSigner.generate_ed25519() for _ in range(3))
+POLICY = b"gates: [proof, tests: {of: changed-and-dependents}]\n"
+TESTED = "tests: [{name: works, command: [/usr/bin/works]}]\n"
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Channel:
+    return opened_channel(tmp_path, POLICY, testers=[TESTER, OTHER])
+
+
+def _recipe(edge: Channel, name: str, more: str = "", needs: tuple[str, ...] = ()) -> Recipe:
+    return edge.builder.recipe(name, more=TESTED + more, needs=needs)
+
+
+def _both(edge: Channel) -> None:
+    """Release zlib and png, which requires it, with results for both."""
+    builder = edge.builder
+    builder.build(_recipe(edge, "zlib"))
+    builder.build(_recipe(edge, "png", "requires: [zlib]\n", ("zlib",)))
+    tests = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER)]
+    edge.sign(*builder.built.values(), tests=tests)
+
+
+def _newer_zlib(edge: Channel) -> None:
+    edge.builder.build(_recipe(edge, "zlib", "environment: {LEVEL: '9'}\nrevision: 2\n"))
+
+
+def test_what_listed_testers_have_passed_is_signed(edge: Channel) -> None:
+    _both(edge)
+    assert edge.released == 1
+
+
+@pytest.mark.parametrize(
+    ("tester", "passed", "otherwise"),
+    [
+        (STRANGER, True, {}),
+        (TESTER, False, {}),
+        (TESTER, True, {"test": Test("works", command=("/bin/true",))}),
+        (TESTER, True, {"limits": Limits(minutes=99)}),
+        (TESTER, True, {"subject": Digest.of(b"another")}),
+        (TESTER, True, {"closure": ()}),
+    ],
+    ids=["an unlisted tester", "a failure", "another command", "other limits", "another package", "nothing there"],
+)
+def test_what_is_no_result_of_this_test_by_a_listed_tester_counts_for_nothing(
+    edge: Channel, tester: CryptoSigner, passed: bool, otherwise: dict[str, Any]
+) -> None:
+    builder = edge.builder
+    zlib = builder.build(_recipe(edge, "zlib"))
+    wrong = builder.test("zlib", ["zlib"], tester, passed=passed, **otherwise)
+    for brought in ([wrong], []):
+        with pytest.raises(UntestedReleaseError, match="'works' of zlib"):
+            edge.sign(zlib, tests=brought)
+    edge.sign(zlib, tests=[wrong, builder.test("zlib", ["zlib"], TESTER)])
+    assert edge.released == 1
+
+
+def test_dependents_are_tested_with_what_changed_and_results_for_another_set_are_no_use(edge: Channel) -> None:
+    _both(edge)
+    builder = edge.builder
+    before = builder.test("png", ["png", "zlib"], TESTER)
+    _newer_zlib(edge)
+    own = builder.test("zlib", ["zlib"], TESTER)
+    with pytest.raises(UntestedReleaseError, match="'works' of png"):
+        edge.sign(builder.built["zlib"], tests=[own, before])
+    edge.sign(builder.built["zlib"], tests=[own, builder.test("png", ["png", "zlib"], TESTER)])
+    assert edge.released == 2
+
+
+def test_a_test_that_had_failed_before_the_change_too_holds_nothing_back(edge: Channel) -> None:
+    _both(edge)
+    builder = edge.builder
+    red, green = (builder.test("png", ["png", "zlib"], TESTER, passed=passed) for passed in (False, True))
+    _newer_zlib(edge)
+    brought = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER, passed=False)]
+    with pytest.raises(UntestedReleaseError, match="'works' of png"):
+        edge.sign(builder.built["zlib"], tests=brought)
+    with pytest.raises(UntestedReleaseError, match="'works' of png"):
+        edge.sign(builder.built["zlib"], tests=[*brought, red, green])
+    edge.sign(builder.built["zlib"], tests=[*brought, red])
+    assert edge.released == 2
+
+
+def test_whose_tests_need_what_changed_is_tested_too(edge: Channel) -> None:
+    builder = edge.builder
+    zlib = builder.build(_recipe(edge, "zlib"))
+    needing = TESTED.replace("works]", "works], needs: [zlib]")
+    tool = builder.build(builder.recipe("tool", more=needing))
+    first = [builder.test("zlib", ["zlib"], TESTER), builder.test("tool", ["tool", "zlib"], TESTER)]
+    edge.sign(zlib, tool, tests=first)
+    _newer_zlib(edge)
+    own = builder.test("zlib", ["zlib"], TESTER)
+    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+        edge.sign(builder.built["zlib"], tests=[own])
+    edge.sign(builder.built["zlib"], tests=[own, builder.test("tool", ["tool", "zlib"], TESTER)])
+
+
+def test_a_test_that_cannot_be_run_is_none_that_has_passed(edge: Channel) -> None:
+    builder = edge.builder
+    tool = builder.build(builder.recipe("tool", more=TESTED.replace("works]", "works], needs: [gone]")))
+    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+        edge.sign(tool, tests=[builder.test("tool", ["tool"], TESTER)])
+
+
+def test_as_many_testers_agree_as_are_signed(tmp_path: Path) -> None:
+    edge = opened_channel(tmp_path, POLICY, testers=[TESTER, OTHER], needed=2)
+    builder = edge.builder
+    zlib = builder.build(_recipe(edge, "zlib"))
+    once = builder.test("zlib", ["zlib"], TESTER)
+    again = builder.test("zlib", ["zlib"], TESTER, passed=True)
+    with pytest.raises(UntestedReleaseError, match="a result of 2 listed testers"):
+        edge.sign(zlib, tests=[once, again])
+    edge.sign(zlib, tests=[once, builder.test("zlib", ["zlib"], OTHER)])
+    assert edge.released == 1
+
+
+def test_what_goes_back_to_a_set_of_before_was_tested_then(edge: Channel) -> None:
+    _both(edge)
+    builder = edge.builder
+    old = builder.built["zlib"]
+    _newer_zlib(edge)
+    results = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER)]
+    edge.sign(builder.built["zlib"], tests=results)
+    edge.sign(old)
+    assert edge.released == 3
+
+
+def test_rubbish_among_the_results_counts_for_nothing(edge: Channel) -> None:
+    builder = edge.builder
+    zlib = builder.build(_recipe(edge, "zlib"))
+    good = builder.test("zlib", ["zlib"], TESTER)
+    rubbish = builder.blobs.put_bytes(b"rubbish")
+    brought = [
+        SignedTest(rubbish, good.results),
+        SignedTest(good.order, (rubbish, Digest.of(b"not there"))),
+        SignedTest(Digest.of(b"gone"), good.results),
+    ]
+    with pytest.raises(UntestedReleaseError):
+        edge.sign(zlib, tests=brought)
+    edge.sign(zlib, tests=[*brought, replace(good)])
