@@ -69,9 +69,12 @@ class Published:
         return ChannelMetadata(state, root, DirectoryReader(self.root))
 
 
-def found(folder: Path, now: datetime) -> Published:
+def found(folder: Path, now: datetime, *, builder_tests: bool = False) -> Published:
+    """Found a repository with one builder, whose results of tests count as well when it `builder_tests`."""
     builder = CryptoSigner.generate_ed25519()
-    founded = found_repository(folder / "public", folder / "keys", ["edge"], [builder.public_key], now)
+    builders = [builder.public_key]
+    testers = builders if builder_tests else None
+    founded = found_repository(folder / "public", folder / "keys", ["edge"], builders, now, testers=testers)
     return Published(folder / "public", folder / "keys", founded, builder)
 
 

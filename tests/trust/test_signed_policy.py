@@ -27,14 +27,20 @@ from farm.trust.signed_policy import (
     read_policy,
     steps_digest,
 )
+from tests.trust.conftest import Published, found
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import Published
+    from pathlib import Path
 
 NOW = datetime.now(UTC)
 KEY = CryptoSigner.generate_ed25519().public_key
 EDGE = b"gates: [proof, tests: {of: changed-and-dependents}]\n"
 ALICE = b"curators:\n  alice: " + b"0a" * 32 + b"\n"
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    return found(tmp_path, datetime.now(UTC), builder_tests=True)
 
 
 def _toolchain(name: str, number: int = 0) -> SignedToolchain:
@@ -179,7 +185,7 @@ def test_a_policy_that_contradicts_the_rest_of_targets_is_not_drafted(published:
     # Nor is such a one signed that somebody has written into a draft by hand.
     draft = draft_targets(repository, TargetsEdit(policy=_policy()), NOW)
     form = json.loads(draft.to_json())
-    document = builders_document([published.builder.public_key], policy=_policy(channels__nightly_yaml=EDGE))
+    document = builders_document([KEY], testers=[KEY], policy=_policy(channels__nightly_yaml=EDGE))
     form["builders"] = document.decode()
     form["metadata"]["signed"]["targets"]["builders.json"] = {
         "hashes": {"sha256": Digest.of(document).hex},

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from farm.control.approving import asked
 from farm.control.owners import OwnershipTroubleError
@@ -88,7 +89,8 @@ def advance(channels: Channels, turns: int = 3) -> list[str]:
 @pytest.fixture
 def running(database: Database, tmp_path: Path) -> Running:
     keys, public = tmp_path / "keys", tmp_path / "public"
-    found_repository(public, keys, ["edge", "stable"], [], datetime.now(UTC))
+    tester = CryptoSigner.generate_ed25519().public_key
+    found_repository(public, keys, ["edge", "stable"], [], datetime.now(UTC), testers=[tester])
     made = Running(SmallFarm.open(database, tmp_path), tmp_path / "recipes", public, keys)
     made.write("channels/edge.yaml", EDGE)
     made.write("channels/stable.yaml", STABLE)
