@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ _PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], p
 settings.register_profile("quick", _PLAIN, max_examples=40)
 settings.register_profile("thorough", _PLAIN, max_examples=100)
 settings.load_profile("quick")
+
+# Five seconds without an answer are no fault on a busy machine. httpx has no other place to say so once for all.
+DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.connect = 60
 
 _HERE = Path(__file__).parent
 _LONG = (

@@ -36,13 +36,17 @@ class Ran:
 
 @dataclass
 class RunningFarm:
-    """`farm up` in a directory of its own; `host` is what it shares with other farms: toolchains and sources."""
+    """`farm up` in a directory of its own; `host` is what it shares with other farms: toolchains and sources.
+
+    `farm` is the command, which may be that of another version.
+    """
 
     state: Path
     host: Path
     options: tuple[str, ...] = ()
     port: int = 0
     recipes: Path = RECIPES
+    farm: Path = FARM
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> RunningFarm:
@@ -50,8 +54,9 @@ class RunningFarm:
         self.state.mkdir(parents=True, exist_ok=True)
         output = (self.state / "up.out").open("w")
         self.process = subprocess.Popen(
-            [str(FARM), "up", "--port", str(self.port), "--recipes", str(self.recipes), *self.options],
+            [str(self.farm), "up", "--port", str(self.port), "--recipes", str(self.recipes), *self.options],
             env=self.environment(FARM_STATE=str(self.state)),
+            cwd=self.state,  # another version of farm would find this one's code in the current directory
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -93,7 +98,7 @@ class RunningFarm:
         """Run the `farm` command as the farm's administrator, or as a subscriber with a state of his own."""
         token = (self.state / "keys" / "admin.token").read_text().strip()
         ended = subprocess.run(
-            [str(FARM), *arguments],
+            [str(self.farm), *arguments],
             env=self.environment(FARM_URL=self.url, FARM_TOKEN=token, FARM_STATE=str(state or self.state)),
             capture_output=True,
             text=True,
