@@ -235,7 +235,10 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
         if isinstance(gate, ReproducedGate)
     }
     if repository.exists():
-        allow_more_builders(repository, keys, builders, datetime.now(UTC), testers=builders)
+        known = repository.builders()
+        # Who was taken from the list of testers, and builds still, is not put back.
+        testers = [key for key in builders if known.testers is None or key.keyid not in known]
+        allow_more_builders(repository, keys, builders, datetime.now(UTC), testers=testers)
     else:
         found_repository(home.public, keys, channels, builders, datetime.now(UTC), testers=builders)
     found_channels(repository, keys, channels, datetime.now(UTC), rebuilds)

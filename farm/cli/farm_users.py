@@ -32,7 +32,7 @@ _GROUPS = {EVERY: 0, STORE: 1}
 _SERVICES = {"redis": 2, "signer": 3, "web": 4, "control": 5}
 """The services with users of their own, and the place of each in a farm's block of numbers: never give one twice."""
 _IN_STORE = ("web", "control")
-_FIRST, _LAST, _BLOCK = 0x70000000, 0x7FFFFFFF, 16
+_FIRST, _LAST, _BLOCK = 0x70000000, 0x7FFDFFFF, 16
 """Numbers that neither distributions nor containers nor systemd give away (systemd.io/UIDS-GIDS), in blocks."""
 
 

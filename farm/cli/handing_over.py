@@ -1,8 +1,9 @@
 """Who owns what in a farm's directory, and giving it to them; also where a farm of before has it all as root.
 
 The directories of a farm stay root's, and so does what leads to them: no service can put something else in the place of
-one. What lies in a directory changes hands once, while root alone can write to it; then it is opened to its group, and
-root changes nothing in it any more. Stopped anywhere, it is done again at the next start.
+one. What lies in a directory changes hands once, while root alone can write to it; then it is opened to its group. Of
+what root puts there afterwards (toolchains, drafts that are published), each file is made anew and renamed into place,
+so it follows no link that a service has laid. Stopped anywhere, all this is done again at the next start.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
         if found.st_uid not in (0, uid):
             raise UsersError(
                 f"{path} belongs to user {found.st_uid}, and not to the farm",
-                remedy=f"See what it is, and where it comes from; then `chown root:root {path}`.",
+                remedy=f"If {home.users.name} was lost, which says who is who, bring it back from a backup. Else see "
+                f"what it is, and where it comes from; then `chown -R root:root {path}`.",
             )
         # Its group is changed last: with that, what is within has changed hands.
         if found.st_gid != gid:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.records import Attempt, Job
     from farm.plan import AbiOrder
+    from farm.trust.abi_result import AbiResult
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.test_result import TestResult
 
 _LOG = logging.getLogger("farm.release")
 _MOST_KNOWN = 50_000
@@ -94,7 +96,7 @@ class SignedResults:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._testers: Mapping[str, Key] = {}
-        self._known: OrderedDict[tuple[Digest, Digest], TestOutcome | AbiOutcome | None] = OrderedDict()
+        self._known: OrderedDict[tuple[Digest, Digest], TestResult | AbiResult | None] = OrderedDict()
         self._told = False
 
     def tell_unlisted(self, testers: Testers) -> None:
@@ -121,14 +123,16 @@ class SignedResults:
             self._known[key] = self._verified(key[0], order)
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
-        return self._known[key]
+        result = self._known[key]
+        # Whose result it is is said by the statement: one of them is not that of two testers.
+        return result.outcome if result and result.run.tester == attempt.tester else None
 
-    def _verified(self, attestation: Digest, order: TestOrder | AbiOrder) -> TestOutcome | AbiOutcome | None:
+    def _verified(self, attestation: Digest, order: TestOrder | AbiOrder) -> TestResult | AbiResult | None:
         try:
             content = self._blobs.read(attestation)
             if isinstance(order, TestOrder):
-                return verify_test_result(content, self._testers, order=order).outcome
-            return verify_abi_result(content, self._testers, order=order).outcome
+                return verify_test_result(content, self._testers, order=order)
+            return verify_abi_result(content, self._testers, order=order)
         except FarmError as error:
             _LOG.warning("a signed result does not count: %s", error)
             return None

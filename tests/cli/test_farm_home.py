@@ -19,9 +19,11 @@ from farm.cli.settings import Settings
 from farm.control.settings import FarmSettings
 from farm.database.session import Database
 from farm.recipe import load_tree
-from farm.trust.ceremony import KeysAwayError, found_repository
+from farm.trust.ceremony import KeysAwayError, found_repository, online_signers
 from farm.trust.delegation import DelegationError, channels_of
-from farm.trust.keys import create_key, load_or_create_key
+from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.keys import create_key, load_key, load_or_create_key
+from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
 from web.settings import WebSettings
 
@@ -112,6 +114,21 @@ def test_the_workers_of_a_farm_are_its_testers_also_where_an_older_farm_listed_n
     found(home, tree, RECIPES, (), 2, vary=False)
     two = load_or_create_key(home.worker(2) / "key").public_key
     assert (Repository(home.public).builders().testers or {}).keys() == {one.keyid, elsewhere.keyid, two.keyid}
+
+
+@pytest.mark.parametrize("keys_are_here", [True, False])
+def test_a_worker_that_was_taken_from_the_testers_is_not_put_back(tmp_path: Path, keys_are_here: bool) -> None:
+    home, tree = FarmHome(tmp_path / "state", tmp_path / "host", 8460), load_tree(read_recipe_directory(RECIPES))
+    found(home, tree, RECIPES, (), 2, vary=False)
+    one, two = (load_or_create_key(home.worker(number) / "key").public_key for number in (1, 2))
+    repository, offline = Repository(home.public), home.root / "keys" / "offline"
+    draft = draft_targets(repository, TargetsEdit(remove_testers=(two.keyid,)), datetime.now(UTC))
+    signers = online_signers(home.root / "keys" / "online")
+    publish_draft(repository, draft.signed_by(load_key(offline / "targets")), signers, datetime.now(UTC))
+    if not keys_are_here:
+        offline.rename(tmp_path / "away")
+    found(home, tree, RECIPES, (), 2, vary=False)
+    assert (Repository(home.public).builders().testers or {}).keys() == {one.keyid}
 
 
 def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path: Path) -> None:

@@ -344,6 +344,18 @@ class TestAgreement:
         assert agreeing.released() == 1
         assert agreeing.counted() == tuple(sorted(map(agreeing.attestation, (first, second))))
 
+    def test_a_result_is_that_of_who_has_signed_it_and_of_no_second_tester(self, agreeing: TestedFarm) -> None:
+        first = agreeing.runs("one")
+        agreeing.advance()
+        second = agreeing.runs("two", FAILED)
+        agreeing.forges(
+            "UPDATE attempt SET attestation = (SELECT attestation FROM attempt WHERE id = :first) WHERE id = :second",
+            first=first.attempt.id,
+            second=second.attempt.id,
+        )
+        agreeing.advance()
+        assert agreeing.released() == 0
+
     def test_where_they_differ_a_third_decides(self, agreeing: TestedFarm) -> None:
         agreeing.runs("one")
         for _ in range(3):
