@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LONGEST_CHECK = 900.0
 """Seconds that a check may take: the first after a start costs what the channel holds."""
-_MARGIN = 15.0
-"""Seconds that the checker has more to end by itself, and say in its log where it was."""
+_MORE = 1.1
+"""How much longer it is waited for than the checker gives itself: that says in its log where it was."""
 _LARGEST_ANSWER = 64 << 20
 
 
@@ -49,7 +49,7 @@ class CheckerClient:
 
     def __init__(self, path: Path, seconds: float = LONGEST_CHECK) -> None:
         self._path = path
-        self._seconds = seconds + _MARGIN
+        self._seconds = seconds * _MORE
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release.
