@@ -104,9 +104,7 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
     except (LookupError, TypeError, FarmError) as error:
         raise InvalidEnvelopeError(f"the summary lacks {error}", remedy=_REMEDY) from error
     if kind != (STATEMENT_TYPE, PREDICATE_TYPE) or not passed:
-        raise InvalidEnvelopeError(
-            f"the statement is {kind!r}, and none that a release was let through", remedy=_REMEDY
-        )
+        raise InvalidEnvelopeError(f"the statement is {kind!r}, and no summary of what passed", remedy=_REMEDY)
     wanted = {release.digest.hex, release.package_set.hex}, resource_uri(release.distribution, release.channel)
     if about != wanted:
         raise InvalidEnvelopeError(f"the summary is about another release than {release.digest}", remedy=_REMEDY)

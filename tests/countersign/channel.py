@@ -57,6 +57,10 @@ class Channel:
     ) -> None:
         """Ask for the next release, with all evidence; raises what the signer has against it."""
         release, evidence = self.prepare(*packages, remove=remove, approvals=approvals, tests=tests)
+        self.ask(release, evidence)
+
+    def ask(self, release: Release, evidence: Digest) -> None:
+        """Ask for a release that was prepared."""
         sign(Repository(self.public), online_signers(self.keys / "online"), self.decision, release, evidence)
 
     def prepare(
