@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.checker")
 MEMORY = 16 << 10
-"""MiB of address space. A channel of 100,000 packages takes about 2 GiB, see docs/benchmarks.md."""
+"""MiB of address space. A channel of 100,000 packages without symbols takes 0.9 GiB, see docs/benchmarks.md."""
 _LARGEST_RELEASE = 4 << 20
 _LARGEST_QUESTION = 16 << 10
 
