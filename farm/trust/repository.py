@@ -25,6 +25,7 @@ from farm.trust.layout import (
     ADVISORIES,
     BUILDERS_TARGET,
     METADATA,
+    SUMMARIES,
     TARGETS,
     advisory_target,
     hashed_path,
@@ -297,7 +298,14 @@ class Repository:
                 f"{error or type(error).__name__}",
                 remedy="Look at the HSM or the key service that holds the channel's key.",
             ) from error
-        replace_file(self.root / summary_path(release.digest), content)
+        try:
+            replace_file(self.root / summary_path(release.digest), content)
+        except OSError as error:
+            raise RepositoryStateError(
+                f"what was verified of release {release.number} of {release.channel} cannot be written below "
+                f"{self.root / SUMMARIES}: {error.strerror or error}",
+                remedy=f"Make {self.root / SUMMARIES} a directory that the signer may write to: `farm up` does.",
+            ) from error
 
     def _check_owner(self, head: Head, release: Release) -> None:
         """All channels of a repository are of one distribution: the one that its first release has named."""
