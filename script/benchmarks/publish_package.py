@@ -29,6 +29,7 @@ SIZES = (100, 10_000, 100_000)
 _ALL, _WORK, _PEER = "farm: all of it", "farm: what comes before signing", "apt-ftparchive --db packages"
 _CHECKED = "farm: signer and checker, asked for it"
 _BUDGET = Measurement("100 ms", (0.1,))
+_WHY_ASKED = "two processes are asked, and each reads and verifies the metadata that is in force by itself"
 _WHY = "python-tuf's metadata are read, signed and written anew, which takes the same for any number of packages"
 
 
@@ -71,7 +72,7 @@ class _Bench:
         few = 0.1 if self._size >= 10_000 else 10
         goals = (
             Goal(_ALL, _PEER, few, why=_WHY),
-            Goal(_CHECKED, _PEER, few, why=_WHY),
+            Goal(_CHECKED, _PEER, few, why=_WHY_ASKED),
             Goal(_WORK, _BUDGET.name, 1.0),
         )
         return Table(f"{NUMBER}. {TITLE.format(self._size)}", _PEER, (*measured, _BUDGET), goals, note)
