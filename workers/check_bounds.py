@@ -46,5 +46,8 @@ class Deadline:
 
 def bound_memory(mebibytes: int) -> None:
     """Let this process have no more address space than so much: beyond it Python raises `MemoryError`."""
-    resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = mebibytes << 20
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)  # who started it may have set a lower one
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
