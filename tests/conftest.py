@@ -106,6 +106,7 @@ _LONG = (
     "release/test_what_is_published.py",
     "release/test_what_tests_need.py",
     "script/test_bench.py",
+    "script/test_bench_channels.py",
     "threats",
     "trust/test_countersign.py",
     "trust/test_index_tree.py",
@@ -127,6 +128,7 @@ _LONG = (
     "web/test_submissions.py",
     "web/test_worker_protocol.py",
     "workers/test_channels.py",
+    "workers/test_checker.py",
     "workers/test_lease_keeper.py",
     "workers/test_log_forwarder.py",
 )

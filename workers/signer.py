@@ -1,8 +1,9 @@
 """The signer: the one process that holds online keys, and nothing else: no database, no Docker, no network.
 
-It listens on a Unix socket. A release is checked by itself before it is signed, and the timestamp is signed anew by
-the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
-`python -m workers.signer --repository DIR --keys DIR --socket PATH [--record DIR]`.
+It listens on a Unix socket. What it signs has been checked by another process, which holds no key (`workers.checker`):
+it takes a yes for these very bytes, and parses no package, recipe, advisory or image itself. The timestamp is signed
+anew by the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
+`python -m workers.signer --repository DIR --keys DIR --socket PATH [--checker PATH]`.
 """
 
 from __future__ import annotations
@@ -12,33 +13,30 @@ import logging
 import os
 import sys
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import Request  # noqa: TC002  # routes are read by their annotations
 
-from farm.blobs import BlobStore
-from farm.countersign.decision import Decision
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
-from farm.trust.ceremony import online_signers
-from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
-from farm.trust.published_identities import PublishedRecord
+from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
-from farm.trust.review_list import InvalidReviewListError, ReviewList, check_reviews
+from farm.trust.signers import read_signers
+from workers.checker_client import LONGEST_CHECK, CheckerClient, NoCheckerError
 from workers.image_signing import image_signer_app
+from workers.listening import body, private_folder, refusing_app
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fastapi import FastAPI
     from tuf.api.metadata import TargetFile
 
+    from farm.trust.checked import CheckedLists, Checker, ReleaseChecker
     from farm.trust.signers import Signers
 
 _LOG = logging.getLogger("farm.signer")
@@ -47,37 +45,37 @@ TIMESTAMP_PERIOD = 6 * 3600.0
 RETRY_PERIOD = 300.0
 EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
+_LARGEST_LIST = 16 * 1024 * 1024
 
 
-def signer_app(repository: Repository, signers: Signers, record: PublishedRecord) -> FastAPI:
+class StaleListsError(FarmError):
+    """Lists of advisories are other ones by now than those that a new list was compared with."""
+
+    code = "stale-lists"
+
+
+def signer_app(repository: Repository, signers: Signers, checker: Checker) -> FastAPI:
     """Return the signer's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
     `POST /advisories` with a list of them, `POST /reviews` with a record of looking; `GET /health`.
     """
-    app = FastAPI(title="farm signer", openapi_url=None)
-    decision = Decision(repository, record)
-
-    @app.exception_handler(FarmError)
-    def refuse(_request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, FarmError)  # noqa: S101  # the handler is registered for nothing else
-        _LOG.warning("refused: %s", error)
-        return JSONResponse({"code": error.code, "message": error.message, "remedy": error.remedy}, status_code=409)
+    app = refusing_app("farm signer", _LOG, NoCheckerError)
 
     @app.post("/releases")
     async def sign_release(request: Request, evidence: str) -> dict[str, object]:
-        release = Release.from_json(await _body(request, _LARGEST_RELEASE))
-        return sign(repository, signers, decision, release, Digest(evidence))
+        release = Release.from_json(await body(request, _LARGEST_RELEASE))
+        return sign(repository, signers, checker, release, Digest(evidence))
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
-        index = AdvisoryIndex.from_json(await _body(request, LARGEST_INDEX))
-        return {"published": publish_advisories(repository, signers, index)}
+        content = await body(request, _LARGEST_LIST)
+        return {"published": publish_advisories(repository, signers, checker, content)}
 
     @app.post("/reviews")
     async def sign_reviews(request: Request) -> dict[str, object]:
-        stated = ReviewList.from_json(await _body(request, LARGEST_INDEX))
-        return {"published": publish_reviews(repository, signers, stated)}
+        content = await body(request, _LARGEST_LIST)
+        return {"published": publish_reviews(repository, signers, checker, content)}
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -87,79 +85,52 @@ def signer_app(repository: Repository, signers: Signers, record: PublishedRecord
 
 
 def sign(
-    repository: Repository, signers: Signers, decision: Decision, release: Release, evidence: Digest
+    repository: Repository, signers: Signers, checker: ReleaseChecker, release: Release, evidence: Digest
 ) -> dict[str, object]:
-    """Check and publish one release. Raises the errors of `Decision.check` and of `Repository.publish`."""
-    new = decision.check(release, evidence)
-    repository.publish(release, signers, datetime.now(UTC))
-    decision.accept(release)
-    _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
-    return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
+    """Have one release checked, and publish it. Raises what the checker refuses with, and as `Repository.publish`."""
+    verified = checker.check(release, evidence)
+    verified.check_about(release)
+    if verified.previous != release.digest:  # else it is published already
+        repository.publish(release, signers, datetime.now(UTC), verified=verified)
+        _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(verified.new))
+    return {"release": release.digest, "number": release.number, "new": list(verified.new)}
 
 
-def fill(record: PublishedRecord, repository: Repository) -> None:
-    """Let the record learn of what was published before, which takes long for a lost one: not in the first request.
+def publish_advisories(repository: Repository, signers: Signers, checker: Checker, content: bytes) -> bool:
+    """Have the list of advisories checked, and publish it; False when it is published already.
 
-    Where it cannot, no release is signed either; timestamps are, for which subscribers wait.
+    Raises what the checker refuses with, `StaleListsError`, and as `Repository.publish_advisories`.
     """
-    try:
-        if repository.exists():
-            record.catch_up(repository)
-    except (FarmError, OSError) as error:
-        _LOG.error("the record of what was published cannot be filled: %s", error)  # the message says it all
+    checked = checker.check_advisories(content)
+    checked.check_about(content)
+    changed = _publish_lists(repository, signers, checked, {ADVISORY_LIST: content})
+    if changed:
+        _LOG.info("signed the list of advisories %s", checked.asked)
+    return changed
 
 
-def publish_advisories(repository: Repository, signers: Signers, index: AdvisoryIndex) -> bool:
-    """Check and publish the list of advisories; False when it is published already.
+def publish_reviews(repository: Repository, signers: Signers, checker: Checker, content: bytes) -> bool:
+    """Have it checked which packages were looked at, and publish that; False when it is published already.
 
-    Raises the errors of `check_index` and of `Repository.publish_advisories`.
+    Raises as `publish_advisories`.
     """
-    blobs, now, content = BlobStore(repository.root / BLOBS), datetime.now(UTC), index.to_json()
+    checked = checker.check_reviews(content)
+    checked.check_about(content)
+    changed = _publish_lists(repository, signers, checked, {})
+    if changed:
+        _LOG.info("signed which packages were looked at")
+    return changed
 
+
+def _publish_lists(
+    repository: Repository, signers: Signers, checked: CheckedLists, documents: Mapping[str, bytes]
+) -> bool:
     def check(targets: Mapping[str, TargetFile]) -> None:
-        published = targets.get(advisory_target(ADVISORY_LIST))
-        before = AdvisoryIndex.from_json(repository.read_target(published)) if published else None
-        check_index(index, before, lambda blob: blobs.read(blob.digest))
+        if {path: target.hashes["sha256"] for path, target in targets.items()} != checked.published:
+            raise StaleListsError("other lists of advisories were published meanwhile", remedy="Ask again.")
 
-    documents, looked, digest = {ADVISORY_LIST: content}, _reviews(repository), Digest.of(content)
-    if looked is None or looked.signed_at(digest) is None:
-        stated = ReviewList(index.distribution, looked.reviews if looked else (), digest, now)
-        documents[REVIEW_LIST] = stated.to_json()
-    changed = repository.publish_advisories(documents, signers, now, check=check)
-    if changed:
-        _LOG.info("signed the list of %d advisories", len(index.advisories))
-    return changed
-
-
-def publish_reviews(repository: Repository, signers: Signers, stated: ReviewList) -> bool:
-    """Check and publish which packages were looked at; False when that is published already.
-
-    When the list of advisories was signed, the signer knows itself. Raises `InvalidReviewListError`, and the errors of
-    `Repository.publish_advisories`.
-    """
-    now, before = datetime.now(UTC), _reviews(repository)
-    check_reviews(stated.reviews, before, now)
-    if before is None or before.distribution != stated.distribution:
-        raise InvalidReviewListError(f"no list of advisories of {stated.distribution} is published yet")
-    content = replace(before, reviews=stated.reviews).to_json()
-    changed = repository.publish_advisories({REVIEW_LIST: content}, signers, now)
-    if changed:
-        _LOG.info("signed that packages were looked at: %d reviews", len(stated.reviews))
-    return changed
-
-
-def _reviews(repository: Repository) -> ReviewList | None:
-    published = repository.delegated(repository.head(), ADVISORIES).targets.get(advisory_target(REVIEW_LIST))
-    return ReviewList.from_json(repository.read_target(published)) if published else None
-
-
-async def _body(request: Request, largest: int) -> bytes:
-    content = b""
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > largest:
-            raise FarmError(f"what is to be signed has at most {largest} bytes")
-    return content
+    wanted = dict(documents) | ({} if checked.reviews is None else {REVIEW_LIST: checked.reviews})
+    return repository.publish_advisories(wanted, signers, datetime.now(UTC), check=check)
 
 
 def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threading.Event) -> None:
@@ -189,23 +160,10 @@ def warn_of_expiry(repository: Repository, now: datetime) -> None:
             _LOG.warning("%s ends at %s: renew it with `farm keys draft %s`", role, expires.isoformat(), role)
 
 
-def private_folder(folder: Path) -> None:
-    """Make the folder of the socket, or see that it keeps others out: uvicorn opens a Unix socket to everybody.
-
-    Raises `FarmError`.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A group may get in: that of the control worker, where it runs as a user of its own.
-    if folder.stat().st_mode & 0o007:
-        raise FarmError(
-            f"everybody can get into {folder}, where the signer listens",
-            remedy=f"Run `chmod o= {folder}`, or name a folder of its own with --socket.",
-        )
-
-
-def serve_images(repository: Repository, signers: Signers, path: Path) -> None:
+def serve_images(repository: Repository, signers: Signers, checker: Checker, path: Path) -> None:
     """Answer the registry in a thread and an event loop of its own, so that no release waits for an image."""
-    server = uvicorn.Server(uvicorn.Config(image_signer_app(repository, signers), uds=str(path), log_level="warning"))
+    app = image_signer_app(repository, signers, checker)
+    server = uvicorn.Server(uvicorn.Config(app, uds=str(path), log_level="warning"))
     threading.Thread(target=server.run, daemon=True).start()
 
 
@@ -215,10 +173,10 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
-    parser.add_argument(
-        "--record", type=Path, help="where it keeps what was published; default: `record` beside the folder of keys"
-    )
+    parser.add_argument("--checker", type=Path, help="the checker's Unix socket; default: as `farm up` places it")
+    parser.add_argument("--record", type=Path, help="accepted as before; what was published is the checker's to know")
     parser.add_argument("--images-socket", type=Path, help="the Unix socket on which the registry asks about images")
+    parser.add_argument("--check-seconds", type=float, default=LONGEST_CHECK, help="how long a check may take")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
@@ -227,17 +185,17 @@ def main() -> None:
         for path in (arguments.socket, arguments.images_socket):
             if path:
                 private_folder(path.parent)
-        signers = online_signers(arguments.keys)
-        record = PublishedRecord(arguments.record or arguments.keys.absolute().parent / "record")
+        signers = read_signers(arguments.keys)
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
-    fill(record, repository)
+    place = arguments.checker or arguments.socket.absolute().parent.with_name("check") / "checker.sock"
+    checker = CheckerClient(place, arguments.check_seconds)
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()
     if arguments.images_socket:
-        serve_images(repository, signers, arguments.images_socket)
-    uvicorn.run(signer_app(repository, signers, record), uds=str(arguments.socket), log_level="warning")
+        serve_images(repository, signers, checker, arguments.images_socket)
+    uvicorn.run(signer_app(repository, signers, checker), uds=str(arguments.socket), log_level="warning")
     stop.set()
 
 

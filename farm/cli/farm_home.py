@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from farm.blobs.own_directory import USERS
 from farm.cli.admission import admit
 from farm.cli.farm_users import ServiceStart
-from farm.cli.handing_over import bring_database, hand_over, hand_over_signing
+from farm.cli.handing_over import bring_database, bring_record, hand_over, hand_over_signing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +88,16 @@ class FarmHome:
     def image_signer(self) -> Path:
         """The socket on which the signer takes questions about images, from web, and nothing else."""
         return self.run / "images" / "signer.sock"
+
+    @property
+    def checker(self) -> Path:
+        """The socket of the checker, for the signer alone."""
+        return self.run / "check" / "checker.sock"
+
+    @property
+    def record(self) -> Path:
+        """Where the checker keeps what was published."""
+        return self.root / "record"
 
     @property
     def token(self) -> Path:
@@ -176,8 +186,9 @@ def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
     if users is not None:
         hand_over(home, users)
     bring_database(home, users)
+    bring_record(home, users)
     (home.root / "blobs").mkdir(exist_ok=True)
-    for socket in (home.redis, home.signer, home.image_signer):
+    for socket in (home.redis, home.signer, home.image_signer, home.checker):
         socket.parent.mkdir(mode=0o700, exist_ok=True)
 
 

@@ -29,7 +29,7 @@ ROOT, EVERY, STORE = "root", "farm", "store"
 _STORES_UMASK, _USUAL_UMASK = 0o002, 0o022
 
 _GROUPS = {EVERY: 0, STORE: 1}
-_SERVICES = {"redis": 2, "signer": 3, "web": 4, "control": 5}
+_SERVICES = {"redis": 2, "signer": 3, "web": 4, "control": 5, "check": 6}
 """The services with users of their own, and the place of each in a farm's block of numbers: never give one twice."""
 _IN_STORE = ("web", "control")
 _FIRST, _LAST, _BLOCK = 0x70000000, 0x7FFDFFFF, 16

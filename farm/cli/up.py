@@ -52,7 +52,7 @@ _FREE_PORTS = 1024
 )
 @click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
 def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, images: bool, database: str) -> None:
-    """Run a farm: web, control, signer, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
+    """Run a farm: web, control, signer and checker, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
 
     Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
 
@@ -115,20 +115,28 @@ def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program
     # Where an HSM's library is, is for the signer alone to know.
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
-    for stale in (home.redis, home.signer, home.image_signer):
+    for stale in (home.redis, home.signer, home.image_signer, home.checker):
         stale.unlink(missing_ok=True)
+    checker = (
+        *(*python, "workers.checker"),
+        *("--repository", str(home.public)),
+        *("--record", str(home.record)),
+        *("--socket", str(home.checker)),
+    )
     signer = (
         *(*python, "workers.signer"),
         *("--repository", str(home.public)),
         *("--keys", str(home.root / "keys" / "online")),
         *("--socket", str(home.signer)),
         *("--images-socket", str(home.image_signer)),
+        *("--checker", str(home.checker)),
     )
     web = (*python, "web", "--settings", str(home.web_settings), "--port", str(home.port))
     low_port = "net_bind_service" if home.port < _FREE_PORTS else ""
     control = (*python, "workers.control", "--settings", str(home.control_settings))
     programs = [
         Program("redis", start.command("redis", _redis(home)), environment, ready=lambda: _accepts(home.redis)),
+        Program("checker", start.command("check", checker), environment, ready=lambda: _accepts(home.checker)),
         Program("signer", start.command("signer", signer), environment | token, ready=lambda: _accepts(home.signer)),
         Program(
             "web",

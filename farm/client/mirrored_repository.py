@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from farm.blobs.partial import sweep_partial
 from farm.client.flush import flush_file_system
 from farm.client.mirror_contents import Contents, Portion, needed, needed_advisories, needed_heads
+from farm.client.mirrored_summaries import bring_summaries, keep_summaries
 from farm.client.readers import open_reader
 from farm.names import Digest
 from farm.trust.advisory_index import AdvisoryIndex
@@ -104,6 +105,9 @@ class MirroredRepository:
         advisories = Digest.of(self._advisories) if self._advisories is not None else ""
         if self._advisories is not None and (self._check or advisories != self.record.advisories):
             contents.bring_advisories(AdvisoryIndex.from_json(self._advisories))
+        assert self.files is not None  # noqa: S101  (the order of the calls)
+        whole = [each.release for each in portions if each.names is None]
+        bring_summaries(self.place.path, open_reader(self._metadata.place), whole, self.files.delegating)
         now = tuple(sorted({*self.record.held, *(each.key for each in portions)}))
         if lacking or advisories != self.record.advisories:
             flush_file_system(self.place.path)
@@ -129,6 +133,7 @@ class MirroredRepository:
         needs = needed(store, kept, sources=sources)
         needs |= {digest for each in self.newest.values() for digest in needed_heads(store, each)}
         needs |= {each.release.digest for each in kept}
+        keep_summaries(self.place.path, {each.release.digest for each in kept})
         if self._advisories is not None:
             needs |= set(needed_advisories(AdvisoryIndex.from_json(self._advisories)))
         for digest in store.iter():

@@ -19,15 +19,18 @@ from farm.countersign.tested import Asked, ReleasedTests
 from farm.package import Descriptor
 from farm.recipe import TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.countersign import check_release
+from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from farm.names import Digest
     from farm.recipe import ChannelPolicy
+    from farm.trust.builders import AllowedBuilders
     from farm.trust.published_identities import PublishedRecord
     from farm.trust.release_evidence import ReleaseEvidence
     from farm.trust.release_index import Release, ReleaseEntry
@@ -49,9 +52,18 @@ class Decision:
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
+        self._proven: dict[str, Release] = {}
+        """The release of each channel that was found in order last: once it is signed, the next one follows on it."""
 
-    def check(self, release: Release, evidence: Digest) -> tuple[ReleaseEntry, ...]:
-        """Return the packages that are new in a release that may be signed.
+    def prepare(self) -> None:
+        """Read what is published now, which the first check would do otherwise. Raises as `check`."""
+        self._record.catch_up(self._repository)
+        for channel in channels_of(self._repository.head().targets):
+            if (newest := self._repository.current(channel).release) is not None:
+                self._sets.read(newest)
+
+    def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
+        """Return what was verified of a release that may be signed.
 
         `evidence` is a blob that says what to look at (`ReleaseEvidence`). Where targets have signed no policy, as in a
         repository of an earlier farm, only what needs none is looked at.
@@ -59,12 +71,14 @@ class Decision:
         """
         previous = self._repository.current(release.channel).release
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
+        self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository)
         new = check_release(release, previous, self._blobs, builders, self._record)
         trial = self._sets.prove(release, previous)
+        found = [Checked.PROVENANCE, Checked.SET]
         if policy is None:
             _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
-            return new
+            return self._found(release, previous, builders, evidence=evidence, new=new, checked=found)
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
@@ -76,7 +90,40 @@ class Decision:
         if scope and not self._record.has_set(release.channel, release.package_set):
             asked = Asked(scope, plans, builders, brought.tests)
             self._tests.check(release, previous, trial, asked)
-        return new
+        found += [Checked.PLANS, *([Checked.OWNERS] if policy.policies.owners is not None else []), Checked.GATES]
+        found += [Checked.TESTS] if scope else []
+        return self._found(release, previous, builders, evidence=evidence, new=new, checked=found)
+
+    def _found(
+        self,
+        release: Release,
+        previous: Release | None,
+        builders: AllowedBuilders,
+        *,
+        evidence: Digest,
+        new: Sequence[ReleaseEntry],
+        checked: Sequence[Checked],
+    ) -> VerifiedRelease:
+        assert builders.document is not None  # noqa: S101  (they were read from one)
+        self._proven[release.channel] = release
+        named = new if len(new) <= MOST_PROVENANCES else ()
+        return VerifiedRelease(
+            release=release.digest,
+            previous=previous.digest if previous else None,
+            policy=builders.document,
+            evidence=evidence,
+            new=tuple(entry.name for entry in new),
+            provenances=tuple(
+                (entry.name, blob.digest) for entry in named for blob in (entry.provenance, *entry.rebuilds)
+            ),
+            checked=tuple(checked),
+        )
+
+    def _go_on_from(self, channel: str, previous: Release | None) -> None:
+        """Go on from what was found in order last, where that is what is signed now; else it came to nothing."""
+        proven = self._proven.pop(channel, None)
+        if proven is not None and proven == previous:
+            self._sets.accept(proven)
 
     def _check_gates(
         self,
@@ -93,10 +140,6 @@ class Decision:
 
     def _is_envelope(self, digest: Digest) -> bool:
         return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
-
-    def accept(self, release: Release) -> None:
-        """Go on from a release that was checked last, and is signed."""
-        self._sets.accept(release)
 
 
 def _policy_of(channel: str, policy: SignedPolicy) -> ChannelPolicy:

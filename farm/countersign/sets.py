@@ -49,6 +49,10 @@ class ReleasedSets:
         self._blobs = blobs
         self._sets: dict[str, tuple[Digest | None, TrialSet]] = {}
 
+    def read(self, newest: Release) -> None:
+        """Read the set of a release that is signed, for what is proven on it. Raises as `prove`."""
+        self._base(newest.channel, newest)
+
     def prove(self, release: Release, previous: Release | None) -> TrialSet:
         """Return the set of a release, on the one before as its base, when nothing is wrong that was not before.
 

@@ -26,7 +26,7 @@ class SignerRefusedError(FarmError):
 
 
 class SignerUnreachableError(FarmError):
-    """The signer does not answer: the release stays unpublished, and is tried again."""
+    """The signer, or the checker that it asks, does not answer: the release stays unpublished, and is tried again."""
 
     code = "signer-unreachable"
 
@@ -78,6 +78,9 @@ class _Socket:
         if answer.status_code == 409:
             refusal = answer.json()
             raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"])
+        if answer.status_code == 503:
+            waits = answer.json()
+            raise SignerUnreachableError(waits["message"], remedy=waits["remedy"])
         if answer.status_code != 200:
             raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
         return answer.content

@@ -33,7 +33,8 @@ class PublishedMeanwhileError(FarmError):
 class PublishedFiles:
     """One state of a repository. `metadata` are all files but timestamp and roots, by name, and `targets` by path.
 
-    `roots` are by version; `until` is when the first of these documents ends.
+    `roots` are by version; `until` is when the first of these documents ends. `delegating` says whose keys sign for
+    which channel.
     """
 
     metadata: Mapping[str, bytes]
@@ -41,6 +42,7 @@ class PublishedFiles:
     timestamp: bytes
     roots: Mapping[int, bytes]
     until: datetime
+    delegating: Targets
 
 
 def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
@@ -68,6 +70,7 @@ def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
             int(path.name.partition(".")[0]): path.read_bytes()
             for path in (state / "root_history").glob("[0-9]*.root.json")
         },
+        delegating=targets,
         until=min(each.expires for each in (root, timestamp, snapshot, *roles.values())),
     )
 

@@ -15,14 +15,17 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from farm.errors import FarmError
+from farm.names import Digest
 from farm.trust.builders import read_builders
 from farm.trust.delegation import DelegationError, channels_of, delegated_roles, role_of
+from farm.trust.dsse import sign_statement
 from farm.trust.durable_file import replace_file
 from farm.trust.head import Head
 from farm.trust.layout import (
     ADVISORIES,
     BUILDERS_TARGET,
     METADATA,
+    SUMMARIES,
     TARGETS,
     advisory_target,
     hashed_path,
@@ -30,17 +33,21 @@ from farm.trust.layout import (
 )
 from farm.trust.public_keys import write_public_keys
 from farm.trust.release_index import Release, check_successor
+from farm.trust.release_summary import summary_path, summary_statement
 from farm.trust.release_time import check_clock
 from farm.trust.revision import Revision
 from farm.trust.roles import lifetime
+from farm.trust.signers import SigningError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from farm.names import Digest
+    from securesystemslib.signer import Signer
+
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.checked import VerifiedRelease
     from farm.trust.signers import Signers
 
 __all__ = ["Head", "Published", "Repository", "RepositoryStateError", "StaleReleaseError", "replace_file"]
@@ -64,6 +71,19 @@ class StaleReleaseError(FarmError):
             f"release {release.number} of {release.channel} builds on {release.previous or 'nothing'}, but release "
             f"{number} ({digest or 'none'}) is published now",
             remedy="Collect the candidate again on the published release and test it anew.",
+        )
+
+
+class StalePolicyError(FarmError):
+    """A release was looked at by another list of builders and policies than is in force now."""
+
+    code = "stale-policy"
+
+    def __init__(self, release: Release) -> None:
+        super().__init__(
+            f"while release {release.number} of {release.channel} was looked at, other builders or policies came into "
+            "force",
+            remedy="Ask again: it is looked at by those.",
         )
 
 
@@ -169,12 +189,15 @@ class Repository:
             raise RepositoryStateError(f"targets in {self.root} signs no list of builders")
         return self.read_target(target)
 
-    def publish(self, release: Release, signers: Signers, now: datetime) -> None:
+    def publish(
+        self, release: Release, signers: Signers, now: datetime, *, verified: VerifiedRelease | None = None
+    ) -> None:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).
 
-        Publishing what is published already changes nothing. All blobs must be in place before.
-        Raises `StaleReleaseError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`, `MissingSignerError`,
-        `SigningError`, `RepositoryStateError`.
+        Publishing what is published already changes nothing. All blobs must be in place before. What was `verified`
+        comes beside it as a signed summary, before anybody sees the release.
+        Raises `StaleReleaseError`, `StalePolicyError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`,
+        `MissingSignerError`, `SigningError`, `RepositoryStateError`.
         """
         with self.lock():
             published = self.current(release.channel)
@@ -188,11 +211,21 @@ class Repository:
             if newest:
                 check_successor(newest, release)
             self._check_owner(published.head, release)
+            role = role_of(published.head.targets, release.channel)
             revision = Revision(self, published.head, signers, now)
+            if verified:
+                if verified.policy != Digest.of(self.builders_document(published.head)):
+                    raise StalePolicyError(release)
+                self._write_summary(release, verified, signers.signing(release.channel, role), now)
             path = release_target(release.channel)
             published.channel.targets = {path: self.write_target(path, release.to_json())}
-            revision.delegated(role_of(published.head.targets, release.channel), published.channel)
+            revision.delegated(role, published.channel)
             revision.finish()
+
+    def summary(self, release: Digest) -> bytes | None:
+        """Return the signed summary of a release, as it lies there; None of one that was published without."""
+        path = self.root / summary_path(release)
+        return path.read_bytes() if path.is_file() else None
 
     def publish_advisories(
         self,
@@ -252,6 +285,27 @@ class Repository:
         with (self.root / ".publish.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _write_summary(
+        self, release: Release, verified: VerifiedRelease, signers: Sequence[Signer], now: datetime
+    ) -> None:
+        before = self.summary(release.previous) if release.previous else None
+        try:
+            content = sign_statement(summary_statement(release, verified, now, before), *signers)
+        except Exception as error:  # a key service's library raises what it likes
+            raise SigningError(
+                f"the summary of release {release.number} of {release.channel} was not signed: "
+                f"{error or type(error).__name__}",
+                remedy="Look at the HSM or the key service that holds the channel's key.",
+            ) from error
+        try:
+            replace_file(self.root / summary_path(release.digest), content)
+        except OSError as error:
+            raise RepositoryStateError(
+                f"what was verified of release {release.number} of {release.channel} cannot be written below "
+                f"{self.root / SUMMARIES}: {error.strerror or error}",
+                remedy=f"Make {self.root / SUMMARIES} a directory that the signer may write to: `farm up` does.",
+            ) from error
 
     def _check_owner(self, head: Head, release: Release) -> None:
         """All channels of a repository are of one distribution: the one that its first release has named."""

@@ -23,9 +23,12 @@ from farm.blobs.own_directory import NotOwnDirectoryError, own_state
 from farm.building.recipe_directory import read_recipe_directory
 from farm.cli.farm_home import FarmHome, found
 from farm.cli.farm_users import FarmUsers, UsersError, take_users
-from farm.cli.handing_over import bring_database, hand_over, hand_over_signing
+from farm.cli.handing_over import bring_database, bring_record, hand_over, hand_over_signing
+from farm.names import Digest
 from farm.recipe import load_tree
 from farm.trust.ceremony import online_signers
+from farm.trust.published_identities import PublishedRecord
+from farm.trust.repository import Repository
 from tests.threats.killed import exit_status, fork
 
 if TYPE_CHECKING:
@@ -42,8 +45,9 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = FarmHome(tmp_path_factory.mktemp("before") / "state", Path("/nowhere"), 8460)
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
     home.sqlite.rename(home.root / "farm.db")
-    for folder in (home.sqlite.parent, home.redis.parent, home.signer.parent):
+    for folder in (home.sqlite.parent, home.redis.parent, home.signer.parent, home.checker.parent, home.record):
         shutil.rmtree(folder)
+    PublishedRecord(home.root / "keys" / "record").has_set("edge", Digest.of(b"set"))
     (home.run / "farm.json").write_text("{}")
     with closing(sqlite3.connect(home.root / "farm.db")) as database:
         database.execute("PRAGMA journal_mode=WAL")
@@ -73,6 +77,7 @@ def give(home: FarmHome) -> FarmUsers:
     assert users
     hand_over(home, users)
     bring_database(home, users)
+    bring_record(home, users)
     hand_over_signing(home, users)
     return users
 
@@ -128,6 +133,9 @@ def test_a_farm_of_before_changes_hands_and_goes_on(home: FarmHome) -> None:
     assert owners["database"] == ("root", "store", "2770")
     assert owners["database/farm.db"] == ("control", "store", "660")
     assert owners["logs/1.jsonl"] == ("web", "store", "644")
+    assert owners["record"] == ("check", "check", "700")
+    assert owners["record/published.sqlite"] == ("check", "check", "644")
+    assert owners["run/check"] == ("check", "signer", "2710")
     assert "farm.db" not in owners
     assert acting(users, "web", lambda: add_row(home))
     assert acting(users, "control", lambda: add_row(home))
@@ -137,6 +145,9 @@ def test_a_farm_of_before_changes_hands_and_goes_on(home: FarmHome) -> None:
     assert acting(users, "web", partial((home.root / "logs/1.jsonl").open, "a"))
     assert acting(users, "signer", lambda: online_signers(home.root / "keys" / "online"))
     assert acting(users, "control", lambda: BlobStore(home.public / "blobs").put_bytes(b"published"))
+    assert acting(users, "check", lambda: look_in_record(home))
+    assert not acting(users, "check", lambda: online_signers(home.root / "keys" / "online"))
+    assert not acting(users, "check", (home.public / "summaries/x").touch)
     # What control and web make is there for the other, and what is published for all.
     blobs = BlobStore(home.root / "blobs")
     assert acting(users, "web", lambda: blobs.put_bytes(b"uploaded"))
@@ -221,6 +232,8 @@ def test_root_changes_nothing_that_a_program_which_was_taken_over_leads_it_to(ho
         home.sqlite.symlink_to(outside / "new")
 
     assert acting(users, "control", plant)
+    assert acting(users, "signer", partial(lead_astray, home.root / "keys/record/published.sqlite", outside / "secret"))
+    assert acting(users, "check", partial(lead_astray, home.record / "published.sqlite", outside / "secret"))
     assert acting(users, "signer", lambda: (home.public / "targets/x").symlink_to(outside / "folder"))
     for closed in ("blobs/sha256", "database", "logs", "public/metadata", "run/signer", "keys/online"):
         for name in ("web", "control"):
@@ -229,6 +242,30 @@ def test_root_changes_nothing_that_a_program_which_was_taken_over_leads_it_to(ho
     give(home)
     after = {path: (path.lstat().st_uid, path.lstat().st_gid, path.lstat().st_mode) for path in outside.rglob("*")}
     assert after == before
+
+
+def look_in_record(home: FarmHome) -> None:
+    record = PublishedRecord(home.record)
+    record.catch_up(Repository(home.public))
+    record.has_set("edge", Digest.of(b"set"))
+
+
+def lead_astray(path: Path, to: Path) -> None:
+    """Put links to something else where root copies from, or to."""
+    path.unlink(missing_ok=True)
+    path.symlink_to(to.parent / "gone")
+    path.with_name(f"{path.name}-journal").symlink_to(to)
+    path.with_name(f"{path.name}.fresh").symlink_to(to)
+
+
+def test_what_the_signer_remembered_the_checker_goes_on_with_once(home: FarmHome) -> None:
+    """It may know of more than is published now, as after a backup was put back."""
+    before = (home.root / "keys/record/published.sqlite").read_bytes()
+    users = give(home)
+    assert (home.record / "published.sqlite").read_bytes() == before
+    assert acting(users, "check", lambda: (home.record / "published.sqlite").write_bytes(b"newer"))
+    give(home)
+    assert (home.record / "published.sqlite").read_bytes() == b"newer"
 
 
 def test_what_others_could_have_put_there_is_not_given_away(home: FarmHome) -> None:
@@ -275,7 +312,11 @@ def give_empty(home: FarmHome) -> FarmUsers:
     return users
 
 
-ACCOUNTS = "blue-redis:x:901:901::/:/none blue-signer:x:902:902::/:/none blue-web:x:903:903::/:/none"
+ACCOUNTS = """\
+blue-redis:x:901:901::/:/none
+blue-signer:x:902:902::/:/none
+blue-web:x:903:903::/:/none
+blue-check:x:905:905::/:/none"""
 TAKE = """\
 import sys
 from pathlib import Path
@@ -312,7 +353,7 @@ def test_accounts_are_used_where_they_are_named_and_none_may_be_missing_or_share
     shared = with_accounts(tmp_path, "blue-control:x:903:904::/:/none", state, "blue")
     assert shared == "the accounts blue-… are not separate: two have one number, or one group, or root's"
     assert not Path(state).exists()
-    assert with_accounts(tmp_path, good, state, "blue") == "[901, 902, 903, 904] 911"
+    assert with_accounts(tmp_path, good, state, "blue") == "[901, 902, 903, 904, 905] 911"
     changed = with_accounts(tmp_path, good, state, "")
     assert changed.startswith(f"what redis has in {state} belongs to [901, 901], and would belong to [")
     assert json.loads(Path(state, "users.json").read_text())["first"] is None

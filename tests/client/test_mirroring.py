@@ -170,6 +170,30 @@ def test_earlier_releases_are_held_as_long_as_they_are_wanted(
     install(mirrorer.reader(), tmp_path / "root", "greet")
 
 
+def test_what_the_signer_states_of_releases_comes_with_them_and_goes_with_them(
+    mirrorer: Mirrorer, distribution: SmallDistribution
+) -> None:
+    def stated(folder: Path) -> dict[str, bytes]:
+        return {name: content for name, content in files(folder).items() if name.startswith("summaries/")}
+
+    mirrorer.run()
+    (first,) = stated(distribution.public)
+    assert stated(mirrorer.place) == stated(distribution.public)
+    release(distribution, "second")
+    (second,) = stated(distribution.public).keys() - {first}
+    content = (distribution.public / second).read_bytes()
+    (distribution.public / second).write_bytes((distribution.public / first).read_bytes())
+    mirrorer.run()  # signed, but of another release
+    assert set(stated(mirrorer.place)) == {first}
+    (distribution.public / second).write_bytes(content)
+    mirrorer.run()
+    assert stated(mirrorer.place)[second] == content
+    release(distribution, "the third")
+    mirrorer.run()
+    assert len(stated(mirrorer.place)) == 2
+    assert first not in stated(mirrorer.place)
+
+
 def test_a_root_that_was_pinned_later_comes_with_those_before_it(
     server: RangeServer, distribution: SmallDistribution, tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
+    from farm.names import Digest
+    from farm.trust.release_index import Release
     from tests.countersign.built import Package
 
 
@@ -54,6 +56,21 @@ class Channel:
         tests: Iterable[SignedTest] = (),
     ) -> None:
         """Ask for the next release, with all evidence; raises what the signer has against it."""
+        release, evidence = self.prepare(*packages, remove=remove, approvals=approvals, tests=tests)
+        self.ask(release, evidence)
+
+    def ask(self, release: Release, evidence: Digest) -> None:
+        """Ask for a release that was prepared."""
+        sign(Repository(self.public), online_signers(self.keys / "online"), self.decision, release, evidence)
+
+    def prepare(
+        self,
+        *packages: Package,
+        remove: Iterable[str] = (),
+        approvals: Iterable[bytes] = (),
+        tests: Iterable[SignedTest] = (),
+    ) -> tuple[Release, Digest]:
+        """Bring all that the next release needs; return it, and the digest of the evidence."""
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
             repository.current(self.name).release,
@@ -68,8 +85,7 @@ class Channel:
             blobs.put_bytes(blob)
         built = tuple(each.built for each in self.builder.built.values())
         told = ReleaseEvidence(built, approvals=tuple(map(blobs.put_bytes, approvals)), tests=tuple(tests))
-        evidence = blobs.put_bytes(told.to_json())
-        sign(repository, online_signers(self.keys / "online"), self.decision, release, evidence)
+        return release, blobs.put_bytes(told.to_json())
 
 
 def opened_channel(

@@ -1,22 +1,50 @@
-"""Signing as the signer does it, in this process: checked first, with evidence that names nothing."""
+"""Signing as signer and checker do it, in this process: checked first, with evidence that names nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
 from farm.countersign.decision import Decision
+from farm.countersign.lists import checked_advisories, checked_reviews
 from farm.trust.layout import BLOBS
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
+from workers.checked_images import make_image
 from workers.signer import sign
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.names import Digest
+    from farm.trust.asked_image import AskedImage
+    from farm.trust.checked import CheckedImage, CheckedLists, VerifiedRelease
     from farm.trust.release_index import Release
     from farm.trust.repository import Repository
     from farm.trust.signers import Signers
+
+
+@dataclass(frozen=True)
+class ChecksHere:
+    """The checker's own code, asked in this process; `decision` is about releases."""
+
+    repository: Repository
+    decision: Decision | None = None
+
+    def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
+        assert self.decision is not None
+        return self.decision.check(release, evidence)
+
+    def check_advisories(self, content: bytes) -> CheckedLists:
+        return checked_advisories(self.repository, content, datetime.now(UTC))
+
+    def check_reviews(self, content: bytes) -> CheckedLists:
+        return checked_reviews(self.repository, content, datetime.now(UTC))
+
+    def make_image(self, asked: AskedImage) -> CheckedImage:
+        return make_image(self.repository, asked)
 
 
 def sign_checked(repository: Repository, signers: Signers, record: Path, release: Release) -> None:

@@ -1,4 +1,4 @@
-"""The signer as a process of its own, as the farm's control speaks to it."""
+"""Signer and checker as processes of their own, as the farm's control speaks to them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,65 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running_signer(folder: Path, public: Path) -> Iterator[SignerClient]:
-    """Run it for as long as the test needs it: `folder` has `keys/online`, and gets its record and its socket."""
-    socket = folder / "signer" / "signer.sock"
+    """Run both for as long as the test needs them: `folder` has `keys/online`, and gets the record and sockets."""
+    with checker_process(folder, public), signer_process(folder, public):
+        yield SignerClient(signer_socket(folder))
+
+
+@contextmanager
+def checker_process(folder: Path, public: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the checker, whose record is `record`."""
+    places = {"repository": public, "socket": checker_socket(folder), "record": folder / "record"}
+    with _running("workers.checker", places, checker_socket(folder), options) as process:
+        yield process
+
+
+@contextmanager
+def signer_process(
+    folder: Path, public: Path, *options: str, keys: str = "keys/online"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the signer, with the keys in `folder`, and the socket for images."""
+    places = {
+        "repository": public,
+        "keys": folder / keys,
+        "socket": signer_socket(folder),
+        "checker": checker_socket(folder),
+        "images-socket": images_socket(folder),
+    }
+    with _running("workers.signer", places, signer_socket(folder), options) as process:
+        while not images_socket(folder).exists():
+            time.sleep(0.05)
+        yield process
+
+
+def checker_socket(folder: Path) -> Path:
+    """Where the checker listens."""
+    return folder / "check" / "checker.sock"
+
+
+def signer_socket(folder: Path) -> Path:
+    """Where the signer listens for releases."""
+    return folder / "signer" / "signer.sock"
+
+
+def images_socket(folder: Path) -> Path:
+    """Where the signer listens for questions about images."""
+    return folder / "images" / "signer.sock"
+
+
+@contextmanager
+def _running(
+    module: str, places: dict[str, Path], socket: Path, options: tuple[str, ...]
+) -> Iterator[subprocess.Popen[bytes]]:
     socket.unlink(missing_ok=True)
-    places = {"repository": public, "keys": folder / "keys/online", "socket": socket, "record": folder / "record"}
-    options = [text for name, path in places.items() for text in (f"--{name}", str(path))]
-    process = subprocess.Popen([sys.executable, "-m", "workers.signer", *options], stderr=subprocess.DEVNULL)
+    words = [text for name, path in places.items() for text in (f"--{name}", str(path))]
+    with (socket.parent.parent / f"{module}.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", module, *words, *options], stderr=log)
     try:
         while not socket.exists():
-            assert process.poll() is None, "the signer has ended"
+            assert process.poll() is None, f"{module} has ended"
             time.sleep(0.05)
-        yield SignerClient(socket)
+        yield process
     finally:
-        process.terminate()
+        process.kill()  # one that is stopped, too
         process.wait()

@@ -31,6 +31,7 @@ def values(unit: str, key: str) -> list[str]:
 
 def test_the_page_has_a_unit_for_each_program() -> None:
     assert sorted(units()) == [
+        "farm-checker.service",
         "farm-control.service",
         "farm-signer.service",
         "farm-signer.service.d/closed.conf",
@@ -47,7 +48,7 @@ def test_systemd_takes_them(tmp_path: Path) -> None:
         here = here.replace("Requires=docker.service\n", "")
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(here)
-    for name in ("web", "control"):
+    for name in ("checker", "web", "control"):
         shutil.copytree(tmp_path / "farm-signer.service.d", tmp_path / f"farm-{name}.service.d")
     (tmp_path / "farm-worker@.service").rename(tmp_path / "farm-worker@1.service")
     done = subprocess.run(
@@ -68,10 +69,11 @@ def test_units_and_directories_agree_on_who_writes_where(tmp_path: Path) -> None
     assert users
     hand_over(home, users)
     (home.public / ".publish.lock").touch()  # the signer's, once something is published
-    folders = ("database", "blobs/tmp", "logs", "foreign", "registry", "public/metadata", "public/targets")
-    written = {*folders, "public/blobs/tmp", "public/keys", "keys/record", "run/signer", "run/images"}
-    for name in ("signer", "web", "control"):
-        unit, user = units()[f"farm-{name}.service"], users.users[name]
+    folders = ("database", "blobs/tmp", "logs", "foreign", "registry", "public/metadata", "public/targets", "record")
+    written = {*folders, "public/blobs/tmp", "public/keys", "public/summaries", "keys/record"}
+    written |= {"run/check", "run/signer", "run/images"}
+    for program, name in (("checker", "check"), ("signer", "signer"), ("web", "web"), ("control", "control")):
+        unit, user = units()[f"farm-{program}.service"], users.users[name]
         assert values(unit, "User") == [f"farm-{name}"]
         assert values(unit, "UMask") == [f"{user.umask:04o}"]
         allowed = [path.removeprefix(f"{STATE}/") for path in values(unit, "ReadWritePaths")]

@@ -18,6 +18,7 @@ from farm.trust.repository import Repository
 from farm.trust.review_list import ReviewList
 from tests.client.distribution import SmallDistribution
 from tests.compat.osv_documents import osv
+from tests.countersign.checked_signing import ChecksHere
 from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"
     listed = [ListedAdvisory(advisory.id, blob, advisory.packages) for advisory, blob in found]
     blob = there.keep(statements) if statements else None
     index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
-    publish_advisories(Repository(there.public), online_signers(there.founded.online), index)
+    repository = Repository(there.public)
+    publish_advisories(repository, online_signers(there.founded.online), ChecksHere(repository), index.to_json())
 
 
 def review(there: SmallDistribution, *packages: str, at: datetime | None = None) -> None:
@@ -95,7 +97,8 @@ def review(there: SmallDistribution, *packages: str, at: datetime | None = None)
     assert there.founded is not None
     at = (at or datetime.now(UTC)).replace(microsecond=0)
     stated = tuple(Review(each, "https://tracker.example.net/", at) for each in sorted(packages))
-    publish_reviews(Repository(there.public), online_signers(there.founded.online), ReviewList(there.domain, stated))
+    repository, content = Repository(there.public), ReviewList(there.domain, stated).to_json()
+    publish_reviews(repository, online_signers(there.founded.online), ChecksHere(repository), content)
 
 
 def theirs(package: str, *, fixed: str, **members: Any) -> bytes:

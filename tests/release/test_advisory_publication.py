@@ -23,6 +23,7 @@ from farm.trust.repository import Repository
 from farm.trust.review_list import InvalidReviewListError, ReviewList
 from tests.compat.osv_documents import openvex, osv
 from tests.control.small_farm import SmallFarm
+from tests.countersign.checked_signing import ChecksHere
 from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
@@ -46,10 +47,12 @@ class Signer:
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         if self.away:
             raise SignerUnreachableError("the signer does not answer")
-        self.asked.append(publish_advisories(self.repository, self.signers, index))
+        self.asked.append(
+            publish_advisories(self.repository, self.signers, ChecksHere(self.repository), index.to_json())
+        )
 
     def publish_reviews(self, stated: ReviewList) -> None:
-        self.asked.append(publish_reviews(self.repository, self.signers, stated))
+        self.asked.append(publish_reviews(self.repository, self.signers, ChecksHere(self.repository), stated.to_json()))
 
 
 @dataclass
@@ -131,7 +134,7 @@ def test_the_signer_takes_nobodys_word_that_an_advisory_is_gone(newsroom: Newsro
     newsroom.publication.advance()
 
     with pytest.raises(InvalidAdvisoryIndexError, match="leaves out EXAMPLE-2026-1"):
-        publish_advisories(newsroom.signer.repository, newsroom.signer.signers, AdvisoryIndex("dist.example.org", ()))
+        newsroom.signer.publish_advisories(AdvisoryIndex("dist.example.org", ()))
     assert len(newsroom.published().advisories) == 1
 
 
@@ -156,12 +159,13 @@ def test_what_was_looked_at_is_published_beside_the_list_and_when_that_was_signe
 
 
 def test_the_signer_knows_itself_when_it_signed_and_whose_list_it_is(newsroom: Newsroom) -> None:
-    repository, signers = newsroom.signer.repository, newsroom.signer.signers
+    signer = newsroom.signer
     mine = ReviewList("dist.example.org", (), Digest.of(b"another"), datetime(2001, 1, 1, tzinfo=UTC))
     with pytest.raises(InvalidReviewListError, match=r"no list of advisories of dist.example.org is published yet"):
-        publish_reviews(repository, signers, mine)
+        signer.publish_reviews(mine)
     newsroom.publication.advance()
-    assert not publish_reviews(repository, signers, mine)
+    signer.publish_reviews(mine)
+    assert not signer.asked[-1]
     theirs = ReviewList("other.example", ())
     with pytest.raises(InvalidReviewListError, match=r"no list of advisories of other.example"):
-        publish_reviews(repository, signers, theirs)
+        signer.publish_reviews(theirs)

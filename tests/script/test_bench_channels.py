@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from farm.client.host import Host
+from farm.trust.repository import Repository
+from script.benchmarks.checked_channel import CheckedChannel
 from script.benchmarks.servers import static_server
 from script.benchmarks.signed_channel import CHANNEL, SignedChannel
 from script.benchmarks.synthetic_channel import SyntheticChannel
@@ -31,6 +33,16 @@ def test_a_subscriber_verifies_the_packages_of_a_signed_channel(tmp_path: Path) 
     channel.publish(channel.build("one", "1.1", tmp_path / "tree"))
     (package,) = following(channel, tmp_path).catalogue().verified(["one"])
     assert str(package.descriptor.version) == "1.1"
+
+
+def test_signer_and_checker_sign_one_change_after_another_of_a_channel_with_a_policy(tmp_path: Path) -> None:
+    channel = CheckedChannel(tmp_path, synthetic_packages(20))
+    with channel.running() as signer:
+        channel.sign(signer, channel.next())
+    newest = Repository(tmp_path / "public").current(CHANNEL).release
+    assert newest is not None
+    assert (newest.number, newest.packages) == (3, 21)
+    assert channel.memory > 10
 
 
 def test_peers_and_farm_are_asked_for_the_same_closure(tmp_path: Path) -> None:

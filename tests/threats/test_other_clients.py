@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -130,3 +131,30 @@ def test_cosign_verifies_the_provenance_of_a_package(simulator: Simulator, tmp_p
     assert "Verified OK" in good.stderr + good.stdout
     assert verify("stranger.pem", "descriptor").returncode != 0
     assert verify("builder.pem", "other").returncode != 0
+
+
+@pytest.mark.skipif(shutil.which("cosign") is None, reason="cosign is not installed: script/bootstrap --test")
+def test_cosign_verifies_what_the_signer_states_of_a_release(simulator: Simulator, tmp_path: Path) -> None:
+    """As docs/subscribe.md says: with the key of the channel, of the release's file as it is published."""
+    public, release = simulator.public, simulator.releases[0]
+    (keyid,) = json.loads((public / "keys" / "index.json").read_bytes())["channels"]["edge"]
+    summary = public / "summaries" / f"{release.digest.hex}.json"
+    heads = {"release": public / "targets/channels/edge" / f"{release.digest.hex}.release.json"}
+    heads["set"] = public / "blobs/sha256" / release.package_set.hex[:2] / release.package_set.hex[2:]
+    heads["other"] = public / "keys" / "index.json"
+
+    def verify(about: str, key: Path, kind: str = "https://slsa.dev/verification_summary/v1") -> int:
+        options = ("--type", kind, "--insecure-ignore-tlog", "--signature", str(summary))
+        return subprocess.run(
+            ["cosign", "verify-blob-attestation", "--key", str(key), *options, str(heads[about])],
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            check=False,
+        ).returncode
+
+    key = public / "keys" / f"{keyid}.pem"
+    assert verify("release", key) == verify("set", key) == 0
+    (builder,) = json.loads((public / "keys" / "index.json").read_bytes())["builders"]
+    assert verify("other", key) != 0
+    assert verify("release", public / "keys" / f"{builder}.pem") != 0
+    assert verify("release", key, "slsaprovenance1") != 0

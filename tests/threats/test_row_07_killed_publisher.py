@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.readers import DirectoryReader
+from farm.names import Digest
 from farm.trust.ceremony import found_repository
+from farm.trust.checked import VerifiedRelease
 from farm.trust.client_metadata import ChannelMetadata
+from farm.trust.delegation import role_of
 from farm.trust.draft import Draft
 from farm.trust.promotion import publish_draft
+from farm.trust.release_summary import read_summary, summary_path
 from farm.trust.repository import Repository, StaleReleaseError
 from tests.threats.killed import dies_at, exit_status, fork
 from tests.threats.simulator import Simulator, successor
@@ -54,6 +58,18 @@ def killed_everywhere(
 def test_a_killed_publisher_of_a_release_leaves_the_old_or_the_new(simulator: Simulator, tmp_path: Path) -> None:
     old, new = simulator.releases[0], successor(simulator.releases[0], released_at="2026-01-02T00:00:00Z")
     online = simulator.online
+    head = simulator.repository.head()
+    assert head.targets.delegations
+    keys = {keyid: head.targets.delegations.keys[keyid] for keyid in role_of(head.targets, "edge").keyids}
+    verified = VerifiedRelease(
+        release=new.digest,
+        previous=old.digest,
+        policy=Digest.of(simulator.repository.builders_document(head)),
+        evidence=Digest.of(b"evidence"),
+        new=(),
+        provenances=(),
+        checked=(),
+    )
     known = tmp_path / "known"
     assert seen(simulator, simulator.public, known) == old
 
@@ -62,12 +78,18 @@ def test_a_killed_publisher_of_a_release_leaves_the_old_or_the_new(simulator: Si
         shutil.copytree(known, before)
         try:
             for state in (fresh, before):
-                assert seen(simulator, public, state) in ((new,) if done else (old, new))
+                newest = seen(simulator, public, state)
+                assert newest in ((new,) if done else (old, new))
+                if newest == new:  # never without what is stated of it, killed or not
+                    read_summary((public / summary_path(new.digest)).read_bytes(), keys, new)
         finally:
             for state in (fresh, before):
                 shutil.rmtree(state)
 
-    touches = killed_everywhere(simulator, lambda repository: repository.publish(new, online, datetime.now(UTC)), check)
+    def publish(repository: Repository) -> None:
+        repository.publish(new, online, datetime.now(UTC), verified=verified)
+
+    touches = killed_everywhere(simulator, publish, check)
     assert touches > 10
 
 

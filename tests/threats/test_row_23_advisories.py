@@ -19,6 +19,7 @@ from farm.plan import BlobRef
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
+from tests.countersign.checked_signing import ChecksHere
 from tests.foreign.neighbours import review
 from workers.signer import publish_advisories
 
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 
 def announce(simulator: Simulator, *documents: bytes, vex: bytes = b"") -> None:
     """Publish these advisories through the signer's own check, and what is stated about them."""
-    publish_advisories(simulator.repository, simulator.online, listed(simulator, documents, vex))
+    publish(simulator, listed(simulator, documents, vex))
+
+
+def publish(simulator: Simulator, index: AdvisoryIndex) -> None:
+    repository = simulator.repository
+    publish_advisories(repository, simulator.online, ChecksHere(repository), index.to_json())
 
 
 def listed(simulator: Simulator, documents: Sequence[bytes], vex: bytes = b"") -> AdvisoryIndex:
@@ -199,7 +205,7 @@ def test_the_list_of_another_distribution_says_nothing_about_this_one(simulator:
     """Whoever holds the key of advisories could else bring in a list in which nothing is known of these packages."""
     subscriber = simulator.subscriber()
     foreign = AdvisoryIndex("elsewhere.example.org", ())
-    publish_advisories(simulator.repository, simulator.online, foreign)
+    publish(simulator, foreign)
     with pytest.raises(InvalidAdvisoryIndexError, match=r"is of elsewhere.example.org, not of dist") as caught:
         audit_channel(subscriber.host, "")
     assert caught.value.remedy
@@ -212,4 +218,4 @@ def test_the_signer_refuses_a_list_that_leaves_one_out_or_lies_about_one(simulat
     lying = AdvisoryIndex(DISTRIBUTION, (replace(line, packages=("alone",)),))
     for index in (listed(simulator, ()), lying):
         with pytest.raises(InvalidAdvisoryIndexError):
-            publish_advisories(simulator.repository, simulator.online, index)
+            publish(simulator, index)

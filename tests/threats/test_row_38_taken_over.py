@@ -1,4 +1,4 @@
-"""Row 38: web or control taken over on the farm's machine. Other users hold keys and metadata: none of it is theirs."""
+"""Row 38: web, control or the checker taken over. Other users hold keys and metadata: none of it is theirs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ toolchain: c
 steps:
   - run: install -D --mode=0644 /dev/stdin "$DESTDIR/usr/share/greeting" <<<"hello {revision}"
 """
-PROGRAMS = {"redis": "redis-server", "signer": "workers.signer", "web": "web", "control": "workers.control"}
+PROGRAMS = {
+    "redis": "redis-server",
+    "checker": "workers.checker",
+    "signer": "workers.signer",
+    "web": "web",
+    "control": "workers.control",
+}
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ def secrets_of(farm: RunningFarm) -> list[Path]:
 
 
 def attempts_on_keys_and_metadata(farm: RunningFarm) -> dict[str, Callable[[], object]]:
-    """What neither web nor control may do: a table of attempts by name."""
+    """What neither web, control nor the checker may do: a table of attempts by name."""
     state, public = farm.state, farm.state / "public"
     table: dict[str, Callable[[], object]] = {f"read {path}": partial(read, path) for path in secrets_of(farm)}
     signer = program(farm, "signer")
@@ -157,34 +163,50 @@ def attempts_on_keys_and_metadata(farm: RunningFarm) -> dict[str, Callable[[], o
     for pid in (signer.pid, farm.process.pid, farm.worker_pid(1)):
         table |= {f"read {name} of {pid}": partial(read, Path(f"/proc/{pid}/{name}")) for name in ("mem", "environ")}
         table[f"signal {pid}"] = partial(os.kill, pid, 0)
-    signed = [public / "metadata", *(path for path in public.glob("targets/**"))]
+    signed = [public / "metadata", public / "summaries", *(path for path in public.glob("targets/**"))]
     assert len(signed) > 2  # a release has a directory of its own
     table |= {f"make a file in {each}": partial(make, each / "x") for each in (public, *signed)}
     table |= {f"write {path}": partial(write, path) for path in (public / "metadata").iterdir()}
     table |= {f"write {path}": partial(write, path) for path in (public / "targets").rglob("*.json")}
     for path in (
-        *(public / each for each in ("metadata/timestamp.json", "metadata", "targets", "blobs/sha256")),
+        *(public / each for each in ("metadata/timestamp.json", "metadata", "targets", "summaries", "blobs/sha256")),
         *(
             state / each
             for each in ("keys", "public", "blobs/sha256", "run/signer/signer.sock", "run/signer", "users.json")
         ),
     ):
         table[f"exchange {path}"] = partial(exchange, path)
-    for folder in ("", "run", "run/signer", "run/redis", "keys", "keys/online", "log", "workers"):
+    for folder in ("", "run", "run/signer", "run/images", "run/redis", "keys", "keys/online", "log", "workers"):
         table[f"make a file in {folder}"] = partial(make, state / folder / "x")
     return table
 
 
 def others_of(farm: RunningFarm, name: str) -> dict[str, Callable[[], object]]:
-    """What belongs to the other of the two, and what only one of them has to do with."""
+    """What belongs to the others of the three, and what only one of them has to do with."""
     state = farm.state
     published = next(path for path in (state / "public/blobs/sha256").rglob("*") if path.is_file())
     if name == "control":
         return {
+            "speak to the checker": partial(connect, state / "run/check/checker.sock"),
+            "speak to the signer of images": partial(connect, state / "run/images/signer.sock"),
+            "write the record of what was published": partial(write, state / "record/published.sqlite"),
             "read web's settings": partial(read, state / "run/web.json"),
             "make an image of web's": partial(make, state / "registry/x"),
         }
-    return {
+    more = {
+        "read web's settings": partial(read, state / "run/web.json"),
+        "read the database": partial(read, state / "database/farm.db"),
+        "speak to the signer of images": partial(connect, state / "run/images/signer.sock"),
+        "store a blob": partial(make, state / "blobs/tmp/x"),
+        "write a log": partial(make, state / "logs/x"),
+        "make an image of web's": partial(make, state / "registry/x"),
+    }
+    if name == "web":
+        more = {
+            "speak to the checker": partial(connect, state / "run/check/checker.sock"),
+            "write the record of what was published": partial(write, state / "record/published.sqlite"),
+        }
+    return more | {
         "read control's settings": partial(read, state / "run/control.json"),
         "speak to the signer": partial(connect, state / "run/signer/signer.sock"),
         "speak to Redis": partial(connect, state / "run/redis/redis.sock"),
@@ -195,7 +217,7 @@ def others_of(farm: RunningFarm, name: str) -> dict[str, Callable[[], object]]:
     }
 
 
-@pytest.mark.parametrize("name", ["web", "control"])
+@pytest.mark.parametrize("name", ["web", "control", "checker"])
 def test_nothing_of_anothers_can_be_read_or_written(farm: RunningFarm, name: str) -> None:
     found = program(farm, name).tries(attempts_on_keys_and_metadata(farm) | others_of(farm, name))
     assert len(found) > 50
@@ -221,11 +243,18 @@ def test_what_they_have_to_do_they_can(farm: RunningFarm) -> None:
     web = both | {"read its settings": partial(read, state / "run/web.json")}
     assert set(program(farm, "control").tries(control).values()) == {"done"}
     assert set(program(farm, "web").tries(web).values()) == {"done"}
+    checker = {
+        "read metadata": partial(read, state / "public/metadata/timestamp.json"),
+        "write its record": partial(write, state / "record/published.sqlite"),
+    }
+    assert set(program(farm, "checker").tries(checker).values()) == {"done"}
+    signer = {"speak to the checker": partial(connect, state / "run/check/checker.sock")}
+    assert set(program(farm, "signer").tries(signer).values()) == {"done"}
     assert httpx.get(f"{farm.url}/api/v1/ready").status_code == 200
     assert httpx.get(f"{farm.url}/v2/edge/greeting/manifests/1").status_code == 200
 
 
-@pytest.mark.parametrize("name", ["signer", "redis"])
+@pytest.mark.parametrize("name", ["signer", "checker", "redis"])
 def test_who_signs_or_rings_sees_no_database(farm: RunningFarm, name: str) -> None:
     state = farm.state
     found = program(farm, name).tries(

@@ -14,6 +14,8 @@ from farm.trust.repository import Repository
 from farm.trust.signers import Signers
 from tests.client.distribution import SmallDistribution
 from workers import signer
+from workers.check_bounds import Deadline
+from workers.checker import Checks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,9 +48,7 @@ def test_a_folder_that_everybody_gets_into_is_refused(tmp_path: Path) -> None:
     assert line.startswith("error: everybody can get into signer, where the signer listens. Run `chmod o= signer`")
 
 
-def test_a_record_that_cannot_be_filled_keeps_no_timestamp_from_being_signed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_record_that_cannot_be_filled_is_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     distribution = SmallDistribution(tmp_path)
     for version in ("1", "2"):
         distribution.package("a", {"share/a": version}, version=version)
@@ -56,7 +56,8 @@ def test_a_record_that_cannot_be_filled_keeps_no_timestamp_from_being_signed(
     assert distribution.released is not None
     assert distribution.released.previous is not None
     distribution.blobs.delete(distribution.released.previous)
-    signer.fill(PublishedRecord(tmp_path / "another record"), Repository(distribution.public))
+    record = PublishedRecord(tmp_path / "another record")
+    Checks(Repository(distribution.public), record, Deadline(60)).prepare()
     assert "the release before release 2 of edge cannot be read" in caplog.text
 
 

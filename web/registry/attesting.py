@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.client.image_evidence import RELEASES, attested_sbom
-from farm.client.released_image import AskedImage
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
 from farm.oci.description_layer import DESCRIPTION
 from farm.oci.layer import TAR_ZSTD
+from farm.trust.asked_image import AskedImage
 from farm.trust.image_statement import check_image_statement
 from web.registry.budget import Makings
 from web.registry.errors import RegistryError

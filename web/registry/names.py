@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.released_image import MOST_PACKAGES
 from farm.names import InvalidPackageNameError, PackageName
+from farm.trust.asked_image import MOST_PACKAGES
 from web.registry.errors import ManifestUnknownError, NameInvalidError
 
 if TYPE_CHECKING:

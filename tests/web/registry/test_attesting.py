@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,17 +13,19 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from farm.client.released_image import AskedImage, UnsignableImageError
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.oci.cosign import cosign_tag
 from farm.release.signer_client import ImageSignerClient, SignerRefusedError
+from farm.trust.asked_image import AskedImage, UnsignableImageError
 from farm.trust.ceremony import online_signers
 from farm.trust.dsse import sign_statement
 from farm.trust.image_statement import check_image_statement, image_statement
 from farm.trust.keys import load_public_key, public_pem
 from farm.trust.repository import Repository
 from farm.trust.signers import MissingSignerError, Signers
+from tests.countersign.checked_signing import ChecksHere
+from tests.countersign.signer_process import checker_process, images_socket, signer_process
 from tests.foreign.neighbours import FIRST, Neighbours
 from tests.oci.cosign import Cosign, needs_cosign
 from tests.threats.simulator import Simulator
@@ -51,18 +50,9 @@ GREET = ImageName("edge", ("greet",))
 def running_signer(distribution: SmallDistribution, folder: Path) -> Iterator[Path]:
     """The signer as a process of its own; yields the socket on which it takes questions about images."""
     assert distribution.founded is not None
-    socket = folder / "images" / "signer.sock"
-    command = [sys.executable, "-m", "workers.signer", "--repository", str(distribution.public)]
-    command += ["--keys", str(distribution.founded.online), "--socket", str(folder / "signer" / "signer.sock")]
-    process = subprocess.Popen([*command, "--images-socket", str(socket)])
-    try:
-        while not socket.exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        yield socket
-    finally:
-        process.terminate()
-        process.wait()
+    keys = str(distribution.founded.online.relative_to(folder))
+    with checker_process(folder, distribution.public), signer_process(folder, distribution.public, keys=keys):
+        yield images_socket(folder)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +152,9 @@ def test_it_signs_what_the_registry_serves_and_the_release_that_was_asked_for(
     repository, signers = signing_with(distribution)
     keys = SignedBy(distribution).keys
     for number, tag, plain in ((1, "1", False), (2, "latest", False), (1, "1-plain", True), (2, "2-plain", True)):
-        envelope = sign_image(repository, signers, AskedImage("edge", number, ("greet",), plain))
+        envelope = sign_image(
+            repository, signers, ChecksHere(repository), AskedImage("edge", number, ("greet",), plain)
+        )
         check_image_statement(envelope, keys, images.tagged(GREET, tag))
     assert images.tagged(GREET, "1") == first != images.tagged(GREET, "2")
 
@@ -172,7 +164,7 @@ def test_it_needs_the_keys_of_the_channel(distribution: SmallDistribution) -> No
     keys = SignedBy(distribution).keys
     others = Signers({keyid: each for keyid, each in signers.by_keyid.items() if keyid not in keys})
     with pytest.raises(MissingSignerError):
-        sign_image(repository, others, AskedImage("edge", 1, ("greet",), plain=False))
+        sign_image(repository, others, ChecksHere(repository), AskedImage("edge", 1, ("greet",), plain=False))
 
 
 def test_packages_of_another_distribution_are_not_vouched_for(tmp_path: Path) -> None:
@@ -182,7 +174,7 @@ def test_packages_of_another_distribution_are_not_vouched_for(tmp_path: Path) ->
     neighbours.publish("openssl", "say")
     repository, signers = signing_with(neighbours.second)
     with pytest.raises(UnsignableImageError, match=f"packages of {FIRST}"):
-        sign_image(repository, signers, AskedImage("edge", 1, ("web",), plain=False))
+        sign_image(repository, signers, ChecksHere(repository), AskedImage("edge", 1, ("web",), plain=False))
 
 
 class SignedBy:
@@ -200,7 +192,8 @@ class SignedBy:
         self.asked.append(AskedImage.from_json(asked))
         if isinstance(self.answer, FarmError):
             raise self.answer
-        return self.answer or sign_image(self.repository, self.signers, self.asked[-1])
+        checker = ChecksHere(self.repository)
+        return self.answer or sign_image(self.repository, self.signers, checker, self.asked[-1])
 
 
 def signing_with(distribution: SmallDistribution) -> tuple[Repository, Signers]:

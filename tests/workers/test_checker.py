@@ -1,0 +1,273 @@
+"""The checker beside the signer, each a process: what it refuses, breaks at or lies about is not signed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.countersign.tested import UntestedReleaseError
+from farm.names import Digest
+from farm.release.signer_client import ImageSignerClient, SignerClient, SignerRefusedError, SignerUnreachableError
+from farm.trust.advisory_index import AdvisoryIndex
+from farm.trust.asked_image import AskedImage
+from farm.trust.ceremony import online_signers
+from farm.trust.repository import Repository, StalePolicyError
+from farm.trust.review_list import ReviewList
+from tests.countersign.built import DISTRIBUTION, EDGE
+from tests.countersign.channel import Channel, opened_channel
+from tests.countersign.signer_process import (
+    checker_process,
+    checker_socket,
+    images_socket,
+    running_signer,
+    signer_process,
+    signer_socket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.trust.release_index import Release
+
+PARSERS = re.compile(
+    r"yaml|zstandard|cvss|license_expression|docker|farm\.(countersign|compat|building|client|engine|oci|blobs|database)"
+    r"|farm\.recipe\.(load|tree|policies|document)|farm\.trust\.(signed_policy|countersign|archive_contents|index_tree)"
+)
+"""What reads packages, recipes, policies, advisories, images and archives."""
+
+
+TESTED = b"gates: [proof, tests: {of: changed-and-dependents}]\n"
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Channel:
+    return opened_channel(tmp_path, EDGE)
+
+
+def next_release(channel: Channel, name: str) -> tuple[Release, Digest]:
+    """The next release, with a package more, and its evidence: honest, and only to be asked for."""
+    builder = channel.builder
+    return channel.prepare(builder.build(builder.recipe(name)))
+
+
+def asked(folder: Path) -> SignerClient:
+    return SignerClient(signer_socket(folder))
+
+
+def test_who_holds_the_keys_loads_nothing_that_reads_what_is_asked_about(channel: Channel, tmp_path: Path) -> None:
+    signer = [sys.executable, "-X", "importtime", "-m", "workers.signer", "--repository", str(channel.public)]
+    signer += ["--keys", str(channel.keys / "online"), "--socket", str(signer_socket(tmp_path))]
+    signer += ["--images-socket", str(images_socket(tmp_path))]
+    with checker_process(tmp_path, channel.public), (tmp_path / "imports").open("w") as told:
+        process = subprocess.Popen(signer, stderr=told)
+        try:
+            while not (signer_socket(tmp_path).exists() and images_socket(tmp_path).exists()):
+                assert process.poll() is None
+                time.sleep(0.05)
+            asked(tmp_path).sign(*next_release(channel, "zlib"))
+            asked(tmp_path).publish_advisories(AdvisoryIndex(DISTRIBUTION, ()))
+            asked(tmp_path).publish_reviews(ReviewList(DISTRIBUTION))
+            image = AskedImage("edge", 1, ("zlib",), plain=False)
+            ImageSignerClient(images_socket(tmp_path)).attest(image.to_json())
+        finally:
+            process.terminate()
+            process.wait()
+    assert channel.released == 1
+    loaded = {line.rpartition("|")[2].strip() for line in (tmp_path / "imports").read_text().splitlines()}
+    assert {"farm.trust.repository", "farm.trust.release_summary", "farm.trust.image_statement"} <= loaded
+    assert {name for name in loaded if PARSERS.match(name)} == set()
+
+
+def test_a_refusal_comes_as_it_is(tmp_path: Path) -> None:
+    """Code, message and remedy of the error that the checker has raised."""
+    tested = opened_channel(tmp_path, TESTED, testers=[CryptoSigner.generate_ed25519()])
+    recipe = tested.builder.recipe("zlib", more="tests: [{name: works, command: [/usr/bin/works]}]\n")
+    release, evidence = tested.prepare(tested.builder.build(recipe))
+    with pytest.raises(UntestedReleaseError) as here:
+        tested.decision.check(release, evidence)
+    with running_signer(tmp_path, tested.public):
+        transport = httpx.HTTPTransport(uds=str(signer_socket(tmp_path)))
+        with httpx.Client(transport=transport, base_url="http://signer") as client:
+            answer = client.post(f"/releases?evidence={evidence}", content=release.to_json())
+    assert answer.status_code == 409
+    assert answer.json() == {"code": "untested-release", "message": here.value.message, "remedy": here.value.remedy}
+    assert tested.released == 0
+
+
+def test_without_a_checker_timestamps_are_signed_and_releases_wait(channel: Channel, tmp_path: Path) -> None:
+    timestamp = channel.public / "metadata" / "timestamp.json"
+    before = timestamp.read_bytes()
+    release, evidence = next_release(channel, "zlib")
+    with signer_process(tmp_path, channel.public):
+        with pytest.raises(
+            SignerUnreachableError, match=r"the checker does not answer at .*/check/checker.sock"
+        ) as away:
+            asked(tmp_path).sign(release, evidence)
+        assert "workers.checker" in away.value.remedy
+        assert timestamp.read_bytes() != before
+        assert channel.released == 0
+        with checker_process(tmp_path, channel.public):
+            asked(tmp_path).sign(release, evidence)
+    assert channel.released == 1
+
+
+def test_a_checker_that_hangs_holds_up_no_timestamp_and_gets_nothing_signed(channel: Channel, tmp_path: Path) -> None:
+    release, evidence = next_release(channel, "zlib")
+    with (
+        checker_process(tmp_path, channel.public) as checker,
+        signer_process(tmp_path, channel.public, "--check-seconds", "2"),
+    ):
+        checker.send_signal(signal.SIGSTOP)
+        refused: list[SignerRefusedError] = []
+        asking = threading.Thread(target=lambda: refused.append(refusal(tmp_path, release, evidence)))
+        asking.start()
+        Repository(channel.public).refresh_timestamp(online_signers(channel.keys / "online"), datetime.now(UTC))
+        assert asking.is_alive()
+        asking.join()
+        assert "the checker has not answered within" in refused[0].message
+        assert channel.released == 0
+        checker.send_signal(signal.SIGCONT)
+        asked(tmp_path).sign(release, evidence)
+    assert channel.released == 1
+
+
+def refusal(folder: Path, release: Release, evidence: Digest) -> SignerRefusedError:
+    with pytest.raises(SignerRefusedError) as refused:
+        asked(folder).sign(release, evidence)
+    return refused.value
+
+
+def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(channel: Channel, tmp_path: Path) -> None:
+    release, evidence = next_release(channel, "zlib")
+    endless = Digest.of(b"never written")
+    place = channel.public / "blobs" / "sha256" / endless.hex[:2] / endless.hex[2:]
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)  # who reads it waits for ever
+    with signer_process(tmp_path, channel.public):
+        with checker_process(tmp_path, channel.public, "--seconds", "1") as checker:
+            told = refusal(tmp_path, release, endless)
+            assert checker.wait() == 1
+        assert "the checker ended while it looked at it" in told.message
+        log = (tmp_path / "workers.checker.log").read_text()
+        assert "Timeout" in log
+        assert "read_evidence" in log
+        assert channel.released == 0
+        with checker_process(tmp_path, channel.public):
+            asked(tmp_path).sign(release, evidence)
+    assert channel.released == 1
+
+
+def test_a_check_that_takes_more_memory_than_it_may_is_a_refusal(channel: Channel, tmp_path: Path) -> None:
+    release, evidence = next_release(channel, "zlib")
+    greedy = channel.builder.blobs.put_bytes(b"[" + b"[]," * (8 << 20) + b"[]]")
+    with (
+        checker_process(tmp_path, channel.public, "--memory", "700"),
+        signer_process(tmp_path, channel.public),
+    ):
+        told = refusal(tmp_path, release, greedy)
+        assert "ended in an error of its own: MemoryError" in told.message
+        assert "log/checker.log" in told.remedy
+        asked(tmp_path).sign(release, evidence)
+    assert channel.released == 1
+
+
+def test_a_checker_that_is_killed_and_started_again_goes_on(channel: Channel, tmp_path: Path) -> None:
+    with signer_process(tmp_path, channel.public):
+        for name in ("zlib", "jq"):
+            with checker_process(tmp_path, channel.public):
+                asked(tmp_path).sign(*next_release(channel, name))
+    assert channel.released == 2
+
+
+LIES: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
+    "another release": (lambda said: said | {"release": Digest.of(b"other")}, "was asked about"),
+    "on another base": (lambda said: said | {"previous": Digest.of(b"other")}, "it was looked at on"),
+    "under another policy": (lambda said: said | {"policy": Digest.of(b"lax")}, "other builders or policies"),
+    "nothing": (lambda _said: {}, "it is no verified release"),
+    "too much": (lambda said: said | {"sign": "also this"}, "it is no verified release"),
+    "no object": (lambda said: [said], "it is no verified release"),
+    "a word that it has not": (lambda said: said | {"checked": ["EVERYTHING"]}, "it is no verified release"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_an_answer_about_something_else_signs_nothing(channel: Channel, tmp_path: Path, lie: str) -> None:
+    release, evidence = next_release(channel, "zlib")
+    honest = json.loads(channel.decision.check(release, evidence).to_json())
+    change, why = LIES[lie]
+    with signer_process(tmp_path, channel.public):
+        with lying_checker(tmp_path, json.dumps(change(honest)).encode()):
+            assert why in refusal(tmp_path, release, evidence).message
+        assert channel.released == 0
+        assert not [*channel.public.glob("summaries/*")]
+        with checker_process(tmp_path, channel.public):
+            asked(tmp_path).sign(release, evidence)
+    assert channel.released == 1
+
+
+def test_an_answer_that_is_none_signs_nothing(channel: Channel, tmp_path: Path) -> None:
+    release, evidence = next_release(channel, "zlib")
+    with signer_process(tmp_path, channel.public):
+        for status, content, why in (
+            (200, b"[" * 100_000, "it is no verified release"),
+            (409, b"not JSON", "it is no refusal"),
+            (500, b"", "failed at it"),
+            (200, None, "ended while it looked at it"),
+        ):
+            with lying_checker(tmp_path, content, status):
+                assert why in refusal(tmp_path, release, evidence).message
+    assert channel.released == 0
+
+
+@contextmanager
+def lying_checker(folder: Path, content: bytes | None, status: int = 200) -> Iterator[None]:
+    """Somebody who has taken the checker over: answers the next question with this; None: closes the connection."""
+    path = checker_socket(folder)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                while connection.recv(1 << 20)[-1:] != b"}":
+                    pass
+                if content is not None:
+                    head = f"HTTP/1.1 {status} said\r\nContent-Length: {len(content)}\r\n\r\n"
+                    connection.sendall(head.encode() + content)
+
+        answering = threading.Thread(target=answer, daemon=True)
+        answering.start()
+        yield
+        answering.join()
+    path.unlink()
+
+
+def test_what_was_checked_by_a_policy_of_before_is_not_signed(channel: Channel) -> None:
+    release, evidence = next_release(channel, "zlib")
+    verified = channel.decision.check(release, evidence)
+    repository, signers = Repository(channel.public), online_signers(channel.keys / "online")
+    with pytest.raises(StalePolicyError) as stale:
+        repository.publish(release, signers, datetime.now(UTC), verified=replace(verified, policy=Digest.of(b"before")))
+    assert stale.value.remedy
+    assert channel.released == 0
+    repository.publish(release, signers, datetime.now(UTC), verified=verified)
+    assert channel.released == 1

@@ -1,0 +1,186 @@
+"""The checker: parses, proves and reads archives for the signer, in a process of its own user that holds no key.
+
+It reads what is published, keeps a record of it, and answers on a Unix socket that only the signer's user can reach
+whether something may be signed. It writes nothing but that record. Run it with
+`python -m workers.checker --repository DIR --record DIR --socket PATH [--memory MIB] [--seconds N]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import uvicorn
+from fastapi import Request, Response
+
+from farm.countersign.decision import Decision
+from farm.countersign.lists import checked_advisories, checked_reviews
+from farm.errors import FarmError
+from farm.names import Digest
+from farm.trust.advisory_index import LARGEST_INDEX
+from farm.trust.asked_image import AskedImage
+from farm.trust.published_identities import PublishedRecord
+from farm.trust.release_index import Release
+from farm.trust.repository import Repository
+from workers.check_bounds import Deadline, bound_memory
+from workers.checked_images import make_image
+from workers.checker_client import LONGEST_CHECK
+from workers.listening import body, listen, private_folder, refusing_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
+_LOG = logging.getLogger("farm.checker")
+MEMORY = 16 << 10
+"""MiB of address space. A channel of 100,000 packages without symbols takes 0.9 GiB, see docs/benchmarks.md."""
+_LARGEST_RELEASE = 4 << 20
+_LARGEST_QUESTION = 16 << 10
+
+
+class _Answer(Protocol):
+    def to_json(self) -> bytes: ...
+
+
+_Found = TypeVar("_Found")
+
+
+class FailedCheckError(FarmError):
+    """The checker has met something that it was not made for."""
+
+    code = "failed-check"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"the check ended in an error of its own: {type(error).__name__}: {error!s:.300}",
+            remedy="The checker's log (log/checker.log) says where. What it was given may have been made for that.",
+        )
+
+
+class Checks:
+    """Looks at what the signer is asked for, within bounds. Releases and lists one at a time, images beside them."""
+
+    def __init__(self, repository: Repository, record: PublishedRecord, deadline: Deadline) -> None:
+        self._repository = repository
+        self._record = record
+        self._deadline = deadline
+        self._decision = Decision(repository, record)
+        self._one, self._one_image = threading.Lock(), threading.Lock()
+
+    def prepare(self) -> None:
+        """Learn what was published before, which takes long after a start: who asks meanwhile waits.
+
+        Where it cannot, no release may be signed either, and the reason is said again for each.
+        """
+        try:
+            if self._repository.exists():
+                self._decision.prepare()
+        except (FarmError, OSError) as error:
+            _LOG.error("what was published cannot be read: %s", error)  # the message says it all
+        except Exception:  # noqa: BLE001  # a check says it again, and ends in a refusal
+            _LOG.exception("what was published cannot be read")
+            self._decision = Decision(self._repository, self._record)
+
+    def release(self, content: bytes, evidence: str) -> _Answer:
+        """Decide about a release. Raises the errors of `Decision.check`, `FailedCheckError`."""
+        release = Release.from_json(content)
+        with self._one:
+            try:
+                return self._bounded(lambda: self._decision.check(release, Digest(evidence)))
+            except FailedCheckError:
+                # What it remembers may be half of something: it is found out again.
+                self._decision = Decision(self._repository, self._record)
+                raise
+
+    def advisories(self, content: bytes) -> _Answer:
+        """Look at a list of advisories. Raises as `checked_advisories`, `FailedCheckError`."""
+        with self._one:
+            return self._bounded(lambda: checked_advisories(self._repository, content, datetime.now(UTC)))
+
+    def reviews(self, content: bytes) -> _Answer:
+        """Look at a record of looking. Raises as `checked_reviews`, `FailedCheckError`."""
+        with self._one:
+            return self._bounded(lambda: checked_reviews(self._repository, content, datetime.now(UTC)))
+
+    def image(self, content: bytes) -> _Answer:
+        """Work out what an image is. Raises as `make_image`, `FailedCheckError`."""
+        asked = AskedImage.from_json(content)
+        with self._one_image:
+            return self._bounded(lambda: make_image(self._repository, asked))
+
+    def _bounded(self, look: Callable[[], _Found]) -> _Found:
+        with self._deadline.running():
+            try:
+                return look()
+            except FarmError:
+                raise
+            except Exception as error:
+                _LOG.exception("a check failed")
+                raise FailedCheckError(error) from error
+
+
+def checker_app(checks: Checks) -> FastAPI:
+    """Return the checker's HTTP application.
+
+    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /advisories`, `POST /reviews` and
+    `POST /images`: each answers with a value of `farm.trust.checked`, or with status 409 and the reason why not.
+    """
+    app = refusing_app("farm checker", _LOG)
+
+    @app.post("/releases")
+    async def release(request: Request, evidence: str) -> Response:
+        return await _answer(checks.release, await body(request, _LARGEST_RELEASE), evidence)
+
+    @app.post("/advisories")
+    async def advisories(request: Request) -> Response:
+        return await _answer(checks.advisories, await body(request, LARGEST_INDEX))
+
+    @app.post("/reviews")
+    async def reviews(request: Request) -> Response:
+        return await _answer(checks.reviews, await body(request, LARGEST_INDEX))
+
+    @app.post("/images")
+    async def image(request: Request) -> Response:
+        return await _answer(checks.image, await body(request, _LARGEST_QUESTION))
+
+    return app
+
+
+async def _answer(look: Callable[..., _Answer], *asked: bytes | str) -> Response:
+    found = await asyncio.to_thread(look, *asked)
+    return Response(found.to_json(), media_type="application/json")
+
+
+def main() -> None:
+    """Run the checker until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
+    parser = argparse.ArgumentParser(prog="workers.checker", description=__doc__)
+    parser.add_argument("--repository", type=Path, required=True, help="the published directory")
+    parser.add_argument("--record", type=Path, required=True, help="where it keeps what was published")
+    parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
+    parser.add_argument("--memory", type=int, default=MEMORY, help="MiB of address space that it may have")
+    parser.add_argument("--seconds", type=float, default=LONGEST_CHECK, help="how long a check may take")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    os.umask(0o022)
+    bound_memory(arguments.memory)
+    try:
+        private_folder(arguments.socket.parent)
+        record = PublishedRecord(arguments.record)
+    except FarmError as error:
+        sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
+    checks = Checks(Repository(arguments.repository), record, Deadline(arguments.seconds))
+    listening = listen(arguments.socket)
+    checks.prepare()
+    uvicorn.Server(uvicorn.Config(checker_app(checks), log_level="warning")).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""How the signer asks the checker, over a Unix socket. Whether the answer is about what was asked, the signer sees."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.trust.checked import CheckedImage, CheckedLists, InvalidAnswerError, VerifiedRelease
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.names import Digest
+    from farm.trust.asked_image import AskedImage
+    from farm.trust.release_index import Release
+
+LONGEST_CHECK = 900.0
+"""Seconds that a check may take: the first after a start costs what the channel holds."""
+_MORE = 1.1
+"""How much longer it is waited for than the checker gives itself: that says in its log where it was."""
+_LARGEST_ANSWER = 64 << 20
+
+
+class NoCheckerError(FarmError):
+    """Nobody listens where the checker should: nothing can be said of what was asked, and it may be asked again."""
+
+    code = "no-checker"
+
+
+class CheckBrokenError(FarmError):
+    """The checker began to look at something, and did not come to an end: that is not signed."""
+
+    code = "check-broken"
+
+
+class RefusedByCheckerError(FarmError):
+    """The checker has looked, and refuses; its code, message and remedy are those of the error there."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = code
+
+
+class CheckerClient:
+    """The checker behind the socket at `path`. Waits `seconds` for an answer, and a little more."""
+
+    def __init__(self, path: Path, seconds: float = LONGEST_CHECK) -> None:
+        self._path = path
+        self._seconds = seconds * _MORE
+
+    def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
+        """Return what was verified of a release.
+
+        Raises `RefusedByCheckerError`, `CheckBrokenError`, `NoCheckerError`, `InvalidAnswerError`.
+        """
+        return VerifiedRelease.from_json(self._ask(f"/releases?evidence={evidence}", release.to_json()))
+
+    def check_advisories(self, content: bytes) -> CheckedLists:
+        """Return what is to be signed with a list of advisories. Raises as `check`."""
+        return CheckedLists.from_json(self._ask("/advisories", content))
+
+    def check_reviews(self, content: bytes) -> CheckedLists:
+        """Return what is to be signed for a record of looking. Raises as `check`."""
+        return CheckedLists.from_json(self._ask("/reviews", content))
+
+    def make_image(self, asked: AskedImage) -> CheckedImage:
+        """Return what an image is. Raises as `check`."""
+        return CheckedImage.from_json(self._ask("/images", asked.to_json()))
+
+    def _ask(self, path: str, content: bytes) -> bytes:
+        connection = _UnixConnection(self._path, self._seconds)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise NoCheckerError(
+                f"the checker does not answer at {self._path}: {error.strerror or error}",
+                remedy="Start `python -m workers.checker`, or look at its log; nothing is signed without it.",
+            ) from error
+        try:
+            connection.request("POST", path, content)
+            answer = connection.getresponse()
+            told = answer.read(_LARGEST_ANSWER + 1)
+        except TimeoutError as error:
+            raise _broken(f"has not answered within {self._seconds:.0f} seconds") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise _broken("ended while it looked at it") from error
+        finally:
+            connection.close()
+        if len(told) > _LARGEST_ANSWER:
+            raise InvalidAnswerError(f"it has more than {_LARGEST_ANSWER} bytes")
+        if answer.status == http.client.CONFLICT:
+            raise _refusal(told)
+        if answer.status != http.client.OK:
+            raise _broken(f"failed at it (status {answer.status})")
+        return told
+
+
+def _broken(why: str) -> CheckBrokenError:
+    return CheckBrokenError(
+        f"nothing was signed, because the checker {why}",
+        remedy="Its log says what it was at (log/checker.log). What it is given may have been made to break it.",
+    )
+
+
+def _refusal(told: bytes) -> FarmError:
+    try:
+        form = json.loads(told)
+        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        return InvalidAnswerError(f"it is no refusal: {error}")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("checker", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
