@@ -68,7 +68,7 @@ class BuiltAgainst:
 
 @dataclass(frozen=True, slots=True)
 class SignedTest:
-    """What testers have signed of one test: the order that they were given, and their statements."""
+    """What testers have signed of one test or comparison: the order that they were given, and their statements."""
 
     order: Digest
     results: tuple[Digest, ...]
@@ -90,21 +90,27 @@ class SignedTest:
 class ReleaseEvidence:
     """`dependencies` are the packages that the new packages of a release were built against, and those these were built
     against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
-    curators have let packages into the channel. `tests` is what testers have signed of the set, and of the one before.
+    curators have let packages into the channel, or out of it. `tests` is what testers have signed of the set, and of
+    the one before; `comparisons` likewise of interfaces. `rebuilt` are later builds that came to the very files of a
+    package of the set, the newest first: it fits whatever any of them was built against.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
     submissions: tuple[Digest, ...] = ()
     approvals: tuple[Digest, ...] = ()
     tests: tuple[SignedTest, ...] = ()
+    comparisons: tuple[SignedTest, ...] = ()
+    rebuilt: tuple[BuiltAgainst, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
         return canonical_json(
             {
                 "approvals": list(self.approvals),
+                "comparisons": [each.to_dict() for each in self.comparisons],
                 "dependencies": [each.to_dict() for each in self.dependencies],
                 "format": FORMAT,
+                "rebuilt": [each.to_dict() for each in self.rebuilt],
                 "submissions": list(self.submissions),
                 "tests": [each.to_dict() for each in self.tests],
             }
@@ -122,6 +128,8 @@ class ReleaseEvidence:
                 submissions=tuple(Digest(each) for each in record.texts("submissions")),
                 approvals=tuple(Digest(each) for each in record.texts("approvals")),
                 tests=record.each("tests", SignedTest.from_dict),
+                comparisons=record.each("comparisons", SignedTest.from_dict),
+                rebuilt=record.each("rebuilt", BuiltAgainst.from_dict),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

@@ -212,7 +212,7 @@ class Builder:
     def test(
         self, name: str, present: Iterable[str], tester: CryptoSigner, *, passed: bool = True, **otherwise: Any
     ) -> SignedTest:
-        """Let a tester sign how the test of a package ended among those `present`; `otherwise` than ordered, if it lies."""
+        """Let a tester sign how a test ended among packages `present`; `otherwise` than ordered, if it lies."""
         package = self.built[name]
         (test,) = package.recipe.tests
         closure = tuple(
