@@ -58,8 +58,7 @@ class KnownBuilds:
 
         Raises `RefusedReleaseError` for what nobody has shown to be built as its recipe says.
         """
-        files_of = member.name, member.descriptor.tree
-        later = [self._checked(each) for each in self._rebuilt.get(files_of, ()) if self._is_the_same(each, member)]
+        later = [self._checked(each) for each in self._rebuilt.get((member.name, member.descriptor.tree), ())]
         newest, *others = (self._root(build, files) for build in (*later, self.of(member)))
         return replace(newest, others=tuple(others))
 
@@ -120,11 +119,6 @@ class KnownBuilds:
     def _entry(self, name: str, descriptor: Digest) -> ReleaseEntry | None:
         entries = (tree.entry(name) for tree in self._trees)
         return next((entry for entry in entries if entry and entry.descriptor.digest == descriptor), None)
-
-    def _is_the_same(self, package: BuiltAgainst, member: Member) -> bool:
-        """Say whether nothing but the plan tells a package from a member."""
-        descriptor = self._described.descriptor(package.descriptor.digest)
-        return replace(descriptor, plan=member.descriptor.plan) == member.descriptor
 
     def _by_files(self, packages: Iterable[BuiltAgainst]) -> Mapping[_Files, Sequence[BuiltAgainst]]:
         found: defaultdict[_Files, list[BuiltAgainst]] = defaultdict(list)

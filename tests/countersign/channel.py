@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.countersign.decision import Decision
 from farm.release.publication import make_release
@@ -52,8 +52,9 @@ class Channel:
         remove: Iterable[str] = (),
         approvals: Iterable[bytes] = (),
         tests: Iterable[SignedTest] = (),
+        **evidence: Any,
     ) -> None:
-        """Ask for the next release, with all evidence; raises what the signer has against it."""
+        """Ask for the next release, with all evidence, `evidence` besides; raises what the signer has against it."""
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
             repository.current(self.name).release,
@@ -66,10 +67,17 @@ class Channel:
         )
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
-        built = tuple(each.built for each in self.builder.built.values())
-        told = ReleaseEvidence(built, approvals=tuple(map(blobs.put_bytes, approvals)), tests=tuple(tests))
-        evidence = blobs.put_bytes(told.to_json())
-        sign(repository, online_signers(self.keys / "online"), self.decision, release, evidence)
+        built = {each.descriptor.digest: each.built for each in self.builder.ever}
+        told = ReleaseEvidence(
+            **{
+                "dependencies": tuple(built.values()),
+                "approvals": tuple(map(blobs.put_bytes, approvals)),
+                "tests": tuple(tests),
+                **evidence,
+            }
+        )
+        digest = blobs.put_bytes(told.to_json())
+        sign(repository, online_signers(self.keys / "online"), self.decision, release, digest)
 
 
 def opened_channel(
