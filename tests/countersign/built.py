@@ -78,6 +78,7 @@ class Package:
     recipe: Recipe
     tests: Digest | None = None
     needs: tuple[str, ...] = ()
+    rebuilds: tuple[BlobRef, ...] = ()
 
     @property
     def member(self) -> Member:
@@ -103,6 +104,7 @@ class Package:
             recipe=self.built.recipe,
             needs=self.needs,
             tests=self.tests,
+            rebuilds=self.rebuilds,
         )
 
 
@@ -194,33 +196,52 @@ class Builder:
         plan: Plan,
         outputs: Mapping[str, Mapping[str, bytes]],
         needs: tuple[str, ...] = (),
+        facts: PackageFacts | None = None,
         **lies: Any,
     ) -> Package:
-        """Let a build put out these outputs, each with these files; return the main package, which `needs` others."""
-        made = {output: self._pack(plan, output, files, lies) for output, files in outputs.items()}
+        """Let a build put out these outputs, each with these files; return the main package, which `needs` others.
+
+        `facts` are reported in place of what is found in the files.
+        """
+        made = {output: self._pack(plan, output, files, facts, lies) for output, files in outputs.items()}
         run = BuildRun(self.worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
         subjects = [(descriptor, archive.digest) for descriptor, _, _, archive in made.values()]
         provenance = self.keep(sign_statement(build_statement(plan, recipe.digest, subjects, (), run), self.worker))
-        for output, (descriptor, facts, manifest, archive) in made.items():
+        for output, (descriptor, said, manifest, archive) in made.items():
             built = BuiltAgainst(
                 descriptor=self.keep(descriptor.to_json()),
-                facts=self.keep(facts.to_json()),
+                facts=self.keep(said.to_json()),
                 manifest=self.keep(manifest.to_json()),
                 provenance=provenance,
                 recipe=recipe.digest,
             )
             wanted = () if output else tuple(sorted({*recipe.requires, *needs}))
-            package = Package(descriptor, plan, built, facts, manifest, archive, recipe, needs=wanted)
+            package = Package(descriptor, plan, built, said, manifest, archive, recipe, needs=wanted)
             self.built[descriptor.name.short] = package
             self.ever.append(package)
         return self.built[recipe.name]
 
+    def rebuilt(self, package: Package, *workers: CryptoSigner) -> Package:
+        """Let other workers come to the same package."""
+        archive = package.archive.digest
+        signed = []
+        for worker in workers:
+            run = BuildRun(worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
+            statement = build_statement(package.plan, package.recipe.digest, [(package.descriptor, archive)], (), run)
+            signed.append(self.keep(sign_statement(statement, worker)))
+        return replace(package, rebuilds=tuple(sorted(signed, key=lambda blob: blob.digest)))
+
     def _pack(
-        self, plan: Plan, output: str, files: Mapping[str, bytes], lies: Mapping[str, Any]
+        self,
+        plan: Plan,
+        output: str,
+        files: Mapping[str, bytes],
+        facts: PackageFacts | None,
+        lies: Mapping[str, Any],
     ) -> tuple[Descriptor, PackageFacts, Manifest, BlobRef]:
         manifest = Manifest.of([File(path, len(content), Digest.of(content)) for path, content in files.items()])
         archive = archive_of(manifest, package_name(plan.name.short, output), str(plan.version), files)
-        facts = gather_facts(manifest, lambda path: memoryview(files[path]))
+        facts = facts or gather_facts(manifest, lambda path: memoryview(files[path]))
         descriptor = replace(describe_output(plan, output, manifest, facts, Digest.of(archive)), **lies)
         return descriptor, facts, manifest, self.keep(ZstdCompressor().compress(archive))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from farm.countersign.decision import Decision
@@ -19,11 +20,12 @@ from tests.countersign.built import DISTRIBUTION, Builder
 from workers.signer import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import CryptoSigner
 
+    from farm.trust.imports import Import
     from tests.countersign.built import Package
 
 
@@ -46,15 +48,32 @@ class Channel:
         newest = Repository(self.public).current(self.name).release
         return newest.number if newest else 0
 
+    @property
+    def repository(self) -> Repository:
+        return Repository(self.public)
+
+    @property
+    def record(self) -> PublishedRecord:
+        return PublishedRecord(self.public.parent / "record")
+
+    def named(self, name: str) -> Channel:
+        """Return another channel of the same repository."""
+        return replace(self, name=name)
+
     def sign(
         self,
         *packages: Package,
         remove: Iterable[str] = (),
         approvals: Iterable[bytes] = (),
         tests: Iterable[SignedTest] = (),
+        imports: tuple[Import, ...] = (),
+        at: datetime | None = None,
         **evidence: Any,
     ) -> None:
-        """Ask for the next release, with all evidence, `evidence` besides; raises what the signer has against it."""
+        """Ask for the next release, of now or `at` another time, with all evidence and `evidence` besides.
+
+        Raises what the signer has against it.
+        """
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
             repository.current(self.name).release,
@@ -62,8 +81,9 @@ class Channel:
             remove,
             distribution=DISTRIBUTION,
             channel=self.name,
-            now=self.now,
+            now=at or self.now,
             read=lambda blob: blobs.read(blob.digest),
+            imports=imports,
         )
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
@@ -81,17 +101,25 @@ class Channel:
 
 
 def opened_channel(
-    folder: Path, policy: bytes, name: str = "edge", testers: Sequence[CryptoSigner] = (), needed: int = 1
+    folder: Path,
+    policy: bytes,
+    *,
+    name: str = "edge",
+    testers: Sequence[CryptoSigner] = (),
+    needed: int = 1,
+    builders: Sequence[CryptoSigner] = (),
+    policies: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Channel:
-    """Found a repository with the channels `edge` and `name`, and have the policy of `edge` signed.
+    """Found a repository with the channels `edge` and `name`; have the policy of `edge` signed, and other `policies`.
 
-    Of `testers`, as many as `needed` have to agree.
+    Of `testers`, as many as `needed` have to agree; `builders` are allowed besides the builder's own worker.
     """
     public, keys = folder / "public", folder / "keys"
     builder = Builder.at(public / "blobs")
-    builder.policies = {"channels/edge.yaml": policy}
+    builder.policies = {"channels/edge.yaml": policy, **policies}
+    allowed = [each.public_key for each in (builder.worker, *builders)]
     now, listed = datetime.now(UTC), [each.public_key for each in testers]
-    found_repository(public, keys, sorted({"edge", name}), [builder.worker.public_key], now, testers=listed)
+    found_repository(public, keys, sorted({"edge", name}), allowed, now, testers=listed)
     if needed > 1:
         edit = TargetsEdit(tests=(("edge", needed),))
         draft = draft_targets(Repository(public), edit, now)

@@ -399,13 +399,13 @@ class TestComparisons:
     """The gate abi goes by the same list."""
 
     @pytest.fixture
-    def shapes(self, empty: TestedFarm) -> TestedFarm:
-        """A library and a program that loads it are released; another build of the library is to be compared."""
+    def comparing(self, empty: TestedFarm) -> TestedFarm:
+        """A farm for a library and a program that loads it, whose channel asks for the gate abi."""
         farm = empty.farm
         farm.office = replace(farm.office, world=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
         farm.debug_data, farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
         farm.builder = CryptoSigner.generate_ed25519()
-        for version in ("1.0", "1.1"):
+        for version in ("1.0", "1.1", "1.2"):
             library = elf(soname="libshape.so.1", exports=["area"])
             farm.shape("shape", version, {"lib/libshape.so.1": replace(library, details=ElfDetails(build_id=version))})
         program = replace(elf(needs=["libshape.so.1"], imports=["area"]), details=ElfDetails(build_id="d"))
@@ -413,13 +413,18 @@ class TestComparisons:
         empty.policy = ChannelPolicy("edge", (ProofGate(), AbiGate(), TestsGate()))
         empty.open()
         empty.lists("one", "two", needed=2)
-        farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
-        empty.wishes()
-        empty.advance()
-        assert empty.released() == 1
-        farm.submit(recipe("shape", version="1.1"))
-        empty.wishes()
         return empty
+
+    @pytest.fixture
+    def shapes(self, comparing: TestedFarm) -> TestedFarm:
+        """Both are released; another build of the library is to be compared."""
+        comparing.farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
+        comparing.wishes()
+        comparing.advance()
+        assert comparing.released() == 1
+        comparing.farm.submit(recipe("shape", version="1.1"))
+        comparing.wishes()
+        return comparing
 
     def compares(self, shapes: TestedFarm, worker: str, verdict: AbiVerdict, *, signs: bool = True) -> Lease:
         lease = shapes.claim(worker)
@@ -460,13 +465,26 @@ class TestComparisons:
         with pytest.raises(InterfaceRefusedError, match=r"libshape\.so\.1 of shape 1\.1-1"):
             check_interfaces(replace(case, brought=replace(case.brought, comparisons=())), trial)
 
+    def test_it_is_also_brought_what_shows_that_nothing_can_be_compared(self, comparing: TestedFarm) -> None:
+        """With a library that was never released, and debug data in which no compiler says anything."""
+        farm = comparing.farm
+        farm.producers = ()
+        farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
+        farm.build_all_but_tests()
+        for number, version in enumerate(("1.1", "1.2"), start=1):
+            farm.submit(recipe("shape", version=version))
+            comparing.wishes()
+            comparing.advance()
+            assert comparing.released() == number
+            case, trial = self.case(comparing)
+            check_interfaces(case, trial)
+
     def case(self, shapes: TestedFarm) -> tuple[Case, TrialSet]:
         """What the signer was asked last: as if all builds were in order."""
         blobs = BlobStore(shapes.repository.root / BLOBS)
         release = shapes.repository.current("edge").release
         assert release is not None
-        assert release.previous is not None
-        previous = Release.from_json(blobs.read(release.previous))
+        previous = Release.from_json(blobs.read(release.previous)) if release.previous else None
         assert shapes.farm.builder is not None
         listed = shapes.repository.builders()
         builders = AllowedBuilders(
