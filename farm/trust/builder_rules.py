@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.recipe.channel_gates import ReproducedGate, TestsGate
+from farm.recipe.channel_gates import AbiGate, ReproducedGate, TestsGate
 from farm.recipe.gate_reading import MOST_WORKERS
 from farm.trust.delegation import DelegationError, channels_of, identity_of, keys_by_role
 
@@ -115,9 +115,10 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
                 remedy=f"Add it in the same draft with --add-channel {name}, or remove its file.",
             )
         for gate in channel.gates:
-            if isinstance(gate, TestsGate) and not builders.testers:
+            if isinstance(gate, TestsGate | AbiGate) and not builders.testers:
+                what = "tests" if isinstance(gate, TestsGate) else "comparisons of interfaces"
                 raise SignedPolicyError(
-                    f"the policy of {name} asks for tests, and nobody is listed whose results count",
+                    f"the policy of {name} asks for {what}, and nobody is listed whose results count",
                     remedy="List testers in the same draft: --allow-tester PUB.",
                 )
             if isinstance(gate, ReproducedGate) and gate.agree > max(1, len(builders)):

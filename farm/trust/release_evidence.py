@@ -104,23 +104,26 @@ class ReleaseEvidence:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
-        return canonical_json(
-            {
-                "approvals": list(self.approvals),
-                "comparisons": [each.to_dict() for each in self.comparisons],
-                "dependencies": [each.to_dict() for each in self.dependencies],
-                "format": FORMAT,
-                "rebuilt": [each.to_dict() for each in self.rebuilt],
-                "submissions": list(self.submissions),
-                "tests": [each.to_dict() for each in self.tests],
-            }
-        )
+        form: dict[str, Any] = {
+            "approvals": list(self.approvals),
+            "dependencies": [each.to_dict() for each in self.dependencies],
+            "format": FORMAT,
+            "submissions": list(self.submissions),
+            "tests": [each.to_dict() for each in self.tests],
+        }
+        later: dict[str, tuple[SignedTest | BuiltAgainst, ...]] = {
+            "comparisons": self.comparisons,
+            "rebuilt": self.rebuilt,
+        }
+        return canonical_json(form | {key: [each.to_dict() for each in found] for key, found in later.items() if found})
 
     @classmethod
     def from_json(cls, content: bytes) -> ReleaseEvidence:
         """Read canonical JSON; raises `InvalidEvidenceError`."""
         try:
-            record = Record(json.loads(content), "evidence for a release")
+            form = json.loads(content)
+            later: dict[str, Any] = {"comparisons": [], "rebuilt": []}
+            record = Record(later | form if isinstance(form, dict) else form, "evidence for a release")
             if (number := record.number("format")) != FORMAT:
                 raise InvalidEvidenceError(f"the evidence has format {number}, this signer reads {FORMAT}")
             evidence = cls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -180,6 +181,19 @@ class TestSoak:
         stable = Channel(edge.builder, edge.public, edge.keys, "stable", Decision(edge.repository, empty))
         stable.sign(zlib)
         assert stable.released == 1
+
+    def test_a_memory_of_before_learns_it_from_what_it_has_signed(self, edge: Channel) -> None:
+        zlib = edge.builder.build(edge.builder.recipe("zlib"))
+        edge.sign(zlib, at=edge.now - timedelta(days=1))
+        edge.record.catch_up(edge.repository)
+        with sqlite3.connect(edge.public.parent / "record" / "published.sqlite") as database:
+            database.executescript("DROP TABLE stay; PRAGMA user_version = 0;")
+        edge.decision = Decision(edge.repository, edge.record)
+        edge.named("stable").sign(zlib)
+        assert edge.record.stay("stable", "zlib") is None, "it was read before that was signed"
+        stay = edge.record.stay("edge", "zlib")
+        assert stay is not None
+        assert (stay.descriptor, stay.until) == (zlib.descriptor.digest, None)
 
     def test_it_soaks_anew_when_edge_was_without_it(self, edge: Channel, clock: Clock) -> None:
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
