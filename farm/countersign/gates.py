@@ -75,9 +75,14 @@ class GateRefusedError(RefusedReleaseError):
 def check_gates(release: Release, previous: Release | None, asked: Asked) -> None:
     """See that what comes into a channel, and what goes, passes the gates of its policy that look at packages.
 
-    Raises `GateRefusedError`, `MissingBlobError` and the like.
+    Where its packages come from another channel, they come from there and go when they are gone there. Raises
+    `GateRefusedError`, `MissingBlobError` and the like.
     """
     coming, going = _moving(release, previous, asked)
+    for check_source, packages, goes in ((asks.from_source, coming, False), (asks.gone_from_source, going, True)):
+        for package in packages:
+            if why := check_source(package, asked):
+                raise GateRefusedError(package, release.channel, why, goes=goes)
     for gate in asked.policy.gates:
         for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
             check = checks.get(gate.kind)

@@ -74,6 +74,22 @@ class Asked:
     promoted: bool = False
 
 
+def from_source(package: Moving, asked: Asked) -> str:
+    """Where a channel takes what another has released, that has released it: it has passed the gates over there."""
+    source, digest = asked.policy.from_channel, package.descriptor.digest
+    if not source or asked.promoted or source in asked.stays.channels_of(digest):
+        return ""
+    stay = asked.stays.stay(source, package.name)
+    return "" if stay and stay.descriptor == digest else f"{source}, from which packages come, has never released it"
+
+
+def gone_from_source(package: Moving, asked: Asked) -> str:
+    """Where a channel takes what another has released, that has it no more."""
+    source = asked.policy.from_channel
+    stay = asked.stays.stay(source, package.name) if source and not asked.promoted else None
+    return f"the newest release of {source} holds it" if stay and stay.until is None else ""
+
+
 def no_advisory(gate: AdvisoriesGate, package: Moving, asked: Asked) -> str:
     """No advisory of the published list that is as bad holds for it, unless it is stated to do no harm."""
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
@@ -146,11 +162,7 @@ def soaked(gate: SoakGate, package: Moving, asked: Asked) -> str:
 def gone_long_enough(gate: SoakGate, package: Moving, asked: Asked) -> str:
     """The channel that it came from has been without it for so long; what was never there may go."""
     source, stay = asked.policy.from_channel, asked.stays.stay(asked.policy.from_channel, package.name)
-    if asked.promoted or stay is None:
-        return ""
-    if stay.until is None:
-        return f"the newest release of {source} holds it"
-    if asked.now >= stay.until + gate.duration:
+    if asked.promoted or stay is None or stay.until is None or asked.now >= stay.until + gate.duration:
         return ""
     length = duration_text(gate.duration)
     return f"{source} has been without it since {stay.until:%Y-%m-%d %H:%M} UTC, and that soaks for {length}"

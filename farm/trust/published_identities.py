@@ -77,6 +77,9 @@ class Stay:
 class Stays(Protocol):
     """Knows since when channels hold what they hold."""
 
+    def channels_of(self, descriptor: Digest) -> frozenset[str]:
+        """Return the channels in which an own package was ever published."""
+
     def stay(self, channel: str, name: str) -> Stay | None:
         """Return the last stay of a package, by short name, of others by full name; None for what never was there."""
 
