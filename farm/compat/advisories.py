@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from farm.compat.severity import SEVERITIES, worst
+from farm.compat.severity import SEVERITIES, at_least, worst
 from farm.names import Version
 
 if TYPE_CHECKING:
@@ -188,6 +188,16 @@ def find(
         if advisory.withdrawn is None:
             found += [each for name in advisory.packages if (each := _finding(advisory, statements, name, by_name))]
     return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), each.package, each.advisory.id))
+
+
+def blocking(
+    advisories: Iterable[Advisory],
+    statements: Sequence[Statement],
+    packages: Iterable[tuple[str, Version, int]],
+    least: Severity,
+) -> list[Finding]:
+    """Return what keeps packages out of a channel that blocks this severity and worse: as `find`, where it stands."""
+    return [each for each in find(advisories, statements, packages) if each.stands and at_least(each.severity, least)]
 
 
 def _finding(

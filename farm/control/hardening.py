@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.database import packages, recipes
+from farm.database import jobs, packages, recipes
 from farm.package import hardening_findings, producers_by_build_id
 from farm.recipe.errors import RecipeError
 
@@ -23,16 +23,15 @@ def hardening_of(desk: Desk, package: Package) -> tuple[HardeningFinding, ...]:
 
 
 def _waivers(desk: Desk, package: Package) -> tuple[HardeningWaiver, ...]:
-    """Return what is waived by the newest recipe of this version and revision: to waive, nothing is built again."""
+    """Return what is waived by the newest recipe that comes to the plan of a package: nothing is built again to waive.
+
+    That recipe stands in the release beside the one that the package was built from, for the signer to read.
+    """
+    plans = [package.plan, *packages.plans_of(desk.session, package.digest)]
+    newest = jobs.newest_answered_of(desk.session, plans)
     built = recipes.find_revision(desk.session, package.recipe)
-    if built is None:
-        return ()
-    head = recipes.head(desk.session, built.name)
-    for revision in (recipes.revision(desk.session, head.current) if head else built, built):
-        try:
-            recipe = desk.shelf.recipe(revision)
-        except RecipeError:
-            continue  # the steps of today do not go with it any more: it can waive nothing
-        if (str(recipe.version), recipe.revision) == (package.version, package.revision):
-            return recipe.waivers
-    return ()
+    revision = recipes.revision(desk.session, newest.revision_id) if newest and newest.revision_id else built
+    try:
+        return desk.shelf.recipe(revision).waivers if revision else ()
+    except RecipeError:
+        return ()  # the steps of today do not go with it any more: it can waive nothing

@@ -6,15 +6,16 @@ A dependency that was never released is checked like one that is: code of it may
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from farm.compat import Member, PackageSet, build_closure, from_toolchain
+from farm.compat import PackageSet, build_closure, from_toolchain
+from farm.countersign.described import Described
 from farm.countersign.plans import PlanMismatchError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 from farm.plan import describe_output, differing_fields, output_names
-from farm.trust.blob_limits import LARGEST
 from farm.trust.provenance import describe, verify_provenance
 from farm.trust.release_evidence import LARGEST_EVIDENCE, BuiltAgainst, InvalidEvidenceError, ReleaseEvidence
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.blobs import BlobStore
+    from farm.compat import Member
     from farm.countersign.ownership import Ownership
     from farm.countersign.plans import Plans
     from farm.names import Digest
@@ -77,7 +79,7 @@ def check_builds(
     Returns what was looked at, by descriptor: all but what was verified before.
     Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
     """
-    builds = _Builds(grounds, evidence.dependencies)
+    builds = Builds(grounds, evidence.dependencies)
     for entry in new:
         package = BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe)
         builds.check(package)
@@ -86,30 +88,37 @@ def check_builds(
     return builds.checked
 
 
-class _Builds:
-    """Checks builds for one release; what is found in order is remembered."""
+class Builds:
+    """Checks builds for one release; what is found in order is remembered, as what was `checked` before it is."""
 
-    def __init__(self, grounds: Grounds, dependencies: Iterable[BuiltAgainst]) -> None:
+    def __init__(
+        self,
+        grounds: Grounds,
+        dependencies: Iterable[BuiltAgainst],
+        checked: Mapping[Digest, Descriptor] = MappingProxyType({}),
+    ) -> None:
         self._grounds = grounds
         self._dependencies = dependencies
         self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
         self._members: dict[Digest, Member] = {}
-        self.checked: dict[Digest, Descriptor] = {}
+        self._described = Described(grounds.blobs)
+        self.checked = dict(checked)
 
     def check(self, package: BuiltAgainst) -> None:
+        """See that a package, and all that it was built against, was built as its recipe says."""
         waiting = [package]
         while waiting:
             each = waiting.pop()
             if each.descriptor.digest in self.checked or self._grounds.verified.has(each.descriptor.digest):
                 continue
-            member = self._member(each)
+            member = self.member(each)
             self.checked[each.descriptor.digest] = member.descriptor
             content = self._read(each.provenance, "provenance")
             plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
             self._check_described(plan, member.descriptor, each)
             self._grounds.ownership.check(plan.name.short, each.recipe)
-            found = [self._dependency(plan, dependency) for dependency in plan.dependencies]
-            _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self._member(other) for other in found])
+            found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
+            _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
             waiting += found
 
     def check_tests(self, package: BuiltAgainst, recipe: Digest) -> None:
@@ -131,7 +140,8 @@ class _Builds:
         for what, wanted, got in differing_fields(expected, descriptor):
             raise PlanMismatchError(str(descriptor.name), f"its {what} should be {wanted:.300}, and it has {got:.300}")
 
-    def _dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
+    def dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
+        """Return what a plan names, of what was brought. Raises `UnknownDependencyError`."""
         found = self._all().get((str(dependency.name), dependency.tree))
         if found is None:
             raise UnknownDependencyError(f"{plan.name} {plan.version}-{plan.revision}", dependency)
@@ -143,7 +153,8 @@ class _Builds:
             self._by_tree = {(str(found.name), found.tree): each for found, each in described}
         return self._by_tree
 
-    def _member(self, package: BuiltAgainst) -> Member:
+    def member(self, package: BuiltAgainst) -> Member:
+        """Return the member that a package is, whether or not its build is in order."""
         # Much is built against a few: each is read once for a release.
         known = self._members.get(package.descriptor.digest)
         if known is None:
@@ -154,17 +165,13 @@ class _Builds:
         descriptor = self._descriptor(package.descriptor)
         if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
-        facts = PackageFacts.from_json(self._read(package.facts, "facts"))
-        return Member.of(descriptor, facts, Manifest.from_json(self._read(package.manifest, "manifest")))
+        return self._described.member(descriptor.digest)
 
     def _descriptor(self, blob: BlobRef) -> Descriptor:
-        return Descriptor.from_json(self._read(blob, "descriptor"))
+        return self._described.descriptor(blob.digest)
 
     def _read(self, blob: BlobRef, kind: str) -> bytes:
-        size = self._grounds.blobs.size(blob.digest)
-        if size > LARGEST[kind]:
-            raise RefusedReleaseError(f"the {kind} {blob.digest} has {size} bytes, and the most is {LARGEST[kind]}")
-        return self._grounds.blobs.read(blob.digest)
+        return self._described.read(blob.digest, kind)
 
 
 def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:

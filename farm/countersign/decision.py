@@ -6,18 +6,24 @@ Nothing that is asked about is taken from who asks: a request names the release 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
-from farm.countersign.builds import Grounds, check_builds, read_evidence
+from farm.countersign.advised import PublishedAdvisories
+from farm.countersign.builds import Builds, Grounds, check_builds, read_evidence
+from farm.countersign.case import Case
+from farm.countersign.described import Described
 from farm.countersign.gates import check_gates
+from farm.countersign.interfaces import check_interfaces
 from farm.countersign.ownership import Ownership
+from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import ReleasedSets
-from farm.countersign.tested import Asked, ReleasedTests
-from farm.package import Descriptor
-from farm.recipe import TestsGate
+from farm.countersign.tested import Asked as AskedTests
+from farm.countersign.tested import ReleasedTests
+from farm.recipe import AbiGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.countersign import check_release
@@ -26,13 +32,13 @@ from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from farm.compat import TrialSet
     from farm.names import Digest
     from farm.recipe import ChannelPolicy
     from farm.trust.builders import AllowedBuilders
     from farm.trust.published_identities import PublishedRecord
-    from farm.trust.release_evidence import ReleaseEvidence
     from farm.trust.release_index import Release, ReleaseEntry
     from farm.trust.repository import Repository
     from farm.trust.signed_policy import SignedPolicy
@@ -40,13 +46,22 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("farm.signer")
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Decision:
     """Decides about the releases of one repository, one after the other. For one thread.
 
-    `record` is what was published in it before.
+    `record` is what was published in it before, `clock` says what time it is.
     """
 
-    def __init__(self, repository: Repository, record: PublishedRecord) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        record: PublishedRecord,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
         self._repository = repository
         self._record = record
         self._blobs = BlobStore(repository.root / BLOBS)
@@ -54,6 +69,8 @@ class Decision:
         self._tests = ReleasedTests(self._blobs)
         self._proven: dict[str, Release] = {}
         """The release of each channel that was found in order last: once it is signed, the next one follows on it."""
+        self._clock = clock
+        self._checked_at: dict[Digest, datetime] = {}
 
     def prepare(self) -> None:
         """Read what is published now, which the first check would do otherwise. Raises as `check`."""
@@ -69,10 +86,16 @@ class Decision:
         repository of an earlier farm, only what needs none is looked at.
         Raises a `FarmError` that says why it may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
         """
+        verified = self._look_at(release, evidence)
+        self._checked_at[release.digest] = self._clock()
+        return verified
+
+    def _look_at(self, release: Release, evidence: Digest) -> VerifiedRelease:
         previous = self._repository.current(release.channel).release
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._go_on_from(release.channel, previous)
-        self._record.catch_up(self._repository)
+        self._record.catch_up(self._repository, self._clock(), self._checked_at)
+        self._checked_at.clear()
         new = check_release(release, previous, self._blobs, builders, self._record)
         trial = self._sets.prove(release, previous)
         found = [Checked.PROVENANCE, Checked.SET]
@@ -82,16 +105,17 @@ class Decision:
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
-        check_builds(new, brought, Grounds(self._blobs, builders, plans, ownership, self._record))
+        grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
+        checked = check_builds(new, brought, grounds)
+        builds = Builds(grounds, brought.dependencies, checked)
+        case = Case(release, previous, self._blobs, builders, plans, brought, builds)
         channel = _policy_of(release.channel, policy)
-        self._check_gates(new, channel, policy, brought)
-        scope = next((gate.of for gate in channel.gates if isinstance(gate, TestsGate)), None)
-        # What goes back to a set of before was tested then.
-        if scope and not self._record.has_set(release.channel, release.package_set):
-            asked = Asked(scope, plans, builders, brought.tests)
-            self._tests.check(release, previous, trial, asked)
+        # What goes back to a set of before was let in, compared and tested then.
+        if not self._record.has_set(release.channel, release.package_set):
+            self._ask_of_packages(case, channel, policy.policies.curators)
+            self._ask_of_the_set(case, channel, trial)
         found += [Checked.PLANS, *([Checked.OWNERS] if policy.policies.owners is not None else []), Checked.GATES]
-        found += [Checked.TESTS] if scope else []
+        found += [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
         return self._found(release, previous, builders, evidence=evidence, new=new, checked=found)
 
     def _found(
@@ -125,18 +149,27 @@ class Decision:
         if proven is not None and proven == previous:
             self._sets.accept(proven)
 
-    def _check_gates(
-        self,
-        new: Iterable[ReleaseEntry],
-        channel: ChannelPolicy,
-        policy: SignedPolicy,
-        brought: ReleaseEvidence,
-    ) -> None:
-        digests = (entry.descriptor.digest for entry in new)
-        arriving = (digest for digest in digests if channel.name not in self._record.channels_of(digest))
-        described = (Descriptor.from_json(self._blobs.read(digest)) for digest in arriving)
-        approvals = [self._blobs.read(each) for each in brought.approvals if self._is_envelope(each)]
-        check_gates(described, channel, policy.policies.curators, approvals)
+    def _ask_of_packages(self, case: Case, channel: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> None:
+        described = Described(self._blobs)
+        asked = Asked(
+            policy=channel,
+            curators=curators,
+            approvals=[self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)],
+            described=described,
+            plans=case.plans,
+            advisories=PublishedAdvisories(self._repository, described),
+            stays=self._record,
+            now=self._clock(),
+        )
+        check_gates(case.release, case.previous, asked)
+
+    def _ask_of_the_set(self, case: Case, channel: ChannelPolicy, trial: TrialSet) -> None:
+        for gate in channel.gates:
+            if isinstance(gate, AbiGate):
+                check_interfaces(case, trial)
+            elif isinstance(gate, TestsGate):
+                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests)
+                self._tests.check(case.release, case.previous, trial, asked)
 
     def _is_envelope(self, digest: Digest) -> bool:
         return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE

@@ -1,24 +1,62 @@
-"""The gates of single packages that the signer asks itself, by the signed policy of the channel.
+"""Which gates the signer asks itself, by the signed policy of a channel, and which it need not ask.
 
-What the channel has held before has passed them: so nothing is asked of a release that goes back to it.
+A release that goes back to a set of before passes those of packages as it does in the pipeline: it is asked for by a
+curator's order, and has passed them when it was released.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from farm.compat import needs_beyond
+from farm.countersign import package_gates as asks
+from farm.countersign.package_gates import Moving
 from farm.countersign.refusal import RefusedReleaseError
-from farm.recipe import ApprovalsGate, HostGate, LicencesGate
-from farm.recipe.licence import licences_in_the_way
-from farm.trust.approval import is_approval
+from farm.recipe.gate_kind import GateKind
+from farm.trust.imports import imported_descriptors
+from farm.trust.index_tree import IndexTree, difference
 from farm.trust.provenance import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from farm.package import Descriptor
-    from farm.recipe import ChannelPolicy
+    from farm.countersign.package_gates import Asked
+    from farm.trust.release_index import Release, ReleaseEntry
+
+    _Check = Callable[[Any, Moving, Asked], str]
+    """What a gate has against a package; empty when it has nothing."""
+
+COMING: Mapping[GateKind, _Check] = MappingProxyType({
+    GateKind.ADVISORIES: asks.no_advisory,
+    GateKind.APPROVALS: asks.approved,
+    GateKind.HARDENING: asks.hardened,
+    GateKind.HOST: asks.within_host,
+    GateKind.LICENCES: asks.licensed,
+    GateKind.REPRODUCED: asks.reproduced,
+    GateKind.SOAK: asks.soaked,
+})  # fmt: skip
+"""What is asked of each package that a release puts in, or has as another build than before."""
+
+GOING: Mapping[GateKind, _Check] = MappingProxyType({
+    GateKind.APPROVALS: asks.removal_approved,
+    GateKind.SOAK: asks.gone_long_enough,
+})  # fmt: skip
+"""What is asked of each package that a release takes out."""
+
+OF_SETS = frozenset({GateKind.PROOF, GateKind.ABI, GateKind.TESTS})
+"""What is asked of the whole set: by `sets`, `interfaces` and `tested` beside this."""
+
+OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.FREEZE})
+"""What curators say of a channel: in the signer's ledger."""
+
+NOT_ASKED: Mapping[GateKind, str] = MappingProxyType({
+    GateKind.BUILD: "what was not built has no provenance, so that it cannot be in a release",
+    GateKind.DEPENDENTS: "a dependent that stays behind is proven, compared and tested in the set as it is",
+    GateKind.NEXT: "which candidate a package is in changes nothing of what is asked of it",
+    GateKind.RELEASED_TESTS: "it tells of what is released already, and holds nothing back",
+    GateKind.SIGNER: "it is the signer's own word",
+})  # fmt: skip
+"""Why nothing is lost where an attacker goes past these gates of the pipeline."""
 
 
 class GateRefusedError(RefusedReleaseError):
@@ -26,55 +64,48 @@ class GateRefusedError(RefusedReleaseError):
 
     code = "gate-refused"
 
-    def __init__(self, package: Descriptor, channel: str, why: str) -> None:
+    def __init__(self, package: Moving, channel: str, why: str, *, goes: bool = False) -> None:
+        way, instead = ("leave", "in") if goes else ("enter", "out of")
         super().__init__(
-            f"{describe(package)} may not enter {channel}: {why}",
-            remedy=f"Leave it out of {channel}, or have a policy signed that lets it in.",
+            f"{describe(package.descriptor)} may not {way} {channel}: {why}",
+            remedy=f"Leave it {instead} {channel}, or have a policy signed that lets it {'out' if goes else 'in'}.",
         )
 
 
-def check_gates(
-    arriving: Iterable[Descriptor],
-    policy: ChannelPolicy,
-    curators: Mapping[str, Mapping[str, str]],
-    approvals: Sequence[bytes],
-) -> None:
-    """See that packages that are new to a channel pass its gates `licences`, `host` and `approvals`.
+def check_gates(release: Release, previous: Release | None, asked: Asked) -> None:
+    """See that what comes into a channel, and what goes, passes the gates of its policy that look at packages.
 
-    `curators` are the signed public keys by name, by group; `approvals` envelopes, of which those of others count for
-    nothing. Raises `GateRefusedError`.
+    Where its packages come from another channel, they come from there and go when they are gone there. Raises
+    `GateRefusedError`, `MissingBlobError` and the like.
     """
-    for package in arriving:
-        for why in _refusals(package, policy, curators, approvals):
-            raise GateRefusedError(package, policy.name, why)
+    coming, going = _moving(release, previous, asked)
+    for check_source, packages, goes in ((asks.from_source, coming, False), (asks.gone_from_source, going, True)):
+        for package in packages:
+            if why := check_source(package, asked):
+                raise GateRefusedError(package, release.channel, why, goes=goes)
+    for gate in asked.policy.gates:
+        for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
+            check = checks.get(gate.kind)
+            for package in packages if check else ():
+                if check and (why := check(gate, package, asked)):
+                    raise GateRefusedError(package, release.channel, why, goes=goes)
 
 
-def _refusals(
-    package: Descriptor,
-    policy: ChannelPolicy,
-    curators: Mapping[str, Mapping[str, str]],
-    approvals: Sequence[bytes],
-) -> Iterator[str]:
-    for gate in policy.gates:
-        if isinstance(gate, ApprovalsGate):
-            people = curators.get(gate.of, {})
-            given = _approved_by(package, policy.name, people, approvals)
-            if len(given) < gate.count:
-                yield f"{len(given)} of {gate.count} of the group {gate.of} have signed for it"
-        if isinstance(gate, LicencesGate):
-            if licences_in_the_way(package.licence, allow=gate.allow, deny=gate.deny):
-                rule = f"allows only {', '.join(gate.allow)}" if gate.allow else f"denies {', '.join(gate.deny)}"
-                yield f"it is licensed {package.licence}, and the policy {rule}"
-        elif isinstance(gate, HostGate) and (beyond := needs_beyond(package.host, gate.offered)):
-            yield f"it asks {', '.join(beyond)} of its host, more than the policy promises"
+def _moving(release: Release, previous: Release | None, asked: Asked) -> tuple[list[Moving], list[Moving]]:
+    """Return what is another build than before, and what is there no more, own packages and those of others."""
+    described = asked.described
+    change = difference(described.node, previous.index if previous else None, release.index)
+    before = IndexTree(described.node, previous.index) if previous else None
 
+    def was(name: str) -> ReleaseEntry | None:
+        return before.entry(name) if before else None
 
-def _approved_by(
-    package: Descriptor, channel: str, people: Mapping[str, str], approvals: Sequence[bytes]
-) -> frozenset[str]:
-    """Return who of these people has let a package into a channel."""
-    return frozenset(
-        name
-        for name, public in people.items()
-        if any(is_approval(each, public, channel=channel, package=package.digest, curator=name) for each in approvals)
-    )
+    def own(entry: ReleaseEntry) -> Moving:
+        return Moving(entry.name, described.descriptor(entry.descriptor.digest), entry)
+
+    coming = [own(each) for each in change.put if (old := was(each.name)) is None or old.descriptor != each.descriptor]
+    going = [own(old) for name in change.removed if (old := was(name))]
+    then, now = (imported_descriptors(head.imports if head else ()) for head in (previous, release))
+    coming += [Moving(name, described.descriptor(each), None) for name, each in now.items() if then.get(name) != each]
+    going += [Moving(name, described.descriptor(each), None) for name, each in then.items() if name not in now]
+    return coming, going

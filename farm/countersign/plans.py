@@ -18,7 +18,7 @@ from farm.recipe.steps import StepLibrary
 from farm.recipe.toolchain import ToolchainLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from farm.blobs import BlobStore
     from farm.names import Digest
@@ -90,6 +90,15 @@ class Plans:
         for loaded in self._readings(name, recipe):
             return loaded
         raise RefusedReleaseError(f"the recipe {recipe} of {name} cannot be read: no steps are signed")
+
+    def debs_of(self, tree: Digest) -> Mapping[str, Digest]:
+        """Return the Debian packages of a toolchain, by its tree; none of one that is not signed any more."""
+        toolchain = self._policy.toolchain(tree)
+        return self._debs_of(toolchain.lock, toolchain.name) if toolchain else {}
+
+    def trees_of(self, name: str) -> frozenset[Digest]:
+        """Return the trees that are signed for the toolchain of this name."""
+        return frozenset(each.tree for each in self._policy.toolchains if each.name == name)
 
     def _readings(self, name: str, recipe: Digest) -> Iterator[Recipe]:
         """Give what the recipe means, by each library of steps that is signed and that it can be read with."""

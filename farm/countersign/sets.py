@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.compat import Member, OpenSetError, TrialSet, needs_of
+from farm.compat import OpenSetError, TrialSet, needs_of
+from farm.countersign.described import Described
 from farm.countersign.refusal import RefusedReleaseError
-from farm.fileset import Manifest
-from farm.package import Descriptor, PackageFacts
-from farm.trust.blob_limits import LARGEST
 from farm.trust.imports import imported_descriptors, imported_packages
 from farm.trust.index_tree import difference, entries
 
@@ -19,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from farm.blobs import BlobStore
-    from farm.compat import Problem
+    from farm.compat import Member, Problem
     from farm.names import Digest
-    from farm.plan import BlobRef
     from farm.trust.release_index import Release, ReleaseEntry
 
 _SHOWN = 3
@@ -46,7 +43,7 @@ class ReleasedSets:
     """The newest signed set of each channel. For one thread. What it reads of `blobs` is checked by digest."""
 
     def __init__(self, blobs: BlobStore) -> None:
-        self._blobs = blobs
+        self._described = Described(blobs)
         self._sets: dict[str, tuple[Digest | None, TrialSet]] = {}
 
     def read(self, newest: Release) -> None:
@@ -60,7 +57,7 @@ class ReleasedSets:
         `MissingBlobError` and the like.
         """
         trial = self._base(release.channel, previous)
-        change = difference(self._read_node, previous.index if previous else None, release.index)
+        change = difference(self._described.node, previous.index if previous else None, release.index)
         placed: dict[str, Member | None] = dict.fromkeys(change.removed)
         placed |= {entry.name: self._member(entry) for entry in change.put}
         before, after = (
@@ -89,36 +86,19 @@ class ReleasedSets:
             return known[1]
         members: list[Member] = []
         if previous is not None:
-            members += (self._member(entry) for entry in entries(self._read_node, previous.index))
+            members += (self._member(entry) for entry in entries(self._described.node, previous.index))
             members += self._foreign(set(imported_descriptors(previous.imports).values()))
         trial = TrialSet(members)
         self._sets[channel] = digest, trial
         return trial
 
     def _member(self, entry: ReleaseEntry) -> Member:
-        return self._read_member(entry.descriptor.digest, foreign=False)
+        return self._described.member(entry.descriptor.digest)
 
     def _foreign(self, digests: set[Digest]) -> Iterator[Member]:
         """Give packages of other distributions. What they are is signed by these: here only the digest is known."""
         for digest in sorted(digests):
-            yield self._read_member(digest, foreign=True)
-
-    def _read_member(self, digest: Digest, *, foreign: bool) -> Member:
-        descriptor = Descriptor.from_json(self._read(digest, "descriptor"))
-        facts = PackageFacts.from_json(self._read(descriptor.facts, "facts"))
-        # The tree digest is that of the manifest.
-        return Member.of(
-            descriptor, facts, Manifest.from_json(self._read(descriptor.tree, "manifest")), foreign=foreign
-        )
-
-    def _read_node(self, blob: BlobRef) -> bytes:
-        return self._blobs.read(blob.digest)
-
-    def _read(self, digest: Digest, kind: str) -> bytes:
-        size = self._blobs.size(digest)
-        if size > LARGEST[kind]:
-            raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
-        return self._blobs.read(digest)
+            yield self._described.member(digest, foreign=True)
 
 
 def _check_needs(release: Release, trial: TrialSet, put: Iterable[ReleaseEntry]) -> None:

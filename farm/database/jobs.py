@@ -218,6 +218,13 @@ def answered_since(session: Session, number: int) -> list[Job]:
     return [job_of_row(row) for row in session.exec(query.order_by(col(JobRow.id)))]
 
 
+def newest_answered_of(session: Session, plans: Iterable[Digest]) -> Job | None:
+    """Return the newest build job that was answered with one of these plans: its recipe is another one of theirs."""
+    query = select(JobRow).where(col(JobRow.subject).in_(sorted(plans)), col(JobRow.answered_by).is_not(None))
+    row = session.exec(query.order_by(col(JobRow.id).desc()).limit(1)).first()
+    return job_of_row(row) if row else None
+
+
 def last_trouble(session: Session) -> datetime | None:
     """Return when a job last met trouble of those that rest or are set aside; None when there are none."""
     states = (JobState.READY, JobState.SET_ASIDE)

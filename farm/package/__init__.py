@@ -20,7 +20,7 @@ from farm.package.facts import (
     Script,
 )
 from farm.package.gather import gather_facts, may_be_elf
-from farm.package.hardening import HardeningFinding, hardening_findings, producers_by_build_id
+from farm.package.hardening import HardeningFinding, hardening_findings, producers_by_build_id, tell_lacking
 from farm.package.interpreter import interpreter_capability
 from farm.package.layout import (
     DEBUG,
@@ -108,4 +108,5 @@ __all__ = [
     "read_elf",
     "read_shebang",
     "sensitive_files_of",
+    "tell_lacking",
 ]

@@ -8,6 +8,7 @@ C library's start files lack. A stack protector that left no trace proves nothin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, get_args
 
 from farm.names import HardeningProperty
@@ -30,6 +31,7 @@ _OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]
 }
 _ALL: tuple[HardeningProperty, ...] = get_args(HardeningProperty)
 _ASSEMBLED = "GNU AS "
+_MOST_TOLD = 5
 _COMPILED_BY_GCC = ("GNU C", "GNU GIMPLE")  # with C++ among the first; the second is what is optimised at link time
 
 
@@ -63,6 +65,21 @@ def hardening_findings(
         for file in facts.elf
         for name, lacking in _amiss(file, producers)
     )
+
+
+def tell_lacking(findings: Iterable[HardeningFinding]) -> str:
+    """Say which files lack what, the first of many; empty when all is there that is not waived."""
+    lacking = [each for each in findings if each.lacking and not each.waived]
+    by_file = [(path, [each.property for each in group]) for path, group in groupby(lacking, lambda each: each.path)]
+    told = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_TOLD]]
+    more = len(by_file) - _MOST_TOLD
+    if more > 0:
+        told.append(f"{more} more file{'s lack' if more > 1 else ' lacks'} something")
+    return "; ".join(told)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tuple[HardeningProperty, bool]]:

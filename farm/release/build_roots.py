@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.compat.abi import BuildRoot
+from farm.compat.interfaces import is_given
 from farm.control.planning import plan_of
 from farm.database import packages
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.plan import Plan
     from farm.release.members import MemberShelf
-
-_DEB = ".deb"
 
 
 class BuildRoots:
@@ -59,13 +58,8 @@ class BuildRoots:
 
     def _is_given(self, plan: Plan, member: Member) -> bool:
         """Say whether a member is made of the very Debian packages of the toolchain that a plan is carried out with."""
-        made_of = [
-            (source.file.removesuffix(_DEB), source.digest)
-            for source in self._plan(member.descriptor.plan).sources
-            if source.file.endswith(_DEB)
-        ]
         debs = next((each.debs for each in self._desk.world.toolchains.values() if each.tree == plan.toolchain), {})
-        return bool(made_of) and all(debs.get(name) == digest for name, digest in made_of)
+        return is_given(self._plan(member.descriptor.plan), debs)
 
     def _plan(self, digest: Digest) -> Plan:
         if digest not in self._plans:

@@ -6,13 +6,21 @@ be compared, be it a library or some symbols of one, is counted and named, and n
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from farm.compat.abi import LibraryPair, LinkedFiles, Shortage, loads_touched, pair_libraries
+from farm.compat.abi import LibraryPair, LinkedFiles, Shortage, pair_libraries
+from farm.compat.interfaces import (
+    ANSWERS,
+    COMPARISON_LIMITS,
+    TOOLCHAIN,
+    Answer,
+    compared_side,
+    has_installed_headers,
+    look_at_interfaces,
+)
 from farm.compat.problem import listed
 from farm.control.requests import wish_for_comparison
 from farm.database import comparisons, jobs, packages
@@ -20,9 +28,7 @@ from farm.database.comparisons import Comparison
 from farm.database.evidence import ChangedInterface, InterfaceCount
 from farm.database.states import ENDED, JobState
 from farm.fileset import Manifest
-from farm.package import is_installed_header
 from farm.plan import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
-from farm.recipe import Limits
 from farm.recipe.gate_kind import GateKind
 from farm.release.build_roots import BuildRoots
 from farm.release.ordered_tests import NotKnownYetError, archive_of
@@ -30,24 +36,21 @@ from farm.release.retries import trouble_until
 from farm.release.testers import UNSIGNED, agree, attestations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from farm.compat import Member, TrialSet
     from farm.compat.abi import LibraryFile, Load, Unpaired
+    from farm.compat.interfaces import ComparedSide
     from farm.control.desk import Desk
-    from farm.database.records import Job, Package
+    from farm.database.records import Job
     from farm.names import Digest
     from farm.plan import DependencyArchive
     from farm.release.members import MemberShelf
     from farm.release.testers import Hearing, Word
 
-TOOLCHAIN = "abi"
-"""The toolchain, by its name, whose tools compare."""
-_LIMITS = Limits(minutes=20, memory_mb=4096, output_mb=1, processes=64, log_mb=4)
 _MISSING = f"this farm has no toolchain {TOOLCHAIN}: add its file and lock to toolchains/, and start the farm again"
 _SHOWN_LINES = 9
 _SHOWN_SYMBOLS = 5
-_FEW_TYPES = re.compile(r"-g(?:gdb)?1")
 _SHORTAGES = {
     Shortage.FOREIGN_LIBRARY: "it is of another distribution, whose builds are not known here",
     Shortage.FOREIGN_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
@@ -86,14 +89,6 @@ class _Unjudged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """A library as a comparison is told of it; `lacking` says why a result is not one about the whole of it."""
-
-    side: AbiSide
-    lacking: str = ""
-
-
 class Interfaces:
     """Looks at the interfaces of sets, within one transaction that may write wishes. `trial` holds the set.
 
@@ -117,30 +112,36 @@ class Interfaces:
 
         What had another interface in the base already is not the fault of the changes, and left out.
         """
-        loads = list(loads_touched(self._trial, changes, self._trial.base, self._files))
-        pairing = pair_libraries(loads, self._trial, self._roots.of)
-        found = Findings(not_judged=list(self._unpaired(pairing.unpaired)))
-        self._look_up(pairing.pairs)
-        differing = []
-        for pair, dependents in pairing.pairs.items():
-            answer = self._answers[pair]
-            library = self._library(pair)
+        looked = look_at_interfaces(self._trial, changes, self._files, self._roots.of, self._ask)
+        found = Findings(not_judged=list(self._unpaired(looked.pairing.unpaired)))
+        for pair in (*looked.pairing.pairs, *looked.before):
             found.attestations.update(self._attested.get(pair, ()))
-            if isinstance(answer, _Unjudged):
-                found.not_judged.append(f"{library}: {answer.reason}")
-            elif isinstance(answer, str) or answer.outcome is None:
-                found.waiting += 1
-                found.trouble = answer if isinstance(answer, str) and answer else found.trouble
-            elif answer.outcome.verdict is AbiVerdict.UNREADABLE:
-                found.not_judged.append(f"{library}: {answer.outcome.reason}")
-            else:
-                found.compared += 1
-                found.not_judged += (f"{library}: {each}" for each in self._gaps(pair, answer.outcome))
-                if _differs(answer):
-                    differing.append((pair, dependents, answer))
-        if differing:
-            self._judge(found, differing, loads)
+        for pair in looked.pairing.pairs:
+            self._count(found, pair)
+        found.waiting += sum(map(len, looked.undecided.values()))
+        for pair, dependents in looked.broken.items():
+            answer = self._answers[pair]
+            assert isinstance(answer, Comparison)  # noqa: S101  (it has another interface)
+            found.changed.append(self._changed(pair, dependents, answer))
         return found
+
+    def _count(self, found: Findings, pair: LibraryPair) -> None:
+        """Note how far a comparison is, and what it leaves open."""
+        answer, library = self._answers[pair], self._library(pair)
+        if isinstance(answer, _Unjudged):
+            found.not_judged.append(f"{library}: {answer.reason}")
+        elif isinstance(answer, str) or answer.outcome is None:
+            found.waiting += 1
+            found.trouble = answer if isinstance(answer, str) and answer else found.trouble
+        elif answer.outcome.verdict is AbiVerdict.UNREADABLE:
+            found.not_judged.append(f"{library}: {answer.outcome.reason}")
+        else:
+            found.compared += 1
+            found.not_judged += (f"{library}: {each}" for each in self._gaps(pair, answer.outcome))
+
+    def _ask(self, pairs: Collection[LibraryPair]) -> dict[LibraryPair, Answer]:
+        self._look_up(pairs)
+        return {pair: _answer(self._answers[pair]) for pair in pairs}
 
     def needs(self, changes: Mapping[str, Member | None]) -> dict[str, tuple[str, ...]]:
         """Return which changes need which others because of an interface, in both directions, all by name.
@@ -157,7 +158,7 @@ class Interfaces:
             answer = self._answers[pair]
             if isinstance(answer, str) or (isinstance(answer, Comparison) and answer.outcome is None):
                 waiting += 1
-            elif isinstance(answer, Comparison) and _differs(answer):
+            elif _answer(answer) is Answer.OTHER:
                 for name, needed in needs:
                     found.setdefault(name, set()).add(needed)
         if waiting:
@@ -197,43 +198,6 @@ class Interfaces:
             yield
         finally:
             self._trial.place(placed)
-
-    def _judge(
-        self,
-        found: Findings,
-        differing: Sequence[tuple[LibraryPair, tuple[str, ...], Comparison]],
-        loads: Sequence[Load],
-    ) -> None:
-        """Note changed interfaces, but for dependents that had one in the base too: which may have to be found out."""
-        names = {(pair.soname, name) for pair, dependents, _ in differing for name in dependents}
-        base, members = self._trial.base, self._trial.members
-        standing = [
-            load
-            for load in loads
-            if (load.soname, load.dependent.name) in names
-            and base.get(load.dependent.name) is members.get(load.dependent.name)
-        ]
-        with self._placed({}):
-            before = pair_libraries(standing, self._trial, self._roots.of).pairs
-        self._look_up(before)
-        found.attestations.update(each for pair in before for each in self._attested.get(pair, ()))
-        known: dict[tuple[str, str], list[Comparison | _Unjudged | str]] = {}
-        for pair, dependents in before.items():
-            for name in dependents:
-                known.setdefault((pair.soname, name), []).append(self._answers[pair])
-        for pair, dependents, answer in differing:
-            broken = []
-            for name in dependents:
-                answers = known.get((pair.soname, name), [])
-                judged = [each for each in answers if isinstance(each, Comparison) and each.outcome is not None]
-                if any(map(_differs, judged)):
-                    continue
-                if any(not isinstance(each, _Unjudged) for each in answers if each not in judged):
-                    found.waiting += 1
-                else:
-                    broken.append(name)
-            if broken:
-                found.changed.append(self._changed(pair, tuple(broken), answer))
 
     def _unpaired(self, unpaired: Iterable[Unpaired]) -> Iterator[str]:
         """Say which libraries there is nothing to compare with, each once for all dependents."""
@@ -323,54 +287,30 @@ class Interfaces:
         if toolchain is None:
             return _MISSING
         sides = [self._side(file) for file in (pair.before, pair.after)]
-        unjudged = next((each for each in sides if isinstance(each, _Unjudged)), None)
+        unjudged = next((each for each in sides if isinstance(each, str)), None)
         if unjudged is not None:
-            return unjudged
-        before, after = (each for each in sides if isinstance(each, _Side))
+            return _Unjudged(unjudged)
+        before, after = (each for each in sides if not isinstance(each, str))
         self._lacking[pair] = before.lacking or after.lacking
-        return AbiOrder(before.side, after.side, toolchain.tree, _LIMITS)
+        return AbiOrder(self._told(before), self._told(after), toolchain.tree, COMPARISON_LIMITS)
 
-    def _side(self, file: LibraryFile) -> _Side | _Unjudged:
+    def _side(self, file: LibraryFile) -> ComparedSide | str:
         """Return where a library, its debug data and its headers are: in packages of the same build."""
         package = packages.packages_of_tree(self._desk.session, [file.tree]).get((file.package, file.tree))
         if package is None:
             raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
-        label = f"{package.name} {package.printed_version}"
-        facts = next(facts for path, facts in self._shelf.member(package).facts.elf if path == file.path)
-        build = packages.packages_of_plan(self._desk.session, package.plan)
-        build_id = facts.details.build_id if facts.details else ""
-        debug, producers = next(self._debug_data(build, build_id), (None, ()))
-        if debug is None:
-            return _Unjudged(f"{label} has no debug data for {file.path}")
-        thin = any(map(_may_lack_types, producers))
-        return _Side(
-            AbiSide(
-                library=file.path,
-                package=self._archive(package),
-                debug=self._archive(debug),
-                headers=tuple(self._archive(each) for each in build if self._has_headers(each)),
-            ),
-            f"parts of {file.path} in {label} were compiled with -g1, or nobody knows how, and may lack types"
-            if thin
-            else "",
-        )
+        build = [self._shelf.member(each) for each in packages.packages_of_plan(self._desk.session, package.plan)]
+        return compared_side(file.path, self._shelf.member(package), build, self._has_headers)
 
-    def _has_headers(self, package: Package) -> bool:
-        manifest = Manifest.from_json(self._desk.blobs.read(package.manifest.digest))
-        return any(is_installed_header(entry.path) for entry in manifest.entries)
+    def _has_headers(self, member: Member) -> bool:
+        return has_installed_headers(Manifest.from_json(self._desk.blobs.read(member.descriptor.tree)))
 
-    def _debug_data(self, build: Iterable[Package], build_id: str) -> Iterator[tuple[Package, tuple[str, ...]]]:
-        """Give the packages with debug data of a file, and what compilers say there.
+    def _told(self, side: ComparedSide) -> AbiSide:
+        headers = tuple(map(self._archive, side.headers))
+        return AbiSide(side.library, self._archive(side.package), self._archive(side.debug), headers)
 
-        They say it in the debug data itself: where there is nothing said there are none.
-        """
-        for package in build:
-            for each in self._shelf.member(package).facts.debug or ():
-                if build_id and each.build_id == build_id and each.producers:
-                    yield package, each.producers
-
-    def _archive(self, package: Package) -> DependencyArchive:
-        return archive_of(package, self._shelf.member(package).descriptor.store_path)
+    def _archive(self, member: Member) -> DependencyArchive:
+        return archive_of(self._shelf.record(self._desk, member.descriptor.digest), member.descriptor.store_path)
 
     def _changed(self, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> ChangedInterface:
         assert answer.outcome is not None  # noqa: S101  (it is judged)
@@ -393,9 +333,12 @@ class Interfaces:
         return member.label if member else name
 
 
-def _differs(answer: Comparison) -> bool:
-    """Say whether a comparison that was carried out lets nobody take one build for the other."""
-    return answer.outcome is not None and answer.outcome.verdict in (AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED)
+def _answer(known: Comparison | _Unjudged | str) -> Answer:
+    if isinstance(known, _Unjudged):
+        return Answer.UNJUDGED
+    if isinstance(known, str) or known.outcome is None:
+        return Answer.UNKNOWN
+    return ANSWERS[known.outcome.verdict]
 
 
 def _telling(report: tuple[str, ...]) -> str:
@@ -405,11 +348,3 @@ def _telling(report: tuple[str, ...]) -> str:
     first = told[: ends[0] if ends else None][:_SHOWN_LINES]
     more = "; and more" if len(told) > len(first) else ""
     return "".join(f"{line} " if line.endswith(":") else f"{line}; " for line in first).removesuffix("; ") + more
-
-
-def _may_lack_types(producer: str) -> bool:
-    """Say whether a compiler may have written functions without their parameters: `-g1`, or nobody knows what."""
-    if not producer.startswith("GNU ") or producer.startswith("GNU AS "):
-        return False  # others leave such functions out, and then they are not described
-    options = [each for each in producer.split() if each.startswith("-")]
-    return not options or any(_FEW_TYPES.fullmatch(each) for each in options)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign
+from farm.compat.abi import LinkedFiles, loads_touched
 from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases
 from farm.database.candidates import Marks
@@ -24,7 +25,7 @@ from farm.database.pipeline_states import (
     RunState,
     StepState,
 )
-from farm.recipe.channel_gates import AbiGate, TestsGate
+from farm.recipe.channel_gates import AbiGate, HardeningGate, TestsGate
 from farm.recipe.gate_kind import GateKind
 from farm.release.channel_state import ChannelState
 from farm.release.collecting import Collector, NothingToDo, Proposal
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
     from farm.database.excuses import Excuse
+    from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
     from farm.recipe import ChannelPolicy
     from farm.release.collecting import Unseen
@@ -98,7 +100,7 @@ class Pipeline:
         self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
         self._results = SignedResults(office.blobs)
         self._testers = Testers(policy.name)
-        self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered)
+        self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered, self._loading)
 
     @property
     def channel(self) -> str:
@@ -301,6 +303,11 @@ class Pipeline:
                 return gate.of
         return ""
 
+    @property
+    def _asks_recipes(self) -> bool:
+        """Whether anything is decided by the newest recipes: their tests, and what they waive."""
+        return any(isinstance(gate, TestsGate | HardeningGate) for gate in self._policy.gates)
+
     def _wait(self, desk: Desk, docket: Docket, waiting: NotKnownYetError) -> Step:
         candidate = docket.candidate
         runs = candidates.set_runs(desk.session, candidate.id)
@@ -341,12 +348,27 @@ class Pipeline:
             changes=verdict.accepted,
             shelf=self._shelf,
             public=self._public,
-            with_tests=bool(self._scope()) and not candidate.source.is_rollback,
+            with_tests=self._asks_recipes and not candidate.source.is_rollback,
         )
         by = f"release {record.number} of {candidate.channel}"
         excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)
         excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
         return Unsigned(candidate, record, release)
+
+    def _loading(self, desk: Desk, candidate: Candidate) -> list[Package]:
+        """Return the own packages of a release that load what it changes, where interfaces are asked for."""
+        if not self._compares or candidate.source.is_rollback:
+            return []
+        changes = {
+            each.name: self._state.member(desk, each.after)
+            for each in candidates.changes_of(desk.session, candidate.id)
+            if each.state is ChangeState.ACCEPTED
+        }
+        trial = self._state.trial(desk, candidate.base_number)
+        trial.place(changes)
+        loads = loads_touched(trial, changes, trial.base, LinkedFiles())
+        members = {load.dependent.name: load.dependent for load in loads if not load.dependent.foreign}
+        return [self._shelf.record(desk, each.descriptor.digest) for _, each in sorted(members.items())]
 
     def _say_tests(self, desk: Desk, candidate: Candidate, tests: TestEvidence) -> None:
         if self._scope():

@@ -39,8 +39,8 @@ def record_release(
 ) -> tuple[ReleaseRecord, Release]:
     """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
 
-    What was rebuilt since the base is named in it too; `with_tests` also the recipes whose tests ran.
-    Costs what changed.
+    What was rebuilt since the base is named in it too; `with_tests` also the newest recipes, whose tests and
+    waivers count. Costs what changed.
     Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None

@@ -14,11 +14,12 @@ from farm.release.signer_client import SignerRefusedError
 from farm.release.signing_evidence import bring_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
     from farm.database.differences import Differences
+    from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
     from farm.release.publication import PublicStore, Signer
     from farm.trust.release_index import Release
@@ -35,13 +36,17 @@ class Unsigned:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Has the releases of one channel signed. `offered` says what could be had that a release is without."""
+    """Has the releases of one channel signed. `offered` says what could be had that a release is without.
+
+    `loading` says whose libraries had to be compared with those that they were built against, in a candidate.
+    """
 
     office: Office
     channel: str
     public: PublicStore
     signer: Signer
     offered: Callable[[Desk, ReleaseRecord], Differences]
+    loading: Callable[[Desk, Candidate], Sequence[Package]]
 
     def waiting(self) -> Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""
@@ -58,7 +63,8 @@ class Signing:
         """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
         candidate, record = unsigned.candidate, unsigned.record
         with self.office.reading() as desk:
-            evidence = bring_evidence(desk, unsigned.candidate, unsigned.release, self.public)
+            loading = self.loading(desk, candidate)
+            evidence = bring_evidence(desk, candidate, unsigned.release, self.public, loading)
         try:
             self.signer.sign(unsigned.release, evidence)
         except SignerRefusedError as error:

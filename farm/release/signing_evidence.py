@@ -1,6 +1,7 @@
 """What goes to the signer with a release, for it to look at itself: how the new packages were built, and against what.
 
-Costs what changed in the release, with all that it was built against.
+Costs what changed in the release, with all that it was built against; where interfaces are compared, also with what
+those were built against that load what has changed.
 """
 
 from __future__ import annotations
@@ -10,46 +11,67 @@ from typing import TYPE_CHECKING
 
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
-from farm.database import foreign, jobs, lookups, packages
+from farm.database import comparisons, foreign, jobs, lookups, packages
 from farm.database.approvals import approvals_of
+from farm.names import Digest, canonical_json
 from farm.release.attested import attestations_of
 from farm.release.sources import recipe_blobs
 from farm.trust.imports import imported_descriptors
-from farm.trust.index_tree import difference
+from farm.trust.index_tree import IndexTree, difference
 from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.tester_statement import named_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
     from farm.database.records import Package
-    from farm.names import Digest
     from farm.release.publication import PublicStore
+    from farm.trust.index_tree import Difference
     from farm.trust.release_index import Release
 
 
-def bring_evidence(desk: Desk, candidate: Candidate, release: Release, public: PublicStore) -> Digest:
-    """Put the evidence for a candidate's release, which lies in the public store, there too; return its digest."""
+def bring_evidence(
+    desk: Desk, candidate: Candidate, release: Release, public: PublicStore, loading: Sequence[Package] = ()
+) -> Digest:
+    """Put the evidence for a candidate's release, which lies in the public store, there too; return its digest.
+
+    `loading` are the packages whose libraries have to be compared with those that they were built against.
+    """
     previous = public.release(release.previous) if release.previous else None
-    new = difference(public.read, previous.index if previous else None, release.index).put
+    moved = difference(public.read, previous.index if previous else None, release.index)
+    new = moved.put
     own = lookups.packages_by_digest(desk.session, (entry.descriptor.digest for entry in new))
-    dependencies = tuple(_built_against(desk, own.values()))
-    found = [digest for each in dependencies for digest in recipe_blobs(desk, each.recipe)]
-    found += [blob.digest for each in dependencies for blob in each.blobs]
+    signed = _comparisons(desk, candidate, public) if loading else {}
+    compared = _compared(desk, signed)
+    rebuilt = tuple(_rebuilt(desk, loading))
+    built = [*own.values(), *loading, *rebuilt, *compared]
+    dependencies = tuple(_built_against(desk, built, besides=compared))
+    described = [*dependencies, *map(_of, rebuilt)]
+    found = [digest for each in described for digest in recipe_blobs(desk, each.recipe)]
+    found += [blob.digest for each in described for blob in each.blobs]
+    found += _put_out(desk, {each.plan for each in built})
+    found += _put_out(desk, _plans_of_dependencies(desk, [*loading, *rebuilt]))
     found += _imported(desk, release)
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
-    recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in dependencies}
+    recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in described}
     submissions = tuple(dict.fromkeys(digest for recipe in sorted(recipes) for digest in signatures_of(desk, recipe)))
     public.bring_blobs(submissions)
-    approvals = tuple(public.put(each) for each in _approvals(desk, release.channel, own))
-    tests = tuple(_tests(desk, candidate, public))
-    return public.put(ReleaseEvidence(dependencies, submissions, approvals, tests).to_json())
+    evidence = ReleaseEvidence(
+        dependencies=dependencies,
+        submissions=submissions,
+        approvals=tuple(map(public.put, _approvals(desk, release, previous, moved, public))),
+        tests=tuple(_tests(desk, candidate, public)),
+        comparisons=tuple(map(SignedTest, signed.keys(), signed.values())),
+        rebuilt=tuple(map(_of, rebuilt)),
+    )
+    return public.put(evidence.to_json())
 
 
-def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgainst]:
-    """Give all that packages were built against, and those in turn, each once."""
+def _built_against(desk: Desk, built: Iterable[Package], besides: Iterable[Package] = ()) -> Iterator[BuiltAgainst]:
+    """Give all that packages were built against, and those in turn, each once; and some `besides`, before them."""
+    yield from map(_of, besides)
     seen: set[Digest] = set()
     plans = {package.plan for package in built}
     while plans:
@@ -64,23 +86,75 @@ def _of(package: Package) -> BuiltAgainst:
     return BuiltAgainst(package.descriptor, package.facts, package.manifest, package.provenance, package.recipe)
 
 
-def _approvals(desk: Desk, channel: str, packages: Iterable[Digest]) -> Iterator[bytes]:
-    for given in approvals_of(desk.session, channel, packages).values():
+def _approvals(
+    desk: Desk, release: Release, previous: Release | None, moved: Difference, public: PublicStore
+) -> Iterator[bytes]:
+    """Give what curators have signed of what comes into a channel, and of what goes."""
+    before = imported_descriptors(previous.imports) if previous else {}
+    after = imported_descriptors(release.imports)
+    asked = {entry.descriptor.digest for entry in moved.put} | (set(before.values()) ^ set(after.values()))
+    if previous and moved.removed:
+        tree = IndexTree(public.read, previous.index)
+        asked |= {entry.descriptor.digest for name in moved.removed if (entry := tree.entry(name))}
+    for given in approvals_of(desk.session, release.channel, asked).values():
         yield from (each.envelope.encode() for each in given)
 
 
-def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> Iterator[SignedTest]:
-    """Give what testers have signed, by what they were ordered to do."""
+def _rebuilt(desk: Desk, loading: Iterable[Package]) -> Iterator[Package]:
+    """Give the later builds that came to the very files of packages, of each the newest first."""
+    for package in loading:
+        for plan in packages.plans_of(desk.session, package.digest):
+            yield from (
+                each for each in packages.packages_of_plan(desk.session, plan) if each.same_as == package.digest
+            )
+
+
+def _put_out(desk: Desk, plans: Iterable[Digest]) -> Iterator[Digest]:
+    """Give the blobs that describe all that builds put out: debug data and headers are told by what is beside."""
+    for plan in sorted(plans):
+        for each in packages.packages_of_plan(desk.session, plan):
+            yield from (each.descriptor.digest, each.facts.digest, each.manifest.digest)
+
+
+def _plans_of_dependencies(desk: Desk, built: Iterable[Package]) -> set[Digest]:
+    wanted = {each.tree for package in built for each in plan_of(desk, package.plan).dependencies}
+    return {each.plan for each in packages.packages_of_tree(desk.session, wanted).values()}
+
+
+def _attested(desk: Desk, candidate: Candidate) -> Mapping[Digest, list[Digest]]:
+    """Return what testers have signed, by what they were ordered to do."""
     by_order: defaultdict[Digest, list[Digest]] = defaultdict(list)
     for digest in attestations_of(desk, candidate):
         if (order := named_order(desk.blobs.read(digest))) is not None:
             by_order[order].append(digest)
-    for order, results in sorted(by_order.items()):
+    return dict(sorted(by_order.items()))
+
+
+def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> Iterator[SignedTest]:
+    for order, results in _attested(desk, candidate).items():
         text = jobs.find_test_text(desk.session, order)
         if text is not None:  # the others are comparisons
             public.put(text.encode())
             public.bring_blobs(results)
             yield SignedTest(order, tuple(results))
+
+
+def _comparisons(desk: Desk, candidate: Candidate, public: PublicStore) -> dict[Digest, tuple[Digest, ...]]:
+    """Return the signed results of comparisons, by their orders; all of them lie in the public store then."""
+    attested = _attested(desk, candidate)
+    ordered = comparisons.comparisons(desk.session, attested)
+    for digest, each in ordered.items():
+        public.put(canonical_json(each.order.to_dict()))
+        public.bring_blobs(attested[digest])
+    return {digest: tuple(attested[digest]) for digest in sorted(ordered)}
+
+
+def _compared(desk: Desk, ordered: Iterable[Digest]) -> list[Package]:
+    """Return the packages whose libraries were compared: of equal files they may be other builds than are released."""
+    orders = [each.order for each in comparisons.comparisons(desk.session, ordered).values()]
+    sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
+    found = lookups.packages_by_digest(desk.session, sides)
+    return [found[digest] for digest in sorted(found)]
 
 
 def _imported(desk: Desk, release: Release) -> Iterator[Digest]:

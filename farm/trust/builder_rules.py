@@ -116,8 +116,9 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
             )
         for gate in channel.gates:
             if isinstance(gate, TestsGate | AbiGate) and not builders.testers:
+                what = "tests" if isinstance(gate, TestsGate) else "comparisons of interfaces"
                 raise SignedPolicyError(
-                    f"the policy of {name} asks for the gate {gate.kind}, and nobody is listed whose results count",
+                    f"the policy of {name} asks for {what}, and nobody is listed whose results count",
                     remedy="List testers in the same draft: --allow-tester PUB.",
                 )
             if isinstance(gate, ReproducedGate) and gate.agree > max(1, len(builders)):

@@ -235,6 +235,19 @@ def plan_by_digest(content: bytes, digest: Digest) -> Plan:
     return plan
 
 
+def outputs_by_plan(content: bytes, digest: Digest) -> tuple[Plan, tuple[Digest, ...]]:
+    """Return the plan of this digest out of a statement, with the descriptors of all that the statement is about.
+
+    For whoever knows already that the statement is to be gone by. Raises `ProvenanceError`.
+    """
+    plan = plan_by_digest(content, digest)
+    try:
+        subjects = json.loads(base64.b64decode(json.loads(content)["payload"]))["subject"]
+        return plan, tuple(Digest.from_hex(each["digest"]["sha256"]) for each in subjects)
+    except (LookupError, TypeError, InvalidDigestError) as error:
+        raise ProvenanceError("a build", f"what came of it cannot be read: {error}") from error
+
+
 def build_number_of(content: bytes) -> int:
     """Return the build number in a statement whose signature was verified before, or by whom it is named.
 

@@ -9,23 +9,29 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from farm.blobs import BlobStore
 from farm.errors import FarmError
 from farm.names import Digest, PrintedIdentity
 from farm.trust.delegation import channels_of
+from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
 from farm.trust.layout import BLOBS, release_target
 from farm.trust.provenance import build_number_of
 from farm.trust.release_index import Release
+from farm.trust.release_time import released_time
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from farm.plan import BlobRef
+    from farm.trust.index_tree import Difference
     from farm.trust.release_index import ReleaseEntry
     from farm.trust.repository import Repository
 
@@ -41,15 +47,41 @@ CREATE TABLE IF NOT EXISTS held (
 CREATE TABLE IF NOT EXISTS released_set (
   package_set TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (package_set, channel)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stay (
+  channel TEXT NOT NULL, name TEXT NOT NULL, descriptor TEXT NOT NULL, since TEXT NOT NULL, until TEXT,
+  PRIMARY KEY (channel, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
+_VERSION = 2
+"""What a file of an earlier form lacks is filled from the releases, so all of it is."""
 _REMEMBERED = 1024
+_NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
 
 
 class PublishedRecordError(FarmError):
     """The record of what was published cannot be kept: others could change it, or it cannot be read or filled."""
 
     code = "published-record"
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """That a channel has held a package of this descriptor, without a break, since then; `until` then, if no more."""
+
+    descriptor: Digest
+    since: datetime
+    until: datetime | None
+
+
+class Stays(Protocol):
+    """Knows since when channels hold what they hold."""
+
+    def channels_of(self, descriptor: Digest) -> frozenset[str]:
+        """Return the channels in which an own package was ever published."""
+
+    def stay(self, channel: str, name: str) -> Stay | None:
+        """Return the last stay of a package, by short name, of others by full name; None for what never was there."""
 
 
 class PublishedIdentities(Protocol):
@@ -95,21 +127,37 @@ class PublishedRecord:
             query = "SELECT 1 FROM released_set WHERE package_set = ? AND channel = ?"
             return bool(database.execute(query, (package_set, channel)).fetchone())
 
-    def catch_up(self, repository: Repository) -> int:
+    def stay(self, channel: str, name: str) -> Stay | None:
+        """Return the last stay of a package on a channel, by short name, of others by full name."""
+        query = "SELECT descriptor, since, until FROM stay WHERE channel = ? AND name = ?"
+        with self._open() as database:
+            found = database.execute(query, (channel, name)).fetchone()
+        if found is None:
+            return None
+        descriptor, since, until = found
+        return Stay(Digest(descriptor), datetime.fromisoformat(since), until and datetime.fromisoformat(until))
+
+    def catch_up(
+        self, repository: Repository, now: datetime | None = None, checked: Mapping[Digest, datetime] = _NOTHING
+    ) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
 
-        Costs what has changed since then, the first time all that was ever published. Raises `PublishedRecordError`,
-        `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.
+        A release is of the time at which it was `checked`, or else of `now`; what the signer has no memory of, where
+        that was lost, is of the time that it says itself. Costs what has changed since then, the first time all that
+        was ever published.
+        Raises `PublishedRecordError`, `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.
         """
         head, found = repository.head(), 0
         for channel in channels_of(head.targets):
             target = repository.delegated(head, channel).targets.get(release_target(channel))
             if target is not None:
                 newest = Release.from_json(repository.read_target(target))
-                found += self._catch_up(BlobStore(repository.root / BLOBS), newest)
+                found += self._catch_up(BlobStore(repository.root / BLOBS), newest, now, checked)
         return found
 
-    def _catch_up(self, blobs: BlobStore, newest: Release) -> int:
+    def _catch_up(
+        self, blobs: BlobStore, newest: Release, now: datetime | None, checked: Mapping[Digest, datetime]
+    ) -> int:
         def read(blob: BlobRef) -> bytes:
             return blobs.read(blob.digest)
 
@@ -121,8 +169,11 @@ class PublishedRecord:
         with self._open() as database:
             seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
             for release, before in _steps(newest, seen[0] if seen else "", blobs):
-                put = difference(read, before.index if before else None, release.index).put
+                change = difference(read, before.index if before else None, release.index)
+                put = change.put
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
+                at = checked.get(release.digest) or (seen and now) or released_time(release)
+                _move(database, release, before, change, at)
                 held = release.package_set, release.channel
                 database.execute("INSERT OR IGNORE INTO released_set VALUES (?, ?)", held)
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
@@ -134,6 +185,9 @@ class PublishedRecord:
         try:
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.executescript(_TABLES)
+                if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                    database.execute("DELETE FROM seen")
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
                 yield database
         except sqlite3.Error as error:
             raise PublishedRecordError(
@@ -170,4 +224,24 @@ def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[R
     database.executemany(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
         ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),
+    )
+
+
+def _move(
+    database: sqlite3.Connection, release: Release, before: Release | None, change: Difference, at: datetime
+) -> None:
+    """Note what a release brought into its channel, and what it took out; another entry of the same stays as it was."""
+    taken, had = imported_descriptors(release.imports), imported_descriptors(before.imports if before else ())
+    there = {each.name: each.descriptor.digest for each in change.put} | taken
+    gone = {*change.removed, *(had.keys() - taken.keys())}
+    time = at.astimezone(UTC).isoformat()
+    database.executemany(
+        "INSERT INTO stay VALUES (?, ?, ?, ?, NULL) ON CONFLICT (channel, name) DO UPDATE SET "
+        "descriptor = excluded.descriptor, since = excluded.since, until = NULL "
+        "WHERE descriptor != excluded.descriptor OR until IS NOT NULL",
+        ((release.channel, name, descriptor, time) for name, descriptor in there.items()),
+    )
+    database.executemany(
+        "UPDATE stay SET until = ? WHERE channel = ? AND name = ? AND until IS NULL",
+        ((time, release.channel, name) for name in sorted(gone)),
     )

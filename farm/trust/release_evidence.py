@@ -68,7 +68,7 @@ class BuiltAgainst:
 
 @dataclass(frozen=True, slots=True)
 class SignedTest:
-    """What testers have signed of one test: the order that they were given, and their statements."""
+    """What testers have signed of one test or comparison: the order that they were given, and their statements."""
 
     order: Digest
     results: tuple[Digest, ...]
@@ -90,31 +90,40 @@ class SignedTest:
 class ReleaseEvidence:
     """`dependencies` are the packages that the new packages of a release were built against, and those these were built
     against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
-    curators have let packages into the channel. `tests` is what testers have signed of the set, and of the one before.
+    curators have let packages into the channel, or out of it. `tests` is what testers have signed of the set, and of
+    the one before; `comparisons` likewise of interfaces. `rebuilt` are later builds that came to the very files of a
+    package of the set, the newest first: it fits whatever any of them was built against.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
     submissions: tuple[Digest, ...] = ()
     approvals: tuple[Digest, ...] = ()
     tests: tuple[SignedTest, ...] = ()
+    comparisons: tuple[SignedTest, ...] = ()
+    rebuilt: tuple[BuiltAgainst, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
-        return canonical_json(
-            {
-                "approvals": list(self.approvals),
-                "dependencies": [each.to_dict() for each in self.dependencies],
-                "format": FORMAT,
-                "submissions": list(self.submissions),
-                "tests": [each.to_dict() for each in self.tests],
-            }
-        )
+        form: dict[str, Any] = {
+            "approvals": list(self.approvals),
+            "dependencies": [each.to_dict() for each in self.dependencies],
+            "format": FORMAT,
+            "submissions": list(self.submissions),
+            "tests": [each.to_dict() for each in self.tests],
+        }
+        later: dict[str, tuple[SignedTest | BuiltAgainst, ...]] = {
+            "comparisons": self.comparisons,
+            "rebuilt": self.rebuilt,
+        }
+        return canonical_json(form | {key: [each.to_dict() for each in found] for key, found in later.items() if found})
 
     @classmethod
     def from_json(cls, content: bytes) -> ReleaseEvidence:
         """Read canonical JSON; raises `InvalidEvidenceError`."""
         try:
-            record = Record(json.loads(content), "evidence for a release")
+            form = json.loads(content)
+            later: dict[str, Any] = {"comparisons": [], "rebuilt": []}
+            record = Record(later | form if isinstance(form, dict) else form, "evidence for a release")
             if (number := record.number("format")) != FORMAT:
                 raise InvalidEvidenceError(f"the evidence has format {number}, this signer reads {FORMAT}")
             evidence = cls(
@@ -122,6 +131,8 @@ class ReleaseEvidence:
                 submissions=tuple(Digest(each) for each in record.texts("submissions")),
                 approvals=tuple(Digest(each) for each in record.texts("approvals")),
                 tests=record.each("tests", SignedTest.from_dict),
+                comparisons=record.each("comparisons", SignedTest.from_dict),
+                rebuilt=record.each("rebuilt", BuiltAgainst.from_dict),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

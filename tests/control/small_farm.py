@@ -25,6 +25,8 @@ from farm.package import DebugFile, Descriptor, ElfFile, PackageFacts, Script
 from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage, describe_output
 from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.steps import StepLibrary
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
 from tests.compat.values import elf as elf_of
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ class SmallFarm:
     shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
     debug_data: bool = False
     """Whether builds put out debug data for their ELF files."""
+    builder: CryptoSigner | None = None
+    """Who signs provenances; without one they are not real."""
     producers: tuple[str, ...] = ("GNU C17 14.2.0",)
     """What compilers say in it."""
 
@@ -226,7 +230,14 @@ class SmallFarm:
             if debug
             else (built,)
         )
-        return BuildOutcome(packages, store.put_bytes(b"signed"), Digest.of(b"log"))
+        return BuildOutcome(packages, store.put_bytes(self._provenance(lease.order, packages)), Digest.of(b"log"))
+
+    def _provenance(self, order: BuildOrder, packages: Sequence[BuiltPackage]) -> bytes:
+        if self.builder is None:
+            return b"signed"
+        run = BuildRun(self.builder.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
+        built = [(each.descriptor, each.archive.digest) for each in packages]
+        return sign_statement(build_statement(order.plan, order.recipe_digest, built, (), run), self.builder)
 
     def _debug_package(
         self, plan: Plan, content: bytes, build_ids: Sequence[str], producers: tuple[str, ...]

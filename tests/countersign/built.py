@@ -11,13 +11,17 @@ from zstandard import ZstdCompressor
 
 from farm.blobs import BlobStore
 from farm.compat import Member, PackageSet, build_closure, from_toolchain
+from farm.compat.interfaces import COMPARISON_LIMITS
 from farm.countersign.builds import Grounds, check_builds
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.fileset import File, Manifest
 from farm.names import Digest, PackageName, Platform, canonical_json
-from farm.package import PackageFacts
+from farm.package import gather_facts, package_name
 from farm.plan import (
+    AbiOrder,
+    AbiOutcome,
+    AbiSide,
     BlobRef,
     DependencyArchive,
     PlannedDependency,
@@ -30,6 +34,7 @@ from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.contents import RecipeContents
 from farm.recipe.load import load_recipe
 from farm.recipe.steps import StepLibrary
+from farm.trust.abi_result import abi_statement
 from farm.trust.builders import AllowedBuilders
 from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, build_statement
@@ -45,8 +50,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from farm.package import Descriptor
-    from farm.plan import Plan
+    from farm.package import Descriptor, PackageFacts
+    from farm.plan import AbiVerdict, Plan
     from farm.recipe import Recipe
 
 DISTRIBUTION = "dist.example.org"
@@ -56,7 +61,7 @@ STEPS = {
 }
 LATER_STEPS = STEPS | {"steps/prepare.yaml": STEPS["steps/prepare.yaml"].replace(b"/build", b"/tmp")}
 LOCK = ToolchainLock("c", (LockedDeb("libc6", "2.41-1", "amd64", Digest.of(b"libc6.deb"), 9, "pool/libc6.deb"),))
-TREE = Digest.of(b"toolchain")
+TREE, ABI_TREE = Digest.of(b"toolchain"), Digest.of(b"tools that compare")
 EDGE = b"gates: [proof]\n"
 
 
@@ -73,6 +78,7 @@ class Package:
     recipe: Recipe
     tests: Digest | None = None
     needs: tuple[str, ...] = ()
+    rebuilds: tuple[BlobRef, ...] = ()
 
     @property
     def member(self) -> Member:
@@ -98,6 +104,7 @@ class Package:
             recipe=self.built.recipe,
             needs=self.needs,
             tests=self.tests,
+            rebuilds=self.rebuilds,
         )
 
 
@@ -119,6 +126,8 @@ class Builder:
     owners: Mapping[str, bytes] = field(default_factory=dict)
     """The files `OWNERS` and `curators.yaml` that are signed."""
     policies: Mapping[str, bytes] = field(default_factory=lambda: {"channels/edge.yaml": EDGE})
+    ever: list[Package] = field(default_factory=list)
+    """All that was built, in turn; `built` has the newest of each name."""
 
     @classmethod
     def at(cls, folder: Path) -> Builder:
@@ -130,7 +139,8 @@ class Builder:
 
     def policy(self, steps: Mapping[str, bytes] = STEPS, earlier: SignedPolicy | None = None) -> SignedPolicy:
         files = {**self.policies, **steps, **self.owners}
-        return policy_of_files(files, [SignedToolchain("c", TREE, LOCK.digest)], earlier)
+        toolchains = [SignedToolchain("c", TREE, LOCK.digest), SignedToolchain("abi", ABI_TREE, LOCK.digest)]
+        return policy_of_files(files, toolchains, earlier)
 
     def recipe(
         self,
@@ -178,26 +188,62 @@ class Builder:
     def build(self, recipe: Recipe, plan: Plan | None = None, **lies: Any) -> Package:
         """Carry a plan out; `lies` are what its worker says otherwise in the descriptor."""
         plan = plan or self.pin(recipe)
-        content = canonical_json(plan.to_dict())
-        path = f"share/{recipe.name}/x"
-        manifest = Manifest.of([File(path, len(content), Digest.of(content))])
-        archive = archive_of(manifest, recipe.name, str(plan.version), {path: content})
-        facts = PackageFacts()
-        descriptor = replace(describe_output(plan, "", manifest, facts, Digest.of(archive)), **lies)
-        compressed = self._keep(ZstdCompressor().compress(archive))
+        return self.put_out(recipe, plan, {"": {f"share/{recipe.name}/x": canonical_json(plan.to_dict())}}, **lies)
+
+    def put_out(
+        self,
+        recipe: Recipe,
+        plan: Plan,
+        outputs: Mapping[str, Mapping[str, bytes]],
+        needs: tuple[str, ...] = (),
+        facts: PackageFacts | None = None,
+        **lies: Any,
+    ) -> Package:
+        """Let a build put out these outputs, each with these files; return the main package, which `needs` others.
+
+        `facts` are reported in place of what is found in the files.
+        """
+        made = {output: self._pack(plan, output, files, facts, lies) for output, files in outputs.items()}
         run = BuildRun(self.worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
-        statement = build_statement(plan, recipe.digest, [(descriptor, compressed.digest)], (), run)
-        built = BuiltAgainst(
-            descriptor=self._keep(descriptor.to_json()),
-            facts=self._keep(facts.to_json()),
-            manifest=self._keep(manifest.to_json()),
-            provenance=self._keep(sign_statement(statement, self.worker)),
-            recipe=recipe.digest,
-        )
-        needs = tuple(sorted(need for need in recipe.requires))
-        package = Package(descriptor, plan, built, facts, manifest, compressed, recipe, needs=needs)
-        self.built[recipe.name] = package
-        return package
+        subjects = [(descriptor, archive.digest) for descriptor, _, _, archive in made.values()]
+        provenance = self.keep(sign_statement(build_statement(plan, recipe.digest, subjects, (), run), self.worker))
+        for output, (descriptor, said, manifest, archive) in made.items():
+            built = BuiltAgainst(
+                descriptor=self.keep(descriptor.to_json()),
+                facts=self.keep(said.to_json()),
+                manifest=self.keep(manifest.to_json()),
+                provenance=provenance,
+                recipe=recipe.digest,
+            )
+            wanted = () if output else tuple(sorted({*recipe.requires, *needs}))
+            package = Package(descriptor, plan, built, said, manifest, archive, recipe, needs=wanted)
+            self.built[descriptor.name.short] = package
+            self.ever.append(package)
+        return self.built[recipe.name]
+
+    def rebuilt(self, package: Package, *workers: CryptoSigner) -> Package:
+        """Let other workers come to the same package."""
+        archive = package.archive.digest
+        signed = []
+        for worker in workers:
+            run = BuildRun(worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
+            statement = build_statement(package.plan, package.recipe.digest, [(package.descriptor, archive)], (), run)
+            signed.append(self.keep(sign_statement(statement, worker)))
+        return replace(package, rebuilds=tuple(sorted(signed, key=lambda blob: blob.digest)))
+
+    def _pack(
+        self,
+        plan: Plan,
+        output: str,
+        files: Mapping[str, bytes],
+        facts: PackageFacts | None,
+        lies: Mapping[str, Any],
+    ) -> tuple[Descriptor, PackageFacts, Manifest, BlobRef]:
+        manifest = Manifest.of([File(path, len(content), Digest.of(content)) for path, content in files.items()])
+        archive = archive_of(manifest, package_name(plan.name.short, output), str(plan.version), files)
+        facts = facts or gather_facts(manifest, lambda path: memoryview(files[path]))
+        descriptor = replace(describe_output(plan, output, manifest, facts, Digest.of(archive)), **lies)
+        return descriptor, facts, manifest, self.keep(ZstdCompressor().compress(archive))
 
     def check(self, *new: Package, policy: SignedPolicy | None = None, without: tuple[str, ...] = ()) -> list[str]:
         """Let the signer look at new packages, with evidence for all else that was built but what it is `without`."""
@@ -231,8 +277,24 @@ class Builder:
         signed = self.blobs.put_bytes(sign_statement(result_statement(order, outcome, run), tester))
         return SignedTest(self.blobs.put_bytes(canonical_json(order.to_dict())), (signed,))
 
+    def compare(
+        self, before: Package, after: Package, tester: CryptoSigner, verdict: AbiVerdict, /, **otherwise: Any
+    ) -> SignedTest:
+        """Let a tester sign what comparing two libraries came to; `otherwise` than ordered, if it lies."""
+        order = AbiOrder(self.side(before), self.side(after), ABI_TREE, COMPARISON_LIMITS)
+        order = replace(order, **otherwise)
+        run = TesterRun(tester.public_key.keyid, "1", "", "", {})
+        statement = abi_statement(order, AbiOutcome(verdict, 0, Digest.of(b"log")), run)
+        signed = self.blobs.put_bytes(sign_statement(statement, tester))
+        return SignedTest(self.blobs.put_bytes(canonical_json(order.to_dict())), (signed,))
+
+    def side(self, package: Package) -> AbiSide:
+        """The library of a package with the debug data of its build."""
+        debug = next(each for each in self.ever if each.plan == package.plan and each.facts.debug)
+        return AbiSide(package.facts.elf[0].path, package.as_dependency, debug.as_dependency)
+
     def named(self, name: str) -> PackageName:
         return PackageName(DISTRIBUTION, name)
 
-    def _keep(self, content: bytes) -> BlobRef:
+    def keep(self, content: bytes) -> BlobRef:
         return BlobRef(self.blobs.put_bytes(content), len(content))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from farm.countersign.decision import Decision
 from farm.release.publication import make_release
@@ -19,12 +20,13 @@ from tests.countersign.built import DISTRIBUTION, Builder
 from workers.signer import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import CryptoSigner
 
     from farm.names import Digest
+    from farm.trust.imports import Import
     from farm.trust.release_index import Release
     from tests.countersign.built import Package
 
@@ -48,16 +50,36 @@ class Channel:
         newest = Repository(self.public).current(self.name).release
         return newest.number if newest else 0
 
+    @property
+    def repository(self) -> Repository:
+        return Repository(self.public)
+
+    @property
+    def record(self) -> PublishedRecord:
+        return PublishedRecord(self.public.parent / "record")
+
+    def named(self, name: str) -> Channel:
+        """Return another channel of the same repository."""
+        return replace(self, name=name)
+
     def sign(
         self,
         *packages: Package,
         remove: Iterable[str] = (),
         approvals: Iterable[bytes] = (),
         tests: Iterable[SignedTest] = (),
+        imports: tuple[Import, ...] = (),
+        at: datetime | None = None,
+        **evidence: Any,
     ) -> None:
-        """Ask for the next release, with all evidence; raises what the signer has against it."""
-        release, evidence = self.prepare(*packages, remove=remove, approvals=approvals, tests=tests)
-        self.ask(release, evidence)
+        """Ask for the next release, of now or `at` another time, with all evidence and `evidence` besides.
+
+        Raises what the signer has against it.
+        """
+        asked = self.prepare(
+            *packages, remove=remove, approvals=approvals, tests=tests, imports=imports, at=at, **evidence
+        )
+        self.ask(*asked)
 
     def ask(self, release: Release, evidence: Digest) -> None:
         """Ask for a release that was prepared."""
@@ -69,6 +91,9 @@ class Channel:
         remove: Iterable[str] = (),
         approvals: Iterable[bytes] = (),
         tests: Iterable[SignedTest] = (),
+        imports: tuple[Import, ...] = (),
+        at: datetime | None = None,
+        **evidence: Any,
     ) -> tuple[Release, Digest]:
         """Bring all that the next release needs; return it, and the digest of the evidence."""
         blobs, repository = self.builder.blobs, Repository(self.public)
@@ -78,28 +103,44 @@ class Channel:
             remove,
             distribution=DISTRIBUTION,
             channel=self.name,
-            now=self.now,
+            now=at or self.now,
             read=lambda blob: blobs.read(blob.digest),
+            imports=imports,
         )
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
-        built = tuple(each.built for each in self.builder.built.values())
-        told = ReleaseEvidence(built, approvals=tuple(map(blobs.put_bytes, approvals)), tests=tuple(tests))
+        built = {each.descriptor.digest: each.built for each in self.builder.ever}
+        told = ReleaseEvidence(
+            **{
+                "dependencies": tuple(built.values()),
+                "approvals": tuple(map(blobs.put_bytes, approvals)),
+                "tests": tuple(tests),
+                **evidence,
+            }
+        )
         return release, blobs.put_bytes(told.to_json())
 
 
 def opened_channel(
-    folder: Path, policy: bytes, name: str = "edge", testers: Sequence[CryptoSigner] = (), needed: int = 1
+    folder: Path,
+    policy: bytes,
+    *,
+    name: str = "edge",
+    testers: Sequence[CryptoSigner] = (),
+    needed: int = 1,
+    builders: Sequence[CryptoSigner] = (),
+    policies: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Channel:
-    """Found a repository with the channels `edge` and `name`, and have the policy of `edge` signed.
+    """Found a repository with the channels `edge` and `name`; have the policy of `edge` signed, and other `policies`.
 
-    Of `testers`, as many as `needed` have to agree.
+    Of `testers`, as many as `needed` have to agree; `builders` are allowed besides the builder's own worker.
     """
     public, keys = folder / "public", folder / "keys"
     builder = Builder.at(public / "blobs")
-    builder.policies = {"channels/edge.yaml": policy}
+    builder.policies = {"channels/edge.yaml": policy, **policies}
+    allowed = [each.public_key for each in (builder.worker, *builders)]
     now, listed = datetime.now(UTC), [each.public_key for each in testers]
-    found_repository(public, keys, sorted({"edge", name}), [builder.worker.public_key], now, testers=listed)
+    found_repository(public, keys, sorted({"edge", name}), allowed, now, testers=listed)
     if needed > 1:
         edit = TargetsEdit(tests=(("edge", needed),))
         draft = draft_targets(Repository(public), edit, now)

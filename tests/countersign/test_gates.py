@@ -84,14 +84,19 @@ def _hex(key: CryptoSigner) -> bytes:
     return str(key.public_key.keyval["public"]).encode()
 
 
-def test_what_the_channel_has_held_may_come_back_under_a_stricter_policy(channel: Callable[[bytes], Channel]) -> None:
+def test_what_the_channel_has_held_comes_back_under_a_stricter_policy_with_its_whole_set_alone(
+    channel: Callable[[bytes], Channel],
+) -> None:
     edge = channel(b"gates: [proof]\n")
     viral = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
     edge.sign(viral)
-    edge.sign(edge.builder.build(edge.builder.recipe("free")), remove=["viral"])
+    free = edge.builder.build(edge.builder.recipe("free"))
+    edge.sign(free, remove=["viral"])
     edge.builder.policies = {"channels/edge.yaml": LICENCES}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-    edge.sign(viral)
+    with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
+        edge.sign(viral)
+    edge.sign(viral, remove=["free"])
     assert edge.released == 3
 
 

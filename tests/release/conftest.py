@@ -54,8 +54,9 @@ class Signer:
     away: bool = False
     refuses: bool = False
     signed: list[int] = field(default_factory=list)
+    evidence: list[Digest] = field(default_factory=list)
 
-    def sign(self, release: Release, _evidence: Digest) -> None:
+    def sign(self, release: Release, evidence: Digest) -> None:
         if self.away:
             raise SignerUnreachableError("the signer does not answer")
         if self.refuses:
@@ -63,6 +64,7 @@ class Signer:
             raise SignerRefusedError("the provenance of x does not vouch for it", remedy=remedy)
         self.repository.publish(release, self.signers, datetime.now(UTC))
         self.signed.append(release.number)
+        self.evidence.append(evidence)
 
 
 @dataclass

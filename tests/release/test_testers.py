@@ -9,11 +9,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 from sqlalchemy import text
 
+from farm.blobs import BlobStore
 from farm.control.finishing import finish_comparison, finish_test
 from farm.control.leases import claim
 from farm.control.world import ToolchainRef
+from farm.countersign.builds import Builds, Grounds
+from farm.countersign.case import Case
+from farm.countersign.interfaces import InterfaceRefusedError, check_interfaces
+from farm.countersign.ownership import Ownership
+from farm.countersign.plans import Plans
+from farm.countersign.sets import ReleasedSets
 from farm.database import attempts, candidates, jobs, releases
 from farm.database.session import Database
 from farm.database.states import JobKind, JobState
@@ -24,11 +32,16 @@ from farm.recipe import AbiGate, ChannelPolicy, ProofGate, TestsGate
 from farm.recipe.gate_kind import GateKind
 from farm.release.attested import attestations_of
 from farm.release.pipeline import Pipeline
+from farm.trust.builders import AllowedBuilders
 from farm.trust.ceremony import found_repository, online_signers
 from farm.trust.drafting import TargetsEdit, draft_targets
 from farm.trust.keys import load_key
+from farm.trust.layout import BLOBS
 from farm.trust.promotion import publish_draft
+from farm.trust.release_evidence import ReleaseEvidence
+from farm.trust.release_index import Release
 from farm.trust.repository import Repository
+from farm.trust.signed_policy import SignedToolchain, policy_of_files
 from farm.trust.test_result import verify_test_result
 from tests.compat.values import elf
 from tests.control.signed_results import attested
@@ -41,6 +54,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
+    from farm.compat import TrialSet
     from farm.control.leases import Lease
 
 PASSED = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
@@ -397,12 +411,13 @@ class TestComparisons:
     """The gate abi goes by the same list."""
 
     @pytest.fixture
-    def shapes(self, empty: TestedFarm) -> TestedFarm:
-        """A library and a program that loads it are released; another build of the library is to be compared."""
+    def comparing(self, empty: TestedFarm) -> TestedFarm:
+        """A farm for a library and a program that loads it, whose channel asks for the gate abi."""
         farm = empty.farm
         farm.office = replace(farm.office, world=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
         farm.debug_data, farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
-        for version in ("1.0", "1.1"):
+        farm.builder = CryptoSigner.generate_ed25519()
+        for version in ("1.0", "1.1", "1.2"):
             library = elf(soname="libshape.so.1", exports=["area"])
             farm.shape("shape", version, {"lib/libshape.so.1": replace(library, details=ElfDetails(build_id=version))})
         program = replace(elf(needs=["libshape.so.1"], imports=["area"]), details=ElfDetails(build_id="d"))
@@ -410,13 +425,18 @@ class TestComparisons:
         empty.policy = ChannelPolicy("edge", (ProofGate(), AbiGate(), TestsGate()))
         empty.open()
         empty.lists("one", "two", needed=2)
-        farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
-        empty.wishes()
-        empty.advance()
-        assert empty.released() == 1
-        farm.submit(recipe("shape", version="1.1"))
-        empty.wishes()
         return empty
+
+    @pytest.fixture
+    def shapes(self, comparing: TestedFarm) -> TestedFarm:
+        """Both are released; another build of the library is to be compared."""
+        comparing.farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
+        comparing.wishes()
+        comparing.advance()
+        assert comparing.released() == 1
+        comparing.farm.submit(recipe("shape", version="1.1"))
+        comparing.wishes()
+        return comparing
 
     def compares(self, shapes: TestedFarm, worker: str, verdict: AbiVerdict, *, signs: bool = True) -> Lease:
         lease = shapes.claim(worker)
@@ -447,3 +467,52 @@ class TestComparisons:
         self.compares(shapes, "two", AbiVerdict.CHANGED)
         assert "2 testers must agree in edge, and those that are listed do not" in shapes.advance()
         assert shapes.released() == 1
+
+    def test_the_signer_is_brought_all_that_it_needs_to_come_to_the_same(self, shapes: TestedFarm) -> None:
+        for worker in ("one", "two"):
+            self.compares(shapes, worker, AbiVerdict.COMPATIBLE)
+            shapes.advance()
+        case, trial = self.case(shapes)
+        check_interfaces(case, trial)
+        with pytest.raises(InterfaceRefusedError, match=r"libshape\.so\.1 of shape 1\.1-1"):
+            check_interfaces(replace(case, brought=replace(case.brought, comparisons=())), trial)
+
+    def test_it_is_also_brought_what_shows_that_nothing_can_be_compared(self, comparing: TestedFarm) -> None:
+        """With a library that was never released, and debug data in which no compiler says anything."""
+        farm = comparing.farm
+        farm.producers = ()
+        farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
+        farm.build_all_but_tests()
+        for number, version in enumerate(("1.1", "1.2"), start=1):
+            farm.submit(recipe("shape", version=version))
+            comparing.wishes()
+            comparing.advance()
+            assert comparing.released() == number
+            case, trial = self.case(comparing)
+            check_interfaces(case, trial)
+
+    def case(self, shapes: TestedFarm) -> tuple[Case, TrialSet]:
+        """What the signer was asked last: as if all builds were in order."""
+        blobs = BlobStore(shapes.repository.root / BLOBS)
+        release = shapes.repository.current("edge").release
+        assert release is not None
+        previous = Release.from_json(blobs.read(release.previous)) if release.previous else None
+        assert shapes.farm.builder is not None
+        listed = shapes.repository.builders()
+        builders = AllowedBuilders(
+            [shapes.farm.builder.public_key], {}, testers=(listed.testers or {}).values(), tests=listed.tests
+        )
+        policy = policy_of_files({}, [SignedToolchain("abi", ABI.tree, Digest.of(b"lock"))])
+        plans = Plans(release.distribution, policy, blobs)
+        brought = ReleaseEvidence.from_json(blobs.read(shapes.signer.evidence[-1]))
+        ownership = Ownership(release.distribution, policy, (), blobs)
+        grounds = Grounds(blobs, builders, plans, ownership, Everything())
+        case = Case(release, previous, blobs, builders, plans, brought, Builds(grounds, brought.dependencies))
+        return case, ReleasedSets(blobs).prove(release, previous)
+
+
+class Everything:
+    """The memory of a signer that has found every build in order."""
+
+    def has(self, _descriptor: Digest) -> bool:
+        return True

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.compat.advisories import find
-from farm.compat.severity import at_least
+from farm.compat.advisories import blocking
 from farm.control.advisories import known_about
 from farm.names import Version
 from farm.recipe.gate_kind import GateKind
@@ -33,9 +32,8 @@ class Advisories:
         advisories, statements = known_about(desk, (package.name for package in arrivals))
         versions = ((package.name, Version(package.version), package.revision) for package in arrivals)
         standing: dict[str, list[Finding]] = {}
-        for each in find(advisories, statements, versions):
-            if each.stands and at_least(each.severity, self.block):
-                standing.setdefault(each.package, []).append(each)
+        for each in blocking(advisories, statements, versions, self.block):
+            standing.setdefault(each.package, []).append(each)
         return {name: _failed(findings) for name, findings in standing.items()}
 
 

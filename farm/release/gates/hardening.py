@@ -5,11 +5,11 @@ What cannot be seen in a package is not judged, and holds nothing back.
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from farm.control.hardening import hardening_of
 from farm.database.foreign import ForeignPackage
+from farm.package import tell_lacking
 from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk
-    from farm.package import HardeningFinding
     from farm.release.standing import Arrival
-
-_MOST = 5
 
 
 class Hardening:
@@ -37,25 +34,15 @@ class Hardening:
         for package in arrivals:
             if isinstance(package, ForeignPackage):
                 continue
-            lacking = [each for each in hardening_of(desk, package) if each.lacking and not each.waived]
-            if lacking:
-                found[package.name] = _standing(lacking)
+            if told := tell_lacking(hardening_of(desk, package)):
+                found[package.name] = _standing(told)
         return found
 
 
-def _standing(lacking: Sequence[HardeningFinding]) -> Standing:
-    by_file = [(path, [each.property for each in group]) for path, group in groupby(lacking, lambda each: each.path)]
-    told = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST]]
-    more = len(by_file) - _MOST
-    if more > 0:
-        told.append(f"{more} more file{'s lack' if more > 1 else ' lacks'} something")
+def _standing(told: str) -> Standing:
     return Standing(
         "failed",
-        "; ".join(told),
+        told,
         "Let the build take $CFLAGS, $CXXFLAGS and $LDFLAGS, or waive the property with a reason, under hardening in "
         "the recipe.",
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,0 +1,54 @@
+"""Reading what describes packages: each blob by its digest, and none that is larger than one of its kind may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.compat import Member
+from farm.countersign.refusal import RefusedReleaseError
+from farm.fileset import Manifest
+from farm.package import Descriptor, PackageFacts
+from farm.trust.blob_limits import LARGEST
+
+if TYPE_CHECKING:
+    from farm.blobs import BlobStore
+    from farm.names import Digest
+    from farm.plan import BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What lies in a store of blobs. All of it raises `RefusedReleaseError` for what is too large, `MissingBlobError`
+    and the like.
+    """
+
+    blobs: BlobStore
+
+    def read(self, digest: Digest, kind: str) -> bytes:
+        """Return the verified bytes of a blob of this kind (`farm.trust.blob_limits`)."""
+        size = self.blobs.size(digest)
+        if size > LARGEST[kind]:
+            raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
+        return self.blobs.read(digest)
+
+    def node(self, blob: BlobRef) -> bytes:
+        """Return the verified bytes of a node of an index, which its reader has found small enough."""
+        return self.blobs.read(blob.digest)
+
+    def descriptor(self, digest: Digest) -> Descriptor:
+        """Return the descriptor of this digest."""
+        return Descriptor.from_json(self.read(digest, "descriptor"))
+
+    def facts(self, descriptor: Descriptor) -> PackageFacts:
+        """Return the facts that a descriptor names."""
+        return PackageFacts.from_json(self.read(descriptor.facts, "facts"))
+
+    def manifest(self, descriptor: Descriptor) -> Manifest:
+        """Return the manifest of a package: the digest of its tree is that of its manifest."""
+        return Manifest.from_json(self.read(descriptor.tree, "manifest"))
+
+    def member(self, digest: Digest, *, foreign: bool = False) -> Member:
+        """Return the package of this descriptor as a member of a set."""
+        descriptor = self.descriptor(digest)
+        return Member.of(descriptor, self.facts(descriptor), self.manifest(descriptor), foreign=foreign)
