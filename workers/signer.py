@@ -1,7 +1,8 @@
 """The signer: the one process that holds online keys, and nothing else: no database, no Docker, no network.
 
 It listens on a Unix socket. A release is checked by itself before it is signed, and the timestamp is signed anew by
-the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
+the clock. What was signed, ordered and reported it keeps in a ledger, and believes no root but that which it pins.
+Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
 `python -m workers.signer --repository DIR --keys DIR --socket PATH [--record DIR]`.
 """
 
@@ -22,15 +23,19 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from farm.blobs import BlobStore
+from farm.countersign.bringing import LARGEST_REPORT, take_order_in, take_report_in, write_signing
 from farm.countersign.decision import Decision
+from farm.countersign.ledger import Ledger
+from farm.countersign.ledger_entries import Released
+from farm.countersign.standing import PinnedRepository
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX, AdvisoryIndex, check_index
 from farm.trust.ceremony import online_signers
+from farm.trust.curator_order import LARGEST_ORDER
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
-from farm.trust.repository import Repository
 from farm.trust.review_list import InvalidReviewListError, ReviewList, check_reviews
 from workers.image_signing import image_signer_app
 
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 
     from tuf.api.metadata import TargetFile
 
+    from farm.trust.repository import Repository
     from farm.trust.signers import Signers
 
 _LOG = logging.getLogger("farm.signer")
@@ -49,14 +55,15 @@ EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
 
 
-def signer_app(repository: Repository, signers: Signers, record: PublishedRecord) -> FastAPI:
+def signer_app(repository: PinnedRepository, signers: Signers, record: PublishedRecord, ledger: Ledger) -> FastAPI:
     """Return the signer's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
-    `POST /advisories` with a list of them, `POST /reviews` with a record of looking; `GET /health`.
+    `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST /advisories`
+    with a list of them, `POST /reviews` with a record of looking; `GET /health`.
     """
     app = FastAPI(title="farm signer", openapi_url=None)
-    decision = Decision(repository, record)
+    decision = Decision(repository, record, ledger)
 
     @app.exception_handler(FarmError)
     def refuse(_request: Request, error: Exception) -> JSONResponse:
@@ -67,7 +74,15 @@ def signer_app(repository: Repository, signers: Signers, record: PublishedRecord
     @app.post("/releases")
     async def sign_release(request: Request, evidence: str) -> dict[str, object]:
         release = Release.from_json(await _body(request, _LARGEST_RELEASE))
-        return sign(repository, signers, decision, release, Digest(evidence))
+        return sign(repository, signers, decision, release, Digest(evidence), ledger=ledger)
+
+    @app.post("/orders")
+    async def take_order(request: Request) -> dict[str, object]:
+        return {"order": take_order_in(repository, ledger, await _body(request, LARGEST_ORDER))}
+
+    @app.post("/reports")
+    async def take_report(request: Request) -> dict[str, object]:
+        return {"report": take_report_in(ledger, await _body(request, LARGEST_REPORT))}
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
@@ -87,14 +102,25 @@ def signer_app(repository: Repository, signers: Signers, record: PublishedRecord
 
 
 def sign(
-    repository: Repository, signers: Signers, decision: Decision, release: Release, evidence: Digest
+    repository: PinnedRepository,
+    signers: Signers,
+    decision: Decision,
+    release: Release,
+    evidence: Digest,
+    *,
+    ledger: Ledger,
 ) -> dict[str, object]:
     """Check and publish one release. Raises the errors of `Decision.check` and of `Repository.publish`."""
-    new = decision.check(release, evidence)
-    repository.publish(release, signers, datetime.now(UTC))
+    repository.check_releases()
+    verified = decision.check(release, evidence)
+    if repository.current(release.channel).release != release:  # which a signer that was cut off has published
+        write_signing(ledger, repository, release, verified.permitted)
+        repository.publish(release, signers, datetime.now(UTC))
+        ledger.append(Released(release.channel, release.digest))
     decision.accept(release)
+    new = [entry.name for entry in verified.new]
     _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(new))
-    return {"release": release.digest, "number": release.number, "new": [entry.name for entry in new]}
+    return {"release": release.digest, "number": release.number, "new": new}
 
 
 def fill(record: PublishedRecord, repository: Repository) -> None:
@@ -162,12 +188,13 @@ async def _body(request: Request, largest: int) -> bytes:
     return content
 
 
-def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threading.Event) -> None:
+def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: threading.Event) -> None:
     """Sign the timestamp anew, now and every six hours, until `stop` is set; sooner again when it fails."""
     while True:
         period = TIMESTAMP_PERIOD
         try:
             now = datetime.now(UTC)
+            repository.check_releases()
             repository.refresh_timestamp(signers, now)
             warn_of_expiry(repository, now)
         except (FarmError, OSError) as error:
@@ -216,28 +243,31 @@ def main() -> None:
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument(
-        "--record", type=Path, help="where it keeps what was published; default: `record` beside the folder of keys"
+        "--record",
+        type=Path,
+        help="where it keeps its ledger and its record; default: `record` beside the keys",
     )
     parser.add_argument("--images-socket", type=Path, help="the Unix socket on which the registry asks about images")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
-    repository = Repository(arguments.repository)
     try:
         for path in (arguments.socket, arguments.images_socket):
             if path:
                 private_folder(path.parent)
         signers = online_signers(arguments.keys)
-        record = PublishedRecord(arguments.record or arguments.keys.absolute().parent / "record")
+        place = arguments.record or arguments.keys.absolute().parent / "record"
+        record, ledger = PublishedRecord(place), Ledger(place)
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
+    repository = PinnedRepository(arguments.repository, ledger)
     fill(record, repository)
     stop = threading.Event()
     clock = threading.Thread(target=keep_timestamp_fresh, args=(repository, signers, stop), daemon=True)
     clock.start()
     if arguments.images_socket:
         serve_images(repository, signers, arguments.images_socket)
-    uvicorn.run(signer_app(repository, signers, record), uds=str(arguments.socket), log_level="warning")
+    uvicorn.run(signer_app(repository, signers, record, ledger), uds=str(arguments.socket), log_level="warning")
     stop.set()
 
 

@@ -6,26 +6,32 @@ Nothing that is asked about is taken from who asks: a request names the release 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
 from farm.countersign.builds import Grounds, check_builds, read_evidence
-from farm.countersign.gates import check_gates
+from farm.countersign.gates import check_gates, check_reports
+from farm.countersign.moves import moves_of
+from farm.countersign.orders import Orders
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.tested import Asked, ReleasedTests
+from farm.countersign.verified import Verified
 from farm.package import Descriptor
 from farm.recipe import TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.countersign import check_release
 from farm.trust.layout import BLOBS
-from farm.trust.signed_policy import policy_in_force
+from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from farm.countersign.ledger import LedgerReader
+    from farm.countersign.ledger_state import LedgerState
     from farm.names import Digest
     from farm.recipe import ChannelPolicy
     from farm.trust.published_identities import PublishedRecord
@@ -40,18 +46,19 @@ _LOG = logging.getLogger("farm.signer")
 class Decision:
     """Decides about the releases of one repository, one after the other. For one thread.
 
-    `record` is what was published in it before.
+    `record` is what was published in it before, `ledger` what was signed, ordered and reported.
     """
 
-    def __init__(self, repository: Repository, record: PublishedRecord) -> None:
+    def __init__(self, repository: Repository, record: PublishedRecord, ledger: LedgerReader) -> None:
         self._repository = repository
         self._record = record
+        self._ledger = ledger
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
 
-    def check(self, release: Release, evidence: Digest) -> tuple[ReleaseEntry, ...]:
-        """Return the packages that are new in a release that may be signed.
+    def check(self, release: Release, evidence: Digest) -> Verified:
+        """Return what was found of a release that may be signed.
 
         `evidence` is a blob that says what to look at (`ReleaseEvidence`). Where targets have signed no policy, as in a
         repository of an earlier farm, only what needs none is looked at.
@@ -64,19 +71,24 @@ class Decision:
         trial = self._sets.prove(release, previous)
         if policy is None:
             _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
-            return new
+            return Verified(new)
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
         check_builds(new, brought, Grounds(self._blobs, builders, plans, ownership, self._record))
         channel = _policy_of(release.channel, policy)
-        self._check_gates(new, channel, policy, brought)
+        state, people = self._ledger.state(), who_may_order(builders, policy)
+        moves = moves_of(release, previous, self._blobs, self._record)
+        orders = Orders(state, people, self._blobs, datetime.now(UTC))
+        permitted = orders.check(release, previous, moves, brought.orders)
+        check_reports(moves, channel, state, permitted)
+        self._check_gates(new, channel, policy, brought, state)
         scope = next((gate.of for gate in channel.gates if isinstance(gate, TestsGate)), None)
         # What goes back to a set of before was tested then.
         if scope and not self._record.has_set(release.channel, release.package_set):
             asked = Asked(scope, plans, builders, brought.tests)
             self._tests.check(release, previous, trial, asked)
-        return new
+        return Verified(new, permitted)
 
     def _check_gates(
         self,
@@ -84,12 +96,15 @@ class Decision:
         channel: ChannelPolicy,
         policy: SignedPolicy,
         brought: ReleaseEvidence,
+        state: LedgerState,
     ) -> None:
         digests = (entry.descriptor.digest for entry in new)
         arriving = (digest for digest in digests if channel.name not in self._record.channels_of(digest))
         described = (Descriptor.from_json(self._blobs.read(digest)) for digest in arriving)
-        approvals = [self._blobs.read(each) for each in brought.approvals if self._is_envelope(each)]
-        check_gates(described, channel, policy.policies.curators, approvals)
+        given = [self._blobs.read(each) for each in brought.approvals if self._is_envelope(each)]
+        curators = policy.policies.curators
+        approvals = [each for each in given if all(state.counts(each, people) for people in curators.values())]
+        check_gates(described, channel, curators, approvals)
 
     def _is_envelope(self, digest: Digest) -> bool:
         return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import needs_beyond
 from farm.countersign.refusal import RefusedReleaseError
-from farm.recipe import ApprovalsGate, HostGate, LicencesGate
+from farm.recipe import ApprovalsGate, HostGate, LicencesGate, SoakGate
 from farm.recipe.licence import licences_in_the_way
 from farm.trust.approval import is_approval
 from farm.trust.provenance import describe
@@ -17,6 +17,10 @@ from farm.trust.provenance import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from farm.countersign.ledger_entries import ReportOpened
+    from farm.countersign.ledger_state import LedgerState
+    from farm.countersign.moves import Move
+    from farm.countersign.orders import Permitted
     from farm.package import Descriptor
     from farm.recipe import ChannelPolicy
 
@@ -30,6 +34,19 @@ class GateRefusedError(RefusedReleaseError):
         super().__init__(
             f"{describe(package)} may not enter {channel}: {why}",
             remedy=f"Leave it out of {channel}, or have a policy signed that lets it in.",
+        )
+
+
+class ReportedPackageError(RefusedReleaseError):
+    """Somebody has reported trouble with a package, and nobody has closed the report."""
+
+    code = "reported"
+
+    def __init__(self, move: Move, channel: str, report: ReportOpened) -> None:
+        super().__init__(
+            f"{move.label} may not enter {channel}: trouble with it was reported on {report.channel}, and the report "
+            f"{report.report} is open: {report.reason}",
+            remedy=f"Mend it; or, if there is nothing to mend, `farm report --resolve {report.report}`.",
         )
 
 
@@ -47,6 +64,21 @@ def check_gates(
     for package in arriving:
         for why in _refusals(package, policy, curators, approvals):
             raise GateRefusedError(package, policy.name, why)
+
+
+def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerState, permitted: Permitted) -> None:
+    """See that nobody has reported trouble with what comes, where the channel asks for a soak.
+
+    What an order of promotion names need not soak. Raises `ReportedPackageError`.
+    """
+    if not any(isinstance(gate, SoakGate) for gate in policy.gates):
+        return
+    soaks_in = policy.from_channel or policy.name
+    for move in moves:
+        if move.after is None or move.after in permitted.promoted:
+            continue
+        if (report := state.reported(soaks_in, move.after)) is not None:
+            raise ReportedPackageError(move, policy.name, report)
 
 
 def _refusals(

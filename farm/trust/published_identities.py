@@ -41,8 +41,14 @@ CREATE TABLE IF NOT EXISTS held (
 CREATE TABLE IF NOT EXISTS released_set (
   package_set TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (package_set, channel)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS last_held (
+  channel TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL,
+  PRIMARY KEY (channel, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
+_VERSION = 2
+"""What a file of an earlier form lacks is filled from the releases, so all of it is."""
 _REMEMBERED = 1024
 
 
@@ -95,6 +101,13 @@ class PublishedRecord:
             query = "SELECT 1 FROM released_set WHERE package_set = ? AND channel = ?"
             return bool(database.execute(query, (package_set, channel)).fetchone())
 
+    def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
+        """Return what a channel holds under a name, or held last; None when it never held any."""
+        with self._open() as database:
+            query = "SELECT name, version, revision, build FROM last_held WHERE channel = ? AND name = ?"
+            found = database.execute(query, (channel, name)).fetchone()
+            return PrintedIdentity(*found) if found else None
+
     def catch_up(self, repository: Repository) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
 
@@ -134,6 +147,9 @@ class PublishedRecord:
         try:
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.executescript(_TABLES)
+                if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                    database.execute("DELETE FROM seen")
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
                 yield database
         except sqlite3.Error as error:
             raise PublishedRecordError(
@@ -167,6 +183,10 @@ def _release(blobs: BlobStore, after: Release) -> Release:
 def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
     held = [(each.descriptor.digest, channel) for each, _ in entries]
     database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", held)
+    database.executemany(
+        "REPLACE INTO last_held VALUES (?, ?, ?, ?, ?)",
+        ((channel, each.name, each.version, each.revision, build) for each, build in entries),
+    )
     database.executemany(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
         ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),

@@ -91,12 +91,14 @@ class ReleaseEvidence:
     """`dependencies` are the packages that the new packages of a release were built against, and those these were built
     against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
     curators have let packages into the channel. `tests` is what testers have signed of the set, and of the one before.
+    `orders` names the curators' orders that the release is to use up: what they order is in the signer's ledger.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
     submissions: tuple[Digest, ...] = ()
     approvals: tuple[Digest, ...] = ()
     tests: tuple[SignedTest, ...] = ()
+    orders: tuple[Digest, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
@@ -105,6 +107,7 @@ class ReleaseEvidence:
                 "approvals": list(self.approvals),
                 "dependencies": [each.to_dict() for each in self.dependencies],
                 "format": FORMAT,
+                "orders": list(self.orders),
                 "submissions": list(self.submissions),
                 "tests": [each.to_dict() for each in self.tests],
             }
@@ -122,6 +125,7 @@ class ReleaseEvidence:
                 submissions=tuple(Digest(each) for each in record.texts("submissions")),
                 approvals=tuple(Digest(each) for each in record.texts("approvals")),
                 tests=record.each("tests", SignedTest.from_dict),
+                orders=tuple(Digest(each) for each in record.texts("orders")),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

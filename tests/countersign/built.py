@@ -140,10 +140,11 @@ class Builder:
         *,
         steps: Mapping[str, bytes] = STEPS,
         license: str = "MIT",  # noqa: A002  as the recipe has it
+        version: str = "1.0",
     ) -> Recipe:
         """Keep a recipe in the store, and read it."""
         text = (
-            f'name: {name}\nversion: "1.0"\nsummary: The {name} package\nlicense: {license}\ntoolchain: c\n'
+            f'name: {name}\nversion: "{version}"\nsummary: The {name} package\nlicense: {license}\ntoolchain: c\n'
             f"build-needs: [{', '.join(needs)}]\nsteps: [install]\n{more}"
         ).encode()
         recipe = load_recipe(text, file="recipe.yaml", steps=StepLibrary.from_files(steps), patches={})
@@ -212,7 +213,7 @@ class Builder:
     def test(
         self, name: str, present: Iterable[str], tester: CryptoSigner, *, passed: bool = True, **otherwise: Any
     ) -> SignedTest:
-        """Let a tester sign how the test of a package ended among those `present`; `otherwise` than ordered, if it lies."""
+        """Let a tester sign how the test of a package ended among those `present`; a liar `otherwise` than ordered."""
         package = self.built[name]
         (test,) = package.recipe.tests
         closure = tuple(

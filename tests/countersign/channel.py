@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from securesystemslib.signer import CryptoSigner
+
+from farm.countersign.bringing import take_order_in, take_report_in
 from farm.countersign.decision import Decision
+from farm.countersign.ledger import Ledger
+from farm.countersign.ledger_entries import ReportOpened
+from farm.countersign.standing import PinnedRepository
+from farm.names import canonical_json
 from farm.release.publication import make_release
 from farm.trust.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.dsse import sign_statement
 from farm.trust.keys import load_key
 from farm.trust.promotion import publish_draft
 from farm.trust.published_identities import PublishedRecord
@@ -22,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from securesystemslib.signer import CryptoSigner
-
+    from farm.names import Digest
+    from farm.trust.release_index import Release
     from tests.countersign.built import Package
 
 
@@ -36,6 +45,13 @@ class Channel:
     keys: Path
     name: str
     decision: Decision
+    ledger: Ledger
+    operator: CryptoSigner
+    """The key of `ann`, who is signed as an operator."""
+
+    @property
+    def repository(self) -> PinnedRepository:
+        return PinnedRepository(self.public, self.ledger)
 
     @property
     def now(self) -> datetime:
@@ -52,6 +68,7 @@ class Channel:
         remove: Iterable[str] = (),
         approvals: Iterable[bytes] = (),
         tests: Iterable[SignedTest] = (),
+        orders: Iterable[Digest] = (),
     ) -> None:
         """Ask for the next release, with all evidence; raises what the signer has against it."""
         blobs, repository = self.builder.blobs, Repository(self.public)
@@ -67,9 +84,42 @@ class Channel:
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
         built = tuple(each.built for each in self.builder.built.values())
-        told = ReleaseEvidence(built, approvals=tuple(map(blobs.put_bytes, approvals)), tests=tuple(tests))
+        approved = tuple(map(blobs.put_bytes, approvals))
+        told = ReleaseEvidence(built, approvals=approved, tests=tuple(tests), orders=tuple(orders))
         evidence = blobs.put_bytes(told.to_json())
-        sign(repository, online_signers(self.keys / "online"), self.decision, release, evidence)
+        signers = online_signers(self.keys / "online")
+        sign(self.repository, signers, self.decision, release, evidence, ledger=self.ledger)
+
+    def newest(self, channel: str = "edge") -> Release:
+        newest = Repository(self.public).current(channel).release
+        assert newest
+        return newest
+
+    def given(self, act: Act, **said: Any) -> CuratorOrder:
+        """Return what `ann` orders of the channel as it is now, but for what is `said`."""
+        newest = Repository(self.public).current(self.name).release
+        order = CuratorOrder(
+            act=act,
+            distribution=DISTRIBUTION,
+            channel=self.name,
+            base=newest.digest if newest else NO_RELEASE,
+            curator="ann",
+            reason="so",
+            at=self.now,
+            expires=self.now + timedelta(days=1),
+        )
+        return replace(order, **said)
+
+    def order(self, act: Act, *, key: CryptoSigner | None = None, **said: Any) -> Digest:
+        """Bring an order to the signer; raises what it has against it."""
+        return self.bring(self.given(act, **said), key)
+
+    def bring(self, order: CuratorOrder, key: CryptoSigner | None = None) -> Digest:
+        return take_order_in(self.repository, self.ledger, sign_statement(order_statement(order), key or self.operator))
+
+    def report(self, package: Package, number: int = 1) -> None:
+        told = ReportOpened(self.name, number, package.descriptor.digest, package.descriptor.label, "it crashes")
+        take_report_in(self.ledger, canonical_json(told.to_dict()))
 
 
 def opened_channel(
@@ -84,11 +134,13 @@ def opened_channel(
     builder.policies = {"channels/edge.yaml": policy}
     now, listed = datetime.now(UTC), [each.public_key for each in testers]
     found_repository(public, keys, sorted({"edge", name}), [builder.worker.public_key], now, testers=listed)
-    if needed > 1:
-        edit = TargetsEdit(tests=(("edge", needed),))
-        draft = draft_targets(Repository(public), edit, now)
-        draft = draft.signed_by(load_key(keys / "offline" / "targets"))
-        publish_draft(Repository(public), draft, online_signers(keys / "online"), now)
+    operator = CryptoSigner.generate_ed25519()
+    listed_operator = (("ann", str(operator.public_key.keyval["public"])),)
+    edit = TargetsEdit(tests=(("edge", needed),) if needed > 1 else (), operators=listed_operator)
+    draft = draft_targets(Repository(public), edit, now)
+    draft = draft.signed_by(load_key(keys / "offline" / "targets"))
+    publish_draft(Repository(public), draft, online_signers(keys / "online"), now)
     sign_policy(Repository(public), keys, builder.policy(), datetime.now(UTC))
-    decision = Decision(Repository(public), PublishedRecord(folder / "record"))
-    return Channel(builder, public, keys, name, decision)
+    ledger = Ledger(folder / "record")
+    decision = Decision(PinnedRepository(public, ledger), PublishedRecord(folder / "record"), ledger)
+    return Channel(builder, public, keys, name, decision, ledger, operator)

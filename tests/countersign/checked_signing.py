@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
 from farm.countersign.decision import Decision
+from farm.countersign.ledger import Ledger
+from farm.countersign.standing import PinnedRepository
 from farm.trust.layout import BLOBS
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
@@ -22,4 +24,6 @@ if TYPE_CHECKING:
 def sign_checked(repository: Repository, signers: Signers, record: Path, release: Release) -> None:
     """Let a signer that has just been started, with its record there, sign a release of a repository without policy."""
     evidence = BlobStore(repository.root / BLOBS).put_bytes(ReleaseEvidence().to_json())
-    sign(repository, signers, Decision(repository, PublishedRecord(record)), release, evidence)
+    ledger = Ledger(record)
+    pinned = PinnedRepository(repository.root, ledger)
+    sign(pinned, signers, Decision(pinned, PublishedRecord(record), ledger), release, evidence, ledger=ledger)
