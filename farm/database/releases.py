@@ -108,6 +108,14 @@ def release(session: Session, channel: str, number: int) -> ReleaseRecord | None
     return release_of_row(row) if row else None
 
 
+def has_published(session: Session, channel: str, digest: Digest) -> bool:
+    """Say whether a channel has published a release of this digest."""
+    query = select(ReleaseRow.id).where(
+        ReleaseRow.channel == channel, ReleaseRow.digest == digest, col(ReleaseRow.published_at).is_not(None)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
 def releases(session: Session, channel: str, *, before: int | None = None, limit: int = 50) -> list[ReleaseRecord]:
     """Return releases of a channel, newest first, those with a lower number than `before`."""
     query = select(ReleaseRow).where(ReleaseRow.channel == channel)

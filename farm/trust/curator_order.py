@@ -20,7 +20,7 @@ from farm.trust.dsse import open_envelope
 from farm.trust.provenance import STATEMENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PREDICATE_TYPE = "urn:farm:order:1"
 LIFETIME = timedelta(days=30)
@@ -95,6 +95,18 @@ class CuratorOrder:
         """What it is in a few words: `hold jq on edge by ann`."""
         what = " ".join([self.act.replace("-", " "), ", ".join(sorted(self.packages)[:3])]).strip()
         return f"{what} on {self.channel} by {self.curator}"
+
+
+def named(packages: Iterable[tuple[str, Digest]]) -> dict[str, Digest | None]:
+    """Return builds of packages as an order names them: by name, or by name and digest where a name has several."""
+    found: dict[str, list[Digest]] = {}
+    for name, digest in packages:
+        found.setdefault(name, []).append(digest)
+    return {
+        name if len(digests) == 1 else f"{name} {digest}": digest
+        for name, digests in found.items()
+        for digest in digests
+    }
 
 
 def order_statement(order: CuratorOrder) -> dict[str, Any]:
