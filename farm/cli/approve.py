@@ -124,9 +124,10 @@ def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...
     from farm.names import Digest
     from farm.trust.curator_order import named
 
-    waiting = farm.in_question(channel)["packages"]
+    waiting, distribution = farm.in_question(channel)["packages"], farm.channel(channel).get("distribution", "")
+    names = {each.removeprefix(f"{distribution}/") for each in packages}
     mine = [(str(each["package"]), Digest(each["digest"])) for each in waiting if name in each["approved-by"]]
-    chosen = named((each, digest) for each, digest in mine if each in packages)
+    chosen = named((each, digest) for each, digest in mine if each in names)
     return sign_act(farm, "withdraw-approval", channel, reason=why, packages=chosen) if chosen else None
 
 

@@ -20,8 +20,8 @@ _WAITED, _POLL = 5.0, 0.2
 def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes | None:
     """Return the envelope in which the holder of the own key orders something of a channel; None without a key.
 
-    `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. A farm that does not say which
-    distribution it is of takes no orders that are signed.
+    `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. A farm that does
+    not say which distribution it is of takes no orders that are signed.
     """
     own = find_own_key(Settings.from_environment(), None, None)
     if own is None:

@@ -210,6 +210,16 @@ def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
     return found
 
 
+def last_members(session: Session, channel: str, names: Iterable[str]) -> dict[str, Digest]:
+    """Return what a channel holds under each of these names, or held last; what it never had is left out."""
+    query = select(MembershipRow.name, MembershipRow.package).where(MembershipRow.channel == channel)
+    found: dict[str, Digest] = {}
+    for some in in_parts(names):
+        rows = session.exec(query.where(col(MembershipRow.name).in_(some)).order_by(col(MembershipRow.since)))
+        found |= {name: Digest(digest) for name, digest in rows}
+    return found
+
+
 def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
     """Return since when the newest published release of a channel is without these packages, None for one that it has.
 

@@ -90,6 +90,12 @@ def unbrought(session: Session, limit: int) -> list[SignedOrder]:
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)).limit(limit))]
 
 
+def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
+    """Return orders to a channel that the signer has not got, or has refused; the newest first."""
+    query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_(None))
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
+
+
 def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
     """Write down that the signer has taken an order, or why it has not."""
     values = {"refused": refused} if refused else {"brought_at": now}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.database.signed_orders import SignedOrder
 
 
-_WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK)
+_WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK, GateKind.OLDER)
 _WORTH_ANOTHER_TRY = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS, GateKind.RELEASED_TESTS)
 
 

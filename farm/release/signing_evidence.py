@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
-from farm.database import foreign, jobs, lookups, packages
+from farm.database import foreign, jobs, lookups, orders, packages, signed_orders
 from farm.database.approvals import approvals_of
 from farm.release.attested import attestations_of
 from farm.release.sources import recipe_blobs
@@ -45,7 +45,8 @@ def bring_evidence(desk: Desk, candidate: Candidate, release: Release, public: P
     public.bring_blobs(submissions)
     approvals = tuple(public.put(each) for each in _approvals(desk, release.channel, own))
     tests = tuple(_tests(desk, candidate, public))
-    return public.put(ReleaseEvidence(dependencies, submissions, approvals, tests).to_json())
+    used = tuple(_orders(desk, candidate))
+    return public.put(ReleaseEvidence(dependencies, submissions, approvals, tests, used).to_json())
 
 
 def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[BuiltAgainst]:
@@ -81,6 +82,14 @@ def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> Iterator[Si
             public.put(text.encode())
             public.bring_blobs(results)
             yield SignedTest(order, tuple(results))
+
+
+def _orders(desk: Desk, candidate: Candidate) -> Iterator[Digest]:
+    """Give the curator's order that a candidate carries out, as it was signed: the release uses it up."""
+    order = orders.order_of(desk.session, candidate.id)
+    signed = signed_orders.of_order(desk.session, order.id) if order else None
+    if signed is not None:
+        yield signed.digest
 
 
 def _imported(desk: Desk, release: Release) -> Iterator[Digest]:
