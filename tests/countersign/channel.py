@@ -70,7 +70,20 @@ class Channel:
         tests: Iterable[SignedTest] = (),
         orders: Iterable[Digest] = (),
     ) -> None:
-        """Ask for the next release, with all evidence; raises what the signer has against it."""
+        """Let the signer of this process sign the next release; raises what it has against it."""
+        release, evidence = self.ask(*packages, remove=remove, approvals=approvals, tests=tests, orders=orders)
+        signers = online_signers(self.keys / "online")
+        sign(self.repository, signers, self.decision, release, evidence, ledger=self.ledger)
+
+    def ask(
+        self,
+        *packages: Package,
+        remove: Iterable[str] = (),
+        approvals: Iterable[bytes] = (),
+        tests: Iterable[SignedTest] = (),
+        orders: Iterable[Digest] = (),
+    ) -> tuple[Release, Digest]:
+        """Return what control asks the signer with: the next release, and where all evidence for it lies."""
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
             repository.current(self.name).release,
@@ -86,9 +99,7 @@ class Channel:
         built = tuple(each.built for each in self.builder.built.values())
         approved = tuple(map(blobs.put_bytes, approvals))
         told = ReleaseEvidence(built, approvals=approved, tests=tuple(tests), orders=tuple(orders))
-        evidence = blobs.put_bytes(told.to_json())
-        signers = online_signers(self.keys / "online")
-        sign(self.repository, signers, self.decision, release, evidence, ledger=self.ledger)
+        return release, blobs.put_bytes(told.to_json())
 
     def newest(self, channel: str = "edge") -> Release:
         newest = Repository(self.public).current(channel).release
@@ -115,7 +126,10 @@ class Channel:
         return self.bring(self.given(act, **said), key)
 
     def bring(self, order: CuratorOrder, key: CryptoSigner | None = None) -> Digest:
-        return take_order_in(self.repository, self.ledger, sign_statement(order_statement(order), key or self.operator))
+        return take_order_in(self.repository, self.ledger, self.signed(order, key))
+
+    def signed(self, order: CuratorOrder, key: CryptoSigner | None = None) -> bytes:
+        return sign_statement(order_statement(order), key or self.operator)
 
     def report(self, package: Package, number: int = 1) -> None:
         told = ReportOpened(self.name, number, package.descriptor.digest, package.descriptor.label, "it crashes")
