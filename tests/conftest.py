@@ -36,6 +36,7 @@ _LONG = (
     "cli/test_knowing.py",
     "cli/test_policy.py",
     "cli/test_run.py",
+    "cli/test_signed_orders.py",
     "cli/test_submission.py",
     "cli/test_submit.py",
     "cli/test_subscriptions.py",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.key_drafts import draft, publish, sign
+from farm.cli.key_ledger import ledger
 from farm.cli.key_record import record
 from farm.cli.key_sheet import show
 from farm.cli.output import say, say_document, say_json
@@ -218,5 +219,5 @@ def _print(values: dict[str, Any]) -> None:
     say_json(values, default=str)
 
 
-for _verb in (draft, sign, show, publish, record):
+for _verb in (draft, sign, show, publish, record, ledger):
     keys.add_command(_verb)
