@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.readers import DirectoryReader
+from farm.countersign.ledger import Ledger
+from farm.countersign.standing import PinnedRepository, PutBackError
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.ceremony import online_signers
@@ -246,7 +248,13 @@ def test_an_older_state_is_restored(founded: Farm) -> None:
     founded.publish(note="lost too")
     founded.leave_subscriber()
 
+    ledger = Ledger(founded.folder / "record")
+    signer = PinnedRepository(founded.folder / "public", ledger)
+    signer.check_releases()
+    with pytest.raises(PutBackError):
+        PinnedRepository(founded.folder / "backup" / "public", ledger).check_releases()
     founded.follow("Restore an older state")
+    signer.check_releases()  # and the same ledger goes on with it
     restored = founded.repository.current("edge").release
     assert restored is not None
     assert restored.number == 1
