@@ -236,7 +236,10 @@ def _edit_operators(listed: Mapping[str, str], edit: TargetsEdit) -> dict[str, s
         if name not in listed:
             raise DraftError(f"there is no operator {name[:100]}", remedy=f"There are {', '.join(listed) or 'none'}.")
     kept = {name: key for name, key in listed.items() if name not in edit.remove_operators}
-    return kept | dict(edit.operators)
+    kept |= dict(edit.operators)
+    if len(set(kept.values())) < len(kept):
+        raise DraftError("two operators have one key", remedy="Let each make a key of their own: `farm keys me`.")
+    return kept
 
 
 def _edit_keys(listed: Mapping[str, Key], add: Iterable[Key], remove: Iterable[str], what: str) -> list[Key]:

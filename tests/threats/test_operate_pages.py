@@ -240,6 +240,14 @@ def test_online_keys_are_stolen(founded: Farm) -> None:
     assert caught.value.reason == "signature"
 
 
+def test_an_operator_is_listed(founded: Farm) -> None:
+    founded.follow("Change who may order")
+    assert list(founded.repository.builders().operators) == ["joe"]
+    founded.desk.run("draft targets --repository public --remove-operator joe")
+    assert "the operator joe may order nothing any more" in founded.desk.run("show targets.draft")
+    founded.everybody_sees(founded.publish())
+
+
 def test_an_older_state_is_restored(founded: Farm) -> None:
     (founded.folder / "backup").mkdir()
     shutil.copytree(founded.folder / "public", founded.folder / "backup" / "public")
