@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from farm.control.policies_in_force import in_force, take_up
+from farm.database import signed_orders
+from farm.errors import FarmError
 from farm.recipe.strictness import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from farm.control.desk import Office
+    from farm.control.desk import Desk, Office
     from farm.recipe import ChannelPolicy
     from farm.recipe.policies import Policies
     from farm.release.pipeline import Pipeline
@@ -57,6 +59,7 @@ class Channels:
         said = self._without_roles(bounded(said, signed.policies) if signed else said)
         with self._office.writing() as desk:
             take_up(desk, said)
+            self._take_up_people(desk)
         kept = self._pipelines
         self._pipelines = {}
         for name, policy in said.policies.items():
@@ -77,6 +80,16 @@ class Channels:
             _LOG.warning(said.owners_unsigned)
         for line in said.owners_troubles:
             _LOG.error("submissions are refused: %s", line)
+
+    def _take_up_people(self, desk: Desk) -> None:
+        """Let those order whom targets name; as long as that cannot be read, those of before."""
+        try:
+            people = self._signed.who_orders()
+        except FarmError as error:
+            _LOG.error("whose orders count cannot be read: %s", error)  # the message says it all
+        else:
+            if people != signed_orders.who_orders(desk.session):
+                signed_orders.set_who_orders(desk.session, people)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that nobody could sign for: they have come since the keys were made."""

@@ -1,8 +1,9 @@
 """The checker: parses, proves and reads archives for the signer, in a process of its own user that holds no key.
 
-It reads what is published, keeps a record of it, and answers on a Unix socket that only the signer's user can reach
-whether something may be signed. It writes nothing but that record. Run it with
-`python -m workers.checker --repository DIR --record DIR --socket PATH [--memory MIB] [--seconds N]`.
+It reads what is published and what the signer has written down, keeps a record of what was published, and answers on a
+Unix socket that only the signer's user can reach whether something may be signed. It writes nothing but that record.
+Run it with
+`python -m workers.checker --repository DIR --ledger DIR --record DIR --socket PATH [--memory MIB] [--seconds N]`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import uvicorn
 from fastapi import Request, Response
 
+from farm.countersign.brought_orders import checked_order
 from farm.countersign.decision import Decision
 from farm.countersign.lists import checked_advisories, checked_reviews
 from farm.errors import FarmError
+from farm.ledger.ledger import LedgerReader
+from farm.ledger.standing import PinnedRepository
 from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX
 from farm.trust.asked_image import AskedImage
+from farm.trust.curator_order import LARGEST_ORDER
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
-from farm.trust.repository import Repository
 from workers.check_bounds import Deadline, bound_memory
 from workers.checked_images import make_image
 from workers.checker_client import LONGEST_CHECK
@@ -38,6 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import FastAPI
+
+    from farm.ledger.entries import Entry
+    from farm.ledger.standing import Kept
+    from farm.ledger.state import LedgerState
+    from farm.trust.repository import Repository
 
 _LOG = logging.getLogger("farm.checker")
 MEMORY = 16 << 10
@@ -65,14 +74,30 @@ class FailedCheckError(FarmError):
         )
 
 
+class _ReadLedger:
+    """The signer's ledger as the checker has it, for several threads: what to write down the signer finds by itself."""
+
+    def __init__(self, ledger: LedgerReader) -> None:
+        self._ledger = ledger
+        self._turn = threading.Lock()
+
+    def state(self) -> LedgerState:
+        with self._turn:
+            return self._ledger.state()
+
+    def note(self, *entries: Entry) -> None:
+        """Do nothing."""
+
+
 class Checks:
     """Looks at what the signer is asked for, within bounds. Releases and lists one at a time, images beside them."""
 
-    def __init__(self, repository: Repository, record: PublishedRecord, deadline: Deadline) -> None:
+    def __init__(self, repository: Repository, record: PublishedRecord, ledger: Kept, deadline: Deadline) -> None:
         self._repository = repository
         self._record = record
+        self._ledger = ledger
         self._deadline = deadline
-        self._decision = Decision(repository, record)
+        self._decision = self._new_decision()
         self._one, self._one_image = threading.Lock(), threading.Lock()
 
     def prepare(self) -> None:
@@ -87,7 +112,7 @@ class Checks:
             _LOG.error("what was published cannot be read: %s", error)  # the message says it all
         except Exception:  # noqa: BLE001  # a check says it again, and ends in a refusal
             _LOG.exception("what was published cannot be read")
-            self._decision = Decision(self._repository, self._record)
+            self._decision = self._new_decision()
 
     def release(self, content: bytes, evidence: str) -> _Answer:
         """Decide about a release. Raises the errors of `Decision.check`, `FailedCheckError`."""
@@ -97,8 +122,13 @@ class Checks:
                 return self._bounded(lambda: self._decision.check(release, Digest(evidence)))
             except FailedCheckError:
                 # What it remembers may be half of something: it is found out again.
-                self._decision = Decision(self._repository, self._record)
+                self._decision = self._new_decision()
                 raise
+
+    def order(self, envelope: bytes) -> _Answer:
+        """Look at a curator's order. Raises as `checked_order`, `FailedCheckError`."""
+        with self._one:
+            return self._bounded(lambda: checked_order(self._repository, envelope, datetime.now(UTC)))
 
     def advisories(self, content: bytes) -> _Answer:
         """Look at a list of advisories. Raises as `checked_advisories`, `FailedCheckError`."""
@@ -116,6 +146,9 @@ class Checks:
         with self._one_image:
             return self._bounded(lambda: make_image(self._repository, asked))
 
+    def _new_decision(self) -> Decision:
+        return Decision(self._repository, self._record, self._ledger)
+
     def _bounded(self, look: Callable[[], _Found]) -> _Found:
         with self._deadline.running():
             try:
@@ -130,14 +163,19 @@ class Checks:
 def checker_app(checks: Checks) -> FastAPI:
     """Return the checker's HTTP application.
 
-    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /advisories`, `POST /reviews` and
-    `POST /images`: each answers with a value of `farm.trust.checked`, or with status 409 and the reason why not.
+    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /orders`, `POST /advisories`,
+    `POST /reviews` and `POST /images`: each answers with a value of `farm.trust.checked`, or with status 409 and the
+    reason why not.
     """
     app = refusing_app("farm checker", _LOG)
 
     @app.post("/releases")
     async def release(request: Request, evidence: str) -> Response:
         return await _answer(checks.release, await body(request, _LARGEST_RELEASE), evidence)
+
+    @app.post("/orders")
+    async def order(request: Request) -> Response:
+        return await _answer(checks.order, await body(request, LARGEST_ORDER))
 
     @app.post("/advisories")
     async def advisories(request: Request) -> Response:
@@ -163,6 +201,7 @@ def main() -> None:
     """Run the checker until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
     parser = argparse.ArgumentParser(prog="workers.checker", description=__doc__)
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
+    parser.add_argument("--ledger", type=Path, required=True, help="the folder of the signer's ledger, to read")
     parser.add_argument("--record", type=Path, required=True, help="where it keeps what was published")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--memory", type=int, default=MEMORY, help="MiB of address space that it may have")
@@ -172,11 +211,13 @@ def main() -> None:
     os.umask(0o022)
     bound_memory(arguments.memory)
     try:
-        private_folder(arguments.socket.parent)
+        private_folder(arguments.socket.parent, "checker")
         record = PublishedRecord(arguments.record)
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
-    checks = Checks(Repository(arguments.repository), record, Deadline(arguments.seconds))
+    ledger = _ReadLedger(LedgerReader(arguments.ledger))
+    repository = PinnedRepository(arguments.repository, ledger)
+    checks = Checks(repository, record, ledger, Deadline(arguments.seconds))
     listening = listen(arguments.socket)
     checks.prepare()
     uvicorn.Server(uvicorn.Config(checker_app(checks), log_level="warning")).run(sockets=[listening])

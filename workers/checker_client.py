@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.trust.checked import CheckedImage, CheckedLists, InvalidAnswerError, VerifiedRelease
+from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, InvalidAnswerError, VerifiedRelease
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +57,10 @@ class CheckerClient:
         Raises `RefusedByCheckerError`, `CheckBrokenError`, `NoCheckerError`, `InvalidAnswerError`.
         """
         return VerifiedRelease.from_json(self._ask(f"/releases?evidence={evidence}", release.to_json()))
+
+    def check_order(self, envelope: bytes) -> CheckedOrder:
+        """Return which order an envelope holds, that may be written down. Raises as `check`."""
+        return CheckedOrder.from_json(self._ask("/orders", envelope))
 
     def check_advisories(self, content: bytes) -> CheckedLists:
         """Return what is to be signed with a list of advisories. Raises as `check`."""

@@ -29,6 +29,7 @@ from farm.engine.address_guard import AddressGuard
 from farm.errors import FarmError, Place, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
+from farm.release.order_delivery import OrderDelivery
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
@@ -81,6 +82,7 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         return Pipeline(office, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
 
     channels = Channels(office, ChannelFiles(settings.recipes), pipeline, SignedTargets(repository))
+    delivery = OrderDelivery(office, signer)
     turn = threading.Lock()
 
     def advance() -> None:
@@ -92,7 +94,7 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         finally:
             turn.release()
 
-    return (Duty("farm.control.advance", 1.0, advance),)
+    return (Duty("farm.control.orders", 0.5, delivery.deliver), Duty("farm.control.advance", 1.0, advance))
 
 
 def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:

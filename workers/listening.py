@@ -45,7 +45,7 @@ async def body(request: Request, largest: int) -> bytes:
     return content
 
 
-def private_folder(folder: Path) -> None:
+def private_folder(folder: Path, whose: str) -> None:
     """Make the folder of a socket, or see that it keeps others out: everybody may connect to the socket itself.
 
     Raises `FarmError`.
@@ -54,7 +54,7 @@ def private_folder(folder: Path) -> None:
     # A group may get in: that of the program that asks, where it runs as a user of its own.
     if folder.stat().st_mode & 0o007:
         raise FarmError(
-            f"everybody can get into {folder}, where the signer listens",
+            f"everybody can get into {folder}, where the {whose} listens",
             remedy=f"Run `chmod o= {folder}`, or name a folder of its own with --socket.",
         )
 

@@ -9,10 +9,11 @@ from farm.errors import FarmError
 from farm.trust.delegation import channels_of
 from farm.trust.layout import METADATA
 from farm.trust.repository import Repository
-from farm.trust.signed_policy import policy_in_force
+from farm.trust.signed_policy import policy_in_force, who_may_order
 from workers.channel_files import stamp_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.trust.signed_policy import SignedPolicy
@@ -39,6 +40,14 @@ class SignedTargets:
             return channels_of(self._repository.head().targets)
         except FarmError:
             return None
+
+    def who_orders(self) -> Mapping[str, str] | None:
+        """Return whose orders count, by name, with public keys; None while no policy is signed, so that none need be.
+
+        Raises `FarmError` where that cannot be said.
+        """
+        policy = policy_in_force(self._repository)
+        return None if policy is None else who_may_order(self._repository.builders(), policy)
 
     def policy(self) -> SignedPolicy | None:
         """Return the policy that is signed; the last one where that cannot be said now, None where there is none."""

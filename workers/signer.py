@@ -2,8 +2,9 @@
 
 It listens on a Unix socket. What it signs has been checked by another process, which holds no key (`workers.checker`):
 it takes a yes for these very bytes, and parses no package, recipe, advisory or image itself. The timestamp is signed
-anew by the clock. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
-`python -m workers.signer --repository DIR --keys DIR --socket PATH [--checker PATH]`.
+anew by the clock. What was signed, ordered and reported it keeps in a ledger, and believes no root but that which it
+pins. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
+`python -m workers.signer --repository DIR --keys DIR --socket PATH [--checker PATH] [--ledger DIR]`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ import uvicorn
 from fastapi import Request  # noqa: TC002  # routes are read by their annotations
 
 from farm.errors import FarmError
+from farm.ledger.entries import OrderTaken, Released, Signing
+from farm.ledger.ledger import Ledger
+from farm.ledger.reports import LARGEST_REPORT, take_report
+from farm.ledger.standing import PinnedRepository
 from farm.names import Digest
+from farm.trust.curator_order import LARGEST_ORDER, kept_order
+from farm.trust.delegation import role_of
 from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
 from farm.trust.release_index import Release
-from farm.trust.repository import Repository
 from farm.trust.signers import read_signers
 from workers.checker_client import LONGEST_CHECK, CheckerClient, NoCheckerError
 from workers.image_signing import image_signer_app
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import TargetFile
 
     from farm.trust.checked import CheckedLists, Checker, ReleaseChecker
+    from farm.trust.repository import Repository
     from farm.trust.signers import Signers
 
 _LOG = logging.getLogger("farm.signer")
@@ -54,18 +61,27 @@ class StaleListsError(FarmError):
     code = "stale-lists"
 
 
-def signer_app(repository: Repository, signers: Signers, checker: Checker) -> FastAPI:
+def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker, ledger: Ledger) -> FastAPI:
     """Return the signer's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
-    `POST /advisories` with a list of them, `POST /reviews` with a record of looking; `GET /health`.
+    `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST /advisories`
+    with a list of them, `POST /reviews` with a record of looking; `GET /health`.
     """
     app = refusing_app("farm signer", _LOG, NoCheckerError)
 
     @app.post("/releases")
     async def sign_release(request: Request, evidence: str) -> dict[str, object]:
         release = Release.from_json(await body(request, _LARGEST_RELEASE))
-        return sign(repository, signers, checker, release, Digest(evidence))
+        return sign(repository, signers, checker, release, Digest(evidence), ledger=ledger)
+
+    @app.post("/orders")
+    async def order(request: Request) -> dict[str, object]:
+        return {"order": take_order(repository, checker, ledger, await body(request, LARGEST_ORDER))}
+
+    @app.post("/reports")
+    async def report(request: Request) -> dict[str, object]:
+        return {"report": take_report(ledger, await body(request, LARGEST_REPORT))}
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
@@ -85,15 +101,48 @@ def signer_app(repository: Repository, signers: Signers, checker: Checker) -> Fa
 
 
 def sign(
-    repository: Repository, signers: Signers, checker: ReleaseChecker, release: Release, evidence: Digest
+    repository: PinnedRepository,
+    signers: Signers,
+    checker: ReleaseChecker,
+    release: Release,
+    evidence: Digest,
+    *,
+    ledger: Ledger,
 ) -> dict[str, object]:
     """Have one release checked, and publish it. Raises what the checker refuses with, and as `Repository.publish`."""
+    repository.check_releases()
     verified = checker.check(release, evidence)
     verified.check_about(release)
     if verified.previous != release.digest:  # else it is published already
+        # Written before: a signer that is cut off has used the orders up for this very release, and for no other.
+        ledger.append(
+            Signing(
+                channel=release.channel,
+                number=release.number,
+                release=release.digest,
+                keys=tuple(role_of(repository.head().targets, release.channel).keyids),
+                orders=verified.orders,
+                rolled_back=verified.rolled_back,
+                returned=verified.returned,
+            )
+        )
         repository.publish(release, signers, datetime.now(UTC), verified=verified)
+        ledger.append(Released(release.channel, release.digest))
         _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(verified.new))
     return {"release": release.digest, "number": release.number, "new": list(verified.new)}
+
+
+def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, envelope: bytes) -> Digest:
+    """Have an order checked, and write it down, unless that was done; return its name.
+
+    Raises what the checker refuses with, and `CuratorOrderError`, `InvalidEnvelopeError`, `LedgerError`.
+    """
+    repository.check_releases()
+    order = kept_order(envelope)
+    if order.digest not in ledger.state().entered:
+        checker.check_order(envelope).check_about(envelope, order.digest)
+        ledger.append(OrderTaken(order, envelope.decode()))
+    return order.digest
 
 
 def publish_advisories(repository: Repository, signers: Signers, checker: Checker, content: bytes) -> bool:
@@ -133,12 +182,13 @@ def _publish_lists(
     return repository.publish_advisories(wanted, signers, datetime.now(UTC), check=check)
 
 
-def keep_timestamp_fresh(repository: Repository, signers: Signers, stop: threading.Event) -> None:
+def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: threading.Event) -> None:
     """Sign the timestamp anew, now and every six hours, until `stop` is set; sooner again when it fails."""
     while True:
         period = TIMESTAMP_PERIOD
         try:
             now = datetime.now(UTC)
+            repository.check_releases()
             repository.refresh_timestamp(signers, now)
             warn_of_expiry(repository, now)
         except (FarmError, OSError) as error:
@@ -174,20 +224,21 @@ def main() -> None:
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--checker", type=Path, help="the checker's Unix socket; default: as `farm up` places it")
-    parser.add_argument("--record", type=Path, help="accepted as before; what was published is the checker's to know")
+    parser.add_argument("--ledger", type=Path, help="the folder of its ledger; default: `ledger` beside the keys")
     parser.add_argument("--images-socket", type=Path, help="the Unix socket on which the registry asks about images")
     parser.add_argument("--check-seconds", type=float, default=LONGEST_CHECK, help="how long a check may take")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)  # what is published is for everybody to read
-    repository = Repository(arguments.repository)
     try:
         for path in (arguments.socket, arguments.images_socket):
             if path:
-                private_folder(path.parent)
+                private_folder(path.parent, "signer")
         signers = read_signers(arguments.keys)
+        ledger = Ledger(arguments.ledger or arguments.keys.absolute().parent.with_name("ledger"))
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
+    repository = PinnedRepository(arguments.repository, ledger)
     place = arguments.checker or arguments.socket.absolute().parent.with_name("check") / "checker.sock"
     checker = CheckerClient(place, arguments.check_seconds)
     stop = threading.Event()
@@ -195,7 +246,7 @@ def main() -> None:
     clock.start()
     if arguments.images_socket:
         serve_images(repository, signers, checker, arguments.images_socket)
-    uvicorn.run(signer_app(repository, signers, checker), uds=str(arguments.socket), log_level="warning")
+    uvicorn.run(signer_app(repository, signers, checker, ledger), uds=str(arguments.socket), log_level="warning")
     stop.set()
 
 

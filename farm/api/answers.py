@@ -82,7 +82,10 @@ REPORT: dict[str, Shape] = {
     "id": int,
     "at": datetime,
 }
+SIGNED_ORDER: dict[str, Shape] = {"order": str, "curator": str, "brought-at": _TIME, "refused": str}
 STATUS: dict[str, Shape] = {
+    "distribution": Absent(str),
+    "astray": Absent([{"act": str, "curator": str, "refused": str}]),
     "channel": str,
     "newest": Maybe(_LISTED_RELEASE),
     "candidate": Maybe(_LISTED_CANDIDATE),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from farm.api.wire import Number, Wire
+from farm.api.wire import Number, Omitted, Wire
 from farm.compat.reviews import LARGEST_SOURCE
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -16,7 +16,13 @@ MOST_PACKAGES = 1000
 MOST_ENVELOPES = 1000
 
 
-class FreezeRequest(Wire):
+class SignedRequest(Wire):
+    """What a curator asks for, with the order as a DSSE envelope (JSON) that is signed with the curator's own key."""
+
+    envelope: Annotated[dict[str, Any] | None, Omitted] = None
+
+
+class FreezeRequest(SignedRequest):
     """A curator lets a channel publish nothing, until a time or until it is thawed; also in place of a freeze."""
 
     why: Why
@@ -24,7 +30,7 @@ class FreezeRequest(Wire):
     replace: bool = False
 
 
-class HoldRequest(Wire):
+class HoldRequest(SignedRequest):
     """A curator keeps a package where it is, until a time or until the hold is lifted."""
 
     package: Name
@@ -53,7 +59,7 @@ class ApprovalsRequest(Wire):
     envelopes: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_ENVELOPES)
 
 
-class WithdrawalRequest(Wire):
+class WithdrawalRequest(SignedRequest):
     """The approvals that `curator` has given these packages are to count no more; all are taken back or none."""
 
     curator: Name
@@ -67,7 +73,7 @@ class OrderWithdrawalRequest(Wire):
     why: Why
 
 
-class PromoteRequest(Wire):
+class PromoteRequest(SignedRequest):
     """A curator wants what the newest release of another channel holds, or some packages of it."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -78,7 +84,7 @@ class PromoteRequest(Wire):
     why: Why = ""
 
 
-class RollbackRequest(Wire):
+class RollbackRequest(SignedRequest):
     """A curator wants a new release with the packages of an older one."""
 
     kind: Literal["rollback"] = "rollback"
@@ -86,7 +92,7 @@ class RollbackRequest(Wire):
     why: Why
 
 
-class RetryRequest(Wire):
+class RetryRequest(SignedRequest):
     """A curator wants what is held back, or some packages of it, looked at again."""
 
     kind: Literal["retry"] = "retry"

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from farm.api import answers
-from farm.api.farm_client import FarmClient, channel_path, segment
+from farm.api.farm_client import FarmClient, channel_path, segment, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,23 +16,40 @@ if TYPE_CHECKING:
 class CuratorClient(FarmClient):
     """A connection to a farm in the name of a curator."""
 
-    def freeze(self, channel: str, *, why: str, until: datetime | None = None, replace: bool = False) -> dict[str, Any]:
+    def freeze(
+        self,
+        channel: str,
+        *,
+        why: str,
+        until: datetime | None = None,
+        replace: bool = False,
+        envelope: bytes | None = None,
+    ) -> dict[str, Any]:
         """Let a channel publish nothing; with `replace` also in place of the freeze that there is."""
-        body = {"why": why, "until": _time(until), "replace": replace}
+        body = {"why": why, "until": _time(until), "replace": replace} | signed(envelope)
         return self._act("PUT", f"{channel_path(channel)}/freeze", answers.FROZEN, body)
 
-    def thaw(self, channel: str) -> dict[str, Any]:
+    def thaw(self, channel: str, *, envelope: bytes | None = None) -> dict[str, Any]:
         """Let a frozen channel go on."""
-        return self._act("DELETE", f"{channel_path(channel)}/freeze", answers.DONE)
+        return self._act("DELETE", f"{channel_path(channel)}/freeze", answers.DONE, signed(envelope) or None)
 
-    def hold(self, channel: str, package: str, *, why: str, until: datetime | None = None) -> dict[str, Any]:
+    def hold(
+        self,
+        channel: str,
+        package: str,
+        *,
+        why: str,
+        until: datetime | None = None,
+        envelope: bytes | None = None,
+    ) -> dict[str, Any]:
         """Keep a package where it is in a channel."""
-        body = {"package": package, "why": why, "until": _time(until)}
+        body = {"package": package, "why": why, "until": _time(until)} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/holds", answers.HELD, body)
 
-    def lift(self, channel: str, package: str) -> dict[str, Any]:
+    def lift(self, channel: str, package: str, *, envelope: bytes | None = None) -> dict[str, Any]:
         """Let a held package go on."""
-        return self._act("DELETE", f"{channel_path(channel)}/holds/{segment(package)}", answers.DONE)
+        path = f"{channel_path(channel)}/holds/{segment(package)}"
+        return self._act("DELETE", path, answers.DONE, signed(envelope) or None)
 
     def in_question(self, channel: str) -> dict[str, Any]:
         """Return what wants into a channel that asks for approvals, and who has approved it."""
@@ -43,9 +60,11 @@ class CuratorClient(FarmClient):
         body = {"envelopes": [json.loads(each) for each in envelopes]}
         return self._act("POST", f"{channel_path(channel)}/approvals", answers.APPROVED, body)
 
-    def withdraw(self, channel: str, *, curator: str, packages: Sequence[str], why: str = "") -> dict[str, Any]:
+    def withdraw(
+        self, channel: str, *, curator: str, packages: Sequence[str], why: str = "", envelope: bytes | None = None
+    ) -> dict[str, Any]:
         """Take back what a curator has signed for packages; for all of them or for none."""
-        body = {"curator": curator, "packages": list(packages), "why": why}
+        body = {"curator": curator, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", answers.WITHDRAWN, body)
 
     def reports(self, channel: str, *, closed: bool = False) -> list[dict[str, Any]]:
@@ -60,25 +79,38 @@ class CuratorClient(FarmClient):
         """Report trouble with a package of a channel's newest release."""
         return self._act("POST", f"{channel_path(channel)}/reports", answers.REPORT, {"package": package, "why": why})
 
-    def resolve(self, number: int) -> dict[str, Any]:
+    def resolve(self, number: int, *, envelope: bytes | None = None) -> dict[str, Any]:
         """Close a report."""
-        return self._act("POST", f"/api/v1/reports/{number}/resolve", answers.REPORT)
+        return self._act("POST", f"/api/v1/reports/{number}/resolve", answers.REPORT, signed(envelope) or None)
 
-    def promote(self, channel: str, *, origin: str, packages: Sequence[str] = (), why: str = "") -> dict[str, Any]:
+    def promote(
+        self,
+        channel: str,
+        *,
+        origin: str,
+        packages: Sequence[str] = (),
+        why: str = "",
+        envelope: bytes | None = None,
+    ) -> dict[str, Any]:
         """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
-        body = {"kind": "promote", "from": origin, "packages": list(packages), "why": why}
+        body = {"kind": "promote", "from": origin, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
-    def rollback(self, channel: str, number: int, *, why: str) -> dict[str, Any]:
+    def rollback(self, channel: str, number: int, *, why: str, envelope: bytes | None = None) -> dict[str, Any]:
         """Order a new release of a channel with the packages of an older one."""
-        return self._act(
-            "POST", f"{channel_path(channel)}/orders", answers.ORDER, {"kind": "rollback", "number": number, "why": why}
-        )
-
-    def retry_held(self, channel: str, *, packages: Sequence[str] = (), why: str = "") -> dict[str, Any]:
-        """Order what is held back, or some packages of it, to the gates again."""
-        body = {"kind": "retry", "packages": list(packages), "why": why}
+        body = {"kind": "rollback", "number": number, "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
+
+    def retry_held(
+        self, channel: str, *, packages: Sequence[str] = (), why: str = "", envelope: bytes | None = None
+    ) -> dict[str, Any]:
+        """Order what is held back, or some packages of it, to the gates again."""
+        body = {"kind": "retry", "packages": list(packages), "why": why} | signed(envelope)
+        return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
+
+    def signed_order(self, digest: str) -> dict[str, Any]:
+        """Return an order that was signed, and whether the signer has it."""
+        return self._get_json(f"/api/v1/signed-orders/{segment(digest)}", answers.SIGNED_ORDER)
 
     def orders(self, channel: str) -> list[dict[str, Any]]:
         """Return the orders to the pipeline of a channel, newest first."""

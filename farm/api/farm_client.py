@@ -68,7 +68,7 @@ class FarmClient:
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
-        return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded} | _signed(envelope))
+        return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded} | signed(envelope))
 
     def submissions(
         self, *, state: str | None = None, before: int | None = None, limit: int = 50
@@ -82,13 +82,13 @@ class FarmClient:
 
     def accept(self, number: int, envelope: bytes) -> wire.SubmissionWire:
         """Send an owner's signature on recipes of a submission that waits."""
-        return self._post(f"/api/v1/submissions/{number}/accept", wire.SubmissionWire, _signed(envelope))
+        return self._post(f"/api/v1/submissions/{number}/accept", wire.SubmissionWire, signed(envelope))
 
     def withdraw_submission(
         self, number: int, *, envelope: bytes | None = None, why: str = ""
     ) -> wire.SubmissionProgress:
         """Let a submission that waits come to nothing; an owner signs that in `envelope`."""
-        body = _signed(envelope) | {"why": why}
+        body = signed(envelope) | {"why": why}
         return self._post(f"/api/v1/submissions/{number}/withdraw", wire.SubmissionProgress, body)
 
     def submission(self, number: int) -> wire.SubmissionProgress:
@@ -245,7 +245,8 @@ class FarmClient:
             raise FarmUnreachableError(self._url, str(error) or type(error).__name__) from error
 
 
-def _signed(envelope: bytes | None) -> dict[str, Any]:
+def signed(envelope: bytes | None) -> dict[str, Any]:
+    """Return the part of a request that has what the sender has signed; nothing for nothing."""
     return {"envelope": json.loads(envelope)} if envelope is not None else {}
 
 

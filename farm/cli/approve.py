@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from farm.cli.own_key import find_own_key, own_key_options, own_name
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
+from farm.cli.signed_acts import sign_act, tell_signed
 from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
+    from farm.api.curator_client import CuratorClient
     from farm.package import Descriptor
 
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 @click.argument("packages", nargs=-1)
 @own_key_options
 @click.option("--yes", is_flag=True, help="Sign without asking.")
-@click.option("--withdraw", is_flag=True, help="Take back what --name has signed for PACKAGES; needs no key.")
+@click.option("--withdraw", is_flag=True, help="Take back what you have signed for PACKAGES.")
 @click.option("--why", help="The reason for --withdraw, for the audit trail.")
 @json_option
 def approve(
@@ -41,7 +44,7 @@ def approve(
     withdraw: bool,
     why: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Show what waits for approval on CHANNEL, or sign for it: for PACKAGES, or with --yes or --key for all that waits.
 
     It signs with the key that `farm keys me` has made, or with --key. The key stays here. What is signed is the digest
@@ -52,15 +55,16 @@ def approve(
       farm approve stable
       farm approve stable jq
       farm approve stable jq --key alice.key --name alice
-      farm approve stable jq --withdraw --name alice --why "it loses data"
+      farm approve stable jq --withdraw --why "it loses data"
     """
     settings = Settings.from_environment()
     if withdraw:
         whose = name or own_name(settings)
         if key is not None or not whose or not packages:
-            raise click.UsageError("--withdraw goes with --name and PACKAGES, and needs no --key.")
-        _withdraw(channel, packages, whose, why or "", as_json=as_json)
-        return
+            raise click.UsageError(
+                "--withdraw goes with PACKAGES and your name, and takes no --key: see `farm keys me`."
+            )
+        return _withdraw(channel, packages, whose, why or "", as_json=as_json)
     if why is not None:
         raise click.UsageError("--why goes with --withdraw.")
     # A key that is there is no reason to sign all that waits: whoever only looks names neither packages nor a key.
@@ -72,10 +76,10 @@ def approve(
         chosen = _chosen(waiting, packages, own.name if own else None)
         if own is None:
             tell_result(_told(waiting, chosen), waiting, as_json=as_json)
-            return
+            return 0
         if not chosen:
             say(f"nothing on {channel} waits for {own.name}")
-            return
+            return 0
         descriptors = [(_descriptor(each), bool(each["removed"])) for each in chosen]
         signer = own.signer()
         say_lines(_told(waiting, chosen), err=True)
@@ -84,9 +88,10 @@ def approve(
         answer = farm.approve(channel, _signed(descriptors, channel, own.name, signer))
     if as_json:
         say_json(answer)
-        return
+        return 0
     count = len(answer["approvals"])
     say(f"{own.name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+    return 0
 
 
 def _ask(count: int) -> None:
@@ -101,14 +106,29 @@ def _ask(count: int) -> None:
         raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
 
 
-def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> None:
+def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> int:
     with curator() as farm:
-        answer = farm.withdraw(channel, curator=name, packages=packages, why=why)
+        envelope = _sign_withdrawal(farm, channel, packages, name, why)
+        answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
+        status = tell_signed(farm, answer)
     if as_json:
         say_json(answer)
-        return
+        return status
     count = len(answer["withdrawn"])
     say(f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}")
+    return status
+
+
+def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...], name: str, why: str) -> bytes | None:
+    """Return the signed withdrawal; None where there is no key, or nothing that was approved: the farm says so."""
+    from farm.names import Digest
+    from farm.trust.curator_order import named
+
+    waiting, distribution = farm.in_question(channel)["packages"], farm.channel(channel).get("distribution", "")
+    names = {each.removeprefix(f"{distribution}/") for each in packages}
+    mine = [(str(each["package"]), Digest(each["digest"])) for each in waiting if name in each["approved-by"]]
+    chosen = named((each, digest) for each, digest in mine if each in names)
+    return sign_act(farm, "withdraw-approval", channel, reason=why, packages=chosen) if chosen else None
 
 
 def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
@@ -167,8 +187,9 @@ def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: 
     from farm.trust.approval import approval_statement
     from farm.trust.dsse import sign_statement
 
+    now = datetime.now(UTC)
     return [
-        sign_statement(approval_statement(each, channel=channel, curator=name, removed=removed), signer)
+        sign_statement(approval_statement(each, channel=channel, curator=name, removed=removed, at=now), signer)
         for each, removed in descriptors
     ]
 

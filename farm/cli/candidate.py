@@ -9,10 +9,13 @@ import click
 from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
 from farm.cli.output import Line, say_json, say_lines
 from farm.cli.packages import json_option
+from farm.cli.signed_acts import sign_act
 from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from farm.api.curator_client import CuratorClient
 
 
 @click.group()
@@ -89,7 +92,18 @@ def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json
       farm candidate retry edge jq --why "the worker's disk was full"
     """
     with curator() as farm:
-        return tell_order(farm, farm.retry_held(channel, packages=packages, why=why), wait=wait, as_json=as_json)
+        envelope = _sign_retry(farm, channel, packages, why)
+        order = farm.retry_held(channel, packages=packages, why=why, envelope=envelope)
+        return tell_order(farm, order, wait=wait, as_json=as_json)
+
+
+def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], why: str) -> bytes | None:
+    """Return the signed order that lets these builds of packages in; None where none is named, or there is no key."""
+    status = farm.channel(channel)
+    names = {each.removeprefix(f"{status.get('distribution', '')}/") for each in packages}
+    held = {each["package"]: each["descriptor"] for each in status["excuses"] if each.get("descriptor")}
+    chosen = {name: digest for name, digest in held.items() if name in names}
+    return sign_act(farm, "retry", channel, reason=why, packages=chosen) if chosen else None
 
 
 def _newest(page: dict[str, Any], channel: str) -> int:

@@ -60,6 +60,9 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
         yield f"  {each['package']} is held{until_text(each['until'])} {'by ' + each['by'] + ': ' + each['why']}"
     for each in status["orders"]:
         yield f"  order {each['id']} of {each['ordered-by']} waits: {each['summary']}"
+    for each in status.get("astray", ()):
+        told = f"is refused by the signer: {each['refused']}" if each["refused"] else "is not with the signer yet"
+        yield f"  {each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(told, fg="red")
     if candidate:
         outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""
         yield f"  candidate {candidate['id']} of {candidate['source']} is {candidate['state']}{outcome}"

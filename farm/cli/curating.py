@@ -13,6 +13,7 @@ import click
 from farm.cli.output import say, say_json
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
+from farm.cli.signed_acts import tell_signed
 from farm.cli.submit import candidate_line
 from farm.cli.trouble import say_trouble
 
@@ -104,6 +105,8 @@ wait_option = click.option("--wait", is_flag=True, help="Stay until it is done; 
 
 def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_json: bool) -> int:
     """Say that an order was taken, and with `wait` what came of it; return the exit status."""
+    if tell_signed(farm, order):
+        return 1
     if not as_json:
         say(f"order {order['id']} to {order['channel']}: {order['summary']}")
     elif not wait:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from farm.blobs.own_directory import USERS
 from farm.cli.admission import admit
 from farm.cli.farm_users import ServiceStart
-from farm.cli.handing_over import bring_database, bring_record, hand_over, hand_over_signing
+from farm.cli.handing_over import bring_database, hand_over, hand_over_signing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,11 @@ class FarmHome:
         return self.run / "check" / "checker.sock"
 
     @property
+    def ledger(self) -> Path:
+        """Where the signer writes down what it signs and what was ordered."""
+        return self.root / "ledger"
+
+    @property
     def record(self) -> Path:
         """Where the checker keeps what was published."""
         return self.root / "record"
@@ -141,6 +146,7 @@ def found(
     follow: int = 60,
     images: bool = True,
     users: FarmUsers | None = None,
+    operator: tuple[str, str] | None = None,
 ) -> list[str]:
     """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
 
@@ -148,7 +154,8 @@ def found(
 
     With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
     own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images` says whether what is
-    released can be pulled as images. Returns what has come to be signed of policies, a line for each.
+    released can be pulled as images. `operator` is who founds it, by name and public key. Returns what has come to be
+    signed of policies, a line for each.
     """
     _make_directories(home, users)
     offered = [_share(home, toolchain) for toolchain in toolchains]
@@ -173,6 +180,8 @@ def found(
     keys = _worker_keys(home, workers)
     _sign_builders(home, tree, [key.public_key for key in keys.values()])
     signed = _sign_policy(home, recipes, toolchains)
+    if operator is not None:
+        signed += _list_operator(home, *operator)
     if users is not None:
         hand_over_signing(home, users)
     start = ServiceStart.of(home, users, recipes)
@@ -186,8 +195,8 @@ def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
     if users is not None:
         hand_over(home, users)
     bring_database(home, users)
-    bring_record(home, users)
-    (home.root / "blobs").mkdir(exist_ok=True)
+    for folder in (home.ledger, home.record, home.root / "blobs"):
+        folder.mkdir(exist_ok=True, mode=0o700)
     for socket in (home.redis, home.signer, home.image_signer, home.checker):
         socket.parent.mkdir(mode=0o700, exist_ok=True)
 
@@ -266,6 +275,15 @@ def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain])
     repository = Repository(home.public)
     policy = policy_with(read_recipe_directory(recipes), toolchains, policy_in_force(repository))
     return sign_policy(repository, home.root / "keys", policy, datetime.now(UTC))
+
+
+def _list_operator(home: FarmHome, name: str, public: str) -> list[str]:
+    """Let who starts the farm order what curators may, where the keys for that are here; return what is to be said."""
+    from farm.trust.ceremony import list_operator
+    from farm.trust.repository import Repository
+
+    listed = list_operator(Repository(home.public), home.root / "keys", name, public, datetime.now(UTC))
+    return [f"{name} may order what curators may, with the key of `farm keys me`"] if listed else []
 
 
 def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:

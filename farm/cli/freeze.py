@@ -9,6 +9,7 @@ import click
 from farm.cli.curating import curator, until_option, until_text, why_option
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
+from farm.cli.signed_acts import sign_act, tell_signed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @until_option
 @click.option("--replace", is_flag=True, help="Also in place of the freeze that there is, whoever made it.")
 @json_option
-def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_json: bool) -> None:
+def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_json: bool) -> int:
     """Let CHANNEL publish nothing, until a time or until `farm thaw`.
 
     \b
@@ -28,15 +29,18 @@ def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_jso
       farm freeze stable --why "the fair" --until 3d
     """
     with curator() as farm:
-        answer = farm.freeze(channel, why=why, until=until, replace=replace)
+        signed = sign_act(farm, "freeze", channel, reason=why, until=until)
+        answer = farm.freeze(channel, why=why, until=until, replace=replace, envelope=signed)
+        status = tell_signed(farm, answer)
     said = f"{channel} is frozen{until_text(answer['frozen']['until'])}"
     tell_result([said], answer, as_json=as_json)
+    return status
 
 
 @click.command()
 @click.argument("channel")
 @json_option
-def thaw(channel: str, as_json: bool) -> None:
+def thaw(channel: str, as_json: bool) -> int:
     """Let a frozen CHANNEL go on.
 
     \b
@@ -44,5 +48,7 @@ def thaw(channel: str, as_json: bool) -> None:
       farm thaw stable
     """
     with curator() as farm:
-        answer = farm.thaw(channel)
+        answer = farm.thaw(channel, envelope=sign_act(farm, "thaw", channel))
+        status = tell_signed(farm, answer)
     tell_result([f"{channel} goes on"], answer, as_json=as_json)
+    return status

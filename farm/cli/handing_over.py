@@ -9,7 +9,6 @@ so it follows no link that a service has laid. Stopped anywhere, all this is don
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 _SQLITE = ("farm.db-wal", "farm.db-shm", "farm.db")  # the database itself is moved last
 _LOCK = "public/.publish.lock"
-_RECORD = ("published.sqlite-journal", "published.sqlite")
-"""The record of what was published, which was the signer's before there was a checker; itself last."""
 
 
 class _Within(Enum):
@@ -60,7 +57,6 @@ _PLACES = (
     _Place("keys", ROOT, "signer", 0o710),
     _Place("keys/offline", ROOT, ROOT, 0o700),
     _Place("keys/online", ROOT, "signer", 0o750),
-    _Place("keys/record", "signer", "signer", 0o700),
     _Place("workers", ROOT, ROOT, 0o700),
     _Place("log", ROOT, ROOT, 0o700),
     _Place("run", ROOT, EVERY, 0o710),
@@ -68,6 +64,7 @@ _PLACES = (
     _Place("run/signer", "signer", "control", 0o2710),
     _Place("run/images", "signer", "web", 0o2710),
     _Place("run/check", "check", "signer", 0o2710),
+    _Place("ledger", "signer", "check", 0o2750),
     _Place("record", "check", "check", 0o700),
     _Place("database", ROOT, STORE, 0o2770),
     _Place("blobs", ROOT, STORE, 0o2750, _Within.BLOBS),
@@ -114,38 +111,6 @@ def bring_database(home: FarmHome, users: FarmUsers | None) -> None:
             path.chmod(0o660)
             os.chown(path, users.uid("control"), users.gid(STORE), follow_symlinks=False)
         path.rename(home.sqlite.with_name(name))
-
-
-def bring_record(home: FarmHome, users: FarmUsers | None) -> None:
-    """Give the checker the record of what was published, which the signer kept before: it may know of more than is
-    published now.
-
-    The signer's directory is another's: of what lies there a file is copied that is no link, and has no other name.
-    """
-    place = home.record
-    place.mkdir(mode=0o700, exist_ok=True)
-    before = home.root / "keys" / "record"
-    if not before.is_dir() or (place / _RECORD[-1]).exists():
-        return
-    with _opened(before) as folder:
-        for name in _RECORD:
-            if name not in _names(folder, stat.S_ISREG):
-                continue
-            with _opened(name, folder, flags=0) as file:
-                if os.fstat(file).st_nlink == 1:
-                    _copy(file, place / name, users)
-
-
-def _copy(file: int, path: Path, users: FarmUsers | None) -> None:
-    fresh = path.with_name(f"{path.name}.fresh")
-    fresh.unlink(missing_ok=True)
-    with open(file, "rb", closefd=False) as source, fresh.open("xb") as copy:
-        shutil.copyfileobj(source, copy)
-        if users is not None:
-            os.fchown(copy.fileno(), users.uid("check"), users.gid("check"))
-        copy.flush()
-        os.fsync(copy.fileno())
-    fresh.rename(path)
 
 
 def hand_over_signing(home: FarmHome, users: FarmUsers) -> None:

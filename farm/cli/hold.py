@@ -9,6 +9,7 @@ import click
 from farm.cli.curating import clock, curator, until_option, until_text
 from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
+from farm.cli.signed_acts import sign_act, tell_signed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @until_option
 @click.option("--lift", is_flag=True, help="Let the package go on.")
 @json_option
-def hold(*, channel: str, package: str | None, why: str, until: datetime | None, lift: bool, as_json: bool) -> None:
+def hold(*, channel: str, package: str | None, why: str, until: datetime | None, lift: bool, as_json: bool) -> int:
     """Keep PACKAGE where it is in CHANNEL, or list what is held there.
 
     \b
@@ -33,19 +34,26 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
         if lift or why or until:
             raise click.UsageError("Which package? Write farm hold CHANNEL PACKAGE.")
         _show_holds(channel, as_json)
-        return
+        return 0
     if lift and (why or until):
         raise click.UsageError("--lift takes neither --why nor --until.")
     if not lift and not why.strip():
         raise click.UsageError("Missing option '--why'.")
+    held = {package: None}
     with curator() as farm:
-        answer = farm.lift(channel, package) if lift else farm.hold(channel, package, why=why, until=until)
+        if lift:
+            answer = farm.lift(channel, package, envelope=sign_act(farm, "lift", channel, packages=held))
+        else:
+            signed = sign_act(farm, "hold", channel, packages=held, reason=why, until=until)
+            answer = farm.hold(channel, package, why=why, until=until, envelope=signed)
+        status = tell_signed(farm, answer)
     if as_json:
         say_json(answer)
     elif lift:
         say(f"{package} may move on {channel} again")
     else:
         say(f"{package} is held on {channel}{until_text(answer['until'])}")
+    return status
 
 
 def _show_holds(channel: str, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +103,10 @@ def draft_root(
 @click.option("--allow-tester", "testers", multiple=True, type=_FILE, help="A worker's .pub file: its tests count.")
 @click.option("--remove-tester", "distrusted", multiple=True, help="A tester to believe no more: .pub file or key id.")
 @click.option("--tests", multiple=True, metavar="CHANNEL=N", help="How many testers must agree on a channel.")
+@click.option(
+    "--operator", "operators", multiple=True, metavar="NAME=KEY", help="Who may order what curators may: by public key."
+)
+@click.option("--remove-operator", "dismissed", multiple=True, metavar="NAME", help="Who may order nothing any more.")
 @click.option("--for-root", type=_FILE, help="A draft of root: its keys of targets sign too.")
 @click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
 def draft_targets(
@@ -161,6 +166,8 @@ def _targets_edit(
     testers: tuple[Path, ...],
     distrusted: tuple[str, ...],
     tests: tuple[str, ...],
+    operators: tuple[str, ...],
+    dismissed: tuple[str, ...],
 ) -> TargetsEdit:
     from farm.trust.drafting import RoleEdit, TargetsEdit
     from farm.trust.roles import RoleKeys
@@ -182,6 +189,8 @@ def _targets_edit(
         allow_testers=_public_keys(testers),
         remove_testers=_key_ids(distrusted),
         tests=tuple(_count(each, "--tests") for each in tests),
+        operators=tuple(map(_operator, operators)),
+        remove_operators=dismissed,
     )
 
 
@@ -324,6 +333,19 @@ def _key_ids(named: tuple[str, ...]) -> tuple[str, ...]:
     from farm.trust.keys import load_public_key
 
     return tuple(load_public_key(Path(each)).keyid if Path(each).is_file() else each for each in named)
+
+
+def _operator(text: str) -> tuple[str, str]:
+    from farm.recipe import names
+
+    name, _, key = text.partition("=")
+    try:
+        names.word(name)
+    except names.InvalidValueError as error:
+        raise click.UsageError(f"--operator: {error.message} {error.remedy}") from error
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        raise click.UsageError("--operator takes NAME=KEY, with the 64 digits that `farm keys me` prints.")
+    return name, key
 
 
 def _count(text: str, option: str) -> tuple[str, int]:

@@ -163,6 +163,8 @@ def _repository(root: Path, names: KeyNames) -> Iterator[dict[str, Any]]:
     if listed.testers is not None:
         testers = [_key_sheet(listed.testers[keyid], names) for keyid in sorted(listed.testers)]
         allowed |= {"testers": testers, "tests": listed.tests}
+    if listed.operators:
+        allowed |= {"operators": listed.operators}
     for name in TOP_ROLES:
         state = _state(getattr(head, name)) | (allowed if name == "targets" else {})
         yield _role_sheet(name, head.root.roles[name], head.root.keys, names) | state
@@ -198,6 +200,7 @@ def _role_lines(sheet: dict[str, Any]) -> Iterator[str]:
     yield from (f"  tester {_key_line(tester)}" for tester in sheet.get("testers", ()))
     for channel, count in sorted(sheet.get("tests", {}).items()):
         yield f"  {count} testers must agree on a test of {channel}"
+    yield from (f"  operator {name} {key}" for name, key in sorted(sheet.get("operators", {}).items()))
     if "builders" in sheet and not sheet.get("testers"):
         yield (
             "  no tester: no test result counts"

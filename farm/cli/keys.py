@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.key_drafts import draft, publish, sign
+from farm.cli.key_ledger import ledger
 from farm.cli.key_record import record
 from farm.cli.key_sheet import show
 from farm.cli.output import say, say_document, say_json
@@ -170,24 +171,18 @@ def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None
 def me(name: str | None, as_json: bool) -> None:
     """Make your own key, once, and print the line for curators.yaml.
 
-    `farm submit`, `farm approve` and `farm submission` sign with it from then on. It lies in FARM_STATE/keys/me, for
-    nobody else to read. FARM_KEY names another: a file, or a .uri file.
+    `farm submit`, `farm submission`, `farm approve` and all that curators order sign with it from then on. It lies in
+    FARM_STATE/keys/me, for nobody else to read. FARM_KEY names another: a file, or a .uri file.
 
     \b
     Example:
       farm keys me --name alice
     """
-    from getpass import getuser
-
-    from farm.cli.own_key import make_own_key, own_key_path, own_name
+    from farm.cli.own_key import make_own_key, name_to_be, own_key_path
     from farm.cli.settings import Settings
-    from farm.recipe import names
 
     settings = Settings.from_environment()
-    try:
-        whose = names.word(name or own_name(settings) or getuser())
-    except names.InvalidValueError as error:
-        raise click.UsageError(f"{error.message} Say another with --name. {error.remedy}") from error
+    whose = name_to_be(settings, name)
     key, new = make_own_key(settings, whose)
     path, public = own_key_path(settings), str(key.keyval["public"])
     if as_json:
@@ -224,5 +219,5 @@ def _print(values: dict[str, Any]) -> None:
     say_json(values, default=str)
 
 
-for _verb in (draft, sign, show, publish, record):
+for _verb in (draft, sign, show, publish, record, ledger):
     keys.add_command(_verb)

@@ -52,7 +52,7 @@ def find_own_key(settings: Settings, key: Path | None, name: str | None) -> OwnK
         if name is not None:
             raise click.UsageError("--name goes with a key: name it with --key, or make one with `farm keys me`.")
         return None
-    whose = name or own_name(settings)
+    whose = name or settings.name or _name_beside(path) or own_name(settings)
     if not whose:
         raise click.UsageError("Whose key is it? Say so with --name or FARM_NAME, or once with `farm keys me --name`.")
     return OwnKey(path, whose)
@@ -62,15 +62,27 @@ def own_name(settings: Settings) -> str:
     """Return this person's name as curators.yaml has it, if it was ever said; else an empty text."""
     if settings.name or not _has_own_key(settings):
         return settings.name
-    try:
-        return _name_path(own_key_path(settings)).read_text().strip()
-    except FileNotFoundError:
-        return ""
+    return _name_beside(own_key_path(settings))
 
 
 def own_key_path(settings: Settings) -> Path:
     """Return where the key is that `farm keys me` makes."""
     return settings.state / _PLACE
+
+
+def name_to_be(settings: Settings, name: str | None = None) -> str:
+    """Return the name that a key is made under: as it is said here, or was before, else the login name.
+
+    Wrong use when that cannot stand in curators.yaml.
+    """
+    from getpass import getuser
+
+    from farm.recipe import names
+
+    try:
+        return names.word(name or own_name(settings) or getuser())
+    except names.InvalidValueError as error:
+        raise click.UsageError(f"{error.message} Say another with --name. {error.remedy}") from error
 
 
 def make_own_key(settings: Settings, name: str) -> tuple[Key, bool]:
@@ -88,9 +100,32 @@ def make_own_key(settings: Settings, name: str) -> tuple[Key, bool]:
     return key, new
 
 
+def operator_of(settings: Settings) -> tuple[str, str] | None:
+    """Return name and public key of who starts a farm, made here where there is none; None for no ed25519 key.
+
+    Raises `KeyFileError`.
+    """
+    from farm.trust.keys import load_public_key
+
+    name = name_to_be(settings)
+    if settings.key is None:
+        key, _ = make_own_key(settings, name)
+    else:
+        key = load_public_key(settings.key.with_name(f"{settings.key.name.removesuffix('.uri')}.pub"))
+        name = settings.name or _name_beside(settings.key) or name
+    return (name, str(key.keyval["public"])) if key.keytype == "ed25519" else None
+
+
 def _has_own_key(settings: Settings) -> bool:
     # Who has none needs no state, nor one that may be looked into: this says no then, and Path.exists would raise.
     return os.path.exists(settings.state_place / _PLACE)  # noqa: PTH110
+
+
+def _name_beside(path: Path) -> str:
+    try:
+        return _name_path(path).read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _name_path(path: Path) -> Path:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from farm.cli.curating import curator, tell_order, wait_option
 from farm.cli.packages import json_option
+from farm.cli.signed_acts import sign_act
+
+if TYPE_CHECKING:
+    from farm.api.curator_client import CuratorClient
 
 
 @click.command()
@@ -23,6 +29,18 @@ def promote(origin: str, channel: str, packages: tuple[str, ...], why: str, wait
       farm promote edge stable jq
     """
     with curator() as farm:
-        return tell_order(
-            farm, farm.promote(channel, origin=origin, packages=packages, why=why), wait=wait, as_json=as_json
-        )
+        envelope = _sign_promotion(farm, origin, channel, packages, why)
+        order = farm.promote(channel, origin=origin, packages=packages, why=why, envelope=envelope)
+        return tell_order(farm, order, wait=wait, as_json=as_json)
+
+
+def _sign_promotion(
+    farm: CuratorClient, origin: str, channel: str, packages: tuple[str, ...], why: str
+) -> bytes | None:
+    """Return the signed order; None where there is no key, or nothing to promote: the farm says so."""
+    from farm.names import Digest
+
+    if (newest := farm.channel(origin)["newest"]) is None:
+        return None
+    target, named = Digest(newest["digest"]), dict.fromkeys(packages)
+    return sign_act(farm, "promote", channel, reason=why, target=target, origin=origin, packages=named)

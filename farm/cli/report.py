@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from farm.cli.curating import clock, curator, number_type
 from farm.cli.output import say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
+from farm.cli.signed_acts import sign_act, tell_signed
+
+if TYPE_CHECKING:
+    from farm.api.curator_client import CuratorClient
 
 
 @click.command()
@@ -16,7 +22,7 @@ from farm.cli.result import tell_result
 @click.option("--why", default="", help="What is wrong.")
 @click.option("--resolve", type=number_type, metavar="NUMBER", help="Close the report of this number.")
 @json_option
-def report(channel: str | None, package: str | None, why: str, resolve: int | None, as_json: bool) -> None:
+def report(channel: str | None, package: str | None, why: str, resolve: int | None, as_json: bool) -> int:
     """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close one.
 
     \b
@@ -29,21 +35,35 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
         if channel or why:
             raise click.UsageError("--resolve takes a number and nothing else.")
         with curator() as farm:
-            answer = farm.resolve(resolve)
+            answer = farm.resolve(resolve, envelope=_sign_closing(farm, resolve))
+            status = tell_signed(farm, answer)
         said = f"report {resolve} is closed: {answer['package']} {answer['version']} on {answer['channel']}"
         tell_result([said], answer, as_json=as_json)
-        return
+        return status
     if channel is None:
         raise click.UsageError("Which channel? Write farm report CHANNEL, or farm report CHANNEL PACKAGE --why TEXT.")
     if package is None:
         _show_reports(channel, as_json)
-        return
+        return 0
     if not why.strip():
         raise click.UsageError("Missing option '--why'.")
     with curator() as farm:
         answer = farm.report(channel, package, why=why)
     said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
     tell_result([said], answer, as_json=as_json)
+    return 0
+
+
+def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
+    """Return the signed order that closes a report; None where there is no key, or no such report: the farm says so."""
+    from farm.names import Digest
+
+    for channel in farm.channels():
+        for each in farm.reports(channel["channel"]):
+            if each["id"] == number and "descriptor" in each:
+                target = Digest(each["descriptor"])
+                return sign_act(farm, "close-report", each["channel"], target=target, number=number)
+    return None
 
 
 def _show_reports(channel: str, as_json: bool) -> None:

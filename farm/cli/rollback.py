@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.curating import curator, number_type, tell_order, wait_option
 from farm.cli.packages import json_option
+from farm.cli.signed_acts import sign_act
+
+if TYPE_CHECKING:
+    from farm.api.curator_client import CuratorClient
 
 
 @click.command()
@@ -41,7 +46,19 @@ def rollback(words: tuple[str, ...], root: Path | None, why: str | None, wait: b
         raise click.UsageError("Missing option '--why'.")
     number = _number(words[1], "NUMBER")
     with curator() as farm:
-        return tell_order(farm, farm.rollback(words[0], number, why=why), wait=wait, as_json=as_json)
+        envelope = _sign_rollback(farm, words[0], number, why)
+        order = farm.rollback(words[0], number, why=why, envelope=envelope)
+        return tell_order(farm, order, wait=wait, as_json=as_json)
+
+
+def _sign_rollback(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
+    """Return the signed order to go back; None where there is no key, or no such release: the farm says so."""
+    from farm.names import Digest
+
+    for each in farm.releases(channel, before=number + 1, limit=1)["releases"]:
+        if each["number"] == number:
+            return sign_act(farm, "rollback", channel, reason=why, target=Digest(each["digest"]))
+    return None
 
 
 def _number(text: str, name: str) -> int:

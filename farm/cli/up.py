@@ -64,6 +64,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     from farm.cli.farm_directory import check_directory, take_directory
     from farm.cli.farm_home import FarmHome, found
     from farm.cli.farm_users import ServiceStart, take_users
+    from farm.cli.own_key import operator_of
     from farm.cli.supervisor import Supervisor
     from farm.cli.toolchain import prepare_toolchains
 
@@ -78,7 +79,11 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     users = take_users(home, settings.users)
     made = prepare_toolchains(tree, settings)
     place = recipes or settings.recipes
-    for line in found(home, tree, place, made, workers, vary=vary, follow=follow, images=images, users=users):
+    operator = operator_of(settings)
+    signed = found(
+        home, tree, place, made, workers, vary=vary, follow=follow, images=images, users=users, operator=operator
+    )
+    for line in signed:
         say(line, err=True)
     stop = threading.Event()
     for number in (signal.SIGINT, *ending_signals()):
@@ -120,6 +125,7 @@ def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program
     checker = (
         *(*python, "workers.checker"),
         *("--repository", str(home.public)),
+        *("--ledger", str(home.ledger)),
         *("--record", str(home.record)),
         *("--socket", str(home.checker)),
     )
@@ -130,6 +136,7 @@ def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program
         *("--socket", str(home.signer)),
         *("--images-socket", str(home.image_signer)),
         *("--checker", str(home.checker)),
+        *("--ledger", str(home.ledger)),
     )
     web = (*python, "web", "--settings", str(home.web_settings), "--port", str(home.port))
     low_port = "net_bind_service" if home.port < _FREE_PORTS else ""

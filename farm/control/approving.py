@@ -14,11 +14,13 @@ from farm.control.channel_checks import (
     own_name,
     policy_of,
 )
+from farm.control.signed_orders import Wanted, take_signed
 from farm.control.wording import kept
 from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, releases
 from farm.database.approvals import Approval
 from farm.database.pipeline_states import ChangeState
 from farm.trust.approval import is_approval, read_approval
+from farm.trust.curator_order import Act, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +113,14 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
 
 
 def withdraw(
-    desk: Desk, actor: Actor, channel: str, curator: str, names: Sequence[str], *, why: str = ""
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    curator: str,
+    names: Sequence[str],
+    *,
+    why: str = "",
+    envelope: bytes | None = None,
 ) -> list[Approval]:
     """Take back what `curator` has signed for packages that still want in or out: for all of these or for none.
 
@@ -125,6 +134,7 @@ def withdraw(
     given = approvals.approvals_of(desk.session, channel, [*waiting, *released.values()])
     mine = {digest: each for digest, signed in given.items() for each in signed if each.curator == curator}
     taken = []
+    withdrawn: list[tuple[str, Digest]] = []
     for name in names:
         found = [package for digest, package in waiting.items() if package.name == name and digest in mine]
         if not found and released.get(name) in mine:
@@ -145,6 +155,9 @@ def withdraw(
             told = kept(f"{said}; {why.strip()}" if why.strip() else said)
             audit(desk, actor, "withdraw-approval", label, told, channel=channel)
             taken.append(mine[package.digest])
+            withdrawn.append((name, package.digest))
+    wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=named(withdrawn), reason=why, curator=curator)
+    take_signed(desk, wanted, envelope)
     return taken
 
 

@@ -16,8 +16,10 @@ from farm.control.channel_checks import (
     policy_of,
     reason_of,
 )
+from farm.control.signed_orders import Wanted, take_signed
 from farm.database import candidates, foreign, holds, recipes, releases, reports
 from farm.database.releases import Freeze
+from farm.trust.curator_order import Act
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +31,14 @@ if TYPE_CHECKING:
 
 
 def freeze(
-    desk: Desk, actor: Actor, channel: str, *, why: str, until: datetime | None = None, replace: bool = False
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    *,
+    why: str,
+    until: datetime | None = None,
+    replace: bool = False,
+    envelope: bytes | None = None,
 ) -> Freeze:
     """Let a channel publish nothing, until a time or until it is thawed.
 
@@ -46,21 +55,32 @@ def freeze(
                 f"{channel} is frozen{before}", remedy="Put yours in its place with --replace, or `farm thaw` it first."
             )
         told += f"; in place of one{before}"
+    take_signed(desk, Wanted(act=Act.FREEZE, channel=channel, reason=why, until=until), envelope)
     releases.freeze(desk.session, channel, order)
     audit(desk, actor, "freeze", f"channel {channel}", told, channel=channel)
     return order
 
 
-def thaw(desk: Desk, actor: Actor, channel: str) -> None:
+def thaw(desk: Desk, actor: Actor, channel: str, *, envelope: bytes | None = None) -> None:
     """Let a frozen channel go on. Raises `AlreadyError` when it is not frozen."""
     policy_of(desk, channel)
     if releases.frozen(desk.session, channel, now=desk.now) is None:
         raise AlreadyError(f"{channel} is not frozen")
+    take_signed(desk, Wanted(act=Act.THAW, channel=channel), envelope)
     releases.freeze(desk.session, channel, None)
     audit(desk, actor, "thaw", f"channel {channel}", channel=channel)
 
 
-def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, until: datetime | None = None) -> Hold:
+def hold(
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    package: str,
+    *,
+    why: str,
+    until: datetime | None = None,
+    envelope: bytes | None = None,
+) -> Hold:
     """Keep a package where it is in a channel, until a time or until it is lifted."""
     policy_of(desk, channel)
     package = own_name(desk, package)
@@ -69,17 +89,20 @@ def hold(desk: Desk, actor: Actor, channel: str, package: str, *, why: str, unti
     held = holds.add_hold(
         desk.session, channel, package, reason=reason, held_by=actor.name, now=desk.now, until=ahead(desk, until)
     )
+    wanted = Wanted(act=Act.HOLD, channel=channel, packages={package: None}, reason=why, until=until)
+    take_signed(desk, wanted, envelope)
     audit(desk, actor, "hold", f"{package} on {channel}", _told(reason, until), channel=channel)
     return held
 
 
-def lift(desk: Desk, actor: Actor, channel: str, package: str) -> None:
+def lift(desk: Desk, actor: Actor, channel: str, package: str, *, envelope: bytes | None = None) -> None:
     """Let a held package go on. Raises `NotInQuestionError` when nobody holds it."""
     policy_of(desk, channel)
     package = own_name(desk, package)
     if not holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now):
         held = [each.package for each in holds.open_holds(desk.session, channel, now=desk.now)]
         raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
+    take_signed(desk, Wanted(act=Act.LIFT, channel=channel, packages={package: None}), envelope)
     audit(desk, actor, "lift", f"{package} on {channel}", channel=channel)
 
 
@@ -103,13 +126,15 @@ def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) ->
     return made
 
 
-def resolve(desk: Desk, actor: Actor, report_id: int) -> Report:
+def resolve(desk: Desk, actor: Actor, report_id: int, *, envelope: bytes | None = None) -> Report:
     """Close a report. Raises `CurationError` when there is none, `AlreadyError` when it is closed."""
     known = reports.report(desk.session, report_id)
     if known is None:
         raise CurationError(f"there is no report {report_id}", remedy="See `farm report CHANNEL`.")
     if not reports.resolve_report(desk.session, report_id, resolved_by=actor.name, now=desk.now):
         raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}")
+    wanted = Wanted(act=Act.CLOSE_REPORT, channel=known.channel, target=known.package, number=report_id)
+    take_signed(desk, wanted, envelope)
     what = f"report {report_id}: {known.name} {known.version} on {known.channel}"
     audit(desk, actor, "resolve", what, channel=known.channel)
     resolved = reports.report(desk.session, report_id)

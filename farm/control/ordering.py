@@ -15,9 +15,11 @@ from farm.control.channel_checks import (
     policy_of,
     reason_of,
 )
+from farm.control.signed_orders import Wanted, may_order, take_signed
 from farm.control.wording import kept
 from farm.database import candidates, excuses, holds, orders, releases
 from farm.database.pipeline_states import CandidateState, OrderEnding, OrderKind
+from farm.trust.curator_order import Act
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +30,14 @@ if TYPE_CHECKING:
 
 
 def promote(
-    desk: Desk, actor: Actor, channel: str, *, origin: str, packages: Sequence[str] = (), why: str = ""
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    *,
+    origin: str,
+    packages: Sequence[str] = (),
+    why: str = "",
+    envelope: bytes | None = None,
 ) -> Order:
     """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
     policy = policy_of(desk, channel)
@@ -53,10 +62,20 @@ def promote(
         what, older = ", ".join(names) or "everything", f"{origin} release {newest.number}"
         raise AlreadyError(f"{channel} release {target.number} holds {what} of {older} already")
     detail = {"from": origin, "number": newest.number, "packages": names}
-    return _order(desk, actor, channel, kind=OrderKind.PROMOTE, detail=detail, reason=kept(why.strip()))
+    order = _order(desk, actor, channel, kind=OrderKind.PROMOTE, detail=detail, reason=kept(why.strip()))
+    wanted = Wanted(
+        act=Act.PROMOTE,
+        channel=channel,
+        packages=dict.fromkeys(names),
+        reason=why,
+        target=newest.digest,
+        origin=origin,
+    )
+    take_signed(desk, wanted, envelope, order_id=order.id)
+    return order
 
 
-def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:
+def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None) -> Order:
     """Order a new release of a channel with the packages of an older one."""
     policy_of(desk, channel)
     newest = newest_of(desk, channel)
@@ -78,7 +97,10 @@ def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -
             f"going back to release {number} would change what is held: {told}",
             remedy=f"{lifting}; then order it again.",
         )
-    return _order(desk, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
+    order = _order(desk, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
+    wanted = Wanted(act=Act.ROLLBACK, channel=channel, reason=why, target=old.digest)
+    take_signed(desk, wanted, envelope, order_id=order.id)
+    return order
 
 
 def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
@@ -91,17 +113,35 @@ def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str
     return told, f"`farm hold {channel} {first.package} --lift` lets it go on"
 
 
-def retry(desk: Desk, actor: Actor, channel: str, *, packages: Sequence[str] = (), why: str = "") -> Order:
-    """Order what is held back on a channel, or some packages of it, to its gates again: failed tests run anew."""
+def retry(
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    *,
+    packages: Sequence[str] = (),
+    why: str = "",
+    envelope: bytes | None = None,
+) -> Order:
+    """Order what is held back on a channel, or some packages of it, to its gates again: failed tests run anew.
+
+    Signed, it lets what it names by its descriptor come though it is older, or was rolled back; it need not be signed
+    for anything else.
+    """
     policy_of(desk, channel)
-    held = {each.excuse.package for each in excuses.standing(desk.session, channel)}
+    standing = excuses.standing(desk.session, channel)
+    held = {each.excuse.package for each in standing}
     if not held:
         raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
     names = sorted({own_name(desk, each) for each in packages})
     for name in names:
         if name not in held:
             raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=neighbours(name, held))
-    return _order(desk, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=kept(why.strip()))
+    order = _order(desk, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=kept(why.strip()))
+    if envelope is not None and may_order(desk, envelope):
+        signed = {each.excuse.package: each.excuse.digest for each in standing if each.excuse.package in names}
+        wanted = Wanted(act=Act.RETRY, channel=channel, packages=signed, reason=why)
+        take_signed(desk, wanted, envelope, order_id=order.id)
+    return order
 
 
 def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.control.access import Actor, audit
-from farm.database import recipes, submissions
+from farm.database import recipes, signed_orders, submissions
 from farm.database.ownership import Ownership, ownership, set_ownership
 from farm.errors import FarmError, in_lines
 from farm.names import Digest
@@ -98,10 +98,12 @@ def keep_signature(desk: Desk, envelope: bytes, number: int, wanted: Mapping[str
     """Keep the signature of a person on recipes of submission `number`, and return the person's name.
 
     `wanted` are the digests of what was submitted by name. An empty name is returned, and nothing is kept, where nobody
-    whom `curators.yaml` knows has signed, or where the envelope came with another submission before.
+    whom `curators.yaml` or targets know has signed, or where the envelope came with another submission before.
     Raises `SubmissionStatementError` when somebody known has signed something else.
     """
-    people = everybody((ownership(desk.session) or Ownership()).curators)
+    said_here = ownership(desk.session) or Ownership()
+    # Who runs the farm is known by the same key; that makes nobody an owner.
+    people = {**(signed_orders.who_orders(desk.session) or {}), **everybody(said_here.curators)}
     try:
         opened = read_submission(envelope, people)
     except InvalidEnvelopeError:

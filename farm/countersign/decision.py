@@ -16,10 +16,13 @@ from farm.countersign.case import Case
 from farm.countersign.described import Described
 from farm.countersign.gates import check_gates
 from farm.countersign.interfaces import check_interfaces
+from farm.countersign.moves import moves_of
+from farm.countersign.orders import Orders, Permitted
 from farm.countersign.ownership import Ownership
 from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.reports import check_reports
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.tested import Asked as AskedTests
 from farm.countersign.tested import ReleasedTests
@@ -29,12 +32,14 @@ from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.countersign import check_release
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
-from farm.trust.signed_policy import policy_in_force
+from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from farm.compat import TrialSet
+    from farm.ledger.standing import Kept
+    from farm.ledger.state import LedgerState
     from farm.names import Digest
     from farm.recipe import ChannelPolicy
     from farm.trust.builders import AllowedBuilders
@@ -43,7 +48,8 @@ if TYPE_CHECKING:
     from farm.trust.repository import Repository
     from farm.trust.signed_policy import SignedPolicy
 
-_LOG = logging.getLogger("farm.signer")
+_NOTHING_ORDERED = Permitted()
+_LOG = logging.getLogger("farm.checker")
 
 
 def _now() -> datetime:
@@ -53,17 +59,20 @@ def _now() -> datetime:
 class Decision:
     """Decides about the releases of one repository, one after the other. For one thread.
 
-    `record` is what was published in it before, `clock` says what time it is.
+    `record` is what was published in it before, `ledger` what was signed, ordered and reported; `clock` says what time
+    it is.
     """
 
     def __init__(
         self,
         repository: Repository,
         record: PublishedRecord,
+        ledger: Kept,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._repository = repository
         self._record = record
+        self._ledger = ledger
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
@@ -110,13 +119,18 @@ class Decision:
         builds = Builds(grounds, brought.dependencies, checked)
         case = Case(release, previous, self._blobs, builders, plans, brought, builds)
         channel = _policy_of(release.channel, policy)
+        state = self._ledger.state()
+        moves = moves_of(release, previous, self._blobs, self._record)
+        orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
+        permitted = orders.check(release, previous, moves, brought.orders)
+        check_reports(moves, channel, state, permitted)
         # What goes back to a set of before was let in, compared and tested then.
         if not self._record.has_set(release.channel, release.package_set):
-            self._ask_of_packages(case, channel, policy.policies.curators)
+            self._ask_of_packages(case, channel, policy.policies.curators, state, permitted)
             self._ask_of_the_set(case, channel, trial)
         found += [Checked.PLANS, *([Checked.OWNERS] if policy.policies.owners is not None else []), Checked.GATES]
         found += [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
-        return self._found(release, previous, builders, evidence=evidence, new=new, checked=found)
+        return self._found(release, previous, builders, evidence=evidence, new=new, checked=found, permitted=permitted)
 
     def _found(
         self,
@@ -127,6 +141,7 @@ class Decision:
         evidence: Digest,
         new: Sequence[ReleaseEntry],
         checked: Sequence[Checked],
+        permitted: Permitted = _NOTHING_ORDERED,
     ) -> VerifiedRelease:
         assert builders.document is not None  # noqa: S101  (they were read from one)
         self._proven[release.channel] = release
@@ -141,6 +156,9 @@ class Decision:
                 (entry.name, blob.digest) for entry in named for blob in (entry.provenance, *entry.rebuilds)
             ),
             checked=tuple(checked),
+            orders=permitted.orders,
+            rolled_back=permitted.rolled_back,
+            returned=permitted.returned,
         )
 
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
@@ -149,17 +167,26 @@ class Decision:
         if proven is not None and proven == previous:
             self._sets.accept(proven)
 
-    def _ask_of_packages(self, case: Case, channel: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> None:
+    def _ask_of_packages(
+        self,
+        case: Case,
+        channel: ChannelPolicy,
+        curators: Mapping[str, Mapping[str, str]],
+        state: LedgerState,
+        permitted: Permitted,
+    ) -> None:
         described = Described(self._blobs)
+        given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
         asked = Asked(
             policy=channel,
             curators=curators,
-            approvals=[self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)],
+            approvals=[each for each in given if all(state.counts(each, people) for people in curators.values())],
             described=described,
             plans=case.plans,
             advisories=PublishedAdvisories(self._repository, described),
             stays=self._record,
             now=self._clock(),
+            promoted=permitted.promoted,
         )
         check_gates(case.release, case.previous, asked)
 

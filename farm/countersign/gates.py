@@ -46,8 +46,8 @@ GOING: Mapping[GateKind, _Check] = MappingProxyType({
 OF_SETS = frozenset({GateKind.PROOF, GateKind.ABI, GateKind.TESTS})
 """What is asked of the whole set: by `sets`, `interfaces` and `tested` beside this."""
 
-OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.FREEZE})
-"""What curators say of a channel: in the signer's ledger."""
+OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.OLDER, GateKind.FREEZE})
+"""What only curators may order, by the signer's ledger: in `orders` beside this."""
 
 NOT_ASKED: Mapping[GateKind, str] = MappingProxyType({
     GateKind.BUILD: "what was not built has no provenance, so that it cannot be in a release",

@@ -22,12 +22,13 @@ from farm.trust.archive_contents import read_contents
 from farm.trust.provenance import outputs_by_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from farm.countersign.advised import PublishedAdvisories
     from farm.countersign.described import Described
     from farm.countersign.plans import Plans
+    from farm.names import Digest
     from farm.package import Descriptor, PackageFacts
     from farm.recipe import (
         AdvisoriesGate,
@@ -60,7 +61,8 @@ class Asked:
     """What gates are asked by: the signed `policy` of the channel and the `curators` (keys by name, by group).
 
     `approvals` are envelopes, of which those of others count for nothing; `stays` is the signer's own memory of what
-    channels held, and `now` the time by its clock. What a curator has ordered to be `promoted` does not wait for that.
+    channels held, and `now` the time by its clock. What a curator has ordered to be `promoted`, by descriptor, does not
+    wait for that.
     """
 
     policy: ChannelPolicy
@@ -71,13 +73,13 @@ class Asked:
     advisories: PublishedAdvisories
     stays: Stays
     now: datetime
-    promoted: bool = False
+    promoted: Collection[Digest] = ()
 
 
 def from_source(package: Moving, asked: Asked) -> str:
     """Where a channel takes what another has released, that has released it: it has passed the gates over there."""
     source, digest = asked.policy.from_channel, package.descriptor.digest
-    if not source or asked.promoted or source in asked.stays.channels_of(digest):
+    if not source or digest in asked.promoted or source in asked.stays.channels_of(digest):
         return ""
     stay = asked.stays.stay(source, package.name)
     return "" if stay and stay.descriptor == digest else f"{source}, from which packages come, has never released it"
@@ -86,7 +88,9 @@ def from_source(package: Moving, asked: Asked) -> str:
 def gone_from_source(package: Moving, asked: Asked) -> str:
     """Where a channel takes what another has released, that has it no more."""
     source = asked.policy.from_channel
-    stay = asked.stays.stay(source, package.name) if source and not asked.promoted else None
+    stay = (
+        asked.stays.stay(source, package.name) if source and package.descriptor.digest not in asked.promoted else None
+    )
     return f"the newest release of {source} holds it" if stay and stay.until is None else ""
 
 
@@ -148,7 +152,7 @@ def reproduced(gate: ReproducedGate, package: Moving, _asked: Asked) -> str:
 def soaked(gate: SoakGate, package: Moving, asked: Asked) -> str:
     """The channel that it comes from has held it for so long. Open reports stand in the ledger, and not here."""
     source, stay = asked.policy.from_channel, asked.stays.stay(asked.policy.from_channel, package.name)
-    if asked.promoted:
+    if package.descriptor.digest in asked.promoted:
         return ""
     if stay is None or stay.until is not None or stay.descriptor != package.descriptor.digest:
         return f"the newest release of {source} does not hold it"
@@ -162,7 +166,9 @@ def soaked(gate: SoakGate, package: Moving, asked: Asked) -> str:
 def gone_long_enough(gate: SoakGate, package: Moving, asked: Asked) -> str:
     """The channel that it came from has been without it for so long; what was never there may go."""
     source, stay = asked.policy.from_channel, asked.stays.stay(asked.policy.from_channel, package.name)
-    if asked.promoted or stay is None or stay.until is None or asked.now >= stay.until + gate.duration:
+    if package.descriptor.digest in asked.promoted or stay is None or stay.until is None:
+        return ""
+    if asked.now >= stay.until + gate.duration:
         return ""
     length = duration_text(gate.duration)
     return f"{source} has been without it since {stay.until:%Y-%m-%d %H:%M} UTC, and that soaks for {length}"

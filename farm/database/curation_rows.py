@@ -85,6 +85,7 @@ class ReportRow(Row, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     resolved_by: str = ""
+    brought_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # to the signer
 
 
 class HoldRow(Row, table=True):
@@ -125,6 +126,32 @@ class OrderRow(Row, table=True):
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ending: OrderEnding | None = Field(default=None, sa_type=Enumerated(OrderEnding))
     outcome: str = Field(default="", sa_type=Text)  # for people
+
+
+class SignedOrderRow(Row, table=True):
+    """What a curator has signed of a channel, in its envelope, on its way to the signer's ledger."""
+
+    __tablename__ = "signed_order"
+    __table_args__ = (Index("ix_signed_order_brought", "brought_at", "at"),)
+
+    digest: str = Field(primary_key=True)  # of the statement
+    channel: str = Field(foreign_key="channel.name")
+    act: str  # a `farm.trust.curator_order.Act`
+    curator: str
+    envelope: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    order_id: int | None = Field(default=None, foreign_key="curator_order.id", index=True)  # that the pipeline takes up
+    brought_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the signer has it
+    refused: str = Field(default="", sa_type=Text)  # why the signer has not taken it
+
+
+class WhoOrdersRow(Row, table=True):
+    """Whose orders count, as targets have signed it: one row, put there by what reads the published repository."""
+
+    __tablename__ = "who_orders"
+
+    id: int = Field(default=1, primary_key=True)
+    people: str = Field(default="null", sa_type=Text)  # JSON: public keys by name; null: no order has to be signed
 
 
 class LeftOutRow(Row, table=True):

@@ -108,6 +108,14 @@ def release(session: Session, channel: str, number: int) -> ReleaseRecord | None
     return release_of_row(row) if row else None
 
 
+def has_published(session: Session, channel: str, digest: Digest) -> bool:
+    """Say whether a channel has published a release of this digest."""
+    query = select(ReleaseRow.id).where(
+        ReleaseRow.channel == channel, ReleaseRow.digest == digest, col(ReleaseRow.published_at).is_not(None)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
 def releases(session: Session, channel: str, *, before: int | None = None, limit: int = 50) -> list[ReleaseRecord]:
     """Return releases of a channel, newest first, those with a lower number than `before`."""
     query = select(ReleaseRow).where(ReleaseRow.channel == channel)
@@ -199,6 +207,16 @@ def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
     found: dict[str, int] = {}
     for some in in_parts(names):
         found |= dict(session.exec(query.where(col(MembershipRow.name).in_(some))).all())
+    return found
+
+
+def last_members(session: Session, channel: str, names: Iterable[str]) -> dict[str, Digest]:
+    """Return what a channel holds under each of these names, or held last; what it never had is left out."""
+    query = select(MembershipRow.name, MembershipRow.package).where(MembershipRow.channel == channel)
+    found: dict[str, Digest] = {}
+    for some in in_parts(names):
+        rows = session.exec(query.where(col(MembershipRow.name).in_(some)).order_by(col(MembershipRow.since)))
+        found |= {name: Digest(digest) for name, digest in rows}
     return found
 
 

@@ -14,7 +14,9 @@ from farm.database.curation_rows import (
     OrderRow,
     ReportRow,
     ReviewRow,
+    SignedOrderRow,
     VexRow,
+    WhoOrdersRow,
 )
 from farm.database.foreign_rows import (
     CandidateForeignRow,
@@ -91,10 +93,12 @@ __all__ = [
     "ReviewRow",
     "Row",
     "SetRunRow",
+    "SignedOrderRow",
     "SubmissionRow",
     "SubmittedRecipeRow",
     "TokenRow",
     "VexRow",
     "WantedArchiveRow",
+    "WhoOrdersRow",
     "WorkerRow",
 ]

@@ -21,6 +21,7 @@ class GateKind(StrEnum):
     # In force on every channel.
     HOLD = "hold"  # a curator keeps a package where it is
     ROLLED_BACK = "rolled-back"  # a rollback took it out, or left it out
+    OLDER = "older"  # the channel has, or had, a newer version of it
     DEPENDENTS = "dependents"  # what is built against it could not be built again
     BUILD = "build"  # it could not be built
     RELEASED_TESTS = "released-tests"  # the newest tests of what the channel holds fail

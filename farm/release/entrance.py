@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.ordering import held_among
-from farm.database import orders
+from farm.database import orders, signed_orders
 from farm.database.pipeline_states import CandidateOrigin, ChangeState
 from farm.recipe.gate_kind import GateKind
 from farm.release.gates.dependents import Dependents
+from farm.release.gates.older import Older
 from farm.release.gates.rolled_back import RolledBack
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, withheld
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _WAITING = ChangeState.WAITING
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_PROMOTED_PAST = (GateKind.SOAK, GateKind.ROLLED_BACK)
+_PROMOTED_PAST = (GateKind.SOAK, GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
 class Entrance:
@@ -45,7 +46,7 @@ class Entrance:
         """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
         if proposal.source.is_rollback:
             return {}
-        return self._ask(desk, self._gates_for(proposal.source, proposal.order), proposal.changes.values())
+        return self._ask(desk, self._gates_for(desk, proposal.source, proposal.order), proposal.changes.values())
 
     def is_rolled_back(self, desk: Desk, proposal: Proposal) -> bool:
         """Say whether a rollback keeps anything of this as it is."""
@@ -57,7 +58,7 @@ class Entrance:
             names = [each.name for each in docket.changes]
             return None if held_among(desk, self._channel, names) else {}
         let_pass = {each.name for each in docket.changes if each.state is not _WAITING}
-        gates = self._gates_for(docket.candidate.source, orders.order_of(desk.session, docket.candidate.id))
+        gates = self._gates_for(desk, docket.candidate.source, orders.order_of(desk.session, docket.candidate.id))
         held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
         if held.keys() & let_pass:
             return None
@@ -67,14 +68,15 @@ class Entrance:
             name: Withheld(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
 
-    def _gates_for(self, source: Source, order: Order | None) -> list[PackageGate]:
-        """Return the gates that are asked; who promotes goes past the clock and past an earlier rollback.
+    def _gates_for(self, desk: Desk, source: Source, order: Order | None) -> list[PackageGate]:
+        """Return the gates that are asked; who promotes goes past the clock, an earlier rollback, and newer versions.
 
         What an order names may go on without its dependents. What a retry names `rolled-back` finds out itself.
         """
         skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
-        asked = [gate for gate in self._gates if gate.kind not in skipped]
         named = frozenset(order.detail.get("packages", ())) if order else frozenset()
+        signed = named if order and signed_orders.of_order(desk.session, order.id) else frozenset()
+        asked = [gate for gate in (Older(signed), *self._gates) if gate.kind not in skipped]
         return [*asked, Dependents(named)] if self._takes_builds else asked
 
     def _ask(

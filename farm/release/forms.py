@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from farm.database.records import Package
     from farm.database.releases import Freeze, ReleaseRecord
     from farm.database.reports import Report
+    from farm.database.signed_orders import SignedOrder
 
 
-_WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK)
+_WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK, GateKind.OLDER)
 _WORTH_ANOTHER_TRY = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS, GateKind.RELEASED_TESTS)
 
 
@@ -115,6 +116,19 @@ def order_to_dict(order: Order) -> dict[str, Any]:
         "done-at": time_text(order.done_at),
         "ending": order.ending,
         "outcome": order.outcome,
+    }
+
+
+def signed_order_to_dict(order: SignedOrder) -> dict[str, Any]:
+    """Return what a curator has signed, and whether the signer has it."""
+    return {
+        "order": order.digest,
+        "channel": order.channel,
+        "act": order.act,
+        "curator": order.curator,
+        "at": time_text(order.at),
+        "brought-at": time_text(order.brought_at),
+        "refused": order.refused,
     }
 
 

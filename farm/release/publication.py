@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
 from farm.blobs import BlobStore
+from farm.release.order_delivery import OrderTaker
 from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS
 from farm.trust.provenance import named_beside
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from farm.trust.index_tree import Read
 
 
-class Signer(Protocol):
+class Signer(OrderTaker, Protocol):
     """Whoever holds the online keys: checks a release itself, and makes it the newest of its channel."""
 
     def sign(self, release: Release, evidence: Digest) -> None:

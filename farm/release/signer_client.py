@@ -44,6 +44,14 @@ class SignerClient:
         """
         self._http.post(f"/releases?evidence={evidence}", release.to_json())
 
+    def take_order(self, envelope: bytes) -> None:
+        """Bring a curator's order, for the ledger. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/orders", envelope)
+
+    def take_report(self, report: bytes) -> None:
+        """Bring a report of trouble, for the ledger. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/reports", report)
+
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
         self._http.post("/advisories", index.to_json())

@@ -10,6 +10,7 @@ from farm.database.excuses import Excuse
 from farm.database.pipeline_states import CandidateState, OrderKind, StepState
 from farm.recipe.gate_kind import GateKind
 from farm.release.deciding import Step, refuse, release_candidate
+from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError
 from farm.release.signing_evidence import bring_evidence
 
@@ -62,6 +63,8 @@ class Signing:
     def sign(self, unsigned: Unsigned) -> Step:
         """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
         candidate, record = unsigned.candidate, unsigned.record
+        # What was ordered before this release counts for it.
+        OrderDelivery(self.office, self.signer).deliver()
         with self.office.reading() as desk:
             loading = self.loading(desk, candidate)
             evidence = bring_evidence(desk, candidate, unsigned.release, self.public, loading)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
-from farm.database import comparisons, foreign, jobs, lookups, packages
+from farm.database import comparisons, foreign, jobs, lookups, orders, packages, signed_orders
 from farm.database.approvals import approvals_of
 from farm.names import Digest, canonical_json
 from farm.release.attested import attestations_of
@@ -65,6 +65,7 @@ def bring_evidence(
         tests=tuple(_tests(desk, candidate, public)),
         comparisons=tuple(map(SignedTest, signed.keys(), signed.values())),
         rebuilt=tuple(map(_of, rebuilt)),
+        orders=tuple(_orders(desk, candidate)),
     )
     return public.put(evidence.to_json())
 
@@ -155,6 +156,14 @@ def _compared(desk: Desk, ordered: Iterable[Digest]) -> list[Package]:
     sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
     found = lookups.packages_by_digest(desk.session, sides)
     return [found[digest] for digest in sorted(found)]
+
+
+def _orders(desk: Desk, candidate: Candidate) -> Iterator[Digest]:
+    """Give the curator's order that a candidate carries out, as it was signed: the release uses it up."""
+    order = orders.order_of(desk.session, candidate.id)
+    signed = signed_orders.of_order(desk.session, order.id) if order else None
+    if signed is not None:
+        yield signed.digest
 
 
 def _imported(desk: Desk, release: Release) -> Iterator[Digest]:

@@ -18,6 +18,7 @@ from farm.database import (
     orders,
     recipes,
     releases,
+    signed_orders,
 )
 from farm.database.evidence import TestEvidence, unblocking
 from farm.database.pipeline_states import CandidateState
@@ -29,6 +30,7 @@ from farm.release.forms import (
     order_to_dict,
     release_to_dict,
     run_to_dict,
+    signed_order_to_dict,
     time_text,
 )
 from farm.release.set_changes import with_packages
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from farm.database.holds import Hold
     from farm.database.orders import Order
     from farm.database.releases import Freeze, ReleaseRecord
+    from farm.database.signed_orders import SignedOrder
 
 DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
@@ -87,7 +90,8 @@ class ChannelStatus:
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
-    `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
+    `astray` are signed orders that the signer has not got, or has refused. `unfollowed` are other distributions whose
+    updates do not come; for a channel that takes from another, none.
     """
 
     channel: str
@@ -101,6 +105,7 @@ class ChannelStatus:
     trouble: tuple[str, ...] = ()
     unsigned: tuple[str, ...] = ()
     unfollowed: tuple[ForeignTrouble, ...] = ()
+    astray: tuple[SignedOrder, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -115,6 +120,7 @@ class ChannelStatus:
             "settled": self.settled,
             "trouble": list(self.trouble),
             "unsigned": list(self.unsigned),
+            "astray": [signed_order_to_dict(each) for each in self.astray],
             "unfollowed": [
                 {"distribution": each.distribution, "why": each.why, "since": time_text(each.since)}
                 for each in self.unfollowed
@@ -148,6 +154,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         settled=settled,
         trouble=channel_troubles.trouble_of(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
+        astray=tuple(signed_orders.astray(session, channel)),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
 

@@ -7,6 +7,7 @@ pass for the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -43,7 +44,8 @@ class ApprovalError(FarmError):
 class SignedApproval:
     """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called.
 
-    When it is `removed`, the curator lets that package be taken out.
+    When it is `removed`, the curator lets that package be taken out. Approvals of before do not say when they were
+    given (`at`).
     """
 
     channel: str
@@ -51,15 +53,22 @@ class SignedApproval:
     package: Digest
     label: str
     removed: bool = False
+    at: datetime | None = None
 
 
-def approval_statement(descriptor: Descriptor, *, channel: str, curator: str, removed: bool = False) -> dict[str, Any]:
-    """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out."""
+def approval_statement(
+    descriptor: Descriptor, *, channel: str, curator: str, removed: bool = False, at: datetime | None = None
+) -> dict[str, Any]:
+    """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out.
+
+    Without the time `at` it cannot be told from one that the curator has withdrawn.
+    """
+    time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": describe(descriptor), "digest": {"sha256": descriptor.digest.hex}}],
         "predicateType": REMOVAL_TYPE if removed else PREDICATE_TYPE,
-        "predicate": {"channel": channel, "curator": curator},
+        "predicate": {"channel": channel, "curator": curator, **time},
     }
 
 
@@ -85,14 +94,18 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     try:
         (subject,) = statement["subject"]
         package = Digest(f"sha256:{subject['digest']['sha256']}")
-        label, channel, curator = subject["name"], statement["predicate"]["channel"], statement["predicate"]["curator"]
+        predicate = statement["predicate"]
+        label, channel, curator = subject["name"], predicate["channel"], predicate["curator"]
+        at = datetime.fromisoformat(predicate["time"]) if "time" in predicate else None
     except (KeyError, TypeError, ValueError, FarmError) as error:
         raise ApprovalError(f"the statement lacks what it is about: {error}") from error
     if not all(isinstance(text, str) for text in (label, channel, curator)):
         raise ApprovalError("the statement holds something else than names")
     if curator not in keys or keys[curator].keyid != key.keyid:
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
-    return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE)
+    if at is not None and at.tzinfo is None:
+        raise ApprovalError("the time in the statement names no time zone")
+    return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE, at=at)
 
 
 def is_approval(

@@ -135,6 +135,10 @@ def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> N
         for keyid, key in sorted(keys.items()):
             if role := holders.get(identity_of(key)):
                 raise BuilderIsRoleError(keyid, role, what)
+    roles = {key.keyval["public"]: role for role, key in keys_by_role(root, targets)}
+    for name, public in sorted(builders.operators.items()):
+        if role := roles.get(public):
+            raise BuilderIsRoleError(name, role, "operator")
     channels = channels_of(targets)
     _check_rebuilds(builders, channels)
     _check_tests(builders, channels)

@@ -1,4 +1,4 @@
-"""The signed list of builders and testers whose word a distribution accepts, and how many of them a channel asks for.
+"""The signed list of builders, testers and operators whose word counts, and how many of them a channel asks for.
 
 Clients need the builders alone. What the same document says of testers, and the signed policy in it
 (`farm.trust.signed_policy`), are for the farm and its signer, and clients of before do not read them.
@@ -7,6 +7,7 @@ Clients need the builders alone. What the same document says of testers, and the
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 from securesystemslib.signer import Key
 
+_OPERATOR_KEY = re.compile(r"[0-9a-f]{64}")
+
 
 class InvalidBuildersError(FarmError):
     """The list of allowed builders cannot be read."""
@@ -34,7 +37,8 @@ class AllowedBuilders(dict[str, Key]):
     `rebuilds` says for a channel how many builders, each by itself, must have come to the same package; `document` is
     the digest of the signed list, where they were read from one. `testers` are those whose signed results of tests and
     comparisons count, by key id, and `tests` says for a channel how many of them must agree. None is a list of before
-    there were any: it says nothing of testers, whereas an empty one says that nobody's results count.
+    there were any: it says nothing of testers, whereas an empty one says that nobody's results count. `operators` are
+    people who run the farm, and may order what curators may: public keys (64 hexadecimal digits) by name.
     """
 
     def __init__(
@@ -45,12 +49,14 @@ class AllowedBuilders(dict[str, Key]):
         *,
         testers: Iterable[Key] | None = None,
         tests: Mapping[str, int] | None = None,
+        operators: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__((key.keyid, key) for key in keys)
         self.rebuilds = dict(rebuilds)
         self.document = document
         self.testers = None if testers is None else {key.keyid: key for key in testers}
         self.tests = dict(tests or {})
+        self.operators = dict(operators or {})
 
     def needed(self, channel: str) -> int:
         """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
@@ -68,11 +74,12 @@ def builders_document(
     testers: Sequence[Key] | None = None,
     tests: Mapping[str, int] | None = None,
     policy: SignedPolicy | None = None,
+    operators: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.
 
-    `rebuilds` says for channels how many builders must agree, `testers` and `tests` the like of tests (see
-    `AllowedBuilders`). What is not said is left out.
+    `rebuilds` says for channels how many builders must agree, `testers` and `tests` the like of tests, and
+    `operators` who orders (see `AllowedBuilders`). What is not said is left out.
     """
     document: dict[str, Any] = {"builders": _forms(builders)}
     if rebuilds:
@@ -81,6 +88,8 @@ def builders_document(
         document["testers"] = _forms(testers)
     if tests:
         document["tests"] = dict(tests)
+    if operators:
+        document["operators"] = dict(operators)
     if policy:
         document["policy"] = policy.to_dict()
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
@@ -96,6 +105,7 @@ def read_builders(document: bytes) -> AllowedBuilders:
             Digest.of(document),
             testers=_keys(form["testers"]) if "testers" in form else None,
             tests=_counts(form.get("tests", {}), "testers", "tests"),
+            operators=_operators(form.get("operators", {})),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error
@@ -111,6 +121,15 @@ def _keys(forms: Iterable[Any]) -> list[Key]:
     if len({identity_of(key) for key in keys}) < len(keys):
         raise ValueError("it names one key twice")
     return keys
+
+
+def _operators(form: Mapping[str, str]) -> Mapping[str, str]:
+    if len(set(form.values())) < len(form):
+        raise ValueError("two operators have one key")
+    for name, key in form.items():
+        if not name or not isinstance(key, str) or not _OPERATOR_KEY.fullmatch(key):
+            raise ValueError(f"the operator {name!r:.40} has {key!r:.40} for a key, not 64 hexadecimal digits")
+    return form
 
 
 def _counts(form: Mapping[str, int], who: str, what: str) -> Mapping[str, int]:

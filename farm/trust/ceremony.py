@@ -25,7 +25,7 @@ from farm.trust.policy_changes import policy_changes
 from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
 from farm.trust.roles import RoleKeys, new_root, new_targets
-from farm.trust.signed_policy import policy_in_force
+from farm.trust.signed_policy import policy_in_force, who_may_order
 from farm.trust.signers import Signers, read_signers
 
 if TYPE_CHECKING:
@@ -205,6 +205,25 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
     except KeysAwayError as error:
         return ["the recipes ask for another policy than the one that is signed, which stays in force", error.remedy]
     return ["the policy of the recipes is signed:", *changes]
+
+
+def list_operator(repository: Repository, keys: Path, name: str, public: str, now: datetime) -> bool:
+    """Let a person who runs the farm order what curators may; False where that is so already.
+
+    Neither is anything done where the keys of targets are not below `keys`/offline, or the key is another's.
+    Raises `DelegationError`, `KeyFileError`, `RepositoryStateError`.
+    """
+    known, policy = repository.builders(), policy_in_force(repository)
+    if known.operators.get(name) == public or public in who_may_order(known, policy).values():
+        return False
+    if not _offline_keys(keys).by_keyid:
+        return False
+    draft = draft_targets(repository, TargetsEdit(operators=((name, public),)), now)
+    try:
+        _publish_here(repository, draft, keys, now, f"--operator {name}={public}")
+    except KeysAwayError:
+        return False
+    return True
 
 
 def online_signers(folder: Path) -> Signers:

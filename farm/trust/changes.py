@@ -108,6 +108,7 @@ def _builders(now: str, before: str, names: KeyNames) -> Iterator[str]:
         if (count := new.needed(channel)) != old.needed(channel):
             yield f"{count} builders must agree on a package of {channel} (before: {old.needed(channel)})"
     yield from _testers(new, old, names)
+    yield from _operators(new.operators, old.operators)
 
 
 def _testers(now: AllowedBuilders, before: AllowedBuilders, names: KeyNames) -> Iterator[str]:
@@ -124,6 +125,16 @@ def _testers(now: AllowedBuilders, before: AllowedBuilders, names: KeyNames) -> 
     for channel in sorted({*now.tests, *before.tests}):
         if (count := now.testers_needed(channel)) != before.testers_needed(channel):
             yield f"{count} testers must agree on a test of {channel} (before: {before.testers_needed(channel)})"
+
+
+def _operators(now: Mapping[str, str], before: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*now, *before}):
+        if now.get(name) != before.get(name):
+            yield (
+                f"the operator {name} with the key {now[name][:16]}… may order what curators may"
+                if name in now
+                else f"the operator {name} may order nothing any more"
+            )
 
 
 def _policy(document: str) -> SignedPolicy | None:

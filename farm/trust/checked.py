@@ -56,7 +56,8 @@ class VerifiedRelease:
 
     `previous` is the release that was in force then, `policy` the signed document of builders and policy. `new` are the
     packages that are new in it, `provenances` those of the builds of these, by package; none are named where there are
-    more than `MOST_PROVENANCES`.
+    more than `MOST_PROVENANCES`. `orders` are those in the signer's ledger that it uses up; by these it takes out the
+    packages that are `rolled_back`, and those that are `returned` come back after a rollback.
     """
 
     release: Digest
@@ -66,6 +67,9 @@ class VerifiedRelease:
     new: tuple[str, ...]
     provenances: tuple[tuple[str, Digest], ...]
     checked: tuple[Checked, ...]
+    orders: tuple[Digest, ...] = ()
+    rolled_back: tuple[Digest, ...] = ()
+    returned: tuple[Digest, ...] = ()
 
     def to_json(self) -> bytes:
         """Return it as JSON."""
@@ -74,10 +78,13 @@ class VerifiedRelease:
                 "checked": list(self.checked),
                 "evidence": self.evidence,
                 "new": list(self.new),
+                "orders": list(self.orders),
                 "policy": self.policy,
                 "previous": self.previous,
                 "provenances": [list(each) for each in self.provenances],
                 "release": self.release,
+                "returned": list(self.returned),
+                "rolled-back": list(self.rolled_back),
             }
         )
 
@@ -94,6 +101,9 @@ class VerifiedRelease:
                 new=record.texts("new"),
                 provenances=record.each("provenances", _named_digest),
                 checked=tuple(Checked(each) for each in record.texts("checked")),
+                orders=tuple(map(Digest, record.texts("orders"))),
+                rolled_back=tuple(map(Digest, record.texts("rolled-back"))),
+                returned=tuple(map(Digest, record.texts("returned"))),
             )
 
         return _read(content, "verified release", read)
@@ -107,6 +117,32 @@ class VerifiedRelease:
             raise InvalidAnswerError(
                 f"it was looked at on {self.previous or 'nothing'}, and it follows {release.previous or 'nothing'}"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedOrder:
+    """That the envelope of the digest `asked` holds an `order`, so named, that the signer may write down."""
+
+    asked: Digest
+    order: Digest
+
+    def to_json(self) -> bytes:
+        """Return it as JSON."""
+        return canonical_json({"asked": self.asked, "order": self.order})
+
+    @classmethod
+    def from_json(cls, content: bytes) -> CheckedOrder:
+        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+
+        def read(record: Record) -> CheckedOrder:
+            return cls(asked=record.digest("asked"), order=record.digest("order"))
+
+        return _read(content, "checked order", read)
+
+    def check_about(self, envelope: bytes, order: Digest) -> None:
+        """See that this very order was looked at. Raises `InvalidAnswerError`."""
+        if (self.asked, self.order) != (Digest.of(envelope), order):
+            raise InvalidAnswerError("it is about another order than was asked about")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +217,9 @@ class ReleaseChecker(Protocol):
 
 class Checker(ReleaseChecker, Protocol):
     """All that the signer asks before it signs; each raises a `FarmError` that says why it should not."""
+
+    def check_order(self, envelope: bytes) -> CheckedOrder:
+        """Look at a curator's order, as it was signed."""
 
     def check_advisories(self, content: bytes) -> CheckedLists:
         """Look at a list of advisories."""

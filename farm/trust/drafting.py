@@ -55,7 +55,8 @@ class TargetsEdit:
     """What changes in targets: delegated roles, the keys of one of them, builders and testers, how many must agree.
 
     Once testers are listed they stay listed: a list without any is one by which nobody's results count. `policy` is a
-    signed policy that takes the place of the one before; None leaves that as it is.
+    signed policy that takes the place of the one before; None leaves that as it is. `operators` are names with public
+    keys (64 hexadecimal digits).
     """
 
     keys: RoleEdit = RoleEdit()
@@ -68,6 +69,8 @@ class TargetsEdit:
     remove_testers: tuple[str, ...] = ()
     tests: tuple[tuple[str, int], ...] = ()
     policy: SignedPolicy | None = None
+    operators: tuple[tuple[str, str], ...] = ()
+    remove_operators: tuple[str, ...] = ()
 
 
 def draft_root(
@@ -224,7 +227,19 @@ def _edit_builders(document: str, edit: TargetsEdit, channels: tuple[str, ...]) 
         testers=testers,
         tests=_edit_counts(listed.tests, edit.tests, channels),
         policy=policy.without_channels(edit.remove_channels) if policy else None,
+        operators=_edit_operators(listed.operators, edit),
     ).decode()
+
+
+def _edit_operators(listed: Mapping[str, str], edit: TargetsEdit) -> dict[str, str]:
+    for name in edit.remove_operators:
+        if name not in listed:
+            raise DraftError(f"there is no operator {name[:100]}", remedy=f"There are {', '.join(listed) or 'none'}.")
+    kept = {name: key for name, key in listed.items() if name not in edit.remove_operators}
+    kept |= dict(edit.operators)
+    if len(set(kept.values())) < len(kept):
+        raise DraftError("two operators have one key", remedy="Let each make a key of their own: `farm keys me`.")
+    return kept
 
 
 def _edit_keys(listed: Mapping[str, Key], add: Iterable[Key], remove: Iterable[str], what: str) -> list[Key]:

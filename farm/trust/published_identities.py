@@ -1,4 +1,4 @@
-"""The signer's own record of what was published: which trees, under which name, version, revision and build number.
+"""The checker's own record of what was published: which trees, under which name, version, revision and build number.
 
 It is filled from the releases that are signed, each of which names the one before, so nobody else has a say in it: of
 each channel it knows up to which release, and reads on from there. What was lost is filled anew.
@@ -51,6 +51,10 @@ CREATE TABLE IF NOT EXISTS stay (
   channel TEXT NOT NULL, name TEXT NOT NULL, descriptor TEXT NOT NULL, since TEXT NOT NULL, until TEXT,
   PRIMARY KEY (channel, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS last_held (
+  channel TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL,
+  PRIMARY KEY (channel, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 2
@@ -92,7 +96,7 @@ class PublishedIdentities(Protocol):
 
 
 class PublishedRecord:
-    """The record in a directory of the signer's. For one signer at a time; each call opens the file for itself."""
+    """The record in a directory of the checker's. For one process at a time; each call opens the file for itself."""
 
     def __init__(self, directory: Path) -> None:
         """Make the directory, or see that nobody else can write to it. Raises `PublishedRecordError`."""
@@ -100,8 +104,8 @@ class PublishedRecord:
         found = directory.stat()
         if found.st_mode & 0o022 or found.st_uid != os.geteuid():
             raise PublishedRecordError(
-                f"others than the signer can write to {directory}, where it keeps what was published",
-                remedy=f"Run `chmod go-w {directory}`, or name a directory of the signer's own with --record.",
+                f"others than the checker can write to {directory}, where it keeps what was published",
+                remedy=f"Run `chmod go-w {directory}`, or name a directory of the checker's own with --record.",
             )
         self._path = directory / _FILE
 
@@ -136,6 +140,13 @@ class PublishedRecord:
             return None
         descriptor, since, until = found
         return Stay(Digest(descriptor), datetime.fromisoformat(since), until and datetime.fromisoformat(until))
+
+    def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
+        """Return what a channel holds under a name, or held last; None when it never held any."""
+        with self._open() as database:
+            query = "SELECT name, version, revision, build FROM last_held WHERE channel = ? AND name = ?"
+            found = database.execute(query, (channel, name)).fetchone()
+            return PrintedIdentity(*found) if found else None
 
     def catch_up(
         self, repository: Repository, now: datetime | None = None, checked: Mapping[Digest, datetime] = _NOTHING
@@ -221,6 +232,10 @@ def _release(blobs: BlobStore, after: Release) -> Release:
 def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
     held = [(each.descriptor.digest, channel) for each, _ in entries]
     database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", held)
+    database.executemany(
+        "REPLACE INTO last_held VALUES (?, ?, ?, ?, ?)",
+        ((channel, each.name, each.version, each.revision, build) for each, build in entries),
+    )
     database.executemany(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
         ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),

@@ -92,7 +92,8 @@ class ReleaseEvidence:
     against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
     curators have let packages into the channel, or out of it. `tests` is what testers have signed of the set, and of
     the one before; `comparisons` likewise of interfaces. `rebuilt` are later builds that came to the very files of a
-    package of the set, the newest first: it fits whatever any of them was built against.
+    package of the set, the newest first: it fits whatever any of them was built against. `orders` names the curators'
+    orders that the release is to use up: what they order is in the signer's ledger.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
@@ -101,6 +102,7 @@ class ReleaseEvidence:
     tests: tuple[SignedTest, ...] = ()
     comparisons: tuple[SignedTest, ...] = ()
     rebuilt: tuple[BuiltAgainst, ...] = ()
+    orders: tuple[Digest, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
@@ -108,6 +110,7 @@ class ReleaseEvidence:
             "approvals": list(self.approvals),
             "dependencies": [each.to_dict() for each in self.dependencies],
             "format": FORMAT,
+            "orders": list(self.orders),
             "submissions": list(self.submissions),
             "tests": [each.to_dict() for each in self.tests],
         }
@@ -133,6 +136,7 @@ class ReleaseEvidence:
                 tests=record.each("tests", SignedTest.from_dict),
                 comparisons=record.each("comparisons", SignedTest.from_dict),
                 rebuilt=record.each("rebuilt", BuiltAgainst.from_dict),
+                orders=tuple(Digest(each) for each in record.texts("orders")),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

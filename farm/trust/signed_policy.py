@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError
 from farm.plan.record import InvalidRecordError, Record
-from farm.recipe.curators import CURATORS, read_curators
+from farm.recipe.curators import CURATORS, everybody, read_curators
 from farm.recipe.errors import RecipeError
 from farm.recipe.policies import CHANNELS, Policies, is_policy_file, read_policies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from farm.trust.builders import AllowedBuilders
     from farm.trust.repository import Repository
 
 FORMAT = 1
@@ -149,6 +150,16 @@ def policy_in_force(repository: Repository) -> SignedPolicy | None:
     Raises `RepositoryStateError`, `InvalidSignedPolicyError`.
     """
     return read_policy(repository.builders_document(repository.head()))
+
+
+def who_may_order(builders: AllowedBuilders, policy: SignedPolicy | None) -> Mapping[str, str]:
+    """Return whose orders count, by name, with public keys: signed curators of whatever group, and operators.
+
+    Nobody's, while no policy is signed. Left out is who has several keys.
+    """
+    if policy is None:
+        return {}
+    return everybody({**policy.policies.curators, "": builders.operators})
 
 
 def policy_of_files(

@@ -108,7 +108,7 @@ class CheckedChannel:
     def running(self) -> Iterator[SignerClient]:
         """Run both, and wait for the first release to be signed: then `cold` and `memory` are known."""
         place = {name: self._directory / name / "socket" for name in ("check", "signer")}
-        common = ("--repository", self._public)
+        common = ("--repository", self._public, "--ledger", self._directory / "ledger")
         checker = (*common, "--record", self._directory / "record", "--socket", place["check"])
         keys = self._directory / "keys" / "online"
         signer = (*common, "--keys", keys, "--socket", place["signer"], "--checker", place["check"])

@@ -152,3 +152,15 @@ def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path
         found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 2, vary=False)
     assert "farm keys draft targets" in caught.value.remedy
     assert "--add-channel weekly" in caught.value.remedy
+
+
+def test_who_starts_a_farm_is_listed_as_an_operator_while_the_keys_are_here(tmp_path: Path) -> None:
+    home = FarmHome(tmp_path / "state", tmp_path / "host", 8460)
+    tree = load_tree(read_recipe_directory(RECIPES))
+    said = found(home, tree, RECIPES, (), 1, vary=False, operator=("ann", "ab" * 32))
+    assert said[-1] == "ann may order what curators may, with the key of `farm keys me`"
+    assert Repository(home.public).builders().operators == {"ann": "ab" * 32}
+    assert found(home, tree, RECIPES, (), 1, vary=False, operator=("ann", "ab" * 32)) == []
+    (home.root / "keys" / "offline").rename(tmp_path / "away")
+    assert found(home, tree, RECIPES, (), 1, vary=False, operator=("ben", "cd" * 32)) == []
+    assert Repository(home.public).builders().operators == {"ann": "ab" * 32}

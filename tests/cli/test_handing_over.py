@@ -23,7 +23,7 @@ from farm.blobs.own_directory import NotOwnDirectoryError, own_state
 from farm.building.recipe_directory import read_recipe_directory
 from farm.cli.farm_home import FarmHome, found
 from farm.cli.farm_users import FarmUsers, UsersError, take_users
-from farm.cli.handing_over import bring_database, bring_record, hand_over, hand_over_signing
+from farm.cli.handing_over import bring_database, hand_over, hand_over_signing
 from farm.names import Digest
 from farm.recipe import load_tree
 from farm.trust.ceremony import online_signers
@@ -45,9 +45,15 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = FarmHome(tmp_path_factory.mktemp("before") / "state", Path("/nowhere"), 8460)
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
     home.sqlite.rename(home.root / "farm.db")
-    for folder in (home.sqlite.parent, home.redis.parent, home.signer.parent, home.checker.parent, home.record):
+    for folder in (
+        home.sqlite.parent,
+        home.redis.parent,
+        home.signer.parent,
+        home.checker.parent,
+        home.record,
+        home.ledger,
+    ):
         shutil.rmtree(folder)
-    PublishedRecord(home.root / "keys" / "record").has_set("edge", Digest.of(b"set"))
     (home.run / "farm.json").write_text("{}")
     with closing(sqlite3.connect(home.root / "farm.db")) as database:
         database.execute("PRAGMA journal_mode=WAL")
@@ -77,7 +83,6 @@ def give(home: FarmHome) -> FarmUsers:
     assert users
     hand_over(home, users)
     bring_database(home, users)
-    bring_record(home, users)
     hand_over_signing(home, users)
     return users
 
@@ -134,7 +139,7 @@ def test_a_farm_of_before_changes_hands_and_goes_on(home: FarmHome) -> None:
     assert owners["database/farm.db"] == ("control", "store", "660")
     assert owners["logs/1.jsonl"] == ("web", "store", "644")
     assert owners["record"] == ("check", "check", "700")
-    assert owners["record/published.sqlite"] == ("check", "check", "644")
+    assert owners["ledger"] == ("signer", "check", "2750")
     assert owners["run/check"] == ("check", "signer", "2710")
     assert "farm.db" not in owners
     assert acting(users, "web", lambda: add_row(home))
@@ -232,8 +237,6 @@ def test_root_changes_nothing_that_a_program_which_was_taken_over_leads_it_to(ho
         home.sqlite.symlink_to(outside / "new")
 
     assert acting(users, "control", plant)
-    assert acting(users, "signer", partial(lead_astray, home.root / "keys/record/published.sqlite", outside / "secret"))
-    assert acting(users, "check", partial(lead_astray, home.record / "published.sqlite", outside / "secret"))
     assert acting(users, "signer", lambda: (home.public / "targets/x").symlink_to(outside / "folder"))
     for closed in ("blobs/sha256", "database", "logs", "public/metadata", "run/signer", "keys/online"):
         for name in ("web", "control"):
@@ -248,24 +251,6 @@ def look_in_record(home: FarmHome) -> None:
     record = PublishedRecord(home.record)
     record.catch_up(Repository(home.public))
     record.has_set("edge", Digest.of(b"set"))
-
-
-def lead_astray(path: Path, to: Path) -> None:
-    """Put links to something else where root copies from, or to."""
-    path.unlink(missing_ok=True)
-    path.symlink_to(to.parent / "gone")
-    path.with_name(f"{path.name}-journal").symlink_to(to)
-    path.with_name(f"{path.name}.fresh").symlink_to(to)
-
-
-def test_what_the_signer_remembered_the_checker_goes_on_with_once(home: FarmHome) -> None:
-    """It may know of more than is published now, as after a backup was put back."""
-    before = (home.root / "keys/record/published.sqlite").read_bytes()
-    users = give(home)
-    assert (home.record / "published.sqlite").read_bytes() == before
-    assert acting(users, "check", lambda: (home.record / "published.sqlite").write_bytes(b"newer"))
-    give(home)
-    assert (home.record / "published.sqlite").read_bytes() == b"newer"
 
 
 def test_what_others_could_have_put_there_is_not_given_away(home: FarmHome) -> None:

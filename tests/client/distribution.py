@@ -12,6 +12,8 @@ from farm.blobs import BlobStore, capture_tree, scan_tree
 from farm.compat import Member, PackageSet, resolve_needs
 from farm.countersign.decision import Decision
 from farm.fileset import Manifest
+from farm.ledger.ledger import Ledger
+from farm.ledger.standing import PinnedRepository
 from farm.names import Digest, SensitiveFile
 from farm.package import Descriptor, PackageFacts, describe, gather_facts
 from farm.plan import BlobRef, Consumption, PlannedDependency, PlannedSource
@@ -244,12 +246,14 @@ class SmallDistribution:
         )
         for blob in (*index, release.to_json()):
             self.keep(blob)
-        repository, signers = Repository(self.public), online_signers(self.founded.online)
+        signers = online_signers(self.founded.online)
         if checked:
             evidence = self.keep(ReleaseEvidence().to_json())
-            self.decision = self.decision or Decision(repository, PublishedRecord(self.folder / "record"))
-            sign(repository, signers, self.decision, release, evidence.digest)
+            ledger = Ledger(self.folder / "ledger")
+            repository = PinnedRepository(self.public, ledger)
+            self.decision = self.decision or Decision(repository, PublishedRecord(self.folder / "record"), ledger)
+            sign(repository, signers, self.decision, release, evidence.digest, ledger=ledger)
         else:
-            repository.publish(release, signers, datetime.now(UTC))
+            Repository(self.public).publish(release, signers, datetime.now(UTC))
         self.released = release
         return release

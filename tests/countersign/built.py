@@ -150,10 +150,11 @@ class Builder:
         *,
         steps: Mapping[str, bytes] = STEPS,
         license: str = "MIT",  # noqa: A002  as the recipe has it
+        version: str = "1.0",
     ) -> Recipe:
         """Keep a recipe in the store, and read it."""
         text = (
-            f'name: {name}\nversion: "1.0"\nsummary: The {name} package\nlicense: {license}\ntoolchain: c\n'
+            f'name: {name}\nversion: "{version}"\nsummary: The {name} package\nlicense: {license}\ntoolchain: c\n'
             f"build-needs: [{', '.join(needs)}]\nsteps: [install]\n{more}"
         ).encode()
         recipe = load_recipe(text, file="recipe.yaml", steps=StepLibrary.from_files(steps), patches={})

@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from securesystemslib.signer import CryptoSigner
+
 from farm.countersign.decision import Decision
+from farm.ledger.entries import ReportOpened
+from farm.ledger.ledger import Ledger
+from farm.ledger.reports import take_report
+from farm.ledger.standing import PinnedRepository
+from farm.names import canonical_json
 from farm.release.publication import make_release
 from farm.trust.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.dsse import sign_statement
 from farm.trust.keys import load_key
 from farm.trust.promotion import publish_draft
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence, SignedTest
 from farm.trust.repository import Repository
 from tests.countersign.built import DISTRIBUTION, Builder
-from workers.signer import sign
+from tests.countersign.checked_signing import ChecksHere
+from workers.signer import sign, take_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
-
-    from securesystemslib.signer import CryptoSigner
 
     from farm.names import Digest
     from farm.trust.imports import Import
     from farm.trust.release_index import Release
     from tests.countersign.built import Package
+
+
+@dataclass
+class Clock:
+    later: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.later
 
 
 @dataclass
@@ -40,6 +56,13 @@ class Channel:
     keys: Path
     name: str
     decision: Decision
+    ledger: Ledger
+    operator: CryptoSigner
+    """The key of `ann`, who is signed as an operator."""
+
+    @property
+    def repository(self) -> PinnedRepository:
+        return PinnedRepository(self.public, self.ledger)
 
     @property
     def now(self) -> datetime:
@@ -51,12 +74,13 @@ class Channel:
         return newest.number if newest else 0
 
     @property
-    def repository(self) -> Repository:
-        return Repository(self.public)
-
-    @property
     def record(self) -> PublishedRecord:
         return PublishedRecord(self.public.parent / "record")
+
+    def deciding(self, record: PublishedRecord | None = None, clock: Callable[[], datetime] | None = None) -> Decision:
+        """Return one that was started anew: with its record, unless another is told."""
+        clocks = () if clock is None else (clock,)
+        return Decision(self.repository, record or self.record, self.ledger, *clocks)
 
     def named(self, name: str) -> Channel:
         """Return another channel of the same repository."""
@@ -83,7 +107,14 @@ class Channel:
 
     def ask(self, release: Release, evidence: Digest) -> None:
         """Ask for a release that was prepared."""
-        sign(Repository(self.public), online_signers(self.keys / "online"), self.decision, release, evidence)
+        sign(
+            self.repository,
+            online_signers(self.keys / "online"),
+            self.decision,
+            release,
+            evidence,
+            ledger=self.ledger,
+        )
 
     def prepare(
         self,
@@ -120,6 +151,40 @@ class Channel:
         )
         return release, blobs.put_bytes(told.to_json())
 
+    def newest(self, channel: str = "edge") -> Release:
+        newest = Repository(self.public).current(channel).release
+        assert newest
+        return newest
+
+    def given(self, act: Act, **said: Any) -> CuratorOrder:
+        """Return what `ann` orders of the channel as it is now, but for what is `said`."""
+        newest = Repository(self.public).current(self.name).release
+        order = CuratorOrder(
+            act=act,
+            distribution=DISTRIBUTION,
+            channel=self.name,
+            base=newest.digest if newest else NO_RELEASE,
+            curator="ann",
+            reason="so",
+            at=self.now,
+            expires=self.now + timedelta(days=1),
+        )
+        return replace(order, **said)
+
+    def order(self, act: Act, *, key: CryptoSigner | None = None, **said: Any) -> Digest:
+        """Bring an order to the signer; raises what it has against it."""
+        return self.bring(self.given(act, **said), key)
+
+    def bring(self, order: CuratorOrder, key: CryptoSigner | None = None) -> Digest:
+        return take_order(self.repository, ChecksHere(self.repository), self.ledger, self.signed(order, key))
+
+    def signed(self, order: CuratorOrder, key: CryptoSigner | None = None) -> bytes:
+        return sign_statement(order_statement(order), key or self.operator)
+
+    def report(self, package: Package, number: int = 1) -> None:
+        told = ReportOpened(self.name, number, package.descriptor.digest, package.descriptor.label, "it crashes")
+        take_report(self.ledger, canonical_json(told.to_dict()))
+
 
 def opened_channel(
     folder: Path,
@@ -141,11 +206,13 @@ def opened_channel(
     allowed = [each.public_key for each in (builder.worker, *builders)]
     now, listed = datetime.now(UTC), [each.public_key for each in testers]
     found_repository(public, keys, sorted({"edge", name}), allowed, now, testers=listed)
-    if needed > 1:
-        edit = TargetsEdit(tests=(("edge", needed),))
-        draft = draft_targets(Repository(public), edit, now)
-        draft = draft.signed_by(load_key(keys / "offline" / "targets"))
-        publish_draft(Repository(public), draft, online_signers(keys / "online"), now)
+    operator = CryptoSigner.generate_ed25519()
+    listed_operator = (("ann", str(operator.public_key.keyval["public"])),)
+    edit = TargetsEdit(tests=(("edge", needed),) if needed > 1 else (), operators=listed_operator)
+    draft = draft_targets(Repository(public), edit, now)
+    draft = draft.signed_by(load_key(keys / "offline" / "targets"))
+    publish_draft(Repository(public), draft, online_signers(keys / "online"), now)
     sign_policy(Repository(public), keys, builder.policy(), datetime.now(UTC))
-    decision = Decision(Repository(public), PublishedRecord(folder / "record"))
-    return Channel(builder, public, keys, name, decision)
+    ledger = Ledger(folder / "ledger")
+    decision = Decision(PinnedRepository(public, ledger), PublishedRecord(folder / "record"), ledger)
+    return Channel(builder, public, keys, name, decision, ledger, operator)

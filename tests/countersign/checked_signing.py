@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
+from farm.countersign.brought_orders import checked_order
 from farm.countersign.decision import Decision
 from farm.countersign.lists import checked_advisories, checked_reviews
+from farm.ledger.ledger import Ledger
+from farm.ledger.standing import PinnedRepository
 from farm.trust.layout import BLOBS
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from farm.names import Digest
     from farm.trust.asked_image import AskedImage
-    from farm.trust.checked import CheckedImage, CheckedLists, VerifiedRelease
+    from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, VerifiedRelease
     from farm.trust.release_index import Release
     from farm.trust.repository import Repository
     from farm.trust.signers import Signers
@@ -37,6 +40,9 @@ class ChecksHere:
         assert self.decision is not None
         return self.decision.check(release, evidence)
 
+    def check_order(self, envelope: bytes) -> CheckedOrder:
+        return checked_order(self.repository, envelope, datetime.now(UTC))
+
     def check_advisories(self, content: bytes) -> CheckedLists:
         return checked_advisories(self.repository, content, datetime.now(UTC))
 
@@ -50,4 +56,6 @@ class ChecksHere:
 def sign_checked(repository: Repository, signers: Signers, record: Path, release: Release) -> None:
     """Let a signer that has just been started, with its record there, sign a release of a repository without policy."""
     evidence = BlobStore(repository.root / BLOBS).put_bytes(ReleaseEvidence().to_json())
-    sign(repository, signers, Decision(repository, PublishedRecord(record)), release, evidence)
+    ledger = Ledger(record / "ledger")
+    pinned = PinnedRepository(repository.root, ledger)
+    sign(pinned, signers, Decision(pinned, PublishedRecord(record), ledger), release, evidence, ledger=ledger)

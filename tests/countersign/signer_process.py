@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running_signer(folder: Path, public: Path) -> Iterator[SignerClient]:
-    """Run both for as long as the test needs them: `folder` has `keys/online`, and gets the record and sockets."""
+    """Run both for as long as the test needs them: `folder` has `keys/online`, and gets record, ledger and sockets."""
     with checker_process(folder, public), signer_process(folder, public):
         yield SignerClient(signer_socket(folder))
 
@@ -25,7 +25,12 @@ def running_signer(folder: Path, public: Path) -> Iterator[SignerClient]:
 @contextmanager
 def checker_process(folder: Path, public: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the checker, whose record is `record`."""
-    places = {"repository": public, "socket": checker_socket(folder), "record": folder / "record"}
+    places = {
+        "repository": public,
+        "socket": checker_socket(folder),
+        "record": folder / "record",
+        "ledger": folder / "ledger",
+    }
     with _running("workers.checker", places, checker_socket(folder), options) as process:
         yield process
 
@@ -40,6 +45,7 @@ def signer_process(
         "keys": folder / keys,
         "socket": signer_socket(folder),
         "checker": checker_socket(folder),
+        "ledger": folder / "ledger",
         "images-socket": images_socket(folder),
     }
     with _running("workers.signer", places, signer_socket(folder), options) as process:

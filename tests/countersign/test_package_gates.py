@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +12,6 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import MissingBlobError
 from farm.countersign import gates
-from farm.countersign.decision import Decision
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.ownership import UnsignedRecipeError
 from farm.names import Digest, PackageName
@@ -30,7 +29,8 @@ from farm.trust.published_identities import PublishedRecord
 from farm.trust.repository import Repository
 from tests.compat.osv_documents import openvex, osv
 from tests.countersign.built import DISTRIBUTION
-from tests.countersign.channel import Channel, opened_channel
+from tests.countersign.channel import Channel, Clock, opened_channel
+from tests.countersign.checked_signing import ChecksHere
 from tests.countersign.libraries import library, needs_compiler
 from workers.signer import publish_advisories
 
@@ -63,7 +63,8 @@ class TestAdvisories:
 
         listed = ListedAdvisory("EXAMPLE-2026-1", keep(document), ("zlib",))
         index = AdvisoryIndex(DISTRIBUTION, (listed,), keep(statements) if statements else None)
-        publish_advisories(Repository(edge.public), online_signers(edge.keys / "online"), index)
+        signers = online_signers(edge.keys / "online")
+        publish_advisories(edge.repository, signers, ChecksHere(edge.repository), index.to_json())
 
     def test_what_the_published_list_speaks_of_does_not_come_in(self, edge: Channel) -> None:
         self.publish(edge, osv(package="zlib", fixed="2.0"))
@@ -157,14 +158,6 @@ class TestFromAnotherChannel:
         assert stable.released == 2
 
 
-@dataclass
-class Clock:
-    later: timedelta = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.later
-
-
 class TestSoak:
     """Stable takes what edge has held for two hours, by the signer's own clock."""
 
@@ -176,7 +169,7 @@ class TestSoak:
     @pytest.fixture
     def clock(self, edge: Channel) -> Clock:
         clock = Clock()
-        edge.decision = Decision(Repository(edge.public), PublishedRecord(edge.public.parent / "record"), clock)
+        edge.decision = edge.deciding(clock=clock)
         return clock
 
     def test_it_comes_in_once_it_has_been_there_long_enough(self, edge: Channel, clock: Clock) -> None:
@@ -198,7 +191,7 @@ class TestSoak:
         with pytest.raises(GateRefusedError, match="it has been on edge since"):
             edge.named("stable").sign(zlib)
         edge.sign(png, at=long_ago)
-        again = Channel(edge.builder, edge.public, edge.keys, "stable", Decision(edge.repository, edge.record, clock))
+        again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
         with pytest.raises(GateRefusedError, match="it has been on edge since"):
             again.sign(png)
 
@@ -206,7 +199,7 @@ class TestSoak:
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
         edge.sign(zlib, at=edge.now - timedelta(days=1))
         empty = PublishedRecord(tmp_path / "another record")
-        stable = Channel(edge.builder, edge.public, edge.keys, "stable", Decision(edge.repository, empty))
+        stable = replace(edge, name="stable", decision=edge.deciding(empty))
         stable.sign(zlib)
         assert stable.released == 1
 
@@ -216,7 +209,7 @@ class TestSoak:
         edge.record.catch_up(edge.repository)
         with sqlite3.connect(edge.public.parent / "record" / "published.sqlite") as database:
             database.executescript("DROP TABLE stay; PRAGMA user_version = 0;")
-        edge.decision = Decision(edge.repository, edge.record)
+        edge.decision = edge.deciding()
         edge.named("stable").sign(zlib)
         assert edge.record.stay("stable", "zlib") is None, "it was read before that was signed"
         stay = edge.record.stay("edge", "zlib")

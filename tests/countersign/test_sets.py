@@ -10,6 +10,7 @@ import pytest
 from farm.countersign.decision import Decision
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import UnprovenSetError
+from farm.ledger.ledger import Ledger
 from farm.trust.index_edit import extend
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
@@ -45,8 +46,12 @@ def _after(made: SmallDistribution, **needs: tuple[str, ...]) -> Release:
 
 def _check(made: SmallDistribution, release: Release) -> list[str]:
     evidence = made.keep(ReleaseEvidence().to_json())
-    decision = Decision(Repository(made.public), PublishedRecord(made.folder / "record"))
-    return list(decision.check(release, evidence.digest).new)
+    return list(_decision(made).check(release, evidence.digest).new)
+
+
+def _decision(made: SmallDistribution) -> Decision:
+    place = made.folder / "record"
+    return Decision(Repository(made.public), PublishedRecord(place), Ledger(place / "ledger"))
 
 
 def test_a_need_that_is_dropped_is_refused_although_the_entry_does_not_name_it(published: SmallDistribution) -> None:
@@ -71,7 +76,7 @@ def test_a_conflict_with_what_is_released_is_refused(published: SmallDistributio
 
 
 def test_a_refused_set_leaves_nothing_behind_for_the_next_one(published: SmallDistribution) -> None:
-    decision = Decision(Repository(published.public), PublishedRecord(published.folder / "record"))
+    decision = _decision(published)
     evidence = published.keep(ReleaseEvidence().to_json())
     published.package("loud", {"bin/say": "SAY"})
     with pytest.raises(UnprovenSetError):

@@ -11,6 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.countersign.tested import UntestedReleaseError
 from farm.names import Digest
 from farm.recipe import Limits, Test
+from farm.trust.curator_order import Act
 from farm.trust.release_evidence import SignedTest
 from tests.countersign.channel import Channel, opened_channel
 
@@ -141,7 +142,10 @@ def test_what_goes_back_to_a_set_of_before_was_tested_then(edge: Channel) -> Non
     old = builder.built["zlib"]
     _newer_zlib(edge)
     results = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER)]
+    base = edge.newest().digest
     edge.sign(builder.built["zlib"], tests=results)
+
+    edge.order(Act.ROLLBACK, target=base)
     edge.sign(old)
     assert edge.released == 3
 

@@ -70,7 +70,7 @@ def test_units_and_directories_agree_on_who_writes_where(tmp_path: Path) -> None
     hand_over(home, users)
     (home.public / ".publish.lock").touch()  # the signer's, once something is published
     folders = ("database", "blobs/tmp", "logs", "foreign", "registry", "public/metadata", "public/targets", "record")
-    written = {*folders, "public/blobs/tmp", "public/keys", "public/summaries", "keys/record"}
+    written = {*folders, "public/blobs/tmp", "public/keys", "public/summaries", "ledger"}
     written |= {"run/check", "run/signer", "run/images"}
     for program, name in (("checker", "check"), ("signer", "signer"), ("web", "web"), ("control", "control")):
         unit, user = units()[f"farm-{program}.service"], users.users[name]

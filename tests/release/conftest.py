@@ -56,6 +56,12 @@ class Signer:
     signed: list[int] = field(default_factory=list)
     evidence: list[Digest] = field(default_factory=list)
 
+    def take_order(self, envelope: bytes) -> None:
+        pass
+
+    def take_report(self, report: bytes) -> None:
+        pass
+
     def sign(self, release: Release, evidence: Digest) -> None:
         if self.away:
             raise SignerUnreachableError("the signer does not answer")

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.readers import DirectoryReader
+from farm.ledger.ledger import Ledger
+from farm.ledger.standing import PinnedRepository, PutBackError
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.ceremony import online_signers
@@ -238,6 +240,14 @@ def test_online_keys_are_stolen(founded: Farm) -> None:
     assert caught.value.reason == "signature"
 
 
+def test_an_operator_is_listed(founded: Farm) -> None:
+    founded.follow("Change who may order")
+    assert list(founded.repository.builders().operators) == ["joe"]
+    founded.desk.run("draft targets --repository public --remove-operator joe")
+    assert "the operator joe may order nothing any more" in founded.desk.run("show targets.draft")
+    founded.everybody_sees(founded.publish())
+
+
 def test_an_older_state_is_restored(founded: Farm) -> None:
     (founded.folder / "backup").mkdir()
     shutil.copytree(founded.folder / "public", founded.folder / "backup" / "public")
@@ -246,7 +256,13 @@ def test_an_older_state_is_restored(founded: Farm) -> None:
     founded.publish(note="lost too")
     founded.leave_subscriber()
 
+    ledger = Ledger(founded.folder / "record")
+    signer = PinnedRepository(founded.folder / "public", ledger)
+    signer.check_releases()
+    with pytest.raises(PutBackError):
+        PinnedRepository(founded.folder / "backup" / "public", ledger).check_releases()
     founded.follow("Restore an older state")
+    signer.check_releases()  # and the same ledger goes on with it
     restored = founded.repository.current("edge").release
     assert restored is not None
     assert restored.number == 1

@@ -169,14 +169,14 @@ class TestTheRecord:
     def test_in_a_directory_of_others_is_refused(self, tmp_path: Path, mode: int) -> None:
         (tmp_path / "open").mkdir()
         (tmp_path / "open").chmod(mode)
-        with pytest.raises(PublishedRecordError, match="others than the signer can write"):
+        with pytest.raises(PublishedRecordError, match="others than the checker can write"):
             PublishedRecord(tmp_path / "open")
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
     def test_in_a_directory_of_another_user_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "given").mkdir(mode=0o700)
         os.chown(tmp_path / "given", 12345, 12345)
-        with pytest.raises(PublishedRecordError, match="others than the signer can write"):
+        with pytest.raises(PublishedRecordError, match="others than the checker can write"):
             PublishedRecord(tmp_path / "given")
 
     def test_has_one_row_for_each_package_and_build(self, distribution: SmallDistribution) -> None:

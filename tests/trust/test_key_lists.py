@@ -145,3 +145,24 @@ def test_founding_by_several_people_says_whose_keys_are_needed(tmp_path: Path) -
     )
     assert "root.draft  (needs 2 of 2 keys: ann.pub, ben.pub)\n" in said
     assert "targets.draft  (needs 1 of 1 keys: ann-targets.pub)\n" in said
+
+
+def test_operators_are_listed_by_name_and_have_keys_of_their_own(desk: Desk) -> None:
+    role = str(desk.json("show keys/offline/targets.pub")["keyval"]["public"])
+    for wrong, told in (
+        ("ann=xyz", "--operator takes NAME=KEY"),
+        (f"Ann={'ab' * 32}", "--operator: "),
+        (f"ann={'ab' * 32} --operator ben={'ab' * 32}", "two operators have one key"),
+        (f"ann={role}", "the key ann is an allowed operator and a key of targets"),
+        (f"ann={'ab' * 32} --remove-operator joe", "there is no operator joe"),
+    ):
+        assert told in desk.refused(f"draft targets --repository public --operator {wrong}")
+    desk.run(f"draft targets --repository public --operator ann={'ab' * 32}")
+    assert "the operator ann with the key abababababababab… may order what curators may" in desk.run(
+        "show targets.draft"
+    )
+    desk.run("sign targets.draft --key keys/offline/targets --yes")
+    desk.run("publish targets.draft --repository public --online keys/online")
+    assert f"  operator ann {'ab' * 32}\n" in desk.run("show public")
+    (targets,) = [each for each in desk.json("show public") if each["role"] == "targets"]
+    assert targets["operators"] == {"ann": "ab" * 32}

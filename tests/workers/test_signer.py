@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.ledger.ledger import Ledger
 from farm.trust.keys import create_key
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.repository import Repository
@@ -57,7 +58,7 @@ def test_a_record_that_cannot_be_filled_is_told_at_the_start(tmp_path: Path, cap
     assert distribution.released.previous is not None
     distribution.blobs.delete(distribution.released.previous)
     record = PublishedRecord(tmp_path / "another record")
-    Checks(Repository(distribution.public), record, Deadline(60)).prepare()
+    Checks(Repository(distribution.public), record, Ledger(tmp_path / "ledger"), Deadline(60)).prepare()
     assert "the release before release 2 of edge cannot be read" in caplog.text
 
 

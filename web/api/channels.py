@@ -33,7 +33,8 @@ def channel(office: OfficeHere, name: str) -> dict[str, Any]:
     """Return how a channel stands: its newest release, its newest candidate, and whether all is decided."""
     with office.reading() as desk:
         policy_of(desk, name)
-        return channel_status(desk.session, name, now=desk.now).to_dict()
+        status = channel_status(desk.session, name, now=desk.now)
+        return status.to_dict() | {"distribution": desk.world.distribution}
 
 
 @router.get("/{name}/releases")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -16,17 +16,30 @@ from farm.api.curation_wire import (
     PromoteRequest,
     ReportRequest,
     RollbackRequest,
+    SignedRequest,
     WithdrawalRequest,
 )
 from farm.api.wire import Number
 from farm.control import approving, curation, ordering
 from farm.control.channel_checks import policy_of
-from farm.database import holds, orders, reports
+from farm.database import holds, orders, reports, signed_orders
 from farm.database.records import Token
 from farm.database.states import Role
 from farm.names import printed_version
-from farm.release.forms import build_to_dict, freeze_to_dict, hold_to_dict, order_to_dict, report_to_dict
+from farm.release.forms import (
+    build_to_dict,
+    freeze_to_dict,
+    hold_to_dict,
+    order_to_dict,
+    report_to_dict,
+    signed_order_to_dict,
+)
+from farm.trust.curator_order import kept_order
 from web.auth import OfficeHere, actor_of, require
+from web.problems import NotFoundError
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
 
@@ -40,17 +53,25 @@ def freeze(request: Request, office: OfficeHere, token: Curator, name: str, body
     """Let a channel publish nothing, until a time or until it is thawed."""
     with office.writing() as desk:
         order = curation.freeze(
-            desk, actor_of(request, token), name, why=body.why, until=body.until, replace=body.replace
+            desk,
+            actor_of(request, token),
+            name,
+            why=body.why,
+            until=body.until,
+            replace=body.replace,
+            envelope=_envelope(body),
         )
-    return {"channel": name, "frozen": freeze_to_dict(order)}
+        return {"channel": name, "frozen": freeze_to_dict(order), **_signed(desk, body)}
 
 
 @router.delete("/channels/{name}/freeze")
-def thaw(request: Request, office: OfficeHere, token: Curator, name: str) -> dict[str, Any]:
+def thaw(
+    request: Request, office: OfficeHere, token: Curator, name: str, body: SignedRequest | None = None
+) -> dict[str, Any]:
     """Let a frozen channel go on."""
     with office.writing() as desk:
-        curation.thaw(desk, actor_of(request, token), name)
-    return {"channel": name, "frozen": None}
+        curation.thaw(desk, actor_of(request, token), name, envelope=_envelope(body))
+        return {"channel": name, "frozen": None, **_signed(desk, body)}
 
 
 @router.get("/channels/{name}/holds")
@@ -65,16 +86,26 @@ def held(office: OfficeHere, name: str) -> dict[str, Any]:
 def hold(request: Request, office: OfficeHere, token: Curator, name: str, body: HoldRequest) -> dict[str, Any]:
     """Keep a package where it is in a channel."""
     with office.writing() as desk:
-        made = curation.hold(desk, actor_of(request, token), name, body.package, why=body.why, until=body.until)
-    return hold_to_dict(made)
+        made = curation.hold(
+            desk,
+            actor_of(request, token),
+            name,
+            body.package,
+            why=body.why,
+            until=body.until,
+            envelope=_envelope(body),
+        )
+        return hold_to_dict(made) | _signed(desk, body)
 
 
 @router.delete("/channels/{name}/holds/{package:path}")
-def lift(request: Request, office: OfficeHere, token: Curator, name: str, package: str) -> dict[str, Any]:
+def lift(
+    request: Request, office: OfficeHere, token: Curator, *, name: str, package: str, body: SignedRequest | None = None
+) -> dict[str, Any]:
     """Let a held package go on."""
     with office.writing() as desk:
-        curation.lift(desk, actor_of(request, token), name, package)
-    return {"channel": name, "package": package}
+        curation.lift(desk, actor_of(request, token), name, package, envelope=_envelope(body))
+        return {"channel": name, "package": package, **_signed(desk, body)}
 
 
 @router.get("/channels/{name}/approvals")
@@ -120,8 +151,17 @@ def withdraw(
 ) -> dict[str, Any]:
     """Take back what a curator has signed for packages that still want in: for all of them or for none."""
     with office.writing() as desk:
-        taken = approving.withdraw(desk, actor_of(request, token), name, body.curator, body.packages, why=body.why)
-    return {"withdrawn": [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]}
+        taken = approving.withdraw(
+            desk,
+            actor_of(request, token),
+            name,
+            body.curator,
+            body.packages,
+            why=body.why,
+            envelope=_envelope(body),
+        )
+        withdrawn = [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]
+        return {"withdrawn": withdrawn, **_signed(desk, body)}
 
 
 @router.get("/channels/{name}/reports")
@@ -144,10 +184,13 @@ def report(request: Request, office: OfficeHere, token: Anybody, name: str, body
 
 
 @router.post("/reports/{number}/resolve")
-def resolve(request: Request, office: OfficeHere, token: Curator, number: Number) -> dict[str, Any]:
+def resolve(
+    request: Request, office: OfficeHere, token: Curator, number: Number, body: SignedRequest | None = None
+) -> dict[str, Any]:
     """Close a report."""
     with office.writing() as desk:
-        return report_to_dict(curation.resolve(desk, actor_of(request, token), number))
+        closed = curation.resolve(desk, actor_of(request, token), number, envelope=_envelope(body))
+        return report_to_dict(closed) | _signed(desk, body)
 
 
 @router.get("/channels/{name}/orders")
@@ -161,15 +204,27 @@ def ordered(office: OfficeHere, name: str, limit: Limit = 20) -> dict[str, Any]:
 @router.post("/channels/{name}/orders", status_code=202)
 def order(request: Request, office: OfficeHere, token: Curator, name: str, body: OrderRequest) -> dict[str, Any]:
     """Order the pipeline of a channel to promote, to go back, or to look again; it does so in turn."""
-    actor = actor_of(request, token)
+    actor, signed = actor_of(request, token), _envelope(body)
     with office.writing() as desk:
         if isinstance(body, PromoteRequest):
-            made = ordering.promote(desk, actor, name, origin=body.origin, packages=body.packages, why=body.why)
+            made = ordering.promote(
+                desk, actor, name, origin=body.origin, packages=body.packages, why=body.why, envelope=signed
+            )
         elif isinstance(body, RollbackRequest):
-            made = ordering.rollback(desk, actor, name, body.number, why=body.why)
+            made = ordering.rollback(desk, actor, name, body.number, why=body.why, envelope=signed)
         else:
-            made = ordering.retry(desk, actor, name, packages=body.packages, why=body.why)
-    return order_to_dict(made)
+            made = ordering.retry(desk, actor, name, packages=body.packages, why=body.why, envelope=signed)
+        return order_to_dict(made) | _signed(desk, body)
+
+
+@router.get("/signed-orders/{digest}")
+def signed_order(office: OfficeHere, digest: str) -> dict[str, Any]:
+    """Return an order that a curator has signed, and whether the signer has it."""
+    with office.reading() as desk:
+        found = signed_orders.signed_order(desk.session, digest)
+    if found is None:
+        raise NotFoundError(f"there is no signed order {digest[:100]}")
+    return signed_order_to_dict(found)
 
 
 @router.post("/channels/{name}/orders/{number}/withdraw")
@@ -179,3 +234,16 @@ def withdraw_order(
     """Take back an order that is not done: it does nothing then, and the candidate that it had is given up."""
     with office.planning() as desk:
         return order_to_dict(ordering.withdraw_order(desk, actor_of(request, token), name, number, why=body.why))
+
+
+def _envelope(body: SignedRequest | None) -> bytes | None:
+    return json.dumps(body.envelope).encode() if body is not None and body.envelope is not None else None
+
+
+def _signed(desk: Desk, body: SignedRequest | None) -> dict[str, Any]:
+    """Say which signed order was kept; nothing where none has to be signed."""
+    envelope = _envelope(body)
+    if envelope is None or signed_orders.who_orders(desk.session) is None:
+        return {}
+    found = signed_orders.signed_order(desk.session, kept_order(envelope).digest)
+    return {"signed": signed_order_to_dict(found)} if found else {}

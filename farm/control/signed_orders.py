@@ -1,0 +1,107 @@
+"""Taking what curators have signed: held against what is asked for, and kept for the signer to get.
+
+Where targets sign no policy, nobody has to sign what he orders, and an envelope that comes along is left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.control.channel_checks import CurationError
+from farm.database import releases, signed_orders
+from farm.database.signed_orders import SignedOrder
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
+from farm.trust.dsse import InvalidEnvelopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from farm.control.desk import Desk
+    from farm.names import Digest
+    from farm.trust.curator_order import CuratorOrder
+
+
+class UnsignedOrderError(CurationError):
+    """What is asked for counts only when it is signed, and it is not."""
+
+    code = "unsigned-order"
+
+    def __init__(self, act: Act) -> None:
+        super().__init__(
+            f"{act.replace('-', ' ')} has to be signed with your own key",
+            remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "
+            "listed with `farm keys draft targets --operator NAME=KEY`; then run it again.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked for, and has to be what was signed. `packages` has descriptors where the order is to name them."""
+
+    act: Act
+    channel: str
+    packages: Mapping[str, Digest | None] = field(default_factory=dict)
+    reason: str = ""
+    until: datetime | None = None
+    target: Digest | None = None
+    origin: str = ""
+    number: int = 0
+    curator: str = ""
+
+    def differs(self, order: CuratorOrder) -> str:
+        """Return in what an order is another; an empty text when it is this."""
+        pairs: dict[str, tuple[object, object]] = {
+            "the act": (self.act, order.act),
+            "the channel": (self.channel, order.channel),
+            "the packages": (dict(self.packages), dict(order.packages)),
+            "the reason": (self.reason.strip(), order.reason.strip()),
+            "its end": (self.until, order.until),
+            "the release or package": (self.target, order.target),
+            "the channel that it takes from": (self.origin, order.origin),
+            "the number": (self.number, order.number),
+        }
+        if self.curator:
+            pairs["whose it is"] = self.curator, order.curator
+        return ", ".join(name for name, (asked, signed) in pairs.items() if asked != signed)
+
+
+def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id: int | None = None) -> None:
+    """Keep a signed order; nothing where none has to be signed.
+
+    Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
+    """
+    people = signed_orders.who_orders(desk.session)
+    if people is None:
+        return
+    if envelope is None:
+        raise UnsignedOrderError(wanted.act)
+    order = read_order(envelope, people)
+    if order.distribution != desk.world.distribution:
+        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {desk.world.distribution}")
+    if differs := wanted.differs(order):
+        raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
+    if desk.now >= order.expires:
+        raise CuratorOrderError(f"it was good until {order.expires:%Y-%m-%d %H:%M} UTC")
+    if order.base != NO_RELEASE and not releases.has_published(desk.session, wanted.channel, order.base):
+        raise CuratorOrderError(f"it was given on {order.base}, which is no release of {wanted.channel}")
+    kept = SignedOrder(
+        digest=order.digest,
+        channel=order.channel,
+        act=order.act,
+        curator=order.curator,
+        envelope=envelope.decode(),
+        at=desk.now,
+        order_id=order_id,
+    )
+    signed_orders.keep(desk.session, kept)
+
+
+def may_order(desk: Desk, envelope: bytes) -> bool:
+    """Say whether somebody whose orders count has signed, for what need not be signed by everybody."""
+    try:
+        read_order(envelope, signed_orders.who_orders(desk.session) or {})
+    except InvalidEnvelopeError:
+        return False
+    return True

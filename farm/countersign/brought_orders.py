@@ -1,0 +1,34 @@
+"""A curator's order that is brought for the signer's ledger: whether it may be taken into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.blobs import BlobStore
+from farm.countersign.orders import UnusableOrderError, check_brought
+from farm.names import Digest
+from farm.trust.checked import CheckedOrder
+from farm.trust.curator_order import kept_order
+from farm.trust.layout import BLOBS
+from farm.trust.signed_policy import policy_in_force, who_may_order
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.trust.repository import Repository
+
+
+def checked_order(repository: Repository, envelope: bytes, now: datetime) -> CheckedOrder:
+    """Return that an order is signed by somebody whose orders count, and good on what is published.
+
+    Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`, and what reading the repository raises.
+    """
+    people = who_may_order(repository.builders(), policy_in_force(repository))
+    if not people:
+        raise UnusableOrderError(
+            "nobody is signed whose orders count",
+            remedy="Have a policy signed: `farm keys draft targets --policy RECIPES`.",
+        )
+    current = repository.current(kept_order(envelope).channel).release
+    order = check_brought(envelope, people, current=current, blobs=BlobStore(repository.root / BLOBS), now=now)
+    return CheckedOrder(asked=Digest.of(envelope), order=order.digest)

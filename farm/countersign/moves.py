@@ -1,0 +1,94 @@
+"""What a release changes, package by package: which build each name meant before, and which it means now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.names import PrintedIdentity, Version
+from farm.trust.imports import imported_packages
+from farm.trust.index_tree import IndexTree, difference
+from farm.trust.provenance import build_number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Protocol
+
+    from farm.blobs import BlobStore
+    from farm.names import Digest
+    from farm.plan import BlobRef
+    from farm.trust.release_index import Release, ReleaseEntry
+
+    class LastHeld(Protocol):
+        """Knows what channels have held."""
+
+        def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
+            """Return what a channel held last under a name; None when it never held any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """That a name means another package now, by descriptor: none `before` one that comes, none `after` one that goes.
+
+    `older_than` is what the channel has, or had last, where what comes is older than that.
+    """
+
+    name: str
+    before: Digest | None
+    after: Digest | None
+    label: str = ""
+    older_than: str = ""
+
+    @property
+    def deed(self) -> str:
+        """What the release does to it."""
+        if self.before is None:
+            return "adds it"
+        return "drops it" if self.after is None else "changes it"
+
+
+def moves_of(release: Release, previous: Release | None, blobs: BlobStore, held: LastHeld) -> tuple[Move, ...]:
+    """Return what differs from the release before, own packages and those of other distributions."""
+
+    def read(blob: BlobRef) -> bytes:
+        return blobs.read(blob.digest)
+
+    own = tuple(_own(release, previous, read, blobs, held))
+    return own + tuple(_foreign(release, previous))
+
+
+def _own(
+    release: Release, previous: Release | None, read: Callable[[BlobRef], bytes], blobs: BlobStore, held: LastHeld
+) -> Iterator[Move]:
+    change = difference(read, previous.index if previous else None, release.index)
+    before = IndexTree(read, previous.index) if previous else None
+    for entry in change.put:
+        was = before.entry(entry.name) if before else None
+        if was is None or was.descriptor != entry.descriptor:
+            now = _identity(entry, blobs)
+            last = held.last_held(release.channel, entry.name)
+            older = str(last) if last is not None and _age(now) < _age(last) else ""
+            yield Move(entry.name, was.descriptor.digest if was else None, entry.descriptor.digest, str(now), older)
+    for name in change.removed:
+        was = before.entry(name) if before else None
+        yield Move(name, was.descriptor.digest if was else None, None)
+
+
+def _foreign(release: Release, previous: Release | None) -> Iterator[Move]:
+    """Packages of others are as old as the release of their distribution that they are taken of."""
+    was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
+    for name in sorted(was.keys() | now.keys()):
+        old, new = was.get(name), now.get(name)
+        before, after = old[1].descriptor if old else None, new[1].descriptor if new else None
+        if before != after:
+            back = old and new and old[0].channel == new[0].channel and new[0].number < old[0].number
+            yield Move(name, before, after, f"{name} of {new[0]}" if new else "", str(old[0]) if old and back else "")
+
+
+def _identity(entry: ReleaseEntry, blobs: BlobStore) -> PrintedIdentity:
+    build = build_number_of(blobs.read(entry.provenance.digest))
+    return PrintedIdentity(entry.name, entry.version, entry.revision, build)
+
+
+def _age(identity: PrintedIdentity) -> tuple[Version, int, int]:
+    return Version(identity.version), identity.revision, identity.build

@@ -1,0 +1,256 @@
+"""What only a person may let a release do, held against the orders in the signer's ledger.
+
+A frozen channel releases nothing, and what is held does not move. A package does not become older, and nothing that a
+rollback took out comes back, unless an order covers it that is good now, of this channel, and not used by another
+release. Whatever the pipeline says of orders makes none of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from farm.countersign.refusal import RefusedReleaseError
+from farm.errors import FarmError
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
+from farm.trust.imports import imported_descriptors
+from farm.trust.index_tree import IndexTree
+from farm.trust.release_index import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from farm.blobs import BlobStore
+    from farm.countersign.moves import Move
+    from farm.ledger.state import LedgerState, Permit
+    from farm.names import Digest
+    from farm.plan import BlobRef
+    from farm.trust.curator_order import CuratorOrder
+
+
+class FrozenChannelError(RefusedReleaseError):
+    """A curator has frozen the channel."""
+
+    code = "frozen"
+
+
+class HeldPackageError(RefusedReleaseError):
+    """A release changes, adds or drops a package that a curator holds."""
+
+    code = "held"
+
+
+class UnorderedError(RefusedReleaseError):
+    """A release does what only a curator's order lets it do, and there is none that is good."""
+
+    code = "unordered"
+
+
+class UnusableOrderError(RefusedReleaseError):
+    """An order that a release is to use, or that is brought, is not good for it."""
+
+    code = "unusable-order"
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """Which orders a release uses, and what comes of that.
+
+    `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
+    are those that come, or go, by an order of promotion, so that they need not soak.
+    """
+
+    orders: tuple[Digest, ...] = ()
+    rolled_back: tuple[Digest, ...] = ()
+    returned: tuple[Digest, ...] = ()
+    promoted: frozenset[Digest] = frozenset()
+
+
+class Orders:
+    """The orders for one release: `state` is that of the ledger, `people` are the public keys that count, by name."""
+
+    def __init__(self, state: LedgerState, people: Mapping[str, str], blobs: BlobStore, now: datetime) -> None:
+        self._state = state
+        self._people = people
+        self._releases = Releases(blobs)
+        self._now = now
+
+    def check(
+        self, release: Release, previous: Release | None, moves: Sequence[Move], named: Collection[Digest]
+    ) -> Permitted:
+        """Return the orders that a release uses: those that it is said to (`named`), and those that it needs.
+
+        Raises `RefusedReleaseError`, saying which order is missing.
+        """
+        self._check_standing(release, moves)
+        usable = self._usable(release, previous)
+        for digest in named:
+            if digest not in usable:
+                raise UnusableOrderError(self._why_not(digest, release, previous), remedy=_AGAIN)
+        used = {digest: usable[digest] for digest in named}
+        back = self._state.rolled_back.get(release.channel, frozenset())
+        for move in moves:
+            if move.after is None or not (move.older_than or move.after in back):
+                continue
+            if not any(self._covers(each, move) for each in used.values()):
+                found = next((digest for digest, each in usable.items() if self._covers(each, move)), None)
+                if found is None:
+                    raise _unordered(release, move)
+                used[found] = usable[found]
+        return self._permitted(used, moves, back)
+
+    def _permitted(
+        self, used: Mapping[Digest, CuratorOrder], moves: Iterable[Move], back: Collection[Digest]
+    ) -> Permitted:
+        rollbacks = [each for each in used.values() if each.act is Act.ROLLBACK]
+        promotions = [each for each in used.values() if each.act is Act.PROMOTE]
+        out = {move.before for move in moves if move.before and any(self._covers(each, move) for each in rollbacks)}
+        came = {move.after: move for move in moves if move.after}
+        return Permitted(
+            tuple(sorted(used)),
+            tuple(sorted(out)),
+            tuple(sorted(came.keys() & set(back))),
+            frozenset(
+                digest
+                for move in moves
+                if (digest := move.after or move.before) and any(self._covers(each, move) for each in promotions)
+            ),
+        )
+
+    def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:
+        channel = release.channel
+        if (freeze := self._state.frozen(channel, self._now)) is not None:
+            until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+            raise FrozenChannelError(
+                f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
+                remedy=f"`farm thaw {channel}` lets it go on. If the farm knows of no freeze, freeze it again first.",
+            )
+        held = self._state.held(channel, self._now)
+        for move in moves:
+            if (hold := held.get(move.name)) is not None:
+                raise HeldPackageError(
+                    f"{hold.curator} holds {move.name} on {channel}, and the release {move.deed}: {hold.reason}",
+                    remedy=f"`farm hold {channel} {move.name} --lift` lets it move. If the farm knows of no hold, "
+                    "hold it again first.",
+                )
+
+    def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
+        found = {}
+        for permit in self._state.usable(release.channel, release.digest, self._now):
+            if self._is_by_somebody(permit) and self._releases.is_ancestor(permit.order.base, previous):
+                found[permit.order.digest] = permit.order
+        return found
+
+    def _is_by_somebody(self, permit: Permit) -> bool:
+        try:
+            return read_order(permit.taken.envelope.encode(), self._people) == permit.order
+        except FarmError:
+            return False
+
+    def _covers(self, order: CuratorOrder, move: Move) -> bool:
+        """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
+        if order.act is Act.RETRY:
+            return move.after is not None and order.packages.get(move.name) == move.after
+        along = order.act is Act.PROMOTE and "/" in move.name  # what a package needs of others comes with it
+        if order.target is None or (order.packages and move.name not in order.packages and not along):
+            return False
+        channel = order.channel if order.act is Act.ROLLBACK else order.origin
+        return self._releases.holds(order.target, channel, move.name, move.after)
+
+    def _why_not(self, digest: Digest, release: Release, previous: Release | None) -> str:
+        permit = self._state.permits.get(digest)
+        told = f"release {release.number} of {release.channel} is to use the order {digest}"
+        if permit is None:
+            return f"{told}, and the ledger has none such: it has expired, or was never brought"
+        order = permit.order
+        if order.channel != release.channel:
+            return f"{told}, which is one to {order.channel}"
+        if permit.used_by not in (None, release.digest):
+            return f"{told}, which release {permit.used_by} has used already"
+        if self._now >= order.expires:
+            return f"{told}, which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
+        if not self._releases.is_ancestor(order.base, previous):
+            return f"{told}, which was given on {order.base}, and that is no release before this one"
+        return f"{told}, and {order.curator} is not among the signed curators and operators, or has another key"
+
+
+def check_brought(
+    envelope: bytes,
+    people: Mapping[str, str],
+    *,
+    current: Release | None,
+    blobs: BlobStore,
+    now: datetime,
+) -> CuratorOrder:
+    """Return an order that may be taken into the ledger; `current` is the newest release of its channel.
+
+    Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`.
+    """
+    order = read_order(envelope, people)
+    if current is not None and order.distribution != current.distribution:
+        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {current.distribution}")
+    if now >= order.expires:
+        raise UnusableOrderError(f"{order.told} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=_AGAIN)
+    if not Releases(blobs).is_ancestor(order.base, current):
+        raise UnusableOrderError(
+            f"{order.told} was given on the release {order.base}, which is neither the newest of {order.channel} nor "
+            "one before it",
+            remedy=_AGAIN,
+        )
+    return order
+
+
+class Releases:
+    """Releases as blobs, which are what their digests say: whose ancestor each is, and what it holds."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._read = lru_cache(256)(self._read_release)
+
+    def is_ancestor(self, base: Digest, newest: Release | None) -> bool:
+        """Say whether `base` is the newest release of a channel, or one before it. What there was before all is so."""
+        if base == NO_RELEASE:
+            return True
+        earlier = self._found(base)
+        if earlier is None or newest is None or earlier.channel != newest.channel:
+            return False
+        release: Release | None = newest
+        while release is not None and release.number > earlier.number:
+            release = self._found(release.previous) if release.previous else None
+        return release is not None and release.digest == base
+
+    def holds(self, digest: Digest, channel: str, name: str, package: Digest | None) -> bool:
+        """Say whether a release of a channel holds a package of a name as this one; None: whether it is without."""
+        release = self._found(digest)
+        if release is None or release.channel != channel:
+            return False
+        if "/" in name:
+            return imported_descriptors(release.imports).get(name) == package
+        entry = IndexTree(self._blob, release.index).entry(name)
+        return (entry.descriptor.digest if entry else None) == package
+
+    def _found(self, digest: Digest) -> Release | None:
+        try:
+            return self._read(digest)
+        except FarmError:
+            return None
+
+    def _read_release(self, digest: Digest) -> Release:
+        return Release.from_json(self._blobs.read(digest))
+
+    def _blob(self, blob: BlobRef) -> bytes:
+        return self._blobs.read(blob.digest)
+
+
+def _unordered(release: Release, move: Move) -> UnorderedError:
+    why = f"it is older than {move.older_than}" if move.older_than else "a rollback took it out"
+    return UnorderedError(
+        f"{move.label or move.name} comes to {release.channel} by no curator's order, and {why}",
+        remedy=f"`farm candidate retry {release.channel} {move.name}` orders it, or a promotion or rollback that has "
+        "it; signed with the key of `farm keys me`, by one of the signed curators or operators.",
+    )
+
+
+_AGAIN = "Give the order again."

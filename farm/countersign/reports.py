@@ -1,0 +1,45 @@
+"""Reports of trouble, as the signer's ledger has them: with what is reported, no channel that soaks goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.countersign.refusal import RefusedReleaseError
+from farm.recipe import SoakGate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.countersign.moves import Move
+    from farm.countersign.orders import Permitted
+    from farm.ledger.entries import ReportOpened
+    from farm.ledger.state import LedgerState
+    from farm.recipe import ChannelPolicy
+
+
+class ReportedPackageError(RefusedReleaseError):
+    """Somebody has reported trouble with a package, and nobody has closed the report."""
+
+    code = "reported"
+
+    def __init__(self, move: Move, channel: str, report: ReportOpened) -> None:
+        super().__init__(
+            f"{move.label} may not enter {channel}: trouble with it was reported on {report.channel}, and the report "
+            f"{report.report} is open: {report.reason}",
+            remedy=f"Mend it; or, if there is nothing to mend, `farm report --resolve {report.report}`.",
+        )
+
+
+def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerState, permitted: Permitted) -> None:
+    """See that nobody has reported trouble with what comes, where the channel asks for a soak.
+
+    What an order of promotion names need not soak. Raises `ReportedPackageError`.
+    """
+    if not any(isinstance(gate, SoakGate) for gate in policy.gates):
+        return
+    soaks_in = policy.from_channel or policy.name
+    for move in moves:
+        if move.after is None or move.after in permitted.promoted:
+            continue
+        if (report := state.reported(soaks_in, move.after)) is not None:
+            raise ReportedPackageError(move, policy.name, report)

@@ -1,0 +1,127 @@
+"""Orders that curators have signed, on their way to the signer; and whose orders count. Written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select, update
+
+from farm.database.curation_rows import ReportRow, SignedOrderRow, WhoOrdersRow
+from farm.names import Digest, canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+_ONLY = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOrder:
+    """A signed order that was taken here. `brought_at` is when the signer came to have it, or `refused` to.
+
+    `order_id` is the order to the pipeline that it is, where it is one.
+    """
+
+    digest: Digest
+    channel: str
+    act: str
+    curator: str
+    envelope: str
+    at: datetime
+    order_id: int | None = None
+    brought_at: datetime | None = None
+    refused: str = ""
+
+
+def who_orders(session: Session) -> Mapping[str, str] | None:
+    """Return whose orders count, by name, with public keys; None while none have to be signed."""
+    row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
+    if row is None:
+        return None
+    people: Mapping[str, str] | None = json.loads(row.people)
+    return people
+
+
+def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
+    """Let these count from now on."""
+    row = session.get(WhoOrdersRow, _ONLY) or WhoOrdersRow()
+    row.people = canonical_json(None if people is None else dict(people)).decode()
+    session.add(row)
+    session.flush()
+
+
+def keep(session: Session, order: SignedOrder) -> None:
+    """Keep an order, for the signer to get. One that is there already stays as it is."""
+    if session.get(SignedOrderRow, order.digest) is None:
+        session.add(
+            SignedOrderRow(
+                digest=order.digest,
+                channel=order.channel,
+                act=order.act,
+                curator=order.curator,
+                envelope=order.envelope,
+                at=order.at,
+                order_id=order.order_id,
+            )
+        )
+        session.flush()
+
+
+def signed_order(session: Session, digest: str) -> SignedOrder | None:
+    """Return an order by the digest of its statement."""
+    row = session.get(SignedOrderRow, digest, populate_existing=True)
+    return _of(row) if row else None
+
+
+def of_order(session: Session, order_id: int) -> SignedOrder | None:
+    """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
+    row = session.exec(select(SignedOrderRow).where(SignedOrderRow.order_id == order_id)).first()
+    return _of(row) if row else None
+
+
+def unbrought(session: Session, limit: int) -> list[SignedOrder]:
+    """Return orders that the signer has not been asked to take, the oldest first."""
+    query = select(SignedOrderRow).where(col(SignedOrderRow.brought_at).is_(None), SignedOrderRow.refused == "")
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)).limit(limit))]
+
+
+def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
+    """Return orders to a channel that the signer has not got, or has refused; the newest first."""
+    query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_(None))
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
+
+
+def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
+    """Write down that the signer has taken an order, or why it has not."""
+    values = {"refused": refused} if refused else {"brought_at": now}
+    session.exec(update(SignedOrderRow).where(col(SignedOrderRow.digest) == digest).values(**values))
+
+
+def unbrought_reports(session: Session, limit: int) -> list[int]:
+    """Return the numbers of open reports that the signer was not told of, the oldest first."""
+    query = select(col(ReportRow.id)).where(col(ReportRow.brought_at).is_(None), col(ReportRow.resolved_at).is_(None))
+    return [number for number in session.exec(query.order_by(col(ReportRow.id)).limit(limit)) if number is not None]
+
+
+def note_report_brought(session: Session, number: int, *, now: datetime) -> None:
+    """Write down that the signer was told of a report."""
+    session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(brought_at=now))
+
+
+def _of(row: SignedOrderRow) -> SignedOrder:
+    return SignedOrder(
+        digest=Digest(row.digest),
+        channel=row.channel,
+        act=row.act,
+        curator=row.curator,
+        envelope=row.envelope,
+        at=row.at,
+        order_id=row.order_id,
+        brought_at=row.brought_at,
+        refused=row.refused,
+    )

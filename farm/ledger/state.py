@@ -1,0 +1,275 @@
+"""What a ledger has come to: what is held and frozen, what is pinned, and which orders may still be used. A value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from farm.errors import FarmError
+from farm.ledger.entries import (
+    Begun,
+    ChannelSeen,
+    OrderTaken,
+    Released,
+    ReportOpened,
+    RootPinned,
+    Signing,
+    TargetsSeen,
+    read_entry,
+)
+from farm.names import Digest
+from farm.trust.approval import read_approval
+from farm.trust.curator_order import PERMITS, Act, CuratorOrder, order_of, order_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.ledger.entries import Entry
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The release that a channel is known to have (None: none yet), and the one that may have come to be signed."""
+
+    number: int
+    release: Digest | None
+    keys: tuple[str, ...]
+    coming: tuple[int, Digest] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """An order that lets a release do more than it may by itself, until it is `used_by` one."""
+
+    taken: OrderTaken
+    used_by: Digest | None = None
+
+    @property
+    def order(self) -> CuratorOrder:
+        """What was ordered."""
+        return self.taken.order
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What counts after an entry. Nothing in it changes: `after` returns another.
+
+    Holds are by channel and package, reports by channel and number, withdrawals of approvals by channel, package and
+    curator. `entered` has until when each order that was taken is good: it is not taken twice.
+    """
+
+    root: RootPinned | None = None
+    targets: TargetsSeen | None = None
+    channels: Mapping[str, Standing] = field(default_factory=lambda: _NOTHING)
+    holds: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    freezes: Mapping[str, CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    reports: Mapping[tuple[str, int], ReportOpened] = field(default_factory=lambda: _NOTHING)
+    permits: Mapping[Digest, Permit] = field(default_factory=lambda: _NOTHING)
+    entered: Mapping[Digest, datetime] = field(default_factory=lambda: _NOTHING)
+    withdrawn: Mapping[tuple[str, Digest, str], datetime] = field(default_factory=lambda: _NOTHING)
+    rolled_back: Mapping[str, frozenset[Digest]] = field(default_factory=lambda: _NOTHING)
+
+    def after(self, entry: Entry, at: datetime) -> LedgerState:
+        """Return what counts once an entry was written at this time of the signer's clock."""
+        match entry:
+            case RootPinned():
+                state = replace(self, root=entry)
+            case TargetsSeen():
+                state = replace(self, targets=entry)
+            case ChannelSeen():
+                state = self._with_channel(entry.channel, Standing(entry.number, entry.release, entry.keys))
+            case Signing():
+                state = self._signing(entry)
+            case Released():
+                state = self._released(entry)
+            case ReportOpened():
+                state = replace(self, reports=_with(self.reports, (entry.channel, entry.report), entry))
+            case OrderTaken():
+                state = self._ordered(entry, at)
+            case Begun():
+                state = self
+        return state
+
+    def held(self, channel: str, now: datetime) -> Mapping[str, CuratorOrder]:
+        """Return the holds that are in force on a channel, by package."""
+        return {
+            package: order for (where, package), order in self.holds.items() if where == channel and _lasts(order, now)
+        }
+
+    def frozen(self, channel: str, now: datetime) -> CuratorOrder | None:
+        """Return the freeze that is in force on a channel."""
+        order = self.freezes.get(channel)
+        return order if order is not None and _lasts(order, now) else None
+
+    def reported(self, channel: str, package: Digest) -> ReportOpened | None:
+        """Return a report on a package of a channel that nobody has closed."""
+        return next(
+            (each for (where, _), each in self.reports.items() if (where, each.package) == (channel, package)), None
+        )
+
+    def usable(self, channel: str, release: Digest, now: datetime) -> tuple[Permit, ...]:
+        """Return the orders of a channel that this release may use: not used by another, and not expired."""
+        return tuple(
+            each
+            for each in self.permits.values()
+            if each.order.channel == channel and each.used_by in (None, release) and now < each.order.expires
+        )
+
+    def counts(self, approval: bytes, people: Mapping[str, str]) -> bool:
+        """Say whether no curator among `people` has withdrawn an approval; what is none counts nothing anyway."""
+        try:
+            said = read_approval(approval, people)
+        except FarmError:
+            return True
+        withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
+        return withdrawn is None or (said.at is not None and said.at > withdrawn)
+
+    def _with_channel(self, channel: str, standing: Standing) -> LedgerState:
+        return replace(self, channels=_with(self.channels, channel, standing))
+
+    def _signing(self, entry: Signing) -> LedgerState:
+        before = self.channels.get(entry.channel) or Standing(0, None, entry.keys)
+        coming = replace(before, keys=entry.keys, coming=(entry.number, entry.release))
+        permits = {
+            digest: replace(each, used_by=entry.release) if digest in entry.orders else each
+            for digest, each in self.permits.items()
+        }
+        out = (self.rolled_back.get(entry.channel, frozenset()) - set(entry.returned)) | set(entry.rolled_back)
+        return replace(
+            self._with_channel(entry.channel, coming),
+            permits=permits,
+            rolled_back=_with(self.rolled_back, entry.channel, out),
+        )
+
+    def _released(self, entry: Released) -> LedgerState:
+        before = self.channels[entry.channel]
+        number = before.coming[0] if before.coming else before.number
+        return self._with_channel(entry.channel, Standing(number, entry.release, before.keys))
+
+    def _ordered(self, entry: OrderTaken, at: datetime) -> LedgerState:
+        order, digest = entry.order, entry.order.digest
+        known = {each: until for each, until in self.entered.items() if at < until}
+        permits = {each: permit for each, permit in self.permits.items() if at < permit.order.expires}
+        if order.act in PERMITS:
+            permits[digest] = Permit(entry)
+        state = replace(self, entered=known | {digest: order.expires}, permits=permits)
+        return _ACTS.get(order.act, _unchanged)(state, order)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "root": self.root.to_dict() if self.root else None,
+            "targets": self.targets.to_dict() if self.targets else None,
+            "channels": {
+                name: [each.number, each.release, list(each.keys), list(each.coming) if each.coming else None]
+                for name, each in self.channels.items()
+            },
+            "holds": [order_statement(each) for each in self.holds.values()],
+            "freezes": [order_statement(each) for each in self.freezes.values()],
+            "reports": [each.to_dict() for each in self.reports.values()],
+            "permits": [[each.taken.to_dict(), each.used_by] for each in self.permits.values()],
+            "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
+            "withdrawn": [[*key, at.isoformat()] for key, at in self.withdrawn.items()],
+            "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, form: Mapping[str, Any]) -> LedgerState:
+        """Read what `to_dict` gave. Raises `KeyError`, `TypeError`, `ValueError`, `FarmError`."""
+        holds = [order_of(each) for each in form["holds"]]
+        reports = [_read(ReportOpened, each) for each in form["reports"]]
+        permits = [Permit(_read(OrderTaken, each), _digest(used)) for each, used in form["permits"]]
+        return cls(
+            root=_read(RootPinned, form["root"]) if form["root"] else None,
+            targets=_read(TargetsSeen, form["targets"]) if form["targets"] else None,
+            channels={
+                name: Standing(
+                    number, _digest(release), tuple(keys), (coming[0], Digest(coming[1])) if coming else None
+                )
+                for name, (number, release, keys, coming) in form["channels"].items()
+            },
+            holds={(each.channel, package): each for each in holds for package in each.packages},
+            freezes={each.channel: each for each in map(order_of, form["freezes"])},
+            reports={(each.channel, each.report): each for each in reports},
+            permits={each.order.digest: each for each in permits},
+            entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
+            withdrawn={
+                (channel, Digest(package), curator): datetime.fromisoformat(at)
+                for channel, package, curator, at in form["withdrawn"]
+            },
+            rolled_back={name: frozenset(map(Digest, digests)) for name, digests in form["rolled-back"].items()},
+        )
+
+
+def _hold(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    # Each package has an order of its own in the state, so that one of them can be let go.
+    one = {(order.channel, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
+    return replace(state, holds={**state.holds, **one})
+
+
+def _lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    # One that was kept back until somebody has held the package again ends nothing.
+    ended = {(order.channel, name) for name in order.packages}
+    return replace(
+        state, holds={key: each for key, each in state.holds.items() if key not in ended or each.at > order.at}
+    )
+
+
+def _freeze(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    return replace(state, freezes=_with(state.freezes, order.channel, order))
+
+
+def _thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    freezes = {name: each for name, each in state.freezes.items() if name != order.channel or each.at > order.at}
+    return replace(state, freezes=freezes)
+
+
+def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    key = order.channel, order.number
+    known = state.reports.get(key)
+    if known is None or known.package != order.target:
+        return state
+    return replace(state, reports={each: report for each, report in state.reports.items() if each != key})
+
+
+def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    gone = {
+        (order.channel, package, order.curator): order.at for package in order.packages.values() if package is not None
+    }
+    return replace(state, withdrawn={**state.withdrawn, **gone})
+
+
+def _unchanged(state: LedgerState, _order: CuratorOrder) -> LedgerState:
+    return state
+
+
+_ACTS = {
+    Act.HOLD: _hold,
+    Act.LIFT: _lift,
+    Act.FREEZE: _freeze,
+    Act.THAW: _thaw,
+    Act.CLOSE_REPORT: _close,
+    Act.WITHDRAW_APPROVAL: _withdraw,
+}
+
+
+def _lasts(order: CuratorOrder, now: datetime) -> bool:
+    return order.until is None or now < order.until
+
+
+def _with(mapping: Mapping[_Key, _Value], key: _Key, value: _Value) -> Mapping[_Key, _Value]:
+    return {**mapping, key: value}
+
+
+def _read(kind: Any, form: Mapping[str, Any]) -> Any:
+    return read_entry(kind.kind, form)
+
+
+def _digest(text: str | None) -> Digest | None:
+    return None if text is None else Digest(text)

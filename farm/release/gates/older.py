@@ -1,0 +1,50 @@
+"""No package of a channel becomes older by itself: a curator has to order that, and sign it. The signer insists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.database import lookups, releases, signed_orders
+from farm.database.records import Package
+from farm.names import Version
+from farm.recipe.gate_kind import GateKind
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.control.desk import Desk
+    from farm.release.standing import Arrival
+
+
+class Older:
+    """Holds back what is older than what the channel has, or had last. In force where orders have to be signed."""
+
+    kind = GateKind.OLDER
+
+    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
+        """`ordered` are packages that a signed order names: the signer sees to these itself."""
+        self._ordered = ordered
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of those that would be older."""
+        if signed_orders.who_orders(desk.session) is None:
+            return {}
+        own = [each for each in arrivals if isinstance(each, Package) and each.name not in self._ordered]
+        last = releases.last_members(desk.session, channel, (each.name for each in own))
+        known = lookups.packages_by_digest(desk.session, last.values())
+        found = {}
+        for package in own:
+            before = known.get(last[package.name]) if package.name in last else None
+            if before is not None and _age(package) < _age(before):
+                found[package.name] = Standing(
+                    "failed",
+                    f"it is older than {before.printed_version}, which {channel} has or had last",
+                    f"A newer version goes in by itself; this one by `farm candidate retry {channel} {package.name}`, "
+                    "signed with your own key.",
+                )
+        return found
+
+
+def _age(package: Package) -> tuple[Version, int, int]:
+    return Version(package.version), package.revision, package.build

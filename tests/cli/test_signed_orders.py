@@ -1,0 +1,223 @@
+"""What curators order is signed by the verbs themselves, with the key of `farm keys me`, and brought to the signer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farm.cli.main import main
+from farm.control import access
+from farm.database import orders, signed_orders
+from farm.database.excuses import Excuse
+from farm.database.states import Role
+from farm.ledger.entries import OrderTaken, RootPinned
+from farm.ledger.ledger import Ledger
+from farm.names import Digest
+from farm.release.order_delivery import OrderDelivery
+from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.release.signing_evidence import _orders
+from farm.trust.curator_order import Act, kept_order
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.web.running_farm import serving
+from tests.web.stocked_farm import SAMPLES, StockedFarm
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.trust.curator_order import CuratorOrder
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
+
+
+@dataclass
+class Signer:
+    """Takes orders as the signer does, without its checks; or is away, or refuses."""
+
+    taken: list[CuratorOrder]
+    state: str = ""
+
+    def take_order(self, envelope: bytes) -> None:
+        if self.state == "away":
+            raise SignerUnreachableError("the signer does not answer")
+        if self.state == "refuses":
+            raise SignerRefusedError("it was given on another release", remedy="Give the order again.")
+        self.taken.append(kept_order(envelope))
+
+    def take_report(self, report: bytes) -> None:
+        assert json.loads(report)["report"]
+
+
+@dataclass
+class Shell:
+    stocked: StockedFarm
+    said: pytest.CaptureFixture[str]
+    signer: Signer
+    told: str = ""
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        self.said.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        output, self.told = self.said.readouterr()
+        assert (ended.value.code or 0) == status, (output, self.told)
+        return output
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json"))
+
+    def lists(self, key: str, name: str = "ann") -> None:
+        """Let targets name somebody, as control finds it in the published repository."""
+        with self.stocked.small.office.writing() as desk:
+            signed_orders.set_who_orders(desk.session, {name: key})
+
+
+@pytest.fixture
+def shell(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    """A farm with two releases on edge, and control, which brings orders; stable takes from edge."""
+    stocked = StockedFarm.open(database, tmp_path, real_time=True)
+    stocked.release("edge", stocked.build_all(CHAIN[:2]))
+    stocked.release("edge", stocked.build_all(CHAIN[2:]))
+    stocked.channel("stable", ["proof"], origin="edge")
+    office, signer, stop = stocked.small.office, Signer([]), threading.Event()
+    with office.writing() as desk:
+        token, _ = access.issue_token(desk, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
+    delivery = OrderDelivery(office, signer)
+
+    def control() -> None:
+        while not stop.wait(0.05):
+            delivery.deliver()
+
+    thread = threading.Thread(target=control)
+    thread.start()
+    with serving(create_app(office)) as url:
+        monkeypatch.setenv("FARM_URL", url)
+        monkeypatch.setenv("FARM_TOKEN", token)
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
+        monkeypatch.delenv("FARM_KEY", raising=False)
+        monkeypatch.delenv("FARM_NAME", raising=False)
+        made = Shell(stocked, capsys, signer)
+        yield made
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def ann(shell: Shell) -> Shell:
+    shell.lists(shell.json("keys", "me", "--name", "ann")["key"])
+    return shell
+
+
+def test_each_act_is_signed_and_brought(ann: Shell) -> None:
+    ann.run("freeze", "edge", "--why", "the fair", "--until", "3d")
+    ann.run("thaw", "edge")
+    ann.run("hold", "edge", "dist.example.org/jq", "--why", "it crashes")
+    ann.run("hold", "edge", "jq", "--lift")
+    ann.run("report", "edge", "jq", "--why", "it crashes")
+    ann.run("report", "--resolve", "1")
+    ann.run("promote", "edge", "stable", "jq", "--why", "needed")
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    told = [(each.act, each.channel, list(each.packages), each.number, each.origin) for each in ann.signer.taken]
+    assert told == [
+        (Act.FREEZE, "edge", [], 0, ""),
+        (Act.THAW, "edge", [], 0, ""),
+        (Act.HOLD, "edge", ["jq"], 0, ""),
+        (Act.LIFT, "edge", ["jq"], 0, ""),
+        (Act.CLOSE_REPORT, "edge", [], 1, ""),
+        (Act.PROMOTE, "stable", ["jq"], 0, "edge"),
+        (Act.ROLLBACK, "edge", [], 0, ""),
+    ]
+    releases = {each["number"]: each["digest"] for each in ann.json("release", "list", "edge")["releases"]}
+    assert {each.base for each in ann.signer.taken if each.channel == "edge"} == {releases[2]}
+    assert [each.target for each in ann.signer.taken][-2:] == [releases[2], releases[1]]
+    assert ann.signer.taken[0].until is not None
+    assert {each.curator for each in ann.signer.taken} == {"ann"}
+
+
+def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    candidate = ann.stocked.candidate("edge", [])
+    with ann.stocked.small.office.writing() as desk:
+        (order,) = orders.open_orders(desk.session, "edge")
+        orders.take_order(desk.session, order.id, candidate_id=candidate)
+        assert list(_orders(desk, candidate)) == [ann.signer.taken[0].digest]
+
+
+def test_a_retry_that_names_packages_names_their_builds(ann: Shell) -> None:
+    candidate = ann.stocked.candidate("edge", [])
+    digest = Digest.of(b"jq 1.6")
+    ann.stocked.hold_back(
+        candidate, Excuse(package="jq", version="1.6-1", digest=digest, gate="older", reason="it is older")
+    )
+    ann.run("candidate", "retry", "edge", "jq")
+    (order,) = ann.signer.taken
+    assert (order.act, dict(order.packages)) == (Act.RETRY, {"jq": digest})
+
+
+def test_without_a_key_it_is_said_how_to_get_one(shell: Shell) -> None:
+    shell.lists("00" * 32)
+    shell.run("freeze", "edge", "--why", "the fair", status=1)
+    assert "freeze has to be signed with your own key" in shell.told
+    assert "farm keys me" in shell.told
+    shell.run("keys", "me", "--name", "ann")
+    shell.run("freeze", "edge", "--why", "the fair", status=1)
+    assert "no allowed key has signed the statement" in shell.told
+    assert "signed curators or operators" in shell.told
+    assert shell.json("channel", "show", "edge")[0]["frozen"] is None
+    assert not shell.signer.taken
+
+
+def test_where_no_policy_is_signed_no_key_is_needed(shell: Shell) -> None:
+    assert shell.run("freeze", "edge", "--why", "the fair") == "edge is frozen\n"
+    shell.run("keys", "me", "--name", "ann")
+    assert shell.run("thaw", "edge") == "edge goes on\n"
+    assert (shell.told, shell.signer.taken) == ("", [])
+
+
+def test_an_order_that_the_signer_has_not_got_is_told(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("farm.cli.signed_acts._WAITED", 0.3)
+    ann.signer.state = "away"
+    assert ann.run("freeze", "edge", "--why", "the fair") == "edge is frozen\n"
+    assert "the order is taken, and not with the signer yet" in ann.told
+    assert "freeze that ann has signed is not with the signer yet" in ann.run("channel", "show", "edge")
+    ann.signer.state = ""
+    assert ann.json("thaw", "edge")["signed"]["act"] == "thaw"
+    assert [each.act for each in ann.signer.taken] == [Act.FREEZE, Act.THAW]
+    assert "signer" not in ann.run("channel", "show", "edge")
+
+
+def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
+    ann.signer.state = "refuses"
+    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == "edge is frozen\n"
+    assert "the signer refuses the order: it was given on another release. Give the order again." in ann.told
+    assert "freeze that ann has signed is refused by the signer" in ann.run("channel", "show", "edge")
+
+
+def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
+    ann.run("freeze", "edge", "--why", "the fair")
+    (freeze,) = ann.signer.taken
+    with ann.stocked.small.office.reading() as desk:
+        kept = signed_orders.signed_order(desk.session, freeze.digest)
+    assert kept
+    ledger = Ledger(tmp_path / "record", clock=lambda: datetime(2026, 11, 29, tzinfo=UTC))
+    assert ann.run("keys", "ledger", str(tmp_path / "record")) == "the ledger is empty\n"
+    ledger.append(RootPinned(1, Digest.of(b"root")), OrderTaken(freeze, kept.envelope))
+    shown = ann.run("keys", "ledger", str(tmp_path / "record"))
+    assert "root version 1, sha256:" in shown
+    assert "3      2026-11-29 00:00  order  freeze on edge by ann: the fair" in shown
+    *_, last = ann.json("keys", "ledger", str(tmp_path / "record"))
+    assert (last["number"], last["order"], last["statement"]["predicate"]["act"]) == (3, freeze.digest, "freeze")
+    ledger.path.write_bytes(ledger.path.read_bytes().replace(b'"version":1', b'"version":2'))
+    ann.run("keys", "ledger", str(tmp_path / "record"), status=1)
+    assert "entry 3 does not follow on the one before it" in ann.told

@@ -1,0 +1,284 @@
+"""What only a curator may let a release do: the signer asks its own ledger, whatever the pipeline says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.countersign.gates import GateRefusedError
+from farm.countersign.orders import (
+    FrozenChannelError,
+    HeldPackageError,
+    UnorderedError,
+    UnusableOrderError,
+)
+from farm.countersign.reports import ReportedPackageError
+from farm.names import Digest
+from farm.trust.approval import approval_statement
+from farm.trust.ceremony import sign_policy
+from farm.trust.curator_order import NO_RELEASE, Act
+from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.repository import Repository
+from tests.client.distribution import SmallDistribution
+from tests.countersign.channel import Channel, Clock, opened_channel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.countersign.built import Package
+
+PROOF = b"gates: [proof]\n"
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Channel:
+    return opened_channel(tmp_path, PROOF)
+
+
+def package(channel: Channel, version: str = "1.0", name: str = "jq", more: str = "") -> Package:
+    return channel.builder.build(channel.builder.recipe(name, more, version=version))
+
+
+def test_a_frozen_channel_releases_nothing(edge: Channel) -> None:
+    edge.order(Act.FREEZE, reason="the fair")
+    with pytest.raises(FrozenChannelError, match="ann has frozen edge: the fair"):
+        edge.sign(package(edge))
+    edge.order(Act.THAW)
+    edge.sign(package(edge))
+    edge.order(Act.FREEZE, until=edge.now - timedelta(seconds=1))  # over by itself
+    edge.sign(package(edge, "2.0"))
+    assert edge.released == 2
+
+
+def test_what_is_held_does_not_move(edge: Channel) -> None:
+    first = package(edge)
+    edge.sign(first, package(edge, name="zlib"))
+    edge.order(Act.HOLD, packages={"jq": None, "new": None})
+    with pytest.raises(HeldPackageError, match="holds jq on edge, and the release changes it"):
+        edge.sign(package(edge, "2.0"))
+    with pytest.raises(HeldPackageError, match="the release drops it"):
+        edge.sign(remove=["jq"])
+    with pytest.raises(HeldPackageError, match="holds new on edge, and the release adds it"):
+        edge.sign(package(edge, name="new"))
+    edge.sign(package(edge, "2.0", name="zlib"))
+    edge.order(Act.LIFT, packages={"jq": None})
+    edge.sign(package(edge, "2.0"))
+    with pytest.raises(HeldPackageError):
+        edge.sign(package(edge, name="new"))
+    assert edge.released == 3
+
+
+def test_a_lift_or_thaw_that_was_kept_back_ends_nothing_that_came_after_it(edge: Channel) -> None:
+    lift, thaw = edge.given(Act.LIFT, packages={"jq": None}), edge.given(Act.THAW)
+    edge.order(Act.HOLD, packages={"jq": None})
+    edge.order(Act.FREEZE)
+    edge.bring(lift)
+    edge.bring(thaw)
+    with pytest.raises(FrozenChannelError):
+        edge.sign(package(edge))
+    edge.order(Act.THAW)
+    with pytest.raises(HeldPackageError):
+        edge.sign(package(edge))
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_package_becomes_older_only_by_an_order(edge: Channel, version: str) -> None:
+    old = package(edge, version)
+    edge.sign(package(edge, "2.0", more="revision: 2\n"))
+    with pytest.raises(UnorderedError, match=r"and it is older than jq 2\.0-2") as refused:
+        edge.sign(old)
+    assert "farm candidate retry edge jq" in refused.value.remedy
+    edge.order(Act.RETRY, packages={"jq": Digest.of(b"another")})
+    with pytest.raises(UnorderedError):
+        edge.sign(old)
+    edge.order(Act.RETRY, packages={"jq": old.descriptor.digest})
+    edge.sign(old)
+    assert edge.released == 2
+
+
+def test_taking_a_package_out_first_makes_it_no_newer(edge: Channel) -> None:
+    old = package(edge)
+    edge.sign(package(edge, "2.0"), package(edge, name="zlib"))
+    edge.sign(remove=["jq"])
+    with pytest.raises(UnorderedError, match=r"it is older than jq 2\.0-1"):
+        edge.sign(old)
+
+
+def test_what_a_rollback_took_out_comes_back_only_by_an_order(edge: Channel) -> None:
+    one, two = package(edge), package(edge, "2.0")
+    edge.sign(one)
+    target = edge.newest().digest
+    edge.sign(two)
+    order = edge.order(Act.ROLLBACK, target=target)
+    edge.sign(one, orders=[order])
+    with pytest.raises(UnorderedError, match="a rollback took it out"):
+        edge.sign(two)
+    edge.sign(package(edge, "2.1"))
+    edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
+    edge.sign(one)
+    with pytest.raises(UnorderedError, match="a rollback took it out"):
+        edge.sign(two)
+    edge.order(Act.RETRY, packages={"jq": two.descriptor.digest})
+    edge.sign(two)
+    assert edge.released == 6
+
+
+def test_a_rollback_is_found_in_the_ledger_though_nobody_names_it(edge: Channel) -> None:
+    one = package(edge)
+    edge.sign(one)
+    target = edge.newest().digest
+    edge.sign(package(edge, "2.0"))
+    edge.order(Act.ROLLBACK, target=target)
+    edge.sign(one)
+    assert edge.released == 3
+
+
+def test_a_rollback_lets_nothing_move_that_is_held(edge: Channel) -> None:
+    one = package(edge)
+    edge.sign(one)
+    target = edge.newest().digest
+    edge.sign(package(edge, "2.0"))
+    edge.order(Act.HOLD, packages={"jq": None})
+    with pytest.raises(HeldPackageError):
+        edge.sign(one, orders=[edge.order(Act.ROLLBACK, target=target)])
+
+
+def test_what_goes_by_itself_today_needs_no_order(edge: Channel) -> None:
+    first = package(edge)
+    edge.sign(first, package(edge, name="zlib"))
+    edge.sign(remove=["zlib"])  # nobody builds it any more
+    edge.sign(package(edge, more="revision: 2\n"))
+    edge.sign(package(edge, name="zlib"))  # and somebody does again
+    assert edge.released == 4
+
+
+def test_an_order_is_used_once(edge: Channel) -> None:
+    one, two = package(edge), package(edge, "2.0")
+    edge.sign(two)
+    order = edge.given(Act.RETRY, packages={"jq": one.descriptor.digest})
+    edge.sign(one, orders=[edge.bring(order)])
+    edge.sign(two)
+    assert edge.bring(order) == order.digest  # it is known: taken again, it is no other
+    with pytest.raises(UnorderedError):
+        edge.sign(one)
+    with pytest.raises(UnusableOrderError, match="has used already"):
+        edge.sign(one, orders=[order.digest])
+
+
+def test_an_order_is_good_until_it_expires(edge: Channel) -> None:
+    one = package(edge)
+    edge.sign(package(edge, "2.0"))
+    past = {"at": edge.now - timedelta(days=2), "expires": edge.now - timedelta(days=1)}
+    with pytest.raises(UnusableOrderError, match="retry jq on edge by ann was good until"):
+        edge.order(Act.RETRY, packages={"jq": one.descriptor.digest}, **past)
+    soon = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest}, expires=edge.now + timedelta(seconds=0.2))
+    while edge.ledger.state().usable("edge", Digest.of(b""), edge.now):
+        pass
+    with pytest.raises(UnusableOrderError, match="was good until"):
+        edge.sign(one, orders=[soon])
+    with pytest.raises(UnorderedError):
+        edge.sign(one)
+
+
+def test_an_order_names_a_release_of_the_channel_that_there_was(edge: Channel) -> None:
+    one = package(edge)
+    edge.order(Act.HOLD, packages={"x": None}, base=NO_RELEASE)
+    edge.sign(one)
+    for base in (Digest.of(b"a release of another channel"), one.descriptor.digest):
+        with pytest.raises(UnusableOrderError, match="neither the newest of edge nor one before it"):
+            edge.order(Act.LIFT, packages={"x": None}, base=base)
+    base = edge.newest().digest
+    edge.sign(package(edge, "2.0"))
+    edge.order(Act.LIFT, packages={"x": None}, base=base)
+
+
+def test_whoever_is_not_signed_orders_nothing(edge: Channel) -> None:
+    mallory = CryptoSigner.generate_ed25519()
+    for said in ({}, {"curator": "mallory"}):
+        with pytest.raises(InvalidEnvelopeError):
+            edge.order(Act.FREEZE, key=mallory, **said)
+
+
+def test_an_order_of_who_is_not_signed_any_more_permits_nothing(edge: Channel) -> None:
+    ben = CryptoSigner.generate_ed25519()
+    curators = b"curators:\n  ben: '%s'\n" % str(ben.public_key.keyval["public"]).encode()
+    edge.builder.owners = {"curators.yaml": curators}
+    sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+    one = package(edge)
+    edge.sign(package(edge, "2.0"))
+    edge.order(Act.RETRY, key=ben, curator="ben", packages={"jq": one.descriptor.digest})
+    edge.builder.owners = {}
+    sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+    with pytest.raises(UnorderedError):
+        edge.sign(one)
+
+
+def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(edge: Channel) -> None:
+    ben = CryptoSigner.generate_ed25519()
+    curators = b"curators:\n  ben: '%s'\n" % str(ben.public_key.keyval["public"]).encode()
+    edge.builder.owners = {"curators.yaml": curators}
+    edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n"}
+    sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+    jq = package(edge)
+
+    def approval(**said: object) -> bytes:
+        return sign_statement(approval_statement(jq.descriptor, channel="edge", curator="ben", **said), ben)  # type: ignore[arg-type]
+
+    given = [approval(), approval(at=edge.now)]
+    edge.order(Act.WITHDRAW_APPROVAL, key=ben, curator="ben", packages={"jq": jq.descriptor.digest})
+    with pytest.raises(GateRefusedError, match="0 of 1"):
+        edge.sign(jq, approvals=given)
+    edge.sign(jq, approvals=[*given, approval(at=edge.now)])
+
+
+def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Path) -> None:
+    policies = {"channels/stable.yaml": b"from: edge\ngates: [proof, soak: 1h]\n"}
+    stable = opened_channel(tmp_path, PROOF, name="stable", policies=policies)
+    edge = stable.named("edge")
+    jq = package(edge)
+    edge.sign(jq)
+    edge.report(jq, 7)
+    offered = edge.newest().digest
+    stable.decision = stable.deciding(clock=Clock(timedelta(hours=2)))
+    with pytest.raises(
+        ReportedPackageError, match=r"jq 1\.0-1 may not enter stable: trouble with it was reported on edge"
+    ):
+        stable.sign(jq)
+    close = {"channel": "edge", "base": offered, "number": 7}
+    stable.order(Act.CLOSE_REPORT, target=Digest.of(b"another package"), **close)
+    with pytest.raises(ReportedPackageError):
+        stable.sign(jq)
+    with pytest.raises(InvalidEnvelopeError):
+        stable.order(Act.CLOSE_REPORT, key=CryptoSigner.generate_ed25519(), target=jq.descriptor.digest, **close)
+    stable.order(Act.CLOSE_REPORT, target=jq.descriptor.digest, **close)
+    stable.sign(jq)
+
+
+def test_a_promotion_that_is_ordered_need_not_soak(tmp_path: Path) -> None:
+    channel = opened_channel(tmp_path, PROOF, name="stable")
+    channel.builder.policies |= {"channels/stable.yaml": b"from: edge\ngates: [proof, soak: 1h]\n"}
+    sign_policy(Repository(channel.public), channel.keys, channel.builder.policy(), channel.now)
+    channel.name = "edge"
+    jq = package(channel)
+    channel.sign(jq)
+    channel.report(jq)
+    offered = channel.newest().digest
+    channel.name = "stable"
+    order = channel.given(Act.PROMOTE, origin="edge", target=offered)
+    other = channel.bring(replace(order, packages={"zlib": None}))
+    with pytest.raises(ReportedPackageError):
+        channel.sign(jq, orders=[other])
+    channel.sign(jq, orders=[channel.bring(order)])
+    assert channel.released == 1
+
+
+def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:
+    made = SmallDistribution(tmp_path)
+    made.package("jq", {"bin/jq": "new"}, version="2.0")
+    made.publish()
+    made.package("jq", {"bin/jq": "old"}, version="1.0")
+    assert made.publish().number == 2

@@ -1,0 +1,223 @@
+"""Row 37: who has database and control leaves out what was ordered, or uses it twice. The signer remembers by itself.
+
+The signer is a process of its own, asked over its socket as control does it; the rows are those of a farm.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlmodel import delete
+
+from farm.control import curation
+from farm.control.access import Actor
+from farm.control.signed_orders import UnsignedOrderError
+from farm.database import holds, signed_orders
+from farm.database.curation_rows import HoldRow, SignedOrderRow
+from farm.names import canonical_json
+from farm.release.order_delivery import OrderDelivery
+from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.trust.ceremony import online_signers
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError
+from farm.trust.drafting import RoleEdit, draft_root
+from farm.trust.keys import load_key
+from farm.trust.promotion import publish_draft
+from farm.trust.repository import Repository
+from tests.countersign.channel import Channel, opened_channel
+from tests.countersign.signer_process import running_signer
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.web.stocked_farm import SAMPLES, StockedFarm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from farm.release.signer_client import SignerClient
+    from tests.countersign.built import Package
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+ANN = Actor("token:ann")
+WHY = "1.7.2 loses data"
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Channel:
+    """A channel that has jq 2.0; 1.0 was built before it."""
+    made = opened_channel(tmp_path, b"gates: [proof]\n", name="stable")
+    made.name = "edge"
+    made.sign(jq(made, "2.0"))
+    return made
+
+
+@pytest.fixture
+def signer(edge: Channel) -> Iterator[SignerClient]:
+    with running_signer(edge.public.parent, edge.public) as client:
+        yield client
+
+
+@pytest.fixture
+def farm(edge: Channel, database: Database, tmp_path: Path) -> StockedFarm:
+    """The rows of a farm that has released jq, and whose targets name `ann`."""
+    stocked = StockedFarm.open(database, tmp_path / "farm", real_time=True)
+    stocked.release("edge", stocked.build_all([*SAMPLES[:1], *SAMPLES[5:7]]))
+    with stocked.small.office.writing() as desk:
+        signed_orders.set_who_orders(desk.session, {"ann": str(edge.operator.public_key.keyval["public"])})
+    return stocked
+
+
+def jq(channel: Channel, version: str) -> Package:
+    return channel.builder.build(channel.builder.recipe("jq", version=version))
+
+
+def hold(edge: Channel, farm: StockedFarm, envelope: bytes | None = None) -> None:
+    given = edge.given(Act.HOLD, packages={"jq": None}, base=NO_RELEASE, reason=WHY)
+    with farm.small.office.writing() as desk:
+        curation.hold(desk, ANN, "edge", "jq", why=WHY, envelope=envelope or edge.signed(given))
+
+
+def test_a_hold_whose_rows_are_deleted_holds(edge: Channel, signer: SignerClient, farm: StockedFarm) -> None:
+    hold(edge, farm)
+    delivery = OrderDelivery(farm.small.office, signer)
+    assert delivery.deliver() == 1
+    with farm.small.office.writing() as desk:
+        desk.session.exec(delete(HoldRow))
+        desk.session.exec(delete(SignedOrderRow))
+        assert not holds.open_holds(desk.session, "edge", now=desk.now)
+    assert delivery.deliver() == 0
+    with pytest.raises(SignerRefusedError, match=rf"ann holds jq on edge, and the release changes it: {WHY}"):
+        signer.sign(*edge.ask(jq(edge, "2.1")))
+    signer.sign(*edge.ask(edge.builder.build(edge.builder.recipe("zlib"))))
+    assert edge.released == 2
+
+
+def test_an_order_waits_for_a_signer_that_is_away(edge: Channel, farm: StockedFarm, tmp_path: Path) -> None:
+    hold(edge, farm)
+    office = farm.small.office
+    with running_signer(edge.public.parent, edge.public) as signer:
+        pass
+    delivery = OrderDelivery(office, signer)
+    assert delivery.deliver() == 0
+    with office.reading() as desk:
+        (waiting,) = signed_orders.astray(desk.session, "edge")
+        assert (waiting.act, waiting.curator, waiting.refused) == ("hold", "ann", "")
+    with running_signer(edge.public.parent, edge.public) as signer:
+        assert OrderDelivery(office, signer).deliver() == 1
+        with office.reading() as desk:
+            assert not signed_orders.astray(desk.session, "edge")
+        with pytest.raises(SignerRefusedError):
+            signer.sign(*edge.ask(jq(edge, "2.1")))
+
+
+def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: StockedFarm) -> None:
+    given = edge.given(Act.HOLD, packages={"jq": None}, base=NO_RELEASE, reason=WHY)
+    for other in (
+        replace(given, act=Act.LIFT),
+        replace(given, packages={"zlib": None}),
+        replace(given, reason="another"),
+        replace(given, until=edge.now),
+        replace(given, channel="stable"),
+        replace(given, distribution="other.example"),
+        replace(given, base=edge.newest().digest),  # of a repository that these rows know nothing of
+        replace(given, at=given.at - timedelta(days=2), expires=edge.now),
+    ):
+        with pytest.raises(CuratorOrderError):
+            hold(edge, farm, edge.signed(other))
+    with (
+        pytest.raises(UnsignedOrderError, match="has to be signed with your own key"),
+        farm.small.office.writing() as desk,
+    ):
+        curation.hold(desk, ANN, "edge", "jq", why=WHY)
+    with farm.small.office.reading() as desk:
+        assert not holds.open_holds(desk.session, "edge", now=desk.now)
+        assert not signed_orders.unbrought(desk.session, 10)
+
+
+def test_an_order_is_used_once_and_on_its_channel(edge: Channel, signer: SignerClient) -> None:
+    old, new = jq(edge, "1.0"), jq(edge, "2.0")
+    retry = edge.signed(edge.given(Act.RETRY, packages={"jq": old.descriptor.digest}))
+    other = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest}, channel="stable", base=NO_RELEASE)
+    signer.take_order(edge.signed(other))
+    with pytest.raises(SignerRefusedError, match="comes to edge by no curator's order"):
+        signer.sign(*edge.ask(old))
+    with pytest.raises(SignerRefusedError, match="which is one to stable"):
+        signer.sign(*edge.ask(old, orders=[other.digest]))
+    signer.take_order(retry)
+    signer.sign(*edge.ask(old))
+    signer.sign(*edge.ask(new))
+    signer.take_order(retry)
+    with pytest.raises(SignerRefusedError, match="comes to edge by no curator's order"):
+        signer.sign(*edge.ask(old))
+    assert edge.released == 3
+
+
+def test_an_expired_order_permits_nothing(edge: Channel, signer: SignerClient) -> None:
+    old = jq(edge, "1.0")
+    given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest}, expires=edge.now + timedelta(seconds=1))
+    signer.take_order(edge.signed(given))
+    while edge.now < given.expires:
+        time.sleep(0.05)
+    for orders in ((), (given.digest,)):
+        with pytest.raises(SignerRefusedError):
+            signer.sign(*edge.ask(old, orders=orders))
+    with pytest.raises(SignerRefusedError, match="was good until"):
+        signer.take_order(edge.signed(replace(given, at=given.at - timedelta(seconds=1))))
+
+
+def test_a_report_that_control_closes_by_itself_is_open(edge: Channel, signer: SignerClient) -> None:
+    """It can bring none, and add others; closing one needs a person's key."""
+    report = {"channel": "edge", "label": "jq 2.0-1", "reason": "it crashes", "report": 1}
+    package = edge.builder.built["jq"].descriptor.digest
+    signer.take_report(canonical_json(report | {"package": package}))
+    signer.take_report(canonical_json(report | {"package": package}))
+    close = edge.given(Act.CLOSE_REPORT, target=package, number=1)
+    for envelope in (b"{}", edge.signed(close, key=edge.builder.worker), b"x" * (300 << 10)):
+        with pytest.raises(SignerRefusedError):
+            signer.take_order(envelope)
+    for wrong in (b"{}", b"[" * 9000, canonical_json(report | {"package": "none"})):
+        with pytest.raises(SignerRefusedError):
+            signer.take_report(wrong)
+    signer.take_order(edge.signed(close))
+    kinds = [line.entry.kind for line in edge.ledger.lines()]
+    assert kinds.count("report") == 1
+    assert not edge.ledger.state().reports
+
+
+def test_what_is_published_put_back_and_an_older_root_stop_the_signer(edge: Channel) -> None:
+    folder, backup = edge.public.parent, edge.public.with_name("backup")
+    shutil.copytree(edge.public, backup)
+    draft = draft_root(Repository(edge.public), RoleEdit(), edge.now).signed_by(
+        load_key(edge.keys / "offline" / "root")
+    )
+    publish_draft(Repository(edge.public), draft, online_signers(edge.keys / "online"), edge.now)
+    edge.sign(jq(edge, "2.1"))
+    newest = edge.public.rename(folder / "newest")
+    timestamp = backup / "metadata" / "timestamp.json"
+    shutil.copytree(backup, edge.public)
+    told = "root version 1 is published, and the signer knows version 2"
+    with running_signer(folder, edge.public) as signer, pytest.raises(SignerRefusedError, match=told):
+        signer.sign(*edge.ask(jq(edge, "2.2")))
+    for root in newest.glob("metadata/*.root.json"):
+        shutil.copy(root, edge.public / "metadata")
+    with running_signer(folder, edge.public) as signer:
+        with pytest.raises(SignerRefusedError, match=r"edge has release 1 .*put back to an earlier state"):
+            signer.sign(*edge.ask(jq(edge, "2.2")))
+        assert (edge.public / "metadata" / "timestamp.json").read_bytes() == timestamp.read_bytes()
+    shutil.rmtree(edge.public)
+    newest.rename(edge.public)
+    with running_signer(folder, edge.public) as signer:
+        signer.sign(*edge.ask(jq(edge, "2.2")))
+    assert edge.released == 3
+
+
+def test_a_socket_that_is_gone_is_no_answer(edge: Channel) -> None:
+    with running_signer(edge.public.parent, edge.public) as signer:
+        pass
+    with pytest.raises(SignerUnreachableError):
+        signer.take_order(edge.signed(edge.given(Act.FREEZE)))
