@@ -65,16 +65,19 @@ _SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it s
 
 def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
     """Let the signed owners count, unless the file has the same lines with fewer people."""
-    if counted.owners is None or counted.owners_troubles or signed.owners is None:
+    if counted.owners_troubles or signed.owners is None:
         return replace(counted, owners_people=people)
-    wanted = read_owners(counted.owners.encode(), people).rules
-    own = read_owners(signed.owners.encode(), signed.curators).rules
-    tighter = [rule.pattern for rule in wanted] == [rule.pattern for rule in own] and all(
-        rule.people.items() <= limit.people.items() for rule, limit in zip(wanted, own, strict=True)
-    )
-    if tighter:
-        return replace(counted, owners_people=people)
-    why = f"{OWNERS} has other lines or people than are signed: what is signed counts. {_SIGN}"
+    if counted.owners is None:
+        why = f"{OWNERS}: the file is gone: what is signed counts. Put it back."
+    else:
+        wanted = read_owners(counted.owners.encode(), people).rules
+        own = read_owners(signed.owners.encode(), signed.curators).rules
+        tighter = [rule.pattern for rule in wanted] == [rule.pattern for rule in own] and all(
+            rule.people.items() <= limit.people.items() for rule, limit in zip(wanted, own, strict=True)
+        )
+        if tighter:
+            return replace(counted, owners_people=people)
+        why = f"{OWNERS} has other lines or people than are signed: what is signed counts. {_SIGN}"
     return replace(counted, owners=signed.owners, owners_people=signed.curators, owners_unsigned=why)
 
 
