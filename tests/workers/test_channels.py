@@ -15,12 +15,13 @@ from farm.control.owners import OwnershipTroubleError
 from farm.control.settings import FarmSettings, open_office
 from farm.database import identities, lookups
 from farm.database.ownership import Ownership, ownership
+from farm.recipe.policies import Policies
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.status import channel_status
 from farm.trust.ceremony import found_channels, found_repository, online_signers, sign_policy
 from farm.trust.repository import Repository
-from farm.trust.signed_policy import policy_of_files
+from farm.trust.signed_policy import SignedPolicy, policy_of_files
 from tests.control.small_farm import TOOLCHAIN, SmallFarm, recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.release.conftest import Signer
@@ -267,6 +268,42 @@ def test_without_a_signed_policy_files_count_as_they_always_did(running: Running
     advance(channels)
     assert gates_in_force(running, "edge") == ["proof"]
     assert unsigned(running, "edge") == ()
+
+
+def test_while_what_is_signed_cannot_be_read_channels_wait_and_go_on_by_themselves(running: Running) -> None:
+    running.write("channels/edge.yaml", "gates: [proof, hardening]\n")
+    sign(running)
+    running.write("channels/edge.yaml", EDGE)
+    (document,) = (
+        each for each in (running.public / "targets").glob("*.builders.json") if b"policy" in each.read_bytes()
+    )
+    content = document.read_bytes()
+    document.write_bytes(content[:-1])
+    channels = running.start()
+    assert advance(channels) == []
+    for channel in ("edge", "stable"):
+        assert running.trouble(channel) == (
+            "what the keys of targets have signed cannot be read: control's log says why",
+        )
+    with pytest.raises(OwnershipTroubleError, match="what the keys of targets have signed cannot be read"):
+        running.farm.submit(recipe("b"))
+    document.write_bytes(content)  # no file that is looked at has changed
+    assert advance(channels) == ["edge", "stable"]
+    assert gates_in_force(running, "edge") == ["proof", "hardening"]
+    assert running.trouble("edge") == ()
+    running.farm.submit(recipe("b"))
+
+
+def test_a_signed_policy_that_cannot_be_followed_is_as_one_that_cannot_be_read(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.write("channels/edge.yaml", "gates: [proof, nothing]\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(SignedPolicy, "policies", Policies({}, {}))  # a key holder who does not look
+        sign(running)
+    running.write("channels/edge.yaml", EDGE)
+    assert advance(running.start()) == []
+    assert "cannot be read" in running.trouble("edge")[0]
 
 
 def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(running: Running) -> None:
