@@ -150,14 +150,15 @@ def unsigned(desk: Desk, number: int, wanted: Mapping[str, Digest]) -> tuple[Uns
 
 def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
     """Return which recipes of a submission lack the signature of one of these `owners`, by name."""
-    given = submissions.signatures(desk.session, wanted.values())
+    given = submissions.signatures_with(desk.session, [number]).get(number, {})
     current = recipes.current_digests(desk.session, wanted)
+    unchanged = [digest for name, digest in wanted.items() if current.get(name) == digest]
+    before = submissions.signatures_taken(desk.session, unchanged)
     read = _Envelopes(desk)
     missing = []
     for name, digest in sorted(wanted.items()):
         entitled = owners.owners_of(name)
-        unchanged = current.get(name) == digest
-        counting = (each for each in given.get(digest, ()) if each.submission == number or (each.taken and unchanged))
+        counting = (*given.get(digest, ()), *before.get(digest, ()))
         if not any(read.signs(each, name, entitled) for each in counting):
             missing.append(Unsigned(name, tuple(sorted(entitled))))
     return tuple(missing)
@@ -165,8 +166,8 @@ def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest
 
 def signatures_of(desk: Desk, recipe: Digest) -> tuple[Digest, ...]:
     """Return the envelopes in which people have signed a recipe that was taken, the first first: blobs, by digest."""
-    found = submissions.signatures(desk.session, [recipe]).get(recipe, ())
-    return tuple(each.envelope for each in found if each.taken)
+    found = submissions.signatures_taken(desk.session, [recipe]).get(recipe, ())
+    return tuple(each.envelope for each in found)
 
 
 class _Envelopes:

@@ -17,13 +17,13 @@ from farm.control.waiting_submissions import (
     accept,
     withdraw,
 )
-from farm.database import identities, jobs, recipes
+from farm.database import identities, jobs, recipes, submissions
 from farm.database.states import JobState, SubmissionState
 from farm.plan.graph import MissingDependencyError
 from farm.recipe.declared_sources import digest_of_files
 from farm.recipe.errors import RecipeError
 from farm.trust.dsse import InvalidEnvelopeError
-from farm.trust.submission_statement import SubmissionStatementError, signed_by_owner
+from farm.trust.submission_statement import SubmissionStatementError, read_submission, signed_by_owner
 from tests.control.owned_farm import ALICE, BOB, MALLORY, curators, name_of, own, public, send, signed, view, whom
 from tests.control.small_farm import WORLD, SmallFarm, recipe
 
@@ -191,6 +191,23 @@ def test_a_signature_is_for_one_submission(owned: SmallFarm) -> None:
         assert "a" in whom(send(owned, *sent, envelope=envelope, by="mallory"))
     with owned.office.reading() as desk:
         assert recipes.current_digests(desk.session, ["a", "b"]) == {"a": digest(newer)}
+
+
+def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm) -> None:
+    """Whoever may sign may sign again, as often as he likes: the pages and the next submission cost no more by it."""
+    for who in ("alice", "mallory", "alice", "mallory"):
+        owned.clock.passes(1)
+        newest = signed(who, A)
+        last = send(owned, A, envelope=newest, by=who)
+        owned.build_all()
+    with owned.office.reading() as desk:
+        whole = submissions.signatures_taken(desk.session, [digest(A)])[digest(A)]
+        with_last = submissions.signatures_with(desk.session, [last.id])
+        first = read_submission(desk.blobs.read(whole[0].envelope), {"mallory": public(MALLORY)})
+    assert [each.person for each in whole] == ["mallory", "alice"]  # the newest first
+    assert first.said == read_submission(newest, {"mallory": public(MALLORY)}).said
+    assert {number: dict(found) for number, found in with_last.items()} == {last.id: {digest(A): [whole[0]]}}
+    assert view(owned, last.id).signed_by == {"a": ("mallory",)}
 
 
 def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:
