@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.control.access import Actor, audit
 from farm.database import recipes, submissions
 from farm.database.ownership import Ownership, ownership, set_ownership
@@ -189,8 +190,8 @@ class _Envelopes:
     def _open(self, envelope: Digest, entitled: Mapping[str, str]) -> SignedSubmission | None:
         try:
             return read_submission(self._desk.blobs.read(envelope), entitled).said
-        except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError):
-            return None
+        except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError, MissingBlobError, CorruptBlobError):
+            return None  # what cannot be read shows nobody's word
 
 
 def _read(said: Ownership) -> Owners | None:

@@ -210,6 +210,21 @@ def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm)
     assert view(owned, last.id).signed_by == {"a": ("mallory",)}
 
 
+def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: SmallFarm) -> None:
+    kept = send(owned, A, B, envelope=signed("alice", A))
+    send(owned, C, envelope=signed("alice", C))
+    owned.build_all()
+    with owned.office.reading() as desk:
+        given = [*submissions.signatures_with(desk.session, [kept.id])[kept.id].values()]
+        lost = [each.envelope for some in given for each in some] + list(signatures_of(desk, digest(C)))
+        for envelope in lost:
+            desk.blobs.delete(envelope)
+    assert len(lost) == 2
+    assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
+    assert whom(send(owned, C)) == {"c": ("alice", "bob")}  # unchanged, and nobody can show who signed it
+    assert send(owned, C, envelope=signed("alice", C)).accepted[0].unchanged
+
+
 def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:
     kept = send(owned, A, B, envelope=signed("alice", A))
     own(owned, owners="* bob\n")
