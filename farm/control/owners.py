@@ -165,10 +165,14 @@ def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest
     return tuple(missing)
 
 
-def signatures_of(desk: Desk, recipe: Digest) -> tuple[Digest, ...]:
-    """Return the envelopes in which people have signed a recipe that was taken, the first first: blobs, by digest."""
-    found = submissions.signatures_taken(desk.session, [recipe]).get(recipe, ())
-    return tuple(each.envelope for each in found)
+def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
+    """Return envelopes (blobs, each once) in which people have signed recipes that were taken: for the signer to judge.
+
+    Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Who
+    is an owner here is not asked: the signer goes by what is signed, and the files here may name fewer.
+    """
+    found = submissions.signatures_taken(desk.session, signed)
+    return tuple(dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some))
 
 
 class _Envelopes:

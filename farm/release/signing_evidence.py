@@ -41,7 +41,7 @@ def bring_evidence(desk: Desk, candidate: Candidate, release: Release, public: P
     found += _imported(desk, release)
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
     recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in dependencies}
-    submissions = tuple(dict.fromkeys(digest for recipe in sorted(recipes) for digest in signatures_of(desk, recipe)))
+    submissions = signatures_of(desk, recipes)
     public.bring_blobs(submissions)
     approvals = tuple(public.put(each) for each in _approvals(desk, release.channel, own))
     tests = tuple(_tests(desk, candidate, public))

@@ -58,7 +58,7 @@ def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str | None]:
     """Who has signed a recipe, as the signer can see from what is kept."""
     keys = {"alice": public(ALICE), "bob": public(BOB), "mallory": public(MALLORY)}
     with farm.office.reading() as desk:
-        kept = [desk.blobs.read(each) for each in signatures_of(desk, digest(files))]
+        kept = [desk.blobs.read(each) for each in signatures_of(desk, [digest(files)])]
     return [
         signed_by_owner(digest(files), name_of(files), each, keys, distribution=WORLD.distribution) for each in kept
     ]
@@ -210,13 +210,25 @@ def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm)
     assert view(owned, last.id).signed_by == {"a": ("mallory",)}
 
 
+def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(owned: SmallFarm) -> None:
+    for _ in range(3):
+        owned.clock.passes(1)
+        send(owned, A, C, envelope=signed("alice", A, C))
+        owned.build_all()
+    send(owned, C, envelope=signed("bob", C))
+    with owned.office.reading() as desk:
+        brought = signatures_of(desk, [digest(A), digest(B), digest(C)])
+    assert len(brought) == 2  # alice's newest, which is about both, and bob's
+    assert (evidence(owned, A), sorted(map(str, evidence(owned, C)))) == (["alice"], ["alice", "bob"])
+
+
 def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: SmallFarm) -> None:
     kept = send(owned, A, B, envelope=signed("alice", A))
     send(owned, C, envelope=signed("alice", C))
     owned.build_all()
     with owned.office.reading() as desk:
         given = [*submissions.signatures_with(desk.session, [kept.id])[kept.id].values()]
-        lost = [each.envelope for some in given for each in some] + list(signatures_of(desk, digest(C)))
+        lost = [each.envelope for some in given for each in some] + list(signatures_of(desk, [digest(C)]))
         for envelope in lost:
             desk.blobs.delete(envelope)
     assert len(lost) == 2

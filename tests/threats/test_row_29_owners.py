@@ -142,7 +142,7 @@ def test_the_trail_tells_the_token_and_who_signed(shells: People) -> None:
     shells.run("alice", "submission", "accept", "1", "--yes")
     with shells.farm.office.reading() as desk:
         trail = {(each.actor, each.subject, each.detail) for _, each in identities.audit_trail(desk.session)}
-        kept = signatures_of(desk, digest_of_files(A, file="recipe.yaml"))
+        kept = signatures_of(desk, [digest_of_files(A, file="recipe.yaml")])
         assert all(desk.blobs.read(each) for each in kept)
     assert ("token:bob-token", "submission 1", "signed by bob; waits for owners") in trail
     assert ("token:alice-token", "submission 1", "signed by alice") in trail
