@@ -10,7 +10,13 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.control.access import Actor
 from farm.control.channel_checks import AlreadyError
-from farm.control.owners import OwnershipTroubleError, UnownedRecipeError, signatures_of
+from farm.control.owners import (
+    OwnershipTroubleError,
+    UnownedRecipeError,
+    owners_as_known,
+    owners_in_force,
+    signatures_of,
+)
 from farm.control.waiting_submissions import (
     NotAnOwnerError,
     UnknownSubmissionError,
@@ -208,6 +214,14 @@ def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm)
     assert first.said == read_submission(newest, {"mallory": public(MALLORY)}).said
     assert {number: dict(found) for number, found in with_last.items()} == {last.id: {digest(A): [whole[0]]}}
     assert view(owned, last.id).signed_by == {"a": ("mallory",)}
+
+
+def test_the_file_is_read_once_for_as_long_as_it_stays_the_same(owned: SmallFarm) -> None:
+    with owned.office.reading() as desk:
+        assert owners_in_force(desk) is owners_in_force(desk)
+        assert owners_in_force(desk) is owners_as_known(desk)
+    own(owned, people=curators(curators=("mallory",), others=("alice", "bob")))  # the same lines, other people
+    assert whom(send(owned, A)) == {"a": ("mallory",)}
 
 
 def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(owned: SmallFarm) -> None:
