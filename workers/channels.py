@@ -39,6 +39,7 @@ class Channels:
         self._undelegated: tuple[str, ...] = ()
         self._seen = (*files.stamp(), signed.stamp())
         self._taken: Stamp | None = None
+        self._unread: tuple[Stamp, str] | None = None
         self._keep_up()
 
     def pipelines(self) -> list[Pipeline]:
@@ -50,13 +51,24 @@ class Channels:
         stamp = (*self._files.stamp(), self._signed.stamp())
         # What has changed is read once it has been at rest for a turn: an editor may be in the middle of it.
         resting, self._seen = stamp == self._seen, stamp
-        if resting and (stamp != self._taken or self._lacking(self._undelegated) != self._undelegated):
-            self._take_up(self._files.read())
-            self._taken = stamp
+        if not resting or (stamp == self._taken and self._lacking(self._undelegated) == self._undelegated):
+            return
+        try:
+            signed = self._signed.policy()
+        except FarmError as error:
+            # Files by themselves may ask for less than what is signed. It is tried again at each turn.
+            self._taken = None
+            if self._unread != (stamp, error.message):
+                self._unread = stamp, error.message
+                _LOG.error("what the keys of targets have signed cannot be read: %s", error)  # the message says it all
+                self._take_up(_waiting(self._files.read()))
+            return
+        said = self._files.read()
+        self._take_up(bounded(said, signed.policies) if signed else said)
+        self._taken, self._unread = stamp, None
 
     def _take_up(self, said: Policies) -> None:
-        signed = self._signed.policy()
-        said = self._without_roles(bounded(said, signed.policies) if signed else said)
+        said = self._without_roles(said)
         with self._office.writing() as desk:
             take_up(desk, said)
             self._take_up_people(desk)
@@ -106,3 +118,13 @@ class Channels:
         # A repository that does not say changes nothing.
         lacking = set(self._undelegated) if delegated is None else set(names) - set(delegated)
         return tuple(sorted(lacking & set(names)))
+
+
+_UNREAD = "what the keys of targets have signed cannot be read: control's log says why"
+
+
+def _waiting(said: Policies) -> Policies:
+    """Let all channels wait, and submissions: nobody can say within what files count."""
+    troubles = dict.fromkeys(said.policies, (_UNREAD,)) | dict(said.troubles)
+    owners_troubles = said.owners_troubles or (_UNREAD,)
+    return replace(said, policies={}, troubles=dict(sorted(troubles.items())), owners_troubles=owners_troubles)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from farm.trust.signed_policy import SignedPolicy
     from workers.channel_files import FileStamp
 
-_LOG = logging.getLogger("farm.control")
 _NEWEST = f"{METADATA}/timestamp.json"
 
 
@@ -28,7 +26,6 @@ class SignedTargets:
 
     def __init__(self, repository: Path) -> None:
         self._repository = Repository(repository)
-        self._policy: SignedPolicy | None = None
 
     def stamp(self) -> FileStamp:
         """Return what changes when something else has come to be signed."""
@@ -50,9 +47,8 @@ class SignedTargets:
         return None if policy is None else who_may_order(self._repository.builders(), policy)
 
     def policy(self) -> SignedPolicy | None:
-        """Return the policy that is signed; the last one where that cannot be said now, None where there is none."""
-        try:
-            self._policy = policy_in_force(self._repository)
-        except FarmError as error:
-            _LOG.error("the signed policy cannot be read: %s", error)  # the message says it all
-        return self._policy
+        """Return the policy that is signed, None where none is. Raises `FarmError` when that cannot be said."""
+        policy = policy_in_force(self._repository)
+        if policy:
+            _ = policy.policies  # its files are read here, for what is wrong in them to be told here
+        return policy

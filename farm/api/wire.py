@@ -194,7 +194,10 @@ class SubmissionPage(Wire):
 
 
 class SubmittedFilesWire(Wire):
-    """A recipe of a submission: its files by name, base64, and those of the recipe that is current now."""
+    """A recipe of a submission: its files by name, base64, and those of the recipe that is current now.
+
+    What is current is the farm's word: whoever signs compares with what is the person's own.
+    """
 
     files: dict[str, str]
     current: dict[str, str]
@@ -205,7 +208,7 @@ class SubmissionContents(Wire):
 
     distribution: str
     submission: SubmissionRecordWire
-    recipes: dict[str, SubmittedFilesWire]
+    recipes: dict[RecipeName, SubmittedFilesWire]
 
 
 class AcceptRequest(Wire):

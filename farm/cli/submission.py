@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import difflib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -82,19 +81,21 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
 @click.argument("number", type=number_type)
 @json_option
 def show(number: int, as_json: bool) -> None:
-    """Show a submission, who has signed it and whom it waits for, and how it differs from what is current.
+    """Show a submission, who has signed it and whom it waits for, and how it differs from your own tree (FARM_RECIPES).
+
+    A recipe that your tree does not have is shown whole.
 
     \b
     Example:
       farm submission show 12
     """
-    with _farm() as (farm, _):
+    with _farm() as (farm, settings):
         found = farm.submission_contents(number)
     if as_json:
         say_json(found.model_dump(mode="json"))
         return
     say_lines(_sheet(found.submission))
-    say_lines(_differences(found))
+    say_lines(_differences(found, settings))
 
 
 @submission.command("accept")
@@ -103,7 +104,7 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
 def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
-    """Sign what you own of submission NUMBER, after showing how it differs from what is current.
+    """Sign what you own of submission NUMBER, after showing how it differs from your own tree (FARM_RECIPES).
 
     What is signed are the digests of the files that are shown, computed here. With the last signature that it lacks the
     submission is taken.
@@ -126,7 +127,7 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
                 f"submission {number} waits for no signature of {own.name}",
                 remedy=f"It waits for {waits}." if waits else "",
             )
-        say_lines(_differences(found), err=True)
+        say_lines(_differences(found, settings), err=True)
         if not yes:
             _ask(f"Sign {', '.join(mine)} for {found.distribution} as {own.name}?")
         taken = farm.accept(number, sign_digests({each: digests[each] for each in mine}, found.distribution, own))
@@ -221,15 +222,12 @@ def _sheet(record: SubmissionRecordWire) -> list[Line]:
     ]
 
 
-def _differences(found: SubmissionContents) -> Iterator[str]:
-    """Yield how the files of a submission differ from those that are current, as unified diffs."""
-    for name, recipe in sorted(found.recipes.items()):
-        before, after = _files(recipe.current), _files(recipe.files)
-        if not before:
-            yield f"{name} is new"
-        for file in sorted(before.keys() | after.keys()):
-            old, new = (files.get(file, b"").decode(errors="replace").splitlines() for files in (before, after))
-            yield from difflib.unified_diff(old, new, f"a/{name}/{file}", f"b/{name}/{file}", lineterm="")
+def _differences(found: SubmissionContents, settings: Settings) -> Iterator[str]:
+    from farm.cli.submission_differences import differences
+
+    submitted = {name: _files(each.files) for name, each in found.recipes.items()}
+    known = {name: _files(each.current) for name, each in found.recipes.items()}
+    return differences(submitted, settings.recipes, known)
 
 
 def _ask(question: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.control.access import Actor, audit
 from farm.database import recipes, signed_orders, submissions
 from farm.database.ownership import Ownership, ownership, set_ownership
@@ -152,23 +153,28 @@ def unsigned(desk: Desk, number: int, wanted: Mapping[str, Digest]) -> tuple[Uns
 
 def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
     """Return which recipes of a submission lack the signature of one of these `owners`, by name."""
-    given = submissions.signatures(desk.session, wanted.values())
+    given = submissions.signatures_with(desk.session, [number]).get(number, {})
     current = recipes.current_digests(desk.session, wanted)
+    unchanged = [digest for name, digest in wanted.items() if current.get(name) == digest]
+    before = submissions.signatures_taken(desk.session, unchanged)
     read = _Envelopes(desk)
     missing = []
     for name, digest in sorted(wanted.items()):
         entitled = owners.owners_of(name)
-        unchanged = current.get(name) == digest
-        counting = (each for each in given.get(digest, ()) if each.submission == number or (each.taken and unchanged))
+        counting = (*given.get(digest, ()), *before.get(digest, ()))
         if not any(read.signs(each, name, entitled) for each in counting):
             missing.append(Unsigned(name, tuple(sorted(entitled))))
     return tuple(missing)
 
 
-def signatures_of(desk: Desk, recipe: Digest) -> tuple[Digest, ...]:
-    """Return the envelopes in which people have signed a recipe that was taken, the first first: blobs, by digest."""
-    found = submissions.signatures(desk.session, [recipe]).get(recipe, ())
-    return tuple(each.envelope for each in found if each.taken)
+def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
+    """Return envelopes (blobs, each once) in which people have signed recipes that were taken: for the signer to judge.
+
+    Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Who
+    is an owner here is not asked: the signer goes by what is signed, and the files here may name fewer.
+    """
+    found = submissions.signatures_taken(desk.session, signed)
+    return tuple(dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some))
 
 
 class _Envelopes:
@@ -190,8 +196,8 @@ class _Envelopes:
     def _open(self, envelope: Digest, entitled: Mapping[str, str]) -> SignedSubmission | None:
         try:
             return read_submission(self._desk.blobs.read(envelope), entitled).said
-        except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError):
-            return None
+        except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError, MissingBlobError, CorruptBlobError):
+            return None  # what cannot be read shows nobody's word
 
 
 def _read(said: Ownership) -> Owners | None:

@@ -6,6 +6,7 @@ The faces read the file; here it is checked and acted on.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,11 +26,15 @@ from farm.names import Platform, canonical_json
 from farm.recipe.curators import CURATORS
 from farm.recipe.owners import OWNERS
 from farm.recipe.policies import read_policies
+from farm.recipe.strictness import bounded
 from farm.recipe.tree import load_tree
-from farm.trust.signed_policy import steps_texts
+from farm.trust.repository import Repository
+from farm.trust.signed_policy import policy_in_force, steps_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from farm.recipe.policies import Policies
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -95,7 +100,7 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     """Bring the database up to date and return the office.
 
     `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken, but at
-    the very first start who owns which recipes: before that is known, nobody may submit any.
+    the very first start who owns which recipes, within what is signed: before that is known, nobody may submit any.
     Raises `RecipeError`, `SchemaTooNewError`.
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
@@ -123,7 +128,19 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
     office = Office.open(database, blobs, LogStore(settings.logs), world, terms)
     with office.writing() as desk:
-        if OWNERS in recipe_files and ownership(desk.session) is None:
-            named = {name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files}
-            take_up_owners(desk, read_policies(named))
+        if ownership(desk.session) is None and (said := _first_owners(settings, recipe_files)):
+            take_up_owners(desk, said)
     return office
+
+
+def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Policies | None:
+    """Return who owns what before control has read the files; None where nobody says, so that it is left to control."""
+    said = read_policies({name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files})
+    if settings.repository and (repository := Repository(settings.repository)).exists():
+        try:
+            signed = policy_in_force(repository)
+            said = bounded(said, signed.policies) if signed else said
+        except FarmError as error:
+            # What is signed may ask for more than the file does: until it can be read, nobody submits.
+            return replace(said, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))
+    return said if said.owners is not None or said.owners_troubles else None

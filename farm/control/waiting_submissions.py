@@ -67,12 +67,12 @@ def view_submissions(desk: Desk, records: Sequence[SubmissionRecord]) -> list[Su
     """Return what there is to see of submissions."""
     owners = owners_as_known(desk)
     found = submissions.submitted(desk.session, (each.id for each in records))
-    given = submissions.signatures(desk.session, (each.digest for some in found.values() for each in some))
+    given = submissions.signatures_with(desk.session, found)
     views = []
     for record in records:
         wanted = _digests(found[record.id])
         signed = {
-            name: tuple(sorted({each.person for each in given.get(digest, ()) if each.submission == record.id}))
+            name: tuple(sorted(each.person for each in given.get(record.id, {}).get(digest, ())))
             for name, digest in wanted.items()
         }
         waiting = record.state is SubmissionState.WAITING

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from farm.database.parts import in_parts
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
 
@@ -39,18 +41,16 @@ class SubmittedRecipe:
     files: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RecipeSignature:
-    """That `person` has signed a recipe (a digest), in an envelope (a blob) that came with a submission.
-
-    `taken` says whether that submission was.
-    """
+    """That a person has signed a recipe (a digest), in an envelope (a blob)."""
 
     recipe: Digest
     envelope: Digest
     person: str
-    submission: int
-    taken: bool
+
+
+Signatures: TypeAlias = "Sequence[RecipeSignature]"
 
 
 def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
@@ -121,29 +121,48 @@ def is_known_envelope(session: Session, envelope: Digest) -> bool:
     return session.exec(query).first() is not None
 
 
-def signatures(session: Session, recipes: Iterable[Digest]) -> Mapping[Digest, Sequence[RecipeSignature]]:
-    """Return who has signed these recipes, by digest, the first first."""
-    found: dict[Digest, list[RecipeSignature]] = {}
-    for some in in_parts(recipes):
-        query = (
-            select(RecipeSignatureRow, SubmissionRow.state)
-            .join(SubmissionRow, col(SubmissionRow.id) == col(RecipeSignatureRow.submission_id))
-            .where(col(RecipeSignatureRow.recipe).in_(some))
-            .order_by(col(RecipeSignatureRow.signed_at), col(RecipeSignatureRow.envelope))
-        )
-        for row, state in session.exec(query):
-            found.setdefault(Digest(row.recipe), []).append(_signature(row, taken=state is SubmissionState.TAKEN))
+def signatures_with(session: Session, numbers: Iterable[int]) -> Mapping[int, Mapping[Digest, Signatures]]:
+    """Return who has signed what with these submissions, by recipe: of each person the newest signature alone."""
+    found: dict[int, dict[Digest, list[RecipeSignature]]] = {}
+    number = col(RecipeSignatureRow.submission_id)
+    for some in in_parts(numbers):
+        for row in _newest_of_each_person(session, (number, RecipeSignatureRow.recipe), number.in_(some)):
+            found.setdefault(row.submission_id, {}).setdefault(Digest(row.recipe), []).append(_signature(row))
     return found
 
 
-def _signature(row: RecipeSignatureRow, *, taken: bool) -> RecipeSignature:
-    return RecipeSignature(
-        recipe=Digest(row.recipe),
-        envelope=Digest(row.envelope),
-        person=row.person,
-        submission=row.submission_id,
-        taken=taken,
+def signatures_taken(session: Session, recipes: Iterable[Digest]) -> Mapping[Digest, Signatures]:
+    """Return who has signed recipes in submissions that were taken: of each person the newest signature alone.
+
+    By recipe, the newest first.
+    """
+    found: dict[Digest, list[RecipeSignature]] = {}
+    recipe, taken = col(RecipeSignatureRow.recipe), col(SubmissionRow.state) == SubmissionState.TAKEN
+    for some in in_parts(recipes):
+        for row in _newest_of_each_person(session, (recipe,), recipe.in_(some), taken):
+            found.setdefault(Digest(row.recipe), []).append(_signature(row))
+    return found
+
+
+def _newest_of_each_person(
+    session: Session, within: tuple[Any, ...], *where: ColumnElement[bool]
+) -> Iterable[RecipeSignatureRow]:
+    # Whoever may sign may sign again and again: the database leaves out what is older, however much that is.
+    newest_first = col(RecipeSignatureRow.signed_at).desc(), col(RecipeSignatureRow.envelope)
+    place = func.row_number().over(partition_by=(*within, RecipeSignatureRow.person), order_by=newest_first)
+    ranked = (
+        select(RecipeSignatureRow, place.label("place"))
+        .join(SubmissionRow, col(SubmissionRow.id) == col(RecipeSignatureRow.submission_id))
+        .where(*where)
+        .subquery()
     )
+    newest = aliased(RecipeSignatureRow, ranked)
+    query = select(newest).where(ranked.c.place == 1).order_by(ranked.c.signed_at.desc(), ranked.c.envelope)
+    return session.exec(query)
+
+
+def _signature(row: RecipeSignatureRow) -> RecipeSignature:
+    return RecipeSignature(Digest(row.recipe), Digest(row.envelope), row.person)
 
 
 def _record(row: SubmissionRow) -> SubmissionRecord:

@@ -65,17 +65,42 @@ _SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it s
 
 def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
     """Let the signed owners count, unless the file has the same lines with fewer people."""
-    if counted.owners is None or counted.owners_troubles or signed.owners is None:
+    if counted.owners_troubles or signed.owners is None:
         return replace(counted, owners_people=people)
-    wanted = read_owners(counted.owners.encode(), people).rules
-    own = read_owners(signed.owners.encode(), signed.curators).rules
-    tighter = [rule.pattern for rule in wanted] == [rule.pattern for rule in own] and all(
-        rule.people.items() <= limit.people.items() for rule, limit in zip(wanted, own, strict=True)
-    )
-    if tighter:
+    if counted.owners is None:
+        why = f"{OWNERS}: the file is gone: what is signed counts. Put it back."
+    elif not laxer_owners(replace(counted, curators=people), signed):
         return replace(counted, owners_people=people)
-    why = f"{OWNERS} has other lines or people than are signed: what is signed counts. {_SIGN}"
+    else:
+        why = f"{OWNERS} has other lines or people than are signed: what is signed counts. {_SIGN}"
     return replace(counted, owners=signed.owners, owners_people=signed.curators, owners_unsigned=why)
+
+
+def laxer_owners(wanted: Policies, signed: Policies) -> tuple[str, ...]:
+    """Return in which points `OWNERS` asks for less than a signed one, each a phrase; none when in no point.
+
+    Which of other lines decides about a name depends on the name: they ask for less, whatever they say.
+    Raises `RecipeError`.
+    """
+    if signed.owners is None:
+        return ()
+    if wanted.owners is None:
+        return ("nobody owns any recipe any more",)
+    rules = read_owners(wanted.owners.encode(), wanted.curators).rules
+    limits = read_owners(signed.owners.encode(), signed.curators).rules
+    if [rule.pattern for rule in rules] != [limit.pattern for limit in limits]:
+        return (_other_lines([rule.pattern for rule in rules], [limit.pattern for limit in limits]),)
+    return tuple(
+        f"{rule.pattern} is owned by {name} too, with the key {key[:16]}…"
+        for rule, limit in zip(rules, limits, strict=True)
+        for name, key in sorted(rule.people.items() - limit.people.items())
+    )
+
+
+def _other_lines(wanted: list[str], signed: list[str]) -> str:
+    new, gone = sorted(set(wanted) - set(signed)), sorted(set(signed) - set(wanted))
+    told = [f"{which} {', '.join(some)}"[:500] for which, some in (("new", new), ("gone", gone)) if some]
+    return f"other lines decide who owns what ({'; '.join(told) or 'another order'})"
 
 
 def _left_out(

@@ -56,7 +56,7 @@ def bring_evidence(
     found += _imported(desk, release)
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
     recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in described}
-    submissions = tuple(dict.fromkeys(digest for recipe in sorted(recipes) for digest in signatures_of(desk, recipe)))
+    submissions = signatures_of(desk, recipes)
     public.bring_blobs(submissions)
     evidence = ReleaseEvidence(
         dependencies=dependencies,

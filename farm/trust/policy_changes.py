@@ -6,7 +6,8 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.recipe.strictness import laxer
+from farm.recipe.owners import OWNERS
+from farm.recipe.strictness import laxer, laxer_owners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
     for name, policy in wanted.policies.items():
         if (old := signed.policies.get(name)) is not None:
             yield from (f"LAXER: {name}: {told}" for told in laxer(policy, old, wanted.curators, signed.curators))
+    yield from (f"LAXER: {OWNERS}: {told}" for told in laxer_owners(wanted, signed))
     yield from _newcomers(wanted, signed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,15 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     assert re.search(r"^2 +waiting .* token:mallory-token +a, b +a: alice; b: bob$", listed[2])
     assert [each["id"] for each in shells.json("bob", "submission", "list")["submissions"]] == [3, 2, 1]
 
+    shells.recipe(A)  # alice's tree has what is hers, and no b
+    shutil.rmtree(places[1])
     sheet = shells.run("alice", "submission", "show", "2").splitlines()
     assert sheet[0].startswith("submission 2 of token:mallory-token, ")
+    assert f"a: compared with {shells.tree}/packages/a" in sheet
     assert "-  - run: make install FLAG=" in sheet
     assert "+  - run: make install FLAG=x" in sheet
-    assert "b is new" in sheet
+    assert f"b: all of it is shown, as there is none in {shells.tree}/packages (it is new)" in sheet
+    assert "+name: b" in sheet
 
     half = shells.run("alice", "submission", "accept", "2", "--yes").splitlines()
     assert half[:2] == ["alice has signed a", "b: waits for bob"]

@@ -10,20 +10,26 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.control.access import Actor
 from farm.control.channel_checks import AlreadyError
-from farm.control.owners import OwnershipTroubleError, UnownedRecipeError, signatures_of
+from farm.control.owners import (
+    OwnershipTroubleError,
+    UnownedRecipeError,
+    owners_as_known,
+    owners_in_force,
+    signatures_of,
+)
 from farm.control.waiting_submissions import (
     NotAnOwnerError,
     UnknownSubmissionError,
     accept,
     withdraw,
 )
-from farm.database import identities, jobs, recipes
+from farm.database import identities, jobs, recipes, submissions
 from farm.database.states import JobState, SubmissionState
 from farm.plan.graph import MissingDependencyError
 from farm.recipe.declared_sources import digest_of_files
 from farm.recipe.errors import RecipeError
 from farm.trust.dsse import InvalidEnvelopeError
-from farm.trust.submission_statement import SubmissionStatementError, signed_by_owner
+from farm.trust.submission_statement import SubmissionStatementError, read_submission, signed_by_owner
 from tests.control.owned_farm import ALICE, BOB, MALLORY, curators, name_of, own, public, send, signed, view, whom
 from tests.control.small_farm import WORLD, SmallFarm, recipe
 
@@ -58,7 +64,7 @@ def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str | None]:
     """Who has signed a recipe, as the signer can see from what is kept."""
     keys = {"alice": public(ALICE), "bob": public(BOB), "mallory": public(MALLORY)}
     with farm.office.reading() as desk:
-        kept = [desk.blobs.read(each) for each in signatures_of(desk, digest(files))]
+        kept = [desk.blobs.read(each) for each in signatures_of(desk, [digest(files)])]
     return [
         signed_by_owner(digest(files), name_of(files), each, keys, distribution=WORLD.distribution) for each in kept
     ]
@@ -191,6 +197,58 @@ def test_a_signature_is_for_one_submission(owned: SmallFarm) -> None:
         assert "a" in whom(send(owned, *sent, envelope=envelope, by="mallory"))
     with owned.office.reading() as desk:
         assert recipes.current_digests(desk.session, ["a", "b"]) == {"a": digest(newer)}
+
+
+def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm) -> None:
+    """Whoever may sign may sign again, as often as he likes: the pages and the next submission cost no more by it."""
+    for who in ("alice", "mallory", "alice", "mallory"):
+        owned.clock.passes(1)
+        newest = signed(who, A)
+        last = send(owned, A, envelope=newest, by=who)
+        owned.build_all()
+    with owned.office.reading() as desk:
+        whole = submissions.signatures_taken(desk.session, [digest(A)])[digest(A)]
+        with_last = submissions.signatures_with(desk.session, [last.id])
+        first = read_submission(desk.blobs.read(whole[0].envelope), {"mallory": public(MALLORY)})
+    assert [each.person for each in whole] == ["mallory", "alice"]  # the newest first
+    assert first.said == read_submission(newest, {"mallory": public(MALLORY)}).said
+    assert {number: dict(found) for number, found in with_last.items()} == {last.id: {digest(A): [whole[0]]}}
+    assert view(owned, last.id).signed_by == {"a": ("mallory",)}
+
+
+def test_the_file_is_read_once_for_as_long_as_it_stays_the_same(owned: SmallFarm) -> None:
+    with owned.office.reading() as desk:
+        assert owners_in_force(desk) is owners_in_force(desk)
+        assert owners_in_force(desk) is owners_as_known(desk)
+    own(owned, people=curators(curators=("mallory",), others=("alice", "bob")))  # the same lines, other people
+    assert whom(send(owned, A)) == {"a": ("mallory",)}
+
+
+def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(owned: SmallFarm) -> None:
+    for _ in range(3):
+        owned.clock.passes(1)
+        send(owned, A, C, envelope=signed("alice", A, C))
+        owned.build_all()
+    send(owned, C, envelope=signed("bob", C))
+    with owned.office.reading() as desk:
+        brought = signatures_of(desk, [digest(A), digest(B), digest(C)])
+    assert len(brought) == 2  # alice's newest, which is about both, and bob's
+    assert (evidence(owned, A), sorted(map(str, evidence(owned, C)))) == (["alice"], ["alice", "bob"])
+
+
+def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: SmallFarm) -> None:
+    kept = send(owned, A, B, envelope=signed("alice", A))
+    send(owned, C, envelope=signed("alice", C))
+    owned.build_all()
+    with owned.office.reading() as desk:
+        given = [*submissions.signatures_with(desk.session, [kept.id])[kept.id].values()]
+        lost = [each.envelope for some in given for each in some] + list(signatures_of(desk, [digest(C)]))
+        for envelope in lost:
+            desk.blobs.delete(envelope)
+    assert len(lost) == 2
+    assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
+    assert whom(send(owned, C)) == {"c": ("alice", "bob")}  # unchanged, and nobody can show who signed it
+    assert send(owned, C, envelope=signed("alice", C)).accepted[0].unchanged
 
 
 def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:

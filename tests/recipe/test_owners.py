@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from farm.recipe import RecipeError, load_tree
 from farm.recipe.curators import everybody
 from farm.recipe.declared_sources import digest_of_files
-from farm.recipe.owners import MOST_GLOBS, MOST_LINES, MOST_OWNERS, read_owners
+from farm.recipe.owners import MOST_GLOBS, MOST_LINES, MOST_OWNERS, OwnerRule, Owners, read_owners
 from tests.recipe.test_tree import FILES
 
 ALICE, BOB, CAROL = "3f" * 32, "ab" * 32, "cd" * 32
@@ -45,6 +49,34 @@ def test_what_no_line_matches_is_nobodys() -> None:
 def test_patterns_are_globs_over_whole_names(pattern: str, matched: list[str], passed_over: list[str]) -> None:
     assert all(owners(f"{pattern} alice", each) for each in matched)
     assert not any(owners(f"{pattern} alice", each) for each in passed_over)
+
+
+NAMES = st.text("ab", min_size=1, max_size=3)
+
+
+@given(st.lists(st.text("ab*?", min_size=1, max_size=3), max_size=8, unique=True), NAMES)
+def test_the_last_pattern_that_matches_is_found_wherever_it_stands(patterns: list[str], name: str) -> None:
+    lines = [OwnerRule(pattern, ("alice",), {"alice": ALICE}, line) for line, pattern in enumerate(patterns, 1)]
+    matching = [rule for rule in lines if fnmatchcase(name, rule.pattern)]
+    assert Owners(tuple(lines)).rule_for(name) == (matching[-1] if matching else None)
+
+
+def test_a_name_is_not_compared_with_every_line() -> None:
+    compared = []
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return str.__eq__(self, other)
+
+    many = read_owners("\n".join(f"a{number} alice" for number in range(1000)).encode(), PEOPLE)
+    rule = many.rule_for(Name("a1"))
+    assert rule is not None
+    assert rule.line == 2
+    assert len(compared) < 10
 
 
 def test_a_pattern_of_many_stars_costs_no_more_than_others() -> None:

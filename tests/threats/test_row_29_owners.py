@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from farm.cli.own_key import OwnKey
 from farm.control.owners import signatures_of
@@ -141,7 +142,7 @@ def test_the_trail_tells_the_token_and_who_signed(shells: People) -> None:
     shells.run("alice", "submission", "accept", "1", "--yes")
     with shells.farm.office.reading() as desk:
         trail = {(each.actor, each.subject, each.detail) for _, each in identities.audit_trail(desk.session)}
-        kept = signatures_of(desk, digest_of_files(A, file="recipe.yaml"))
+        kept = signatures_of(desk, [digest_of_files(A, file="recipe.yaml")])
         assert all(desk.blobs.read(each) for each in kept)
     assert ("token:bob-token", "submission 1", "signed by bob; waits for owners") in trail
     assert ("token:alice-token", "submission 1", "signed by alice") in trail
@@ -167,3 +168,15 @@ def test_a_farm_that_shows_an_owner_other_files_than_it_says_gets_no_signature(
     shells.run("alice", "submission", "accept", "1", "--yes", status=1)
     assert "with other files than it says" in shells.told
     assert shells.nothing_happened()
+
+
+def test_rows_that_call_the_submitted_files_current_hide_no_change_from_an_owner(shells: People) -> None:
+    shells.run("alice", "submit", shells.recipe(A))
+    shells.run("mallory", "submit", shells.recipe(EVIL))
+    shells.recipe(A)
+    row = "UPDATE recipe_revision SET files = (SELECT files FROM submitted_recipe WHERE submission_id = 2)"
+    with shells.farm.office.database.write() as session:
+        session.connection().execute(text(row))
+    shells.run("alice", "submission", "accept", "2", "--yes")
+    assert "+  - run: make install FLAG=evil" in shells.told.splitlines()
+    assert "the farm calls another state of it current" in shells.told

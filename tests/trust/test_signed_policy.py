@@ -164,6 +164,27 @@ def test_a_draft_says_what_becomes_laxer_before_anything_else(published: Publish
     assert Draft.from_json(draft.to_json()) is not None
 
 
+@pytest.mark.parametrize(
+    ("owners", "told"),
+    [
+        (None, ["nobody owns any recipe any more"]),
+        (b"* alice mallory\npng* ben\n", [f"* is owned by mallory too, with the key {'0c' * 8}…"]),
+        (b"* alice\n", ["other lines decide who owns what (gone png*)"]),
+        (b"* alice\npng* ben\njq ben\n", ["other lines decide who owns what (new jq)"]),
+        (b"png* ben\n# moved\n", ["other lines decide who owns what (gone *)"]),
+        (b"* alice\npng*   ben # the same\n", []),
+    ],
+    ids=["none", "one more", "a line gone", "a new line", "all lines gone", "the same"],
+)
+def test_a_draft_says_when_others_come_to_own_recipes(owners: bytes | None, told: list[str]) -> None:
+    people = ALICE + b"  ben: " + b"0b" * 32 + b"\n  mallory: " + b"0c" * 32 + b"\n"
+    before = _policy(curators_yaml=people, OWNERS=b"* alice\npng* ben\n")
+    now = _policy(curators_yaml=people, **({"OWNERS": owners} if owners is not None else {}))
+    lines = policy_changes(now, before)
+    assert [line for line in lines if line.startswith("LAXER")] == [f"LAXER: OWNERS: {each}" for each in told]
+    assert "OWNERS:" in lines
+
+
 def test_a_policy_is_kept_when_something_else_is_drafted_and_goes_with_its_channel(published: Published) -> None:
     repository = published.repository
     sign_policy(repository, published.keys, _policy(), NOW)

@@ -14,13 +14,14 @@ from farm.control.approving import asked
 from farm.control.owners import OwnershipTroubleError
 from farm.control.settings import FarmSettings, open_office
 from farm.database import identities, lookups
-from farm.database.ownership import ownership
+from farm.database.ownership import Ownership, ownership
+from farm.recipe.policies import Policies
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.status import channel_status
 from farm.trust.ceremony import found_channels, found_repository, online_signers, sign_policy
 from farm.trust.repository import Repository
-from farm.trust.signed_policy import policy_of_files
+from farm.trust.signed_policy import SignedPolicy, policy_of_files
 from tests.control.small_farm import TOOLCHAIN, SmallFarm, recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.release.conftest import Signer
@@ -269,6 +270,42 @@ def test_without_a_signed_policy_files_count_as_they_always_did(running: Running
     assert unsigned(running, "edge") == ()
 
 
+def test_while_what_is_signed_cannot_be_read_channels_wait_and_go_on_by_themselves(running: Running) -> None:
+    running.write("channels/edge.yaml", "gates: [proof, hardening]\n")
+    sign(running)
+    running.write("channels/edge.yaml", EDGE)
+    (document,) = (
+        each for each in (running.public / "targets").glob("*.builders.json") if b"policy" in each.read_bytes()
+    )
+    content = document.read_bytes()
+    document.write_bytes(content[:-1])
+    channels = running.start()
+    assert advance(channels) == []
+    for channel in ("edge", "stable"):
+        assert running.trouble(channel) == (
+            "what the keys of targets have signed cannot be read: control's log says why",
+        )
+    with pytest.raises(OwnershipTroubleError, match="what the keys of targets have signed cannot be read"):
+        running.farm.submit(recipe("b"))
+    document.write_bytes(content)  # no file that is looked at has changed
+    assert advance(channels) == ["edge", "stable"]
+    assert gates_in_force(running, "edge") == ["proof", "hardening"]
+    assert running.trouble("edge") == ()
+    running.farm.submit(recipe("b"))
+
+
+def test_a_signed_policy_that_cannot_be_followed_is_as_one_that_cannot_be_read(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.write("channels/edge.yaml", "gates: [proof, nothing]\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(SignedPolicy, "policies", Policies({}, {}))  # a key holder who does not look
+        sign(running)
+    running.write("channels/edge.yaml", EDGE)
+    assert advance(running.start()) == []
+    assert "cannot be read" in running.trouble("edge")[0]
+
+
 def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(running: Running) -> None:
     channels = running.start()
     running.build("a")  # as long as nobody owns anything
@@ -317,6 +354,15 @@ def test_owners_can_become_fewer_and_not_others_than_are_signed(running: Running
     assert owners() == [("bob", "mallory")]
 
 
+def test_signed_owners_count_where_the_file_is_gone(running: Running) -> None:
+    running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n")
+    running.write("OWNERS", "* @curators\n")
+    sign(running)
+    (running.recipes / "OWNERS").unlink()
+    advance(running.start())
+    assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("alice",)]
+
+
 def test_before_the_files_were_read_for_the_first_time_nothing_is_taken_unsigned(tmp_path: Path) -> None:
     """The web process may be there before the control worker is."""
     files = {
@@ -324,18 +370,46 @@ def test_before_the_files_were_read_for_the_first_time_nothing_is_taken_unsigned
         "curators.yaml": f"curators:\n  alice: {ALICE!r}\n".encode(),
         "OWNERS": b"* @curators\n",
     }
+    for written in (files, files | {"OWNERS": b"* alice\n"}):  # later it is the control worker that looks
+        assert first_owners(tmp_path, written).owners == "* @curators\n"
+
+
+def first_owners(place: Path, files: Mapping[str, bytes], repository: Path | None = None) -> Ownership:
+    """Who owns what as soon as a farm is open, before control has looked."""
     settings = FarmSettings(
-        database=f"sqlite:///{tmp_path / 'farm.db'}",
+        database=f"sqlite:///{place / 'farm.db'}",
         broker="",
-        blobs=tmp_path / "blobs",
-        logs=tmp_path / "logs",
-        recipes=tmp_path,
+        blobs=place / "blobs",
+        logs=place / "logs",
+        recipes=place,
+        repository=repository,
         toolchains=(TOOLCHAIN.to_dict(),),
     )
-    for written in (files, files | {"OWNERS": b"* alice\n"}):  # later it is the control worker that looks
-        office = open_office(settings, written)
-        with office.reading() as desk:
-            said = ownership(desk.session)
-        assert said is not None
-        assert said.owners == "* @curators\n"
-        office.database.close()
+    office = open_office(settings, files)
+    with office.reading() as desk:
+        said = ownership(desk.session)
+    office.database.close()
+    assert said is not None
+    return said
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("written", [{}, {"OWNERS": b"* mallory\n"}], ids=["without the file", "with others"])
+def test_the_first_owners_are_those_that_are_signed(running: Running, written: dict[str, bytes]) -> None:
+    running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n")
+    running.write("OWNERS", "* @curators\n")
+    sign(running)
+    people = f"curators: {{alice: {ALICE!r}, mallory: {'2' * 64!r}}}\n".encode()
+    files = {"distribution.yaml": b"domain: dist.example.org\n", "curators.yaml": people} | written
+    said = first_owners(running.recipes, files, running.public)
+    assert (said.owners, said.curators) == ("* @curators\n", {"curators": {"alice": ALICE}})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_while_what_is_signed_cannot_be_read_nobody_submits_at_first(running: Running) -> None:
+    for document in (running.public / "targets").glob("*.builders.json"):
+        document.write_bytes(b"{}")
+    files = {"distribution.yaml": b"domain: dist.example.org\n", "OWNERS": b""}
+    said = first_owners(running.recipes, files, running.public)
+    assert said.owners is None
+    assert said.troubles[0].startswith("what is signed cannot be read: cannot read the target builders.json")

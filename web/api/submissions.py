@@ -94,7 +94,7 @@ def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress
 
 @router.get("/submissions/{number}/recipes")
 def contents(office: OfficeHere, token: Anybody, number: wire.Number) -> wire.SubmissionContents:  # noqa: ARG001
-    """Return a submission with its files, and those of what is current: for whoever is to sign it."""
+    """Return a submission with its files, for whoever is to sign it, and those of what is current here."""
     with office.reading() as desk:
         view = find_submission(desk, number)
         heads = recipes.heads(desk.session, [each.name for each in view.recipes])
