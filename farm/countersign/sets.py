@@ -58,7 +58,8 @@ class ReleasedSets:
         trial = self._base(release.channel, previous)
         change = difference(self._read_node, previous.index if previous else None, release.index)
         placed: dict[str, Member | None] = dict.fromkeys(change.removed)
-        placed |= {entry.name: self._member(entry) for entry in change.put}
+        arriving = (self._member(entry) for entry in change.put if not _is_in(trial, entry))
+        placed |= {member.name: member for member in arriving}
         before, after = (
             imported_descriptors(previous.imports if previous else ()),
             imported_descriptors(release.imports),
@@ -115,6 +116,12 @@ class ReleasedSets:
         if size > LARGEST[kind]:
             raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
         return self._blobs.read(digest)
+
+
+def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
+    """Say whether the base has the very package: its entry may have changed for a provenance that is named in it now."""
+    held = trial.base.get(entry.name)
+    return held is not None and held.descriptor.digest == entry.descriptor.digest
 
 
 def _check_needs(release: Release, trial: TrialSet, put: Iterable[ReleaseEntry]) -> None:
