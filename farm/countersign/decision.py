@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from farm.blobs import BlobStore
 from farm.countersign.builds import Grounds, check_builds, read_evidence
 from farm.countersign.gates import check_gates
+from farm.countersign.origin import check_origin
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
@@ -70,6 +71,7 @@ class Decision:
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
         check_builds(new, brought, Grounds(self._blobs, builders, plans, ownership, self._record))
         channel = _policy_of(release.channel, policy)
+        self._check_origin(release, previous, channel)
         self._check_gates(new, channel, policy, brought)
         scope = next((gate.of for gate in channel.gates if isinstance(gate, TestsGate)), None)
         # What goes back to a set of before was tested then.
@@ -77,6 +79,10 @@ class Decision:
             asked = Asked(scope, plans, builders, brought.tests)
             self._tests.check(release, previous, trial, asked)
         return new
+
+    def _check_origin(self, release: Release, previous: Release | None, channel: ChannelPolicy) -> None:
+        source = self._repository.current(channel.from_channel).release if channel.from_channel else None
+        check_origin(release, previous, channel, source, self._record, lambda blob: self._blobs.read(blob.digest))
 
     def _check_gates(
         self,

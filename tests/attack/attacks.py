@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.attack import scenario
-from tests.attack.farm import AttackedFarm
+from tests.attack.farm import AttackedFarm, own_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,13 @@ class Range:
 
 
 def copied(base: Path, folder: Path, nursery: Nursery) -> AttackedFarm:
-    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("*.sock"))
+    subprocess.run(["cp", "--archive", base, folder], check=True)
     return AttackedFarm(folder, nursery).start()
 
 
 def goes_on(farm: AttackedFarm) -> None:
     """Let honest work go on: what is submitted and built now is released."""
+    farm.hands.signers = own_keys()
     farm.takes_up()
     farm.submits(scenario.tested("after"))
     farm.rests()

@@ -211,7 +211,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "name": _one(
             "a member has another name", "UPDATE membership SET name = 'viral' WHERE name = 'vuln' AND channel = 'edge'"
         ),
-        "since": _one("all was there from the first release on", "UPDATE membership SET since = 1 WHERE until IS NULL"),
+        "since": _one(
+            "all was there from the first release on", "UPDATE OR IGNORE membership SET since = 1 WHERE until IS NULL"
+        ),
         "until": Feeds(
             (
                 Edit(

@@ -78,29 +78,37 @@ def rows_of(folder: Path) -> Rows:
 
 
 def put_back(folder: Path, before: Rows, edited: Rows) -> None:
-    """Undo an edit in place: the rows that it changed, took away or invented are as they were."""
+    """Undo an edit in place: the rows that it changed, took away or invented are as they were.
+
+    What the farm has written into them since stays, in the columns that were not edited.
+    """
     with closing(sqlite3.connect(folder / "farm.db")) as database, database:
         database.execute("PRAGMA foreign_keys = OFF")
         database.execute("PRAGMA ignore_check_constraints = ON")
-        for table in before:
+        for table, old in before.items():
+            keys, new, again = _keys(database, table), edited[table], []
             columns = [row[1] for row in database.execute(f'PRAGMA table_info("{table}")')]
-            keys = [columns[number] for number in _keys(database, table)]
-            where = " AND ".join(f'"{key}" IS ?' for key in keys)
-            old, new = before[table], edited[table]
-            for key in new.keys() - old.keys():
-                database.execute(f'DELETE FROM "{table}" WHERE {where}', key)  # noqa: S608  (likewise)
-            for key, row in old.items():
-                if new.get(key) == row:
-                    continue
-                changed = columns
-                if key in new:
-                    changed = [name for name, was, now in zip(columns, row, new[key], strict=True) if was != now]
-                    values = [row[columns.index(name)] for name in changed]
-                    told = ", ".join(f'"{name}" = ?' for name in changed)
-                    database.execute(f'UPDATE "{table}" SET {told} WHERE {where}', [*values, *key])  # noqa: S608
-                else:
-                    marks = ", ".join("?" * len(row))
-                    database.execute(f'INSERT OR REPLACE INTO "{table}" VALUES ({marks})', row)  # noqa: S608
+            where = " AND ".join(f'"{columns[number]}" IS ?' for number in keys)
+            touched = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+            for key in touched:
+                now = database.execute(f'SELECT * FROM "{table}" WHERE {where}', key).fetchone()  # noqa: S608  (ours)
+                if key in old:
+                    again.append(_without_lies(old[key], new.get(key), now))
+                elif now != new[key]:
+                    continue  # the farm has taken the number of what was invented for a row of its own
+                database.execute(f'DELETE FROM "{table}" WHERE {where}', key)  # noqa: S608
+            for row in again:
+                marks = ", ".join("?" * len(row))
+                database.execute(f'INSERT OR REPLACE INTO "{table}" VALUES ({marks})', row)  # noqa: S608
+
+
+def _without_lies(
+    row: tuple[object, ...], lie: tuple[object, ...] | None, now: tuple[object, ...] | None
+) -> tuple[object, ...]:
+    """Return a row as it was, but for what was written into columns that were not edited."""
+    if lie is None or now is None:
+        return row
+    return tuple(was if said != was else at for was, said, at in zip(row, lie, now, strict=True))
 
 
 def shifted(table: str, column: str) -> Edit:

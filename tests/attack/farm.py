@@ -68,6 +68,11 @@ def key_of(worker: str) -> CryptoSigner:
     return CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(worker.encode()).hex)))
 
 
+def own_keys() -> dict[str, CryptoSigner]:
+    """Return each worker's key."""
+    return {name: key_of(name) for name in WORKERS}
+
+
 class Hands(SmallFarm):
     """The farm's workers. What `builder` and `again` build, and `tester` tests, the signed list believes."""
 
@@ -127,7 +132,7 @@ class AttackedFarm:
         self.database = Database(f"sqlite:///{self.folder / 'farm.db'}")
         blobs, logs = BlobStore(self.folder / "blobs"), LogStore(self.folder / "logs")
         self.office = Office.open(self.database, blobs, logs, WORLD, Terms())
-        self.hands = Hands(self.office, Clock(), signers={name: key_of(name) for name in WORKERS})
+        self.hands = Hands(self.office, Clock(), signers=own_keys())
         self.signer = SignerClient(self.socket)
 
     @property
