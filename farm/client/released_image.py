@@ -66,7 +66,7 @@ class AskedImage:
             record.end()
             for each in asked.packages:
                 PackageName("dist.example.org", each)
-        except (ValueError, FarmError) as error:
+        except (ValueError, RecursionError, FarmError) as error:
             raise UnsignableImageError(f"this is no {_WHAT}: {error}") from error
         if not isinstance(plain, bool) or not 0 < len(asked.packages) <= MOST_PACKAGES:
             raise UnsignableImageError(f"this is no {_WHAT}: it names {len(asked.packages)} packages")

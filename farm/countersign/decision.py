@@ -15,6 +15,7 @@ from farm.countersign.origin import check_origin
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.said import check_summaries
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.tested import Asked, ReleasedTests
 from farm.package import Descriptor
@@ -70,6 +71,7 @@ class Decision:
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
         check_builds(new, brought, Grounds(self._blobs, builders, plans, ownership, self._record))
+        check_summaries(new, previous, self._blobs)
         channel = _policy_of(release.channel, policy)
         self._check_origin(release, previous, channel)
         self._check_gates(new, channel, policy, brought)

@@ -72,6 +72,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "the candidate goes back to an older release, which asks for no tests",
                     f"{_PASSED};\nUPDATE candidate SET origin = 'rollback' WHERE state = 'open';\n{_ALL_IN}",
+                    "gates",
                 ),
             )
         ),
@@ -223,6 +224,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "what has gone is there",
                     "UPDATE membership SET until = NULL WHERE name = 'tool' AND since = 1 AND channel = 'edge';\nDELETE FROM membership WHERE name = 'tool' AND since = 2 AND channel = 'edge'",
+                    "ledger",
                 ),
             )
         ),

@@ -105,6 +105,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "at": _one(
             "a promotion is ordered past the gates",
             _order("slow", "promote", '{"from": "edge", "number": 2, "packages": []}'),
+            "gates",
         ),
         "candidate_id": _one(
             "the order is that of what was refused",

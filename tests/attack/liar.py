@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from zstandard import ZstdCompressor
 
-from farm.database import lookups
+from farm.database import lookups, recipes
 from farm.fileset import File, Manifest
-from farm.names import Digest
-from farm.package import PackageFacts
-from farm.plan import BlobRef, Plan, describe_output
+from farm.names import Digest, canonical_json
+from farm.package import Descriptor, PackageFacts
+from farm.plan import BlobRef, DependencyArchive, Plan, TestOrder, TestOutcome, describe_output
 from farm.recipe.contents import RecipeContents
 from farm.release.publication import make_release
+from farm.release.sources import recipe_blobs
 from farm.trust.dsse import sign_statement
 from farm.trust.index_tree import IndexTree
 from farm.trust.layout import BLOBS
@@ -27,8 +28,10 @@ from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
+from farm.trust.test_result import result_statement
 from farm.trust.tester_statement import named_order
-from tests.attack.farm import key_of
+from tests.attack.farm import FAILS, key_of
+from tests.control.signed_results import run_by
 from tests.control.small_farm import archive_of
 
 if TYPE_CHECKING:
@@ -38,10 +41,16 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
     from farm.database.records import Package
+    from farm.recipe import Recipe
     from tests.attack.farm import AttackedFarm
 
 MALLORY = key_of("mallory")
+TESTER = key_of("tester")
 DISTRIBUTION = "dist.example.org"
+NEEDS = {"app": ("lib",), "needy": ("viral",)}
+"""What packages require."""
+UNTESTED = (("next", "1.0"), ("kept", "2.0"), ("viral", "1.0"), ("hungry", "1.0"), ("clash", "1.0"), ("needy", "1.0"))
+"""What no candidate has had tested; their tests pass."""
 
 
 @dataclass
@@ -49,12 +58,16 @@ class Liar:
     """Holds what control's user holds: the database, the stores, the public store's blobs, the signer's sockets."""
 
     farm: AttackedFarm
+    untested: tuple[tuple[str, str], ...] = UNTESTED
 
     def __post_init__(self) -> None:
         self.bring()
 
     def bring(self) -> None:
         """Publish all that the farm has: the signer is to miss nothing."""
+        with self.farm.office.reading() as desk:
+            for row in self.rows("SELECT digest FROM recipe_revision"):
+                recipe_blobs(desk, Digest(row["digest"]))  # keeps what names the others
         for path in sorted((self.farm.folder / "blobs/sha256").glob("*/*")):
             self.farm.blobs.put_bytes(path.read_bytes())
 
@@ -68,9 +81,9 @@ class Liar:
             database.row_factory = sqlite3.Row
             return database.execute(query, values).fetchall()
 
-    def entry(self, name: str, version: str = "1.0", **lies: Any) -> ReleaseEntry:
+    def entry(self, name: str, of: str = "1.0", /, **lies: Any) -> ReleaseEntry:
         """The entry of a package as an honest farm would write it, but for `lies`."""
-        found = self.package(name, version)
+        found = self.package(name, of)
         entry = ReleaseEntry(
             name=found.name,
             version=found.version,
@@ -82,7 +95,7 @@ class Liar:
             facts=found.facts,
             provenance=found.provenance,
             recipe=found.recipe,
-            needs={"app": ("lib",), "needy": ("viral",)}.get(name, ()),
+            needs=NEEDS.get(name, ()),
             sbom=found.sbom,
         )
         return replace(entry, **lies)
@@ -117,7 +130,37 @@ class Liar:
         return replace(ReleaseEvidence(built, submissions, approvals, self.tests()), **lies)
 
     def tests(self) -> tuple[SignedTest, ...]:
-        """All that testers have signed."""
+        """All that testers have signed, and what an honest one says of packages that are to come."""
+        return (*self._kept_tests(), *(self.tested(*each) for each in self.untested))
+
+    def tested(self, name: str, version: str = "1.0", key: CryptoSigner = TESTER, **otherwise: Any) -> SignedTest:
+        """What an honest tester finds when it is leased the test of a package; or what another says, of another order."""
+        recipe = self._recipe_of(name, version)
+        (test,) = recipe.tests
+        closure = tuple(self._there(each) for each in sorted({name, *NEEDS.get(name, ())}))
+        order = replace(TestOrder(test, self.package(name, version).digest, closure, recipe.limits))
+        passed = otherwise.pop("passed", test.command[0] != FAILS)
+        order = replace(order, **otherwise)
+        outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it failed", Digest.of(b"log"))
+        envelope = sign_statement(result_statement(order, outcome, run_by(key)), key)
+        return SignedTest(self.keep(canonical_json(order.to_dict())).digest, (self.keep(envelope).digest,))
+
+    def _recipe_of(self, name: str, version: str) -> Recipe:
+        with self.farm.office.reading() as desk:
+            revision = recipes.find_revision(desk.session, self.package(name, version).recipe)
+            assert revision is not None
+            return desk.shelf.recipe(revision)
+
+    def _there(self, name: str) -> DependencyArchive:
+        found = self.newest(name)
+        descriptor = Descriptor.from_json(self.read(found.descriptor))
+        return DependencyArchive(found.tree, descriptor.store_path, found.archive, found.manifest, found.digest)
+
+    def newest(self, name: str) -> Package:
+        (row,) = self.rows("SELECT version FROM package WHERE name = ? ORDER BY version DESC LIMIT 1", name)
+        return self.package(name, row["version"])
+
+    def _kept_tests(self) -> tuple[SignedTest, ...]:
         texts = {Digest(row["digest"]): row["body"].encode() for row in self.rows("SELECT * FROM test")}
         found: defaultdict[Digest, list[Digest]] = defaultdict(list)
         for row in self.rows("SELECT attestation FROM attempt WHERE attestation != ''"):
@@ -127,7 +170,7 @@ class Liar:
                 self.keep(texts[order])
         return tuple(SignedTest(order, tuple(results)) for order, results in sorted(found.items()))
 
-    def compose(self, channel: str, *put: ReleaseEntry, remove: Iterable[str] = (), **lies: Any) -> Release:
+    def compose(self, channel: str, /, *put: ReleaseEntry, remove: Iterable[str] = (), **lies: Any) -> Release:
         """The next release of a channel with these packages in it, all of it in the public store, but for `lies`."""
         release, index = make_release(
             self.farm.release(channel),
@@ -189,6 +232,15 @@ class Liar:
             version=str(plan.version),
             revision=plan.revision,
         )
+
+    def vouch(self, name: str, key: CryptoSigner, *, recipe: Digest | None = None) -> BlobRef:
+        """A provenance of a package as it is, by somebody, who was told to build it from a recipe."""
+        found = self.package(name)
+        descriptor = Descriptor.from_json(self.read(found.descriptor))
+        run = BuildRun(key.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
+        packages = [(descriptor, found.archive.digest)]
+        statement = build_statement(self.plan(name), recipe or found.recipe, packages, (), run)
+        return self.keep(sign_statement(statement, key))
 
     def plan(self, name: str, version: str = "1.0") -> Plan:
         (row,) = self.rows("SELECT body FROM plan WHERE digest = ?", self.package(name, version).plan)

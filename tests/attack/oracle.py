@@ -19,7 +19,7 @@ from farm.trust.release_index import Release
 from tests.attack.scenario import ALLOWED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from tuf.api.metadata import TargetFile
@@ -120,6 +120,10 @@ class Oracle:
         found += [f"the advisory {each} was invented" for each in now.advisories.keys() - self.before.advisories.keys()]
         found += [f"the review {each} was invented" for each in now.reviews if each not in self.before.reviews]
         return found
+
+    def wrongs_but_for_blobs(self, public: Path, changing: Collection[str]) -> list[str]:
+        """Return what is wrong, while somebody exchanges the bytes of blobs that no honest release names."""
+        return [each for each in self.wrongs(public) if not any(digest in each for digest in changing)]
 
     def _channel(self, public: Path, channel: str, newest: Release | None) -> Iterator[str]:
         base = self.before.releases.get(channel)

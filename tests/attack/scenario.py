@@ -94,10 +94,16 @@ first release. Two builders do not agree on `lone`, which is not for `twice`.
 
 
 def tested(
-    name: str, version: str = "1.0", *, fails: bool = False, more: str = "", licence: str = "MIT"
+    name: str,
+    version: str = "1.0",
+    *,
+    fails: bool = False,
+    more: str = "",
+    licence: str = "MIT",
+    needs: tuple[str, ...] = (),
 ) -> dict[str, bytes]:
     """The files of a recipe with one test."""
-    files = recipe(name, version=version, more=(_FAILING if fails else _TESTED) + more)
+    files = recipe(name, version=version, needs=needs, more=(_FAILING if fails else _TESTED) + more)
     return {"recipe.yaml": files["recipe.yaml"].replace(b"license: MIT", f"license: {licence}".encode())}
 
 
@@ -145,7 +151,7 @@ def _release(farm: AttackedFarm) -> None:
     for name in RELEASED:
         if name not in ("app", "tool"):
             farm.submits(tested(name))
-    farm.submits(tested("app", more="requires: [lib]\n"))
+    farm.submits(tested("app", needs=("lib",), more="requires: [lib]\n"))
     farm.submits(tested("tool", more="links: {/usr/share/t: share/tool/x}\n"))
     farm.rests()
     with farm.office.writing() as desk:
