@@ -15,7 +15,7 @@ from farm.countersign.origin import check_origin
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
-from farm.countersign.said import check_summaries
+from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.tested import Asked, ReleasedTests
 from farm.package import Descriptor
@@ -70,10 +70,13 @@ class Decision:
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
-        check_builds(new, brought, Grounds(self._blobs, builders, plans, ownership, self._record))
-        check_summaries(new, previous, self._blobs)
+        grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
+        check_builds(new, brought, grounds)
         channel = _policy_of(release.channel, policy)
-        self._check_origin(release, previous, channel)
+        source = self._repository.current(channel.from_channel).release if channel.from_channel else None
+        check_origin(release, previous, channel, source, self._record, lambda blob: self._blobs.read(blob.digest))
+        if not self._record.has_set(release.channel, release.package_set):
+            check_said(new, (previous, source), grounds)
         self._check_gates(new, channel, policy, brought)
         scope = next((gate.of for gate in channel.gates if isinstance(gate, TestsGate)), None)
         # What goes back to a set of before was tested then.
@@ -81,10 +84,6 @@ class Decision:
             asked = Asked(scope, plans, builders, brought.tests)
             self._tests.check(release, previous, trial, asked)
         return new
-
-    def _check_origin(self, release: Release, previous: Release | None, channel: ChannelPolicy) -> None:
-        source = self._repository.current(channel.from_channel).release if channel.from_channel else None
-        check_origin(release, previous, channel, source, self._record, lambda blob: self._blobs.read(blob.digest))
 
     def _check_gates(
         self,
