@@ -1,17 +1,20 @@
 """The content-addressed store: immutable blobs on disk, known by their sha256.
 
 It knows nothing of what the bytes mean. A blob appears whole or not at all, survives a crash once its digest was
-returned, and is verified whenever it is read. Any number of processes may share a store.
+returned, and is verified whenever it is read. Any number of processes may share a store, also one that another user
+writes to: what is no regular file is no blob, so that nobody waits at a pipe or reads what a link leads to.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import io
 import os
 import re
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -45,10 +48,9 @@ class BlobStore:
     def put_bytes(self, content: bytes) -> Digest:
         """Store these bytes and return their digest. Bytes that are there already are not written again."""
         digest = Digest.of(content)
-        path = self.path(digest)
-        with suppress(FileNotFoundError):
-            if path.stat().st_size == len(content) and path.read_bytes() == content:
-                _flush_directory(path.parent)  # another writer may have renamed it this very moment
+        with suppress(MissingBlobError, CorruptBlobError):
+            if self.size(digest) == len(content) and self.read(digest) == content:
+                _flush_directory(self.path(digest).parent)  # another writer may have renamed it this very moment
                 return digest
         with self.writer() as writer:
             writer.write(content)
@@ -70,31 +72,25 @@ class BlobStore:
 
     def has(self, digest: Digest) -> bool:
         """Say whether the blob is there (its bytes are not looked at)."""
-        return self.path(digest).is_file()
+        return self._status(digest) is not None
 
     def size(self, digest: Digest) -> int:
         """Return the blob's size in bytes; raises `MissingBlobError`."""
-        try:
-            return self.path(digest).stat().st_size
-        except FileNotFoundError:
-            raise MissingBlobError(digest) from None
+        status = self._status(digest)
+        if status is None:
+            raise MissingBlobError(digest)
+        return status.st_size
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open the blob as a stream (not seekable) that raises `CorruptBlobError` instead of yielding its last bytes
         when they are not the blob's. Raises `MissingBlobError`.
         """
-        try:
-            raw = self.path(digest).open("rb", buffering=0)
-        except FileNotFoundError:
-            raise MissingBlobError(digest) from None
-        return io.BufferedReader(_Verifying(raw, digest, self.path(digest)), _BUFFER)
+        return io.BufferedReader(_Verifying(self._opened(digest), digest, self.path(digest)), _BUFFER)
 
     def read(self, digest: Digest) -> bytes:
         """Return the verified bytes of a blob; raises `MissingBlobError`, `CorruptBlobError`."""
-        try:
-            content = self.path(digest).read_bytes()
-        except FileNotFoundError:
-            raise MissingBlobError(digest) from None
+        with self._opened(digest) as file:
+            content = file.readall()
         actual = Digest.of(content)
         if actual != digest:
             raise CorruptBlobError(digest, actual, len(content), self.path(digest))
@@ -118,7 +114,9 @@ class BlobStore:
             os.link(other.path(digest), place)
             is_linked = place.lstat().st_uid in (0, os.geteuid())
         except FileExistsError:
-            return
+            if self.has(digest):
+                return
+            is_linked = False
         except FileNotFoundError:
             raise MissingBlobError(digest) from None
         except OSError:  # another file system, or another's file
@@ -129,6 +127,25 @@ class BlobStore:
                     writer.write(piece)
                 writer.commit(digest)
         _flush_directory(place.parent)
+
+    def _status(self, digest: Digest) -> os.stat_result | None:
+        try:
+            status = self.path(digest).lstat()
+        except FileNotFoundError:
+            return None
+        return status if stat.S_ISREG(status.st_mode) else None
+
+    def _opened(self, digest: Digest) -> io.FileIO:
+        try:
+            descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                raise MissingBlobError(digest) from None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise MissingBlobError(digest)
+        return io.FileIO(descriptor, "rb")
 
     def iter(self) -> Iterator[Digest]:
         """Yield the digests of all blobs, sorted. Blobs that come or go meanwhile may or may not be among them."""

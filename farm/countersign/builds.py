@@ -81,11 +81,22 @@ def check_builds(
     """
     builds = Builds(grounds, evidence.dependencies)
     for entry in new:
-        package = BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe)
+        package = _built(entry)
         builds.check(package)
         if entry.tests:
-            builds.check_tests(package, entry.tests)
+            builds.check_recipe(package, entry.tests)
     return builds.checked
+
+
+def check_recipes(entries: Iterable[ReleaseEntry], grounds: Grounds) -> None:
+    """See that the recipes that entries name are an owner's and come to their plans. Raises as `check_builds`."""
+    builds = Builds(grounds, ())
+    for entry in entries:
+        builds.check_recipe(_built(entry), entry.recipe)
+
+
+def _built(entry: ReleaseEntry) -> BuiltAgainst:
+    return BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe)
 
 
 class Builds:
@@ -121,8 +132,8 @@ class Builds:
             _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
             waiting += found
 
-    def check_tests(self, package: BuiltAgainst, recipe: Digest) -> None:
-        """See that the newer recipe whose tests ran is one of the package: an owner's, and of the very same plan."""
+    def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> None:
+        """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
         plan = verify_provenance(content, self._grounds.builders, descriptor, package.recipe).plan

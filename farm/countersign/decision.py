@@ -23,6 +23,7 @@ from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.reports import check_reports
+from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.tested import Asked as AskedTests
 from farm.countersign.tested import ReleasedTests
@@ -126,6 +127,8 @@ class Decision:
         check_reports(moves, channel, state, permitted)
         # What goes back to a set of before was let in, compared and tested then.
         if not self._record.has_set(release.channel, release.package_set):
+            source = self._repository.current(channel.from_channel).release if channel.from_channel else None
+            check_said(new, (previous, source), grounds)
             self._ask_of_packages(case, channel, policy.policies.curators, state, permitted)
             self._ask_of_the_set(case, channel, trial)
         found += [Checked.PLANS, *([Checked.OWNERS] if policy.policies.owners is not None else []), Checked.GATES]

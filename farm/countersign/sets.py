@@ -59,7 +59,8 @@ class ReleasedSets:
         trial = self._base(release.channel, previous)
         change = difference(self._described.node, previous.index if previous else None, release.index)
         placed: dict[str, Member | None] = dict.fromkeys(change.removed)
-        placed |= {entry.name: self._member(entry) for entry in change.put}
+        arriving = (self._member(entry) for entry in change.put if not _is_in(trial, entry))
+        placed |= {member.name: member for member in arriving}
         before, after = (
             imported_descriptors(previous.imports if previous else ()),
             imported_descriptors(release.imports),
@@ -99,6 +100,12 @@ class ReleasedSets:
         """Give packages of other distributions. What they are is signed by these: here only the digest is known."""
         for digest in sorted(digests):
             yield self._described.member(digest, foreign=True)
+
+
+def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
+    """Say whether the base has the very package: its entry may have changed, for it may name another provenance now."""
+    held = trial.base.get(entry.name)
+    return held is not None and held.descriptor.digest == entry.descriptor.digest
 
 
 def _check_needs(release: Release, trial: TrialSet, put: Iterable[ReleaseEntry]) -> None:

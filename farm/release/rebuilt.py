@@ -9,7 +9,7 @@ from farm.database import attestations, lookups
 from farm.errors import FarmError
 from farm.package import Descriptor
 from farm.trust.index_tree import IndexTree
-from farm.trust.rebuilds import verified_builder
+from farm.trust.provenance import verify_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef
     from farm.release.publication import PublicStore
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.provenance import Vouched
     from farm.trust.release_index import Release
 
 _LATE = timedelta(minutes=10)
@@ -63,21 +64,22 @@ def _vouched(
     desk: Desk, package: Package, provenances: Iterable[BlobRef], allowed: AllowedBuilders
 ) -> tuple[BlobRef, ...]:
     descriptor = Descriptor.from_json(desk.blobs.read(package.digest))
-    builders = {_builder(desk, package.provenance, allowed, descriptor, package.recipe)}
+    first = _read(desk, package.provenance, allowed, descriptor, package.recipe)
+    builders = {first.builder} if first else set()
     taken = []
     for provenance in provenances:
-        builder = _builder(desk, provenance, allowed, descriptor, package.recipe)
-        if builder is not None and builder not in builders:
-            builders.add(builder)
+        said = _read(desk, provenance, allowed, descriptor, package.recipe)
+        # One that was leased as another build of the very same files says nothing of this one.
+        if said and said.builder not in builders and (first is None or said.build == first.build):
+            builders.add(said.builder)
             taken.append(provenance)
     return tuple(taken)
 
 
-def _builder(
+def _read(
     desk: Desk, provenance: BlobRef, allowed: AllowedBuilders, descriptor: Descriptor, recipe: Digest
-) -> str | None:
-    content = desk.blobs.read(provenance.digest)
+) -> Vouched | None:
     try:
-        return verified_builder(content, allowed, descriptor, recipe)
+        return verify_provenance(desk.blobs.read(provenance.digest), allowed, descriptor, recipe)
     except FarmError:
         return None

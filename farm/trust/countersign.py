@@ -97,10 +97,10 @@ class _Check:
                 raise RefusedReleaseError(f"{name} needs {need}, which is not in the release")
 
     def read(self, blob: BlobRef) -> bytes:
-        content = self._blobs.read(blob.digest)
-        if len(content) != blob.size:
-            raise RefusedReleaseError(f"the blob {blob.digest} has {len(content)} bytes, the release says {blob.size}")
-        return content
+        size = self._blobs.size(blob.digest)
+        if size != blob.size:
+            raise RefusedReleaseError(f"the blob {blob.digest} has {size} bytes, the release says {blob.size}")
+        return self._blobs.read(blob.digest)
 
     def not_needed(self, removed: Collection[str]) -> None:
         for entry in entries(self.read, self._release.index):

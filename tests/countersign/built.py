@@ -95,7 +95,7 @@ class Package:
             name=self.descriptor.name.short,
             version=str(self.descriptor.version),
             revision=self.descriptor.revision,
-            summary="",
+            summary=self.recipe.summary,
             descriptor=self.built.descriptor,
             archive=self.archive,
             manifest=self.built.manifest,

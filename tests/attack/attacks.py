@@ -1,0 +1,43 @@
+"""Where attacks are made: the farm as it was found, copies of it, and who judges."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.attack import scenario
+from tests.attack.farm import AttackedFarm, own_keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.attack.nursery import Nursery
+    from tests.attack.oracle import Oracle
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where attacks are made: the farm as it was found, and who judges."""
+
+    base: Path
+    nursery: Nursery
+    oracle: Oracle
+    facts: dict[str, object]
+
+    def copy(self, folder: Path) -> AttackedFarm:
+        """A copy of the farm, whose signer runs; its control has not begun yet."""
+        return copied(self.base, folder, self.nursery)
+
+
+def copied(base: Path, folder: Path, nursery: Nursery) -> AttackedFarm:
+    subprocess.run(["cp", "--archive", base, folder], check=True)
+    return AttackedFarm(folder, nursery).start()
+
+
+def goes_on(farm: AttackedFarm) -> None:
+    """Let honest work go on: what is submitted and built now is released."""
+    farm.hands.signers = own_keys()
+    farm.takes_up()
+    farm.submits(scenario.recipe_with_test("after"))
+    farm.rests()

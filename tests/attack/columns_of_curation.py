@@ -1,0 +1,185 @@
+"""Columns of what curators decide and are told, and of what is taken of other distributions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.attack import workings
+from tests.attack.editing import Edit, Feeds, Nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.attack.editing import Column
+
+_ID = Nothing("a number that rows are told apart by; which row it is, others say")
+_TOLD = Nothing("for people to read")
+_ONCE_MORE = "done_at = NULL, ending = NULL, candidate_id = NULL"
+
+
+def _one(what: str, do: object, waits_for: str = "") -> Feeds:
+    return Feeds((Edit(what, do, waits_for),))  # type: ignore[arg-type]
+
+
+def _order(channel: str, kind: str, detail: str) -> str:
+    return f"INSERT INTO curator_order (channel, kind, detail, reason, ordered_by, at, outcome) VALUES ('{channel}', '{kind}', '{detail}', 'why not', 'token:alice', '2026-11-24 12:00:00.000000', '')"
+
+
+_FLAKY = _one(
+    "a test that fails is flaky",
+    "INSERT INTO flaky_test (recipe, test, version, failed_job, passed_job, seen_at, expires_at) SELECT 'broken', 'works', "
+    "'2.0-1', MAX(id), MIN(id), '2026-11-24 12:00:00.000000', '2999-01-01 00:00:00.000000' FROM job WHERE kind = 'test';\n"
+    "UPDATE job SET state = 'succeeded', error_code = '' WHERE id IN (SELECT MAX(id) FROM job WHERE kind = 'test' AND name = 'broken')",
+)
+_HARMLESS = _one("the vulnerability does not touch the package", workings.states_that_it_is_harmless, "gates")
+_LOOKED = _one("all was looked at, and nothing found", workings.invents_reviews, "gates")
+_FOREIGN = _one("a stranger's distribution is one that packages are taken of", workings.imports_of_a_stranger, "gates")
+_LEFT_OUT = _one("what a rollback left out is not", "DELETE FROM left_out;\n" + _order("twice", "retry", "{}"))
+
+COLUMNS: Mapping[str, Mapping[str, Column]] = {
+    "approval": {
+        "channel": _one("what was approved for stable is approved for all", "UPDATE approval SET channel = 'still'"),
+        "package": _one(
+            "an approval is of another package",
+            "UPDATE OR REPLACE approval SET package = :lone1_digest WHERE package = :lib1_digest",
+        ),
+        "curator": _one(
+            "another curator has approved",
+            "UPDATE approval SET curator = 'mallory';\nINSERT INTO approval SELECT 'stable', :lone1_digest, 'alice', envelope, at FROM approval LIMIT 1",
+        ),
+        "envelope": _one("a stranger has approved in a curator's name", workings.approves_itself),
+        "at": _TOLD,
+    },
+    "report": {
+        "id": _ID,
+        "channel": _one("the trouble is another channel's", "UPDATE report SET channel = 'twice'", "ledger"),
+        "package": _one("the trouble is another package's", "UPDATE report SET package = :viral1_digest", "ledger"),
+        "reason": _TOLD,
+        "reported_by": _TOLD,
+        "at": _TOLD,
+        "resolved_at": Feeds(
+            (
+                Edit(
+                    "the report is closed", "UPDATE report SET resolved_at = at, resolved_by = 'token:alice'", "ledger"
+                ),
+                Edit("there is no report", "DELETE FROM report", "ledger"),
+            )
+        ),
+        "resolved_by": _TOLD,
+    },
+    "hold": {
+        "id": _ID,
+        "channel": _one("the hold is another channel's", "UPDATE hold SET channel = 'slow'", "ledger"),
+        "package": _one("the hold is of another package", "UPDATE hold SET package = 'viral'", "ledger"),
+        "reason": _TOLD,
+        "held_by": _TOLD,
+        "at": _TOLD,
+        "until": _one("the hold is over", "UPDATE hold SET until = '2020-01-01 00:00:00.000000'", "ledger"),
+        "lifted_at": Feeds(
+            (
+                Edit("the hold is lifted", "UPDATE hold SET lifted_at = at, lifted_by = 'token:alice'", "ledger"),
+                Edit("there is no hold", "DELETE FROM hold", "ledger"),
+            )
+        ),
+        "lifted_by": _TOLD,
+    },
+    "curator_order": {
+        "id": _ID,
+        "channel": _one(
+            "an order is another channel's",
+            f"UPDATE curator_order SET channel = 'edge', {_ONCE_MORE} WHERE kind = 'rollback'",
+            "ledger",
+        ),
+        "kind": _one(
+            "an order is of another kind",
+            f"UPDATE curator_order SET kind = 'rollback', detail = '{{\"number\": 1}}', {_ONCE_MORE} WHERE kind = 'retry'",
+            "ledger",
+        ),
+        "detail": _one(
+            "an order goes further back",
+            f"UPDATE curator_order SET channel = 'stable', detail = '{{\"number\": 1}}', {_ONCE_MORE} WHERE kind = 'rollback'",
+            "ledger",
+        ),
+        "reason": _TOLD,
+        "ordered_by": _one("a downgrade is ordered", _order("edge", "rollback", '{"number": 1}'), "ledger"),
+        "at": _one(
+            "a promotion is ordered past the gates",
+            _order("slow", "promote", '{"from": "edge", "number": 2, "packages": []}'),
+            "gates",
+        ),
+        "candidate_id": _one(
+            "the order is that of what was refused",
+            f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback';\nUPDATE curator_order SET candidate_id = (SELECT MAX(id) FROM candidate WHERE channel = 'twice') WHERE kind = 'rollback'",
+            "ledger",
+        ),
+        "done_at": _one(
+            "an order is carried out once more",
+            f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
+            "ledger",
+        ),
+        "ending": _one(
+            "an order is carried out once more",
+            f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
+            "ledger",
+        ),
+        "outcome": _TOLD,
+    },
+    "left_out": dict.fromkeys(("order_id", "name", "package", "stays"), _LEFT_OUT),
+    "flaky_test": dict.fromkeys(
+        ("id", "recipe", "test", "version", "failed_job", "passed_job", "seen_at", "expires_at"), _FLAKY
+    ),
+    "advisory": {
+        "id": _one("the advisory has another name", "UPDATE advisory SET id = 'EXAMPLE-1'", "gates"),
+        "body": _one("the advisory says that it is withdrawn", workings.withdraws_the_advisory, "gates"),
+        "severity": _one("the vulnerability is a slight one", "UPDATE advisory SET severity = 'low'", "gates"),
+        "modified_at": _TOLD,
+        "withdrawn_at": _one("the advisory is withdrawn", "UPDATE advisory SET withdrawn_at = modified_at", "gates"),
+        "added_by": _TOLD,
+        "added_at": _one("the advisory is gone", "DELETE FROM advisory;\nDELETE FROM advisory_package", "gates"),
+    },
+    "advisory_package": {
+        "package": _one(
+            "the advisory speaks of another package", "UPDATE advisory_package SET package = 'viral'", "gates"
+        ),
+        "advisory": _one("no advisory speaks of the package", "DELETE FROM advisory_package", "gates"),
+    },
+    "review": dict.fromkeys(("package", "source", "at", "stated_by", "stated_at"), _LOOKED),
+    "vex": {
+        "id": _ID,
+        "stated_by": _TOLD,
+        **dict.fromkeys(
+            ("vulnerability", "package", "version", "status", "justification", "statement", "at"), _HARMLESS
+        ),
+    },
+    "foreign_release": dict.fromkeys(
+        ("id", "digest", "distribution", "channel", "number", "root", "address", "seen_at"), _FOREIGN
+    ),
+    "foreign_package": dict.fromkeys(
+        (
+            "release_id",
+            "name",
+            "descriptor",
+            "descriptor_size",
+            "version",
+            "revision",
+            "tree",
+            "manifest_size",
+            "facts",
+            "facts_size",
+            "archive",
+            "archive_size",
+            "needs",
+        ),
+        _FOREIGN,
+    ),
+    "foreign_advisories": dict.fromkeys(
+        ("distribution", "root", "advisories", "statements", "seen_at"),
+        Nothing("told beside a foreign package; its own distribution signs what clients go by"),
+    ),
+    "foreign_trouble": dict.fromkeys(("distribution", "why", "since"), _TOLD),
+    "wanted_archive": dict.fromkeys(
+        ("archive", "size", "name", "address"), Nothing("what is fetched for a test, by its digest")
+    ),
+    "candidate_foreign": dict.fromkeys(("candidate_id", "name", "before", "after", "atom", "state"), _FOREIGN),
+    "candidate_pin": dict.fromkeys(("candidate_id", "distribution", "release_id"), _FOREIGN),
+}

@@ -1,0 +1,152 @@
+"""Editing the database as an attacker who holds it does, and putting back what was edited."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.attack.farm import AttackedFarm
+
+    Do: TypeAlias = "str | Callable[[AttackedFarm, Mapping[str, object]], None]"
+    Rows: TypeAlias = "dict[str, dict[tuple[object, ...], tuple[object, ...]]]"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What an attacker writes: SQL whose parameters are what is known of the farm, or what a program would do.
+
+    `waits_for` names what of the signer is still to come that stops it.
+    """
+
+    what: str
+    do: Do
+    waits_for: str = ""
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """A column that a release is made of, or decided by; with edits of it that would help an attacker."""
+
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A column that no release depends on, and why that is so."""
+
+    why: str
+
+
+Column: TypeAlias = Feeds | Nothing
+
+
+def execute(farm: AttackedFarm, sql: str, facts: Mapping[str, object]) -> int:
+    """Carry out statements; return how many rows they changed. What the schema forbids, an attacker allows."""
+    changed = 0
+    with closing(sqlite3.connect(farm.folder / "farm.db")) as database, database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        for statement in filter(None, map(str.strip, sql.split(";\n"))):
+            changed += max(database.execute(statement, facts).rowcount, 0)
+    return changed
+
+
+def carry_out(farm: AttackedFarm, edit: Edit, facts: Mapping[str, object]) -> None:
+    """Do what an edit says. One that changes nothing proves nothing."""
+    if isinstance(edit.do, str):
+        assert execute(farm, edit.do, facts), f"nothing was edited: {edit.what}"
+    else:
+        edit.do(farm, facts)
+
+
+def rows_of(folder: Path) -> Rows:
+    """Return all rows of all tables, by their primary keys."""
+    found: Rows = {}
+    with closing(sqlite3.connect(folder / "farm.db")) as database:
+        for table in _tables(database):
+            keys = _keys(database, table)
+            found[table] = {}
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                found[table][tuple(row[number] for number in keys)] = row
+    return found
+
+
+def put_back(folder: Path, before: Rows, edited: Rows) -> None:
+    """Undo an edit in place: the rows that it changed, took away or invented are as they were.
+
+    What the farm has written into them since stays, in the columns that were not edited.
+    """
+    with closing(sqlite3.connect(folder / "farm.db")) as database, database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        for table, old in before.items():
+            keys, new, again = _keys(database, table), edited[table], []
+            columns = [row[1] for row in database.execute(f'PRAGMA table_info("{table}")')]
+            where = " AND ".join(f'"{columns[number]}" IS ?' for number in keys)
+            touched = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+            for key in touched:
+                now = database.execute(f'SELECT * FROM "{table}" WHERE {where}', key).fetchone()
+                if key in old:
+                    again.append(_without_lies(old[key], new.get(key), now))
+                elif now != new[key]:
+                    continue  # the farm has taken the number of what was invented for a row of its own
+                database.execute(f'DELETE FROM "{table}" WHERE {where}', key)
+            for row in again:
+                marks = ", ".join("?" * len(row))
+                database.execute(f'INSERT OR REPLACE INTO "{table}" VALUES ({marks})', row)
+
+
+def _without_lies(
+    row: tuple[object, ...], lie: tuple[object, ...] | None, now: tuple[object, ...] | None
+) -> tuple[object, ...]:
+    """Return a row as it was, but for what was written into columns that were not edited."""
+    if lie is None or now is None:
+        return row
+    return tuple(was if said != was else at for was, said, at in zip(row, lie, now, strict=True))
+
+
+def shifted(table: str, column: str) -> Edit:
+    """Let every row have the digest that the next one has."""
+    return Edit(f"each {column} of {table} is that of another row", lambda farm, _facts: _shift(farm, table, column))
+
+
+def _shift(farm: AttackedFarm, table: str, column: str) -> None:
+    with closing(sqlite3.connect(farm.folder / "farm.db")) as database, database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        found = database.execute(f'SELECT rowid, "{column}" FROM "{table}" ORDER BY rowid').fetchall()
+        rows = [(number, value) for number, value in found if str(value or "").startswith("sha256:")]
+        values = [value for _, value in rows]
+        for prefix in ("aside ", ""):  # where they must differ, they do all the while
+            for (number, _), value in zip(rows, [*values[1:], *values[:1]], strict=True):
+                query = f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE rowid = ?'
+                database.execute(query, (prefix + value, number))
+
+
+def digest_columns(folder: Path) -> list[tuple[str, str]]:
+    """Return the columns whose rows hold different digests."""
+    found = []
+    with closing(sqlite3.connect(folder / "farm.db")) as database:
+        for table in _tables(database):
+            for row in database.execute(f'PRAGMA table_info("{table}")').fetchall():
+                query = f'SELECT COUNT(DISTINCT "{row[1]}") FROM "{table}" WHERE "{row[1]}" LIKE \'sha256:%\''
+                if database.execute(query).fetchone()[0] > 1:
+                    found.append((table, row[1]))
+    return found
+
+
+def _tables(database: sqlite3.Connection) -> list[str]:
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name != 'alembic_version'"
+    )
+    return [name for (name,) in database.execute(query).fetchall()]
+
+
+def _keys(database: sqlite3.Connection, table: str) -> list[int]:
+    columns = database.execute(f'PRAGMA table_info("{table}")').fetchall()
+    return [row[0] for row in columns if row[5]]

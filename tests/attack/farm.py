@@ -1,0 +1,244 @@
+"""A whole farm in a folder, without Docker and HTTP: signed repository and policy, database, pipelines; signer and checker.
+
+It is made once (`tests.attack.scenario`); each attack is on a copy of the folder. Its workers are honest hands: they
+carry out what is leased to them, and sign that.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
+
+from farm.blobs import BlobStore
+from farm.control.desk import Office
+from farm.control.finishing import finish_build, finish_test
+from farm.control.leases import claim
+from farm.control.log_store import LogStore
+from farm.control.vouching import check_with_workers_key
+from farm.control.world import Terms
+from farm.database import identities
+from farm.database.session import Database
+from farm.database.states import JobKind
+from farm.names import Digest
+from farm.plan import BuildOrder, TestOrder, TestOutcome
+from farm.release.advisory_publication import AdvisoryPublication
+from farm.release.gates import package_gates
+from farm.release.order_delivery import OrderDelivery
+from farm.release.pipeline import Pipeline
+from farm.release.signer_client import SignerClient
+from farm.trust.dsse import sign_statement
+from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.repository import Repository
+from tests.control.owned_farm import send, signed
+from tests.control.signed_results import attested
+from tests.control.small_farm import WORLD, Clock, SmallFarm
+from workers.channel_files import ChannelFiles
+from workers.channels import Channels
+from workers.signed_targets import SignedTargets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from farm.control.leases import Lease
+    from farm.control.submission import Submission
+    from farm.plan import BuildOutcome
+    from farm.recipe import ChannelPolicy
+    from farm.trust.release_index import Release
+    from tests.attack.nursery import Nursery
+
+FAILS = "/usr/bin/false"
+"""The command of a test that fails, wherever it runs."""
+NOT_REPRODUCED = "lone"
+"""The recipe that comes out otherwise where it is built again."""
+_ROUNDS = 12
+
+
+WORKERS = ("builder", "again", "tester", "mallory")
+"""The enrolled workers; all but the last are on the signed lists."""
+
+
+def key_of(worker: str) -> CryptoSigner:
+    """Return the key of a worker, as `SmallFarm.enrol` makes it."""
+    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(worker.encode()).hex)))
+
+
+def own_keys() -> dict[str, CryptoSigner]:
+    """Return each worker's key."""
+    return {name: key_of(name) for name in WORKERS}
+
+
+class Hands(SmallFarm):
+    """The farm's workers. What `builder` and `again` build, and `tester` tests, the signed list believes."""
+
+    def outcome(self, lease: Lease, **how: object) -> BuildOutcome:  # type: ignore[override]
+        """What an honest worker reports, with provenance that its key has signed."""
+        order = lease.order
+        assert isinstance(order, BuildOrder)
+        worker = lease.attempt.worker
+        if lease.job.name == NOT_REPRODUCED and worker == "again":
+            how = {"content": "otherwise"}
+        made = super().outcome(lease, **how)  # type: ignore[arg-type]
+        signer = self.signers[worker]
+        moments = ("2026-11-24T12:00:00Z", "2026-11-24T12:01:00Z")
+        run = BuildRun(signer.public_key.keyid, "1", *moments, Digest.of(b"log"), {}, build=order.build)
+        packages = [(each.descriptor, each.archive.digest) for each in made.packages]
+        statement = build_statement(order.plan, order.recipe_digest, packages, order.source_origins, run)
+        return replace(made, provenance=self.office.blobs.put_bytes(sign_statement(statement, signer)))
+
+    def works(self) -> int:
+        """Carry out all that is leased to honest workers; return how much that was."""
+        count = 0
+        for name in ("builder", "again", "tester"):
+            while lease := self._leased(name):
+                count += 1
+                if isinstance(lease.order, BuildOrder):
+                    finish_build(
+                        self.office, self.holder(lease), self.outcome(lease), check_provenance=check_with_workers_key
+                    )
+                else:
+                    self.report_test(lease)
+        return count
+
+    def report_test(self, lease: Lease, *, passed: bool | None = None) -> None:
+        """Report how a test ended, as it is or as a liar says."""
+        assert isinstance(lease.order, TestOrder)
+        if passed is None:
+            passed = lease.order.test.command[0] != FAILS
+        outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it failed", Digest.of(b"log"))
+        outcome = attested(self.office.blobs, lease.order, outcome, self.signers[lease.attempt.worker])
+        finish_test(self.office, self.holder(lease), outcome)
+
+    def _leased(self, name: str) -> Lease | None:
+        self.is_heard_of(name)
+        return claim(self.office, self.workers[name], known=(JobKind.BUILD, JobKind.TEST))
+
+
+@dataclass
+class AttackedFarm:
+    """A farm in `folder`. `errors` are what its control ran into, which a real one logs."""
+
+    folder: Path
+    nursery: Nursery
+    errors: list[Exception] = field(default_factory=list)
+    _pids: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.database = Database(f"sqlite:///{self.folder / 'farm.db'}")
+        blobs, logs = BlobStore(self.folder / "blobs"), LogStore(self.folder / "logs")
+        self.office = Office.open(self.database, blobs, logs, WORLD, Terms())
+        self.hands = Hands(self.office, Clock(), signers=own_keys())
+        self.signer = SignerClient(self.socket)
+
+    @property
+    def public(self) -> Path:
+        return self.folder / "public"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "run" / "signer.sock"
+
+    @property
+    def images_socket(self) -> Path:
+        return self.folder / "run" / "images.sock"
+
+    @property
+    def blobs(self) -> BlobStore:
+        """What is published, as control can write to it."""
+        return BlobStore(self.public / "blobs")
+
+    def start(self) -> AttackedFarm:
+        """Start checker and signer, and wait until both listen."""
+        checker = self.folder / "run" / "checker.sock"
+        both = {"repository": self.public, "ledger": self.folder / "ledger"}
+        self._starts("workers.checker", both | {"socket": checker, "record": self.folder / "record"})
+        self._starts(
+            "workers.signer",
+            both
+            | {
+                "checker": checker,
+                "keys": self.folder / "keys/online",
+                "socket": self.socket,
+                "images-socket": self.images_socket,
+            },
+        )
+        return self
+
+    def _starts(self, module: str, places: Mapping[str, Path]) -> None:
+        sockets = [path for name, path in places.items() if name.endswith("socket")]
+        for path in sockets:
+            path.unlink(missing_ok=True)
+        arguments = [text for name, path in places.items() for text in (f"--{name}", str(path))]
+        self._pids.append(self.nursery.start(module, *arguments, log=self.folder / f"{module}.log"))
+        for path in sockets:
+            _wait_for(path)
+
+    def stop(self) -> None:
+        """Stop checker and signer; `start` starts them again."""
+        while self._pids:
+            self.nursery.stop(self._pids.pop())
+
+    def close(self) -> None:
+        self.stop()
+        self.database.close()
+
+    def takes_up(self) -> None:
+        """Let control begin anew, by what its database, its files and the repository say now."""
+        self.channels = Channels(
+            self.office, ChannelFiles(self.folder / "recipes"), self._pipeline, SignedTargets(self.public)
+        )
+        self.delivery = OrderDelivery(self.office, self.signer)
+        self.advisories = AdvisoryPublication(self.office, self.public, self.signer)
+        self.enrolled()
+
+    def enrolled(self) -> Hands:
+        """Return the workers, as the database has them now."""
+        with self.office.reading() as desk:
+            self.hands.workers = {each.name: each for each in identities.workers(desk.session)}
+        return self.hands
+
+    def _pipeline(self, policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
+        return Pipeline(self.office, policy, self.public, self.signer, gates=package_gates(policy, curators))
+
+    def rests(self) -> None:
+        """Let control and workers go on until nothing changes any more. What goes wrong in control ends its turn."""
+        said: list[object] = []
+        for _ in range(_ROUNDS):
+            worked = self._tries(self.hands.works) or 0
+            self._tries(self.delivery.deliver)
+            before, said = said, [self._tries(each.advance) for each in self.channels.pipelines()]
+            self._tries(self.advisories.advance)
+            if not worked and said == before:
+                return
+
+    def _tries(self, what: object) -> object:
+        try:
+            return what()  # type: ignore[operator]
+        except Exception as error:  # noqa: BLE001  # as the control worker does, which logs it
+            self.errors.append(error)
+            return None
+
+    def submits(self, *recipes: dict[str, bytes], who: str = "alice") -> Submission:
+        """Submit recipes, signed by somebody."""
+        return send(self.hands, *recipes, envelope=signed(who, *recipes), by=who)
+
+    def release(self, channel: str) -> Release | None:
+        return Repository(self.public).current(channel).release
+
+
+def _wait_for(path: Path) -> None:
+    for _ in range(2000):
+        with closing(socket.socket(socket.AF_UNIX)) as connection:
+            try:
+                connection.connect(str(path))
+            except OSError:
+                time.sleep(0.01)
+            else:
+                return
+    raise AssertionError(f"nobody listens at {path}")

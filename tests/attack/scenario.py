@@ -1,0 +1,241 @@
+"""What the attacked farm has released, what waits to be released, and what honest gates hold back: known by construction.
+
+Nothing of what decides about releases is asked: `ALLOWED` is written by hand.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from farm.control import access, curation, ordering
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory
+from farm.control.approving import approve
+from farm.database import packages, releases
+from farm.database.schema import migrate
+from farm.database.session import Database
+from farm.database.states import Role
+from farm.names import canonical_json
+from farm.package import Descriptor
+from farm.recipe.policies import CHANNELS
+from farm.trust.approval import approval_statement
+from farm.trust.ceremony import found_channels, found_repository, sign_policy
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
+from farm.trust.dsse import sign_statement
+from farm.trust.repository import Repository
+from farm.trust.signed_policy import SignedToolchain, policy_of_files, steps_texts
+from tests.attack.farm import FAILS, AttackedFarm, Hands
+from tests.compat.osv_documents import osv
+from tests.control.owned_farm import ALICE, curators
+from tests.control.small_farm import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from farm.control.desk import Desk
+    from farm.database.records import Package
+    from tests.attack.nursery import Nursery
+
+POLICIES = {
+    "edge": 'gates: [proof, licences: {deny: [AGPL-3.0-only]}, host: {kernel: "6.1"}, tests: {of: changed}]\n',
+    "stable": "from: edge\ngates: [proof, licences: {deny: [AGPL-3.0-only]}, advisories: {block: high}, "
+    "tests: {of: changed}, soak: 1s, approvals: {of: curators, count: 1}]\n",
+    "slow": "from: edge\ngates: [proof, soak: 30d]\n",
+    "still": "from: edge\ngates: [proof]\n",
+    "twice": "from: edge\ngates: [proof, reproduced: {agree: 2}]\n",
+}
+OWNERS = "* @curators\n"
+CURATORS = curators(curators=("alice",))
+FILES = {
+    **{f"{CHANNELS}/{name}.yaml": text.encode() for name, text in POLICIES.items()},
+    "OWNERS": OWNERS.encode(),
+    "curators.yaml": CURATORS.encode(),
+}
+_ALICE = Actor("token:alice")
+_TESTED = "tests:\n  - name: works\n    command: [/usr/bin/true]\n"
+_FAILING = f"tests:\n  - name: works\n    command: [{FAILS}]\n"
+
+RELEASED = ("app", "broken", "kept", "lib", "lone", "reported", "tool", "vuln")
+"""What edge has released, in 1.0: all tested, all signed by their owner."""
+APPROVED = ("app", "broken", "kept", "lib", "reported", "tool", "vuln")
+"""What Alice has let into stable. An advisory holds for `vuln`, and a report is open on `reported`."""
+
+ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "edge": {
+        **dict.fromkeys(("app", "broken", "kept", "lib", "lone", "reported", "vuln"), ("1.0",)),
+        "tool": ("2.0",),
+        "next": ("1.0",),
+        "after": ("1.0",),
+    },
+    "stable": {**dict.fromkeys(("app", "broken", "kept", "lib"), ("1.0",)), "tool": ("2.0",)},
+    "slow": {},
+    "still": dict.fromkeys(RELEASED, ("1.0",)),
+    "twice": {
+        **dict.fromkeys(("app", "broken", "kept", "lib", "reported", "vuln"), ("1.0",)),
+        "tool": ("2.0",),
+        "next": ("1.0",),
+        "after": ("1.0",),
+    },
+}
+"""The packages that a release may come to hold from now on, by channel: versions by name.
+
+Edge holds back: `broken` 2.0, whose test fails; `kept` 2.0, which a curator holds; `viral`, whose licence is denied;
+`hungry`, which asks more of its host than is promised; `clash`, which claims a path of `tool`; `needy`, which requires
+what edge does not hold; `stranger`, which no owner has signed. `tool` 1.0 would be a downgrade.
+Stable: `lone`, which nobody has approved, and the two above. Nothing has soaked for `slow`. `still` is frozen since its
+first release. Two builders do not agree on `lone`, which is not for `twice`.
+`next` waits to be released by edge, and `after` is to come once the attack is over.
+"""
+
+
+def recipe_with_test(
+    name: str,
+    version: str = "1.0",
+    *,
+    fails: bool = False,
+    more: str = "",
+    licence: str = "MIT",
+    needs: tuple[str, ...] = (),
+) -> dict[str, bytes]:
+    """The files of a recipe with one test."""
+    files = recipe(name, version=version, needs=needs, more=(_FAILING if fails else _TESTED) + more)
+    return {"recipe.yaml": files["recipe.yaml"].replace(b"license: MIT", f"license: {licence}".encode())}
+
+
+def found(folder: Path, nursery: Nursery) -> AttackedFarm:
+    """Make the farm in `folder` and all that it has released and holds back; it is stopped then."""
+    folder.mkdir()
+    (folder / "run").mkdir(mode=0o700)
+    for path, text in FILES.items():
+        (folder / "recipes" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "recipes" / path).write_bytes(text)
+    database = Database(f"sqlite:///{folder / 'farm.db'}")
+    migrate(database)
+    hands = SmallFarm.open(database, folder, real_time=True)
+    hands.office.blobs.put_bytes(canonical_json(steps_texts({})))
+    for name in ("builder", "again"):
+        hands.enrol(name, tests=False)
+    for name in ("tester",):
+        hands.enrol(name, builds=False)
+    hands.enrol("mallory")
+    with hands.office.writing() as desk:
+        access.issue_token(desk, name="alice", role=Role.CURATOR, lasts=timedelta(days=1))
+    database.close()
+    _sign(folder, hands)
+    farm = AttackedFarm(folder, nursery).start()
+    farm.takes_up()
+    _release(farm)
+    _hold_back(farm)
+    farm.stop()
+    return farm
+
+
+def _sign(folder: Path, hands: Hands) -> None:
+    keys, now = folder / "keys", datetime.now(UTC)
+    builders = [hands.signers[name].public_key for name in ("builder", "again")]
+    listed = [hands.signers["tester"].public_key]
+    found_repository(folder / "public", keys, ["edge"], builders, now, testers=listed)
+    repository = Repository(folder / "public")
+    found_channels(repository, keys, sorted(POLICIES), now, {"twice": 2})
+    policy = policy_of_files(FILES, [SignedToolchain("c", TOOLCHAIN.tree, LOCK.digest)])
+    sign_policy(repository, keys, policy, now)
+
+
+def _release(farm: AttackedFarm) -> None:
+    """Let the channels come to what they have released."""
+    for name in RELEASED:
+        if name not in ("app", "tool"):
+            farm.submits(recipe_with_test(name))
+    farm.submits(recipe_with_test("app", needs=("lib",), more="requires: [lib]\n"))
+    farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
+    farm.rests()
+    with farm.office.writing() as desk:
+        add_advisory(desk, _ALICE, osv(package="vuln", fixed=""))
+        curation.report(desk, _ALICE, "edge", "reported", why="it eats homework")
+        hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
+        curation.hold(desk, _ALICE, "edge", "kept", why="it is to stay", envelope=hold)
+        freeze = ordered(farm, Act.FREEZE, "still", reason="it is shipped")
+        curation.freeze(desk, _ALICE, "still", why="it is shipped", envelope=freeze)
+    _approve(farm, *APPROVED)
+    time.sleep(1.1)  # the soak of stable
+    farm.rests()
+    farm.submits(recipe_with_test("tool", "2.0", more="links: {/usr/share/t: share/tool/x}\n"))
+    farm.rests()
+    _approve(farm, "tool")
+    time.sleep(1.1)
+    farm.rests()
+    # An order that was carried out, and what it left out since: both could be had once more.
+    with farm.office.reading() as desk:
+        first = releases.release(desk.session, "twice", 1)
+    back = ordered(farm, Act.ROLLBACK, "twice", target=first.digest if first else None, reason="it was too new")
+    _order(farm, lambda desk: ordering.rollback(desk, _ALICE, "twice", 1, why="it was too new", envelope=back))
+    newest = next(each for each in current_packages(farm) if each.name == "tool")
+    again = ordered(farm, Act.RETRY, "twice", packages={"tool": newest.digest})
+    _order(farm, lambda desk: ordering.retry(desk, _ALICE, "twice", packages=["tool"], envelope=again))
+
+
+def ordered(farm: AttackedFarm, act: Act, channel: str, **said: Any) -> bytes:
+    """Return what Alice orders of a channel as it is now, signed by her."""
+    newest, now = farm.release(channel), datetime.now(UTC)
+    base = newest.digest if newest else NO_RELEASE
+    about = {"distribution": WORLD.distribution, "channel": channel, "base": base, "curator": "alice", "reason": ""}
+    order = CuratorOrder(**{"act": act, "at": now, "expires": now + timedelta(days=1), **about, **said})
+    return sign_statement(order_statement(order), ALICE)
+
+
+def _order(farm: AttackedFarm, give: Callable[[Desk], object]) -> None:
+    with farm.office.writing() as desk:
+        give(desk)
+    farm.rests()
+
+
+def _hold_back(farm: AttackedFarm) -> None:
+    """Bring what honest gates hold back; then what they will let pass, for the next turn of the pipeline."""
+    farm.submits(recipe_with_test("broken", "2.0", fails=True))
+    farm.submits(recipe_with_test("kept", "2.0"))
+    farm.submits(recipe_with_test("viral", licence="AGPL-3.0-only"))
+    farm.submits(recipe_with_test("hungry", more='host: {kernel: "6.12"}\n'))
+    farm.submits(recipe_with_test("clash", more="links: {/usr/share/t: share/clash/x}\n"))
+    farm.submits(recipe_with_test("needy", more="requires: [viral]\n"))
+    farm.submits(recipe_with_test("stranger"), who="mallory")
+    farm.rests()
+    farm.submits(recipe_with_test("next"))
+    farm.hands.works()
+
+
+def _approve(farm: AttackedFarm, *names: str) -> None:
+    current = {each.name: each for each in current_packages(farm)}
+    with farm.office.writing() as desk:
+        envelopes = [
+            sign_statement(
+                approval_statement(
+                    Descriptor.from_json(farm.office.blobs.read(current[name].digest)),
+                    channel="stable",
+                    curator="alice",
+                ),
+                ALICE,
+            )
+            for name in names
+        ]
+        approve(desk, _ALICE, "stable", envelopes)
+
+
+def current_packages(farm: AttackedFarm) -> list[Package]:
+    with farm.office.reading() as desk:
+        return packages.current_packages(desk.session)
+
+
+def facts(base: Path) -> dict[str, object]:
+    """What an attacker looks up first: the columns of each package as `tool2_tree`, and of other rows by their name."""
+    known: dict[str, object] = {}
+    with closing(sqlite3.connect(base / "farm.db")) as database:
+        database.row_factory = sqlite3.Row
+        for row in database.execute("SELECT * FROM package ORDER BY build"):
+            prefix = f"{row['name']}{row['version'].partition('.')[0]}"
+            known |= {f"{prefix}_{column}": row[column] for column in row.keys()}  # noqa: SIM118  (a Row is no mapping)
+    return known

@@ -1,0 +1,221 @@
+"""Control replaced by a program that lies, by more than messages: it holds the blobs that are public, and sockets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.names import canonical_json
+from farm.plan import BlobRef
+from tests.attack import scenario
+from tests.attack.attacks import goes_on
+from tests.attack.farm import key_of
+from tests.attack.liar import MALLORY, Liar
+from tests.attack.oracle import Oracle, names_in, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.trust.release_index import ReleaseEntry
+    from tests.attack.attacks import Range
+
+BUILDER = key_of("builder")
+
+
+@pytest.fixture
+def liar(attack_range: Range, tmp_path: Path) -> Iterator[Liar]:
+    made = Liar(attack_range.copy(tmp_path / "farm"))
+    yield made
+    made.farm.close()
+
+
+@pytest.fixture
+def oracle(attack_range: Range) -> Oracle:
+    return attack_range.oracle
+
+
+def honest_work_goes_on(liar: Liar, oracle: Oracle) -> None:
+    farm = liar.farm
+    farm.takes_up()
+    farm.rests()
+    goes_on(farm)
+    assert oracle.wrongs(farm.public) == []
+    assert {"next", "after"} <= names_in(farm.public, oracle.pinned, "edge").keys()
+
+
+def put(path: Path, content: bytes) -> None:
+    """Put a file in the place of a blob, whole."""
+    aside = path.with_name("aside")
+    aside.write_bytes(content)
+    aside.replace(path)
+
+
+def test_an_archive_that_lies_under_anothers_digest_while_it_is_looked_at(liar: Liar, oracle: Oracle) -> None:
+    """The digest that is signed would be that of what is put there afterwards."""
+    evil = liar.keep(b"evil" * 100)
+    put(liar.path_of(evil.digest), liar.read(liar.entry("next").archive))
+    size = liar.path_of(evil.digest).stat().st_size
+    answer = liar.ask(liar.compose("edge", liar.entry("next", archive=BlobRef(evil.digest, size))))
+    assert answer.status_code == 409
+    assert oracle.wrongs(liar.farm.public) == []
+    honest_work_goes_on(liar, oracle)
+
+
+def _evil(liar: Liar) -> ReleaseEntry:
+    """A package that a stranger has built and vouched for, whose blobs lie in the public store."""
+    return liar.built("next", MALLORY)
+
+
+@pytest.mark.parametrize("kind", ["archive", "provenance", "descriptor", "manifest", "facts"])
+def test_blobs_that_change_while_they_are_looked_at(liar: Liar, oracle: Oracle, kind: str) -> None:
+    """Honest bytes and others take turns under the digest of the others."""
+    evil, honest = _evil(liar), liar.entry("next")
+    blob: BlobRef = getattr(evil, kind)
+    path, contents = liar.path_of(blob.digest), (liar.read(blob), liar.read(getattr(honest, kind)))
+    size = len(contents[1])
+    entry = replace(honest, **{kind: BlobRef(blob.digest, size)})
+    over = threading.Event()
+
+    def exchange() -> None:
+        while not over.is_set():
+            for content in (contents[1], contents[0], contents[1][:-1] + b"x"):
+                put(path, content.ljust(size, b"\0")[:size])
+
+    racing = threading.Thread(target=exchange)
+    racing.start()
+    try:
+        for _ in range(10):
+            liar.ask(liar.compose("edge", entry))
+            assert oracle.wrongs_but_for_blobs(liar.farm.public, {blob.digest}) == []
+    finally:
+        over.set()
+        racing.join()
+    put(path, contents[0])
+    assert oracle.wrongs(liar.farm.public) == []
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _key(path: Path) -> None:
+    path.symlink_to(path.parents[4] / "keys/online/edge")
+
+
+def _itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("make", [_pipe, _folder, _endless, _key, _itself], ids=lambda make: make.__name__[1:])
+@pytest.mark.parametrize("kind", ["evidence", "index", "descriptor", "provenance", "archive"])
+def test_what_is_no_file_in_the_place_of_a_blob(
+    liar: Liar, oracle: Oracle, kind: str, make: Callable[[Path], None]
+) -> None:
+    """A pipe that nobody writes to, what never ends, what only the signer may read."""
+    blob = liar.keep(b"in its place")
+    liar.path_of(blob.digest).unlink()
+    make(liar.path_of(blob.digest))
+    if kind == "evidence":
+        answer = liar.ask(liar.compose("edge", liar.entry("next")), str(blob.digest))
+    elif kind == "index":
+        answer = liar.ask(liar.compose("edge", liar.entry("next"), index=blob))
+    else:
+        answer = liar.ask(liar.compose("edge", replace(liar.entry("next"), **{kind: blob})))
+    assert answer.status_code == 409, answer.text
+    assert "PRIVATE" not in answer.text
+    assert oracle.wrongs(liar.farm.public) == []
+    if kind == "archive":
+        honest_work_goes_on(liar, oracle)
+
+
+def test_many_at_once(liar: Liar, oracle: Oracle) -> None:
+    """Releases that may be signed and others, asked for at the same time: the one is not taken for the other."""
+    wanted = [liar.compose("edge", liar.entry("next"))]
+    wanted += [liar.compose("edge", liar.entry(name), liar.entry("next")) for name in ("viral", "hungry", "clash")]
+    wanted += [liar.compose("twice", liar.entry("lone")), liar.compose("stable", liar.entry("lone"))]
+    evidence = str(liar.keep(liar.evidence().to_json()).digest)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda release: liar.ask(release, evidence), wanted * 4))
+    assert {each.status_code for each in answers} == {200, 409}
+    assert oracle.wrongs(liar.farm.public) == []
+    assert names_in(liar.farm.public, oracle.pinned, "edge").keys() > {"next"}
+
+
+def test_connections_that_never_say_all(liar: Liar, oracle: Oracle) -> None:
+    with ExitStack() as open_ones:
+        for path in (liar.farm.socket, liar.farm.images_socket) * 60:
+            connection = open_ones.enter_context(socket.socket(socket.AF_UNIX))
+            connection.connect(str(path))
+            connection.sendall(b"POST /releases?evidence=x HTTP/1.1\r\nHost: signer\r\nContent-Length: 100\r\n\r\n{")
+        honest_work_goes_on(liar, oracle)
+
+
+def test_a_released_package_with_a_recipe_that_nobody_has_signed(liar: Liar, oracle: Oracle) -> None:
+    """Its plan is the same, so an honest builder came to the very package; and signed what it was told to build from."""
+    recipe = scenario.recipe_with_test("lib")
+    recipe["recipe.yaml"] = recipe["recipe.yaml"].replace(b"The lib package", b"Safe to run as root")
+    digest = liar.recipe(recipe)
+    provenance = liar.vouch("lib", BUILDER, recipe=digest)
+    lie = replace(liar.entry("lib"), recipe=digest, provenance=provenance, summary="Safe to run as root")
+    answer = liar.ask(liar.compose("edge", lie))
+    assert oracle.wrongs(liar.farm.public) == []
+    assert answer.status_code == 409
+    honest_work_goes_on(liar, oracle)
+
+
+def test_an_image_of_other_bytes(liar: Liar, oracle: Oracle) -> None:
+    """What is published of a package is exchanged before the signer is asked to say what its image is."""
+    archive = liar.released("edge", "lib").archive
+    honest = liar.read(archive)
+    question = canonical_json({"channel": "edge", "number": 2, "packages": ["lib"], "plain": False})
+    said = liar.post("/images", question)
+    assert said.status_code == 200
+    put(liar.path_of(archive.digest), liar.read(liar.entry("viral").archive).ljust(archive.size, b"\0"))
+    answer = liar.post("/images", question)
+    assert answer.status_code == 409 or answer.content == said.content
+    put(liar.path_of(archive.digest), honest)
+    honest_work_goes_on(liar, oracle)
+
+
+@pytest.mark.xfail(reason="ledger", strict=True)
+def test_older_metadata_put_back(liar: Liar, oracle: Oracle, tmp_path: Path) -> None:
+    """So that a release is signed once more, otherwise: a second history beside the one that subscribers have seen."""
+    public = liar.farm.public
+    shutil.copytree(public / "metadata", tmp_path / "before")
+    assert liar.ask(liar.compose("edge", liar.entry("next"))).status_code == 200
+    seen = replace(oracle, before=read(public, oracle.pinned))
+    shutil.rmtree(public / "metadata")
+    shutil.copytree(tmp_path / "before", public / "metadata")
+    other = replace(liar.released("edge", "lib"), rebuilds=())  # honest by itself
+    liar.ask(liar.compose("edge", other))
+    assert [each for each in seen.wrongs(public) if "forgotten" in each] == []
+
+
+def test_a_blob_that_was_spoiled_is_not_signed_for_again(liar: Liar, oracle: Oracle) -> None:
+    """The bytes of what is released are exchanged, and it is asked for once more."""
+    entry = liar.released("edge", "lib")
+    for blob in (entry.archive, entry.descriptor, entry.provenance):
+        honest = liar.read(blob)
+        put(liar.path_of(blob.digest), b"spoiled".ljust(len(honest), b"\0"))
+        answer = liar.ask(liar.compose("edge", replace(entry, rebuilds=())))
+        assert answer.status_code == 409, answer.text
+        put(liar.path_of(blob.digest), honest)
+    assert oracle.wrongs(liar.farm.public) == []
+    honest_work_goes_on(liar, oracle)

