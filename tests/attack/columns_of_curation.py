@@ -25,6 +25,8 @@ def _order(channel: str, kind: str, detail: str) -> str:
     return f"INSERT INTO curator_order (channel, kind, detail, reason, ordered_by, at, outcome) VALUES ('{channel}', '{kind}', '{detail}', 'why not', 'token:alice', '2026-11-24 12:00:00.000000', '')"
 
 
+_BACK_AGAIN = "UPDATE signed_order SET brought_at = NULL, refused = ''"
+_REPORTED_ANEW = "UPDATE report SET brought_at = NULL, package = :viral1_digest"
 _FLAKY = _one(
     "a test that fails is flaky",
     "INSERT INTO flaky_test (recipe, test, version, failed_job, passed_job, seen_at, expires_at) SELECT 'broken', 'works', "
@@ -66,6 +68,40 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             )
         ),
         "resolved_by": _TOLD,
+        "brought_at": Feeds(
+            (Edit("the signer is told once more of a report, of another package", _REPORTED_ANEW),),
+        ),
+    },
+    "signed_order": {
+        "digest": _one(
+            "an order is brought once more under another name",
+            f"{_BACK_AGAIN}, digest = 'sha256:' || hex(randomblob(32)) WHERE act = 'rollback'",
+        ),
+        "channel": _one(
+            "what was signed for one channel is brought for another",
+            f"{_BACK_AGAIN}, channel = 'edge' WHERE act = 'rollback';\nUPDATE curator_order SET channel = 'edge', {_ONCE_MORE} WHERE kind = 'rollback'",
+        ),
+        "act": _one(
+            "a freeze was signed as a thaw",
+            f"{_BACK_AGAIN}, act = 'thaw' WHERE act = 'freeze';\nUPDATE channel SET frozen_at = NULL",
+        ),
+        "curator": _one("another curator has signed it", f"{_BACK_AGAIN}, curator = 'mallory'"),
+        "envelope": _one("a stranger orders in a curator's name", workings.orders_itself),
+        "at": _TOLD,
+        "order_id": _one(
+            "a downgrade was ordered by what was signed for another",
+            _order("edge", "rollback", '{"number": 1}')
+            + ";\nUPDATE signed_order SET order_id = (SELECT MAX(id) FROM curator_order) WHERE act = 'rollback'",
+        ),
+        "brought_at": _one(
+            "an order that was used is brought once more",
+            f"{_BACK_AGAIN} WHERE act = 'rollback';\nUPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
+        ),
+        "refused": _TOLD,
+    },
+    "who_orders": {
+        "id": _ID,
+        "people": _one("a stranger's orders count", workings.counts_among_the_curators),
     },
     "hold": {
         "id": _ID,

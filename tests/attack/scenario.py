@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from securesystemslib.signer import CryptoSigner
+
     from farm.control.desk import Desk
     from farm.database.records import Package
     from tests.attack.nursery import Nursery
@@ -179,13 +181,13 @@ def _release(farm: AttackedFarm) -> None:
     _order(farm, lambda desk: ordering.retry(desk, _ALICE, "twice", packages=["tool"], envelope=again))
 
 
-def ordered(farm: AttackedFarm, act: Act, channel: str, **said: Any) -> bytes:
-    """Return what Alice orders of a channel as it is now, signed by her."""
+def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
+    """Return what Alice orders of a channel as it is now, but for what is `said`, signed by her or by another `key`."""
     newest, now = farm.release(channel), datetime.now(UTC)
     base = newest.digest if newest else NO_RELEASE
     about = {"distribution": WORLD.distribution, "channel": channel, "base": base, "curator": "alice", "reason": ""}
     order = CuratorOrder(**{"act": act, "at": now, "expires": now + timedelta(days=1), **about, **said})
-    return sign_statement(order_statement(order), ALICE)
+    return sign_statement(order_statement(order), key)
 
 
 def _order(farm: AttackedFarm, give: Callable[[Desk], object]) -> None:

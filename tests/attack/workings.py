@@ -21,12 +21,13 @@ from farm.package import Descriptor, PackageFacts, Script
 from farm.plan import TestOrder, TestOutcome
 from farm.recipe.declared_sources import digest_of_files
 from farm.trust.approval import approval_statement
+from farm.trust.curator_order import Act
 from farm.trust.dsse import sign_statement
 from farm.trust.imports import Import, ImportedPackage
 from farm.trust.test_result import result_statement
 from tests.attack.editing import execute
 from tests.attack.liar import DISTRIBUTION, MALLORY, Liar
-from tests.attack.scenario import recipe_with_test
+from tests.attack.scenario import ordered, recipe_with_test
 from tests.compat.osv_documents import openvex, osv
 from tests.control.owned_farm import signed
 from tests.control.signed_results import run_by
@@ -396,6 +397,45 @@ def approves_itself(farm: AttackedFarm, facts: Facts) -> None:
             "INSERT OR REPLACE INTO approval VALUES ('stable', :package, 'alice', :envelope, '2026-11-24 12:00:00.000000')",
             {"package": descriptor.digest, "envelope": envelope.decode()},
         )
+
+
+def orders_itself(farm: AttackedFarm, facts: Facts) -> None:
+    """Bring orders that a stranger has signed in a curator's name: what is held may go, and what is frozen goes on."""
+    _bring_orders(farm, facts, "alice")
+
+
+def counts_among_the_curators(farm: AttackedFarm, facts: Facts) -> None:
+    """Name a stranger among those whose orders count, and bring its orders."""
+    people = canonical_json({"alice": "0" * 64, "mallory": MALLORY.public_key.keyval["public"]}).decode()
+    execute(farm, "UPDATE who_orders SET people = :people", {"people": people})
+    _bring_orders(farm, facts, "mallory")
+
+
+def _bring_orders(farm: AttackedFarm, facts: Facts, curator: str) -> None:
+    envelopes = [
+        ordered(farm, Act.LIFT, "edge", key=MALLORY, curator=curator, packages={"kept": None}),
+        ordered(farm, Act.THAW, "still", key=MALLORY, curator=curator),
+        ordered(
+            farm,
+            Act.RETRY,
+            "edge",
+            key=MALLORY,
+            curator=curator,
+            packages={"tool": Digest(str(facts["tool1_digest"]))},
+        ),
+    ]
+    for envelope in envelopes:
+        execute(
+            farm,
+            "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, refused) "
+            "VALUES (:digest, 'edge', 'lift', :curator, :envelope, '2026-11-24 12:00:00.000000', '')",
+            {"digest": Digest.of(envelope), "curator": curator, "envelope": envelope.decode()},
+        )
+    execute(
+        farm,
+        "UPDATE hold SET lifted_at = at, lifted_by = 'token:alice';\nUPDATE channel SET frozen_at = NULL",
+        facts,
+    )
 
 
 def states_that_it_is_harmless(farm: AttackedFarm, facts: Facts) -> None:
