@@ -27,6 +27,7 @@ DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.connect = 60
 
 _HERE = Path(__file__).parent
 _LONG = (
+    "attack",
     "cli/test_advisory.py",
     "cli/test_asking_to_sign.py",
     "cli/test_build_numbers.py",
@@ -79,9 +80,6 @@ _LONG = (
     "control/test_troubles.py",
     "control/test_upkeep.py",
     "countersign",
-    "countersign/test_ledger.py",
-    "countersign/test_orders.py",
-    "countersign/test_standing.py",
     "database/test_claim_cost.py",
     "database/test_kinds.py",
     "foreign",
@@ -113,7 +111,6 @@ _LONG = (
     "script/test_bench_channels.py",
     "threats",
     "threats/test_row_37_omission.py",
-    "trust/test_countersign.py",
     "trust/test_index_tree.py",
     "trust/test_public_keys.py",
     "web/registry/test_attesting.py",

@@ -22,6 +22,7 @@ from farm.countersign.ownership import Ownership
 from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.release_check import check_release
 from farm.countersign.reports import check_reports
 from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
@@ -30,7 +31,6 @@ from farm.countersign.tested import ReleasedTests
 from farm.recipe import AbiGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
-from farm.trust.countersign import check_release
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force, who_may_order

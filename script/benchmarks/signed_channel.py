@@ -14,7 +14,7 @@ from farm.package import describe, gather_facts
 from farm.plan import BlobRef, Plan
 from farm.release.publication import PublicStore, make_release
 from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.countersign import check_release
+from farm.countersign.release_check import check_release
 from farm.trust.dsse import sign_statement
 from farm.trust.layout import BLOBS
 from farm.trust.provenance import BuildRun, build_statement

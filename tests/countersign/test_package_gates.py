@@ -14,6 +14,7 @@ from farm.blobs import MissingBlobError
 from farm.countersign import gates
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.ownership import UnsignedRecipeError
+from farm.countersign.refusal import RefusedReleaseError
 from farm.names import Digest, PackageName
 from farm.package import PackageFacts
 from farm.plan import BlobRef
@@ -21,7 +22,6 @@ from farm.recipe.gate_kind import GateKind
 from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import online_signers, sign_policy
-from farm.trust.countersign import RefusedReleaseError
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.imports import Import, ImportedPackage
 from farm.trust.provenance import ProvenanceError

@@ -13,9 +13,9 @@ from farm.client.download import DownloadError
 from farm.client.host import Host, composition_of
 from farm.client.subscriptions import SubscriptionError
 from farm.client.tracing import Tracing
+from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
 from farm.names import Digest
-from farm.trust.countersign import RefusedReleaseError
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution

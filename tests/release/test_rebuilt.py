@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.leases import claim
+from farm.countersign.release_check import check_release
 from farm.database import releases
-from farm.trust.countersign import check_release
 from farm.trust.index_tree import difference
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release

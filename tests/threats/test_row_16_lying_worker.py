@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from farm.api.errors import LeaseGoneError, RefusedRequestError
 from farm.control.upkeep import take_back_expired
 from farm.control.world import Terms
+from farm.countersign.refusal import RefusedReleaseError
 from farm.names import Digest
 from farm.plan import BlobRef
-from farm.trust.countersign import RefusedReleaseError
 from tests.control.small_farm import recipe
 from tests.web.running_farm import running_farm
 

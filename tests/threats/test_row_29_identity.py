@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.release_check import OtherContentError
 from farm.names import PrintedIdentity
 from farm.release.publication import make_release
 from farm.release.signer_client import SignerClient, SignerRefusedError
-from farm.trust.countersign import OtherContentError, RefusedReleaseError
 from farm.trust.published_identities import PublishedRecord, PublishedRecordError
 from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_index import Release

@@ -10,12 +10,13 @@ from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
 from farm.blobs import MissingBlobError, UndecodableArchiveError
+from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.release_check import check_release
 from farm.fileset import STORE_ROOT, ArchiveWriter, File, Manifest
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.release.publication import make_release
 from farm.trust.builders import AllowedBuilders
-from farm.trust.countersign import RefusedReleaseError, check_release
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.index_node import Leaf, listing_of, write_node
 from farm.trust.provenance import ProvenanceError

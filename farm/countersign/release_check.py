@@ -1,4 +1,4 @@
-"""What the signer checks before it signs a release: it takes nobody's word, the pipeline's included.
+"""What is checked of every package that is new in a release, whatever the policy says: nobody's word is taken.
 
 Only what is new in the release is looked at, so the work is that of the change, not of the channel. When names were
 taken out, all that is left is asked whether it needs them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
-from farm.errors import FarmError
+from farm.countersign.refusal import RefusedReleaseError
 from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
 from farm.package import Descriptor, PackageFacts, check_declared, sensitive_files_of
 from farm.trust.archive_contents import read_contents
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from farm.trust.builders import AllowedBuilders
     from farm.trust.published_identities import PublishedIdentities
     from farm.trust.release_index import Release, ReleaseEntry
-
-
-class RefusedReleaseError(FarmError):
-    """A release does not hold what it must: the signer does not sign it."""
-
-    code = "refused-release"
 
 
 class OtherContentError(RefusedReleaseError):
