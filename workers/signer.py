@@ -190,6 +190,7 @@ def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: t
             now = datetime.now(UTC)
             repository.check_releases()
             repository.refresh_timestamp(signers, now)
+            _keep_public_keys(repository)
             warn_of_expiry(repository, now)
         except (FarmError, OSError) as error:
             _LOG.error("the timestamp could not be signed: %s", error)  # the message says it all
@@ -200,6 +201,13 @@ def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: t
             period = RETRY_PERIOD
         if stop.wait(period):
             return
+
+
+def _keep_public_keys(repository: Repository) -> None:
+    try:
+        repository.refresh_public_keys()
+    except (FarmError, OSError) as error:
+        _LOG.error("the public keys could not be written as files: %s", error)  # clients go on without them
 
 
 def warn_of_expiry(repository: Repository, now: datetime) -> None:

@@ -276,7 +276,11 @@ class Repository:
                 if document.expires - now < lifetime(name) / 2 and signers.holds(role):
                     revision.delegated(role, document)
             revision.finish()
-            write_public_keys(self)  # a repository of before has none
+
+    def refresh_public_keys(self) -> None:
+        """Bring the keys for people up to the metadata in force: a repository of before has none. See `public_keys`."""
+        with self.lock():
+            write_public_keys(self)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

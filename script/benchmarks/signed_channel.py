@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import BlobStore, capture_tree, scan_tree
+from farm.countersign.release_check import check_release
 from farm.names import Digest, HostNeeds, PackageName, Platform, Version
 from farm.package import describe, gather_facts
 from farm.plan import BlobRef, Plan
 from farm.release.publication import PublicStore, make_release
 from farm.trust.ceremony import found_repository, online_signers
-from farm.countersign.release_check import check_release
 from farm.trust.dsse import sign_statement
 from farm.trust.layout import BLOBS
 from farm.trust.provenance import BuildRun, build_statement

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.trust.dsse import PAYLOAD_TYPE
@@ -60,11 +59,11 @@ def test_they_are_those_of_the_metadata_before_and_after_keys_change(tmp_path: P
     assert pems(simulator) == {builder, new}
 
 
-def test_a_repository_of_before_gets_them_with_its_next_timestamp(tmp_path: Path) -> None:
+def test_a_repository_of_before_gets_them(tmp_path: Path) -> None:
     simulator = Simulator(tmp_path / "farm")
     found = index(simulator)
     for path in (simulator.public / "keys").iterdir():
         path.unlink()
     (simulator.public / "keys").rmdir()
-    Repository(simulator.public).refresh_timestamp(simulator.online, datetime.now(UTC))
+    Repository(simulator.public).refresh_public_keys()
     assert index(simulator) == found

@@ -70,6 +70,9 @@ class _BrokenRepository(Repository):
         self.asked = 0
         self._stop = stop
 
+    def check_releases(self) -> None:
+        pass
+
     def refresh_timestamp(self, _signers: Signers, _now: datetime) -> None:
         self.asked += 1
         if self.asked == 3:
@@ -86,3 +89,17 @@ def test_a_key_service_that_breaks_does_not_end_the_signing_of_timestamps(
     signer.keep_timestamp_fresh(repository, Signers(), stop)
     assert repository.asked == 3
     assert "CKR_DEVICE_ERROR" in caplog.text
+
+
+class _WithoutFolderOfKeys(_BrokenRepository):
+    def refresh_timestamp(self, _signers: Signers, _now: datetime) -> None:
+        self._stop.set()
+
+    def refresh_public_keys(self) -> None:
+        raise PermissionError("public/keys is another's")
+
+
+def test_public_keys_that_cannot_be_written_do_not_keep_the_timestamp(caplog: pytest.LogCaptureFixture) -> None:
+    stop = threading.Event()
+    signer.keep_timestamp_fresh(_WithoutFolderOfKeys(stop), Signers(), stop)
+    assert "the public keys could not be written as files: public/keys is another's" in caplog.text

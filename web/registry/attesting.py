@@ -16,10 +16,11 @@ from farm.names import Digest
 from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
 from farm.oci.description_layer import DESCRIPTION
 from farm.oci.layer import TAR_ZSTD
+from farm.release.signer_client import SignerRefusedError
 from farm.trust.asked_image import AskedImage
 from farm.trust.image_statement import check_image_statement
 from web.registry.budget import Makings
-from web.registry.errors import RegistryError
+from web.registry.errors import RegistryError, UnsignedImageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,8 @@ class Attesting:
                 return record
             question = Digest.of_json(["attest", record.digest, newest.release, sorted(keys)])
             self._asking.once(question, lambda: self._ask(record, newest, keys), who)
+        except UnsignedImageError:
+            return record
         except RegistryError:
             raise
         except (FarmError, OSError) as error:
@@ -85,7 +88,11 @@ class Attesting:
         assert self._signer is not None  # noqa: S101  (asked by the caller)
         plain = not any(layer.media_type == TAR_ZSTD for layer in record.image.layers)
         asked = AskedImage(newest.channel, newest.number, record.record.asked, plain)
-        envelope = self._signer.attest(asked.to_json())
+        try:
+            envelope = self._signer.attest(asked.to_json())
+        except SignerRefusedError as error:
+            _log.error("registry: the signer says nothing of the image %s: %s", record.digest, error)
+            raise UnsignedImageError(error.message) from error  # so that it is not asked the same again
         check_image_statement(envelope, keys, record.digest)
         said = {RELEASES: str(newest), KEYS: " ".join(sorted(keys))}
         signed = attested_sbom(record.image.manifest, envelope, said, self._shelf.blobs)

@@ -41,6 +41,14 @@ class NameUnknownError(RegistryError):
         super().__init__(what, remedy=f"Did you mean {' or '.join(found)}?" if found else "")
 
 
+class UnsignedImageError(RegistryError):
+    """The signer says nothing of an image: it was asked, and refuses."""
+
+    code = "registry-unsigned-image"
+    oci = "DENIED"
+    status = 403
+
+
 class ManifestUnknownError(RegistryError):
     """There is no image of this tag or digest."""
 

@@ -16,7 +16,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.oci.cosign import cosign_tag
-from farm.release.signer_client import ImageSignerClient, SignerRefusedError
+from farm.release.signer_client import ImageSignerClient, SignerRefusedError, SignerUnreachableError
 from farm.trust.asked_image import AskedImage, UnsignableImageError
 from farm.trust.ceremony import online_signers
 from farm.trust.dsse import sign_statement
@@ -248,13 +248,24 @@ def test_what_is_not_signed_about_this_very_image_is_not_handed_on(
         sign_statement(right | {"predicateType": "https://example.org/other"}, edge),
         sign_statement({"_type": "of nothing"}, edge),
         b"no envelope",
-        SignerRefusedError("it is not well"),
+        SignerUnreachableError("it is not well"),
     ):
         signer.answer = lie
         assert words(attest.attested(record)) == 0
     assert len([each for each in caplog.records if each.levelno == logging.ERROR]) == 6
     signer.answer = sign_statement(right, edge)
     assert words(attest.attested(record)) == 1
+
+
+def test_what_the_signer_refuses_it_is_not_asked_again(
+    distribution: SmallDistribution, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    attest, record, signer = attesting(distribution, tmp_path / "registry")
+    signer.answer = SignerRefusedError("of more than 120 packages some share layers")
+    for _ in range(3):
+        assert words(attest.attested(record)) == 0
+    assert len(signer.asked) == 1
+    assert "of more than 120 packages some share layers" in caplog.text
 
 
 def test_an_image_that_somebody_put_on_the_shelf_is_not_vouched_for(
