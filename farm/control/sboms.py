@@ -10,7 +10,8 @@ from farm.database.consumed import kinds_of
 from farm.fileset import Manifest
 from farm.package import Descriptor
 from farm.plan import BlobRef
-from farm.plan.sbom import SourceAddress, package_sbom
+from farm.plan.sbom import package_sbom
+from farm.plan.source_addresses import source_addresses
 from farm.recipe.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from farm.database.records import Package, RecipeRevision
     from farm.names import Digest
     from farm.plan import Plan
+    from farm.plan.sbom import SourceAddress
     from farm.recipe.recipe import CarriedSource
 
 
@@ -81,13 +83,7 @@ def _addresses(desk: Desk, plan: Plan, revision: RecipeRevision) -> Mapping[Dige
         return {}
     takes_debs = any(source.debian_package for source in recipe.sources)
     toolchain = desk.world.toolchain_of(plan.toolchain)
-    lock = toolchain_lock(desk, toolchain.lock) if toolchain and takes_debs else None
-    called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
-    by_file = {
-        source.file: SourceAddress(source.url, called.get(source.debian_package, source.debian_package))
-        for source in recipe.sources
-    }
-    return {source.digest: by_file[source.file] for source in plan.sources if source.file in by_file}
+    return source_addresses(plan, recipe, toolchain_lock(desk, toolchain.lock) if toolchain and takes_debs else None)
 
 
 def _carried(desk: Desk, revision: RecipeRevision) -> tuple[CarriedSource, ...]:

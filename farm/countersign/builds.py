@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef, Plan, PlannedDependency
     from farm.recipe import Recipe
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.provenance import Vouched
     from farm.trust.release_index import ReleaseEntry
 
 
@@ -88,11 +89,12 @@ def check_builds(
     return builds.checked
 
 
-def check_recipes(entries: Iterable[ReleaseEntry], grounds: Grounds) -> None:
-    """See that the recipes that entries name are an owner's and come to their plans. Raises as `check_builds`."""
-    builds = Builds(grounds, ())
-    for entry in entries:
-        builds.check_recipe(_built(entry), entry.recipe)
+def recipe_of(entry: ReleaseEntry, grounds: Grounds) -> tuple[Vouched, Recipe]:
+    """Return what a builder vouches for of a package, and its recipe: an owner's, and of this plan.
+
+    Raises as `check_builds`.
+    """
+    return Builds(grounds, ()).check_recipe(_built(entry), entry.recipe)
 
 
 def _built(entry: ReleaseEntry) -> BuiltAgainst:
@@ -132,13 +134,13 @@ class Builds:
             _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
             waiting += found
 
-    def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> None:
+    def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[Vouched, Recipe]:
         """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
-        plan = verify_provenance(content, self._grounds.builders, descriptor, package.recipe).plan
-        self._grounds.ownership.check(plan.name.short, recipe)
-        self._grounds.plans.check(plan, recipe)
+        vouched = verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
+        self._grounds.ownership.check(vouched.plan.name.short, recipe)
+        return vouched, self._grounds.plans.check(vouched.plan, recipe)
 
     def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
         """See that a descriptor says what the plan and the files come to: a worker can add a link to anywhere."""

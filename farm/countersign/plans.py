@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LARGEST_TEXT = 4 << 20
 """Bytes of a recipe, of a file beside it, of a library of steps, and of a lock."""
 
+_MOST_FOLLOWED = 1024
+"""So many recipes are kept as they were read, for who asks once more."""
+
 
 class PlanMismatchError(RefusedReleaseError):
     """A plan does not follow from the recipe that it is said to be made of."""
@@ -51,9 +54,20 @@ class Plans:
         self._blobs = blobs
         self._libraries: dict[Digest, StepLibrary] = {}
         self._debs: dict[Digest, dict[str, Digest]] = {}
+        self._locks: dict[Digest, ToolchainLock] = {}
+        self._followed: dict[tuple[Digest, Digest], Recipe] = {}
 
     def check(self, plan: Plan, recipe: Digest) -> Recipe:
         """Return the recipe that a plan follows from. Raises `PlanMismatchError`, `MissingBlobError` and the like."""
+        key = plan.digest, recipe
+        known = self._followed.get(key)
+        if known is None:
+            known = self._follow(plan, recipe)
+            if len(self._followed) < _MOST_FOLLOWED:
+                self._followed[key] = known
+        return known
+
+    def _follow(self, plan: Plan, recipe: Digest) -> Recipe:
         toolchain = self._policy.toolchain(plan.toolchain)
         if toolchain is None:
             raise PlanMismatchError(
@@ -96,6 +110,11 @@ class Plans:
         toolchain = self._policy.toolchain(tree)
         return self._debs_of(toolchain.lock, toolchain.name) if toolchain else {}
 
+    def lock_of(self, tree: Digest) -> ToolchainLock | None:
+        """Return what a toolchain was made of, by its tree; None for one that is not signed any more."""
+        toolchain = self._policy.toolchain(tree)
+        return self._lock(toolchain.lock, toolchain.name) if toolchain else None
+
     def trees_of(self, name: str) -> frozenset[Digest]:
         """Return the trees that are signed for the toolchain of this name."""
         return frozenset(each.tree for each in self._policy.toolchains if each.name == name)
@@ -129,9 +148,14 @@ class Plans:
 
     def _debs_of(self, lock: Digest, name: str) -> dict[str, Digest]:
         if lock not in self._debs:
-            read = ToolchainLock.from_text(self._read(lock), name=name, file=f"toolchains/{name}.lock")
-            self._debs[lock] = {deb.name: deb.digest for deb in read.debs}
+            self._debs[lock] = {deb.name: deb.digest for deb in self._lock(lock, name).debs}
         return self._debs[lock]
+
+    def _lock(self, digest: Digest, name: str) -> ToolchainLock:
+        if digest not in self._locks:
+            text = self._read(digest)
+            self._locks[digest] = ToolchainLock.from_text(text, name=name, file=f"toolchains/{name}.lock")
+        return self._locks[digest]
 
     def _read(self, digest: Digest) -> bytes:
         size = self._blobs.size(digest)

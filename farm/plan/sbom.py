@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.fileset import Manifest
+    from farm.names import PackageName
     from farm.package import Descriptor
     from farm.plan.plan import Plan, PlannedDependency, PlannedSource
     from farm.recipe.recipe import CarriedSource
@@ -30,7 +31,7 @@ DATA_LICENCE = "CC0-1.0"
 DOCUMENT = "SPDXRef-DOCUMENT"
 PACKAGE = "SPDXRef-Package"
 NOT_SAID = "NOASSERTION"
-_TOOLCHAIN = "SPDXRef-Toolchain"
+TOOLCHAIN = "SPDXRef-Toolchain"
 _TREE = "tree-digest"
 _LOCK = "toolchain-lock"
 _LATEST = 253_402_300_799  # the last second of the year 9999, after which no form of dates has room
@@ -111,7 +112,7 @@ def package_sbom(
 def toolchain_lock_in(content: bytes) -> Digest | None:
     """Return the list of what the toolchain was made of that a package's document names; None where there is none."""
     try:
-        (toolchain,) = (each for each in json.loads(content)["packages"] if each["SPDXID"] == _TOOLCHAIN)
+        (toolchain,) = (each for each in json.loads(content)["packages"] if each["SPDXID"] == TOOLCHAIN)
         (lock,) = (each["referenceLocator"] for each in toolchain["externalRefs"] if each["referenceType"] == _LOCK)
         return Digest(lock)
     except (ValueError, LookupError, TypeError, InvalidDigestError):
@@ -160,6 +161,16 @@ def organization(distribution: str) -> str:
 def element_id(kind: str, name: str) -> str:
     """Return the identifier of an element, which no other name of this kind has."""
     return f"SPDXRef-{kind}-{spelt(name)}"
+
+
+def dependency_id(name: PackageName, within: str) -> str:
+    """Return the identifier of a dependency in a document of the distribution `within`."""
+    return element_id("Dependency", called(name, within))
+
+
+def called(name: PackageName, within: str) -> str:
+    """Return what a document calls a package: that of another distribution may be called like one of this."""
+    return name.short if name.distribution == within else str(name)
 
 
 def spelt(name: str) -> str:
@@ -252,7 +263,7 @@ def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
 def _toolchain(plan: Plan, supplier: str, lock: Digest | None, archive: Digest | None) -> dict[str, Any]:
     more: dict[str, Any] = {"checksums": [checksum(archive)]} if archive else {}
     return element(
-        _TOOLCHAIN,
+        TOOLCHAIN,
         "toolchain",
         externalRefs=[_tree(plan.toolchain), *([_reference(_LOCK, lock)] if lock else [])],
         supplier=supplier,
@@ -262,13 +273,11 @@ def _toolchain(plan: Plan, supplier: str, lock: Digest | None, archive: Digest |
 
 
 def _dependency(dependency: PlannedDependency, within: str) -> dict[str, Any]:
-    # The package of another distribution may be called like one of this.
     name = dependency.name
-    called = name.short if name.distribution == within else str(name)
     version = str(dependency.version)
     return element(
-        element_id("Dependency", called),
-        called,
+        dependency_id(name, within),
+        called(name, within),
         externalRefs=[_tree(dependency.tree), purl_reference(package_purl(name.distribution, name.short, version))],
         supplier=organization(name.distribution),
         versionInfo=version,

@@ -1,4 +1,4 @@
-"""What a recipe says of itself, its sources and its toolchain, read without the steps: of any recipe, also another's.
+"""What a recipe says of its sources and its toolchain, read without the steps: of any recipe, also another's.
 
 Its digest comes out of these too.
 """
@@ -47,14 +47,6 @@ def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str
     declared = DeclaredSources(sources, fields.parsed("toolchain", names.word) or "", carried)
     document.finish()
     return declared
-
-
-def read_summary(text: bytes, *, file: str) -> str:
-    """Return the summary of a recipe. Raises `RecipeError`, naming `file`."""
-    document, root = parse(text, file)
-    summary = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED).line("summary", longest=120)
-    document.finish()
-    return summary
 
 
 def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:

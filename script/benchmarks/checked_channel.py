@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from farm.fileset import STORE_ROOT, ArchiveWriter, File, Manifest
 from farm.names import Digest, PackageName, Platform, Version, canonical_json
 from farm.package import ElfFacts, ElfFile, PackageFacts, describe
 from farm.plan import BlobRef, describe_output, pin
+from farm.plan.sbom import package_sbom
 from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.contents import RecipeContents
 from farm.recipe.load import load_recipe
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from farm.package import Descriptor
+    from farm.plan import Plan
     from farm.trust.release_index import Release
     from script.benchmarks.synthetic_set import SyntheticPackage
 
@@ -76,6 +78,8 @@ class _Build:
     archive: BlobRef
     provenance: BlobRef
     recipe: Digest
+    plan: Plan
+    summary: str
 
 
 class CheckedChannel:
@@ -102,7 +106,15 @@ class CheckedChannel:
         """Build the next version of the package that changes, and bring what its release needs."""
         built = self._built()
         entry = self._entry(built.descriptor, built.manifest, PackageFacts(), built)
-        return self._prepare([entry])
+        sbom = package_sbom(
+            built.descriptor,
+            built.plan,
+            archive=built.archive.digest,
+            manifest=built.manifest,
+            addresses={},
+            lock=_LOCK.digest,
+        )
+        return self._prepare([replace(entry, summary=built.summary, sbom=self._keep(sbom))])
 
     @contextmanager
     def running(self) -> Iterator[SignerClient]:
@@ -189,7 +201,8 @@ class CheckedChannel:
         archive = self._keep(ZstdCompressor().compress(tar))
         run = BuildRun(self._worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
         statement = build_statement(plan, recipe.digest, [(descriptor, archive.digest)], (), run)
-        return _Build(descriptor, manifest, archive, self._keep(sign_statement(statement, self._worker)), recipe.digest)
+        provenance = self._keep(sign_statement(statement, self._worker))
+        return _Build(descriptor, manifest, archive, provenance, recipe.digest, plan, recipe.summary)
 
     def _entry(
         self,

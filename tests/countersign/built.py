@@ -30,6 +30,8 @@ from farm.plan import (
     describe_output,
     pin,
 )
+from farm.plan.sbom import package_sbom
+from farm.plan.source_addresses import source_addresses
 from farm.recipe import LockedDeb, ToolchainLock
 from farm.recipe.contents import RecipeContents
 from farm.recipe.load import load_recipe
@@ -79,6 +81,7 @@ class Package:
     tests: Digest | None = None
     needs: tuple[str, ...] = ()
     rebuilds: tuple[BlobRef, ...] = ()
+    sbom: BlobRef | None = None
 
     @property
     def member(self) -> Member:
@@ -105,6 +108,7 @@ class Package:
             needs=self.needs,
             tests=self.tests,
             rebuilds=self.rebuilds,
+            sbom=self.sbom,
         )
 
 
@@ -217,7 +221,17 @@ class Builder:
                 recipe=recipe.digest,
             )
             wanted = () if output else tuple(sorted({*recipe.requires, *needs}))
-            package = Package(descriptor, plan, built, said, manifest, archive, recipe, needs=wanted)
+            sbom = package_sbom(
+                descriptor,
+                plan,
+                archive=archive.digest,
+                manifest=manifest,
+                addresses=source_addresses(plan, recipe, LOCK),
+                lock=LOCK.digest,
+            )
+            package = Package(
+                descriptor, plan, built, said, manifest, archive, recipe, None, wanted, (), self.keep(sbom)
+            )
             self.built[descriptor.name.short] = package
             self.ever.append(package)
         return self.built[recipe.name]
