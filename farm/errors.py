@@ -6,10 +6,11 @@ Each room defines its own subclasses, one per cause, carrying data. Rendering is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,13 @@ class FarmError(Exception):
     """Something that a person has to know: what happened, where, and what to do about it.
 
     `code` is a stable machine-readable name (kebab case), `remedy` one imperative sentence or empty,
-    `place` the position in a file where there is one. `exit_status` is what a command ends with.
+    `place` the position in a file where there is one. `exit_status` is what a command ends with. `by_package` says
+    of each package that alone it is about what is wrong with it and what to do, where that is for a program to know.
     """
 
     code: str = "error"
     exit_status: int = 1
+    by_package: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
     def __init__(self, message: str, *, remedy: str = "", place: Place | None = None) -> None:
         super().__init__(message)

@@ -11,6 +11,7 @@ from farm.errors import FarmError
 from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, InvalidAnswerError, VerifiedRelease
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.names import Digest
@@ -37,11 +38,12 @@ class CheckBrokenError(FarmError):
 
 
 class RefusedByCheckerError(FarmError):
-    """The checker has looked, and refuses; its code, message and remedy are those of the error there."""
+    """The checker has looked, and refuses; its code, message, remedy and packages are those of the error there."""
 
-    def __init__(self, code: str, message: str, remedy: str) -> None:
+    def __init__(self, code: str, message: str, remedy: str, packages: Mapping[str, tuple[str, str]]) -> None:
         super().__init__(message, remedy=remedy)
         self.code = code
+        self.by_package = packages
 
 
 class CheckerClient:
@@ -112,7 +114,8 @@ def _broken(why: str) -> CheckBrokenError:
 def _refusal(told: bytes) -> FarmError:
     try:
         form = json.loads(told)
-        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]))
+        packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}
+        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]), packages)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         return InvalidAnswerError(f"it is no refusal: {error}")
 

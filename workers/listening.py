@@ -19,7 +19,7 @@ UNAVAILABLE = 503
 
 
 def refusing_app(title: str, log: Logger, *passing: type[FarmError]) -> FastAPI:
-    """Return an application that answers an error for people with its code, message and remedy, and logs it.
+    """Return an application that answers an error for people with its parts, and logs it.
 
     Those of the kinds `passing` are no refusals: it may be asked again.
     """
@@ -30,7 +30,13 @@ def refusing_app(title: str, log: Logger, *passing: type[FarmError]) -> FastAPI:
         assert isinstance(error, FarmError)  # noqa: S101  # the handler is registered for nothing else
         log.warning("refused: %s", error)
         status = UNAVAILABLE if isinstance(error, passing) else REFUSED
-        return JSONResponse({"code": error.code, "message": error.message, "remedy": error.remedy}, status)
+        said = {
+            "code": error.code,
+            "message": error.message,
+            "packages": dict(error.by_package),
+            "remedy": error.remedy,
+        }
+        return JSONResponse(said, status)
 
     return app
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.compat import PackageSet, build_closure, from_toolchain
 from farm.countersign.described import Described
 from farm.countersign.plans import PlanMismatchError
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 from farm.plan import describe_output, differing_fields, output_names
@@ -80,12 +80,14 @@ def check_builds(
     Returns what was looked at, by descriptor: all but what was verified before.
     Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
     """
-    builds = Builds(grounds, evidence.dependencies)
+    builds, faults = Builds(grounds, evidence.dependencies), Faults()
     for entry in new:
         package = _built(entry)
-        builds.check(package)
-        if entry.tests:
-            builds.check_recipe(package, entry.tests)
+        with faults.of(entry.name):
+            builds.check(package)
+            if entry.tests:
+                builds.check_recipe(package, entry.tests)
+    faults.check()
     return builds.checked
 
 

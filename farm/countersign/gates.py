@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.countersign import package_gates as asks
 from farm.countersign.package_gates import Moving
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.recipe.gate_kind import GateKind
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree, difference
@@ -79,16 +79,20 @@ def check_gates(release: Release, previous: Release | None, asked: Asked) -> Non
     `GateRefusedError`, `MissingBlobError` and the like.
     """
     coming, going = _moving(release, previous, asked)
+    faults = Faults()
     for check_source, packages, goes in ((asks.from_source, coming, False), (asks.gone_from_source, going, True)):
         for package in packages:
-            if why := check_source(package, asked):
-                raise GateRefusedError(package, release.channel, why, goes=goes)
+            with faults.of(package.name):
+                if why := check_source(package, asked):
+                    raise GateRefusedError(package, release.channel, why, goes=goes)
     for gate in asked.policy.gates:
         for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
             check = checks.get(gate.kind)
             for package in packages if check else ():
-                if check and (why := check(gate, package, asked)):
-                    raise GateRefusedError(package, release.channel, why, goes=goes)
+                with faults.of(package.name):
+                    if check and (why := check(gate, package, asked)):
+                        raise GateRefusedError(package, release.channel, why, goes=goes)
+    faults.check()
 
 
 def _moving(release: Release, previous: Release | None, asked: Asked) -> tuple[list[Moving], list[Moving]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
 from farm.trust.imports import imported_descriptors
@@ -91,14 +91,17 @@ class Orders:
                 raise UnusableOrderError(self._why_not(digest, release, previous), remedy=_AGAIN)
         used = {digest: usable[digest] for digest in named}
         back = self._state.rolled_back.get(release.channel, frozenset())
+        faults = Faults()
         for move in moves:
             if move.after is None or not (move.older_than or move.after in back):
                 continue
             if not any(self._covers(each, move) for each in used.values()):
                 found = next((digest for digest, each in usable.items() if self._covers(each, move)), None)
-                if found is None:
-                    raise _unordered(release, move)
-                used[found] = usable[found]
+                with faults.of(move.name):
+                    if found is None:
+                        raise _unordered(release, move)
+                    used[found] = usable[found]
+        faults.check()
         return self._permitted(used, moves, back)
 
     def _permitted(
@@ -127,14 +130,17 @@ class Orders:
                 f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
                 remedy=f"`farm thaw {channel}` lets it go on. If the farm knows of no freeze, freeze it again first.",
             )
-        held = self._state.held(channel, self._now)
+        held, faults = self._state.held(channel, self._now), Faults()
         for move in moves:
-            if (hold := held.get(move.name)) is not None:
+            if (hold := held.get(move.name)) is None:
+                continue
+            with faults.of(move.name):
                 raise HeldPackageError(
                     f"{hold.curator} holds {move.name} on {channel}, and the release {move.deed}: {hold.reason}",
                     remedy=f"`farm hold {channel} {move.name} --lift` lets it move. If the farm knows of no hold, "
                     "hold it again first.",
                 )
+        faults.check()
 
     def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
         found = {}

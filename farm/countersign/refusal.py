@@ -1,11 +1,42 @@
-"""The one error of a release that does not hold what it must."""
+"""The one error of a release that does not hold what it must, and which packages of it an error is about."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
 from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_TOLD = 1000
 
 
 class RefusedReleaseError(FarmError):
     """A release does not hold what it must: the signer does not sign it."""
 
     code = "refused-release"
+
+
+class Faults:
+    """What is wrong with single packages of a release: all are looked at, for without these it may be in order."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, FarmError] = {}
+
+    @contextmanager
+    def of(self, package: str) -> Iterator[None]:
+        """Take what is raised within as a fault of a package."""
+        try:
+            yield
+        except FarmError as error:
+            self._found.setdefault(package, error)
+
+    def check(self) -> None:
+        """Raise the first that was found; it says of all packages what is wrong with them."""
+        for error in self._found.values():
+            told = islice(self._found.items(), _MOST_TOLD)
+            error.by_package = {package: (each.message, each.remedy) for package, each in told}
+            raise error

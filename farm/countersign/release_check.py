@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
 from farm.package import Descriptor, PackageFacts, check_declared, sensitive_files_of
 from farm.trust.archive_contents import read_contents
@@ -63,9 +63,12 @@ def check_release(
     if tree.packages() != release.packages:
         raise RefusedReleaseError(f"the release says it has {release.packages} packages, its index {tree.packages()}")
     change = difference(check.read, previous.index if previous else None, release.index)
+    faults = Faults()
     for entry in change.put:
-        check.entry(entry)
-        check.needs(entry.name, entry.needs, tree)
+        with faults.of(entry.name):
+            check.entry(entry)
+            check.needs(entry.name, entry.needs, tree)
+    faults.check()
     for name, (_, package) in sorted(check.imported.items()):
         check.needs(name, package.needs, tree)
     before = imported_packages(previous.imports) if previous else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.recipe import SoakGate
 
 if TYPE_CHECKING:
@@ -37,9 +37,12 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
     """
     if not any(isinstance(gate, SoakGate) for gate in policy.gates):
         return
+    faults = Faults()
     soaks_in = policy.from_channel or policy.name
     for move in moves:
         if move.after is None or move.after in permitted.promoted:
             continue
         if (report := state.reported(soaks_in, move.after)) is not None:
-            raise ReportedPackageError(move, policy.name, report)
+            with faults.of(move.name):
+                raise ReportedPackageError(move, policy.name, report)
+    faults.check()

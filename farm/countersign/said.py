@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.countersign.bills import LARGEST_BILL, Made, OtherBillError, check_bill
 from farm.countersign.builds import recipe_of
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.fileset import Manifest
 from farm.package import Descriptor
 from farm.trust.index_tree import IndexTree
@@ -30,10 +30,13 @@ def check_said(new: Sequence[ReleaseEntry], signed: Iterable[Release | None], gr
     """
     blobs = grounds.blobs
     trees = [IndexTree(lambda blob: blobs.read(blob.digest), each.index) for each in signed if each is not None]
+    faults = Faults()
     for entry in new:
         known = [found for tree in trees if (found := tree.entry(entry.name))]
         if _said(entry) not in map(_said, known):
-            _check(entry, grounds)
+            with faults.of(entry.name):
+                _check(entry, grounds)
+    faults.check()
 
 
 def _said(entry: ReleaseEntry) -> object:

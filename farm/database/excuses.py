@@ -126,25 +126,25 @@ def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, n
 
 def standing(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
     """Return the excuses that stand on a channel, by package; or those of one package."""
-    return [_kept(row) for row in _standing(session, channel, package)]
+    return [kept_excuse(row) for row in _standing(session, channel, package)]
 
 
 def of_candidate(session: Session, candidate_id: int) -> list[KeptExcuse]:
     """Return the excuses that a candidate was the last to give, also those that were cleared afterwards."""
     query = select(ExcuseRow).where(ExcuseRow.candidate_id == candidate_id).order_by(col(ExcuseRow.id))
-    return [_kept(row) for row in session.exec(query)]
+    return [kept_excuse(row) for row in session.exec(query)]
 
 
 def of_package(session: Session, package: str, *, limit: int = 20) -> list[KeptExcuse]:
     """Return the excuses that there ever were for a package, the newest first."""
     query = select(ExcuseRow).where(ExcuseRow.package == package).order_by(col(ExcuseRow.id).desc()).limit(limit)
-    return [_kept(row) for row in session.exec(query)]
+    return [kept_excuse(row) for row in session.exec(query)]
 
 
 def recent(session: Session, channel: str, *, limit: int = 50) -> list[KeptExcuse]:
     """Return the excuses of a channel, standing or cleared, the newest first."""
     query = select(ExcuseRow).where(ExcuseRow.channel == channel).order_by(col(ExcuseRow.id).desc()).limit(limit)
-    return [_kept(row) for row in session.exec(query)]
+    return [kept_excuse(row) for row in session.exec(query)]
 
 
 def _standing(session: Session, channel: str, package: str | None = None) -> list[ExcuseRow]:
@@ -154,7 +154,8 @@ def _standing(session: Session, channel: str, package: str | None = None) -> lis
     return list(session.exec(query.order_by(col(ExcuseRow.package), col(ExcuseRow.id))))
 
 
-def _kept(row: ExcuseRow) -> KeptExcuse:
+def kept_excuse(row: ExcuseRow) -> KeptExcuse:
+    """Return a row as an excuse with its history."""
     assert row.id is not None  # noqa: S101  (a row that was read or flushed)
     excuse = Excuse(
         package=row.package,

@@ -10,6 +10,7 @@ from farm.database.pipeline_states import CandidateOrigin, ChangeState
 from farm.recipe.gate_kind import GateKind
 from farm.release.gates.dependents import Dependents
 from farm.release.gates.older import Older
+from farm.release.gates.refused import Refused
 from farm.release.gates.rolled_back import RolledBack
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, withheld
@@ -76,7 +77,9 @@ class Entrance:
         skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
         named = frozenset(order.detail.get("packages", ())) if order else frozenset()
         signed = named if order and signed_orders.of_order(desk.session, order.id) else frozenset()
-        asked = [gate for gate in (Older(signed), *self._gates) if gate.kind not in skipped]
+        # Who orders all that there is has the signer asked about that, too.
+        own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
+        asked = [gate for gate in (*own, *self._gates) if gate.kind not in skipped]
         return [*asked, Dependents(named)] if self._takes_builds else asked
 
     def _ask(

@@ -216,7 +216,7 @@ class Pipeline:
     def _renew_excuses(self, desk: Desk, latest: Candidate, held: Mapping[str, Withheld]) -> None:
         """Let the excuses say what the gates say now, when they have come to say something else."""
         standing = excuses.standing(desk.session, latest.channel)
-        kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES]
+        kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES and not _is_of_gate(each.excuse)]
         # Which packages are held is as it was (`was_decided`); what is said of them may be more by now.
         said = {(each.excuse.gate, each.excuse.reason) for each in standing}
         if {(each.gate, each.standing.reason) for each in held.values()} <= said:
@@ -378,3 +378,8 @@ class Pipeline:
 
 def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
     return [name for atom in atoms if atom.key in keys for name in atom.names]
+
+
+def _is_of_gate(excuse: Excuse) -> bool:
+    """Say whether a gate of single packages says the same: what the signer refused waits there."""
+    return excuse.gate is GateKind.SIGNER and bool(excuse.package)

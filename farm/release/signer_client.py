@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.names import Digest
@@ -17,12 +19,20 @@ if TYPE_CHECKING:
     from farm.trust.review_list import ReviewList
 
 _SECONDS = 120.0
+_NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class SignerRefusedError(FarmError):
-    """The signer looked at a release, a list of advisories or an image, and did not sign it."""
+    """The signer looked at a release, a list of advisories or an image, and did not sign it.
+
+    `by_package` says what is wrong with single packages of a release; nothing where that is about all of it.
+    """
 
     code = "signer-refused"
+
+    def __init__(self, message: str, *, remedy: str = "", by_package: Mapping[str, tuple[str, str]] = _NOTHING) -> None:
+        super().__init__(message, remedy=remedy)
+        self.by_package = by_package
 
 
 class SignerUnreachableError(FarmError):
@@ -85,10 +95,14 @@ class _Socket:
             raise SignerUnreachableError(f"the signer does not answer: {error or type(error).__name__}") from error
         if answer.status_code == 409:
             refusal = answer.json()
-            raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"])
+            raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"], by_package=_by_package(refusal))
         if answer.status_code == 503:
             waits = answer.json()
             raise SignerUnreachableError(waits["message"], remedy=waits["remedy"])
         if answer.status_code != 200:
             raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
         return answer.content
+
+
+def _by_package(refusal: dict[str, Any]) -> Mapping[str, tuple[str, str]]:
+    return {name: (why, remedy) for name, (why, remedy) in refusal.get("packages", {}).items()}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import candidates, orders, releases, rollbacks
+from farm.database import candidates, excuses, orders, refusals, releases, rollbacks
 from farm.database.excuses import Excuse
 from farm.database.pipeline_states import CandidateState, OrderKind, StepState
 from farm.recipe.gate_kind import GateKind
 from farm.release.deciding import Step, refuse, release_candidate
+from farm.release.gates.refused import asked_again_at
 from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError
 from farm.release.signing_evidence import bring_evidence
@@ -75,8 +76,7 @@ class Signing:
                 if not releases.drop_release(desk.session, record):
                     told = f"another process has seen to release {record.number} of {record.channel}"
                     return Step(record.channel, StepState.IDLE, told)
-                refusal = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy)
-                return refuse(desk, candidate, (refusal,))
+                return refuse(desk, candidate, _refusals(desk, candidate, error))
         message = f"release {record.number} of {record.channel} is published"
         with self.office.planning() as desk:
             releases.mark_published(desk.session, record.id, now=desk.now)
@@ -85,3 +85,27 @@ class Signing:
                 rollbacks.leave_out(desk.session, order.id, self.offered(desk, record))
             release_candidate(desk, candidate, message)
         return Step(record.channel, StepState.RELEASED, message)
+
+
+def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:
+    """Return what holds a refused candidate back: the packages that the signer names, or all of it; and what was held.
+
+    The next candidate leaves out what is named.
+    """
+    changes = {each.name: each for each in candidates.changes_of(desk.session, candidate.id)}
+    refused = [
+        Excuse(
+            package=name,
+            digest=changes[name].after,
+            gate=GateKind.SIGNER,
+            reason=why,
+            remedy=f"{remedy} `farm candidate retry {candidate.channel} {name}` asks the signer again at once.".strip(),
+            until=asked_again_at(desk.now, refusals.count(desk.session, candidate.channel, name, changes[name].after)),
+        )
+        for name, (why, remedy) in error.by_package.items()
+        if name in changes
+    ]
+    standing = excuses.standing(desk.session, candidate.channel)
+    held = [each.excuse for each in standing if each.candidate == candidate.id]
+    whole = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy)
+    return [*held, *(refused or [whole])]

@@ -21,8 +21,9 @@ from farm.database import (
     signed_orders,
 )
 from farm.database.evidence import TestEvidence, unblocking
-from farm.database.pipeline_states import CandidateState
+from farm.database.pipeline_states import CandidateState, ChangeState
 from farm.database.states import ACTIVE, JobKind, JobState
+from farm.recipe.gate_kind import GateKind
 from farm.release.forms import (
     excuse_to_dict,
     freeze_to_dict,
@@ -36,6 +37,7 @@ from farm.release.forms import (
 from farm.release.set_changes import with_packages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlmodel import Session
@@ -142,6 +144,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         and (newest is None or releases.tests_seen(session, channel) >= jobs.newest_answered(session))
         and not any(each.excuse.under_way for each in standing)
         and _nothing_new(session, channel, candidate, standing)
+        and not _goes_on_without(session, candidate, standing)
     )
     return ChannelStatus(
         channel=channel,
@@ -157,6 +160,21 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         astray=tuple(signed_orders.astray(session, channel)),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
+
+
+def _goes_on_without(session: Session, candidate: Candidate | None, standing: Iterable[KeptExcuse]) -> bool:
+    """Say whether the next candidate is this one without the packages that the signer has just refused."""
+    if candidate is None or candidate.state is not CandidateState.REFUSED:
+        return False
+    refused = {
+        each.excuse.package
+        for each in standing
+        if each.excuse.gate is GateKind.SIGNER and each.excuse.package and each.candidate == candidate.id
+    }
+    if not refused:
+        return False
+    changes = candidates.changes_of(session, candidate.id)
+    return any(each.name in refused and each.state is ChangeState.ACCEPTED for each in changes)
 
 
 def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.blobs import BlobStore
+from farm.control import ordering
+from farm.control.access import Actor
 from farm.control.leases import claim
 from farm.database import candidates
 from farm.recipe.gate_kind import GateKind
+from farm.release.gates.refused import FIRST_WAIT
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.trust.index_tree import entries
+from farm.trust.layout import BLOBS
 from tests.control.small_farm import recipe
 from tests.release.conftest import EDGE, ReleasingFarm
 
@@ -190,3 +196,68 @@ def test_an_excuse_of_the_signer_says_what_clears_it(releasing: ReleasingFarm) -
     releasing.signer.refuses = True
     status = releasing.settle()
     assert [each.excuse.remedy for each in status.standing] == ["Have it built by a worker that targets names."]
+
+
+class Refusing:
+    """A signer that refuses releases with a `bad` package in them, and says which these are."""
+
+    def __init__(self, releasing: ReleasingFarm) -> None:
+        self.bad: set[str] = {"b", "d"}
+        self._honest, self._blobs = releasing.signer.sign, BlobStore(releasing.signer.repository.root / BLOBS)
+
+    def __call__(self, release: Release, evidence: Digest) -> None:
+        held = entries(lambda blob: self._blobs.read(blob.digest), release.index)
+        bad = {each.name for each in held} & self.bad
+        if bad:
+            by_package = {each: (f"{each} is not well", "Mend it.") for each in sorted(bad)}
+            raise SignerRefusedError("something is not well", by_package=by_package)
+        self._honest(release, evidence)
+
+
+@pytest.fixture
+def refusing(releasing: ReleasingFarm) -> Refusing:
+    releasing.signer.sign = made = Refusing(releasing)  # type: ignore[method-assign]
+    for name in ("a", "b", "d"):
+        releasing.farm.submit(recipe(name))
+    releasing.farm.submit(recipe("c", needs=("b",), more="requires: [b]\n"))
+    return made
+
+
+@pytest.mark.usefixtures("refusing")
+def test_what_the_signer_refuses_stays_back_with_what_needs_it_and_all_else_goes_on(releasing: ReleasingFarm) -> None:
+    status = releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+    held = {each.excuse.package: each.excuse for each in status.standing}
+    assert held.keys() == {"b", "c", "d"}
+    assert [held[name].reason for name in ("b", "d")] == ["b is not well", "d is not well"]
+    assert held["b"].remedy == "Mend it. `farm candidate retry edge b` asks the signer again at once."
+    assert held["c"].root == "b"
+    assert all(each.gate is GateKind.SIGNER and each.until for each in held.values())
+
+
+@pytest.mark.usefixtures("refusing")
+def test_the_signer_is_asked_again_about_it_after_twice_as_long_each_time(releasing: ReleasingFarm) -> None:
+    releasing.settle()
+    for waits in (FIRST_WAIT, FIRST_WAIT * 2):
+        until = releasing.excuses()["b"].until
+        assert until is not None
+        assert waits / 2 < until - releasing.farm.clock.now <= waits
+        releasing.farm.clock.passes(waits.total_seconds() + 1)
+        releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+
+
+def test_a_retry_has_the_signer_asked_at_once(releasing: ReleasingFarm, refusing: Refusing) -> None:
+    releasing.settle()
+    refusing.bad = {"d"}
+    releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+    with releasing.farm.office.writing() as desk:
+        ordering.retry(desk, Actor("token:ann"), "edge", packages=["b"])
+    releasing.settle()
+    assert releasing.versions().keys() == {"a", "b", "c"}
+    refusing.bad = set()
+    with releasing.farm.office.writing() as desk:
+        ordering.retry(desk, Actor("token:ann"), "edge")
+    releasing.settle()
+    assert releasing.versions().keys() == {"a", "b", "c", "d"}

@@ -1,0 +1,51 @@
+"""What the signer has refused waits before it is asked about that again: all else goes on without it meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.database import refusals
+from farm.recipe.gate_kind import GateKind
+from farm.release.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from farm.control.desk import Desk
+    from farm.names import Digest
+    from farm.release.standing import Arrival
+
+FIRST_WAIT = timedelta(minutes=10)
+LONGEST_WAIT = timedelta(days=1)
+
+
+class Refused:
+    """Holds back the very packages that the signer refused, for a while. In force whatever the policy says."""
+
+    kind = GateKind.SIGNER
+
+    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
+        """`ordered` are packages that a curator's order names: the signer is asked about these at once."""
+        self._ordered = ordered
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of those that the signer did not let in."""
+        return self._standings(desk, channel, {each.name: each.digest for each in arrivals})
+
+    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of those that the signer did not let go."""
+        return self._standings(desk, channel, {each.name: None for each in departures})
+
+    def _standings(self, desk: Desk, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, Standing]:
+        asked = {name: digest for name, digest in packages.items() if name not in self._ordered}
+        return {
+            each.package: Standing("failed", each.reason, each.remedy, until=each.until)
+            for each in refusals.in_force(desk.session, channel, asked, now=desk.now)
+        }
+
+
+def asked_again_at(now: datetime, refused_before: int) -> datetime:
+    """Return when the signer is asked again about a package: each time after twice as long, up to a day."""
+    return now + min(FIRST_WAIT * (1 << min(refused_before, 10)), LONGEST_WAIT)
