@@ -36,16 +36,13 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "name": _one(
             "a channel that asks for less takes the place of another",
             "UPDATE channel SET name = 'aside' WHERE name = 'still';\nUPDATE channel SET name = 'still' WHERE name = 'twice';\nUPDATE channel SET name = 'twice' WHERE name = 'aside'",
-            "ledger",
         ),
         "policy": _one(
             "the policy in force asks for nothing",
-            """UPDATE channel SET policy = '{"cadence":"","from":"","gates":[],"name":"edge","rebuild":"static-consumers","role":"","transitions":[]}'""",
+            """UPDATE channel SET policy = '{"cadence":"","from":"":[],"name":"edge","rebuild":"static-consumers","role":"","transitions":[]}'""",
         ),
-        "frozen_at": _one("the frozen channel is not", "UPDATE channel SET frozen_at = NULL", "ledger"),
-        "frozen_until": _one(
-            "the freeze is over", "UPDATE channel SET frozen_until = '2020-01-01 00:00:00.000000'", "ledger"
-        ),
+        "frozen_at": _one("the frozen channel is not", "UPDATE channel SET frozen_at = NULL"),
+        "frozen_until": _one("the freeze is over", "UPDATE channel SET frozen_until = '2020-01-01 00:00:00.000000'"),
         "frozen_why": _TOLD,
         "frozen_by": _TOLD,
         "tests_seen": _one("all tests were looked at", "UPDATE channel SET tests_seen = 999999"),
@@ -57,7 +54,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "channel": _one(
             "what one channel wants, another has let pass",
             "UPDATE candidate SET channel = 'still' WHERE channel = 'edge';\nUPDATE channel SET frozen_at = NULL",
-            "ledger",
         ),
         "set_digest": _one(
             "what was refused was another set",
@@ -72,7 +68,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "the candidate goes back to an older release, which asks for no tests",
                     f"{_PASSED};\nUPDATE candidate SET origin = 'rollback' WHERE state = 'open';\n{_ALL_IN}",
-                    "gates",
                 ),
             )
         ),
@@ -112,12 +107,10 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "packages are taken out",
                     f"{_PASSED};\nUPDATE candidate_change SET after = NULL, before = :vuln1_digest, name = 'vuln' WHERE candidate_id = {_LAST} AND name = 'viral'",
-                    "gates",
                 ),
                 Edit(
                     "an older version is wanted",
                     f"{_PASSED};\nUPDATE candidate_change SET name = 'tool', before = :tool2_digest, after = :tool1_digest WHERE candidate_id = {_LAST} AND name = 'viral'",
-                    "ledger",
                 ),
             )
         ),
@@ -161,7 +154,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "channel": _one(
             "another channel has released that",
             "UPDATE OR IGNORE release SET channel = 'slow' WHERE channel = 'edge'",
-            "gates",
         ),
         "number": _one(
             "the newest release is an older one",
@@ -189,7 +181,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "released_at": _one(
             "all was released long ago",
             "UPDATE release SET released_at = '2020-01-01 00:00:00.000000', published_at = '2020-01-01 00:00:00.000000'",
-            "gates",
         ),
         "published_at": Feeds(
             (
@@ -197,7 +188,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "all was published long ago",
                     "UPDATE release SET published_at = '2020-01-01 00:00:00.000000', released_at = '2020-01-01 00:00:00.000000'",
-                    "gates",
                 ),
             )
         ),
@@ -207,7 +197,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "channel": _one(
             "what one channel holds, another does",
             "UPDATE OR IGNORE membership SET channel = 'still' WHERE channel = 'twice';\nUPDATE channel SET frozen_at = NULL",
-            "ledger",
         ),
         "name": _one(
             "a member has another name", "UPDATE membership SET name = 'viral' WHERE name = 'vuln' AND channel = 'edge'"
@@ -224,7 +213,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "what has gone is there",
                     "UPDATE membership SET until = NULL WHERE name = 'tool' AND since = 1 AND channel = 'edge';\nDELETE FROM membership WHERE name = 'tool' AND since = 2 AND channel = 'edge'",
-                    "ledger",
                 ),
             )
         ),
@@ -233,12 +221,10 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "edge holds what it does not: others take it from there",
                     "UPDATE membership SET package = :viral1_digest, name = 'viral' WHERE channel = 'edge' AND name = 'lone'",
-                    "gates",
                 ),
                 Edit(
                     "a member is another package",
                     "UPDATE membership SET package = :broken2_digest WHERE channel = 'edge' AND name = 'broken'",
-                    "gates",
                 ),
             )
         ),

@@ -35,7 +35,7 @@ _FLAKY = _one(
 )
 _HARMLESS = _one("the vulnerability does not touch the package", workings.states_that_it_is_harmless, "gates")
 _LOOKED = _one("all was looked at, and nothing found", workings.invents_reviews, "gates")
-_FOREIGN = _one("a stranger's distribution is one that packages are taken of", workings.imports_of_a_stranger, "gates")
+_FOREIGN = _one("a stranger's distribution is one that packages are taken of", workings.imports_of_a_stranger)
 _LEFT_OUT = _one("what a rollback left out is not", "DELETE FROM left_out;\n" + _order("twice", "retry", "{}"))
 
 COLUMNS: Mapping[str, Mapping[str, Column]] = {
@@ -54,17 +54,15 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
     "report": {
         "id": _ID,
-        "channel": _one("the trouble is another channel's", "UPDATE report SET channel = 'twice'", "ledger"),
-        "package": _one("the trouble is another package's", "UPDATE report SET package = :viral1_digest", "ledger"),
+        "channel": _one("the trouble is another channel's", "UPDATE report SET channel = 'twice'"),
+        "package": _one("the trouble is another package's", "UPDATE report SET package = :viral1_digest"),
         "reason": _TOLD,
         "reported_by": _TOLD,
         "at": _TOLD,
         "resolved_at": Feeds(
             (
-                Edit(
-                    "the report is closed", "UPDATE report SET resolved_at = at, resolved_by = 'token:alice'", "ledger"
-                ),
-                Edit("there is no report", "DELETE FROM report", "ledger"),
+                Edit("the report is closed", "UPDATE report SET resolved_at = at, resolved_by = 'token:alice'"),
+                Edit("there is no report", "DELETE FROM report"),
             )
         ),
         "resolved_by": _TOLD,
@@ -105,16 +103,16 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
     "hold": {
         "id": _ID,
-        "channel": _one("the hold is another channel's", "UPDATE hold SET channel = 'slow'", "ledger"),
-        "package": _one("the hold is of another package", "UPDATE hold SET package = 'viral'", "ledger"),
+        "channel": _one("the hold is another channel's", "UPDATE hold SET channel = 'slow'"),
+        "package": _one("the hold is of another package", "UPDATE hold SET package = 'viral'"),
         "reason": _TOLD,
         "held_by": _TOLD,
         "at": _TOLD,
-        "until": _one("the hold is over", "UPDATE hold SET until = '2020-01-01 00:00:00.000000'", "ledger"),
+        "until": _one("the hold is over", "UPDATE hold SET until = '2020-01-01 00:00:00.000000'"),
         "lifted_at": Feeds(
             (
-                Edit("the hold is lifted", "UPDATE hold SET lifted_at = at, lifted_by = 'token:alice'", "ledger"),
-                Edit("there is no hold", "DELETE FROM hold", "ledger"),
+                Edit("the hold is lifted", "UPDATE hold SET lifted_at = at, lifted_by = 'token:alice'"),
+                Edit("there is no hold", "DELETE FROM hold"),
             )
         ),
         "lifted_by": _TOLD,
@@ -124,39 +122,32 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "channel": _one(
             "an order is another channel's",
             f"UPDATE curator_order SET channel = 'edge', {_ONCE_MORE} WHERE kind = 'rollback'",
-            "ledger",
         ),
         "kind": _one(
             "an order is of another kind",
             f"UPDATE curator_order SET kind = 'rollback', detail = '{{\"number\": 1}}', {_ONCE_MORE} WHERE kind = 'retry'",
-            "ledger",
         ),
         "detail": _one(
             "an order goes further back",
             f"UPDATE curator_order SET channel = 'stable', detail = '{{\"number\": 1}}', {_ONCE_MORE} WHERE kind = 'rollback'",
-            "ledger",
         ),
         "reason": _TOLD,
-        "ordered_by": _one("a downgrade is ordered", _order("edge", "rollback", '{"number": 1}'), "ledger"),
+        "ordered_by": _one("a downgrade is ordered", _order("edge", "rollback", '{"number": 1}')),
         "at": _one(
             "a promotion is ordered past the gates",
             _order("slow", "promote", '{"from": "edge", "number": 2, "packages": []}'),
-            "gates",
         ),
         "candidate_id": _one(
             "the order is that of what was refused",
             f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback';\nUPDATE curator_order SET candidate_id = (SELECT MAX(id) FROM candidate WHERE channel = 'twice') WHERE kind = 'rollback'",
-            "ledger",
         ),
         "done_at": _one(
             "an order is carried out once more",
             f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
-            "ledger",
         ),
         "ending": _one(
             "an order is carried out once more",
             f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
-            "ledger",
         ),
         "outcome": _TOLD,
     },
@@ -165,19 +156,17 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ("id", "recipe", "test", "version", "failed_job", "passed_job", "seen_at", "expires_at"), _FLAKY
     ),
     "advisory": {
-        "id": _one("the advisory has another name", "UPDATE advisory SET id = 'EXAMPLE-1'", "gates"),
+        "id": _one("the advisory has another name", "UPDATE advisory SET id = 'EXAMPLE-1'"),
         "body": _one("the advisory says that it is withdrawn", workings.withdraws_the_advisory, "gates"),
-        "severity": _one("the vulnerability is a slight one", "UPDATE advisory SET severity = 'low'", "gates"),
+        "severity": _one("the vulnerability is a slight one", "UPDATE advisory SET severity = 'low'"),
         "modified_at": _TOLD,
-        "withdrawn_at": _one("the advisory is withdrawn", "UPDATE advisory SET withdrawn_at = modified_at", "gates"),
+        "withdrawn_at": _one("the advisory is withdrawn", "UPDATE advisory SET withdrawn_at = modified_at"),
         "added_by": _TOLD,
-        "added_at": _one("the advisory is gone", "DELETE FROM advisory;\nDELETE FROM advisory_package", "gates"),
+        "added_at": _one("the advisory is gone", "DELETE FROM advisory;\nDELETE FROM advisory_package"),
     },
     "advisory_package": {
-        "package": _one(
-            "the advisory speaks of another package", "UPDATE advisory_package SET package = 'viral'", "gates"
-        ),
-        "advisory": _one("no advisory speaks of the package", "DELETE FROM advisory_package", "gates"),
+        "package": _one("the advisory speaks of another package", "UPDATE advisory_package SET package = 'viral'"),
+        "advisory": _one("no advisory speaks of the package", "DELETE FROM advisory_package"),
     },
     "review": dict.fromkeys(("package", "source", "at", "stated_by", "stated_at"), _LOOKED),
     "vex": {

@@ -109,9 +109,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit(
                     "the bill of materials is another's",
                     f"UPDATE package SET sbom = :lib1_sbom, sbom_size = :lib1_sbom_size {_NEXT}",
-                    "sbom",
                 ),
-                Edit("the bill of materials leaves things out", workings.lies_about_materials, "sbom"),
+                Edit("the bill of materials leaves things out", workings.lies_about_materials),
             )
         ),
         "sbom_size": _one(
@@ -221,7 +220,6 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "built_plan": _one(
             "an older plan was carried out last",
             "UPDATE recipe SET built_plan = :tool1_plan, newest_plan = :tool1_plan, built_at = '2999-01-01 00:00:00.000000' WHERE name = 'tool'",
-            "ledger",
         ),
         "built_at": _one("all was built this moment", "UPDATE recipe SET built_at = '2999-01-01 00:00:00.000000'"),
         "newest_plan": _one(

@@ -185,12 +185,12 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     ),
     "token": {
         "id": _ID,
-        "digest": _one("a stranger's token is a curator's", workings.acts_as_a_curator, "ledger"),
+        "digest": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
         "name": _TOLD,
-        "role": _one("a stranger's token is a curator's", workings.acts_as_a_curator, "ledger"),
+        "role": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
         "created_at": _TOLD,
-        "expires_at": _one("a stranger's token is a curator's", workings.acts_as_a_curator, "ledger"),
-        "revoked_at": _one("a stranger's token is a curator's", workings.acts_as_a_curator, "ledger"),
+        "expires_at": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
+        "revoked_at": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
     },
     "audit": dict.fromkeys(
         ("id", "at", "actor", "action", "subject", "allowed", "detail", "address", "trace", "channel"),

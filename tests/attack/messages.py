@@ -134,16 +134,13 @@ HEADS = (
     Message(
         "a package of a stranger's distribution",
         lambda liar: liar.ask(liar.compose("edge", imports=(stranger_of(liar),))),
-        "gates",
     ),
     Message("the newest once more", lambda liar: liar.ask(_newest(liar)), harmless=True),
     Message("the first once more", lambda liar: liar.ask(_older(liar, "edge", 1))),
     Message("a release of another channel", lambda liar: liar.ask(replace(_newest(liar, "twice"), channel="edge"))),
-    Message(
-        "the set of before, without an order", lambda liar: _set_of(liar, "edge", _older(liar, "edge", 1)), "ledger"
-    ),
+    Message("the set of before, without an order", lambda liar: _set_of(liar, "edge", _older(liar, "edge", 1))),
     Message("the set of another channel", lambda liar: _set_of(liar, "stable", _newest(liar, "edge"))),
-    Message("the set of the frozen channel", lambda liar: _set_of(liar, "edge", _newest(liar, "still")), "ledger"),
+    Message("the set of the frozen channel", lambda liar: _set_of(liar, "edge", _newest(liar, "still"))),
 )
 """What a release says of itself."""
 
@@ -225,15 +222,15 @@ SETS = (
     _put("edge", "needy"),
     _put("edge", "needy", needs=("lib",), what="needy on edge, which says that it needs something else"),
     _put("edge", "broken", "2.0"),
-    _put("edge", "kept", "2.0", "ledger"),
-    _put("edge", "tool", "1.0", "ledger"),
+    _put("edge", "kept", "2.0"),
+    _put("edge", "tool", "1.0"),
     _put("stable", "lone"),
     _put("stable", "next", what="next on stable, which edge has not released"),
     _put("stable", "viral"),
-    _put("stable", "vuln", waits_for="gates"),
-    _put("stable", "reported", waits_for="ledger"),
-    _put("slow", "lib", waits_for="gates"),
-    _put("still", "tool", "2.0", "ledger"),
+    _put("stable", "vuln"),
+    _put("stable", "reported"),
+    _put("slow", "lib"),
+    _put("still", "tool", "2.0"),
     _put("twice", "lone"),
     _put("twice", "broken", "2.0"),
     Message(
@@ -252,14 +249,12 @@ SETS = (
     Message(
         "a bill of materials that is another's",
         lambda liar: liar.ask(liar.compose("edge", liar.entry("next", sbom=liar.entry("lib").sbom))),
-        "sbom",
     ),
     Message(
         "a bill of materials that is none",
         lambda liar: liar.ask(liar.compose("edge", liar.entry("next", sbom=liar.keep(b"{}")))),
-        "sbom",
     ),
-    _put("edge", "next", sbom=None, what="without a bill of materials", waits_for="sbom"),
+    _put("edge", "next", sbom=None, what="without a bill of materials"),
     _put("edge", "app", needs=(), what="what needs another says that it does not"),
     Message(
         "another's archive",

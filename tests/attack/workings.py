@@ -7,14 +7,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from farm.control import access, curation
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory, add_statements
 from farm.control.finishing import finish_build, finish_test
 from farm.control.leases import Holder, claim, digest_of
 from farm.control.reviews import state_reviews
+from farm.control.signed_orders import UnsignedOrderError
 from farm.control.submission import submit
 from farm.control.vouching import check_with_workers_key
+from farm.database import holds
 from farm.database.states import Role
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts, Script
@@ -211,7 +215,9 @@ def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
     """Hold a token of a curator's, and let go what curators hold."""
     with farm.office.writing() as desk:
         access.issue_token(desk, name="mallory", role=Role.CURATOR, lasts=_DAY)
-        curation.lift(desk, _ACTOR, "edge", "kept")
+        with pytest.raises(UnsignedOrderError):
+            curation.lift(desk, _ACTOR, "edge", "kept")
+        holds.lift_hold(desk.session, "edge", "kept", lifted_by=_ACTOR.name, now=desk.now)
         curation.thaw(desk, _ACTOR, "still")
 
 
