@@ -6,6 +6,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.control import ordering
+from farm.database import excuses
+from farm.recipe.gate_kind import GateKind
 from tests.attack import scenario
 from tests.attack.farm import AttackedFarm, own_keys
 
@@ -36,8 +39,19 @@ def copied(base: Path, folder: Path, nursery: Nursery) -> AttackedFarm:
 
 
 def goes_on(farm: AttackedFarm) -> None:
-    """Let honest work go on: what is submitted and built now is released."""
+    """Let honest work go on: what is submitted and built now is released, and what the signer refused is asked again."""
     farm.hands.signers = own_keys()
     farm.takes_up()
+    _ask_again(farm)
     farm.submits(scenario.recipe_with_test("after"))
     farm.rests()
+
+
+def _ask_again(farm: AttackedFarm) -> None:
+    """Do what the farm says to a curator of packages that the signer refused: `farm candidate retry`."""
+    with farm.office.writing() as desk:
+        for channel in scenario.POLICIES:
+            standing = (each.excuse for each in excuses.standing(desk.session, channel))
+            names = [each.package for each in standing if each.gate is GateKind.SIGNER and each.package]
+            if names:
+                ordering.retry(desk, scenario.CURATOR, channel, packages=names)

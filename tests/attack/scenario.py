@@ -58,7 +58,7 @@ FILES = {
     "OWNERS": OWNERS.encode(),
     "curators.yaml": CURATORS.encode(),
 }
-_ALICE = Actor("token:alice")
+CURATOR = Actor("token:alice")
 _TESTED = "tests:\n  - name: works\n    command: [/usr/bin/true]\n"
 _FAILING = f"tests:\n  - name: works\n    command: [{FAILS}]\n"
 
@@ -157,12 +157,12 @@ def _release(farm: AttackedFarm) -> None:
     farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
     farm.rests()
     with farm.office.writing() as desk:
-        add_advisory(desk, _ALICE, osv(package="vuln", fixed=""))
-        curation.report(desk, _ALICE, "edge", "reported", why="it eats homework")
+        add_advisory(desk, CURATOR, osv(package="vuln", fixed=""))
+        curation.report(desk, CURATOR, "edge", "reported", why="it eats homework")
         hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
-        curation.hold(desk, _ALICE, "edge", "kept", why="it is to stay", envelope=hold)
+        curation.hold(desk, CURATOR, "edge", "kept", why="it is to stay", envelope=hold)
         freeze = ordered(farm, Act.FREEZE, "still", reason="it is shipped")
-        curation.freeze(desk, _ALICE, "still", why="it is shipped", envelope=freeze)
+        curation.freeze(desk, CURATOR, "still", why="it is shipped", envelope=freeze)
     _approve(farm, *APPROVED)
     time.sleep(1.1)  # the soak of stable
     farm.rests()
@@ -175,10 +175,10 @@ def _release(farm: AttackedFarm) -> None:
     with farm.office.reading() as desk:
         first = releases.release(desk.session, "twice", 1)
     back = ordered(farm, Act.ROLLBACK, "twice", target=first.digest if first else None, reason="it was too new")
-    _order(farm, lambda desk: ordering.rollback(desk, _ALICE, "twice", 1, why="it was too new", envelope=back))
+    _order(farm, lambda desk: ordering.rollback(desk, CURATOR, "twice", 1, why="it was too new", envelope=back))
     newest = next(each for each in current_packages(farm) if each.name == "tool")
     again = ordered(farm, Act.RETRY, "twice", packages={"tool": newest.digest})
-    _order(farm, lambda desk: ordering.retry(desk, _ALICE, "twice", packages=["tool"], envelope=again))
+    _order(farm, lambda desk: ordering.retry(desk, CURATOR, "twice", packages=["tool"], envelope=again))
 
 
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
@@ -224,7 +224,7 @@ def _approve(farm: AttackedFarm, *names: str) -> None:
             )
             for name in names
         ]
-        approve(desk, _ALICE, "stable", envelopes)
+        approve(desk, CURATOR, "stable", envelopes)
 
 
 def current_packages(farm: AttackedFarm) -> list[Package]:

@@ -18,7 +18,7 @@ from farm.control.reviews import state_reviews
 from farm.control.signed_orders import UnsignedOrderError
 from farm.control.submission import submit
 from farm.control.vouching import check_with_workers_key
-from farm.database import holds
+from farm.database import holds, releases
 from farm.database.states import Role
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts, Script
@@ -218,7 +218,9 @@ def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
         with pytest.raises(UnsignedOrderError):
             curation.lift(desk, _ACTOR, "edge", "kept")
         holds.lift_hold(desk.session, "edge", "kept", lifted_by=_ACTOR.name, now=desk.now)
-        curation.thaw(desk, _ACTOR, "still")
+        with pytest.raises(UnsignedOrderError):
+            curation.thaw(desk, _ACTOR, "still")
+        releases.freeze(desk.session, "still", None)
 
 
 def owns_all(farm: AttackedFarm, facts: Facts) -> None:
