@@ -1,1 +1,1 @@
-"""The processes of a farm: control, build workers, the signer. Only control holds a database URL."""
+"""The processes of a farm: control, build workers, the signer and its checker. Of these only control has a database."""

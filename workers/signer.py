@@ -1,9 +1,9 @@
 """The signer: the one process that holds online keys, and nothing else: no database, no Docker, no network.
 
 It listens on a Unix socket. What it signs has been checked by another process, which holds no key (`workers.checker`):
-it takes a yes for these very bytes, and parses no package, recipe, advisory or image itself. The timestamp is signed
-anew by the clock. What was signed, ordered and reported it keeps in a ledger, and believes no root but that which it
-pins. Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
+it takes a yes for these very bytes, and parses no package, recipe or advisory itself. The timestamp is signed anew by
+the clock. What was signed, ordered and reported it keeps in a ledger, and believes no root but that which it pins.
+Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
 `python -m workers.signer --repository DIR --keys DIR --socket PATH [--checker PATH] [--ledger DIR]`.
 """
 

@@ -66,7 +66,7 @@ def build(
     channel: str,
     as_json: bool,
 ) -> None:
-    """Make an image of PACKAGES, or of an image file, with all that they need: a layer for each, and one of links.
+    """Make an image of PACKAGES, or of an image file, with all that they need: a layer for each, and two small ones.
 
     The packages come from the subscribed channel; from local builds with --local, or where nothing is subscribed.
     The same set gives the same image, in whatever order it is named. Only layers that Docker lacks are sent to it.

@@ -54,7 +54,7 @@ def update(
     channel: str,
     as_json: bool,
 ) -> None:
-    """Put other builds of PACKAGES into IMAGE: their layers and the layer of links change, nothing is built.
+    """Put other builds of PACKAGES into IMAGE: their layers and the small last ones change, nothing is built.
 
     What changes is proven together with all that depends on it. When the proof fails, the image stays as it is, and you
     are told the symbol, who misses it, and which other packages would have to go with it. IMAGE is named as for `farm

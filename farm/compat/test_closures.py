@@ -1,4 +1,4 @@
-"""Which packages are there when a test runs, and whose tests run for a change: alike for the farm and its signer."""
+"""Which packages are there when a test runs, and whose tests run for a change: alike for the farm and its checker."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def hardening_of(desk: Desk, package: Package) -> tuple[HardeningFinding, ...]:
 def _waivers(desk: Desk, package: Package) -> tuple[HardeningWaiver, ...]:
     """Return what is waived by the newest recipe that comes to the plan of a package: nothing is built again to waive.
 
-    That recipe stands in the release beside the one that the package was built from, for the signer to read.
+    That recipe stands in the release beside the one that the package was built from, for the checker to read.
     """
     plans = [package.plan, *packages.plans_of(desk.session, package.digest)]
     newest = jobs.newest_answered_of(desk.session, plans)

@@ -168,10 +168,10 @@ def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest
 
 
 def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
-    """Return envelopes (blobs, each once) in which people have signed recipes that were taken: for the signer to judge.
+    """Return envelopes (blobs, each once) in which people have signed recipes that were taken; the checker judges.
 
     Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Who
-    is an owner here is not asked: the signer goes by what is signed, and the files here may name fewer.
+    is an owner here is not asked: the checker goes by what is signed, and the files here may name fewer.
     """
     found = submissions.signatures_taken(desk.session, signed)
     return tuple(dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some))

@@ -124,7 +124,7 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     database = Database(settings.database)
     migrate(database)
     blobs = BlobStore(settings.blobs)
-    # The signer reads the steps by their digest, when it works out plans again.
+    # The checker reads the steps by their digest, when it works out plans again.
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
     office = Office.open(database, blobs, LogStore(settings.logs), world, terms)
     with office.writing() as desk:

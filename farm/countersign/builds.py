@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Verified(Protocol):
-    """What the signer has found in order before, by the digests of descriptors."""
+    """What was found in order before, by the digests of descriptors."""
 
     def has(self, descriptor: Digest) -> bool:
         """Say whether the build of a package was checked, or the package was signed, before."""
@@ -63,7 +63,7 @@ def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What the signer goes by when it looks at builds: what targets have signed, and what it found in order before."""
+    """What the checker goes by when it looks at builds: what targets have signed, and what was in order before."""
 
     blobs: BlobStore
     builders: AllowedBuilders

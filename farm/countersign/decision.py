@@ -1,4 +1,4 @@
-"""Whether a release may be signed: one question, answered from what targets have signed and from the blobs themselves.
+"""Whether a release may be signed: one question, which the checker answers from signed statements and from the blobs.
 
 Nothing that is asked about is taken from who asks: a request names the release and where evidence for it lies.
 """

@@ -1,4 +1,4 @@
-"""Which gates the signer asks itself, by the signed policy of a channel, and which it need not ask.
+"""Which gates the checker asks again, by the signed policy of a channel, and which it need not ask.
 
 A release that goes back to a set of before passes those of packages as it does in the pipeline: it is asked for by a
 curator's order, and has passed them when it was released.

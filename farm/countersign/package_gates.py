@@ -1,4 +1,4 @@
-"""The gates of single packages as the signer asks them: from signed statements, and from the bytes that they name.
+"""The gates of single packages as the checker asks them: from signed statements, and from the bytes that they name.
 
 Each says what it has against a package, or nothing. What they decide by, the pipeline's gates decide by too, below.
 """
@@ -60,7 +60,7 @@ class Moving:
 class Asked:
     """What gates are asked by: the signed `policy` of the channel and the `curators` (keys by name, by group).
 
-    `approvals` are envelopes, of which those of others count for nothing; `stays` is the signer's own memory of what
+    `approvals` are envelopes, of which those of others count for nothing; `stays` is the checker's own memory of what
     channels held, and `now` the time by its clock. What a curator has ordered to be `promoted`, by descriptor, does not
     wait for that.
     """

@@ -1,4 +1,4 @@
-"""Whether a plan follows from its recipe: the signer pins the recipe again, and compares.
+"""Whether a plan follows from its recipe: the checker pins the recipe again, and compares.
 
 Who leases plans to workers could lease one that builds something else under an honest recipe; the worker would carry it
 out and sign so. Recipe, steps and the lock of the toolchain are read by digests that are signed, and not as told.

@@ -1,4 +1,4 @@
-"""What is checked of every package that is new in a release, whatever the policy says: nobody's word is taken.
+"""What is checked of every package that is new in a release, whatever policy says: by its bytes and who signed for it.
 
 Only what is new in the release is looked at, so the work is that of the change, not of the channel. When names were
 taken out, all that is left is asked whether it needs them.

@@ -1,4 +1,4 @@
-"""The proof of a release's set, made by the signer itself: what is released stays in memory, a change is tried on it.
+"""The proof of a release's set, made again by the checker: what is released stays in memory, a change is tried on it.
 
 The first release of a channel after a start costs what the channel holds, each one after it what it changes.
 """

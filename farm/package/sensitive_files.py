@@ -1,7 +1,7 @@
 """Which files of a package act on programs of others, on logins or on the machine; and that they are declared.
 
 Found from paths, links and ELF facts alone, whoever gives these: a build, the farm that takes a report of one, the
-signer, and a subscriber ask the same functions. What the list leaves out, and why, is in
+checker, and a subscriber ask the same functions. What the list leaves out, and why, is in
 docs/decisions/sensitive-files-are-declared.md.
 """
 

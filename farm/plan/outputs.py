@@ -1,4 +1,4 @@
-"""Which packages a plan puts out, and what their descriptors say: alike for the worker, the farm and the signer."""
+"""Which packages a plan puts out, and what their descriptors say: alike for the worker, the farm and the checker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to the signer with a release, for it to look at itself: how the new packages were built, and against what.
+"""What goes to the signer with a release, for its checker to look at: how the new packages were built, against what.
 
 Costs what changed in the release, with all that it was built against; where interfaces are compared, also with what
 those were built against that load what has changed.
@@ -167,7 +167,7 @@ def _orders(desk: Desk, candidate: Candidate) -> Iterator[Digest]:
 
 
 def _imported(desk: Desk, release: Release) -> Iterator[Digest]:
-    """Give the blobs that describe the packages of other distributions, which the signer proves the set with."""
+    """Give the blobs that describe the packages of other distributions, which the checker proves the set with."""
     taken = foreign.packages_by_digest(desk.session, imported_descriptors(release.imports).values())
     for package in taken.values():
         yield from (package.digest, package.facts.digest, package.manifest.digest)

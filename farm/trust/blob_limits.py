@@ -1,6 +1,6 @@
 """How large a blob may be that a release names, by its kind: clients ask for no byte of a larger one.
 
-Whoever signed it. The signer reads entries by the same code, so nothing is published that clients would refuse.
+Whoever signed it. The checker reads entries by the same code, so nothing is published that clients would refuse.
 """
 
 from __future__ import annotations

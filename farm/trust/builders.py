@@ -1,7 +1,7 @@
 """The signed list of builders, testers and operators whose word counts, and how many of them a channel asks for.
 
 Clients need the builders alone. What the same document says of testers, and the signed policy in it
-(`farm.trust.signed_policy`), are for the farm and its signer, and clients of before do not read them.
+(`farm.trust.signed_policy`), are for the farm, its signer and its checker, and clients of before do not read them.
 """
 
 from __future__ import annotations

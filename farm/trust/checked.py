@@ -1,6 +1,7 @@
 """What the process without keys answers to the one that signs: small values, each bound to the bytes that it is about.
 
-The signer reads nothing else of what was asked: packages, recipes, advisories and images are parsed by the checker.
+Of what was asked the signer reads only the head of a release and what orders and reports say; all else the checker
+parses: packages, recipes, advisories and images.
 """
 
 from __future__ import annotations

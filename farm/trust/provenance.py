@@ -1,4 +1,4 @@
-"""SLSA v1 provenance of one build: made by the worker, checked by the farm, the signer and the client alike.
+"""SLSA v1 provenance of one build: made by the worker, checked by the farm, the checker and the client alike.
 
 The statement holds the whole Plan, so that whoever reads it can compute the plan digest that the descriptor names.
 """

@@ -153,7 +153,7 @@ class PublishedRecord:
     ) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
 
-        A release is of the time at which it was `checked`, or else of `now`; what the signer has no memory of, where
+        A release is of the time at which it was `checked`, or else of `now`; what the checker has no memory of, where
         that was lost, is of the time that it says itself. Costs what has changed since then, the first time all that
         was ever published.
         Raises `PublishedRecordError`, `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.

@@ -1,5 +1,5 @@
-"""What the pipeline brings the signer with a release: which statements and packages to look at. By digest, so that it
-need not be believed: each is verified where it is read."""
+"""What the pipeline brings with a release for the checker: which statements and packages to look at. By digest, so that
+it need not be believed: each is verified where it is read."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Older:
     kind = GateKind.OLDER
 
     def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
-        """`ordered` are packages that a signed order names: the signer sees to these itself."""
+        """`ordered` are packages that a signed order names: signer and checker see to these."""
         self._ordered = ordered
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
