@@ -152,3 +152,13 @@ def test_its_channels_go_on_and_clients_of_both_versions_follow(upgraded: Upgrad
     upgraded.client(upgraded.after, "upgrade", "--root", root)  # the client is upgraded too, with the state that it has
     assert upgraded.greeting() == "hello 3"
     upgraded.client(upgraded.before, "verify", "--root", root)
+
+
+def test_a_rollback_that_the_operator_signs_reaches_both(upgraded: Upgraded) -> None:
+    """To a release that the version before has signed: the operator's key is that which `farm up` has made."""
+    root = str(upgraded.folder / "root")
+    upgraded.after.run("rollback", "edge", "1", "--why", "the third is too loud", "--wait").done()
+    assert upgraded.after.newest()["number"] == 4
+    upgraded.client(upgraded.before, "upgrade", "--root", root)
+    assert upgraded.greeting() == "hello 1"
+    upgraded.client(upgraded.after, "verify", "--root", root)
