@@ -33,6 +33,7 @@ from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
+from farm.trust.repository import check_follows
 from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from farm.trust.published_identities import PublishedRecord
     from farm.trust.release_index import Release, ReleaseEntry
     from farm.trust.repository import Repository
-    from farm.trust.signed_policy import SignedPolicy
+from farm.trust.signed_policy import SignedPolicy
 
 _NOTHING_ORDERED = Permitted()
 _LOG = logging.getLogger("farm.checker")
@@ -102,6 +103,8 @@ class Decision:
 
     def _look_at(self, release: Release, evidence: Digest) -> VerifiedRelease:
         previous = self._repository.current(release.channel).release
+        if release != previous:
+            check_follows(release, previous)
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository, self._clock(), self._checked_at)

@@ -50,7 +50,15 @@ if TYPE_CHECKING:
     from farm.trust.checked import VerifiedRelease
     from farm.trust.signers import Signers
 
-__all__ = ["Head", "Published", "Repository", "RepositoryStateError", "StaleReleaseError", "replace_file"]
+__all__ = [
+    "Head",
+    "Published",
+    "Repository",
+    "RepositoryStateError",
+    "StaleReleaseError",
+    "check_follows",
+    "replace_file",
+]
 
 _Document = TypeVar("_Document", Root, Timestamp, Snapshot, Targets)
 
@@ -72,6 +80,13 @@ class StaleReleaseError(FarmError):
             f"{number} ({digest or 'none'}) is published now",
             remedy="Collect the candidate again on the published release and test it anew.",
         )
+
+
+def check_follows(release: Release, newest: Release | None) -> None:
+    """See that a release is the next after the newest one. Raises `StaleReleaseError`."""
+    number, digest = (newest.number, newest.digest) if newest else (0, None)
+    if release.previous != digest or release.number != number + 1:
+        raise StaleReleaseError(release, number, digest)
 
 
 class StalePolicyError(FarmError):
@@ -204,9 +219,7 @@ class Repository:
             newest = published.release
             if newest == release:
                 return
-            number, digest = (newest.number, newest.digest) if newest else (0, None)
-            if release.previous != digest or release.number != number + 1:
-                raise StaleReleaseError(release, number, digest)
+            check_follows(release, newest)
             check_clock(release, now)
             if newest:
                 check_successor(newest, release)

@@ -52,6 +52,7 @@ def _ask_again(farm: AttackedFarm) -> None:
     with farm.office.writing() as desk:
         for channel in scenario.POLICIES:
             standing = (each.excuse for each in excuses.standing(desk.session, channel))
-            names = [each.package for each in standing if each.gate is GateKind.SIGNER and each.package]
+            wanted = scenario.ALLOWED[channel]
+            names = [each.package for each in standing if each.gate is GateKind.SIGNER and each.package in wanted]
             if names:
                 ordering.retry(desk, scenario.CURATOR, channel, packages=names)

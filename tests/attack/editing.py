@@ -77,10 +77,14 @@ def rows_of(folder: Path) -> Rows:
     return found
 
 
+_BUILT_ON = ("recipe", "recipe_revision", "submission", "submitted_recipe")
+
+
 def put_back(folder: Path, before: Rows, edited: Rows) -> None:
     """Undo an edit in place: the rows that it changed, took away or invented are as they were.
 
-    What the farm has written into them since stays, in the columns that were not edited.
+    What the farm has written into them since stays, in the columns that were not edited; and so do recipes that came in
+    by the edit, for the farm has built them since.
     """
     with closing(sqlite3.connect(folder / "farm.db")) as database, database:
         database.execute("PRAGMA foreign_keys = OFF")
@@ -94,7 +98,7 @@ def put_back(folder: Path, before: Rows, edited: Rows) -> None:
                 now = database.execute(f'SELECT * FROM "{table}" WHERE {where}', key).fetchone()
                 if key in old:
                     again.append(_without_lies(old[key], new.get(key), now))
-                elif now != new[key]:
+                elif now != new[key] or table in _BUILT_ON:
                     continue  # the farm has taken the number of what was invented for a row of its own
                 database.execute(f'DELETE FROM "{table}" WHERE {where}', key)
             for row in again:

@@ -57,6 +57,6 @@ def test_an_edit_gets_nothing_wrong_signed_and_honest_work_goes_on(
         put_back(farm.folder, before, edited)
         goes_on(farm)
         assert attack_range.oracle.wrongs(farm.public) == []
-        assert {"next", "after"} <= names_in(farm.public, attack_range.oracle.pinned, "edge").keys()
+        assert {"next", "after"} <= names_in(farm.public, attack_range.oracle.pinned, "edge").keys(), farm.errors[-3:]
     finally:
         farm.close()
