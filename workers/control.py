@@ -72,7 +72,7 @@ def duties(office: Office, send: Callable[[Ring], None]) -> tuple[Duty, ...]:
 
 
 def release_duties(office: Office, settings: FarmSettings, following: Following | None) -> tuple[Duty, ...]:
-    """Return what takes every channel forward, where the farm has a repository to publish and a signer to sign."""
+    """Return what takes every channel forward, and lets clients see advisories, where there is a signer to sign."""
     if settings.repository is None or settings.signer is None:
         return ()
     repository, signer = settings.repository, SignerClient(settings.signer)
@@ -82,7 +82,7 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         return Pipeline(office, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
 
     channels = Channels(office, ChannelFiles(settings.recipes), pipeline, SignedTargets(repository))
-    delivery = OrderDelivery(office, signer)
+    delivery, publication = OrderDelivery(office, signer), AdvisoryPublication(office, repository, signer)
     turn = threading.Lock()
 
     def advance() -> None:
@@ -90,28 +90,12 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         if not turn.acquire(blocking=False):
             return
         try:
+            publication.advance()  # first: what it publishes is asked for at the gates
             advance_all(channels.pipelines())
         finally:
             turn.release()
 
     return (Duty("farm.control.orders", 0.5, delivery.deliver), Duty("farm.control.advance", 1.0, advance))
-
-
-def advisory_duties(office: Office, settings: FarmSettings) -> tuple[Duty, ...]:
-    """Return what lets clients see advisories, where the farm has a repository to publish and a signer to sign."""
-    if settings.repository is None or settings.signer is None:
-        return ()
-    publication = AdvisoryPublication(office, settings.repository, SignerClient(settings.signer))
-    turn = threading.Lock()
-
-    def advance() -> None:
-        if turn.acquire(blocking=False):
-            try:
-                publication.advance()
-            finally:
-                turn.release()
-
-    return (Duty("farm.control.advisories", 5.0, advance),)
 
 
 def _nothing_unseen(_desk: Desk) -> tuple[str, ...]:
@@ -243,7 +227,6 @@ def main(arguments: list[str] | None = None) -> int:
         following = following_of(office, settings)
         publishing = (
             *release_duties(office, settings, following),
-            *advisory_duties(office, settings),
             *foreign_duties(following),
         )
     except FarmError as error:

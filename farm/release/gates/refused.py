@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.release.standing import Arrival
 
-FIRST_WAIT = timedelta(minutes=10)
+FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
 
 
@@ -48,4 +48,4 @@ class Refused:
 
 def asked_again_at(now: datetime, refused_before: int) -> datetime:
     """Return when the signer is asked again about a package: each time after twice as long, up to a day."""
-    return now + min(FIRST_WAIT * (1 << min(refused_before, 10)), LONGEST_WAIT)
+    return now + min(FIRST_WAIT * (1 << min(refused_before, 11)), LONGEST_WAIT)
