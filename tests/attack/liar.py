@@ -242,6 +242,9 @@ class Liar:
         statement = build_statement(self.plan(name), recipe or found.recipe, packages, (), run)
         return self.keep(sign_statement(statement, key))
 
+    def descriptor(self, name: str, version: str = "1.0") -> Descriptor:
+        return Descriptor.from_json(self.read(self.package(name, version).descriptor))
+
     def plan(self, name: str, version: str = "1.0") -> Plan:
         (row,) = self.rows("SELECT body FROM plan WHERE digest = ?", self.package(name, version).plan)
         return Plan.from_dict(json.loads(row["body"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,9 @@ from tests.attack.attacks import goes_on
 from tests.attack.liar import Liar
 from tests.attack.messages import MESSAGES, Message
 from tests.attack.oracle import names_in
+from tests.attack.order_messages import ORDERS, REPORTS
+from workers.image_signing import image_signer_app
+from workers.signer import signer_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 
     from tests.attack.attacks import Range
 
-_ALL = [(f"{kind}: {each.what}", each) for kind, messages in MESSAGES.items() for each in messages]
+_KINDS = {**MESSAGES, "orders": ORDERS, "reports": REPORTS}
+_ALL = [(f"{kind}: {each.what}", each) for kind, messages in _KINDS.items() for each in messages]
 
 
 def _marked(name: str, message: Message) -> object:
@@ -58,6 +62,17 @@ def target(attack_range: Range, tmp_path_factory: pytest.TempPathFactory) -> Ite
     made = Target(attack_range, tmp_path_factory.mktemp("messages"))
     yield made
     made.close()
+
+
+def test_every_message_is_forged() -> None:
+    nothing: Any = None
+    paths = {
+        getattr(route, "path", "")
+        for app in (signer_app(nothing, nothing, nothing, nothing), image_signer_app(nothing, nothing, nothing))
+        for route in app.routes
+        if "POST" in getattr(route, "methods", ())
+    }
+    assert paths == {f"/{kind}" for kind in _KINDS if kind not in ("evidence", "others")}
 
 
 def test_what_is_composed_without_a_lie_is_signed(attack_range: Range, tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Orders and reports that are brought to the signer's ledger, and must not come into it, or must bring about nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from farm.names import Digest, canonical_json
+from farm.trust.approval import approval_statement
+from farm.trust.curator_order import LARGEST_ORDER, Act, kept_order, order_statement
+from farm.trust.dsse import sign_statement
+from tests.attack.liar import MALLORY
+from tests.attack.messages import NESTED, Message
+from tests.attack.scenario import ordered
+from tests.control.owned_farm import ALICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from tests.attack.liar import Liar
+
+_DAY = timedelta(days=1)
+
+
+def _order(what: str, make: Callable[[Liar], bytes]) -> Message:
+    return Message(what, lambda liar: liar.post("/orders", make(liar)))
+
+
+def _thaw(liar: Liar, **said: Any) -> bytes:
+    return ordered(liar.farm, Act.THAW, "still", **said)
+
+
+def _rewritten(liar: Liar, **predicate: Any) -> bytes:
+    """A thaw whose statement says otherwise than an order can."""
+    statement = order_statement(kept_order(_thaw(liar)))
+    return sign_statement(statement | {"predicate": statement["predicate"] | predicate}, ALICE)
+
+
+def _exchanged(liar: Liar) -> bytes:
+    """What a stranger wants, with the signature that Alice has put below something else."""
+    honest, wanted = json.loads(_thaw(liar, reason="so")), json.loads(_thaw(liar, key=MALLORY))
+    return json.dumps(honest | {"payload": wanted["payload"]}).encode()
+
+
+def _then(liar: Liar, brought: bytes, channel: str, name: str, version: str) -> httpx.Response:
+    """Bring an order that may well be taken, and ask for what it must not bring about."""
+    liar.post("/orders", brought)
+    return liar.ask(liar.compose(channel, liar.entry(name, version)))
+
+
+def _kept(liar: Liar, act: Act) -> tuple[bytes, Digest]:
+    """An order that Alice has given, and that was carried out."""
+    (row,) = liar.rows("SELECT envelope, digest FROM signed_order WHERE act = ?", act.value)[:1]
+    return row["envelope"].encode(), Digest(row["digest"])
+
+
+def _used(liar: Liar) -> httpx.Response:
+    envelope, digest = _kept(liar, Act.ROLLBACK)
+    liar.post("/orders", envelope)
+    first = kept_order(envelope).target
+    assert first is not None
+    release = liar.farm.release("twice")
+    assert release is not None
+    old = json.loads(liar.farm.blobs.read(first))
+    back = replace(
+        liar.compose("twice"),
+        index=replace(release.index, digest=Digest(old["index"]["digest"]), size=old["index"]["size"]),
+        packages=old["packages"],
+    )
+    return liar.ask(back, replace(liar.evidence(), orders=(digest,)))
+
+
+def _approval(liar: Liar) -> bytes:
+    descriptor = liar.descriptor("lone")
+    return sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), ALICE)
+
+
+_NOW = datetime.now(UTC)
+ORDERS = (
+    _order("no JSON", lambda _: b"rubbish"),
+    _order("nested JSON", lambda _: NESTED),
+    _order("too much", lambda _: b" " * (LARGEST_ORDER + 1)),
+    _order("a stranger's in a curator's name", lambda liar: _thaw(liar, key=MALLORY)),
+    _order("a stranger's", lambda liar: _thaw(liar, key=MALLORY, curator="mallory")),
+    _order("a curator's in another's name", lambda liar: _thaw(liar, curator="bob")),
+    _order("a signature below something else", _exchanged),
+    _order("an approval", _approval),
+    _order("one of another distribution", lambda liar: _thaw(liar, distribution="evil.example.org")),
+    _order("one on a release that there never was", lambda liar: _thaw(liar, base=Digest.of(b"never"))),
+    _order(
+        "one on a release of another channel",
+        lambda liar: _thaw(liar, base=liar.repository.current("edge").release.digest),
+    ),  # type: ignore[union-attr]
+    _order("one that has expired", lambda liar: _thaw(liar, at=_NOW - 2 * _DAY, expires=_NOW - _DAY)),
+    _order("one that is good for years", lambda liar: _rewritten(liar, expires="2999-01-01T00:00:00Z")),
+    _order("one with more in it", lambda liar: _rewritten(liar, also="rm -rf")),
+    _order("one of no kind", lambda liar: _rewritten(liar, act="sign-anything")),
+    _order("a promotion of nothing", lambda liar: _rewritten(liar, act="promote")),
+    Message(
+        "a thaw from before the freeze", lambda liar: _then(liar, _thaw(liar, at=_NOW - _DAY), "still", "tool", "2.0")
+    ),
+    Message(
+        "a thaw of another channel",
+        lambda liar: _then(liar, ordered(liar.farm, Act.THAW, "slow"), "still", "tool", "2.0"),
+    ),
+    Message(
+        "a lift of another package",
+        lambda liar: _then(liar, ordered(liar.farm, Act.LIFT, "edge", packages={"viral": None}), "edge", "kept", "2.0"),
+    ),
+    Message(
+        "a retry of another build",
+        lambda liar: _then(
+            liar, ordered(liar.farm, Act.RETRY, "edge", packages={"tool": Digest.of(b"another")}), "edge", "tool", "1.0"
+        ),
+    ),
+    Message("a rollback that was carried out", _used),
+    Message("one that is known", lambda liar: liar.post("/orders", _kept(liar, Act.FREEZE)[0]), harmless=True),
+)
+"""Curators' orders."""
+
+
+def _report(what: str, **said: Any) -> Message:
+    def send(liar: Liar) -> httpx.Response:
+        told = {"channel": "edge", "label": "lib 1.0", "package": liar.package("lib").digest, "reason": "it is ill"}
+        return liar.post("/reports", canonical_json({**told, "report": 7, **said}))
+
+    return Message(what, send)
+
+
+def _other_package(liar: Liar) -> httpx.Response:
+    """Say that an open report is about another package."""
+    told = {"channel": "edge", "label": "viral 1.0", "package": liar.package("viral").digest, "reason": "it is ill"}
+    liar.post("/reports", canonical_json({**told, "report": 1}))
+    return liar.ask(liar.compose("stable", liar.entry("reported")))
+
+
+REPORTS = (
+    Message("no JSON", lambda liar: liar.post("/reports", b"rubbish")),
+    Message("nested JSON", lambda liar: liar.post("/reports", NESTED[: 8 << 10])),
+    Message("too much", lambda liar: liar.post("/reports", b" " * (9 << 10))),
+    _report("one of no package", package="lib"),
+    _report("one without a number", report="seven"),
+    _report("one with more in it", closed=True),
+    Message("an open one, about another package", _other_package),
+)
+"""Reports of trouble, which nobody signs."""
