@@ -128,8 +128,8 @@ class Decision:
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         permitted = orders.check(release, previous, moves, brought.orders)
         check_reports(moves, channel, state, permitted)
-        # What goes back to a set of before was let in, compared and tested then.
-        if not self._record.has_set(release.channel, release.package_set):
+        # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
+        if not (permitted.goes_back and self._record.has_set(release.channel, release.package_set)):
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
             check_said(new, (previous, source), grounds)
             self._ask_of_packages(case, channel, policy.policies.curators, state, permitted)

@@ -59,13 +59,15 @@ class Permitted:
     """Which orders a release uses, and what comes of that.
 
     `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
-    are those that come, or go, by an order of promotion, so that they need not soak.
+    are those that come, or go, by an order of promotion, so that they need not soak. `goes_back`: all that changes
+    a rollback has ordered.
     """
 
     orders: tuple[Digest, ...] = ()
     rolled_back: tuple[Digest, ...] = ()
     returned: tuple[Digest, ...] = ()
     promoted: frozenset[Digest] = frozenset()
+    goes_back: bool = False
 
 
 class Orders:
@@ -120,6 +122,7 @@ class Orders:
                 for move in moves
                 if (digest := move.after or move.before) and any(self._covers(each, move) for each in promotions)
             ),
+            bool(rollbacks) and all(any(self._covers(each, move) for each in rollbacks) for move in moves),
         )
 
     def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:

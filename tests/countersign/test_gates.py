@@ -11,6 +11,7 @@ from farm.countersign.gates import GateRefusedError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
+from farm.trust.curator_order import Act
 from farm.trust.dsse import sign_statement
 from farm.trust.repository import Repository
 from tests.countersign.built import Builder
@@ -90,13 +91,16 @@ def test_what_the_channel_has_held_comes_back_under_a_stricter_policy_with_its_w
     edge = channel(b"gates: [proof]\n")
     viral = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
     edge.sign(viral)
+    before = edge.newest().digest
     free = edge.builder.build(edge.builder.recipe("free"))
     edge.sign(free, remove=["viral"])
     edge.builder.policies = {"channels/edge.yaml": LICENCES}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
     with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
         edge.sign(viral)
-    edge.sign(viral, remove=["free"])
+    with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
+        edge.sign(viral, remove=["free"])
+    edge.sign(viral, remove=["free"], orders=[edge.order(Act.ROLLBACK, target=before)])
     assert edge.released == 3
 
 

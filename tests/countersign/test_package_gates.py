@@ -22,6 +22,7 @@ from farm.recipe.gate_kind import GateKind
 from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import online_signers, sign_policy
+from farm.trust.curator_order import Act
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.imports import Import, ImportedPackage
 from farm.trust.provenance import ProvenanceError
@@ -95,10 +96,16 @@ class TestAdvisories:
         self.publish(edge, osv(package="zlib", fixed="2.0"))
         png = edge.builder.build(edge.builder.recipe("png"))
         edge.sign(png)
+        before = edge.newest().digest
         edge.sign(remove=["zlib"])
         with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
             edge.sign(zlib, edge.builder.build(edge.builder.recipe("gif")))
-        edge.sign(zlib)  # a rollback, which asks nothing of packages in the pipeline either
+        with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
+            edge.sign(zlib)
+        back = edge.order(Act.ROLLBACK, target=before)
+        with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
+            edge.sign(zlib, edge.builder.built["gif"], orders=[back])
+        edge.sign(zlib, orders=[back])  # it asks nothing of packages in the pipeline either
         assert edge.released == 4
 
 
