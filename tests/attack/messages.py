@@ -425,12 +425,10 @@ ADVISORIES = (
     Message(
         "an advisory that is withdrawn",
         lambda liar: _advise(liar, _listed(liar, osv(package="vuln", fixed="", modified=_LATER, withdrawn=_LATER))),
-        "gates",
     ),
     Message(
         "an advisory that speaks of another package",
         lambda liar: _advise(liar, _listed(liar, osv(package="viral", fixed="", modified=_LATER), packages=("viral",))),
-        "gates",
     ),
     Message(
         "an advisory that is listed for another package",
@@ -473,7 +471,7 @@ REVIEWS = (
         "reviews of another distribution",
         lambda liar: _review(liar, _looked("lib", days=1), distribution="evil.example.org"),
     ),
-    Message("a review that nobody has made", lambda liar: _review(liar, _looked("vuln", days=1)), "gates"),
+    Message("a review that nobody has made", lambda liar: _review(liar, _looked("vuln", days=1))),
 )
 """What was looked at for vulnerabilities."""
 

@@ -5,6 +5,7 @@ Nothing of what decides about releases is asked: `ALLOWED` is written by hand.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -22,10 +23,12 @@ from farm.database.states import Role
 from farm.names import canonical_json
 from farm.package import Descriptor
 from farm.recipe.policies import CHANNELS
+from farm.trust.advice import advisory_word, words_to_sign
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import found_channels, found_repository, sign_policy
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.dsse import sign_statement
+from farm.trust.layout import ADVISORIES
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import SignedToolchain, policy_of_files, steps_texts
 from tests.attack.farm import FAILS, AttackedFarm, Hands
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.records import Package
+    from farm.trust.advice import Word
     from tests.attack.nursery import Nursery
 
 POLICIES = {
@@ -157,7 +161,8 @@ def _release(farm: AttackedFarm) -> None:
     farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
     farm.rests()
     with farm.office.writing() as desk:
-        add_advisory(desk, _ALICE, osv(package="vuln", fixed=""))
+        advisory = osv(package="vuln", fixed="")
+        add_advisory(desk, _ALICE, advisory, envelope=advised(advisory_word(json.loads(advisory))))
         curation.report(desk, _ALICE, "edge", "reported", why="it eats homework")
         hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
         curation.hold(desk, _ALICE, "edge", "kept", why="it is to stay", envelope=hold)
@@ -183,10 +188,20 @@ def _release(farm: AttackedFarm) -> None:
 
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
     """Return what Alice orders of a channel as it is now, but for what is `said`, signed by her or by another `key`."""
-    newest, now = farm.release(channel), datetime.now(UTC)
-    base = newest.digest if newest else NO_RELEASE
-    about = {"distribution": WORLD.distribution, "channel": channel, "base": base, "curator": "alice", "reason": ""}
-    order = CuratorOrder(**{"act": act, "at": now, "expires": now + timedelta(days=1), **about, **said})
+    newest = farm.release(channel)
+    return _ordered(key, act=act, channel=channel, base=newest.digest if newest else NO_RELEASE, **said)
+
+
+def advised(*words: Word, key: CryptoSigner = ALICE, **said: Any) -> bytes:
+    """Return what Alice says of vulnerabilities, signed as an order is."""
+    about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
+    return _ordered(key, **(about | said))
+
+
+def _ordered(key: CryptoSigner, **said: Any) -> bytes:
+    now = datetime.now(UTC)
+    about = {"distribution": WORLD.distribution, "curator": "alice", "reason": ""}
+    order = CuratorOrder(**{"at": now, "expires": now + timedelta(days=1), **about, **said})
     return sign_statement(order_statement(order), key)
 
 
