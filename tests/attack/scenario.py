@@ -12,10 +12,13 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from farm.compat.openvex import read_openvex
+from farm.compat.reviews import Review
 from farm.control import access, curation, ordering
 from farm.control.access import Actor
-from farm.control.advisories import add_advisory
+from farm.control.advisories import add_advisory, add_statements
 from farm.control.approving import approve
+from farm.control.reviews import state_reviews
 from farm.database import packages, releases
 from farm.database.schema import migrate
 from farm.database.session import Database
@@ -23,7 +26,7 @@ from farm.database.states import Role
 from farm.names import canonical_json
 from farm.package import Descriptor
 from farm.recipe.policies import CHANNELS
-from farm.trust.advice import advisory_word, words_to_sign
+from farm.trust.advice import advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import found_channels, found_repository, sign_policy
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
@@ -32,7 +35,7 @@ from farm.trust.layout import ADVISORIES
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import SignedToolchain, policy_of_files, steps_texts
 from tests.attack.farm import FAILS, AttackedFarm, Hands
-from tests.compat.osv_documents import osv
+from tests.compat.osv_documents import openvex, osv
 from tests.control.owned_farm import ALICE, curators
 from tests.control.small_farm import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
 
@@ -161,8 +164,7 @@ def _release(farm: AttackedFarm) -> None:
     farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
     farm.rests()
     with farm.office.writing() as desk:
-        advisory = osv(package="vuln", fixed="")
-        add_advisory(desk, _ALICE, advisory, envelope=advised(advisory_word(json.loads(advisory))))
+        _advise(desk)
         curation.report(desk, _ALICE, "edge", "reported", why="it eats homework")
         hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
         curation.hold(desk, _ALICE, "edge", "kept", why="it is to stay", envelope=hold)
@@ -184,6 +186,22 @@ def _release(farm: AttackedFarm) -> None:
     newest = next(each for each in current_packages(farm) if each.name == "tool")
     again = ordered(farm, Act.RETRY, "twice", packages={"tool": newest.digest})
     _order(farm, lambda desk: ordering.retry(desk, _ALICE, "twice", packages=["tool"], envelope=again))
+
+
+HARMLESS = openvex("not_affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-21T10:00:00Z")
+HARMFUL = openvex("affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-22T10:00:00Z")
+"""What Alice has stated of `vuln`, and what she found out since: both are signed, and one is published."""
+
+
+def _advise(desk: Desk) -> None:
+    advisory = osv(package="vuln", fixed="")
+    add_advisory(desk, _ALICE, advisory, envelope=advised(advisory_word(json.loads(advisory))))
+    for document in (HARMLESS, HARMFUL):
+        (statement,) = read_openvex(document, WORLD.distribution)
+        add_statements(desk, _ALICE, document, envelope=advised(statement_word(statement, WORLD.distribution)))
+    review = Review("lib", "https://tracker.example.net/", datetime.now(UTC).replace(microsecond=0))
+    signed = advised(review_word(review))
+    state_reviews(desk, _ALICE, [review.package], review.source, at=review.at, envelope=signed)
 
 
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:

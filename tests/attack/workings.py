@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     Facts = Mapping[str, object]
 
 NEWER = "2024-11-21T10:00:00Z"
-HARMLESS = openvex(product=f"{DISTRIBUTION}/vuln")
+HARMLESS = openvex(product=f"{DISTRIBUTION}/vuln", timestamp="2024-11-23T10:00:00Z")
 WITHDRAWN = osv(package="vuln", fixed="", modified=NEWER, withdrawn=NEWER)
 _ACTOR = Actor("token:mallory")
 _DAY = timedelta(days=1)
@@ -475,7 +475,7 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
     """Withdraw it, and let the order that Alice gave for the advisory be one for its withdrawal."""
     withdraws_the_advisory(farm, facts)
     with farm.office.reading() as desk:
-        (kept,) = signed_orders.brought_since(desk.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))
+        kept = signed_orders.brought_since(desk.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
     envelope = json.loads(kept.envelope)
     statement = json.loads(b64decode(envelope["payload"]))
     word = advisory_word(json.loads(WITHDRAWN))
