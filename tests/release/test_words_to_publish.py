@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from farm.control.advisories import StaleAdvisoryError, add_advisory, add_statem
 from farm.control.signed_orders import UnsignedOrderError, take_words
 from farm.database import reviews as review_rows
 from farm.database import signed_orders
-from farm.database.curation_rows import AdvisoryPackageRow, AdvisoryRow, VexRow
+from farm.database.curation_rows import AdvisoryPackageRow, AdvisoryRow, ReviewRow, VexRow
 from farm.names import Digest
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.order_delivery import OrderDelivery
@@ -95,6 +95,13 @@ class Newsroom:
     def state(self, document: bytes, envelope: bytes | None = None) -> int:
         with self.farm.office.writing() as desk:
             return add_statements(desk, ALICE, document, allow_unknown=True, envelope=envelope)[1]
+
+    def review(self, name: str) -> None:
+        """Let `ann` state, signed, that she has looked at a package just now."""
+        review = Review(name, "https://tracker.example.net/", self.farm.clock.now.replace(microsecond=0))
+        with self.farm.office.writing() as desk:
+            review_rows.keep_reviews(desk.session, [review], by="ann", now=desk.now)
+            take_words(desk, [review_word(review)], self.signed(review_word(review)), new=True)
 
     def signed(self, *words: Word, **said: Any) -> bytes:
         """Return what `ann` signs."""
@@ -208,10 +215,8 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
     published, stated, reviewed = newsroom.published()
     assert sorted(published) == ["EXAMPLE-2026-1", "EXAMPLE-2026-2"]
     assert (stated, reviewed, newsroom.unsigned()) == (["not_affected"], [], ["review of jq"])
-    again = replace(looked, at=looked.at + timedelta(seconds=1))
-    with newsroom.farm.office.writing() as desk:
-        review_rows.keep_reviews(desk.session, [again], by="ann", now=desk.now)
-        take_words(desk, [review_word(again)], newsroom.signed(review_word(again)), new=True)
+    newsroom.farm.clock.now += timedelta(seconds=1)
+    newsroom.review("jq")
     newsroom.turn()
     assert (newsroom.published()[2], newsroom.unsigned()) == (["jq"], [])
 
@@ -236,15 +241,22 @@ def test_what_was_published_stays_as_it_was_until_what_is_new_is_signed(newsroom
 def test_what_the_database_has_lost_stays_published(newsroom: Newsroom) -> None:
     newsroom.add(osv(), newsroom.signed(word(osv())))
     newsroom.state(openvex(), newsroom.signed(*words(openvex())))
+    newsroom.review("jq")
     newsroom.turn()
     before = newsroom.published()
+    assert before[2] == ["jq"]
     with newsroom.farm.office.writing() as desk:
-        for rows in (AdvisoryPackageRow, AdvisoryRow, VexRow):
+        for rows in (AdvisoryPackageRow, AdvisoryRow, VexRow, ReviewRow):
             desk.session.exec(delete(rows))
     other = osv(id="EXAMPLE-2026-2", package="zlib")
     newsroom.add(other, newsroom.signed(word(other)))
+    newsroom.review("zlib")
     newsroom.turn()
-    assert newsroom.published() == (before[0] | {"EXAMPLE-2026-2": "2024-11-20T10:00:00Z"}, before[1], [])
+    assert newsroom.published() == (
+        before[0] | {"EXAMPLE-2026-2": "2024-11-20T10:00:00Z"},
+        before[1],
+        ["jq", "zlib"],
+    )
 
 
 def test_who_may_sign_no_more_has_signed_nothing(newsroom: Newsroom) -> None:
