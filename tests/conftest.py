@@ -107,6 +107,7 @@ _LONG = (
     "release/test_verdicts.py",
     "release/test_what_is_published.py",
     "release/test_what_tests_need.py",
+    "release/test_words_to_publish.py",
     "script/test_bench.py",
     "script/test_bench_channels.py",
     "threats",

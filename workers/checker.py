@@ -133,12 +133,16 @@ class Checks:
     def advisories(self, content: bytes) -> _Answer:
         """Look at a list of advisories. Raises as `checked_advisories`, `FailedCheckError`."""
         with self._one:
-            return self._bounded(lambda: checked_advisories(self._repository, content, datetime.now(UTC)))
+            return self._bounded(
+                lambda: checked_advisories(self._repository, content, self._ledger.state(), datetime.now(UTC))
+            )
 
     def reviews(self, content: bytes) -> _Answer:
         """Look at a record of looking. Raises as `checked_reviews`, `FailedCheckError`."""
         with self._one:
-            return self._bounded(lambda: checked_reviews(self._repository, content, datetime.now(UTC)))
+            return self._bounded(
+                lambda: checked_reviews(self._repository, content, self._ledger.state(), datetime.now(UTC))
+            )
 
     def image(self, content: bytes) -> _Answer:
         """Work out what an image is. Raises as `make_image`, `FailedCheckError`."""

@@ -155,6 +155,7 @@ TRAIL: dict[str, Shape] = {
 _HITS: Shape = [{"channel": str, "package": str, "version": str}]
 ADDED_ADVISORY: dict[str, Shape] = {"id": str, "outcome": str, "severity": str, "packages": [str], "released": _HITS}
 _LISTED_ADVISORY: dict[str, Shape] = {
+    "unsigned": Absent(bool),
     "id": str,
     "severity": str,
     "summary": str,
@@ -162,7 +163,11 @@ _LISTED_ADVISORY: dict[str, Shape] = {
     "withdrawn": Maybe(str),
 }
 ADVISORY: dict[str, Shape] = {**_LISTED_ADVISORY, "released": _HITS}
-ADVISORIES: dict[str, Shape] = {"advisories": [_LISTED_ADVISORY], "next-after": Maybe(str)}
+ADVISORIES: dict[str, Shape] = {
+    "advisories": [_LISTED_ADVISORY],
+    "next-after": Maybe(str),
+    "distribution": Absent(str),
+}
 STATED: dict[str, Shape] = {
     "new": int,
     "statements": [dict.fromkeys(("vulnerability", "status", "package", "version"), str)],

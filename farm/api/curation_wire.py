@@ -45,8 +45,17 @@ class ReportRequest(Wire):
     why: Why
 
 
-class ReviewRequest(Wire):
-    """A curator states that packages were looked at for vulnerabilities in a source: now, or at a time before."""
+class SignedDocument(SignedRequest):
+    """An advisory in OSV's form, or an OpenVEX document, with the order by which a curator says what is in it."""
+
+    document: dict[str, Any]
+
+
+class ReviewRequest(SignedRequest):
+    """A curator states that packages were looked at for vulnerabilities in a source: now, or at a time before.
+
+    Who signs that names the time.
+    """
 
     packages: tuple[Name, ...] = Field(min_length=1, max_length=MOST_PACKAGES)
     source: Annotated[str, StringConstraints(max_length=LARGEST_SOURCE)]

@@ -108,10 +108,6 @@ class CuratorClient(FarmClient):
         body = {"kind": "retry", "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
-    def signed_order(self, digest: str) -> dict[str, Any]:
-        """Return an order that was signed, and whether the signer has it."""
-        return self._get_json(f"/api/v1/signed-orders/{segment(digest)}", answers.SIGNED_ORDER)
-
     def orders(self, channel: str) -> list[dict[str, Any]]:
         """Return the orders to the pipeline of a channel, newest first."""
         found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/orders", answers.ORDERS)["orders"]

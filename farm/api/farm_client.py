@@ -70,6 +70,10 @@ class FarmClient:
         }
         return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded} | signed(envelope))
 
+    def signed_order(self, digest: str) -> dict[str, Any]:
+        """Return an order that was signed, and whether the signer has it."""
+        return self._get_json(f"/api/v1/signed-orders/{segment(digest)}", answers.SIGNED_ORDER)
+
     def submissions(
         self, *, state: str | None = None, before: int | None = None, limit: int = 50
     ) -> wire.SubmissionPage:

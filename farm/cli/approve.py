@@ -13,7 +13,7 @@ from farm.cli.own_key import find_own_key, own_key_options, own_name
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
-from farm.cli.signed_acts import sign_act, tell_signed
+from farm.cli.signed_acts import can_sign, sign_act, tell_signed
 from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, a
 
 def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...], name: str, why: str) -> bytes | None:
     """Return the signed withdrawal; None where there is no key, or nothing that was approved: the farm says so."""
+    if not can_sign():
+        return None
     from farm.names import Digest
     from farm.trust.curator_order import named
 

@@ -9,7 +9,7 @@ import click
 from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
 from farm.cli.output import Line, say_json, say_lines
 from farm.cli.packages import json_option
-from farm.cli.signed_acts import sign_act
+from farm.cli.signed_acts import can_sign, sign_act
 from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json
 
 def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], why: str) -> bytes | None:
     """Return the signed order that lets these builds of packages in; None where none is named, or there is no key."""
+    if not packages or not can_sign():
+        return None
     status = farm.channel(channel)
     names = {each.removeprefix(f"{status.get('distribution', '')}/") for each in packages}
     held = {each["package"]: each["descriptor"] for each in status["excuses"] if each.get("descriptor")}

@@ -8,7 +8,7 @@ import click
 
 from farm.cli.curating import curator, tell_order, wait_option
 from farm.cli.packages import json_option
-from farm.cli.signed_acts import sign_act
+from farm.cli.signed_acts import can_sign, sign_act
 
 if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
@@ -40,7 +40,7 @@ def _sign_promotion(
     """Return the signed order; None where there is no key, or nothing to promote: the farm says so."""
     from farm.names import Digest
 
-    if (newest := farm.channel(origin)["newest"]) is None:
+    if not can_sign() or (newest := farm.channel(origin)["newest"]) is None:
         return None
     target, named = Digest(newest["digest"]), dict.fromkeys(packages)
     return sign_act(farm, "promote", channel, reason=why, target=target, origin=origin, packages=named)

@@ -11,10 +11,22 @@ from farm.cli.own_key import find_own_key
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from farm.api.advisory_client import AdvisoryClient
     from farm.api.curator_client import CuratorClient
+    from farm.api.farm_client import FarmClient
+    from farm.cli.own_key import OwnKey
+    from farm.names import Digest
+    from farm.trust.advice import Word
 
 _WAITED, _POLL = 5.0, 0.2
 """Seconds in which the farm hands on what it has taken, and the signer answers."""
+
+
+def can_sign() -> bool:
+    """Say whether there is an own key: without one, nothing has to be looked up for what it would sign."""
+    return find_own_key(Settings.from_environment(), None, None) is not None
 
 
 def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes | None:
@@ -23,48 +35,78 @@ def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes 
     `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. A farm that does
     not say which distribution it is of takes no orders that are signed.
     """
-    own = find_own_key(Settings.from_environment(), None, None)
+    own = _own_key()
     if own is None:
         return None
     status = farm.channel(channel)
     if "distribution" not in status:
         return None
     from farm.names import Digest
-    from farm.trust.curator_order import LIFETIME, NO_RELEASE, Act, CuratorOrder, order_statement
-    from farm.trust.dsse import sign_statement
 
-    newest, now, distribution = status["newest"], datetime.now(UTC), status["distribution"]
+    newest, distribution = status["newest"], status["distribution"]
     packages = {
         name.removeprefix(f"{distribution}/"): digest and Digest(digest)
         for name, digest in said.pop("packages", {}).items()
     }
+    base = Digest(newest["digest"]) if newest else None
+    return _sign(own, act, distribution, channel, base=base, packages=packages, **said)
+
+
+def sign_words(farm: AdvisoryClient, words: Callable[[str], Iterable[Word]]) -> bytes | None:
+    """Return the envelope in which the holder of the own key says something of vulnerabilities; None without a key.
+
+    `words` are asked for what is said, by the farm's distribution; also None where that is nothing.
+    """
+    own = _own_key()
+    if own is None or not (distribution := farm.distribution()):
+        return None
+    from farm.trust.advice import words_to_sign
+    from farm.trust.curator_order import Act
+    from farm.trust.layout import ADVISORIES
+
+    packages = words_to_sign(words(distribution))
+    return _sign(own, Act.ADVISE, distribution, ADVISORIES, packages=packages) if packages else None
+
+
+def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:
+    """Wait until the signer has what was signed, and say if it has not, or will not; return the exit status."""
+    until, status = time.monotonic() + _WAITED, 0
+    waits = False
+    for answer in answers:
+        kept = answer.get("signed")
+        if not isinstance(kept, dict):
+            continue
+        while kept["brought-at"] is None and not kept["refused"] and time.monotonic() < until:
+            time.sleep(_POLL)
+            kept = farm.signed_order(str(kept["order"]))
+        if kept["refused"]:
+            say(f"the signer refuses the order: {kept['refused']}", err=True)
+            status = 1
+        elif kept["brought-at"] is None:
+            waits = True
+    if waits:
+        say("the order is taken, and not with the signer yet: it gets it as soon as it answers", err=True)
+    return status
+
+
+def _own_key() -> OwnKey | None:
+    return find_own_key(Settings.from_environment(), None, None)
+
+
+def _sign(own: OwnKey, act: str, distribution: str, channel: str, *, base: Digest | None = None, **said: Any) -> bytes:
+    from farm.trust.curator_order import LIFETIME, NO_RELEASE, Act, CuratorOrder, order_statement
+    from farm.trust.dsse import sign_statement
+
+    now = datetime.now(UTC)
     order = CuratorOrder(
         act=Act(act),
         distribution=distribution,
         channel=channel,
-        base=Digest(newest["digest"]) if newest else NO_RELEASE,
+        base=base or NO_RELEASE,
         curator=own.name,
         reason=said.pop("reason", ""),
         at=now,
         expires=now + LIFETIME,
-        packages=packages,
         **said,
     )
     return sign_statement(order_statement(order), own.signer())
-
-
-def tell_signed(farm: CuratorClient, answer: dict[str, Any]) -> int:
-    """Wait until the signer has what was signed, and say if it has not, or will not; return the exit status."""
-    kept = answer.get("signed")
-    if not isinstance(kept, dict):
-        return 0
-    until = time.monotonic() + _WAITED
-    while kept["brought-at"] is None and not kept["refused"] and time.monotonic() < until:
-        time.sleep(_POLL)
-        kept = farm.signed_order(str(kept["order"]))
-    if kept["refused"]:
-        say(f"the signer refuses the order: {kept['refused']}", err=True)
-        return 1
-    if kept["brought-at"] is None:
-        say("the order is taken, and not with the signer yet: it gets it as soon as it answers", err=True)
-    return 0

@@ -13,14 +13,17 @@ from farm.compat.osv import read_json_object, read_osv
 from farm.control.access import audit
 from farm.control.advised import check_advisory, check_statements
 from farm.control.foreign_advisories import known_abroad
+from farm.control.signed_orders import take_words
 from farm.database import advisories as rows
 from farm.database import foreign, packages, releases
 from farm.errors import FarmError
 from farm.names import Digest, Version, canonical_json
 from farm.recipe.distributions import check_known
+from farm.trust.advice import advisory_word, statement_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from farm.compat.advisories import Advisory
     from farm.control.access import Actor
@@ -54,9 +57,12 @@ class Hit:
     version: str
 
 
-def add_advisory(desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False) -> tuple[Advisory, Outcome]:
+def add_advisory(
+    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
+) -> tuple[Advisory, Outcome]:
     """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
 
+    Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
     Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`,
     `UnknownDistributionError` for a package of a distribution that the recipes do not name, and, unless
     `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
@@ -64,12 +70,14 @@ def add_advisory(desk: Desk, actor: Actor, content: bytes, *, allow_unknown: boo
     advisory = read_osv(content, desk.world.distribution)
     if not advisory.withdrawn:
         _check_distributions(desk, advisory.packages)
-    body = canonical_json(read_json_object(content, "the advisory", "")).decode()
+    document = read_json_object(content, "the advisory", "")
+    body, word = canonical_json(document).decode(), advisory_word(document)
     if advisory.modified > desk.now + _AHEAD:
         raise FutureStatementError(f"{advisory.id} says that it was modified at {advisory.modified}, which is to come")
     before = rows.advisory(desk.session, advisory.id)
     if before is not None:
         if before.body == body:
+            take_words(desk, [word], envelope, new=False)
             return advisory, "unchanged"
         if advisory.modified <= before.modified_at:
             same = "not newer than" if advisory.modified == before.modified_at else "older than"
@@ -90,18 +98,20 @@ def add_advisory(desk: Desk, actor: Actor, content: bytes, *, allow_unknown: boo
         added_at=desk.now,
     )
     rows.keep_advisory(desk.session, kept, advisory.packages)
+    take_words(desk, [word], envelope, new=True)
     outcome: Outcome = "withdrawn" if advisory.withdrawn else "updated" if before else "added"
     audit(desk, actor, "advisory", advisory.id, f"{outcome}: {advisory.severity}, {', '.join(advisory.packages)}")
     return advisory, outcome
 
 
 def add_statements(
-    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False
+    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[tuple[Statement, ...], int]:
-    """Keep what an OpenVEX document states; returns that, and how much of it is new.
+    """Keep what an OpenVEX document states, signed in `envelope` as an advisory is; returns that, and how much is new.
 
-    Raises `InvalidAdvisoryError`, `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as
-    `add_advisory` does, and, unless `allow_unknown`, `NoSuchAdvisoryError`.
+    Raises `StaleAdvisoryError` for what was stated otherwise at the very same time; besides `InvalidAdvisoryError`,
+    `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as `add_advisory` does, and, unless
+    `allow_unknown`, `NoSuchAdvisoryError`.
     """
     distribution = desk.world.distribution
     found = read_openvex(content, distribution)
@@ -124,7 +134,9 @@ def add_statements(
         )
         for each in found
     ]
+    _check_one_at_a_time(kept, rows.statements_on(desk.session, {each.package for each in kept}))
     new = rows.add_statements(desk.session, kept)
+    take_words(desk, (statement_word(each, distribution) for each in found), envelope, new=new > 0)
     if new:
         told = [f"{each.vulnerability} {each.status} in {each.package} {each.version or ''}".strip() for each in found]
         audit(desk, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
@@ -149,12 +161,9 @@ def read_kept(desk: Desk, kept: KeptAdvisory) -> Advisory:
     return read_osv(kept.body.encode(), desk.world.distribution)
 
 
-def statements_in_force(desk: Desk) -> tuple[Statement, ...]:
-    """Return the newest statement about each vulnerability in each package and version, sorted by these."""
-    newest: dict[tuple[str, str, str], Statement] = {}
-    for each in rows.statements(desk.session):
-        newest.setdefault((each.vulnerability, each.package, each.version), _statement(each))
-    return tuple(newest[key] for key in sorted(newest))
+def all_statements(desk: Desk) -> tuple[Statement, ...]:
+    """Return everything that was ever stated, the newest first."""
+    return tuple(_statement(each) for each in rows.statements(desk.session))
 
 
 def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
@@ -175,6 +184,21 @@ def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
         findings = find([advisory], statements, members)
         found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
     return found
+
+
+def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStatement]) -> None:
+    """Raise `StaleAdvisoryError` where two statements would say two things at one time: nobody knew which counts."""
+    known: dict[tuple[str, str, str, datetime], set[str]] = {}
+    for each in before:
+        known.setdefault((each.vulnerability, each.package, each.version, each.at), set()).add(each.statement)
+    for each in new:
+        there = known.setdefault((each.vulnerability, each.package, each.version, each.at), set())
+        if there and each.statement not in there:
+            raise StaleAdvisoryError(
+                f"it was stated otherwise about {each.vulnerability} in {each.package} at this very time, {each.at}",
+                remedy="Set the statement's `timestamp`, or the document's, to when it was made.",
+            )
+        there.add(each.statement)
 
 
 def _check_distributions(desk: Desk, names: Iterable[str]) -> None:

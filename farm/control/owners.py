@@ -6,7 +6,9 @@ has an owner, and whoever may submit may submit anything. Once there was one, it
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
@@ -14,7 +16,7 @@ from farm.control.access import Actor, audit
 from farm.database import recipes, signed_orders, submissions
 from farm.database.ownership import Ownership, ownership, set_ownership
 from farm.errors import FarmError, in_lines
-from farm.names import Digest
+from farm.names import Digest, canonical_json
 from farm.recipe.curators import everybody
 from farm.recipe.errors import RecipeError
 from farm.recipe.owners import OWNERS, read_owners
@@ -204,6 +206,12 @@ def _read(said: Ownership) -> Owners | None:
     if said.owners is None:
         return None
     try:
-        return read_owners(said.owners.encode(), said.curators)
+        return _read_file(said.owners, canonical_json(said.curators))
     except RecipeError as error:
         raise OwnershipTroubleError(tuple(each.in_a_line() for each in error.problems)) from error
+
+
+@lru_cache(2)
+def _read_file(text: str, curators: bytes) -> Owners:
+    """Read the file once for as long as it stays the same: it may have ten thousand lines."""
+    return read_owners(text.encode(), json.loads(curators))

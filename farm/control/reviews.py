@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.compat.reviews import Review, checked_source, time_text
 from farm.control.access import audit
 from farm.control.advised import check_packages
 from farm.control.advisories import FutureStatementError
+from farm.control.signed_orders import take_words
 from farm.database import reviews as rows
 from farm.names import PackageName
 from farm.recipe.distributions import check_known
+from farm.trust.advice import review_word
+from farm.trust.release_time import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +25,17 @@ if TYPE_CHECKING:
 
 
 def state_reviews(
-    desk: Desk, actor: Actor, names: Iterable[str], source: str, *, at: datetime | None = None
+    desk: Desk,
+    actor: Actor,
+    names: Iterable[str],
+    source: str,
+    *,
+    at: datetime | None = None,
+    envelope: bytes | None = None,
 ) -> tuple[tuple[Review, ...], int]:
     """Keep that packages were looked at against a source, now or `at` a time before; returns that, and how much is new.
 
+    Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
     Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
     `UnknownDistributionError` for a package of a distribution that the recipes do not name.
     """
@@ -35,10 +46,12 @@ def state_reviews(
         check_known(each, desk.world.foreign.keys())
     check_packages(desk, "a review", found)
     at = (at or desk.now).replace(microsecond=0)
-    if at > desk.now:
+    # Who signs the time has read it from a clock of its own.
+    if at > desk.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
         raise FutureStatementError(f"the review is said to be of {time_text(at)}, which is to come")
     stated = tuple(Review(each, source, at) for each in found)
     new = rows.keep_reviews(desk.session, stated, by=actor.name, now=desk.now)
+    take_words(desk, map(review_word, stated), envelope, new=bool(new))
     if new:
         audit(desk, actor, "reviewed", source, f"{time_text(at)}: {', '.join(each.package for each in new)}")
     return stated, len(new)

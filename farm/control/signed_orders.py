@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 from farm.control.channel_checks import CurationError
 from farm.database import releases, signed_orders
 from farm.database.signed_orders import SignedOrder
+from farm.trust.advice import words_to_sign
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
 from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.layout import ADVISORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from farm.control.desk import Desk
     from farm.names import Digest
+    from farm.trust.advice import Word
     from farm.trust.curator_order import CuratorOrder
+
+_DEEDS = {Act.ADVISE: "what is said of vulnerabilities"}
 
 
 class UnsignedOrderError(CurationError):
@@ -30,7 +35,7 @@ class UnsignedOrderError(CurationError):
 
     def __init__(self, act: Act) -> None:
         super().__init__(
-            f"{act.replace('-', ' ')} has to be signed with your own key",
+            f"{_DEEDS.get(act, act.replace('-', ' '))} has to be signed with your own key",
             remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "
             "listed with `farm keys draft targets --operator NAME=KEY`; then run it again.",
         )
@@ -96,6 +101,15 @@ def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id:
         order_id=order_id,
     )
     signed_orders.keep(desk.session, kept)
+
+
+def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
+    """Keep the signed order by which something may be said of vulnerabilities. What is not `new` need not be signed.
+
+    An order that comes all the same is kept: so somebody can sign what is here unsigned. Raises as `take_signed`.
+    """
+    if new or envelope is not None:
+        take_signed(desk, Wanted(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
 
 
 def may_order(desk: Desk, envelope: bytes) -> bool:

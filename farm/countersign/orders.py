@@ -148,15 +148,9 @@ class Orders:
     def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
         found = {}
         for permit in self._state.usable(release.channel, release.digest, self._now):
-            if self._is_by_somebody(permit) and self._releases.is_ancestor(permit.order.base, previous):
+            if is_by_somebody(permit, self._people) and self._releases.is_ancestor(permit.order.base, previous):
                 found[permit.order.digest] = permit.order
         return found
-
-    def _is_by_somebody(self, permit: Permit) -> bool:
-        try:
-            return read_order(permit.taken.envelope.encode(), self._people) == permit.order
-        except FarmError:
-            return False
 
     def _covers(self, order: CuratorOrder, move: Move) -> bool:
         """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
@@ -183,6 +177,14 @@ class Orders:
         if not self._releases.is_ancestor(order.base, previous):
             return f"{told}, which was given on {order.base}, and that is no release before this one"
         return f"{told}, and {order.curator} is not among the signed curators and operators, or has another key"
+
+
+def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
+    """Say whether one of these people, by name with public keys, has signed an order: who could once may not now."""
+    try:
+        return read_order(permit.taken.envelope.encode(), people) == permit.order
+    except FarmError:
+        return False
 
 
 def check_brought(

@@ -135,7 +135,7 @@ class SignedOrderRow(Row, table=True):
     __table_args__ = (Index("ix_signed_order_brought", "brought_at", "at"),)
 
     digest: str = Field(primary_key=True)  # of the statement
-    channel: str = Field(foreign_key="channel.name")
+    channel: str  # also `advisories`, which is none
     act: str  # a `farm.trust.curator_order.Act`
     curator: str
     envelope: str = Field(sa_type=Text)
@@ -152,6 +152,15 @@ class WhoOrdersRow(Row, table=True):
 
     id: int = Field(default=1, primary_key=True)
     people: str = Field(default="null", sa_type=Text)  # JSON: public keys by name; null: no order has to be signed
+
+
+class UnsignedWordRow(Row, table=True):
+    """What is kept about vulnerabilities, and not published because nobody has signed it: an advisory, for example."""
+
+    __tablename__ = "unsigned_word"
+
+    digest: str = Field(primary_key=True)  # of its canonical JSON
+    told: str  # what it is, for people
 
 
 class LeftOutRow(Row, table=True):

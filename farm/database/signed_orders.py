@@ -1,4 +1,7 @@
-"""Orders that curators have signed, on their way to the signer; and whose orders count. Written and read."""
+"""Orders that curators have signed, on their way to the signer; whose orders count; what nobody has signed.
+
+Written and read.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select, update
+from sqlmodel import col, delete, func, select, update
 
-from farm.database.curation_rows import ReportRow, SignedOrderRow, WhoOrdersRow
+from farm.database.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
 from farm.names import Digest, canonical_json
 
 if TYPE_CHECKING:
@@ -100,6 +103,36 @@ def note_brought(session: Session, digest: Digest, *, now: datetime, refused: st
     """Write down that the signer has taken an order, or why it has not."""
     values = {"refused": refused} if refused else {"brought_at": now}
     session.exec(update(SignedOrderRow).where(col(SignedOrderRow.digest) == digest).values(**values))
+
+
+def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrder]:
+    """Return orders of an act that the signer has, and that were taken here since then."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.act == act, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+    )
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+
+
+def state_of_brought(session: Session, act: str) -> tuple[int, str]:
+    """Return what changes whenever an order of an act is brought, or others may order."""
+    query = select(func.count()).select_from(SignedOrderRow)
+    count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.brought_at).is_not(None))).one()
+    row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
+    return count, row.people if row else ""
+
+
+def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
+    """Let these be what nobody has signed, each with what it is."""
+    if words == unsigned_words(session):
+        return
+    session.exec(delete(UnsignedWordRow))
+    session.add_all(UnsignedWordRow(digest=digest, told=told) for digest, told in words.items())
+    session.flush()
+
+
+def unsigned_words(session: Session) -> dict[Digest, str]:
+    """Return what is not published because nobody has signed it, by the digest of its canonical JSON."""
+    return {Digest(row.digest): row.told for row in session.exec(select(UnsignedWordRow))}
 
 
 def unbrought_reports(session: Session, limit: int) -> list[int]:

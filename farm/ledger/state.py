@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """An order that lets a release do more than it may by itself, until it is `used_by` one."""
+    """An order that lets the signer sign more than it may by itself; of a channel, until it is `used_by` a release."""
 
     taken: OrderTaken
     used_by: Digest | None = None

@@ -8,7 +8,7 @@ what was there before, so whoever reads the same text comes to the same answer.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -42,20 +42,27 @@ class OwnerRule:
     people: Mapping[str, str]
     line: int
 
-    def matches(self, recipe: str) -> bool:
-        """Say whether the line is about a recipe of this name."""
-        return self.pattern == recipe or (bool(_GLOB.search(self.pattern)) and fnmatchcase(recipe, self.pattern))
-
 
 @dataclass(frozen=True, slots=True)
 class Owners:
     """The lines of the file, as they stand in it."""
 
     rules: tuple[OwnerRule, ...]
+    _by_name: dict[str, OwnerRule] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _globs: list[OwnerRule] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            if _GLOB.search(rule.pattern):
+                self._globs.insert(0, rule)
+            else:
+                self._by_name[rule.pattern] = rule
 
     def rule_for(self, recipe: str) -> OwnerRule | None:
         """Return the line that decides about a recipe; None where none matches, so that nobody owns it."""
-        return next((rule for rule in reversed(self.rules) if rule.matches(recipe)), None)
+        own = self._by_name.get(recipe)
+        glob = next((rule for rule in self._globs if fnmatchcase(recipe, rule.pattern)), None)
+        return max((rule for rule in (own, glob) if rule is not None), key=lambda rule: rule.line, default=None)
 
     def owners_of(self, recipe: str) -> Mapping[str, str]:
         """Return the public keys (64 hexadecimal digits) of those who own a recipe, by name."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Protocol
 
 from farm.blobs import BlobStore
-from farm.compat.openvex import write_openvex
-from farm.control.advisories import read_kept, statements_in_force
+from farm.control.advisories import all_statements, read_kept
 from farm.database import advisories as rows
-from farm.database import reviews
+from farm.database import reviews, signed_orders
 from farm.errors import FarmError
 from farm.plan import BlobRef
-from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.release.words_to_publish import Choice, PublishedWords, signed_words
+from farm.trust.advice import advisory_word
+from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
+from farm.trust.curator_order import Act
 from farm.trust.layout import BLOBS
 from farm.trust.review_list import ReviewList
 
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from farm.compat.advisories import Advisory
     from farm.control.desk import Desk, Office
     from farm.database.advisories import KeptAdvisory
+    from farm.trust.advice import Word
 
+_MOST_TOLD = 5
 _LOG = logging.getLogger("farm.release")
 
 
@@ -41,6 +47,7 @@ class AdvisoryPublication:
 
     def __init__(self, office: Office, repository: Path, signer: AdvisorySigner) -> None:
         self._office = office
+        self._repository = repository
         self._public = BlobStore(repository / BLOBS)
         self._signer = signer
         self._published: object = None
@@ -49,12 +56,11 @@ class AdvisoryPublication:
     def advance(self) -> bool:
         """Publish if there is something new, and say whether it was tried; what fails is tried again next time."""
         with self._office.reading() as desk:
-            state = (rows.state_of_advisories(desk.session), reviews.state_of_reviews(desk.session))
-            if state == self._published:
-                return False
-            index = self._index(desk)
-            looked = ReviewList(index.distribution, tuple(reviews.reviews(desk.session)))
+            state = _state(desk)
+        if state == self._published:
+            return False
         try:
+            index, looked = self._chosen()
             self._signer.publish_advisories(index)
             if looked.reviews:
                 self._signer.publish_reviews(looked)
@@ -68,22 +74,45 @@ class AdvisoryPublication:
             _LOG.info("published the list of %d advisories", len(index.advisories))
         return True
 
-    def _index(self, desk: Desk) -> AdvisoryIndex:
-        distribution = desk.world.distribution
-        listed = tuple(
-            ListedAdvisory(each.id, self._keep(each.body.encode()), read_kept(desk, each).packages)
-            for each in _all(desk)
-        )
-        statements = statements_in_force(desk)
-        if not statements:
-            return AdvisoryIndex(distribution, listed)
-        # Its time is that of the newest statement, so that the same statements make the same blob.
-        newest = max(each.at for each in statements)
-        document = self._keep(write_openvex(statements, distribution, at=newest))
-        return AdvisoryIndex(distribution, listed, document)
+    def _chosen(self) -> tuple[AdvisoryIndex, ReviewList]:
+        """Return what is to be published, and write down what is left out because nobody has signed it."""
+        published = PublishedWords.of(self._repository)
+        with self._office.reading() as desk:
+            choice = Choice(published, signed_words(desk), desk.world.distribution)
+            chosen = self._index(desk, choice), self._looked(desk, choice)
+            known = signed_orders.unsigned_words(desk.session)
+        if new := choice.unsigned.keys() - known.keys():
+            told = ", ".join(sorted(choice.unsigned[each] for each in new)[:_MOST_TOLD])
+            _LOG.warning("nobody has signed, so it is not published (%d in all): %s", len(new), told)
+        if choice.unsigned != known:
+            with self._office.writing() as desk:
+                signed_orders.set_unsigned_words(desk.session, choice.unsigned)
+        return chosen
+
+    def _index(self, desk: Desk, choice: Choice) -> AdvisoryIndex:
+        listed = choice.advisories(self._listed(desk, each) for each in _all(desk))
+        statements = choice.statements(all_statements(desk))
+        document = self._keep(document_of(statements, desk.world.distribution)) if statements else None
+        return AdvisoryIndex(desk.world.distribution, listed, document)
+
+    def _looked(self, desk: Desk, choice: Choice) -> ReviewList:
+        return ReviewList(desk.world.distribution, choice.reviews(reviews.reviews(desk.session)))
+
+    def _listed(self, desk: Desk, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Word]:
+        advisory = read_kept(desk, kept)
+        listed = ListedAdvisory(kept.id, self._keep(kept.body.encode()), advisory.packages)
+        return advisory, listed, advisory_word(json.loads(kept.body))
 
     def _keep(self, content: bytes) -> BlobRef:
         return BlobRef(self._public.put_bytes(content), len(content))
+
+
+def _state(desk: Desk) -> object:
+    return (
+        rows.state_of_advisories(desk.session),
+        reviews.state_of_reviews(desk.session),
+        signed_orders.state_of_brought(desk.session, Act.ADVISE),
+    )
 
 
 def _all(desk: Desk) -> Iterator[KeptAdvisory]:

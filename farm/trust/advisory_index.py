@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.compat.openvex import LARGEST_STATEMENTS, read_published
+from farm.compat.openvex import LARGEST_STATEMENTS, read_published, write_openvex
 from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_osv
 from farm.errors import FarmError
 from farm.names import InvalidDigestError, canonical_json
@@ -18,9 +18,10 @@ from farm.plan import BlobRef, InvalidRecordError
 from farm.plan.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
-    from farm.compat.advisories import Advisory
+    from farm.compat.advisories import Advisory, Statement
 
 FORMAT = 1
 LARGEST_INDEX = 16 * 1024 * 1024
@@ -142,3 +143,56 @@ def check_index(new: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable
             read_published(read(new.statements), new.distribution)
         except InvalidAdvisoryError as error:
             raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error
+
+
+def check_newer(
+    new: ListedAdvisory, before: ListedAdvisory, distribution: str, read: Callable[[BlobRef], bytes]
+) -> None:
+    """Refuse an advisory that says something else than the one `before` it, and is not newer.
+
+    Raises as `open_advisory`.
+    """
+    if open_advisory(new, distribution, read).modified <= open_advisory(before, distribution, read).modified:
+        raise InvalidAdvisoryIndexError(f"{new.id} is another than what is published, and not newer")
+
+
+def key_of(statement: Statement) -> tuple[str, str, str]:
+    """Return what a statement is about: of one key, the newest is in force."""
+    return statement.vulnerability, statement.package, str(statement.version or "")
+
+
+def in_force(statements: Sequence[Statement]) -> dict[tuple[str, str, str], Statement]:
+    """Return the newest statement of each key, sorted by these; of two of one time the first."""
+    newest: dict[tuple[str, str, str], Statement] = {}
+    for each in sorted(statements, key=lambda one: one.at, reverse=True):
+        newest.setdefault(key_of(each), each)
+    return dict(sorted(newest.items()))
+
+
+def document_of(statements: Sequence[Statement], distribution: str) -> bytes:
+    """Return the document that publishes statements, at least one; the same ones make the same."""
+    newest: datetime = max(each.at for each in statements)
+    return write_openvex(tuple(statements), distribution, at=newest)
+
+
+def check_statements(content: bytes, before: bytes | None, distribution: str) -> tuple[Statement, ...]:
+    """Return what a document states that the one `before` does not, where it may follow it.
+
+    It must say nothing but its statements, as the farm writes them; leave out none of before, and have none that is
+    not newer than that in whose place it stands. Raises `InvalidAdvisoryIndexError`, `InvalidAdvisoryError`.
+    """
+    new = read_published(content, distribution)
+    if tuple(in_force(new).values()) != new or document_of(new, distribution) != content:
+        raise InvalidAdvisoryIndexError("the document of statements is not as a farm writes it")
+    there = in_force(new)
+    known = in_force(read_published(before, distribution)) if before else {}
+    if gone := known.keys() - there.keys():
+        told = "; ".join(" ".join(key).strip() for key in sorted(gone)[:3])
+        raise InvalidAdvisoryIndexError(f"the statements leave out what is published: {told}")
+    changed = {key: each for key, each in there.items() if known.get(key) != each}
+    for key, each in changed.items():
+        if key in known and each.at <= known[key].at:
+            raise InvalidAdvisoryIndexError(
+                f"the statement about {each.vulnerability} in {each.package} is not newer than what is published"
+            )
+    return tuple(changed.values())

@@ -1,7 +1,8 @@
 """Signed orders: a curator's own word about a channel, such as a hold or a rollback, made with that person's key.
 
 An order names the channel and the release that it was given on, and is good until it expires. It is known by the digest
-of its statement, whoever has signed that again or put it into another envelope. Who may give one is handed in.
+of its statement, whoever has signed that again or put it into another envelope. Who may give one is handed in. One act
+is about no channel: what is said of vulnerabilities is ordered of the role that publishes it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.approval import curator_key
 from farm.trust.dsse import open_envelope
+from farm.trust.layout import ADVISORIES
 from farm.trust.provenance import STATEMENT_TYPE
 
 if TYPE_CHECKING:
@@ -46,12 +48,14 @@ class Act(StrEnum):
     RETRY = "retry"  # it takes `packages`, though they are older or were rolled back
     CLOSE_REPORT = "close-report"  # report `number`, which is about the package `target`
     WITHDRAW_APPROVAL = "withdraw-approval"  # of who signs, for `packages` as far as they were approved before
+    ADVISE = "advise"  # `packages` are what is said of vulnerabilities, with the digest of each (`farm.trust.advice`)
 
 
-PERMITS = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.RETRY})
-"""Orders that let a release do something that it may not do by itself: each is used once."""
+PERMITS = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.RETRY, Act.ADVISE})
+"""Orders that let the signer sign what it may not by itself, until they expire. Those to a channel are used once."""
 _TARGETED = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.CLOSE_REPORT})
-_OF_PACKAGES = frozenset({Act.HOLD, Act.LIFT, Act.RETRY, Act.WITHDRAW_APPROVAL})
+_OF_PACKAGES = frozenset({Act.HOLD, Act.LIFT, Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
+_BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
 
 
 class CuratorOrderError(FarmError):
@@ -68,7 +72,7 @@ class CuratorOrder:
     """What `curator` orders of `channel`, as it was with its release `base` (`NO_RELEASE` before the first one).
 
     `packages` are names; of a retry and of a withdrawal with the descriptors that are meant. It counts up to `expires`,
-    what it brings about up to `until`.
+    what it brings about up to `until`. What advises is to the role `advisories`, and on no release.
     """
 
     act: Act
@@ -204,8 +208,12 @@ def _check_whole(order: CuratorOrder) -> None:
         raise ValueError(f"{order.act} of no package")
     if (order.act is Act.PROMOTE) != bool(order.origin):
         raise ValueError("only a promotion is from a channel")
-    if order.act in (Act.RETRY, Act.WITHDRAW_APPROVAL) and None in order.packages.values():
+    if order.act in _BY_DIGEST and None in order.packages.values():
         raise ValueError(f"{order.act} of a package without its descriptor")
+    if (order.act is Act.ADVISE) != (order.channel == ADVISORIES):
+        raise ValueError(f"{order.act} of {order.channel}")
+    if order.act is Act.ADVISE and order.base != NO_RELEASE:
+        raise ValueError("advisories have no release")
     if not order.at < order.expires <= order.at + LONGEST_LIFETIME:
         raise ValueError(f"it is good for longer than {LONGEST_LIFETIME.days} days, or for no time")
 

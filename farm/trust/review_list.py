@@ -102,3 +102,11 @@ def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetim
             raise InvalidReviewListError(f"{each.package} is said to be looked at on {time_text(each.at)}, yet to come")
         if each.at < known.get((each.package, each.source), each.at):
             raise InvalidReviewListError(f"the review of {each.package} is older than what is published")
+
+
+def check_none_left_out(new: Iterable[Review], before: ReviewList) -> None:
+    """Refuse a record without a package and source that was published. Raises `InvalidReviewListError`."""
+    there = {(each.package, each.source) for each in new}
+    for each in before.reviews:
+        if (each.package, each.source) not in there:
+            raise InvalidReviewListError(f"the record leaves out that {each.package} was looked at")

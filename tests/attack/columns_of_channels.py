@@ -20,8 +20,8 @@ _PASSED = "UPDATE candidate SET state = 'open', decided_at = NULL WHERE state = 
 _ALL_IN = "UPDATE candidate_change SET state = 'accepted', atom = ''"
 
 
-def _one(what: str, do: object, waits_for: str = "") -> Feeds:
-    return Feeds((Edit(what, do, waits_for),))  # type: ignore[arg-type]
+def _one(what: str, do: object) -> Feeds:
+    return Feeds((Edit(what, do),))  # type: ignore[arg-type]
 
 
 _RECORDED_RELEASE = _one("a release was recorded, and the signer has not been heard", workings.records_a_release)

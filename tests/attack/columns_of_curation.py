@@ -17,8 +17,8 @@ _TOLD = Nothing("for people to read")
 _ONCE_MORE = "done_at = NULL, ending = NULL, candidate_id = NULL"
 
 
-def _one(what: str, do: object, waits_for: str = "") -> Feeds:
-    return Feeds((Edit(what, do, waits_for),))  # type: ignore[arg-type]
+def _one(what: str, do: object) -> Feeds:
+    return Feeds((Edit(what, do),))  # type: ignore[arg-type]
 
 
 def _order(channel: str, kind: str, detail: str) -> str:
@@ -33,8 +33,8 @@ _FLAKY = _one(
     "'2.0-1', MAX(id), MIN(id), '2026-11-24 12:00:00.000000', '2999-01-01 00:00:00.000000' FROM job WHERE kind = 'test';\n"
     "UPDATE job SET state = 'succeeded', error_code = '' WHERE id IN (SELECT MAX(id) FROM job WHERE kind = 'test' AND name = 'broken')",
 )
-_HARMLESS = _one("the vulnerability does not touch the package", workings.states_that_it_is_harmless, "gates")
-_LOOKED = _one("all was looked at, and nothing found", workings.invents_reviews, "gates")
+_HARMLESS = _one("the vulnerability does not touch the package", workings.states_that_it_is_harmless)
+_LOOKED = _one("all was looked at, and nothing found", workings.invents_reviews)
 _FOREIGN = _one("a stranger's distribution is one that packages are taken of", workings.imports_of_a_stranger)
 _LEFT_OUT = _one("what a rollback left out is not", "DELETE FROM left_out;\n" + _order("twice", "retry", "{}"))
 
@@ -84,7 +84,12 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             f"{_BACK_AGAIN}, act = 'thaw' WHERE act = 'freeze';\nUPDATE channel SET frozen_at = NULL",
         ),
         "curator": _one("another curator has signed it", f"{_BACK_AGAIN}, curator = 'mallory'"),
-        "envelope": _one("a stranger orders in a curator's name", workings.orders_itself),
+        "envelope": Feeds(
+            (
+                Edit("a stranger orders in a curator's name", workings.orders_itself),
+                Edit("a stranger says what does no harm in a curator's name", workings.states_it_by_a_strangers_order),
+            )
+        ),
         "at": _TOLD,
         "order_id": _one(
             "a downgrade was ordered by what was signed for another",
@@ -101,6 +106,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "id": _ID,
         "people": _one("a stranger's orders count", workings.counts_among_the_curators),
     },
+    "unsigned_word": dict.fromkeys(
+        ("digest", "told"), Nothing("for people to read: what is left out is worked out anew each time")
+    ),
     "hold": {
         "id": _ID,
         "channel": _one("the hold is another channel's", "UPDATE hold SET channel = 'slow'"),
@@ -157,7 +165,12 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     ),
     "advisory": {
         "id": _one("the advisory has another name", "UPDATE advisory SET id = 'EXAMPLE-1'"),
-        "body": _one("the advisory says that it is withdrawn", workings.withdraws_the_advisory, "gates"),
+        "body": Feeds(
+            (
+                Edit("the advisory says that it is withdrawn", workings.withdraws_the_advisory),
+                Edit("what was signed of the advisory is its withdrawal", workings.withdraws_it_by_another_order),
+            )
+        ),
         "severity": _one("the vulnerability is a slight one", "UPDATE advisory SET severity = 'low'"),
         "modified_at": _TOLD,
         "withdrawn_at": _one("the advisory is withdrawn", "UPDATE advisory SET withdrawn_at = modified_at"),

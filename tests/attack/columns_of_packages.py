@@ -17,8 +17,8 @@ _TOLD = Nothing("for people to read")
 _NEXT = "WHERE name = 'next'"
 
 
-def _one(what: str, do: object, waits_for: str = "") -> Feeds:
-    return Feeds((Edit(what, do, waits_for),))  # type: ignore[arg-type]
+def _one(what: str, do: object) -> Feeds:
+    return Feeds((Edit(what, do),))  # type: ignore[arg-type]
 
 
 def _of_viral(column: str) -> Feeds:

@@ -21,8 +21,8 @@ _FAILED_ATTEMPT = f"WHERE job_id IN (SELECT id FROM job {_FAILED_TEST})"
 _OF_PASSED = "(SELECT {} FROM attempt JOIN job ON job.id = job_id WHERE kind = 'test' AND job.name = 'broken' AND job.state = 'succeeded')"
 
 
-def _one(what: str, do: object, waits_for: str = "") -> Feeds:
-    return Feeds((Edit(what, do, waits_for),))  # type: ignore[arg-type]
+def _one(what: str, do: object) -> Feeds:
+    return Feeds((Edit(what, do),))  # type: ignore[arg-type]
 
 
 COLUMNS: Mapping[str, Mapping[str, Column]] = {

@@ -19,14 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Edit:
-    """What an attacker writes: SQL whose parameters are what is known of the farm, or what a program would do.
-
-    `waits_for` names what of the signer is still to come that stops it.
-    """
+    """What an attacker writes: SQL whose parameters are what is known of the farm, or what a program would do."""
 
     what: str
     do: Do
-    waits_for: str = ""
 
 
 @dataclass(frozen=True)

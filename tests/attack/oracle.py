@@ -39,6 +39,7 @@ class Signed:
     versions: Mapping[str, int]
     releases: Mapping[str, Release]
     advisories: Mapping[str, Any]
+    statements: bytes
     reviews: tuple[Mapping[str, Any], ...]
     fixed: Mapping[str, bytes]
     """What only people with offline keys may change: root and targets."""
@@ -57,7 +58,7 @@ def read(public: Path, pinned: bytes) -> Signed:
     targets: Metadata[Targets] = _delegated(targets_path, root.signed, "targets")
     assert targets.signed.delegations
     assert targets.signed.delegations.roles
-    releases, advisories, reviews = {}, {}, ()
+    releases, advisories, statements, reviews = {}, {}, b"", ()
     for name in targets.signed.delegations.roles:
         role: Metadata[Targets] = _delegated(folder / f"{versions[f'{name}.json']}.{name}.json", targets.signed, name)
         for path, target in role.signed.targets.items():
@@ -67,10 +68,13 @@ def read(public: Path, pinned: bytes) -> Signed:
             elif "reviews" in json.loads(content):
                 reviews = tuple(json.loads(content)["reviews"])
             else:
-                listed = json.loads(content)["advisories"]
-                advisories = {each["id"]: json.loads(blob(public, each["document"]["digest"])) for each in listed}
+                listed = json.loads(content)
+                advisories = {
+                    each["id"]: json.loads(blob(public, each["document"]["digest"])) for each in listed["advisories"]
+                }
+                statements = blob(public, listed["statements"]["digest"]) if listed["statements"] else b""
     versions |= {"timestamp": timestamp.signed.version, "snapshot": snapshot_version}
-    return Signed(versions, releases, advisories, reviews, {"targets": targets_path.read_bytes()})
+    return Signed(versions, releases, advisories, statements, reviews, {"targets": targets_path.read_bytes()})
 
 
 def _delegated(path: Path, delegator: Root | Targets, role: str) -> Metadata[Any]:
@@ -119,7 +123,10 @@ class Oracle:
             if now.advisories.get(number) != advisory:
                 found.append(f"the advisory {number} is {now.advisories.get(number)}")
         found += [f"the advisory {each} was invented" for each in now.advisories.keys() - self.before.advisories.keys()]
+        if now.statements != self.before.statements:
+            found.append(f"what is stated is {now.statements!r:.500}")
         found += [f"the review {each} was invented" for each in now.reviews if each not in self.before.reviews]
+        found += [f"the review {each} is gone" for each in self.before.reviews if each not in now.reviews]
         return found
 
     def wrongs_but_for_blobs(self, public: Path, changing: Collection[str]) -> list[str]:

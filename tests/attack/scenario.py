@@ -5,16 +5,20 @@ Nothing of what decides about releases is asked: `ALLOWED` is written by hand.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from farm.compat.openvex import read_openvex
+from farm.compat.reviews import Review
 from farm.control import access, curation, ordering
 from farm.control.access import Actor
-from farm.control.advisories import add_advisory
+from farm.control.advisories import add_advisory, add_statements
 from farm.control.approving import approve
+from farm.control.reviews import state_reviews
 from farm.database import packages, releases
 from farm.database.schema import migrate
 from farm.database.session import Database
@@ -22,14 +26,16 @@ from farm.database.states import Role
 from farm.names import canonical_json
 from farm.package import Descriptor
 from farm.recipe.policies import CHANNELS
+from farm.trust.advice import advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import found_channels, found_repository, sign_policy
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.dsse import sign_statement
+from farm.trust.layout import ADVISORIES
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import SignedToolchain, policy_of_files, steps_texts
 from tests.attack.farm import FAILS, AttackedFarm, Hands
-from tests.compat.osv_documents import osv
+from tests.compat.osv_documents import openvex, osv
 from tests.control.owned_farm import ALICE, curators
 from tests.control.small_farm import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
 
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
 
     from farm.control.desk import Desk
     from farm.database.records import Package
+    from farm.trust.advice import Word
     from tests.attack.nursery import Nursery
 
 POLICIES = {
@@ -157,7 +164,7 @@ def _release(farm: AttackedFarm) -> None:
     farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
     farm.rests()
     with farm.office.writing() as desk:
-        add_advisory(desk, CURATOR, osv(package="vuln", fixed=""))
+        _advise(desk)
         curation.report(desk, CURATOR, "edge", "reported", why="it eats homework")
         hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
         curation.hold(desk, CURATOR, "edge", "kept", why="it is to stay", envelope=hold)
@@ -181,12 +188,38 @@ def _release(farm: AttackedFarm) -> None:
     _order(farm, lambda desk: ordering.retry(desk, CURATOR, "twice", packages=["tool"], envelope=again))
 
 
+HARMLESS = openvex("not_affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-21T10:00:00Z")
+HARMFUL = openvex("affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-22T10:00:00Z")
+"""What Alice has stated of `vuln`, and what she found out since: both are signed, and one is published."""
+
+
+def _advise(desk: Desk) -> None:
+    advisory = osv(package="vuln", fixed="")
+    add_advisory(desk, CURATOR, advisory, envelope=advised(advisory_word(json.loads(advisory))))
+    for document in (HARMLESS, HARMFUL):
+        (statement,) = read_openvex(document, WORLD.distribution)
+        add_statements(desk, CURATOR, document, envelope=advised(statement_word(statement, WORLD.distribution)))
+    review = Review("lib", "https://tracker.example.net/", datetime.now(UTC).replace(microsecond=0))
+    signed = advised(review_word(review))
+    state_reviews(desk, CURATOR, [review.package], review.source, at=review.at, envelope=signed)
+
+
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
     """Return what Alice orders of a channel as it is now, but for what is `said`, signed by her or by another `key`."""
-    newest, now = farm.release(channel), datetime.now(UTC)
-    base = newest.digest if newest else NO_RELEASE
-    about = {"distribution": WORLD.distribution, "channel": channel, "base": base, "curator": "alice", "reason": ""}
-    order = CuratorOrder(**{"act": act, "at": now, "expires": now + timedelta(days=1), **about, **said})
+    newest = farm.release(channel)
+    return _ordered(key, act=act, channel=channel, base=newest.digest if newest else NO_RELEASE, **said)
+
+
+def advised(*words: Word, key: CryptoSigner = ALICE, **said: Any) -> bytes:
+    """Return what Alice says of vulnerabilities, signed as an order is."""
+    about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
+    return _ordered(key, **(about | said))
+
+
+def _ordered(key: CryptoSigner, **said: Any) -> bytes:
+    now = datetime.now(UTC)
+    about = {"distribution": WORLD.distribution, "curator": "alice", "reason": ""}
+    order = CuratorOrder(**{"at": now, "expires": now + timedelta(days=1), **about, **said})
     return sign_statement(order_statement(order), key)
 
 

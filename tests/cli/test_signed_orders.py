@@ -12,7 +12,9 @@ import pytest
 
 from farm.cli.main import main
 from farm.control import access
-from farm.database import orders, signed_orders
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory
+from farm.database import candidates, orders, signed_orders
 from farm.database.excuses import Excuse
 from farm.database.states import Role
 from farm.ledger.entries import OrderTaken, RootPinned
@@ -21,7 +23,8 @@ from farm.names import Digest
 from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.release.signing_evidence import _orders
-from farm.trust.curator_order import Act, kept_order
+from farm.trust.curator_order import NO_RELEASE, Act, kept_order
+from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.web.running_farm import serving
 from tests.web.stocked_farm import SAMPLES, StockedFarm
@@ -151,7 +154,9 @@ def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
     with ann.stocked.small.office.writing() as desk:
         (order,) = orders.open_orders(desk.session, "edge")
         orders.take_order(desk.session, order.id, candidate_id=candidate)
-        assert list(_orders(desk, candidate)) == [ann.signer.taken[0].digest]
+        found = candidates.candidate(desk.session, candidate)
+        assert found is not None
+        assert list(_orders(desk, found)) == [ann.signer.taken[0].digest]
 
 
 def test_a_retry_that_names_packages_names_their_builds(ann: Shell) -> None:
@@ -221,3 +226,54 @@ def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b'"version":1', b'"version":2'))
     ann.run("keys", "ledger", str(tmp_path / "record"), status=1)
     assert "entry 3 does not follow on the one before it" in ann.told
+
+
+def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_path: Path) -> None:
+    (tmp_path / "jq.json").write_bytes(osv(fixed=""))
+    (tmp_path / "vex.json").write_bytes(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"))
+    ann.run("advisory", "add", str(tmp_path / "jq.json"))
+    assert "1 new statement" in ann.run("advisory", "vex", str(tmp_path / "vex.json"))
+    source = ("--source", "https://tracker.example.net/")
+    ann.run("advisory", "reviewed", "dist.example.org/jq", *source)
+    other = ("--source", "https://tracker.example.net/jq", "--at", "2026-01-01T10:00Z")
+    assert "1 new review" in ann.run("advisory", "reviewed", "jq", *other)
+    assert [(each.act, each.channel, list(each.packages)) for each in ann.signer.taken] == [
+        (Act.ADVISE, "advisories", [told])
+        for told in ("EXAMPLE-2026-1", "EXAMPLE-2026-1 not_affected in jq 1.7.1-1", "review of jq", "review of jq")
+    ]
+    assert ann.signer.taken[0].packages["EXAMPLE-2026-1"] == Digest.of_json(json.loads(osv(fixed="")))
+    assert {each.base for each in ann.signer.taken} == {NO_RELEASE}
+    # The same file says nothing new, so it need not be signed again.
+    assert "unchanged" in ann.run("advisory", "add", str(tmp_path / "jq.json"))
+    assert len(ann.signer.taken) == 4
+
+
+def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(ann: Shell, tmp_path: Path) -> None:
+    (tmp_path / "jq.json").write_bytes(osv(fixed=""))
+    with ann.stocked.small.office.writing() as desk:
+        people = signed_orders.who_orders(desk.session)
+        signed_orders.set_who_orders(desk.session, None)
+        add_advisory(desk, Actor("token:ann"), osv(fixed=""))
+        signed_orders.set_who_orders(desk.session, people)
+        signed_orders.set_unsigned_words(desk.session, {Digest.of_json(json.loads(osv(fixed=""))): "EXAMPLE-2026-1"})
+    assert "critical, unsigned" in ann.run("advisory", "list")
+    assert ann.json("advisory", "list")[0]["unsigned"] is True
+    assert "not published: nobody has signed it" in ann.run("advisory", "show", "EXAMPLE-2026-1")
+    (answer,) = ann.json("advisory", "add", str(tmp_path / "jq.json"))
+    assert (answer["outcome"], answer["signed"]["act"]) == ("unchanged", "advise")
+    assert [list(each.packages) for each in ann.signer.taken] == [["EXAMPLE-2026-1"]]
+
+
+def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path: Path) -> None:
+    shell.lists("00" * 32)
+    (tmp_path / "jq.json").write_bytes(osv(fixed=""))
+    shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
+    assert "what is said of vulnerabilities has to be signed with your own key" in shell.told
+    assert "farm keys me" in shell.told
+    shell.run("advisory", "reviewed", "jq", "--source", "https://tracker.example.net/", status=1)
+    assert "has to be signed" in shell.told
+    assert shell.json("advisory", "list") == []
+    shell.lists(shell.json("keys", "me", "--name", "ann")["key"])
+    shell.signer.state = "refuses"
+    shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
+    assert "the signer refuses the order: it was given on another release" in shell.told

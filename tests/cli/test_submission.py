@@ -131,15 +131,19 @@ def test_another_key_and_name_are_said_on_the_command_line_or_in_the_environment
 ) -> None:
     place, key = shells.recipe(A), shells.place / "alice" / "keys" / "me"
     assert shells.json("mallory", "submit", place, "--key", str(key), "--name", "alice")["signed_by"] == "alice"
-    shells.run("mallory", "submit", place, "--key", str(key), status=1)  # alice's key under mallory's name
+    assert shells.json("mallory", "submit", place, "--key", str(key))["signed_by"] == "alice"  # by the name beside it
+    shells.run("mallory", "submit", place, "--key", str(key), "--name", "mallory", status=1)
     assert "'mallory' is not whose key has signed" in shells.told
     monkeypatch.setenv("FARM_KEY", str(key))
     monkeypatch.setenv("FARM_NAME", "alice")
     assert shells.json("mallory", "submit", place)["signed_by"] == "alice"
     monkeypatch.delenv("FARM_NAME")
+    alone = shells.place / "a key without a name beside it"
+    shutil.copy(key, alone)
+    monkeypatch.setenv("FARM_KEY", str(alone))
     shells.run("ann", "submission", "accept", "1", status=2)
     assert "Whose key is it?" in shells.told
-    key.chmod(0o644)
+    alone.chmod(0o644)
     shells.run("mallory", "submit", place, status=1)
     assert "others can read it" in shells.told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from securesystemslib.signer import CryptoSigner
@@ -249,7 +250,8 @@ class SmallDistribution:
         signers = online_signers(self.founded.online)
         if checked:
             evidence = self.keep(ReleaseEvidence().to_json())
-            ledger = Ledger(self.folder / "ledger")
+            # Begun anew each time: what is published without a signer in between is in none.
+            ledger = Ledger(self.folder / f"ledger-{token_hex(8)}")
             repository = PinnedRepository(self.public, ledger)
             self.decision = self.decision or Decision(repository, PublishedRecord(self.folder / "record"), ledger)
             sign(repository, signers, self.decision, release, evidence.digest, ledger=ledger)

@@ -16,11 +16,13 @@ from farm.ledger.reports import take_report
 from farm.ledger.standing import PinnedRepository
 from farm.names import canonical_json
 from farm.release.publication import make_release
+from farm.trust.advice import words_to_sign
 from farm.trust.ceremony import found_repository, online_signers, sign_policy
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.drafting import TargetsEdit, draft_targets
 from farm.trust.dsse import sign_statement
 from farm.trust.keys import load_key
+from farm.trust.layout import ADVISORIES
 from farm.trust.promotion import publish_draft
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence, SignedTest
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.names import Digest
+    from farm.trust.advice import Word
     from farm.trust.imports import Import
     from farm.trust.release_index import Release
     from tests.countersign.built import Package
@@ -174,6 +177,11 @@ class Channel:
     def order(self, act: Act, *, key: CryptoSigner | None = None, **said: Any) -> Digest:
         """Bring an order to the signer; raises what it has against it."""
         return self.bring(self.given(act, **said), key)
+
+    def advise(self, *words: Word, key: CryptoSigner | None = None, **said: Any) -> Digest:
+        """Let `ann` sign words about vulnerabilities, and bring that."""
+        about = {"channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
+        return self.order(Act.ADVISE, key=key, **(about | said))
 
     def bring(self, order: CuratorOrder, key: CryptoSigner | None = None) -> Digest:
         return take_order(self.repository, ChecksHere(self.repository), self.ledger, self.signed(order, key))

@@ -12,6 +12,7 @@ from farm.countersign.decision import Decision
 from farm.countersign.lists import checked_advisories, checked_reviews
 from farm.ledger.ledger import Ledger
 from farm.ledger.standing import PinnedRepository
+from farm.ledger.state import LedgerState
 from farm.trust.layout import BLOBS
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
@@ -21,6 +22,7 @@ from workers.signer import sign
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.ledger.ledger import LedgerReader
     from farm.names import Digest
     from farm.trust.asked_image import AskedImage
     from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, VerifiedRelease
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChecksHere:
-    """The checker's own code, asked in this process; `decision` is about releases."""
+    """The checker's own code, asked in this process; `decision` is about releases, `ledger` the signer's memory."""
 
     repository: Repository
     decision: Decision | None = None
+    ledger: LedgerReader | None = None
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         assert self.decision is not None
@@ -44,13 +47,16 @@ class ChecksHere:
         return checked_order(self.repository, envelope, datetime.now(UTC))
 
     def check_advisories(self, content: bytes) -> CheckedLists:
-        return checked_advisories(self.repository, content, datetime.now(UTC))
+        return checked_advisories(self.repository, content, self._state(), datetime.now(UTC))
 
     def check_reviews(self, content: bytes) -> CheckedLists:
-        return checked_reviews(self.repository, content, datetime.now(UTC))
+        return checked_reviews(self.repository, content, self._state(), datetime.now(UTC))
 
     def make_image(self, asked: AskedImage) -> CheckedImage:
         return make_image(self.repository, asked)
+
+    def _state(self) -> LedgerState:
+        return self.ledger.state() if self.ledger else LedgerState()
 
 
 def sign_checked(repository: Repository, signers: Signers, record: Path, release: Release) -> None:

@@ -11,6 +11,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import MissingBlobError
+from farm.compat.openvex import read_published
 from farm.countersign import gates
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.ownership import UnsignedRecipeError
@@ -19,7 +20,8 @@ from farm.names import Digest, PackageName
 from farm.package import PackageFacts
 from farm.plan import BlobRef
 from farm.recipe.gate_kind import GateKind
-from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.trust.advice import Word, statement_word
+from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import online_signers, sign_policy
 from farm.trust.curator_order import Act
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tests.countersign.built import Package
 
 ALICE, MALLORY, SECOND, THIRD = (CryptoSigner.generate_ed25519() for _ in range(4))
+HARMLESS = document_of(read_published(openvex(product=f"{DISTRIBUTION}/zlib"), DISTRIBUTION), DISTRIBUTION)
 CURATORS = b"curators:\n  alice: '%s'\n" % str(ALICE.public_key.keyval["public"]).encode()
 
 
@@ -65,7 +68,11 @@ class TestAdvisories:
         listed = ListedAdvisory("EXAMPLE-2026-1", keep(document), ("zlib",))
         index = AdvisoryIndex(DISTRIBUTION, (listed,), keep(statements) if statements else None)
         signers = online_signers(edge.keys / "online")
-        publish_advisories(edge.repository, signers, ChecksHere(edge.repository), index.to_json())
+        stated = read_published(statements, DISTRIBUTION) if statements else ()
+        words = (statement_word(each, DISTRIBUTION) for each in stated)
+        edge.advise(Word("EXAMPLE-2026-1", listed.document.digest), *words)
+        checks = ChecksHere(edge.repository, ledger=edge.ledger)
+        publish_advisories(edge.repository, signers, checks, index.to_json())
 
     def test_what_the_published_list_speaks_of_does_not_come_in(self, edge: Channel) -> None:
         self.publish(edge, osv(package="zlib", fixed="2.0"))
@@ -79,7 +86,7 @@ class TestAdvisories:
             ({"fixed": "1.0"}, b""),
             ({"severity": None, "database_specific": {"severity": "low"}}, b""),
             ({"withdrawn": "2024-11-21T10:00:00Z", "modified": "2024-11-21T10:00:00Z"}, b""),
-            ({}, openvex(product=f"{DISTRIBUTION}/zlib")),
+            ({}, HARMLESS),
         ],
         ids=["fixed", "less bad", "taken back", "stated to do no harm"],
     )

@@ -89,6 +89,7 @@ LOCAL = {
     "keys me": ["keys me --name {text}"],
     "keys new": ["keys new {text}.key"],
     "keys publish": ["keys publish {text} --repository {text} --online {text}"],
+    "keys ledger": ["keys ledger {text}", "keys ledger {file}"],
     "keys show": ["keys show {text}", "keys show {file}"],
     "keys sign": ["keys sign {text} --key {text} --yes"],
     "lint": ["lint", "lint --recipes {text}"],

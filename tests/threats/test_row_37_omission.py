@@ -92,8 +92,8 @@ def test_a_hold_whose_rows_are_deleted_holds(edge: Channel, signer: SignerClient
         assert not holds.open_holds(desk.session, "edge", now=desk.now)
     assert delivery.deliver() == 0
     with pytest.raises(SignerRefusedError, match=rf"ann holds jq on edge, and the release changes it: {WHY}"):
-        signer.sign(*edge.ask(jq(edge, "2.1")))
-    signer.sign(*edge.ask(edge.builder.build(edge.builder.recipe("zlib"))))
+        signer.sign(*edge.prepare(jq(edge, "2.1")))
+    signer.sign(*edge.prepare(edge.builder.build(edge.builder.recipe("zlib"))))
     assert edge.released == 2
 
 
@@ -112,7 +112,7 @@ def test_an_order_waits_for_a_signer_that_is_away(edge: Channel, farm: StockedFa
         with office.reading() as desk:
             assert not signed_orders.astray(desk.session, "edge")
         with pytest.raises(SignerRefusedError):
-            signer.sign(*edge.ask(jq(edge, "2.1")))
+            signer.sign(*edge.prepare(jq(edge, "2.1")))
 
 
 def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: StockedFarm) -> None:
@@ -145,15 +145,15 @@ def test_an_order_is_used_once_and_on_its_channel(edge: Channel, signer: SignerC
     other = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest}, channel="stable", base=NO_RELEASE)
     signer.take_order(edge.signed(other))
     with pytest.raises(SignerRefusedError, match="comes to edge by no curator's order"):
-        signer.sign(*edge.ask(old))
+        signer.sign(*edge.prepare(old))
     with pytest.raises(SignerRefusedError, match="which is one to stable"):
-        signer.sign(*edge.ask(old, orders=[other.digest]))
+        signer.sign(*edge.prepare(old, orders=[other.digest]))
     signer.take_order(retry)
-    signer.sign(*edge.ask(old))
-    signer.sign(*edge.ask(new))
+    signer.sign(*edge.prepare(old))
+    signer.sign(*edge.prepare(new))
     signer.take_order(retry)
     with pytest.raises(SignerRefusedError, match="comes to edge by no curator's order"):
-        signer.sign(*edge.ask(old))
+        signer.sign(*edge.prepare(old))
     assert edge.released == 3
 
 
@@ -165,7 +165,7 @@ def test_an_expired_order_permits_nothing(edge: Channel, signer: SignerClient) -
         time.sleep(0.05)
     for orders in ((), (given.digest,)):
         with pytest.raises(SignerRefusedError):
-            signer.sign(*edge.ask(old, orders=orders))
+            signer.sign(*edge.prepare(old, orders=orders))
     with pytest.raises(SignerRefusedError, match="was good until"):
         signer.take_order(edge.signed(replace(given, at=given.at - timedelta(seconds=1))))
 
@@ -202,17 +202,17 @@ def test_what_is_published_put_back_and_an_older_root_stop_the_signer(edge: Chan
     shutil.copytree(backup, edge.public)
     told = "root version 1 is published, and the signer knows version 2"
     with running_signer(folder, edge.public) as signer, pytest.raises(SignerRefusedError, match=told):
-        signer.sign(*edge.ask(jq(edge, "2.2")))
+        signer.sign(*edge.prepare(jq(edge, "2.2")))
     for root in newest.glob("metadata/*.root.json"):
         shutil.copy(root, edge.public / "metadata")
     with running_signer(folder, edge.public) as signer:
         with pytest.raises(SignerRefusedError, match=r"edge has release 1 .*put back to an earlier state"):
-            signer.sign(*edge.ask(jq(edge, "2.2")))
+            signer.sign(*edge.prepare(jq(edge, "2.2")))
         assert (edge.public / "metadata" / "timestamp.json").read_bytes() == timestamp.read_bytes()
     shutil.rmtree(edge.public)
     newest.rename(edge.public)
     with running_signer(folder, edge.public) as signer:
-        signer.sign(*edge.ask(jq(edge, "2.2")))
+        signer.sign(*edge.prepare(jq(edge, "2.2")))
     assert edge.released == 3
 
 

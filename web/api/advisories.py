@@ -7,23 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 
-from farm.api.curation_wire import ReviewRequest
+from farm.api.curation_wire import ReviewRequest, SignedDocument
 from farm.control import advisories as control
 from farm.control.reviews import state_reviews
 from farm.database import advisories as rows
 from farm.database import reviews as review_rows
+from farm.database import signed_orders
 from farm.database.records import Token
 from farm.database.states import Role
+from farm.names import Digest
+from web.api.signed_requests import envelope_of, signed_part
 from web.auth import OfficeHere, actor_of, require
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from farm.database.advisories import KeptAdvisory
 
 router = APIRouter(prefix="/api/v1", tags=["advisories"])
 
 Curator = Annotated[Token, Depends(require(Role.CURATOR))]
-Document = Annotated[dict[str, Any], Body()]
+Document = Annotated[SignedDocument | dict[str, Any], Body()]
 Name = Annotated[str, Query(max_length=128)]
 AllowUnknown = Annotated[bool, Query(alias="allow-unknown")]
 
@@ -32,15 +37,21 @@ AllowUnknown = Annotated[bool, Query(alias="allow-unknown")]
 def advisories(
     office: OfficeHere, package: Name = "", after: Name = "", limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> dict[str, Any]:
-    """Return advisories by id; with `package` those that speak of it and are not withdrawn."""
+    """Return advisories by id; with `package` those that speak of it and are not withdrawn.
+
+    `unsigned` ones are not published as they are here, until a curator signs them.
+    """
     with office.reading() as desk:
         if package:
             found = rows.advisories_on(desk.session, [package])
         else:
             found = rows.advisories(desk.session, after=after, limit=limit)
         spoken_of = rows.packages_of(desk.session, (each.id for each in found))
+        unsigned = signed_orders.unsigned_words(desk.session)
+        distribution = desk.world.distribution
     following = found[-1].id if not package and len(found) == limit else None
-    return {"advisories": [_form(each, spoken_of.get(each.id, [])) for each in found], "next-after": following}
+    listed = [_form(each, spoken_of.get(each.id, []), unsigned) for each in found]
+    return {"advisories": listed, "next-after": following, "distribution": distribution}
 
 
 @router.get("/advisories/{number}")
@@ -52,7 +63,11 @@ def advisory(office: OfficeHere, number: str) -> dict[str, Any]:
             raise NotFoundError(f"there is no advisory {number[:100]!r}")
         hits = control.released_with(desk, control.read_kept(desk, found))
         spoken_of = rows.packages_of(desk.session, [found.id]).get(found.id, [])
-    return _form(found, spoken_of) | {"document": json.loads(found.body), "released": [_hit(each) for each in hits]}
+        unsigned = signed_orders.unsigned_words(desk.session)
+    return _form(found, spoken_of, unsigned) | {
+        "document": json.loads(found.body),
+        "released": [_hit(each) for each in hits],
+    }
 
 
 @router.post("/advisories", status_code=201)
@@ -61,13 +76,17 @@ def add(
 ) -> dict[str, Any]:
     """Take an advisory in OSV's form; the same one again changes nothing, and an older one is refused.
 
-    So is one about a package that nothing here has ever made, unless `allow-unknown` is true.
+    So is one about a package that nothing here has ever made, unless `allow-unknown` is true. Where a policy is signed,
+    the body is `document` and the `envelope` that signs it.
     """
-    content = json.dumps(document).encode()
+    content, signed = _parts(document)
     with office.writing() as desk:
-        kept, outcome = control.add_advisory(desk, actor_of(request, token), content, allow_unknown=allow_unknown)
+        kept, outcome = control.add_advisory(
+            desk, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
+        )
         hits = control.released_with(desk, kept)
-    return {
+        order = signed_part(desk, signed)
+    return order | {
         "id": kept.id,
         "outcome": outcome,
         "severity": kept.severity,
@@ -82,12 +101,16 @@ def state(
 ) -> dict[str, Any]:
     """Take an OpenVEX document: whether advisories do harm here. What is kept already changes nothing.
 
-    Unless `allow-unknown` is true, it may speak only of packages and advisories that are known here.
+    Unless `allow-unknown` is true, it may speak only of packages and advisories that are known here. Where a policy is
+    signed, the body is `document` and the `envelope` that signs it.
     """
-    content = json.dumps(document).encode()
+    content, signed = _parts(document)
     with office.writing() as desk:
-        found, new = control.add_statements(desk, actor_of(request, token), content, allow_unknown=allow_unknown)
-    return {
+        found, new = control.add_statements(
+            desk, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
+        )
+        order = signed_part(desk, signed)
+    return order | {
         "new": new,
         "statements": [
             {
@@ -106,8 +129,11 @@ def state(
 def review(*, request: Request, office: OfficeHere, token: Curator, body: ReviewRequest) -> dict[str, Any]:
     """Take that packages were looked at for vulnerabilities, and that an advisory was added for each that was found."""
     with office.writing() as desk:
-        found, new = state_reviews(desk, actor_of(request, token), body.packages, body.source, at=body.at)
-    return {"new": new, "reviews": [each.to_dict() for each in found]}
+        found, new = state_reviews(
+            desk, actor_of(request, token), body.packages, body.source, at=body.at, envelope=envelope_of(body)
+        )
+        order = signed_part(desk, body)
+    return order | {"new": new, "reviews": [each.to_dict() for each in found]}
 
 
 @router.get("/reviews")
@@ -117,9 +143,16 @@ def reviews(office: OfficeHere, package: Name = "") -> dict[str, Any]:
         return {"reviews": [each.to_dict() for each in review_rows.reviews(desk.session, package=package)]}
 
 
-def _form(kept: KeptAdvisory, packages: list[str]) -> dict[str, Any]:
+def _parts(body: SignedDocument | dict[str, Any]) -> tuple[bytes, SignedDocument | None]:
+    """Return the document in a body, and the body where something is signed beside it."""
+    if isinstance(body, SignedDocument):
+        return json.dumps(body.document).encode(), body
+    return json.dumps(body).encode(), None
+
+
+def _form(kept: KeptAdvisory, packages: list[str], unsigned: Container[Digest]) -> dict[str, Any]:
     document = json.loads(kept.body)
-    return {
+    return ({"unsigned": True} if Digest.of(kept.body.encode()) in unsigned else {}) | {
         "id": kept.id,
         "severity": kept.severity,
         "packages": packages,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -34,12 +34,9 @@ from farm.release.forms import (
     report_to_dict,
     signed_order_to_dict,
 )
-from farm.trust.curator_order import kept_order
+from web.api.signed_requests import envelope_of, signed_part
 from web.auth import OfficeHere, actor_of, require
 from web.problems import NotFoundError
-
-if TYPE_CHECKING:
-    from farm.control.desk import Desk
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
 
@@ -59,9 +56,9 @@ def freeze(request: Request, office: OfficeHere, token: Curator, name: str, body
             why=body.why,
             until=body.until,
             replace=body.replace,
-            envelope=_envelope(body),
+            envelope=envelope_of(body),
         )
-        return {"channel": name, "frozen": freeze_to_dict(order), **_signed(desk, body)}
+        return {"channel": name, "frozen": freeze_to_dict(order), **signed_part(desk, body)}
 
 
 @router.delete("/channels/{name}/freeze")
@@ -70,8 +67,8 @@ def thaw(
 ) -> dict[str, Any]:
     """Let a frozen channel go on."""
     with office.writing() as desk:
-        curation.thaw(desk, actor_of(request, token), name, envelope=_envelope(body))
-        return {"channel": name, "frozen": None, **_signed(desk, body)}
+        curation.thaw(desk, actor_of(request, token), name, envelope=envelope_of(body))
+        return {"channel": name, "frozen": None, **signed_part(desk, body)}
 
 
 @router.get("/channels/{name}/holds")
@@ -93,9 +90,9 @@ def hold(request: Request, office: OfficeHere, token: Curator, name: str, body: 
             body.package,
             why=body.why,
             until=body.until,
-            envelope=_envelope(body),
+            envelope=envelope_of(body),
         )
-        return hold_to_dict(made) | _signed(desk, body)
+        return hold_to_dict(made) | signed_part(desk, body)
 
 
 @router.delete("/channels/{name}/holds/{package:path}")
@@ -104,8 +101,8 @@ def lift(
 ) -> dict[str, Any]:
     """Let a held package go on."""
     with office.writing() as desk:
-        curation.lift(desk, actor_of(request, token), name, package, envelope=_envelope(body))
-        return {"channel": name, "package": package, **_signed(desk, body)}
+        curation.lift(desk, actor_of(request, token), name, package, envelope=envelope_of(body))
+        return {"channel": name, "package": package, **signed_part(desk, body)}
 
 
 @router.get("/channels/{name}/approvals")
@@ -158,10 +155,10 @@ def withdraw(
             body.curator,
             body.packages,
             why=body.why,
-            envelope=_envelope(body),
+            envelope=envelope_of(body),
         )
         withdrawn = [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]
-        return {"withdrawn": withdrawn, **_signed(desk, body)}
+        return {"withdrawn": withdrawn, **signed_part(desk, body)}
 
 
 @router.get("/channels/{name}/reports")
@@ -189,8 +186,8 @@ def resolve(
 ) -> dict[str, Any]:
     """Close a report."""
     with office.writing() as desk:
-        closed = curation.resolve(desk, actor_of(request, token), number, envelope=_envelope(body))
-        return report_to_dict(closed) | _signed(desk, body)
+        closed = curation.resolve(desk, actor_of(request, token), number, envelope=envelope_of(body))
+        return report_to_dict(closed) | signed_part(desk, body)
 
 
 @router.get("/channels/{name}/orders")
@@ -204,7 +201,7 @@ def ordered(office: OfficeHere, name: str, limit: Limit = 20) -> dict[str, Any]:
 @router.post("/channels/{name}/orders", status_code=202)
 def order(request: Request, office: OfficeHere, token: Curator, name: str, body: OrderRequest) -> dict[str, Any]:
     """Order the pipeline of a channel to promote, to go back, or to look again; it does so in turn."""
-    actor, signed = actor_of(request, token), _envelope(body)
+    actor, signed = actor_of(request, token), envelope_of(body)
     with office.writing() as desk:
         if isinstance(body, PromoteRequest):
             made = ordering.promote(
@@ -214,7 +211,7 @@ def order(request: Request, office: OfficeHere, token: Curator, name: str, body:
             made = ordering.rollback(desk, actor, name, body.number, why=body.why, envelope=signed)
         else:
             made = ordering.retry(desk, actor, name, packages=body.packages, why=body.why, envelope=signed)
-        return order_to_dict(made) | _signed(desk, body)
+        return order_to_dict(made) | signed_part(desk, body)
 
 
 @router.get("/signed-orders/{digest}")
@@ -234,16 +231,3 @@ def withdraw_order(
     """Take back an order that is not done: it does nothing then, and the candidate that it had is given up."""
     with office.planning() as desk:
         return order_to_dict(ordering.withdraw_order(desk, actor_of(request, token), name, number, why=body.why))
-
-
-def _envelope(body: SignedRequest | None) -> bytes | None:
-    return json.dumps(body.envelope).encode() if body is not None and body.envelope is not None else None
-
-
-def _signed(desk: Desk, body: SignedRequest | None) -> dict[str, Any]:
-    """Say which signed order was kept; nothing where none has to be signed."""
-    envelope = _envelope(body)
-    if envelope is None or signed_orders.who_orders(desk.session) is None:
-        return {}
-    found = signed_orders.signed_order(desk.session, kept_order(envelope).digest)
-    return {"signed": signed_order_to_dict(found)} if found else {}

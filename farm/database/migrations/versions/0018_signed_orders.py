@@ -1,4 +1,4 @@
-"""What curators order, signed with their keys, on its way to the signer's ledger; and who may order."""
+"""What curators order, signed with their keys, on its way to the signer's ledger; who may order; what nobody signed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Integer(), nullable=True),
         sa.Column("brought_at", UtcDateTime(), nullable=True),
         sa.Column("refused", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["channel"], ["channel.name"], name="fk_signed_order_channel"),
         sa.ForeignKeyConstraint(["order_id"], ["curator_order.id"], name="fk_signed_order_order_id"),
         sa.PrimaryKeyConstraint("digest", name="pk_signed_order"),
     )
@@ -34,5 +33,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("people", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_who_orders"),
+    )
+    op.create_table(
+        "unsigned_word",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("told", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_unsigned_word"),
     )
     op.add_column("report", sa.Column("brought_at", UtcDateTime(), nullable=True))

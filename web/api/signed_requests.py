@@ -1,0 +1,28 @@
+"""What a curator has signed beside a request, and what is answered about it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from farm.database import signed_orders
+from farm.release.forms import signed_order_to_dict
+from farm.trust.curator_order import kept_order
+
+if TYPE_CHECKING:
+    from farm.api.curation_wire import SignedRequest
+    from farm.control.desk import Desk
+
+
+def envelope_of(body: SignedRequest | None) -> bytes | None:
+    """Return the envelope that came with a request."""
+    return json.dumps(body.envelope).encode() if body is not None and body.envelope is not None else None
+
+
+def signed_part(desk: Desk, body: SignedRequest | None) -> dict[str, Any]:
+    """Return which signed order was kept, as a part of the answer; nothing where none has to be signed."""
+    envelope = envelope_of(body)
+    if envelope is None or signed_orders.who_orders(desk.session) is None:
+        return {}
+    found = signed_orders.signed_order(desk.session, kept_order(envelope).digest)
+    return {"signed": signed_order_to_dict(found)} if found else {}
