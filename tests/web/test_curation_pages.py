@@ -13,11 +13,21 @@ from fastapi.testclient import TestClient
 
 from farm.control import curation, ordering
 from farm.control.access import Actor
-from farm.database import candidates, channel_troubles, flaky_tests, foreign_troubles, orders, packages, releases
+from farm.database import (
+    candidates,
+    channel_troubles,
+    flaky_tests,
+    foreign_troubles,
+    orders,
+    packages,
+    releases,
+    signed_orders,
+)
 from farm.database.evidence import FailedTest, TestEvidence
 from farm.database.excuses import Excuse
 from farm.database.flaky_tests import FlakyTest
 from farm.database.pipeline_states import ChangeState, OrderEnding, RunPurpose, RunState
+from farm.database.signed_orders import SignedOrder
 from farm.names import Digest
 from tests.web.page_reading import page, text_of
 from tests.web.stocked_farm import SAMPLES, StockedFarm
@@ -300,3 +310,21 @@ def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
 def test_a_channel_that_takes_from_another_says_so(stocked: StockedFarm, browser: TestClient) -> None:
     stocked.channel("stable", ["proof", "soak"], origin="edge")
     assert "It takes packages from edge ." in text_of(page(browser, "/channels/stable"))
+
+
+def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
+    stocked: StockedFarm, browser: TestClient
+) -> None:
+    digests = {act: Digest.of(act.encode()) for act in ("lift", "rollback", "freeze")}
+    with stocked.small.office.writing() as desk:
+        for act, digest in digests.items():
+            order = SignedOrder(digest=digest, channel="edge", act=act, curator="ann", envelope="{}", at=desk.now)
+            signed_orders.keep(desk.session, order)
+        signed_orders.note_brought(desk.session, digests["rollback"], now=desk.now, refused="it has <b>expired</b>.")
+        signed_orders.note_brought(desk.session, digests["freeze"], now=desk.now)
+    told = text_of(page(browser, "/channels/edge"))
+    assert re.search(r"The signer has not got the lift yet that ann signed at [\d: -]+\.", told)
+    assert re.search(
+        r"The signer refuses the rollback that ann signed at [\d: -]+: it has <b>expired</b>\.(?!\.)", told
+    )
+    assert "freeze" not in told
