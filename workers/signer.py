@@ -28,7 +28,7 @@ from farm.ledger.reports import LARGEST_REPORT, take_report
 from farm.ledger.standing import PinnedRepository
 from farm.names import Digest
 from farm.trust.curator_order import LARGEST_ORDER, kept_order
-from farm.trust.delegation import role_of
+from farm.trust.delegation import channels_of, role_of
 from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
 from farm.trust.release_index import Release
 from farm.trust.signers import read_signers
@@ -53,6 +53,8 @@ RETRY_PERIOD = 300.0
 EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
 _LARGEST_LIST = 16 * 1024 * 1024
+_MOST_CONNECTIONS = 64
+"""Who connects is control alone; each may send a list while others do."""
 
 
 class StaleListsError(FarmError):
@@ -81,16 +83,19 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
 
     @app.post("/reports")
     async def report(request: Request) -> dict[str, object]:
-        return {"report": take_report(ledger, await body(request, LARGEST_REPORT))}
+        content = await body(request, LARGEST_REPORT)
+        return {"report": take_report(ledger, content, channels_of(repository.head().targets))}
 
     @app.post("/advisories")
     async def sign_advisories(request: Request) -> dict[str, object]:
         content = await body(request, _LARGEST_LIST)
+        repository.check_releases()
         return {"published": publish_advisories(repository, signers, checker, content)}
 
     @app.post("/reviews")
     async def sign_reviews(request: Request) -> dict[str, object]:
         content = await body(request, _LARGEST_LIST)
+        repository.check_releases()
         return {"published": publish_reviews(repository, signers, checker, content)}
 
     @app.get("/health")
@@ -109,12 +114,19 @@ def sign(
     *,
     ledger: Ledger,
 ) -> dict[str, object]:
-    """Have one release checked, and publish it. Raises what the checker refuses with, and as `Repository.publish`."""
+    """Have one release checked, and publish it. Raises what the checker refuses with, and as `Repository.publish`.
+
+    What is published already is not looked at again: whoever asks has not heard the answer.
+    """
     repository.check_releases()
+    told = {"release": release.digest, "number": release.number}
+    if repository.current(release.channel).release == release:
+        return {**told, "new": []}
     verified = checker.check(release, evidence)
     verified.check_about(release)
-    if verified.previous != release.digest:  # else it is published already
-        # Written before: a signer that is cut off has used the orders up for this very release, and for no other.
+
+    def write_down() -> None:
+        # Before anybody sees it: a signer that is cut off has used the orders up for this very release.
         ledger.append(
             Signing(
                 channel=release.channel,
@@ -126,10 +138,11 @@ def sign(
                 returned=verified.returned,
             )
         )
-        repository.publish(release, signers, datetime.now(UTC), verified=verified)
-        ledger.append(Released(release.channel, release.digest))
-        _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(verified.new))
-    return {"release": release.digest, "number": release.number, "new": list(verified.new)}
+
+    repository.publish(release, signers, datetime.now(UTC), verified=verified, before=write_down)
+    ledger.append(Released(release.channel, release.digest))
+    _LOG.info("signed release %d of %s: %d new packages", release.number, release.channel, len(verified.new))
+    return {**told, "new": list(verified.new)}
 
 
 def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, envelope: bytes) -> Digest:
@@ -221,7 +234,8 @@ def warn_of_expiry(repository: Repository, now: datetime) -> None:
 def serve_images(repository: Repository, signers: Signers, checker: Checker, path: Path) -> None:
     """Answer the registry in a thread and an event loop of its own, so that no release waits for an image."""
     app = image_signer_app(repository, signers, checker)
-    server = uvicorn.Server(uvicorn.Config(app, uds=str(path), log_level="warning"))
+    config = uvicorn.Config(app, uds=str(path), log_level="warning", limit_concurrency=_MOST_CONNECTIONS)
+    server = uvicorn.Server(config)
     threading.Thread(target=server.run, daemon=True).start()
 
 
@@ -254,7 +268,8 @@ def main() -> None:
     clock.start()
     if arguments.images_socket:
         serve_images(repository, signers, checker, arguments.images_socket)
-    uvicorn.run(signer_app(repository, signers, checker, ledger), uds=str(arguments.socket), log_level="warning")
+    app = signer_app(repository, signers, checker, ledger)
+    uvicorn.run(app, uds=str(arguments.socket), log_level="warning", limit_concurrency=_MOST_CONNECTIONS)
     stop.set()
 
 

@@ -32,6 +32,7 @@ class PublishedAdvisories:
         """
         if not self._is_read:
             self._read()
+            self._is_read = True
         if self._index is None:
             return [], ()
         listed = self._index.about({name})
@@ -39,7 +40,6 @@ class PublishedAdvisories:
         return found, self._statements
 
     def _read(self) -> None:
-        self._is_read = True
         head = self._repository.head()
         if ADVISORIES not in delegated_roles(head.targets):
             return  # a repository of before there were any

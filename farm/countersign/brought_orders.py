@@ -8,13 +8,13 @@ from farm.blobs import BlobStore
 from farm.countersign.orders import UnusableOrderError, check_brought
 from farm.names import Digest
 from farm.trust.checked import CheckedOrder
-from farm.trust.curator_order import kept_order
 from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from farm.trust.release_index import Release
     from farm.trust.repository import Repository
 
 
@@ -29,6 +29,9 @@ def checked_order(repository: Repository, envelope: bytes, now: datetime) -> Che
             "nobody is signed whose orders count",
             remedy="Have a policy signed: `farm keys draft targets --policy RECIPES`.",
         )
-    current = repository.current(kept_order(envelope).channel).release
-    order = check_brought(envelope, people, current=current, blobs=BlobStore(repository.root / BLOBS), now=now)
+
+    def newest(channel: str) -> Release | None:
+        return repository.current(channel).release
+
+    order = check_brought(envelope, people, newest=newest, blobs=BlobStore(repository.root / BLOBS), now=now)
     return CheckedOrder(asked=Digest.of(envelope), order=order.digest)

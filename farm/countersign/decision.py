@@ -85,7 +85,7 @@ class Decision:
 
     def prepare(self) -> None:
         """Read what is published now, which the first check would do otherwise. Raises as `check`."""
-        self._record.catch_up(self._repository)
+        self._record.catch_up(self._repository, self._clock())
         for channel in channels_of(self._repository.head().targets):
             if (newest := self._repository.current(channel).release) is not None:
                 self._sets.read(newest)
@@ -105,6 +105,8 @@ class Decision:
         previous = self._repository.current(release.channel).release
         if release != previous:
             check_follows(release, previous)
+        if previous is None and not release.packages and not release.imports:
+            raise RefusedReleaseError(f"the first release of {release.channel} has no package")
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository, self._clock(), self._checked_at)

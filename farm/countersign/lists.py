@@ -22,6 +22,7 @@ from farm.trust.advisory_index import (
     check_statements,
 )
 from farm.trust.checked import CheckedLists
+from farm.trust.delegation import channels_of
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
 from farm.trust.review_list import InvalidReviewListError, ReviewList, check_none_left_out, check_reviews
 
@@ -49,6 +50,8 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
     def read(blob: BlobRef) -> bytes:
         return blobs.read(blob.digest)
 
+    if before is None:
+        _check_distribution(repository, index)
     check_index(index, before, read)
     signed = SignedWords.of(repository, state, index.distribution, now)
     if signed is not None:
@@ -72,9 +75,18 @@ def checked_reviews(repository: Repository, content: bytes, state: LedgerState, 
     signed = SignedWords.of(repository, state, stated.distribution, now)
     if signed is not None:
         check_none_left_out(stated.reviews, before)
-        signed.check(review_word(each) for each in stated.reviews if each not in before.reviews)
+        known = set(before.reviews)
+        signed.check(review_word(each) for each in stated.reviews if each not in known)
     reviews = replace(before, reviews=stated.reviews).to_json()
     return CheckedLists(asked=Digest.of(content), reviews=reviews, published=_digests(published))
+
+
+def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:
+    """See that the first list is of the distribution whose releases there are: all later ones are of the same."""
+    for channel in channels_of(repository.head().targets):
+        release = repository.current(channel).release
+        if release is not None and release.distribution != index.distribution:
+            raise InvalidAdvisoryIndexError(f"the list is of {index.distribution[:100]}, not of {release.distribution}")
 
 
 def _new_advisories(

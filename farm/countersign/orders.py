@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
-from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
+from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree
 from farm.trust.release_index import Release
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from farm.blobs import BlobStore
@@ -181,8 +181,11 @@ class Orders:
 
 def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
     """Say whether one of these people, by name with public keys, has signed an order: who could once may not now."""
+    public = people.get(permit.order.curator)
+    if public is None:
+        return False
     try:
-        return read_order(permit.taken.envelope.encode(), people) == permit.order
+        return read_order(permit.taken.envelope.encode(), {permit.order.curator: public}) == permit.order
     except FarmError:
         return False
 
@@ -191,26 +194,40 @@ def check_brought(
     envelope: bytes,
     people: Mapping[str, str],
     *,
-    current: Release | None,
+    newest: Callable[[str], Release | None],
     blobs: BlobStore,
     now: datetime,
 ) -> CuratorOrder:
-    """Return an order that may be taken into the ledger; `current` is the newest release of its channel.
+    """Return an order that may be taken into the ledger; `newest` gives the newest release of a channel.
 
     Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`.
     """
     order = read_order(envelope, people)
+    current, releases = newest(order.channel), Releases(blobs)
     if current is not None and order.distribution != current.distribution:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {current.distribution}")
     if now >= order.expires:
         raise UnusableOrderError(f"{order.told} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=_AGAIN)
-    if not Releases(blobs).is_ancestor(order.base, current):
+    if order.at > now + TOLERANCE:
+        raise UnusableOrderError(f"{order.told} is of {order.at:%Y-%m-%d %H:%M} UTC, which is to come", remedy=_AGAIN)
+    if not releases.is_ancestor(order.base, current):
         raise UnusableOrderError(
             f"{order.told} was given on the release {order.base}, which is neither the newest of {order.channel} nor "
             "one before it",
             remedy=_AGAIN,
         )
+    if order.act in (Act.ROLLBACK, Act.PROMOTE):
+        _check_target(order, newest(order.origin or order.channel), releases)
     return order
+
+
+def _check_target(order: CuratorOrder, newest: Release | None, releases: Releases) -> None:
+    """See that there was the release that an order is about: whoever gave it knows it from the farm alone."""
+    if order.target in (None, NO_RELEASE) or not releases.is_ancestor(order.target, newest):
+        raise UnusableOrderError(
+            f"{order.told} is about the release {order.target}, which {order.origin or order.channel} never had",
+            remedy=_AGAIN,
+        )
 
 
 class Releases:
@@ -219,6 +236,7 @@ class Releases:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._read = lru_cache(256)(self._read_release)
+        self._tree = lru_cache(8)(lambda index: IndexTree(self._blob, index))
 
     def is_ancestor(self, base: Digest, newest: Release | None) -> bool:
         """Say whether `base` is the newest release of a channel, or one before it. What there was before all is so."""
@@ -239,7 +257,7 @@ class Releases:
             return False
         if "/" in name:
             return imported_descriptors(release.imports).get(name) == package
-        entry = IndexTree(self._blob, release.index).entry(name)
+        entry = self._tree(release.index).entry(name)
         return (entry.descriptor.digest if entry else None) == package
 
     def _found(self, digest: Digest) -> Release | None:

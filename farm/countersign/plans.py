@@ -13,6 +13,7 @@ from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
 from farm.plan import pin
 from farm.recipe.contents import RecipeContents
+from farm.recipe.errors import RecipeError
 from farm.recipe.load import load_recipe
 from farm.recipe.steps import StepLibrary
 from farm.recipe.toolchain import ToolchainLock
@@ -43,6 +44,12 @@ class PlanMismatchError(RefusedReleaseError):
             f"the plan of {package} does not follow from its recipe: {why}",
             remedy="Do not trust the farm that leased it. Build the package again, from a recipe that is submitted.",
         )
+
+
+class UnreadableRecipeError(PlanMismatchError):
+    """A recipe can be read with none of the libraries of steps that are signed."""
+
+    code = "unreadable-recipe"
 
 
 class Plans:
@@ -103,7 +110,7 @@ class Plans:
         """
         for loaded in self._readings(name, recipe):
             return loaded
-        raise RefusedReleaseError(f"the recipe {recipe} of {name} cannot be read: no steps are signed")
+        raise UnreadableRecipeError(name, "no steps are signed")
 
     def debs_of(self, tree: Digest) -> Mapping[str, Digest]:
         """Return the Debian packages of a toolchain, by its tree; none of one that is not signed any more."""
@@ -128,9 +135,10 @@ class Plans:
         unreadable: FarmError | None = None
         found = False
         for digest in self._policy.steps:
+            steps = self._library(digest)
             try:
-                loaded = load_recipe(text, file=place, steps=self._library(digest), patches=beside)
-            except FarmError as error:
+                loaded = load_recipe(text, file=place, steps=steps, patches=beside)
+            except RecipeError as error:
                 unreadable = unreadable or error
                 continue
             if loaded.digest != recipe:
@@ -138,7 +146,7 @@ class Plans:
             found = True
             yield loaded
         if unreadable and not found:
-            raise PlanMismatchError(name, f"its recipe cannot be read: {unreadable}") from unreadable
+            raise UnreadableRecipeError(name, f"its recipe cannot be read: {unreadable}") from unreadable
 
     def _library(self, digest: Digest) -> StepLibrary:
         if digest not in self._libraries:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import TestNeedIndex, Unrunnable, is_foreign, test_closures, tested_names
+from farm.countersign.plans import UnreadableRecipeError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
 from farm.plan import TestOrder
@@ -228,7 +229,7 @@ def _name(expected: _Expected | Unrunnable) -> str:
 def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str]:
     try:
         recipe = plans.read(entry.tests or entry.recipe, entry.name)
-    except FarmError:  # its steps are no longer signed: nobody can order its tests
+    except UnreadableRecipeError:  # its steps are no longer signed: nobody can order its tests
         return frozenset()
     if recipe.name != entry.name:
         return frozenset()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import threading
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from farm.ledger.entries import Entry
 
+_LOG = logging.getLogger("farm.signer")
 FILE = "ledger"
 STATE_FILE = "ledger.state"
 STATE_FORMAT = 1
@@ -212,6 +214,8 @@ class Ledger(LedgerReader):
             now, place, content = self._clock(), self._place, b""
             for entry in new:
                 text = Line(place.number + 1, now, place.digest, entry).to_json()
+                if len(text) >= _LARGEST_LINE:
+                    raise LedgerError(f"an entry of {len(text)} bytes is longer than any may be")
                 place = Place(place.number + 1, place.end, place.end + len(text) + 1, Digest.of(text))
                 content += text + b"\n"
             self._write(file, content)
@@ -270,5 +274,9 @@ class Ledger(LedgerReader):
             "start": place.start,
             "state": self._state.to_dict(),
         }
-        replace_file(self.state_path, canonical_json(form))
+        try:
+            replace_file(self.state_path, canonical_json(form))
+        except OSError as error:
+            _LOG.error("what the ledger has come to is not kept beside it: %s", error)  # its entries are
+            return
         self._kept = place.number

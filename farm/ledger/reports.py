@@ -12,11 +12,14 @@ from farm.plan import InvalidRecordError
 from farm.plan.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from farm.ledger.ledger import Ledger
 
 LARGEST_REPORT = 8 << 10
 MOST_REPORTS = 1000
 """So many may be open on a channel: who reports is not asked for a key."""
+MOST_REPORTS_IN_ALL = 10_000
 
 
 class ReportError(FarmError):
@@ -25,14 +28,27 @@ class ReportError(FarmError):
     code = "report"
 
 
-def take_report(ledger: Ledger, content: bytes) -> int:
-    """Write a report down, unless that was done; return its number. Raises `ReportError`, `LedgerError`."""
+def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> int:
+    """Write a report about one of these channels down, unless that was done; return its number.
+
+    Raises `ReportError`, `LedgerError`.
+    """
     report = _read_report(content)
+    if report.channel not in channels:
+        raise ReportError(f"there is no channel {report.channel[:100]}")
     state = ledger.state()
-    if (report.channel, report.report) not in state.reports:
-        if sum(channel == report.channel for channel, _ in state.reports) >= MOST_REPORTS:
+    known = state.reports.get((report.channel, report.report))
+    if known is not None and known.package != report.package:
+        raise ReportError(
+            f"report {report.report} on {report.channel} is about {known.label}, and open",
+            remedy="Close that first: `farm report --resolve`.",
+        )
+    if known is None:
+        many = sum(channel == report.channel for channel, _ in state.reports) >= MOST_REPORTS
+        if many or len(state.reports) >= MOST_REPORTS_IN_ALL:
             raise ReportError(
-                f"{MOST_REPORTS} reports are open on {report.channel}", remedy="Close some: `farm report --resolve`."
+                f"too many reports are open, of {report.channel} or in all",
+                remedy="Close some: `farm report --resolve`.",
             )
         ledger.append(report)
     return report.report

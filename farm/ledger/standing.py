@@ -6,7 +6,8 @@ is forgotten here too: the number of targets when snapshot has other keys, the r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
@@ -20,7 +21,7 @@ from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tuf.api.metadata import DelegatedRole, Targets
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from farm.ledger.entries import Entry
     from farm.ledger.state import LedgerState, Standing
     from farm.trust.head import Head
+
+
+_Found = TypeVar("_Found")
+_LOOKS = 3
 
 
 class OtherRootError(FarmError):
@@ -72,6 +77,9 @@ class PinnedRepository(Repository):
 
     def head(self, coming: Root | None = None) -> Head:
         """Read what is in force, from the timestamp down, under the pinned root."""
+        return _unless_it_moves(lambda: self._head(coming))
+
+    def _head(self, coming: Root | None) -> Head:
         head = super().head(coming)
         state = self._memory.state()
         found: list[Entry] = [*self._follow(state.root, head.root), *_targets_of(state.targets, head)]
@@ -84,6 +92,9 @@ class PinnedRepository(Repository):
 
         Raises `PutBackError`.
         """
+        _unless_it_moves(self._check_releases)
+
+    def _check_releases(self) -> None:
         head = self.head()
         state = self._memory.state()
         found: list[Entry] = []
@@ -155,6 +166,14 @@ class PinnedRepository(Repository):
             yield ChannelSeen(channel, number, digest, keys)
         elif known.release != digest:
             raise PutBackError(_told(channel, number, digest, known))
+
+
+def _unless_it_moves(look: Callable[[], _Found]) -> _Found:
+    """Return what is found; what does not fit is looked at again, for it may be signed at this very moment."""
+    for _ in range(_LOOKS):
+        with suppress(PutBackError):
+            return look()
+    return look()
 
 
 def _targets_of(known: TargetsSeen | None, head: Head) -> Iterator[TargetsSeen]:

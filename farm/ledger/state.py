@@ -136,8 +136,14 @@ class LedgerState:
     def _signing(self, entry: Signing) -> LedgerState:
         before = self.channels.get(entry.channel) or Standing(0, None, entry.keys)
         coming = replace(before, keys=entry.keys, coming=(entry.number, entry.release))
+        # What was to come and never came has used nothing up: had it come, that would stand here.
+        gone = before.coming[1] if before.coming and before.coming[1] != entry.release else None
         permits = {
-            digest: replace(each, used_by=entry.release) if digest in entry.orders else each
+            digest: replace(each, used_by=entry.release)
+            if digest in entry.orders
+            else replace(each, used_by=None)
+            if gone is not None and each.used_by == gone
+            else each
             for digest, each in self.permits.items()
         }
         out = (self.rolled_back.get(entry.channel, frozenset()) - set(entry.returned)) | set(entry.rolled_back)
@@ -210,7 +216,8 @@ class LedgerState:
 def _hold(state: LedgerState, order: CuratorOrder) -> LedgerState:
     # Each package has an order of its own in the state, so that one of them can be let go.
     one = {(order.channel, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
-    return replace(state, holds={**state.holds, **one})
+    held = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}
+    return replace(state, holds={**state.holds, **held})
 
 
 def _lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
@@ -222,6 +229,9 @@ def _lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
 
 
 def _freeze(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    before = state.freezes.get(order.channel)
+    if before is not None and before.at > order.at:
+        return state  # one that was kept back takes the place of none that came after it
     return replace(state, freezes=_with(state.freezes, order.channel, order))
 
 
@@ -239,9 +249,8 @@ def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
 
 
 def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
-    gone = {
-        (order.channel, package, order.curator): order.at for package in order.packages.values() if package is not None
-    }
+    keys = [(order.channel, package, order.curator) for package in order.packages.values() if package is not None]
+    gone = {key: max(order.at, state.withdrawn.get(key, order.at)) for key in keys}
     return replace(state, withdrawn={**state.withdrawn, **gone})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from farm.blobs import BlobStore
@@ -12,6 +13,7 @@ from farm.database import advisories as rows
 from farm.database import reviews, signed_orders
 from farm.errors import FarmError
 from farm.plan import BlobRef
+from farm.release.signer_client import SignerRefusedError
 from farm.release.words_to_publish import Choice, PublishedWords, signed_words
 from farm.trust.advice import advisory_word
 from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_TOLD = 5
 _LOG = logging.getLogger("farm.release")
+_AGAIN = timedelta(seconds=20)
 
 
 class AdvisorySigner(Protocol):
@@ -52,12 +55,15 @@ class AdvisoryPublication:
         self._signer = signer
         self._published: object = None
         self._told = ""
+        self._failed: object = None
+        self._again = datetime.min.replace(tzinfo=UTC)
 
     def advance(self) -> bool:
         """Publish if there is something new, and say whether it was tried; what fails is tried again next time."""
         with self._office.reading() as desk:
             state = _state(desk)
-        if state == self._published:
+            now = desk.now
+        if state == self._published or (state == self._failed and now < self._again):
             return False
         try:
             index, looked = self._chosen()
@@ -69,6 +75,9 @@ class AdvisoryPublication:
             if error.message != self._told:
                 _LOG.error("the advisories are not published: %s %s", error.message, error.remedy)
             self._told = error.message
+            if isinstance(error, SignerRefusedError):
+                # It costs a whole look, which others wait for: what is the same is asked again after a while.
+                self._failed, self._again = state, now + _AGAIN
         else:
             self._published, self._told = state, ""
             _LOG.info("published the list of %d advisories", len(index.advisories))

@@ -12,6 +12,7 @@ from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate, Marks
@@ -58,7 +59,7 @@ def was_decided(
     marks: Marks,
 ) -> bool:
     """Say whether the newest candidate has decided about exactly what would be proposed now, by the marks of now."""
-    if latest.marks != marks:
+    if latest.marks != marks or _is_asked_again(desk, latest):
         return False
     decided = candidates.changes_of(desk.session, latest.id)
     if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
@@ -70,6 +71,16 @@ def was_decided(
     before = {(each.name, each.after, each.state is ChangeState.WAITING) for each in left}
     now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
     return before == now
+
+
+def _is_asked_again(desk: Desk, latest: Candidate) -> bool:
+    """Say whether the signer refused a candidate as a whole, and it is time to ask it again."""
+    standing = excuses.standing(desk.session, latest.channel, package="")
+    return any(each.excuse.gate is GateKind.SIGNER and _is_over(each.excuse, desk.now) for each in standing)
+
+
+def _is_over(excuse: Excuse, now: datetime) -> bool:
+    return excuse.until is not None and excuse.until <= now
 
 
 def end_order(desk: Desk, order: Order, ending: OrderEnding, outcome: str) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.release")
 _AT_ONCE = 50
+_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "report")
+"""The refusals that are about what is brought; others are about the state that the signer is in."""
 _LONGEST = 500
 """Characters of a report's reason that the signer is told: it is for people."""
 
@@ -39,15 +41,8 @@ class OrderDelivery:
 
     def deliver(self) -> int:
         """Bring reports, then orders, the oldest first; return how many. What cannot be brought waits."""
-        with self._office.reading() as desk:
-            numbers = signed_orders.unbrought_reports(desk.session, _AT_ONCE)
-            told = [found for number in numbers if (found := reports.report(desk.session, number)) is not None]
-            orders = signed_orders.unbrought(desk.session, _AT_ONCE)
         try:
-            for each in told:
-                self._bring_report(each)
-            for order in orders:
-                self._bring_order(order)
+            brought = self.bring()
         except SignerUnreachableError as error:
             # The clock comes back in a second: once is enough to say the same.
             if error.message != self._told:
@@ -55,25 +50,44 @@ class OrderDelivery:
             self._told = error.message
             return 0
         self._told = ""
-        return len(told) + len(orders)
+        return brought
 
-    def _bring_report(self, report: Report) -> None:
+    def bring_all(self) -> None:
+        """Bring all that there is. Raises `SignerUnreachableError`."""
+        while self.bring():
+            pass
+
+    def bring(self) -> int:
+        """Bring the oldest reports and orders; return how many the signer came to have. As `bring_all`."""
+        with self._office.reading() as desk:
+            numbers = signed_orders.unbrought_reports(desk.session, _AT_ONCE)
+            told = [found for number in numbers if (found := reports.report(desk.session, number)) is not None]
+            orders = signed_orders.unbrought(desk.session, _AT_ONCE)
+        return sum(map(self._bring_report, told)) + sum(map(self._bring_order, orders))
+
+    def _bring_report(self, report: Report) -> bool:
         try:
             self._signer.take_report(_form(report))
         except SignerRefusedError as error:
             _LOG.error("the signer does not take report %d: %s", report.id, error.message)
+            if error.said not in _FOR_GOOD:
+                return False
         with self._office.writing() as desk:
             signed_orders.note_report_brought(desk.session, report.id, now=desk.now)
+        return True
 
-    def _bring_order(self, order: signed_orders.SignedOrder) -> None:
+    def _bring_order(self, order: signed_orders.SignedOrder) -> bool:
         refused = ""
         try:
             self._signer.take_order(order.envelope.encode())
         except SignerRefusedError as error:
             refused = f"{error.message}. {error.remedy}".strip()
             _LOG.error("the signer does not take the order %s of %s: %s", order.act, order.curator, refused)
+            if error.said not in _FOR_GOOD:
+                return False  # the trouble is the signer's: a hold that was lost by it would be missed
         with self._office.writing() as desk:
             signed_orders.note_brought(desk.session, order.digest, now=desk.now, refused=refused)
+        return True
 
 
 def _form(report: Report) -> bytes:

@@ -25,14 +25,23 @@ _NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 class SignerRefusedError(FarmError):
     """The signer looked at a release, a list of advisories or an image, and did not sign it.
 
-    `by_package` says what is wrong with single packages of a release; nothing where that is about all of it.
+    `by_package` says what is wrong with single packages of a release; nothing where that is about all of it. `said` is
+    the code of the refusal.
     """
 
     code = "signer-refused"
 
-    def __init__(self, message: str, *, remedy: str = "", by_package: Mapping[str, tuple[str, str]] = _NOTHING) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        by_package: Mapping[str, tuple[str, str]] = _NOTHING,
+        said: str = "",
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.by_package = by_package
+        self.said = said
 
 
 class SignerUnreachableError(FarmError):
@@ -95,7 +104,9 @@ class _Socket:
             raise SignerUnreachableError(f"the signer does not answer: {error or type(error).__name__}") from error
         if answer.status_code == 409:
             refusal = answer.json()
-            raise SignerRefusedError(refusal["message"], remedy=refusal["remedy"], by_package=_by_package(refusal))
+            raise SignerRefusedError(
+                refusal["message"], remedy=refusal["remedy"], by_package=_by_package(refusal), said=refusal["code"]
+            )
         if answer.status_code == 503:
             waits = answer.json()
             raise SignerUnreachableError(waits["message"], remedy=waits["remedy"])

@@ -65,7 +65,7 @@ class Signing:
         """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
         candidate, record = unsigned.candidate, unsigned.record
         # What was ordered before this release counts for it.
-        OrderDelivery(self.office, self.signer).deliver()
+        OrderDelivery(self.office, self.signer).bring_all()
         with self.office.reading() as desk:
             loading = self.loading(desk, candidate)
             evidence = bring_evidence(desk, candidate, unsigned.release, self.public, loading)
@@ -107,5 +107,6 @@ def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> li
     ]
     standing = excuses.standing(desk.session, candidate.channel)
     held = [each.excuse for each in standing if each.candidate == candidate.id]
-    whole = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy)
+    again = asked_again_at(desk.now, refusals.count(desk.session, candidate.channel, "", None))
+    whole = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=again)
     return [*held, *(refused or [whole])]

@@ -58,6 +58,10 @@ _OF_PACKAGES = frozenset({Act.HOLD, Act.LIFT, Act.RETRY, Act.WITHDRAW_APPROVAL, 
 _BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
 
 
+TOLERANCE = timedelta(minutes=5)
+"""How far ahead the clock of who orders may be."""
+
+
 class CuratorOrderError(FarmError):
     """A signed statement is no order of that person."""
 
@@ -163,7 +167,8 @@ def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
 def kept_order(envelope: bytes) -> CuratorOrder:
     """Return the order in an envelope that was verified when it was kept. Raises `CuratorOrderError`."""
     try:
-        statement = json.loads(base64.b64decode(json.loads(envelope)["payload"], validate=True))
+        # As text in UTF-8 alone: others would be another text where it is kept.
+        statement = json.loads(base64.b64decode(json.loads(envelope.decode())["payload"], validate=True))
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise CuratorOrderError(f"what was kept is no envelope: {error!r:.200}") from error
     return order_of(statement)

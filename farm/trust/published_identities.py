@@ -153,12 +153,15 @@ class PublishedRecord:
     ) -> int:
         """Read what was published since it was last asked to; return how many packages were new in that.
 
-        A release is of the time at which it was `checked`, or else of `now`; what the checker has no memory of, where
-        that was lost, is of the time that it says itself. Costs what has changed since then, the first time all that
-        was ever published.
+        A release is of the time at which it was `checked`, or else of `now`; of the time that it says itself only where
+        nothing is remembered of any channel, because that was lost. Costs what has changed since then, the first time
+        all that was ever published.
         Raises `PublishedRecordError`, `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.
         """
         head, found = repository.head(), 0
+        with self._open() as database:
+            if database.execute("SELECT 1 FROM seen LIMIT 1").fetchone() is None:
+                now = None
         for channel in channels_of(head.targets):
             target = repository.delegated(head, channel).targets.get(release_target(channel))
             if target is not None:
@@ -183,7 +186,7 @@ class PublishedRecord:
                 change = difference(read, before.index if before else None, release.index)
                 put = change.put
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
-                at = checked.get(release.digest) or (seen and now) or released_time(release)
+                at = checked.get(release.digest) or now or released_time(release)
                 _move(database, release, before, change, at)
                 held = release.package_set, release.channel
                 database.execute("INSERT OR IGNORE INTO released_set VALUES (?, ?)", held)

@@ -205,12 +205,19 @@ class Repository:
         return self.read_target(target)
 
     def publish(
-        self, release: Release, signers: Signers, now: datetime, *, verified: VerifiedRelease | None = None
+        self,
+        release: Release,
+        signers: Signers,
+        now: datetime,
+        *,
+        verified: VerifiedRelease | None = None,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).
 
         Publishing what is published already changes nothing. All blobs must be in place before. What was `verified`
-        comes beside it as a signed summary, before anybody sees the release.
+        comes beside it as a signed summary, before anybody sees the release; `before` is called last before that, when
+        nothing is left that could refuse it.
         Raises `StaleReleaseError`, `StalePolicyError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`,
         `MissingSignerError`, `SigningError`, `RepositoryStateError`.
         """
@@ -233,6 +240,7 @@ class Repository:
             path = release_target(release.channel)
             published.channel.targets = {path: self.write_target(path, release.to_json())}
             revision.delegated(role, published.channel)
+            before()
             revision.finish()
 
     def summary(self, release: Digest) -> bytes | None:

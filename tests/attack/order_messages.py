@@ -83,6 +83,7 @@ _NOW = datetime.now(UTC)
 ORDERS = (
     _order("no JSON", lambda _: b"rubbish"),
     _order("nested JSON", lambda _: NESTED),
+    _order("text in another encoding", lambda liar: _thaw(liar).decode().encode("utf-32-le")),
     _order("too much", lambda _: b" " * (LARGEST_ORDER + 1)),
     _order("a stranger's in a curator's name", lambda liar: _thaw(liar, key=MALLORY)),
     _order("a stranger's", lambda liar: _thaw(liar, key=MALLORY, curator="mallory")),

@@ -53,7 +53,9 @@ class Signer:
         if self.state == "away":
             raise SignerUnreachableError("the signer does not answer")
         if self.state == "refuses":
-            raise SignerRefusedError("it was given on another release", remedy="Give the order again.")
+            raise SignerRefusedError(
+                "it was given on another release", remedy="Give the order again.", said="unusable-order"
+            )
         self.taken.append(kept_order(envelope))
 
     def take_report(self, report: bytes) -> None:

@@ -191,7 +191,7 @@ class Channel:
 
     def report(self, package: Package, number: int = 1) -> None:
         told = ReportOpened(self.name, number, package.descriptor.digest, package.descriptor.label, "it crashes")
-        take_report(self.ledger, canonical_json(told.to_dict()))
+        take_report(self.ledger, canonical_json(told.to_dict()), ("edge", "stable"))
 
 
 def opened_channel(

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ import pytest
 
 from farm.ledger.entries import OrderTaken, Released, ReportOpened, RootPinned, Signing
 from farm.ledger.ledger import STATE_EVERY, DamagedLedgerError, Ledger, LedgerError, LedgerReader
-from farm.names import Digest
+from farm.ledger.reports import ReportError, take_report
+from farm.names import Digest, canonical_json
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.dsse import sign_statement
 from farm.trust.keys import create_key
@@ -215,3 +217,48 @@ def test_the_state_survives_being_written_down(tmp_path: Path) -> None:
     assert (list(state.holds), list(state.freezes), len(state.entered)) == ([("edge", "jq")], ["edge"], 5)
     assert state.permits[permit].used_by == D
     assert type(state).from_dict(json.loads(json.dumps(state.to_dict()))) == state
+
+
+def test_an_entry_that_could_not_be_read_again_is_not_written(ledger: Ledger, place: Path) -> None:
+    before = (place / "ledger").read_bytes()
+    with pytest.raises(LedgerError, match="longer than any may be"):
+        ledger.append(replace(report(3), reason="\0" * (1 << 18)))
+    assert (place / "ledger").read_bytes() == before
+    ledger.append(report(3))
+    assert len(Ledger(place).state().reports) == 3
+
+
+def test_what_it_has_come_to_may_be_lost_beside_it(
+    ledger: Ledger, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_path: Path, _content: bytes) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("farm.ledger.ledger.replace_file", full)
+    for number in range(3, STATE_EVERY + 3):
+        ledger.append(report(number))
+    assert "no room" in caplog.text
+    assert len(Ledger(place).state().reports) == STATE_EVERY + 2
+
+
+class TestReports:
+    def told(self, number: int, package: str = "jq", channel: str = "edge") -> bytes:
+        digest = Digest.of(package.encode())
+        return canonical_json(ReportOpened(channel, number, digest, f"{package} 1.0-1", "it crashes").to_dict())
+
+    def test_of_a_channel_that_there_is_not_is_none(self, ledger: Ledger) -> None:
+        with pytest.raises(ReportError, match="there is no channel nightly"):
+            take_report(ledger, self.told(7, channel="nightly"), ["edge"])
+
+    def test_under_a_known_number_about_something_else_is_refused(self, ledger: Ledger) -> None:
+        assert take_report(ledger, self.told(7), ["edge"]) == 7
+        assert take_report(ledger, self.told(7), ["edge"]) == 7
+        with pytest.raises(ReportError, match=r"report 7 on edge is about jq 1.0-1, and open"):
+            take_report(ledger, self.told(7, "zlib"), ["edge"])
+
+    def test_are_bounded_over_all_channels(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("farm.ledger.reports.MOST_REPORTS_IN_ALL", 4)
+        for number, channel in enumerate(("edge", "stable"), 7):
+            take_report(ledger, self.told(number, channel=channel), ["edge", "stable"])
+        with pytest.raises(ReportError, match="too many reports are open"):
+            take_report(ledger, self.told(9), ["edge", "stable"])

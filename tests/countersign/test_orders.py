@@ -17,12 +17,14 @@ from farm.countersign.orders import (
     UnusableOrderError,
 )
 from farm.countersign.reports import ReportedPackageError
+from farm.errors import FarmError
 from farm.names import Digest
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
 from farm.trust.curator_order import NO_RELEASE, Act
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.repository import Repository
+from farm.trust.revision import Revision
 from tests.client.distribution import SmallDistribution
 from tests.countersign.channel import Channel, Clock, opened_channel
 
@@ -282,3 +284,86 @@ def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:
     made.publish()
     made.package("jq", {"bin/jq": "old"}, version="1.0")
     assert made.publish().number == 2
+
+
+class TestWhatWasKeptBackUntilLater:
+    """An honest order that comes late neither ends nor replaces what was ordered after it."""
+
+    def test_an_older_hold_takes_no_newer_ones_place(self, edge: Channel) -> None:
+        first = edge.given(Act.HOLD, packages={"jq": None}, until=edge.now + timedelta(hours=1))
+        lift = edge.given(Act.LIFT, packages={"jq": None})
+        edge.order(Act.HOLD, packages={"jq": None})
+        edge.bring(first)
+        edge.bring(lift)
+        assert edge.ledger.state().held("edge", edge.now + timedelta(days=9)).keys() == {"jq"}
+
+    def test_nor_an_older_freeze(self, edge: Channel) -> None:
+        first = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1))
+        edge.order(Act.FREEZE)
+        edge.bring(first)
+        assert edge.ledger.state().frozen("edge", edge.now + timedelta(days=9)) is not None
+
+    def test_nor_does_an_older_withdrawal_let_count_what_was_approved_since(self, edge: Channel) -> None:
+        jq = package(edge).descriptor.digest
+        first = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
+        second = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
+        edge.bring(second)
+        edge.bring(first)
+        assert edge.ledger.state().withdrawn["edge", jq, "ann"] == second.at
+
+
+def test_an_order_is_of_no_time_to_come(edge: Channel) -> None:
+    with pytest.raises(UnusableOrderError, match="which is to come"):
+        edge.order(
+            Act.HOLD, packages={"jq": None}, at=edge.now + timedelta(hours=1), expires=edge.now + timedelta(days=2)
+        )
+
+
+@pytest.mark.parametrize("act", [Act.ROLLBACK, Act.PROMOTE])
+def test_nobody_goes_to_a_release_that_never_was(edge: Channel, act: Act) -> None:
+    """Whoever orders knows of it from the farm alone: it could have told of one that it has made up."""
+    old = package(edge)
+    edge.sign(package(edge, "2.0"))
+    made_up, _ = edge.prepare(old)
+    origin = "edge" if act is Act.PROMOTE else ""
+    for target in (made_up.digest, NO_RELEASE, Digest.of(b"nothing")):
+        with pytest.raises(UnusableOrderError, match="which edge never had"):
+            edge.order(act, target=target, origin=origin)
+
+
+def test_an_order_whose_release_never_came_is_good_for_another(edge: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key service failed, say, just before anybody could see it."""
+    one = package(edge)
+    edge.sign(package(edge, "2.0"))
+    order = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
+
+    def fails(_revision: Revision) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Revision, "finish", fails)
+        with pytest.raises(OSError, match="no room"):
+            edge.sign(one, orders=[order])
+    assert edge.ledger.state().permits[order].used_by is not None
+    edge.sign(package(edge, name="zlib"))
+    edge.sign(one, orders=[order])
+    assert edge.released == 3
+
+
+def test_what_is_refused_when_it_is_published_uses_no_order(edge: Channel) -> None:
+    one = package(edge)
+    edge.sign(package(edge, "2.0"))
+    order = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
+    before = edge.ledger.state()
+    with pytest.raises(FarmError):
+        edge.sign(one, orders=[order], at=edge.now + timedelta(days=3))  # dated ahead
+    assert edge.ledger.state() == before
+
+
+def test_what_is_published_already_is_not_judged_again(edge: Channel) -> None:
+    """Who asks has not heard the answer; since then somebody may have frozen the channel."""
+    asked = edge.prepare(package(edge))
+    edge.ask(*asked)
+    edge.order(Act.FREEZE)
+    edge.ask(*asked)
+    assert edge.released == 1

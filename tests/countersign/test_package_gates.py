@@ -209,6 +209,19 @@ class TestSoak:
         with pytest.raises(GateRefusedError, match="it has been on edge since"):
             again.sign(png)
 
+    def test_nor_to_one_that_reads_what_is_published_when_it_starts(self, edge: Channel, clock: Clock) -> None:
+        """Whoever may end it starts it so: what it finds then is of then."""
+        zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
+        edge.sign(zlib, at=edge.now - timedelta(days=2))
+        clock.later = timedelta(hours=3)
+        edge.sign(png, at=edge.now - timedelta(days=1))
+        again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
+        again.decision.prepare()
+        with pytest.raises(GateRefusedError, match=r"png .* it has been on edge since"):
+            again.sign(png)
+        again.sign(zlib)
+        assert again.released == 1
+
     def test_who_has_lost_its_memory_goes_by_what_it_has_signed(self, edge: Channel, tmp_path: Path) -> None:
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
         edge.sign(zlib, at=edge.now - timedelta(days=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,3 +202,28 @@ def test_a_signer_that_was_cut_off_after_it_published_goes_on(edge: Channel) -> 
     PinnedRepository(edge.public, cut).check_releases()
     *_, last = cut.lines()
     assert last.entry == Released("edge", edge.newest().digest)
+
+
+def test_looking_while_somebody_signs_finds_nothing_put_back(edge: Channel) -> None:
+    """As the thread of the timestamp does beside what is asked for."""
+    looks: list[Exception | None] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            try:
+                edge.repository.check_releases()
+                looks.append(None)
+            except Exception as error:  # noqa: BLE001
+                looks.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(2, 12):
+            release(edge, f"{number}.0")
+    finally:
+        over.set()
+        looking.join()
+    assert looks
+    assert [each for each in looks if each] == []

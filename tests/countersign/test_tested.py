@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from farm.blobs import MissingBlobError
 from farm.countersign.tested import UntestedReleaseError
 from farm.names import Digest
 from farm.recipe import Limits, Test
@@ -163,3 +164,36 @@ def test_rubbish_among_the_results_counts_for_nothing(edge: Channel) -> None:
     with pytest.raises(UntestedReleaseError):
         edge.sign(zlib, tests=brought)
     edge.sign(zlib, tests=[*brought, replace(good)])
+
+
+def test_a_recipe_that_is_hidden_for_a_while_hides_no_test(edge: Channel) -> None:
+    """Control can take published blobs away; what is then not known of a test must not be taken for knowledge."""
+    builder = edge.builder
+    builder.build(_recipe(edge, "zlib"))
+    tool = builder.recipe("tool", more="tests: [{name: works, command: [/usr/bin/works], needs: [zlib]}]\n")
+    builder.build(tool)
+    tests = [builder.test("zlib", ["zlib"], TESTER), builder.test("tool", ["tool", "zlib"], TESTER)]
+    edge.sign(*builder.built.values(), tests=tests)
+    _newer_zlib(edge)
+    asked = edge.prepare(builder.built["zlib"], tests=[builder.test("zlib", ["zlib"], TESTER)])
+    place = builder.blobs.path(tool.digest)
+    edge.decision = edge.deciding()
+    place.rename(place.with_name("hidden"))
+    with pytest.raises(MissingBlobError):
+        edge.ask(*asked)
+    place.with_name("hidden").rename(place)
+    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+        edge.ask(*asked)
+
+
+def test_steps_that_are_hidden_for_a_while_let_nothing_be_read_by_older_ones(edge: Channel) -> None:
+    newest, *_ = edge.builder.policy().steps
+    place = edge.builder.blobs.path(newest)
+    zlib = edge.builder.build(_recipe(edge, "zlib"))
+    asked = edge.prepare(zlib, tests=[edge.builder.test("zlib", ["zlib"], TESTER)])
+    place.rename(place.with_name("hidden"))
+    with pytest.raises(MissingBlobError):
+        edge.ask(*asked)
+    place.with_name("hidden").rename(place)
+    edge.ask(*asked)
+    assert edge.released == 1
