@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 
 @dataclass
 class Signer:
-    """Takes orders as the signer does, without its checks; or is away, or refuses."""
+    """Takes orders as the signer does, without its checks; or is away, refuses, or has no room."""
 
     taken: list[CuratorOrder]
     state: str = ""
@@ -56,6 +57,8 @@ class Signer:
             raise SignerRefusedError(
                 "it was given on another release", remedy="Give the order again.", said="unusable-order"
             )
+        if self.state == "ill":
+            raise SignerRefusedError("the ledger cannot be written: no room", said="ledger")
         self.taken.append(kept_order(envelope))
 
     def take_report(self, report: bytes) -> None:
@@ -209,6 +212,17 @@ def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
     assert ann.run("freeze", "edge", "--why", "the fair", status=1) == "edge is frozen\n"
     assert "the signer refuses the order: it was given on another release. Give the order again." in ann.told
     assert "freeze that ann has signed is refused by the signer" in ann.run("channel", "show", "edge")
+
+
+def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> None:
+    ann.signer.state = "ill"
+    ann.run("freeze", "edge", "--why", "the fair")
+    assert "is not with the signer yet" in ann.run("channel", "show", "edge")
+    ann.signer.state = ""
+    deadline = time.monotonic() + 60
+    while not ann.signer.taken and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [order.act for order in ann.signer.taken] == [Act.FREEZE]
 
 
 def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:

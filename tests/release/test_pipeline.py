@@ -13,6 +13,7 @@ from farm.control.leases import claim
 from farm.database import candidates
 from farm.recipe.gate_kind import GateKind
 from farm.release.gates.refused import FIRST_WAIT
+from farm.release.order_delivery import OrderDelivery
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.trust.index_tree import entries
@@ -261,3 +262,31 @@ def test_a_retry_has_the_signer_asked_at_once(releasing: ReleasingFarm, refusing
         ordering.retry(desk, Actor("token:ann"), "edge")
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c", "d"}
+
+
+def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_while(releasing: ReleasingFarm) -> None:
+    """What it refuses for may pass: what was published is put back, say, and brought forth again."""
+    releasing.farm.submit(recipe("a"))
+    releasing.signer.refuses = True
+    releasing.settle()
+    releasing.signer.refuses = False
+    assert releasing.advance() == "refused"
+    releasing.farm.clock.passes(FIRST_WAIT.total_seconds() + 1)
+    releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+
+
+def test_without_the_orders_that_there_are_no_release_is_asked_for(
+    releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_delivery: OrderDelivery) -> int:
+        raise SignerUnreachableError("the signer does not answer")
+
+    releasing.farm.submit(recipe("a"))
+    releasing.farm.build_all_but_tests()
+    with monkeypatch.context() as broken:
+        broken.setattr(OrderDelivery, "bring", away)
+        with pytest.raises(SignerUnreachableError):
+            releasing.advance()
+    assert releasing.signer.signed == []
+    assert releasing.advance() == "released"
