@@ -14,6 +14,7 @@ from farm.countersign.advised import PublishedAdvisories
 from farm.countersign.builds import Builds, Grounds, check_builds, read_evidence
 from farm.countersign.case import Case
 from farm.countersign.described import Described
+from farm.countersign.foreign import check_foreign
 from farm.countersign.gates import check_gates
 from farm.countersign.interfaces import check_interfaces
 from farm.countersign.moves import moves_of
@@ -117,6 +118,7 @@ class Decision:
         if policy is None:
             _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
             return self._found(release, previous, builders, evidence=evidence, new=new, checked=found)
+        check_foreign(release, previous, policy.distributions)
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)

@@ -12,6 +12,7 @@ from farm.errors import Place
 from farm.recipe.channel_gates import ApprovalsGate
 from farm.recipe.channel_reading import channel_of, survey_channels
 from farm.recipe.curators import CURATORS, read_curators
+from farm.recipe.distributions import DISTRIBUTIONS
 from farm.recipe.errors import Problem, RecipeError
 from farm.recipe.owners import OWNERS, read_owners
 
@@ -69,8 +70,10 @@ def is_channel(path: str) -> bool:
 
 
 def is_policy_file(path: str) -> bool:
-    """Say whether a file of the tree is one of those that targets sign: policies, and who may approve and submit."""
-    return is_channel(path) or path in (CURATORS, OWNERS)
+    """Say whether a file of the tree is one of those that targets sign: policies, who may approve and submit, and which
+    other distributions packages may be taken of.
+    """
+    return is_channel(path) or path in (CURATORS, OWNERS, DISTRIBUTIONS)
 
 
 def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping[str, str]] | None, tuple[str, ...]]:

@@ -38,6 +38,19 @@ def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
             yield from (f"LAXER: {name}: {told}" for told in laxer(policy, old, wanted.curators, signed.curators))
     yield from (f"LAXER: {OWNERS}: {told}" for told in laxer_owners(wanted, signed))
     yield from _newcomers(wanted, signed)
+    yield from _taken_of(now, before)
+
+
+def _taken_of(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
+    try:
+        wanted, signed = now.distributions, before.distributions
+    except FarmError as error:
+        yield f"LAXER OR NOT CANNOT BE SAID: {error.message}"
+        return
+    for name, each in wanted.items():
+        old = signed.get(name)
+        if old is None or (old.channel, old.root) != (each.channel, each.root):
+            yield f"LAXER: packages of {name}/{each.channel} may be taken, under the root {each.root}"
 
 
 def _newcomers(now: Policies, before: Policies) -> Iterator[str]:

@@ -16,12 +16,14 @@ from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError
 from farm.plan.record import InvalidRecordError, Record
 from farm.recipe.curators import CURATORS, everybody, read_curators
+from farm.recipe.distributions import DISTRIBUTIONS, read_distributions
 from farm.recipe.errors import RecipeError
 from farm.recipe.policies import CHANNELS, Policies, is_policy_file, read_policies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from farm.recipe.distributions import ForeignDistribution
     from farm.trust.builders import AllowedBuilders
     from farm.trust.repository import Repository
 
@@ -60,8 +62,8 @@ class SignedToolchain:
 
 @dataclass(frozen=True)
 class SignedPolicy:
-    """`files` are the texts of `channels/*.yaml`, `curators.yaml` and `OWNERS`, by path; the newest toolchain of a name
-    and the newest library of steps (`steps_digest`) stand first.
+    """`files` are the texts of `channels/*.yaml`, `curators.yaml`, `OWNERS` and `distributions.yaml`, by path; the
+    newest toolchain of a name and the newest library of steps (`steps_digest`) stand first.
     """
 
     # Not slotted, so that its files are read once.
@@ -83,6 +85,15 @@ class SignedPolicy:
         if found.owners_troubles:
             raise InvalidSignedPolicyError(f"the signed owners cannot be read: {'; '.join(found.owners_troubles)}")
         return found
+
+    @cached_property
+    def distributions(self) -> Mapping[str, ForeignDistribution]:
+        """The other distributions that packages may be taken of, by name. Raises `InvalidSignedPolicyError`."""
+        text = self.files.get(DISTRIBUTIONS)
+        try:
+            return {} if text is None else read_distributions(text.encode(), DISTRIBUTIONS)
+        except RecipeError as error:
+            raise InvalidSignedPolicyError(f"the signed {DISTRIBUTIONS} cannot be read: {error.message}") from error
 
     def toolchain(self, tree: Digest) -> SignedToolchain | None:
         """Return the toolchain of a tree; None for one that nobody has signed."""
@@ -174,7 +185,7 @@ def policy_of_files(
     except UnicodeError as error:
         raise InvalidSignedPolicyError(f"a file of policies is no UTF-8 text: {error}") from error
     policy = SignedPolicy(texts, tuple(toolchains), (steps_digest(files),)).after(earlier)
-    _ = policy.policies  # what cannot be followed is not signed
+    _ = policy.policies, policy.distributions  # what cannot be followed is not signed
     return policy
 
 

@@ -207,7 +207,8 @@ def _advise(desk: Desk) -> None:
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
     """Return what Alice orders of a channel as it is now, but for what is `said`, signed by her or by another `key`."""
     newest = farm.release(channel)
-    return _ordered(key, act=act, channel=channel, base=newest.digest if newest else NO_RELEASE, **said)
+    base = newest.digest if newest else NO_RELEASE
+    return _ordered(key, **{"act": act, "channel": channel, "base": base, **said})
 
 
 def advised(*words: Word, key: CryptoSigner = ALICE, **said: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.blobs import MissingBlobError
 from farm.compat.openvex import read_published
 from farm.countersign import gates
+from farm.countersign.foreign import UnknownOriginError
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.ownership import UnsignedRecipeError
 from farm.countersign.refusal import RefusedReleaseError
@@ -316,23 +317,46 @@ class TestPackagesOfOthers:
         own = edge.builder.build(edge.builder.recipe("pattern"))
         return replace(own.descriptor, name=PackageName("base.example.net", "lib"), **changes)
 
-    def imports(self, edge: Channel, descriptor: Descriptor) -> tuple[Import, ...]:
+    ROOT = Digest.of(b"a root")
+    NAMED = f"base.example.net: {{address: https://base.example.net, channel: stable, root: '{ROOT}'}}\n"
+    SIGNED: ClassVar = {"distributions.yaml": NAMED.encode()}
+
+    def imports(self, edge: Channel, descriptor: Descriptor, **said: Any) -> tuple[Import, ...]:
         package = ImportedPackage("lib", edge.builder.blobs.put_bytes(descriptor.to_json()))
-        digest = Digest.of(b"a release")
-        return (
-            Import(
-                distribution="base.example.net",
-                channel="stable",
-                number=1,
-                release=digest,
-                root=digest,
-                address="https://base.example.net",
-                packages=(package,),
-            ),
+        taken = Import(
+            distribution="base.example.net",
+            channel="stable",
+            number=1,
+            release=Digest.of(b"a release"),
+            root=self.ROOT,
+            address="https://base.example.net",
+            packages=(package,),
         )
+        return (replace(taken, **said),)
+
+    def test_they_come_from_where_targets_have_signed(self, tmp_path: Path) -> None:
+        edge = opened_channel(tmp_path, b"gates: [proof]\n", policies=self.SIGNED)
+        taken, other = self.taken(edge), Digest.of(b"another root")
+        evil = replace(taken, name=PackageName("evil.example.org", "lib"))
+        for wrong in (
+            self.imports(edge, evil, distribution="evil.example.org"),
+            self.imports(edge, taken, channel="edge"),
+            self.imports(edge, taken, root=other),
+        ):
+            with pytest.raises(UnknownOriginError, match="is none that packages may be taken of") as refused:
+                edge.sign(imports=wrong)
+            assert refused.value.by_package.keys() == set(wrong[0].names)
+        edge.sign(imports=self.imports(edge, taken))
+        edge.builder.policies = {"channels/edge.yaml": b"gates: [proof]\n"}
+        sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+        zlib = edge.builder.build(edge.builder.recipe("zlib"))
+        edge.sign(zlib, imports=self.imports(edge, taken))  # what it has already stays until it is another
+        with pytest.raises(UnknownOriginError):
+            edge.sign(imports=self.imports(edge, taken, number=2))
+        assert edge.released == 2
 
     def test_their_licences_are_looked_at(self, tmp_path: Path) -> None:
-        edge = opened_channel(tmp_path, b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n")
+        edge = opened_channel(tmp_path, b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n", policies=self.SIGNED)
         viral = self.imports(edge, self.taken(edge, licence="AGPL-3.0-only"))
         with pytest.raises(GateRefusedError, match=r"base\.example\.net/lib 1\.0-1 may not enter edge: it is licensed"):
             edge.sign(imports=viral)
@@ -342,7 +366,7 @@ class TestPackagesOfOthers:
     def test_curators_let_them_in_and_out(self, tmp_path: Path) -> None:
         edge = opened_channel(tmp_path, b"gates: [proof]\n")
         edge.builder.owners = {"curators.yaml": CURATORS}
-        edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n"}
+        edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n", **self.SIGNED}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
         taken = self.taken(edge)
         said = [
