@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
             """Return what a channel held last under a name; None when it never held any."""
 
+        def last_taken(self, channel: str, distribution: str, their_channel: str) -> int:
+            """Return which release of another distribution a channel took packages of last; 0 for none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -54,7 +57,7 @@ def moves_of(release: Release, previous: Release | None, blobs: BlobStore, held:
         return blobs.read(blob.digest)
 
     own = tuple(_own(release, previous, read, blobs, held))
-    return own + tuple(_foreign(release, previous))
+    return own + tuple(_foreign(release, previous, held))
 
 
 def _own(
@@ -74,15 +77,21 @@ def _own(
         yield Move(name, was.descriptor.digest if was else None, None)
 
 
-def _foreign(release: Release, previous: Release | None) -> Iterator[Move]:
+def _foreign(release: Release, previous: Release | None, held: LastHeld) -> Iterator[Move]:
     """Packages of others are as old as the release of their distribution that they are taken of."""
     was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
     for name in sorted(was.keys() | now.keys()):
         old, new = was.get(name), now.get(name)
         before, after = old[1].descriptor if old else None, new[1].descriptor if new else None
-        if before != after:
-            back = old and new and old[0].channel == new[0].channel and new[0].number < old[0].number
-            yield Move(name, before, after, f"{name} of {new[0]}" if new else "", str(old[0]) if old and back else "")
+        if before == after:
+            continue
+        older = ""
+        if new is not None:
+            taken = new[0]
+            last = held.last_taken(release.channel, taken.distribution, taken.channel)
+            if taken.number < last:
+                older = f"that of release {last} of {taken.distribution}/{taken.channel}"
+        yield Move(name, before, after, f"{name} of {new[0]}" if new else "", older)
 
 
 def _identity(entry: ReleaseEntry, blobs: BlobStore) -> PrintedIdentity:

@@ -55,6 +55,10 @@ CREATE TABLE IF NOT EXISTS last_held (
   channel TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL,
   PRIMARY KEY (channel, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS last_taken (
+  channel TEXT NOT NULL, distribution TEXT NOT NULL, their_channel TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (channel, distribution, their_channel)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 2
@@ -147,6 +151,13 @@ class PublishedRecord:
             query = "SELECT name, version, revision, build FROM last_held WHERE channel = ? AND name = ?"
             found = database.execute(query, (channel, name)).fetchone()
             return PrintedIdentity(*found) if found else None
+
+    def last_taken(self, channel: str, distribution: str, their_channel: str) -> int:
+        """Return which release of another distribution a channel takes packages of, or took last; 0 for none."""
+        query = "SELECT number FROM last_taken WHERE channel = ? AND distribution = ? AND their_channel = ?"
+        with self._open() as database:
+            found = database.execute(query, (channel, distribution, their_channel)).fetchone()
+            return int(found[0]) if found else 0
 
     def catch_up(
         self, repository: Repository, now: datetime | None = None, checked: Mapping[Digest, datetime] = _NOTHING
@@ -249,6 +260,10 @@ def _move(
     database: sqlite3.Connection, release: Release, before: Release | None, change: Difference, at: datetime
 ) -> None:
     """Note what a release brought into its channel, and what it took out; another entry of the same stays as it was."""
+    database.executemany(
+        "REPLACE INTO last_taken VALUES (?, ?, ?, ?)",
+        ((release.channel, each.distribution, each.channel, each.number) for each in release.imports),
+    )
     taken, had = imported_descriptors(release.imports), imported_descriptors(before.imports if before else ())
     there = {each.name: each.descriptor.digest for each in change.put} | taken
     gone = {*change.removed, *(had.keys() - taken.keys())}

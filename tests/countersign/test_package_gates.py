@@ -15,6 +15,7 @@ from farm.compat.openvex import read_published
 from farm.countersign import gates
 from farm.countersign.foreign import UnknownOriginError
 from farm.countersign.gates import GateRefusedError
+from farm.countersign.orders import UnorderedError
 from farm.countersign.ownership import UnsignedRecipeError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.names import Digest, PackageName
@@ -354,6 +355,19 @@ class TestPackagesOfOthers:
         with pytest.raises(UnknownOriginError):
             edge.sign(imports=self.imports(edge, taken, number=2))
         assert edge.released == 2
+
+    def test_they_become_no_older_without_an_order_also_when_they_were_gone_meanwhile(self, tmp_path: Path) -> None:
+        edge = opened_channel(tmp_path, b"gates: [proof]\n", policies=self.SIGNED)
+        new, old = self.taken(edge, revision=2), self.taken(edge)
+        edge.sign(imports=self.imports(edge, new, number=10))
+        asked = edge.prepare(imports=self.imports(edge, old, number=5))
+        with pytest.raises(UnorderedError, match=r"it is older than that of release 10 of base\.example\.net/stable"):
+            edge.ask(*asked)
+        edge.sign()  # they go, and come again
+        with pytest.raises(UnorderedError, match="it is older than that of release 10"):
+            edge.sign(imports=self.imports(edge, old, number=5))
+        edge.sign(imports=self.imports(edge, new, number=11))
+        assert edge.released == 3
 
     def test_their_licences_are_looked_at(self, tmp_path: Path) -> None:
         edge = opened_channel(tmp_path, b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n", policies=self.SIGNED)
