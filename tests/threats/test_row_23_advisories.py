@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -205,7 +206,9 @@ def test_the_list_of_another_distribution_says_nothing_about_this_one(simulator:
     """Whoever holds the key of advisories could else bring in a list in which nothing is known of these packages."""
     subscriber = simulator.subscriber()
     foreign = AdvisoryIndex("elsewhere.example.org", ())
-    publish(simulator, foreign)
+    with pytest.raises(InvalidAdvisoryIndexError, match=r"is of elsewhere.example.org, not of dist"):
+        publish(simulator, foreign)
+    simulator.repository.publish_advisories({ADVISORY_LIST: foreign.to_json()}, simulator.online, datetime.now(UTC))
     with pytest.raises(InvalidAdvisoryIndexError, match=r"is of elsewhere.example.org, not of dist") as caught:
         audit_channel(subscriber.host, "")
     assert caught.value.remedy

@@ -221,7 +221,7 @@ def test_without_scripts_everything_can_be_read(
     page.goto(f"{farm.url}/packages")
     page.locator("#q").fill("nothing")
     page.get_by_role("button", name="Search").click()
-    assert page.get_by_text("No package matches").is_visible()
+    page.get_by_text("No package matches").wait_for()
     context.close()
 
 
