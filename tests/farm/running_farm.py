@@ -99,7 +99,9 @@ class RunningFarm:
         token = (self.state / "keys" / "admin.token").read_text().strip()
         ended = subprocess.run(
             [str(self.farm), *arguments],
-            env=self.environment(FARM_URL=self.url, FARM_TOKEN=token, FARM_STATE=str(state or self.state)),
+            env=self.environment(
+                FARM_URL=self.url, FARM_TOKEN=token, FARM_STATE=str(state or self.state), FARM_RECIPES=str(self.recipes)
+            ),
             capture_output=True,
             text=True,
             timeout=seconds,
