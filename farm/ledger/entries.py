@@ -150,8 +150,9 @@ class ReportOpened:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """A release is going to be signed; `orders` are used by it. Written before: what is cut off has used them up.
+    """A release is going to be signed; `orders` are used by it. Written before anybody sees it.
 
+    When another follows and this one never came, its orders may be used again.
     `rolled_back` are descriptors that it takes out of the channel by a rollback, `returned` such that come in again.
     """
 
