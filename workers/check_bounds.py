@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import resource
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -13,10 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_GRACE = 5.0
+"""Seconds that Python code has to end the process, before a thread outside the interpreter ends it."""
+
+
 class Deadline:
     """Ends the process when what runs in it takes too long, and says on standard error where it was.
 
-    A thread of the interpreter's own sees to it, so that no loop in a library's C code can hold it up.
+    A thread of Python does so, which may read the stacks of the others. Where a loop in a library's C code never lets
+    it have its turn, one of `faulthandler` does, a little later: it would read stacks that change under it (and crash)
+    if anything but that loop were running.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -27,21 +35,30 @@ class Deadline:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Allow what is done within the time."""
-        key = object()
+        timer = threading.Timer(self._seconds, self._end)
+        timer.daemon = True
         with self._lock:
-            self._ends[key] = time.monotonic() + self._seconds
+            self._ends[timer] = time.monotonic() + self._seconds + _GRACE
             self._arm()
+        timer.start()
         try:
             yield
         finally:
+            timer.cancel()
             with self._lock:
-                del self._ends[key]
+                del self._ends[timer]
                 self._arm()
 
     def _arm(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         if self._ends:
             faulthandler.dump_traceback_later(max(0.001, min(self._ends.values()) - time.monotonic()), exit=True)
+
+    def _end(self) -> None:
+        sys.stderr.write(f"Timeout: a check has not ended within {self._seconds:g} s. Where each thread was:\n")
+        sys.stderr.flush()
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(1)  # not an exception: no code of a check can hold this one up
 
 
 def bound_memory(mebibytes: int) -> None:
