@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from farm.api.wire import Number, Omitted, Wire
+from farm.api.wire import Digest, Number, Omitted, Wire
 from farm.compat.reviews import LARGEST_SOURCE
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -43,6 +43,12 @@ class ReportRequest(Wire):
 
     package: Name
     why: Why
+
+
+class ClosingRequest(SignedRequest):
+    """A curator closes a report that only the signer has: of a package by its descriptor."""
+
+    descriptor: Digest
 
 
 class SignedDocument(SignedRequest):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from farm.names import Digest
+
 
 class CuratorClient(FarmClient):
     """A connection to a farm in the name of a curator."""
@@ -82,6 +84,17 @@ class CuratorClient(FarmClient):
     def resolve(self, number: int, *, envelope: bytes | None = None) -> dict[str, Any]:
         """Close a report."""
         return self._act("POST", f"/api/v1/reports/{number}/resolve", answers.REPORT, signed(envelope) or None)
+
+    def close_with_signer(
+        self, channel: str, number: int, descriptor: Digest, *, envelope: bytes | None
+    ) -> dict[str, Any]:
+        """Close a report that only the signer has."""
+        path = f"{channel_path(channel)}/reports/{number}/close-with-signer"
+        return self._act("POST", path, answers.DONE, {"descriptor": descriptor} | signed(envelope))
+
+    def descriptor(self, digest: str) -> bytes:
+        """Return the descriptor of a package, as it was stored: the caller compares its digest."""
+        return self._fetch(f"/api/v1/descriptors/{segment(digest)}").content
 
     def promote(
         self,

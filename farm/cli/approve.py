@@ -168,21 +168,10 @@ def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 def _descriptor(waiting: dict[str, Any]) -> Descriptor:
     """Return the descriptor that is signed for; what the farm says of it must be what it says itself."""
-    from farm.errors import FarmError
-    from farm.names import Digest
-    from farm.package import Descriptor
+    from farm.cli.signed_descriptor import signed_descriptor
 
-    content = str(waiting["descriptor"]).encode()
-    descriptor = Descriptor.from_json(content)
-    version = printed_version(descriptor.version, descriptor.revision)
-    told = (waiting["digest"], waiting["version"])
-    names = (descriptor.name.short, str(descriptor.name))  # those of other distributions go by their full names
-    if told != (Digest.of(content), version) or waiting["package"] not in names:
-        raise FarmError(
-            f"the farm shows {waiting['package']} {waiting['version']}, and its descriptor says something else",
-            remedy="Sign nothing; tell the operators of the farm.",
-        )
-    return descriptor
+    content, version = str(waiting["descriptor"]).encode(), str(waiting["version"])
+    return signed_descriptor(content, str(waiting["digest"]), str(waiting["package"]), version)
 
 
 def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: str, signer: Signer) -> list[bytes]:

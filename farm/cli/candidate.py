@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
-from farm.cli.output import Line, say_json, say_lines
+from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.signed_acts import can_sign, sign_act
 from farm.cli.trouble import say_trouble
@@ -105,7 +105,20 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
     names = {each.removeprefix(f"{status.get('distribution', '')}/") for each in packages}
     held = {each["package"]: each["descriptor"] for each in status["excuses"] if each.get("descriptor")}
     chosen = {name: digest for name, digest in held.items() if name in names}
+    for each in status["excuses"]:
+        if chosen.get(each["package"]):
+            _say_descriptor(farm, each)
     return sign_act(farm, "retry", channel, reason=why, packages=chosen) if chosen else None
+
+
+def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
+    """Show what is about to be signed for, after its descriptor: it may be older than what the channel has."""
+    from farm.cli.signed_descriptor import signed_descriptor
+
+    digest, package = str(excuse["descriptor"]), str(excuse["package"])
+    version = str(excuse["version"]).partition("+b")[0]
+    signed_descriptor(farm.descriptor(digest), digest, package, version)
+    say(f"signing for {package} {excuse['version']}, {digest}", err=True)
 
 
 def _newest(page: dict[str, Any], channel: str) -> int:

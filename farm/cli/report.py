@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 @click.argument("package", required=False)
 @click.option("--why", default="", help="What is wrong.")
 @click.option("--resolve", type=number_type, metavar="NUMBER", help="Close the report of this number.")
+@click.option("--descriptor", metavar="DIGEST", help="With CHANNEL and --resolve: close one that only the signer has.")
 @json_option
-def report(channel: str | None, package: str | None, why: str, resolve: int | None, as_json: bool) -> int:
+def report(
+    channel: str | None, package: str | None, why: str, resolve: int | None, descriptor: str | None, as_json: bool
+) -> int:
     """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close one.
 
     \b
@@ -31,15 +34,14 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
       farm report edge
       farm report --resolve 3
     """
+    if descriptor is not None:
+        if resolve is None or channel is None or package or why:
+            raise click.UsageError("--descriptor goes with CHANNEL and --resolve, and with nothing else.")
+        return _close_with_signer(channel, resolve, descriptor, as_json=as_json)
     if resolve is not None:
         if channel or why:
             raise click.UsageError("--resolve takes a number and nothing else.")
-        with curator() as farm:
-            answer = farm.resolve(resolve, envelope=_sign_closing(farm, resolve))
-            status = tell_signed(farm, answer)
-        said = f"report {resolve} is closed: {answer['package']} {answer['version']} on {answer['channel']}"
-        tell_result([said], answer, as_json=as_json)
-        return status
+        return _close(resolve, as_json=as_json)
     if channel is None:
         raise click.UsageError("Which channel? Write farm report CHANNEL, or farm report CHANNEL PACKAGE --why TEXT.")
     if package is None:
@@ -52,6 +54,28 @@ def report(channel: str | None, package: str | None, why: str, resolve: int | No
     said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
     tell_result([said], answer, as_json=as_json)
     return 0
+
+
+def _close(number: int, *, as_json: bool) -> int:
+    with curator() as farm:
+        answer = farm.resolve(number, envelope=_sign_closing(farm, number))
+        status = tell_signed(farm, answer)
+    said = f"report {number} is closed: {answer['package']} {answer['version']} on {answer['channel']}"
+    tell_result([said], answer, as_json=as_json)
+    return status
+
+
+def _close_with_signer(channel: str, number: int, descriptor: str, *, as_json: bool) -> int:
+    from farm.names import Digest
+
+    target = Digest(descriptor)
+    with curator() as farm:
+        envelope = sign_act(farm, "close-report", channel, target=target, number=number)
+        answer = farm.close_with_signer(channel, number, target, envelope=envelope)
+        status = tell_signed(farm, answer)
+    if status == 0:
+        tell_result([f"report {number} on {channel} is closed with the signer: {target}"], answer, as_json=as_json)
+    return status
 
 
 def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:

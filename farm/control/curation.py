@@ -17,7 +17,7 @@ from farm.control.channel_checks import (
     reason_of,
 )
 from farm.control.signed_orders import Wanted, take_signed
-from farm.database import candidates, foreign, holds, recipes, releases, reports
+from farm.database import candidates, foreign, holds, recipes, releases, reports, signed_orders
 from farm.database.releases import Freeze
 from farm.trust.curator_order import Act
 
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.holds import Hold
     from farm.database.reports import Report
+    from farm.names import Digest
+
+
+_WITH_SIGNER = (
+    "Where the signer has one of this number open all the same: `farm report CHANNEL --resolve NUMBER --descriptor "
+    "DIGEST`, with the descriptor that the signer's refusal names."
+)
 
 
 def freeze(
@@ -130,9 +137,9 @@ def resolve(desk: Desk, actor: Actor, report_id: int, *, envelope: bytes | None 
     """Close a report. Raises `CurationError` when there is none, `AlreadyError` when it is closed."""
     known = reports.report(desk.session, report_id)
     if known is None:
-        raise CurationError(f"there is no report {report_id}", remedy="See `farm report CHANNEL`.")
+        raise CurationError(f"there is no report {report_id}", remedy=f"See `farm report CHANNEL`. {_WITH_SIGNER}")
     if not reports.resolve_report(desk.session, report_id, resolved_by=actor.name, now=desk.now):
-        raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}")
+        raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}", remedy=_WITH_SIGNER)
     wanted = Wanted(act=Act.CLOSE_REPORT, channel=known.channel, target=known.package, number=report_id)
     take_signed(desk, wanted, envelope)
     what = f"report {report_id}: {known.name} {known.version} on {known.channel}"
@@ -140,6 +147,25 @@ def resolve(desk: Desk, actor: Actor, report_id: int, *, envelope: bytes | None 
     resolved = reports.report(desk.session, report_id)
     assert resolved is not None  # noqa: S101  (it was there a moment ago)
     return resolved
+
+
+def close_with_signer(
+    desk: Desk, actor: Actor, channel: str, report_id: int, package: Digest, *, envelope: bytes | None = None
+) -> None:
+    """Have the signer close a report that it has open and this farm has not, as after a backup was restored.
+
+    Raises `CurationError` where the report is open here too: then `resolve` closes both.
+    """
+    policy_of(desk, channel)
+    known = reports.report(desk.session, report_id)
+    if known is not None and known.resolved_at is None and known.channel == channel:
+        raise CurationError(
+            f"report {report_id} is open here", remedy=f"`farm report --resolve {report_id}` closes it."
+        )
+    if signed_orders.who_orders(desk.session) is None:
+        raise CurationError("the signer keeps no reports of its own: targets sign no policy")
+    take_signed(desk, Wanted(act=Act.CLOSE_REPORT, channel=channel, target=package, number=report_id), envelope)
+    audit(desk, actor, "resolve", f"report {report_id}: {package} on {channel}", "with the signer", channel=channel)
 
 
 def _check_known(desk: Desk, channel: str, package: str) -> None:

@@ -15,7 +15,7 @@ from farm.cli.main import main
 from farm.control import access
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory
-from farm.database import candidates, orders, signed_orders
+from farm.database import candidates, orders, packages, signed_orders
 from farm.database.excuses import Excuse
 from farm.database.states import Role
 from farm.ledger.entries import OrderTaken, RootPinned
@@ -82,6 +82,11 @@ class Shell:
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json"))
+
+    def build_of(self, package: str) -> Digest:
+        """Return the descriptor of the build that the farm has of a package."""
+        with self.stocked.small.office.reading() as desk:
+            return packages.builds_of(desk.session, package)[0].digest
 
     def lists(self, key: str, name: str = "ann") -> None:
         """Let targets name somebody, as control finds it in the published repository."""
@@ -166,13 +171,52 @@ def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
 
 def test_a_retry_that_names_packages_names_their_builds(ann: Shell) -> None:
     candidate = ann.stocked.candidate("edge", [])
-    digest = Digest.of(b"jq 1.6")
+    digest = ann.build_of("jq")
     ann.stocked.hold_back(
-        candidate, Excuse(package="jq", version="1.6-1", digest=digest, gate="older", reason="it is older")
+        candidate, Excuse(package="jq", version="1.7.1-1+b2", digest=digest, gate="older", reason="it is older")
     )
     ann.run("candidate", "retry", "edge", "jq")
+    assert f"signing for jq 1.7.1-1+b2, {digest}" in ann.told
     (order,) = ann.signer.taken
     assert (order.act, dict(order.packages)) == (Act.RETRY, {"jq": digest})
+
+
+@pytest.mark.parametrize(("package", "version", "meant"), [("jq", "1.8-1", "jq"), ("jq", "1.7.1-1", "oniguruma")])
+def test_a_retry_that_is_shown_as_something_else_is_not_signed(
+    ann: Shell, package: str, version: str, meant: str
+) -> None:
+    candidate = ann.stocked.candidate("edge", [])
+    digest = ann.build_of(meant)
+    ann.stocked.hold_back(
+        candidate, Excuse(package=package, version=version, digest=digest, gate="older", reason="it is older")
+    )
+    ann.run("candidate", "retry", "edge", package, status=1)
+    assert f"the farm shows {package} {version}, and its descriptor says something else" in ann.told
+    assert not ann.signer.taken
+
+
+def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shell) -> None:
+    digest = ann.build_of("jq")
+    ann.run("report", "--resolve", "7", status=1)
+    assert "farm report CHANNEL --resolve NUMBER --descriptor DIGEST" in ann.told
+    closed = ann.run("report", "edge", "--resolve", "7", "--descriptor", digest)
+    assert closed == f"report 7 on edge is closed with the signer: {digest}\n"
+    (order,) = ann.signer.taken
+    assert (order.act, order.channel, order.number, order.target) == (Act.CLOSE_REPORT, "edge", 7, digest)
+    ann.run("report", "edge", "jq", "--why", "it crashes")
+    ann.run("report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
+    assert "report 1 is open here" in ann.told
+    ann.run("report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
+    assert "sha256" in ann.told
+    for wrong in (["edge", "--descriptor", digest], ["--resolve", "7", "--descriptor", digest]):
+        ann.run("report", *wrong, status=2)
+
+
+def test_where_no_policy_is_signed_the_signer_has_no_reports(shell: Shell) -> None:
+    digest = shell.build_of("jq")
+    shell.run("keys", "me", "--name", "ann")
+    shell.run("report", "edge", "--resolve", "7", "--descriptor", digest, status=1)
+    assert "the signer keeps no reports of its own" in shell.told
 
 
 def test_without_a_key_it_is_said_how_to_get_one(shell: Shell) -> None:

@@ -154,7 +154,7 @@ def test_trouble_is_reported_with_the_build_that_the_channel_has_and_resolved_on
     opened = look(farm, lambda desk: reports.open_reports(desk.session, "edge", [made.package]))
     assert [each.reason for each in opened[made.package]] == ["segfaults on []"]
     act(farm, curation.resolve, made.id)
-    assert refused(farm, curation.resolve, made.id) == f"report {made.id} was resolved by token:ann"
+    assert f"report {made.id} was resolved by token:ann" in refused(farm, curation.resolve, made.id)
     assert "there is no report 99" in refused(farm, curation.resolve, 99)
     assert refused(farm, curation.report, "edge", "jqq", why="x").startswith("edge release 1 holds no package 'jqq'")
     assert refused(farm, curation.report, "stable", "jq", why="x").startswith("stable has no release yet")

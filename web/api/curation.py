@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from farm.api.curation_wire import (
     ApprovalsRequest,
+    ClosingRequest,
     FreezeRequest,
     HoldRequest,
     OrderRequest,
@@ -22,10 +23,10 @@ from farm.api.curation_wire import (
 from farm.api.wire import Number
 from farm.control import approving, curation, ordering
 from farm.control.channel_checks import policy_of
-from farm.database import holds, orders, reports, signed_orders
+from farm.database import foreign, holds, orders, packages, reports, signed_orders
 from farm.database.records import Token
 from farm.database.states import Role
-from farm.names import printed_version
+from farm.names import Digest, printed_version
 from farm.release.forms import (
     build_to_dict,
     freeze_to_dict,
@@ -190,6 +191,18 @@ def resolve(
         return report_to_dict(closed) | signed_part(desk, body)
 
 
+@router.post("/channels/{name}/reports/{number}/close-with-signer")
+def close_with_signer(
+    request: Request, office: OfficeHere, token: Curator, *, name: str, number: Number, body: ClosingRequest
+) -> dict[str, Any]:
+    """Close a report that only the signer has."""
+    with office.writing() as desk:
+        curation.close_with_signer(
+            desk, actor_of(request, token), name, number, Digest(body.descriptor), envelope=envelope_of(body)
+        )
+        return signed_part(desk, body)
+
+
 @router.get("/channels/{name}/orders")
 def ordered(office: OfficeHere, name: str, limit: Limit = 20) -> dict[str, Any]:
     """Return the orders to the pipeline of a channel, newest first."""
@@ -222,6 +235,16 @@ def signed_order(office: OfficeHere, digest: str) -> dict[str, Any]:
     if found is None:
         raise NotFoundError(f"there is no signed order {digest[:100]}")
     return signed_order_to_dict(found)
+
+
+@router.get("/descriptors/{digest}")
+def descriptor(office: OfficeHere, digest: str) -> Response:
+    """Send the descriptor of a package that was built or taken here: what orders and approvals name by its digest."""
+    with office.reading() as desk:
+        found = packages.package(desk.session, Digest(digest)) or foreign.package(desk.session, Digest(digest))
+    if found is None:
+        raise NotFoundError(f"there is no package {digest}")
+    return Response(office.blobs.read(Digest(digest)), media_type="application/json")
 
 
 @router.post("/channels/{name}/orders/{number}/withdraw")
