@@ -9,6 +9,7 @@ from sqlmodel import col, func, select
 from farm.database.curation_rows import ExcuseRow
 from farm.database.excuses import Excuse, kept_excuse
 from farm.database.parts import in_parts
+from farm.database.releases import newest_release
 from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def in_force(session: Session, channel: str, packages: Mapping[str, Digest | Non
 
 
 def count(session: Session, channel: str, package: str, digest: Digest | None) -> int:
-    """Return how many times the signer refused a package on a channel."""
+    """Return how many times the signer refused a package on a channel.
+
+    Without a digest, which says of going packages and whole candidates only that there was one: since the last release.
+    """
     query = select(func.count()).where(
         ExcuseRow.channel == channel,
         ExcuseRow.gate == GateKind.SIGNER,
@@ -45,4 +49,6 @@ def count(session: Session, channel: str, package: str, digest: Digest | None) -
         ExcuseRow.digest == (digest or ""),
         ExcuseRow.root == "",
     )
+    if digest is None and (newest := newest_release(session, channel)) is not None:
+        query = query.where(col(ExcuseRow.since) > newest.published_at)
     return session.exec(query).one()

@@ -276,6 +276,26 @@ def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_whil
     assert releasing.versions() == {"a": "1.0"}
 
 
+def test_what_was_refused_before_the_last_release_makes_the_next_candidate_wait_no_longer(
+    releasing: ReleasingFarm,
+) -> None:
+    releasing.farm.submit(recipe("a"))
+    releasing.signer.refuses = True
+    for waits in (FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4):
+        releasing.settle()
+        releasing.farm.clock.passes(waits.total_seconds() + 1)
+    releasing.signer.refuses = False
+    releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+    releasing.farm.clock.passes(1)
+    releasing.farm.submit(recipe("b"))
+    releasing.signer.refuses = True
+    releasing.settle()
+    (excuse,) = releasing.excuses().values()
+    assert excuse.until is not None
+    assert excuse.until - releasing.farm.clock.now <= FIRST_WAIT
+
+
 def test_without_the_orders_that_there_are_no_release_is_asked_for(
     releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
