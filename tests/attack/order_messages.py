@@ -12,7 +12,7 @@ from farm.trust.approval import approval_statement
 from farm.trust.curator_order import LARGEST_ORDER, Act, kept_order, order_statement
 from farm.trust.dsse import sign_statement
 from tests.attack.liar import MALLORY
-from tests.attack.messages import NESTED, Message
+from tests.attack.message import NESTED, Message
 from tests.attack.scenario import ordered
 from tests.control.owned_farm import ALICE
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.attack.attacks import goes_on
 from tests.attack.liar import Liar
-from tests.attack.messages import MESSAGES, Message
+from tests.attack.messages import MESSAGES
 from tests.attack.oracle import names_in
 from tests.attack.order_messages import ORDERS, REPORTS
 from workers.image_signing import image_signer_app
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.attack.attacks import Range
+    from tests.attack.message import Message
 
 _KINDS = {**MESSAGES, "orders": ORDERS, "reports": REPORTS}
 _ALL = [(f"{kind}: {each.what}", each) for kind, messages in _KINDS.items() for each in messages]
