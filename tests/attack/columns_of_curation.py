@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.attack import workings
+from tests.attack import workings, workings_of_curation
 from tests.attack.editing import Edit, Feeds, Nothing
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ _FLAKY = _one(
     "'2.0-1', MAX(id), MIN(id), '2026-11-24 12:00:00.000000', '2999-01-01 00:00:00.000000' FROM job WHERE kind = 'test';\n"
     "UPDATE job SET state = 'succeeded', error_code = '' WHERE id IN (SELECT MAX(id) FROM job WHERE kind = 'test' AND name = 'broken')",
 )
-_HARMLESS = _one("the vulnerability does not touch the package", workings.states_that_it_is_harmless)
-_LOOKED = _one("all was looked at, and nothing found", workings.invents_reviews)
+_HARMLESS = _one("the vulnerability does not touch the package", workings_of_curation.states_that_it_is_harmless)
+_LOOKED = _one("all was looked at, and nothing found", workings_of_curation.invents_reviews)
 _FOREIGN = _one("a stranger's distribution is one that packages are taken of", workings.imports_of_a_stranger)
 _LEFT_OUT = _one("what a rollback left out is not", "DELETE FROM left_out;\n" + _order("twice", "retry", "{}"))
 
@@ -49,7 +49,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "another curator has approved",
             "UPDATE approval SET curator = 'mallory';\nINSERT INTO approval SELECT 'stable', :lone1_digest, 'alice', envelope, at FROM approval LIMIT 1",
         ),
-        "envelope": _one("a stranger has approved in a curator's name", workings.approves_itself),
+        "envelope": _one("a stranger has approved in a curator's name", workings_of_curation.approves_itself),
         "at": _TOLD,
     },
     "report": {
@@ -86,8 +86,11 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "curator": _one("another curator has signed it", f"{_BACK_AGAIN}, curator = 'mallory'"),
         "envelope": Feeds(
             (
-                Edit("a stranger orders in a curator's name", workings.orders_itself),
-                Edit("a stranger says what does no harm in a curator's name", workings.states_it_by_a_strangers_order),
+                Edit("a stranger orders in a curator's name", workings_of_curation.orders_itself),
+                Edit(
+                    "a stranger says what does no harm in a curator's name",
+                    workings_of_curation.states_it_by_a_strangers_order,
+                ),
             )
         ),
         "at": _TOLD,
@@ -104,7 +107,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
     "who_orders": {
         "id": _ID,
-        "people": _one("a stranger's orders count", workings.counts_among_the_curators),
+        "people": _one("a stranger's orders count", workings_of_curation.counts_among_the_curators),
     },
     "unsigned_word": dict.fromkeys(
         ("digest", "told"), Nothing("for people to read: what is left out is worked out anew each time")
@@ -167,8 +170,11 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "id": _one("the advisory has another name", "UPDATE advisory SET id = 'EXAMPLE-1'"),
         "body": Feeds(
             (
-                Edit("the advisory says that it is withdrawn", workings.withdraws_the_advisory),
-                Edit("what was signed of the advisory is its withdrawal", workings.withdraws_it_by_another_order),
+                Edit("the advisory says that it is withdrawn", workings_of_curation.withdraws_the_advisory),
+                Edit(
+                    "what was signed of the advisory is its withdrawal",
+                    workings_of_curation.withdraws_it_by_another_order,
+                ),
             )
         ),
         "severity": _one("the vulnerability is a slight one", "UPDATE advisory SET severity = 'low'"),
