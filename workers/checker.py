@@ -30,7 +30,7 @@ from farm.ledger.standing import PinnedRepository
 from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX
 from farm.trust.asked_image import AskedImage
-from farm.trust.curator_order import LARGEST_ORDER
+from farm.trust.curator_order import LARGEST_CURATOR_ORDER
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from workers.check_bounds import Deadline, bound_memory
@@ -179,7 +179,7 @@ def checker_app(checks: Checks) -> FastAPI:
 
     @app.post("/orders")
     async def order(request: Request) -> Response:
-        return await _answer(checks.order, await body(request, LARGEST_ORDER))
+        return await _answer(checks.order, await body(request, LARGEST_CURATOR_ORDER))
 
     @app.post("/advisories")
     async def advisories(request: Request) -> Response:

@@ -6,11 +6,11 @@ that the release names. A test that fails may have failed on the set before alre
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import TestNeedIndex, Unrunnable, is_foreign, test_closures, tested_names
+from farm.countersign.job_orders import read_job_order
 from farm.countersign.plans import UnreadableRecipeError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from farm.trust.release_evidence import SignedTest
     from farm.trust.release_index import Release, ReleaseEntry
 
-LARGEST_ORDER = 16 << 20
 _SHOWN = 3
 
 
@@ -103,17 +102,9 @@ class SignedResults:
         if self._orders is None:
             self._orders = {}
             for signed in self._brought:
-                if order := self._order(signed.order):
+                if order := read_job_order(self._blobs, signed.order, TestOrder.from_dict):
                     self._orders.setdefault((order.subject, order.test.name), []).append((order, signed))
         return self._orders
-
-    def _order(self, digest: Digest) -> TestOrder | None:
-        try:
-            if self._blobs.size(digest) > LARGEST_ORDER:
-                return None
-            return TestOrder.from_dict(json.loads(self._blobs.read(digest)))
-        except (FarmError, ValueError, TypeError, KeyError, RecursionError):
-            return None
 
 
 @dataclass(frozen=True, slots=True)
