@@ -126,7 +126,7 @@ def sign(
     verified.check_about(release)
 
     def write_down() -> None:
-        # Before anybody sees it: a signer that is cut off has used the orders up for this very release.
+        # Before anybody sees it: of a signer that is cut off it is known then what it has used the orders for.
         ledger.append(
             Signing(
                 channel=release.channel,

@@ -160,8 +160,8 @@ class PinnedRepository(Repository):
                 )
             if release is not None:
                 yield ChannelSeen(channel, number, digest, keys)
-        elif known.coming and known.coming[1] == digest:
-            yield Released(channel, known.coming[1])
+        elif known.coming and known.coming.release == digest:
+            yield Released(channel, known.coming.release)
         elif known.keys != keys:
             yield ChannelSeen(channel, number, digest, keys)
         elif known.release != digest:
