@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, InvalidAnswerError, VerifiedRelease
+from workers.refusals import read_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.names import Digest
@@ -35,15 +34,6 @@ class CheckBrokenError(FarmError):
     """The checker began to look at something, and did not come to an end: that is not signed."""
 
     code = "check-broken"
-
-
-class RefusedByCheckerError(FarmError):
-    """The checker has looked, and refuses; its code, message, remedy and packages are those of the error there."""
-
-    def __init__(self, code: str, message: str, remedy: str, packages: Mapping[str, tuple[str, str]]) -> None:
-        super().__init__(message, remedy=remedy)
-        self.code = code
-        self.by_package = packages
 
 
 class CheckerClient:
@@ -98,7 +88,7 @@ class CheckerClient:
         if len(told) > _LARGEST_ANSWER:
             raise InvalidAnswerError(f"it has more than {_LARGEST_ANSWER} bytes")
         if answer.status == http.client.CONFLICT:
-            raise _refusal(told)
+            raise read_refusal(told)
         if answer.status != http.client.OK:
             raise _broken(f"failed at it (status {answer.status})")
         return told
@@ -109,15 +99,6 @@ def _broken(why: str) -> CheckBrokenError:
         f"nothing was signed, because the checker {why}",
         remedy="Its log says what it was at (log/checker.log). What it is given may have been made to break it.",
     )
-
-
-def _refusal(told: bytes) -> FarmError:
-    try:
-        form = json.loads(told)
-        packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}
-        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]), packages)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        return InvalidAnswerError(f"it is no refusal: {error}")
 
 
 class _UnixConnection(http.client.HTTPConnection):
