@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlmodel import Session
+    from sqlmodel.sql.expression import SelectOfScalar
 
     from farm.names import Digest
 
@@ -38,11 +39,20 @@ def in_force(session: Session, channel: str, packages: Mapping[str, Digest | Non
 
 def count(session: Session, channel: str, package: str, digest: Digest | None) -> int:
     """Return how many times the signer refused a package on a channel."""
-    query = select(func.count()).where(
+    return session.exec(_counting(channel, package, digest)).one()
+
+
+def count_whole(session: Session, channel: str, *, since: datetime | None) -> int:
+    """Return how many candidates of a channel the signer refused as a whole since then, or ever."""
+    query = _counting(channel, "", None)
+    return session.exec(query if since is None else query.where(col(ExcuseRow.since) >= since)).one()
+
+
+def _counting(channel: str, package: str, digest: Digest | None) -> SelectOfScalar[int]:
+    return select(func.count()).where(
         ExcuseRow.channel == channel,
         ExcuseRow.gate == GateKind.SIGNER,
         ExcuseRow.package == package,
         ExcuseRow.digest == (digest or ""),
         ExcuseRow.root == "",
     )
-    return session.exec(query).one()

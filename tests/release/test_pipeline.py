@@ -276,6 +276,25 @@ def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_whil
     assert releasing.versions() == {"a": "1.0"}
 
 
+def test_what_the_signer_refused_before_the_newest_release_makes_nobody_wait(releasing: ReleasingFarm) -> None:
+    """In years of a channel there are many such whole candidates, for a checker that was killed, say."""
+    releasing.farm.submit(recipe("a"))
+    releasing.signer.refuses = True
+    releasing.settle()
+    for waits in (FIRST_WAIT, FIRST_WAIT * 2):
+        releasing.farm.clock.passes(waits.total_seconds() + 1)
+        releasing.signer.refuses = waits == FIRST_WAIT
+        releasing.settle()
+    assert releasing.versions() == {"a": "1.0"}
+    releasing.farm.submit(recipe("b"))
+    releasing.signer.refuses = True
+    releasing.settle()
+    releasing.signer.refuses = False
+    releasing.farm.clock.passes(FIRST_WAIT.total_seconds() + 1)
+    releasing.settle()
+    assert releasing.versions() == {"a": "1.0", "b": "1.0"}
+
+
 def test_without_the_orders_that_there_are_no_release_is_asked_for(
     releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,7 @@ def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(chan
             told = refusal(tmp_path, release, evidence)
             assert checker.wait() == 1
         assert "the checker ended while it looked at it" in told.message
+        assert (told.said, dict(told.by_package)) == ("check-broken", {})  # no package is blamed, all is asked again
         log = (tmp_path / "workers.checker.log").read_text()
         assert "Timeout" in log
         assert re.search(r'workers/checker\.py", line \d+ in release$', log, re.MULTILINE)
