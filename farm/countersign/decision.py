@@ -178,6 +178,7 @@ class Decision:
             stays=self._record,
             now=self._clock(),
             promoted=permitted.promoted,
+            taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
         )
 
     def _ask_of_the_set(self, case: Case, channel: ChannelPolicy, trial: TrialSet) -> None:

@@ -162,6 +162,18 @@ class TestFromAnotherChannel:
         stable.sign(zlib, png)
         assert stable.released == 1
 
+    def test_nothing_comes_in_that_was_rolled_back_there(self, edge: Channel) -> None:
+        stable = edge.named("stable")
+        zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
+        edge.sign(zlib)
+        before = edge.newest()
+        edge.sign(png)
+        edge.sign(remove=["png"], orders=[edge.order(Act.ROLLBACK, target=before.digest)])
+        with pytest.raises(GateRefusedError, match="edge, from which packages come, has taken it back"):
+            stable.sign(zlib, png)
+        stable.sign(zlib)
+        assert stable.released == 1
+
     def test_nothing_goes_that_is_there_still(self, edge: Channel) -> None:
         stable = edge.named("stable")
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
