@@ -74,7 +74,7 @@ class FailedCheckError(FarmError):
 
 
 class Checks:
-    """Looks at what the signer is asked for, within bounds. Releases and lists one at a time, images beside them."""
+    """Looks at what the signer is asked for, within bounds: one thing at a time, and one image beside it."""
 
     def __init__(
         self,

@@ -28,8 +28,7 @@ from farm.countersign.release_check import check_release
 from farm.countersign.reports import check_reports
 from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
-from farm.countersign.tested import Asked as AskedTests
-from farm.countersign.tested import ReleasedTests
+from farm.countersign.tested import AskedTests, ReleasedTests
 from farm.recipe import AbiGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease

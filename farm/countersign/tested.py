@@ -70,7 +70,7 @@ class _Expected:
 class SignedResults:
     """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
 
-    def __init__(self, release: Release, asked: Asked, blobs: BlobStore) -> None:
+    def __init__(self, release: Release, asked: AskedTests, blobs: BlobStore) -> None:
         self._testers: Mapping[str, Key] = asked.builders.testers or {}
         self._needed = asked.builders.testers_needed(release.channel)
         self._blobs = blobs
@@ -108,7 +108,7 @@ class SignedResults:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedTests:
     """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results."""
 
     scope: TestScope
@@ -124,7 +124,7 @@ class ReleasedTests:
         self._blobs = blobs
         self._known: dict[str, tuple[Release, TestNeedIndex]] = {}
 
-    def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: Asked) -> None:
+    def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests) -> None:
         """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
 
         Raises `UntestedReleaseError`, `RefusedReleaseError` when a recipe cannot be read, `MissingBlobError` and the

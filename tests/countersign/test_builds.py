@@ -1,4 +1,4 @@
-"""The signer works plans out again: what was leased under an honest recipe does not pass for being built by it."""
+"""The checker works plans out again: what was leased under an honest recipe does not pass for being built by it."""
 
 from __future__ import annotations
 

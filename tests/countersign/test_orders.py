@@ -1,4 +1,4 @@
-"""What only a curator may let a release do: the signer asks its own ledger, whatever the pipeline says of it."""
+"""What only a curator may let a release do: the checker asks the signer's ledger, whatever the pipeline says of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signer's own look at a release: what it refuses, and how little it reads of what it has signed before."""
+"""The checker's own look at a release: what it refuses, and how little it reads of what was signed before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signer proves the set of a release itself: whatever the pipeline says of it, and at the cost of what changed."""
+"""The checker proves the set of a release itself: whatever the pipeline says of it, and at the cost of what changed."""
 
 from __future__ import annotations
 
