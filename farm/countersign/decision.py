@@ -79,7 +79,7 @@ class Decision:
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
-        self._proven: dict[str, ReleaseChange] = {}
+        self._proven: dict[str, Release] = {}
         """The release of each channel that was found in order last: once it is signed, the next one follows on it."""
         self._clock = clock
         self._checked_at: dict[Digest, datetime] = {}
@@ -121,7 +121,7 @@ class Decision:
         else:
             permitted = self._check_policy(change, trial, evidence, builders, policy)
             checked += _checked_by(policy, _policy_of(release.channel, policy))
-        self._proven[release.channel] = change
+        self._proven[release.channel] = release
         return _verified(change, builders, evidence, checked, permitted)
 
     def _check_policy(
@@ -158,7 +158,7 @@ class Decision:
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
         """Go on from what was found in order last, where that is what is signed now; else it came to nothing."""
         proven = self._proven.pop(channel, None)
-        if proven is not None and proven.release == previous:
+        if proven is not None and proven == previous:
             self._sets.accept(proven)
 
     def _asked(

@@ -6,7 +6,7 @@ The first release of a channel after a start costs what the channel holds, each 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from farm.compat import OpenSetError, TrialSet, needs_of, needs_touched
@@ -67,11 +67,15 @@ class _Needs:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """The set of a release (None: of none), on which others are tried, and the needs that it names."""
+    """The set of a release (None: of none), on which others are tried, and the needs that it names.
+
+    `coming` are the needs that the entries name which the release that was proven last puts in, or takes out.
+    """
 
     release: Digest | None
     trial: TrialSet
     needs: _Needs
+    coming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class ReleasedSets:
@@ -107,17 +111,17 @@ class ReleasedSets:
             raise UnprovenSetError(release, problems)
         _check_none_needed((name for name, member in placed.items() if member is None), change, base.needs)
         _check_needs(change, base)
+        coming = {entry.name: entry.needs for entry in change.put} | dict.fromkeys(change.removed, ())
+        self._bases[release.channel] = replace(base, coming=coming)
         return base.trial
 
-    def accept(self, change: ReleaseChange) -> None:
+    def accept(self, release: Release) -> None:
         """Let the set that was proven last be the base of what follows: its release is signed."""
-        base = self._bases[change.release.channel]
+        base = self._bases[release.channel]
         base.trial.accept()
-        for entry in change.put:
-            base.needs.put(entry.name, entry.needs)
-        for name in change.removed:
-            base.needs.put(name, ())
-        self._bases[change.release.channel] = replace(base, release=change.release.digest)
+        for name, needs in base.coming.items():
+            base.needs.put(name, needs)
+        self._bases[release.channel] = _Base(release.digest, base.trial, base.needs)
 
     def _base(self, channel: str, previous: Release | None) -> _Base:
         digest = previous.digest if previous else None

@@ -131,3 +131,21 @@ def test_taking_a_package_out_reads_no_entry_of_those_that_stay(published: Small
         entry, _ = published.entries[f"p{number}"]
         published.blobs.delete(Digest.of(entry.to_json()))
     assert decision.check(release, evidence.digest).new == ()
+
+
+def test_what_a_release_says_of_needs_is_known_to_the_next(published: SmallDistribution) -> None:
+    published.package("greet", {"bin/greet": "#!/usr/bin/say\n# louder\n"}, version="2.0")
+    published.publish()
+    decision = published.decision
+    assert decision is not None
+    del published.entries["say"]
+    published.package("loud", {"bin/say": "SAY"})
+    evidence = published.keep(ReleaseEvidence().to_json()).digest
+    with pytest.raises(RefusedReleaseError, match="greet needs say, which is not in the release any more"):
+        decision.check(_after(published, greet=("say",)), evidence)
+    published.publish()
+    assert decision.check(_after(published, greet=("loud",)), evidence).new == ()
+    del published.entries["greet"]
+    published.publish()
+    del published.entries["loud"]
+    assert decision.check(_after(published), evidence).new == ()
