@@ -243,6 +243,7 @@ def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Pat
     edge = stable.named("edge")
     jq = package(edge)
     edge.sign(jq)
+    edge.decision.prepare()  # it has seen that it is released
     edge.report(jq, 7)
     offered = edge.newest().digest
     stable.decision = stable.deciding(clock=Clock(timedelta(hours=2)))
