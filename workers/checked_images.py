@@ -1,7 +1,15 @@
-"""Works out what an image of released packages is: asked for by the signer, which reads nothing of it itself."""
+"""Works out what an image of released packages is: asked for by the signer, which reads nothing of it itself.
+
+The checker runs it for each image: `python -m workers.checked_images REPOSITORY LEDGER SECONDS` reads the question from
+standard input, and writes to standard output what the image is, or why there is none.
+"""
 
 from __future__ import annotations
 
+import faulthandler
+import json
+import logging
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,14 +21,17 @@ from farm.client.image_evidence import release_head
 from farm.client.image_parts import parts_of
 from farm.client.readers import DirectoryReader
 from farm.client.released_image import described_image
+from farm.errors import FarmError
+from farm.ledger.ledger import LedgerReader
+from farm.ledger.standing import PinnedRepository, ReadLedger
 from farm.names import Digest
-from farm.trust.asked_image import UnsignableImageError
+from farm.trust.asked_image import AskedImage, UnsignableImageError
 from farm.trust.checked import CheckedImage
 from farm.trust.earlier_release import numbered_release
 from farm.trust.layout import BLOBS
+from workers.refusals import REFUSED_EXIT, refusal_form
 
 if TYPE_CHECKING:
-    from farm.trust.asked_image import AskedImage
     from farm.trust.imports import Import
     from farm.trust.repository import Repository
 
@@ -46,3 +57,22 @@ def make_image(repository: Repository, asked: AskedImage) -> CheckedImage:
 
 def _refuse_foreign(pin: Import) -> Catalogue:
     raise UnsignableImageError(f"the set holds packages of {pin.distribution}, which this farm does not hand on")
+
+
+def main() -> None:
+    """Answer one question; ends with status 3 where the answer is a refusal."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    repository, ledger = map(Path, sys.argv[1:3])
+    # Whoever has started this waits no longer, or is gone: no loop in a library's code holds this up.
+    faulthandler.dump_traceback_later(float(sys.argv[3]), exit=True)
+    try:
+        asked = AskedImage.from_json(sys.stdin.buffer.read())
+        answer = make_image(PinnedRepository(repository, ReadLedger(LedgerReader(ledger))), asked).to_json()
+    except FarmError as error:
+        sys.stdout.write(json.dumps(refusal_form(error)))
+        sys.exit(REFUSED_EXIT)
+    sys.stdout.buffer.write(answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,8 @@
 It reads what is published and what the signer has written down, keeps a record of what was published, and answers on a
 Unix socket that only the signer's user can reach whether something may be signed. It writes nothing but that record.
 Run it with
-`python -m workers.checker --repository DIR --ledger DIR --record DIR --socket PATH [--memory MIB] [--seconds N]`.
+`python -m workers.checker --repository DIR --ledger DIR --record DIR --socket PATH [--memory MIB] [--seconds N]
+[--image-seconds N]`.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from farm.countersign.decision import Decision
 from farm.countersign.lists import checked_advisories, checked_reviews
 from farm.errors import FarmError
 from farm.ledger.ledger import LedgerReader
-from farm.ledger.standing import PinnedRepository
+from farm.ledger.standing import PinnedRepository, ReadLedger
 from farm.names import Digest
 from farm.trust.advisory_index import LARGEST_INDEX
 from farm.trust.asked_image import AskedImage
-from farm.trust.curator_order import LARGEST_ORDER
+from farm.trust.curator_order import LARGEST_CURATOR_ORDER
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import Release
 from workers.check_bounds import Deadline, bound_memory
-from workers.checked_images import make_image
 from workers.checker_client import LONGEST_CHECK
+from workers.image_process import ImageProcess
 from workers.listening import body, listen, private_folder, refusing_app
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from farm.ledger.entries import Entry
     from farm.ledger.standing import Kept
-    from farm.ledger.state import LedgerState
     from farm.trust.repository import Repository
 
 _LOG = logging.getLogger("farm.checker")
@@ -74,29 +73,22 @@ class FailedCheckError(FarmError):
         )
 
 
-class _ReadLedger:
-    """The signer's ledger as the checker has it, for several threads: what to write down the signer finds by itself."""
-
-    def __init__(self, ledger: LedgerReader) -> None:
-        self._ledger = ledger
-        self._turn = threading.Lock()
-
-    def state(self) -> LedgerState:
-        with self._turn:
-            return self._ledger.state()
-
-    def note(self, *entries: Entry) -> None:
-        """Do nothing."""
-
-
 class Checks:
-    """Looks at what the signer is asked for, within bounds. Releases and lists one at a time, images beside them."""
+    """Looks at what the signer is asked for, within bounds: one thing at a time, and one image beside it."""
 
-    def __init__(self, repository: Repository, record: PublishedRecord, ledger: Kept, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        record: PublishedRecord,
+        ledger: Kept,
+        deadline: Deadline,
+        images: ImageProcess,
+    ) -> None:
         self._repository = repository
         self._record = record
         self._ledger = ledger
         self._deadline = deadline
+        self._images = images
         self._decision = self._new_decision()
         self._one, self._one_image = threading.Lock(), threading.Lock()
 
@@ -145,10 +137,10 @@ class Checks:
             )
 
     def image(self, content: bytes) -> _Answer:
-        """Work out what an image is. Raises as `make_image`, `FailedCheckError`."""
+        """Have it worked out what an image is, in a process of its own. Raises as `ImageProcess.make`."""
         asked = AskedImage.from_json(content)
         with self._one_image:
-            return self._bounded(lambda: make_image(self._repository, asked))
+            return self._images.make(asked)
 
     def _new_decision(self) -> Decision:
         return Decision(self._repository, self._record, self._ledger)
@@ -179,7 +171,7 @@ def checker_app(checks: Checks) -> FastAPI:
 
     @app.post("/orders")
     async def order(request: Request) -> Response:
-        return await _answer(checks.order, await body(request, LARGEST_ORDER))
+        return await _answer(checks.order, await body(request, LARGEST_CURATOR_ORDER))
 
     @app.post("/advisories")
     async def advisories(request: Request) -> Response:
@@ -210,6 +202,7 @@ def main() -> None:
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--memory", type=int, default=MEMORY, help="MiB of address space that it may have")
     parser.add_argument("--seconds", type=float, default=LONGEST_CHECK, help="how long a check may take")
+    parser.add_argument("--image-seconds", type=float, default=LONGEST_CHECK, help="how long an image may take")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o022)
@@ -219,9 +212,10 @@ def main() -> None:
         record = PublishedRecord(arguments.record)
     except FarmError as error:
         sys.exit(f"error: {error.message}. {error.remedy}".rstrip())
-    ledger = _ReadLedger(LedgerReader(arguments.ledger))
+    ledger = ReadLedger(LedgerReader(arguments.ledger))
     repository = PinnedRepository(arguments.repository, ledger)
-    checks = Checks(repository, record, ledger, Deadline(arguments.seconds))
+    images = ImageProcess(arguments.repository, arguments.ledger, arguments.image_seconds)
+    checks = Checks(repository, record, ledger, Deadline(arguments.seconds), images)
     listening = listen(arguments.socket)
     checks.prepare()
     uvicorn.Server(uvicorn.Config(checker_app(checks), log_level="warning")).run(sockets=[listening])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, InvalidAnswerError, VerifiedRelease
+from workers.refusals import read_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from farm.names import Digest
@@ -37,21 +36,12 @@ class CheckBrokenError(FarmError):
     code = "check-broken"
 
 
-class RefusedByCheckerError(FarmError):
-    """The checker has looked, and refuses; its code, message, remedy and packages are those of the error there."""
-
-    def __init__(self, code: str, message: str, remedy: str, packages: Mapping[str, tuple[str, str]]) -> None:
-        super().__init__(message, remedy=remedy)
-        self.code = code
-        self.by_package = packages
-
-
 class CheckerClient:
     """The checker behind the socket at `path`. Waits `seconds` for an answer, and a little more."""
 
     def __init__(self, path: Path, seconds: float = LONGEST_CHECK) -> None:
         self._path = path
-        self._seconds = seconds * _MORE
+        self.patience = seconds * _MORE
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release.
@@ -77,7 +67,7 @@ class CheckerClient:
         return CheckedImage.from_json(self._ask("/images", asked.to_json()))
 
     def _ask(self, path: str, content: bytes) -> bytes:
-        connection = _UnixConnection(self._path, self._seconds)
+        connection = _UnixConnection(self._path, self.patience)
         try:
             connection.connect()
         except OSError as error:
@@ -90,7 +80,7 @@ class CheckerClient:
             answer = connection.getresponse()
             told = answer.read(_LARGEST_ANSWER + 1)
         except TimeoutError as error:
-            raise _broken(f"has not answered within {self._seconds:.0f} seconds") from error
+            raise _broken(f"has not answered within {self.patience:.0f} seconds") from error
         except (OSError, http.client.HTTPException) as error:
             raise _broken("ended while it looked at it") from error
         finally:
@@ -98,7 +88,7 @@ class CheckerClient:
         if len(told) > _LARGEST_ANSWER:
             raise InvalidAnswerError(f"it has more than {_LARGEST_ANSWER} bytes")
         if answer.status == http.client.CONFLICT:
-            raise _refusal(told)
+            raise read_refusal(told)
         if answer.status != http.client.OK:
             raise _broken(f"failed at it (status {answer.status})")
         return told
@@ -109,15 +99,6 @@ def _broken(why: str) -> CheckBrokenError:
         f"nothing was signed, because the checker {why}",
         remedy="Its log says what it was at (log/checker.log). What it is given may have been made to break it.",
     )
-
-
-def _refusal(told: bytes) -> FarmError:
-    try:
-        form = json.loads(told)
-        packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}
-        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]), packages)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        return InvalidAnswerError(f"it is no refusal: {error}")
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -95,7 +95,8 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         finally:
             turn.release()
 
-    return (Duty("farm.control.orders", 0.5, delivery.deliver), Duty("farm.control.advance", 1.0, advance))
+    # While the signer has a release looked at, it answers nobody else.
+    return (Duty("farm.control.orders", 0.5, Beside(delivery.deliver)), Duty("farm.control.advance", 1.0, advance))
 
 
 def _nothing_unseen(_desk: Desk) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def foreign_duties(following: Following | None) -> tuple[Duty, ...]:
 
 
 class Beside:
-    """Does something in a thread of its own, unless it is under way: another's slow host keeps no duty waiting."""
+    """Does something in a thread of its own, unless it is under way: who answers slowly keeps no other duty waiting."""
 
     def __init__(self, run: Callable[[], object]) -> None:
         self._run = run

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from farm.errors import FarmError
+from workers.refusals import refusal_form
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -30,13 +31,7 @@ def refusing_app(title: str, log: Logger, *passing: type[FarmError]) -> FastAPI:
         assert isinstance(error, FarmError)  # noqa: S101  # the handler is registered for nothing else
         log.warning("refused: %s", error)
         status = UNAVAILABLE if isinstance(error, passing) else REFUSED
-        said = {
-            "code": error.code,
-            "message": error.message,
-            "packages": dict(error.by_package),
-            "remedy": error.remedy,
-        }
-        return JSONResponse(said, status)
+        return JSONResponse(refusal_form(error), status)
 
     return app
 

@@ -27,7 +27,7 @@ from farm.ledger.ledger import Ledger
 from farm.ledger.reports import LARGEST_REPORT, take_report
 from farm.ledger.standing import PinnedRepository
 from farm.names import Digest
-from farm.trust.curator_order import LARGEST_ORDER, kept_order
+from farm.trust.curator_order import LARGEST_CURATOR_ORDER, kept_order
 from farm.trust.delegation import channels_of, role_of
 from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
 from farm.trust.release_index import Release
@@ -79,7 +79,7 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
 
     @app.post("/orders")
     async def order(request: Request) -> dict[str, object]:
-        return {"order": take_order(repository, checker, ledger, await body(request, LARGEST_ORDER))}
+        return {"order": take_order(repository, checker, ledger, await body(request, LARGEST_CURATOR_ORDER))}
 
     @app.post("/reports")
     async def report(request: Request) -> dict[str, object]:
@@ -126,7 +126,7 @@ def sign(
     verified.check_about(release)
 
     def write_down() -> None:
-        # Before anybody sees it: a signer that is cut off has used the orders up for this very release.
+        # Before anybody sees it: of a signer that is cut off it is known then what it has used the orders for.
         ledger.append(
             Signing(
                 channel=release.channel,

@@ -9,6 +9,7 @@ from farm.compat.closure import (
     closure,
     from_toolchain,
     needs_of,
+    needs_touched,
     resolve_needs,
 )
 from farm.compat.compose import TwoBuildsError, compose
@@ -119,6 +120,7 @@ __all__ = [
     "moved_privately",
     "needs_beyond",
     "needs_of",
+    "needs_touched",
     "prove",
     "prove_change",
     "resolve_needs",

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from farm.compat.member import is_foreign
-from farm.compat.private_libraries import private_keepers
+from farm.compat.private_libraries import moved_privately, private_keepers
 from farm.compat.problem import AmbiguousProvider, Problem, UnmetRequirement
 from farm.errors import FarmError
 from farm.package.package_capability import exact_package
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from farm.compat.capability_index import CapabilityIndex
     from farm.compat.member import Member
+    from farm.compat.trial import TrialSet
 
 
 class UnknownPackageError(FarmError):
@@ -118,6 +119,23 @@ def needs_of(package_set: MemberSet, names: Iterable[str]) -> Mapping[str, tuple
     if problems:
         raise OpenSetError(tuple(problems))
     return resolved
+
+
+def needs_touched(trial: TrialSet, changes: Mapping[str, Member | None]) -> set[str]:
+    """Return the members whose needs may be others now that these changes are placed on the base of `trial`.
+
+    That are the changed ones, and those that require something that moved with them.
+    """
+    names = {name for name, member in changes.items() if member is not None}
+    for name, member in changes.items():
+        old = trial.base.get(name)
+        before, after = set(old.provides if old else ()), set(member.provides if member else ())
+        # Whom it replaces says which of several serves: then all that it provides may be another's.
+        as_before = (old.replaces if old else ()) == (member.replaces if member else ())
+        moved = before ^ after if as_before else before | after
+        for capability in moved | moved_privately(trial.members, old, member):
+            names |= trial.capabilities.requirers(capability) & trial.members.keys()
+    return names
 
 
 def _closure(

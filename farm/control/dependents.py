@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from farm.control.copies import holders_of_old_code, holds_old_code
 from farm.control.planning import plan_for, recipe_of
 from farm.control.rebuild_policy import files_of, is_rebuilt
-from farm.database import jobs, packages, recipes
+from farm.database import jobs, packages, recipes, work_orders
 from farm.database.build_numbers import give_number
 from farm.database.dependent_builds import open_builds
 from farm.database.states import ENDED, JobKind, JobState
@@ -95,7 +95,7 @@ def _pin(desk: Desk, job: Job, needs: tuple[str, ...]) -> bool:
         plan = plan_for(desk, recipe_of(desk, job), needs)
     except FarmError as error:
         return jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=error.code, error=error.message)
-    jobs.keep_plan(desk.session, plan)
+    work_orders.keep_plan(desk.session, plan)
     jobs.set_subject(desk.session, job.id, plan.digest)
     if packages.packages_of_plan(desk.session, plan.digest):
         return _answer(desk, job, plan)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.compat import PackageSet, build_closure, from_toolchain
-from farm.database import comparisons, jobs, packages, recipes
+from farm.database import comparisons, packages, recipes, work_orders
 from farm.database.build_numbers import number_of
 from farm.database.states import JobKind
 from farm.plan import AbiOrder, BuildOrder, DependencyArchive, Plan, PlannedDependency, TestOrder
@@ -41,7 +41,7 @@ def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
 
 def plan_of(desk: Desk, digest: Digest) -> Plan:
     """Return a plan that was pinned before."""
-    return Plan.from_dict(json.loads(jobs.plan_text(desk.session, digest)))
+    return Plan.from_dict(json.loads(work_orders.plan_text(desk.session, digest)))
 
 
 def build_order(desk: Desk, job: Job) -> BuildOrder:
@@ -60,7 +60,7 @@ def build_order(desk: Desk, job: Job) -> BuildOrder:
 
 def test_order(desk: Desk, job: Job) -> TestOrder:
     """Return all that a worker is told to run the test of a test job."""
-    return TestOrder.from_dict(json.loads(jobs.test_text(desk.session, _subject(job))))
+    return TestOrder.from_dict(json.loads(work_orders.test_text(desk.session, _subject(job))))
 
 
 def comparison_order(desk: Desk, job: Job) -> AbiOrder:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farm.control.dependents import settle_all
 from farm.control.rebuilding import request_rebuild
 from farm.control.troubles import taken
-from farm.database import attempts, comparisons, jobs, recipes
+from farm.database import attempts, comparisons, jobs, recipes, work_orders
 from farm.database.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
@@ -41,7 +41,7 @@ def wish_for_test(desk: Desk, order: TestOrder, *, recipe: str, trace: str) -> J
     The same test of the same package among the same packages is one subject, whoever wishes for it.
     """
     body, subject = canonical_json(order.to_dict()), order.digest
-    jobs.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
+    work_orders.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
     return _ready(desk, JobKind.TEST, subject, name=recipe, trace=trace)
 
 

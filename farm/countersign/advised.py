@@ -36,7 +36,7 @@ class PublishedAdvisories:
         if self._index is None:
             return [], ()
         listed = self._index.about({name})
-        found = [open_advisory(each, self._index.distribution, self._described.node) for each in listed]
+        found = [open_advisory(each, self._index.distribution, self._described.blob) for each in listed]
         return found, self._statements
 
     def _read(self) -> None:
@@ -48,5 +48,5 @@ class PublishedAdvisories:
             return
         self._index = AdvisoryIndex.from_json(self._repository.read_target(target))
         if self._index.statements:
-            content = self._described.node(self._index.statements)
+            content = self._described.blob(self._index.statements)
             self._statements = read_published(content, self._index.distribution)

@@ -14,6 +14,7 @@ from farm.countersign.described import Described
 from farm.countersign.plans import PlanMismatchError
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.fileset import Manifest
+from farm.names import Digest
 from farm.package import Descriptor, PackageFacts
 from farm.plan import describe_output, differing_fields, output_names
 from farm.trust.provenance import describe, verify_provenance
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from farm.compat import Member
     from farm.countersign.ownership import Ownership
     from farm.countersign.plans import Plans
-    from farm.names import Digest
     from farm.plan import BlobRef, Plan, PlannedDependency
     from farm.recipe import Recipe
     from farm.trust.builders import AllowedBuilders
@@ -121,13 +121,14 @@ class Builds:
 
     def check(self, package: BuiltAgainst) -> None:
         """See that a package, and all that it was built against, was built as its recipe says."""
-        waiting = [package]
+        waiting, seen = [package], dict[Digest, Descriptor]()
         while waiting:
             each = waiting.pop()
-            if each.descriptor.digest in self.checked or self._grounds.verified.has(each.descriptor.digest):
+            digest = each.descriptor.digest
+            if digest in seen or digest in self.checked or self._grounds.verified.has(digest):
                 continue
             member = self.member(each)
-            self.checked[each.descriptor.digest] = member.descriptor
+            seen[digest] = member.descriptor
             content = self._read(each.provenance, "provenance")
             plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
             self._check_described(plan, member.descriptor, each)
@@ -135,6 +136,7 @@ class Builds:
             found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
             _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
             waiting += found
+        self.checked |= seen  # all of it, or none: what else was built against the same is told of, too
 
     def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[Vouched, Recipe]:
         """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""

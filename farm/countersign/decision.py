@@ -13,6 +13,7 @@ from farm.blobs import BlobStore
 from farm.countersign.advised import PublishedAdvisories
 from farm.countersign.builds import Builds, Grounds, check_builds, read_evidence
 from farm.countersign.case import Case
+from farm.countersign.change import ReleaseChange
 from farm.countersign.described import Described
 from farm.countersign.foreign import check_foreign
 from farm.countersign.gates import check_gates
@@ -27,8 +28,7 @@ from farm.countersign.release_check import check_release
 from farm.countersign.reports import check_reports
 from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
-from farm.countersign.tested import Asked as AskedTests
-from farm.countersign.tested import ReleasedTests
+from farm.countersign.tested import AskedTests, ReleasedTests
 from farm.recipe import AbiGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
@@ -38,7 +38,7 @@ from farm.trust.repository import check_follows
 from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from farm.compat import TrialSet
     from farm.ledger.standing import Kept
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from farm.recipe import ChannelPolicy
     from farm.trust.builders import AllowedBuilders
     from farm.trust.published_identities import PublishedRecord
-    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.release_index import Release
     from farm.trust.repository import Repository
-from farm.trust.signed_policy import SignedPolicy
+    from farm.trust.signed_policy import SignedPolicy
 
 _NOTHING_ORDERED = Permitted()
 _LOG = logging.getLogger("farm.checker")
@@ -112,64 +112,48 @@ class Decision:
         self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository, self._clock(), self._checked_at)
         self._checked_at.clear()
-        new = check_release(release, previous, self._blobs, builders, self._record)
-        trial = self._sets.prove(release, previous)
-        found = [Checked.PROVENANCE, Checked.SET]
+        change = ReleaseChange.of(release, previous, self._blobs)
+        check_release(change, self._blobs, builders, self._record)
+        trial = self._sets.prove(change)
+        checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
         if policy is None:
             _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
-            return self._found(release, previous, builders, evidence=evidence, new=new, checked=found)
+        else:
+            permitted = self._check_policy(change, trial, evidence, builders, policy)
+            checked += _checked_by(policy, _policy_of(release.channel, policy))
+        self._proven[release.channel] = release
+        return _verified(change, builders, evidence, checked, permitted)
+
+    def _check_policy(
+        self,
+        change: ReleaseChange,
+        trial: TrialSet,
+        evidence: Digest,
+        builders: AllowedBuilders,
+        policy: SignedPolicy,
+    ) -> Permitted:
+        """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates."""
+        release, previous = change.release, change.previous
         check_foreign(release, previous, policy.distributions)
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
-        checked = check_builds(new, brought, grounds)
-        builds = Builds(grounds, brought.dependencies, checked)
-        case = Case(release, previous, self._blobs, builders, plans, brought, builds)
+        builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds))
         channel = _policy_of(release.channel, policy)
         state = self._ledger.state()
-        moves = moves_of(release, previous, self._blobs, self._record)
+        moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         permitted = orders.check(release, previous, moves, brought.orders)
         check_reports(moves, channel, state, permitted)
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
         if not (permitted.goes_back and self._record.has_set(release.channel, release.package_set)):
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
-            check_said(new, (previous, source), grounds)
-            self._ask_of_packages(case, channel, policy.policies.curators, state, permitted)
+            check_said(change.put, (previous, source), grounds)
+            case = Case(release, previous, self._blobs, builders, plans, brought, builds)
+            check_gates(change, self._asked(case, channel, policy, state, permitted))
             self._ask_of_the_set(case, channel, trial)
-        found += [Checked.PLANS, *([Checked.OWNERS] if policy.policies.owners is not None else []), Checked.GATES]
-        found += [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
-        return self._found(release, previous, builders, evidence=evidence, new=new, checked=found, permitted=permitted)
-
-    def _found(
-        self,
-        release: Release,
-        previous: Release | None,
-        builders: AllowedBuilders,
-        *,
-        evidence: Digest,
-        new: Sequence[ReleaseEntry],
-        checked: Sequence[Checked],
-        permitted: Permitted = _NOTHING_ORDERED,
-    ) -> VerifiedRelease:
-        assert builders.document is not None  # noqa: S101  (they were read from one)
-        self._proven[release.channel] = release
-        named = new if len(new) <= MOST_PROVENANCES else ()
-        return VerifiedRelease(
-            release=release.digest,
-            previous=previous.digest if previous else None,
-            policy=builders.document,
-            evidence=evidence,
-            new=tuple(entry.name for entry in new),
-            provenances=tuple(
-                (entry.name, blob.digest) for entry in named for blob in (entry.provenance, *entry.rebuilds)
-            ),
-            checked=tuple(checked),
-            orders=permitted.orders,
-            rolled_back=permitted.rolled_back,
-            returned=permitted.returned,
-        )
+        return permitted
 
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
         """Go on from what was found in order last, where that is what is signed now; else it came to nothing."""
@@ -177,17 +161,13 @@ class Decision:
         if proven is not None and proven == previous:
             self._sets.accept(proven)
 
-    def _ask_of_packages(
-        self,
-        case: Case,
-        channel: ChannelPolicy,
-        curators: Mapping[str, Mapping[str, str]],
-        state: LedgerState,
-        permitted: Permitted,
-    ) -> None:
-        described = Described(self._blobs)
+    def _asked(
+        self, case: Case, channel: ChannelPolicy, policy: SignedPolicy, state: LedgerState, permitted: Permitted
+    ) -> Asked:
+        """Return what the gates of single packages go by."""
+        curators, described = policy.policies.curators, Described(self._blobs)
         given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
-        asked = Asked(
+        return Asked(
             policy=channel,
             curators=curators,
             approvals=[each for each in given if all(state.counts(each, people) for people in curators.values())],
@@ -197,8 +177,8 @@ class Decision:
             stays=self._record,
             now=self._clock(),
             promoted=permitted.promoted,
+            taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
         )
-        check_gates(case.release, case.previous, asked)
 
     def _ask_of_the_set(self, case: Case, channel: ChannelPolicy, trial: TrialSet) -> None:
         for gate in channel.gates:
@@ -210,6 +190,37 @@ class Decision:
 
     def _is_envelope(self, digest: Digest) -> bool:
         return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
+
+
+def _verified(
+    change: ReleaseChange,
+    builders: AllowedBuilders,
+    evidence: Digest,
+    checked: Sequence[Checked],
+    permitted: Permitted,
+) -> VerifiedRelease:
+    assert builders.document is not None  # noqa: S101  (they were read from one)
+    new, previous = change.put, change.previous
+    named = new if len(new) <= MOST_PROVENANCES else ()
+    return VerifiedRelease(
+        release=change.release.digest,
+        previous=previous.digest if previous else None,
+        policy=builders.document,
+        evidence=evidence,
+        new=tuple(entry.name for entry in new),
+        provenances=tuple((entry.name, blob.digest) for entry in named for blob in (entry.provenance, *entry.rebuilds)),
+        checked=tuple(checked),
+        orders=permitted.orders,
+        rolled_back=permitted.rolled_back,
+        returned=permitted.returned,
+    )
+
+
+def _checked_by(policy: SignedPolicy, channel: ChannelPolicy) -> list[Checked]:
+    """Return what was found in order by what is signed: what nobody has signed is not looked at."""
+    owned = [Checked.OWNERS] if policy.policies.owners is not None else []
+    tested = [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
+    return [Checked.PLANS, *owned, Checked.GATES, *tested]
 
 
 def _policy_of(channel: str, policy: SignedPolicy) -> ChannelPolicy:

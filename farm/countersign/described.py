@@ -32,8 +32,11 @@ class Described:
             raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
         return self.blobs.read(digest)
 
-    def node(self, blob: BlobRef) -> bytes:
-        """Return the verified bytes of a node of an index, which its reader has found small enough."""
+    def blob(self, blob: BlobRef) -> bytes:
+        """Return the verified bytes of a blob that has the size that it is said to have."""
+        size = self.blobs.size(blob.digest)
+        if size != blob.size:
+            raise RefusedReleaseError(f"the blob {blob.digest} has {size} bytes, the release says {blob.size}")
         return self.blobs.read(blob.digest)
 
     def descriptor(self, digest: Digest) -> Descriptor:

@@ -14,14 +14,14 @@ from farm.countersign.package_gates import Moving
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.recipe.gate_kind import GateKind
 from farm.trust.imports import imported_descriptors
-from farm.trust.index_tree import IndexTree, difference
 from farm.trust.provenance import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from farm.countersign.change import ReleaseChange
     from farm.countersign.package_gates import Asked
-    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.release_index import ReleaseEntry
 
     _Check = Callable[[Any, Moving, Asked], str]
     """What a gate has against a package; empty when it has nothing."""
@@ -72,44 +72,38 @@ class GateRefusedError(RefusedReleaseError):
         )
 
 
-def check_gates(release: Release, previous: Release | None, asked: Asked) -> None:
+def check_gates(change: ReleaseChange, asked: Asked) -> None:
     """See that what comes into a channel, and what goes, passes the gates of its policy that look at packages.
 
     Where its packages come from another channel, they come from there and go when they are gone there. Raises
     `GateRefusedError`, `MissingBlobError` and the like.
     """
-    coming, going = _moving(release, previous, asked)
-    faults = Faults()
+    coming, going = _moving(change, asked)
+    channel, faults = change.release.channel, Faults()
     for check_source, packages, goes in ((asks.from_source, coming, False), (asks.gone_from_source, going, True)):
         for package in packages:
             with faults.of(package.name):
                 if why := check_source(package, asked):
-                    raise GateRefusedError(package, release.channel, why, goes=goes)
+                    raise GateRefusedError(package, channel, why, goes=goes)
     for gate in asked.policy.gates:
         for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
             check = checks.get(gate.kind)
             for package in packages if check else ():
                 with faults.of(package.name):
                     if check and (why := check(gate, package, asked)):
-                        raise GateRefusedError(package, release.channel, why, goes=goes)
+                        raise GateRefusedError(package, channel, why, goes=goes)
     faults.check()
 
 
-def _moving(release: Release, previous: Release | None, asked: Asked) -> tuple[list[Moving], list[Moving]]:
+def _moving(change: ReleaseChange, asked: Asked) -> tuple[list[Moving], list[Moving]]:
     """Return what is another build than before, and what is there no more, own packages and those of others."""
     described = asked.described
-    change = difference(described.node, previous.index if previous else None, release.index)
-    before = IndexTree(described.node, previous.index) if previous else None
-
-    def was(name: str) -> ReleaseEntry | None:
-        return before.entry(name) if before else None
 
     def own(entry: ReleaseEntry) -> Moving:
         return Moving(entry.name, described.descriptor(entry.descriptor.digest), entry)
 
-    coming = [own(each) for each in change.put if (old := was(each.name)) is None or old.descriptor != each.descriptor]
-    going = [own(old) for name in change.removed if (old := was(name))]
-    then, now = (imported_descriptors(head.imports if head else ()) for head in (previous, release))
+    coming, going = list(map(own, change.coming)), list(map(own, change.going))
+    then, now = (imported_descriptors(head.imports if head else ()) for head in (change.previous, change.release))
     coming += [Moving(name, described.descriptor(each), None) for name, each in now.items() if then.get(name) != each]
     going += [Moving(name, described.descriptor(each), None) for name, each in then.items() if name not in now]
     return coming, going

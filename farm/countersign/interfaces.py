@@ -6,7 +6,6 @@ built. What cannot be compared, by the files themselves, is asked of nobody.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from farm.compat.interfaces import (
 )
 from farm.compat.problem import listed
 from farm.countersign.described import Described
+from farm.countersign.job_orders import read_job_order
 from farm.countersign.known_builds import KnownBuilds
 from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from farm.trust.release_evidence import SignedTest
     from farm.trust.release_index import Release
 
-LARGEST_ORDER = 16 << 20
 _SHOWN = 3
 
 
@@ -111,7 +110,7 @@ class _Comparisons:
         tools = case.plans.trees_of(TOOLCHAIN)
         self._orders: defaultdict[tuple[Digest, Digest], list[_Told]] = defaultdict(list)
         for signed in case.brought.comparisons:
-            order = self._order(signed.order)
+            order = read_job_order(self._blobs, signed.order, AbiOrder.from_dict)
             if order and (order.limits, order.rule) == (COMPARISON_LIMITS, RULE) and order.toolchain in tools:
                 self._orders[order.before.package.tree, order.after.package.tree].append(_Told(order, signed))
 
@@ -165,14 +164,6 @@ class _Comparisons:
         if tree not in self._headers:
             self._headers[tree] = has_installed_headers(self._described.manifest(member.descriptor))
         return self._headers[tree]
-
-    def _order(self, digest: Digest) -> AbiOrder | None:
-        try:
-            if self._blobs.size(digest) > LARGEST_ORDER:
-                return None
-            return AbiOrder.from_dict(json.loads(self._blobs.read(digest)))
-        except (FarmError, ValueError, TypeError, KeyError, RecursionError):
-            return None
 
 
 def _named(member: Member) -> tuple[Digest, Digest, str]:

@@ -46,7 +46,7 @@ class KnownBuilds:
         self._case = case
         self._described = Described(case.blobs)
         heads = filter(None, (case.release, case.previous))
-        self._trees = [IndexTree(self._described.node, head.index) for head in heads]
+        self._trees = [IndexTree(self._described.blob, head.index) for head in heads]
         self._builds: dict[Digest, Build] = {}
         self._members: dict[Digest, Member] = {}
         self._put_out: defaultdict[_Files, dict[Digest, tuple[Member, Build]]] = defaultdict(dict)

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from farm.names import PrintedIdentity, Version
 from farm.trust.imports import imported_packages
-from farm.trust.index_tree import IndexTree, difference
 from farm.trust.provenance import build_number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Protocol
 
     from farm.blobs import BlobStore
+    from farm.countersign.change import ReleaseChange
     from farm.names import Digest
-    from farm.plan import BlobRef
     from farm.trust.release_index import Release, ReleaseEntry
 
     class LastHeld(Protocol):
@@ -50,31 +49,19 @@ class Move:
         return "drops it" if self.after is None else "changes it"
 
 
-def moves_of(release: Release, previous: Release | None, blobs: BlobStore, held: LastHeld) -> tuple[Move, ...]:
+def moves_of(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> tuple[Move, ...]:
     """Return what differs from the release before, own packages and those of other distributions."""
-
-    def read(blob: BlobRef) -> bytes:
-        return blobs.read(blob.digest)
-
-    own = tuple(_own(release, previous, read, blobs, held))
-    return own + tuple(_foreign(release, previous, held))
+    return *_own(change, blobs, held), *_foreign(change.release, change.previous, held)
 
 
-def _own(
-    release: Release, previous: Release | None, read: Callable[[BlobRef], bytes], blobs: BlobStore, held: LastHeld
-) -> Iterator[Move]:
-    change = difference(read, previous.index if previous else None, release.index)
-    before = IndexTree(read, previous.index) if previous else None
-    for entry in change.put:
-        was = before.entry(entry.name) if before else None
-        if was is None or was.descriptor != entry.descriptor:
-            now = _identity(entry, blobs)
-            last = held.last_held(release.channel, entry.name)
-            older = str(last) if last is not None and _age(now) < _age(last) else ""
-            yield Move(entry.name, was.descriptor.digest if was else None, entry.descriptor.digest, str(now), older)
-    for name in change.removed:
-        was = before.entry(name) if before else None
-        yield Move(name, was.descriptor.digest if was else None, None)
+def _own(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> Iterator[Move]:
+    for entry in change.coming:
+        was, now = change.was.get(entry.name), _identity(entry, blobs)
+        last = held.last_held(change.release.channel, entry.name)
+        older = str(last) if last is not None and _age(now) < _age(last) else ""
+        yield Move(entry.name, was.descriptor.digest if was else None, entry.descriptor.digest, str(now), older)
+    for entry in change.going:
+        yield Move(entry.name, entry.descriptor.digest, None)
 
 
 def _foreign(release: Release, previous: Release | None, held: LastHeld) -> Iterator[Move]:

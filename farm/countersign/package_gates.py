@@ -62,7 +62,7 @@ class Asked:
 
     `approvals` are envelopes, of which those of others count for nothing; `stays` is the checker's own memory of what
     channels held, and `now` the time by its clock. What a curator has ordered to be `promoted`, by descriptor, does not
-    wait for that.
+    wait for that. What the channel that packages come from has `taken_back` by a rollback, the signer's ledger says.
     """
 
     policy: ChannelPolicy
@@ -74,12 +74,20 @@ class Asked:
     stays: Stays
     now: datetime
     promoted: Collection[Digest] = ()
+    taken_back: Collection[Digest] = ()
 
 
 def from_source(package: Moving, asked: Asked) -> str:
-    """Where a channel takes what another has released, that has released it: it has passed the gates over there."""
+    """Where a channel takes what another has released, that has released it: it has passed the gates over there.
+
+    What a rollback has taken out over there, somebody has found wrong since.
+    """
     source, digest = asked.policy.from_channel, package.descriptor.digest
-    if not source or digest in asked.promoted or source in asked.stays.channels_of(digest):
+    if not source or digest in asked.promoted:
+        return ""
+    if digest in asked.taken_back:
+        return f"{source}, from which packages come, has taken it back by a rollback"
+    if source in asked.stays.channels_of(digest):
         return ""
     stay = asked.stays.stay(source, package.name)
     return "" if stay and stay.descriptor == digest else f"{source}, from which packages come, has never released it"

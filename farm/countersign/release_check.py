@@ -1,7 +1,7 @@
 """What is checked of every package that is new in a release, whatever policy says: by its bytes and who signed for it.
 
-Only what is new in the release is looked at, so the work is that of the change, not of the channel. When names were
-taken out, all that is left is asked whether it needs them.
+Only what is new in the release is looked at, so the work is that of the change, not of the channel. What packages that
+stay need of what goes, the set knows: `sets` beside this.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
+from farm.countersign.described import Described
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
 from farm.package import Descriptor, PackageFacts, check_declared, sensitive_files_of
 from farm.trust.archive_contents import read_contents
 from farm.trust.imports import imported_packages
-from farm.trust.index_tree import IndexTree, difference, entries
+from farm.trust.index_tree import IndexTree
 from farm.trust.provenance import printed_identity, verify_provenance
 from farm.trust.rebuilds import check_agreement
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from farm.blobs import BlobStore
+    from farm.countersign.change import ReleaseChange
     from farm.names import Digest, PrintedIdentity
-    from farm.plan import BlobRef
     from farm.trust.builders import AllowedBuilders
     from farm.trust.published_identities import PublishedIdentities
     from farm.trust.release_index import Release, ReleaseEntry
@@ -43,13 +44,9 @@ class OtherContentError(RefusedReleaseError):
 
 
 def check_release(
-    release: Release,
-    previous: Release | None,
-    blobs: BlobStore,
-    builders: AllowedBuilders,
-    published: PublishedIdentities,
-) -> tuple[ReleaseEntry, ...]:
-    """Check every package that is new in `release`; return these. All blobs must be in `blobs`.
+    change: ReleaseChange, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
+) -> None:
+    """Check every package that is new in a release. All blobs must be in `blobs`.
 
     Each must lie in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
     archive, and have provenances by `builders` that name its recipe and one build number. What was `published` under
@@ -58,11 +55,11 @@ def check_release(
     Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError`,
     `CorruptBlobError`, `InvalidElfError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
+    release = change.release
     check = _Check(release, blobs, builders, published)
     tree = IndexTree(check.read, release.index)
     if tree.packages() != release.packages:
         raise RefusedReleaseError(f"the release says it has {release.packages} packages, its index {tree.packages()}")
-    change = difference(check.read, previous.index if previous else None, release.index)
     faults = Faults()
     for entry in change.put:
         with faults.of(entry.name):
@@ -71,10 +68,6 @@ def check_release(
     faults.check()
     for name, (_, package) in sorted(check.imported.items()):
         check.needs(name, package.needs, tree)
-    before = imported_packages(previous.imports) if previous else {}
-    if gone := {*change.removed, *(before.keys() - check.imported.keys())}:
-        check.not_needed(gone)
-    return change.put
 
 
 class _Check:
@@ -85,6 +78,7 @@ class _Check:
         self._blobs = blobs
         self._builders = builders
         self._published = published
+        self.read = Described(blobs).blob
         self.imported = imported_packages(release.imports)
 
     def needs(self, name: str, needs: Iterable[str], tree: IndexTree) -> None:
@@ -92,18 +86,6 @@ class _Check:
         for need in needs:
             if need not in self.imported and ("/" in need or tree.listing(need) is None):
                 raise RefusedReleaseError(f"{name} needs {need}, which is not in the release")
-
-    def read(self, blob: BlobRef) -> bytes:
-        size = self._blobs.size(blob.digest)
-        if size != blob.size:
-            raise RefusedReleaseError(f"the blob {blob.digest} has {size} bytes, the release says {blob.size}")
-        return self._blobs.read(blob.digest)
-
-    def not_needed(self, removed: Collection[str]) -> None:
-        for entry in entries(self.read, self._release.index):
-            for need in entry.needs:
-                if need in removed:
-                    raise RefusedReleaseError(f"{entry.name} needs {need}, which is not in the release any more")
 
     def entry(self, entry: ReleaseEntry) -> None:
         descriptor = Descriptor.from_json(self.read(entry.descriptor))

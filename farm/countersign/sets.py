@@ -5,19 +5,22 @@ The first release of a channel after a start costs what the channel holds, each 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from farm.compat import OpenSetError, TrialSet, needs_of
+from farm.compat import OpenSetError, TrialSet, needs_of, needs_touched
 from farm.countersign.described import Described
 from farm.countersign.refusal import RefusedReleaseError
 from farm.trust.imports import imported_descriptors, imported_packages
-from farm.trust.index_tree import difference, entries
+from farm.trust.index_tree import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Set
 
     from farm.blobs import BlobStore
     from farm.compat import Member, Problem
+    from farm.countersign.change import ReleaseChange
     from farm.names import Digest
     from farm.trust.release_index import Release, ReleaseEntry
 
@@ -39,27 +42,63 @@ class UnprovenSetError(RefusedReleaseError):
         self.problems = problems
 
 
+class _Needs:
+    """What the entries of a set name as their needs, and whose need each is."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[str, ...]] = {}
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+
+    def of(self, name: str) -> tuple[str, ...]:
+        return self._of.get(name, ())
+
+    def users(self, name: str) -> Set[str]:
+        return self._users.get(name, frozenset())
+
+    def put(self, name: str, needs: tuple[str, ...]) -> None:
+        for need in self._of.get(name, ()):
+            self._users[need].discard(name)
+            if not self._users[need]:
+                del self._users[need]
+        self._of[name] = needs
+        for need in needs:
+            self._users[need].add(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The set of a release (None: of none), on which others are tried, and the needs that it names.
+
+    `coming` are the needs that the entries name which the release that was proven last puts in, or takes out.
+    """
+
+    release: Digest | None
+    trial: TrialSet
+    needs: _Needs
+    coming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class ReleasedSets:
     """The newest signed set of each channel. For one thread. What it reads of `blobs` is checked by digest."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._described = Described(blobs)
-        self._sets: dict[str, tuple[Digest | None, TrialSet]] = {}
+        self._bases: dict[str, _Base] = {}
 
     def read(self, newest: Release) -> None:
         """Read the set of a release that is signed, for what is proven on it. Raises as `prove`."""
         self._base(newest.channel, newest)
 
-    def prove(self, release: Release, previous: Release | None) -> TrialSet:
+    def prove(self, change: ReleaseChange) -> TrialSet:
         """Return the set of a release, on the one before as its base, when nothing is wrong that was not before.
 
         Raises `UnprovenSetError`, `RefusedReleaseError` when the release says otherwise what serves whose needs,
         `MissingBlobError` and the like.
         """
-        trial = self._base(release.channel, previous)
-        change = difference(self._described.node, previous.index if previous else None, release.index)
+        release, previous = change.release, change.previous
+        base = self._base(release.channel, previous)
         placed: dict[str, Member | None] = dict.fromkeys(change.removed)
-        arriving = (self._member(entry) for entry in change.put if not _is_in(trial, entry))
+        arriving = (self._member(entry) for entry in change.put if not _is_in(base.trial, entry))
         placed |= {member.name: member for member in arriving}
         before, after = (
             imported_descriptors(previous.imports if previous else ()),
@@ -68,30 +107,37 @@ class ReleasedSets:
         placed |= dict.fromkeys(before.keys() - after.keys())
         arrived = {digest for name, digest in after.items() if before.get(name) != digest}
         placed |= {member.name: member for member in self._foreign(arrived)}
-        if problems := trial.problems_of(placed):
+        if problems := base.trial.problems_of(placed):
             raise UnprovenSetError(release, problems)
-        _check_needs(release, trial, change.put)
-        return trial
+        _check_none_needed((name for name, member in placed.items() if member is None), change, base.needs)
+        _check_needs(change, base)
+        coming = {entry.name: entry.needs for entry in change.put} | dict.fromkeys(change.removed, ())
+        self._bases[release.channel] = replace(base, coming=coming)
+        return base.trial
 
     def accept(self, release: Release) -> None:
         """Let the set that was proven last be the base of what follows: its release is signed."""
-        _, trial = self._sets[release.channel]
-        trial.accept()
-        self._sets[release.channel] = release.digest, trial
+        base = self._bases[release.channel]
+        base.trial.accept()
+        for name, needs in base.coming.items():
+            base.needs.put(name, needs)
+        self._bases[release.channel] = _Base(release.digest, base.trial, base.needs)
 
-    def _base(self, channel: str, previous: Release | None) -> TrialSet:
+    def _base(self, channel: str, previous: Release | None) -> _Base:
         digest = previous.digest if previous else None
-        known = self._sets.get(channel)
-        if known is not None and known[0] == digest:
-            known[1].place({})
-            return known[1]
+        known = self._bases.get(channel)
+        if known is not None and known.release == digest:
+            known.trial.place({})
+            return known
         members: list[Member] = []
+        needs = _Needs()
         if previous is not None:
-            members += (self._member(entry) for entry in entries(self._described.node, previous.index))
+            for entry in entries(self._described.blob, previous.index):
+                members.append(self._member(entry))
+                needs.put(entry.name, entry.needs)
             members += self._foreign(set(imported_descriptors(previous.imports).values()))
-        trial = TrialSet(members)
-        self._sets[channel] = digest, trial
-        return trial
+        base = self._bases[channel] = _Base(digest, TrialSet(members), needs)
+        return base
 
     def _member(self, entry: ReleaseEntry) -> Member:
         return self._described.member(entry.descriptor.digest)
@@ -108,12 +154,24 @@ def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
     return held is not None and held.descriptor.digest == entry.descriptor.digest
 
 
-def _check_needs(release: Release, trial: TrialSet, put: Iterable[ReleaseEntry]) -> None:
-    """See that the release says of its packages what serves their needs: clients fetch what it names."""
-    said = {entry.name: entry.needs for entry in put}
-    said |= {name: package.needs for name, (_, package) in imported_packages(release.imports).items()}
+def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: _Needs) -> None:
+    """See that no entry that stays as it was names what is gone: those that are put in are looked at by themselves."""
+    other = {*(entry.name for entry in change.put), *change.removed}
+    for name in sorted(gone):
+        for user in sorted(needs.users(name) - other):
+            raise RefusedReleaseError(f"{user} needs {name}, which is not in the release any more")
+
+
+def _check_needs(change: ReleaseChange, base: _Base) -> None:
+    """See that the release says of its packages what serves their needs: clients fetch what it names.
+
+    Of packages that are as they were, too, where something that they require has moved.
+    """
+    put = {entry.name: entry.needs for entry in change.put}
+    put |= {name: package.needs for name, (_, package) in imported_packages(change.release.imports).items()}
+    said = {name: base.needs.of(name) for name in needs_touched(base.trial, base.trial.placed)} | put
     try:
-        needed: Mapping[str, tuple[str, ...]] = needs_of(trial, said)
+        needed: Mapping[str, tuple[str, ...]] = needs_of(base.trial, said)
     except OpenSetError as error:
         raise RefusedReleaseError(error.message, remedy=error.remedy) from error
     for name, needs in sorted(needed.items()):

@@ -6,11 +6,11 @@ that the release names. A test that fails may have failed on the set before alre
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import TestNeedIndex, Unrunnable, is_foreign, test_closures, tested_names
+from farm.countersign.job_orders import read_job_order
 from farm.countersign.plans import UnreadableRecipeError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from farm.trust.release_evidence import SignedTest
     from farm.trust.release_index import Release, ReleaseEntry
 
-LARGEST_ORDER = 16 << 20
 _SHOWN = 3
 
 
@@ -71,7 +70,7 @@ class _Expected:
 class SignedResults:
     """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
 
-    def __init__(self, release: Release, asked: Asked, blobs: BlobStore) -> None:
+    def __init__(self, release: Release, asked: AskedTests, blobs: BlobStore) -> None:
         self._testers: Mapping[str, Key] = asked.builders.testers or {}
         self._needed = asked.builders.testers_needed(release.channel)
         self._blobs = blobs
@@ -103,21 +102,13 @@ class SignedResults:
         if self._orders is None:
             self._orders = {}
             for signed in self._brought:
-                if order := self._order(signed.order):
+                if order := read_job_order(self._blobs, signed.order, TestOrder.from_dict):
                     self._orders.setdefault((order.subject, order.test.name), []).append((order, signed))
         return self._orders
 
-    def _order(self, digest: Digest) -> TestOrder | None:
-        try:
-            if self._blobs.size(digest) > LARGEST_ORDER:
-                return None
-            return TestOrder.from_dict(json.loads(self._blobs.read(digest)))
-        except (FarmError, ValueError, TypeError, KeyError, RecursionError):
-            return None
-
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedTests:
     """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results."""
 
     scope: TestScope
@@ -133,7 +124,7 @@ class ReleasedTests:
         self._blobs = blobs
         self._known: dict[str, tuple[Release, TestNeedIndex]] = {}
 
-    def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: Asked) -> None:
+    def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests) -> None:
         """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
 
         Raises `UntestedReleaseError`, `RefusedReleaseError` when a recipe cannot be read, `MissingBlobError` and the

@@ -1,4 +1,4 @@
-"""Jobs, plans and tests: written, moved from state to state, and read. A step that is not allowed raises.
+"""Jobs: written, moved from state to state, and read. A step that is not allowed raises.
 
 A *rebuild* is a build job of a plan that is built already (`farm.database.rebuilds`): it is claimed like any other, and
 nothing here that asks for the builds of a recipe takes it for one of them.
@@ -13,7 +13,7 @@ from sqlalchemy import literal_column
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
-from farm.database.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow, PackageTestRow, PlanRow
+from farm.database.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.database.parts import in_parts
 from farm.database.records import Job
 from farm.database.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
-    from farm.plan import Plan
 
 BUILD_WAKE = "farm.build.wake"
 REBUILD_PRIORITY = 1
@@ -232,12 +231,6 @@ def last_trouble(session: Session) -> datetime | None:
     return session.exec(select(func.max(col(JobRow.changed_at))).where(met, col(JobRow.state).in_(states))).one()
 
 
-def in_state(session: Session, kind: JobKind, state: JobState) -> list[Job]:
-    """Return all jobs of a kind in a state, oldest first."""
-    query = select(JobRow).where(JobRow.kind == kind, JobRow.state == state).order_by(col(JobRow.id))
-    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
-
-
 def any_in_state(
     session: Session, kind: JobKind, states: Sequence[JobState], *, rested: datetime | None = None
 ) -> bool:
@@ -352,36 +345,6 @@ def has_active(session: Session, subject: Digest) -> bool:
     """Say whether a job with this plan or test is ready or at work."""
     query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
     return session.exec(query).first() is not None
-
-
-def keep_plan(session: Session, plan: Plan) -> None:
-    """Keep a plan's canonical JSON under its digest."""
-    if session.get(PlanRow, plan.digest) is None:
-        session.add(PlanRow(digest=plan.digest, name=plan.name.short, body=plan.to_json().decode()))
-        session.flush()
-
-
-def plan_text(session: Session, digest: Digest) -> str:
-    """Return the canonical JSON of a plan that was kept."""
-    return session.get_one(PlanRow, digest).body
-
-
-def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, body: str) -> None:
-    """Keep a test order's canonical JSON under its digest."""
-    if session.get(PackageTestRow, digest) is None:
-        session.add(PackageTestRow(digest=digest, subject=subject, test=test, body=body))
-        session.flush()
-
-
-def test_text(session: Session, digest: Digest) -> str:
-    """Return the canonical JSON of a test order that was kept."""
-    return session.get_one(PackageTestRow, digest).body
-
-
-def find_test_text(session: Session, digest: Digest) -> str | None:
-    """Return the canonical JSON of a test order, where one of this digest was kept."""
-    row = session.get(PackageTestRow, digest)
-    return row.body if row is not None else None
 
 
 def job_of_row(row: JobRow) -> Job:

@@ -152,7 +152,7 @@ class ReportOpened:
 class Signing:
     """A release is going to be signed; `orders` are used by it. Written before anybody sees it.
 
-    When another follows and this one never came, its orders may be used again.
+    It counts once the release is published: of one that never came, the orders may be used by another.
     `rolled_back` are descriptors that it takes out of the channel by a rollback, `returned` such that come in again.
     """
 

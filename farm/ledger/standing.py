@@ -6,6 +6,7 @@ is forgotten here too: the number of targets when snapshot has other keys, the r
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import DelegatedRole, Targets
 
     from farm.ledger.entries import Entry
+    from farm.ledger.ledger import LedgerReader
     from farm.ledger.state import LedgerState, Standing
     from farm.trust.head import Head
 
@@ -63,6 +65,22 @@ class Kept(Protocol):
 
     def note(self, *entries: Entry) -> None:
         """Remember what was found to follow on it."""
+
+
+class ReadLedger:
+    """A ledger for who only reads it, in several threads: what to write down, its writer finds by itself."""
+
+    def __init__(self, ledger: LedgerReader) -> None:
+        self._ledger = ledger
+        self._turn = threading.Lock()
+
+    def state(self) -> LedgerState:
+        """Return what counts now."""
+        with self._turn:
+            return self._ledger.state()
+
+    def note(self, *entries: Entry) -> None:
+        """Do nothing."""
 
 
 class PinnedRepository(Repository):
@@ -160,8 +178,8 @@ class PinnedRepository(Repository):
                 )
             if release is not None:
                 yield ChannelSeen(channel, number, digest, keys)
-        elif known.coming and known.coming[1] == digest:
-            yield Released(channel, known.coming[1])
+        elif known.coming and known.coming.release == digest:
+            yield Released(channel, known.coming.release)
         elif known.keys != keys:
             yield ChannelSeen(channel, number, digest, keys)
         elif known.release != digest:

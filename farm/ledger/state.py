@@ -35,12 +35,12 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The release that a channel is known to have (None: none yet), and the one that may have come to be signed."""
+    """The release that a channel is known to have (None: none yet), and what may have come to be signed after it."""
 
     number: int
     release: Digest | None
     keys: tuple[str, ...]
-    coming: tuple[int, Digest] | None = None
+    coming: Signing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,29 +134,22 @@ class LedgerState:
         return replace(self, channels=_with(self.channels, channel, standing))
 
     def _signing(self, entry: Signing) -> LedgerState:
+        # Another that was to come before it never came: had it come, that would stand here.
         before = self.channels.get(entry.channel) or Standing(0, None, entry.keys)
-        coming = replace(before, keys=entry.keys, coming=(entry.number, entry.release))
-        # What was to come and never came has used nothing up: had it come, that would stand here.
-        gone = before.coming[1] if before.coming and before.coming[1] != entry.release else None
-        permits = {
-            digest: replace(each, used_by=entry.release)
-            if digest in entry.orders
-            else replace(each, used_by=None)
-            if gone is not None and each.used_by == gone
-            else each
-            for digest, each in self.permits.items()
-        }
-        out = (self.rolled_back.get(entry.channel, frozenset()) - set(entry.returned)) | set(entry.rolled_back)
-        return replace(
-            self._with_channel(entry.channel, coming),
-            permits=permits,
-            rolled_back=_with(self.rolled_back, entry.channel, out),
-        )
+        return self._with_channel(entry.channel, replace(before, keys=entry.keys, coming=entry))
 
     def _released(self, entry: Released) -> LedgerState:
         before = self.channels[entry.channel]
-        number = before.coming[0] if before.coming else before.number
-        return self._with_channel(entry.channel, Standing(number, entry.release, before.keys))
+        came = before.coming
+        if came is None or came.release != entry.release:
+            return self._with_channel(entry.channel, Standing(before.number, entry.release, before.keys))
+        used = {each: replace(self.permits[each], used_by=came.release) for each in came.orders if each in self.permits}
+        out = (self.rolled_back.get(entry.channel, frozenset()) - set(came.returned)) | set(came.rolled_back)
+        return replace(
+            self._with_channel(entry.channel, Standing(came.number, came.release, came.keys)),
+            permits={**self.permits, **used},
+            rolled_back=_with(self.rolled_back, entry.channel, out),
+        )
 
     def _ordered(self, entry: OrderTaken, at: datetime) -> LedgerState:
         order, digest = entry.order, entry.order.digest
@@ -173,7 +166,7 @@ class LedgerState:
             "root": self.root.to_dict() if self.root else None,
             "targets": self.targets.to_dict() if self.targets else None,
             "channels": {
-                name: [each.number, each.release, list(each.keys), list(each.coming) if each.coming else None]
+                name: [each.number, each.release, list(each.keys), each.coming.to_dict() if each.coming else None]
                 for name, each in self.channels.items()
             },
             "holds": [order_statement(each) for each in self.holds.values()],
@@ -195,9 +188,7 @@ class LedgerState:
             root=_read(RootPinned, form["root"]) if form["root"] else None,
             targets=_read(TargetsSeen, form["targets"]) if form["targets"] else None,
             channels={
-                name: Standing(
-                    number, _digest(release), tuple(keys), (coming[0], Digest(coming[1])) if coming else None
-                )
+                name: Standing(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
                 for name, (number, release, keys, coming) in form["channels"].items()
             },
             holds={(each.channel, package): each for each in holds for package in each.packages},

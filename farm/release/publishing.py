@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.compat import is_foreign, moved_privately, needs_of
+from farm.compat import is_foreign, needs_of, needs_touched
 from farm.control.sboms import sbom_of
 from farm.database import releases
 from farm.release.importing import make_imports
@@ -46,7 +46,8 @@ def record_release(
     previous = public.release(base.digest) if base else None
     imports = make_imports(desk, candidate, trial, previous.imports if previous else ())
     rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
-    needs = needs_of(trial, _to_be_written(trial, changes) | (rebuilt_since & trial.members.keys()))
+    touched = {name for name in needs_touched(trial, changes) if not is_foreign(name)}
+    needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
     tests = {name: shelf.tested_revision(desk, record).digest for name, record in records.items() if with_tests}
@@ -104,14 +105,3 @@ def _recorded(
         trace=candidate.trace,
         now=desk.now,
     )
-
-
-def _to_be_written(trial: TrialSet, changes: Mapping[str, Member | None]) -> set[str]:
-    """Return the own members whose entry may be another one now: what changed, and who required what moved with it."""
-    names = {name for name, member in changes.items() if member is not None}
-    for name, member in changes.items():
-        old = trial.base.get(name)
-        before, after = set(old.provides if old else ()), set(member.provides if member else ())
-        for capability in (before ^ after) | moved_privately(trial.members, old, member):
-            names |= {user for user in trial.capabilities.requirers(capability) if user in trial.members}
-    return {name for name in names if not is_foreign(name)}

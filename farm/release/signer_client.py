@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from farm.trust.release_index import Release
     from farm.trust.review_list import ReviewList
 
+LONGEST_SIGNING = 1200.0
+"""Seconds that a release is waited for: longer than the signer waits for its checker, which may take 15 minutes. Who
+had gone by then would never hear of a refusal, and have the same looked at again."""
 _SECONDS = 120.0
 _NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
@@ -61,7 +64,7 @@ class SignerClient:
 
         Raises `SignerRefusedError`, `SignerUnreachableError`.
         """
-        self._http.post(f"/releases?evidence={evidence}", release.to_json())
+        self._http.post(f"/releases?evidence={evidence}", release.to_json(), LONGEST_SIGNING)
 
     def take_order(self, envelope: bytes) -> None:
         """Bring a curator's order, for the ledger. Raises `SignerRefusedError`, `SignerUnreachableError`."""
@@ -97,9 +100,9 @@ class _Socket:
             transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
         )
 
-    def post(self, path: str, content: bytes) -> bytes:
+    def post(self, path: str, content: bytes, seconds: float = _SECONDS) -> bytes:
         try:
-            answer = self._http.post(path, content=content)
+            answer = self._http.post(path, content=content, timeout=httpx.Timeout(_SECONDS, read=seconds))
         except httpx.HTTPError as error:
             raise SignerUnreachableError(f"the signer does not answer: {error or type(error).__name__}") from error
         if answer.status_code == 409:

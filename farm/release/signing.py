@@ -107,6 +107,11 @@ def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> li
     ]
     standing = excuses.standing(desk.session, candidate.channel)
     held = [each.excuse for each in standing if each.candidate == candidate.id]
-    again = asked_again_at(desk.now, refusals.count(desk.session, candidate.channel, "", None))
-    whole = Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=again)
-    return [*held, *(refused or [whole])]
+    return [*held, *(refused or [_whole(desk, candidate, error)])]
+
+
+def _whole(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> Excuse:
+    """Return what holds back a candidate of which the signer names no package."""
+    before = refusals.count(desk.session, candidate.channel, "", None)
+    until = asked_again_at(desk.now, before)
+    return Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=until)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
-from farm.database import comparisons, foreign, jobs, lookups, orders, packages, signed_orders
+from farm.database import comparisons, foreign, lookups, orders, packages, signed_orders, work_orders
 from farm.database.approvals import approvals_of
 from farm.names import Digest, canonical_json
 from farm.release.attested import attestations_of
@@ -133,7 +133,7 @@ def _attested(desk: Desk, candidate: Candidate) -> Mapping[Digest, list[Digest]]
 
 def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> Iterator[SignedTest]:
     for order, results in _attested(desk, candidate).items():
-        text = jobs.find_test_text(desk.session, order)
+        text = work_orders.find_test_text(desk.session, order)
         if text is not None:  # the others are comparisons
             public.put(text.encode())
             public.bring_blobs(results)

@@ -28,7 +28,7 @@ PREDICATE_TYPE = "urn:farm:order:1"
 LIFETIME = timedelta(days=30)
 """How long an order is good that says nothing else; none may be good for longer than `LONGEST_LIFETIME`."""
 LONGEST_LIFETIME = timedelta(days=90)
-LARGEST_ORDER = 256 << 10
+LARGEST_CURATOR_ORDER = 256 << 10
 MOST_PACKAGES = 1000
 LONGEST_REASON = 2000
 NO_RELEASE = Digest.of(b"")
@@ -154,8 +154,8 @@ def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
     The key that signed must be that of the person whom the order names: nobody signs for somebody else.
     Raises `CuratorOrderError`, or `InvalidEnvelopeError` when no key of these people has signed.
     """
-    if len(envelope) > LARGEST_ORDER:
-        raise CuratorOrderError(f"it has {len(envelope)} bytes, more than {LARGEST_ORDER}")
+    if len(envelope) > LARGEST_CURATOR_ORDER:
+        raise CuratorOrderError(f"it has {len(envelope)} bytes, more than {LARGEST_CURATOR_ORDER}")
     keys = {name: curator_key(public) for name, public in people.items()}
     statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=_WHOSE_KEY)
     order = order_of(statement)

@@ -64,6 +64,8 @@ CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT
 _VERSION = 2
 """What a file of an earlier form lacks is filled from the releases, so all of it is."""
 _REMEMBERED = 1024
+_NEW = ("", "")
+"""What stands for no channel: that nothing was published yet."""
 _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
 
 
@@ -169,16 +171,22 @@ class PublishedRecord:
         all that was ever published.
         Raises `PublishedRecordError`, `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.
         """
-        head, found = repository.head(), 0
+        head, blobs = repository.head(), BlobStore(repository.root / BLOBS)
+        targets = [
+            repository.delegated(head, channel).targets.get(release_target(channel))
+            for channel in channels_of(head.targets)
+        ]
+        newest = [Release.from_json(repository.read_target(target)) for target in targets if target is not None]
+        if not self._remembers(is_new=not newest):
+            now = None
+        return sum(self._catch_up(blobs, each, now, checked) for each in newest)
+
+    def _remembers(self, *, is_new: bool) -> bool:
+        """Say whether there is anything; of a repository that is new, remember that there was nothing to."""
         with self._open() as database:
-            if database.execute("SELECT 1 FROM seen LIMIT 1").fetchone() is None:
-                now = None
-        for channel in channels_of(head.targets):
-            target = repository.delegated(head, channel).targets.get(release_target(channel))
-            if target is not None:
-                newest = Release.from_json(repository.read_target(target))
-                found += self._catch_up(BlobStore(repository.root / BLOBS), newest, now, checked)
-        return found
+            if is_new:
+                database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", _NEW)
+            return database.execute("SELECT 1 FROM seen LIMIT 1").fetchone() is not None
 
     def _catch_up(
         self, blobs: BlobStore, newest: Release, now: datetime | None, checked: Mapping[Digest, datetime]

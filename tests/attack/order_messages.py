@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.names import Digest, canonical_json
 from farm.trust.approval import approval_statement
-from farm.trust.curator_order import LARGEST_ORDER, Act, kept_order, order_statement
+from farm.trust.curator_order import LARGEST_CURATOR_ORDER, Act, kept_order, order_statement
 from farm.trust.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import NESTED, Message
@@ -84,7 +84,7 @@ ORDERS = (
     _order("no JSON", lambda _: b"rubbish"),
     _order("nested JSON", lambda _: NESTED),
     _order("text in another encoding", lambda liar: _thaw(liar).decode().encode("utf-32-le")),
-    _order("too much", lambda _: b" " * (LARGEST_ORDER + 1)),
+    _order("too much", lambda _: b" " * (LARGEST_CURATOR_ORDER + 1)),
     _order("a stranger's in a curator's name", lambda liar: _thaw(liar, key=MALLORY)),
     _order("a stranger's", lambda liar: _thaw(liar, key=MALLORY, curator="mallory")),
     _order("a curator's in another's name", lambda liar: _thaw(liar, curator="bob")),

@@ -1,4 +1,4 @@
-"""The signer works plans out again: what was leased under an honest recipe does not pass for being built by it."""
+"""The checker works plans out again: what was leased under an honest recipe does not pass for being built by it."""
 
 from __future__ import annotations
 
@@ -81,6 +81,16 @@ def test_a_dependency_that_was_built_otherwise_than_its_recipe_says_is_refused_a
     png = farm.build(farm.recipe("png", needs=("zlib",)))
     with pytest.raises(PlanMismatchError, match=r"the plan of dist\.example\.org/zlib does not follow"):
         farm.check(png)
+
+
+def test_of_all_that_was_built_against_such_a_dependency_it_is_told_at_once(farm: Builder) -> None:
+    """Else the farm would leave one out, ask again, and hear of the next."""
+    recipe = farm.recipe("zlib")
+    farm.build(recipe, replace(farm.pin(recipe), environment=(("CFLAGS", "-DEVIL"),)))
+    png, tiff = (farm.build(farm.recipe(name, needs=("zlib",))) for name in ("png", "tiff"))
+    with pytest.raises(PlanMismatchError) as refused:
+        farm.check(png, tiff)
+    assert refused.value.by_package.keys() == {"png", "tiff"}
 
 
 def test_a_dependency_of_which_nobody_shows_the_build_is_refused(farm: Builder) -> None:

@@ -1,4 +1,4 @@
-"""The signer asks the gates of single packages itself, by the signed policy: the pipeline's word counts nothing."""
+"""The checker asks the gates of single packages itself, by the signed policy: the pipeline's word counts nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signer works out which interfaces have to be compared, and counts what listed testers have signed of that."""
+"""The checker works out which interfaces have to be compared, and counts what listed testers have signed of that."""
 
 from __future__ import annotations
 

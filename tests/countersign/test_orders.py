@@ -1,4 +1,4 @@
-"""What only a curator may let a release do: the signer asks its own ledger, whatever the pipeline says of it."""
+"""What only a curator may let a release do: the checker asks the signer's ledger, whatever the pipeline says of it."""
 
 from __future__ import annotations
 
@@ -243,6 +243,7 @@ def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Pat
     edge = stable.named("edge")
     jq = package(edge)
     edge.sign(jq)
+    edge.decision.prepare()  # it has seen that it is released
     edge.report(jq, 7)
     offered = edge.newest().digest
     stable.decision = stable.deciding(clock=Clock(timedelta(hours=2)))
@@ -331,23 +332,41 @@ def test_nobody_goes_to_a_release_that_never_was(edge: Channel, act: Act) -> Non
             edge.order(act, target=target, origin=origin)
 
 
+def _fails(_revision: Revision) -> None:
+    raise OSError("no room")
+
+
 def test_an_order_whose_release_never_came_is_good_for_another(edge: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key service failed, say, just before anybody could see it."""
     one = package(edge)
     edge.sign(package(edge, "2.0"))
     order = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
 
-    def fails(_revision: Revision) -> None:
-        raise OSError("no room")
-
     with monkeypatch.context() as broken:
-        broken.setattr(Revision, "finish", fails)
+        broken.setattr(Revision, "finish", _fails)
         with pytest.raises(OSError, match="no room"):
             edge.sign(one, orders=[order])
-    assert edge.ledger.state().permits[order].used_by is not None
+    assert edge.ledger.state().permits[order].used_by is None
+    edge.sign(one, orders=[order])  # of another time, so it is another release
+    assert edge.released == 2
+    assert edge.ledger.state().permits[order].used_by == edge.newest().digest
+
+
+def test_what_a_rollback_took_out_needs_an_order_although_a_release_with_it_never_came(
+    edge: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     edge.sign(package(edge, name="zlib"))
-    edge.sign(one, orders=[order])
-    assert edge.released == 3
+    before, jq = edge.newest(), package(edge)
+    edge.sign(jq)
+    edge.sign(remove=["jq"], orders=[edge.order(Act.ROLLBACK, target=before.digest)])
+    order = edge.order(Act.RETRY, packages={"jq": jq.descriptor.digest}, expires=edge.now + timedelta(seconds=30))
+    with monkeypatch.context() as broken:
+        broken.setattr(Revision, "finish", _fails)
+        with pytest.raises(OSError, match="no room"):
+            edge.sign(jq, orders=[order])
+    later = edge.deciding(clock=Clock(timedelta(hours=1)))
+    with pytest.raises(UnorderedError, match="a rollback took it out"):
+        replace(edge, decision=later).sign(jq)
 
 
 def test_what_is_refused_when_it_is_published_uses_no_order(edge: Channel) -> None:

@@ -1,4 +1,4 @@
-"""The signer asks for the signature of an owner, whoever has put a recipe into the farm."""
+"""The checker asks for the signature of an owner, whoever has put a recipe into the farm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signer asks each gate of packages of the signed policy, from what was signed and from archives."""
+"""The checker asks each gate of packages of the signed policy, from what was signed and from archives."""
 
 from __future__ import annotations
 
@@ -162,6 +162,18 @@ class TestFromAnotherChannel:
         stable.sign(zlib, png)
         assert stable.released == 1
 
+    def test_nothing_comes_in_that_was_rolled_back_there(self, edge: Channel) -> None:
+        stable = edge.named("stable")
+        zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
+        edge.sign(zlib)
+        before = edge.newest()
+        edge.sign(png)
+        edge.sign(remove=["png"], orders=[edge.order(Act.ROLLBACK, target=before.digest)])
+        with pytest.raises(GateRefusedError, match="edge, from which packages come, has taken it back"):
+            stable.sign(zlib, png)
+        stable.sign(zlib)
+        assert stable.released == 1
+
     def test_nothing_goes_that_is_there_still(self, edge: Channel) -> None:
         stable = edge.named("stable")
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
@@ -210,6 +222,14 @@ class TestSoak:
         again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
         with pytest.raises(GateRefusedError, match="it has been on edge since"):
             again.sign(png)
+
+    def test_nor_the_very_first_to_one_that_was_started_right_after_it(self, edge: Channel, clock: Clock) -> None:
+        """What was empty, because nothing was published, was not lost."""
+        zlib = edge.builder.build(edge.builder.recipe("zlib"))
+        edge.sign(zlib, at=edge.now - timedelta(days=1))
+        again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
+        with pytest.raises(GateRefusedError, match="it has been on edge since"):
+            again.sign(zlib)
 
     def test_nor_to_one_that_reads_what_is_published_when_it_starts(self, edge: Channel, clock: Clock) -> None:
         """Whoever may end it starts it so: what it finds then is of then."""

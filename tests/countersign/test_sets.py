@@ -1,4 +1,4 @@
-"""The signer proves the set of a release itself: whatever the pipeline says of it, and at the cost of what changed."""
+"""The checker proves the set of a release itself: whatever the pipeline says of it, and at the cost of what changed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from farm.countersign.decision import Decision
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.sets import UnprovenSetError
 from farm.ledger.ledger import Ledger
+from farm.names import Digest
 from farm.trust.index_edit import extend
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
@@ -68,6 +69,23 @@ def test_needs_that_are_not_those_of_the_files_are_refused(published: SmallDistr
     assert _check(published, _after(published, greet=("say",))) == ["greet"]
 
 
+def test_needs_that_another_package_has_come_to_serve_are_told_again(published: SmallDistribution) -> None:
+    """The entry of who needs it is as it was, and would have a client fetch the one that serves it no more."""
+    published.package("say", {"share/say": "say"}, version="2.0")
+    published.package("loud", {"bin/say": "SAY"})
+    with pytest.raises(RefusedReleaseError, match="says that greet needs say, and it needs loud"):
+        _check(published, _after(published, greet=("say",)))
+    assert _check(published, _after(published, greet=("loud",))) == ["greet", "loud", "say"]
+
+
+def test_what_an_entry_names_is_not_taken_out_although_another_serves_it(published: SmallDistribution) -> None:
+    del published.entries["say"]
+    published.package("loud", {"bin/say": "SAY"})
+    with pytest.raises(RefusedReleaseError, match="greet needs say, which is not in the release any more"):
+        _check(published, _after(published, greet=("say",)))
+    assert _check(published, _after(published, greet=("loud",))) == ["greet", "loud"]
+
+
 def test_a_conflict_with_what_is_released_is_refused(published: SmallDistribution) -> None:
     published.package("loud", {"bin/say": "SAY"})
     with pytest.raises(UnprovenSetError, match="both claim /usr/bin/say") as refused:
@@ -98,3 +116,36 @@ def test_what_is_proven_again_costs_what_changed(published: SmallDistribution) -
         published.blobs.delete(entry.facts.digest)
     published.package("say", {"bin/say": "louder"}, version="2.0")
     published.publish()  # reads nothing of the thirty others
+
+
+def test_taking_a_package_out_reads_no_entry_of_those_that_stay(published: SmallDistribution) -> None:
+    for number in range(30):
+        published.package(f"p{number}", {f"bin/p{number}": str(number)})
+    published.publish()
+    decision = published.decision
+    assert decision is not None
+    decision.prepare()
+    del published.entries["greet"]
+    evidence, release = published.keep(ReleaseEvidence().to_json()), _after(published)
+    for number in range(30):
+        entry, _ = published.entries[f"p{number}"]
+        published.blobs.delete(Digest.of(entry.to_json()))
+    assert decision.check(release, evidence.digest).new == ()
+
+
+def test_what_a_release_says_of_needs_is_known_to_the_next(published: SmallDistribution) -> None:
+    published.package("greet", {"bin/greet": "#!/usr/bin/say\n# louder\n"}, version="2.0")
+    published.publish()
+    decision = published.decision
+    assert decision is not None
+    del published.entries["say"]
+    published.package("loud", {"bin/say": "SAY"})
+    evidence = published.keep(ReleaseEvidence().to_json()).digest
+    with pytest.raises(RefusedReleaseError, match="greet needs say, which is not in the release any more"):
+        decision.check(_after(published, greet=("say",)), evidence)
+    published.publish()
+    assert decision.check(_after(published, greet=("loud",)), evidence).new == ()
+    del published.entries["greet"]
+    published.publish()
+    del published.entries["loud"]
+    assert decision.check(_after(published), evidence).new == ()

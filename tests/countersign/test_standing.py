@@ -198,7 +198,9 @@ def test_a_signer_that_was_cut_off_after_it_published_goes_on(edge: Channel) -> 
     lines = edge.ledger.path.read_bytes().splitlines(keepends=True)
     edge.ledger.path.write_bytes(b"".join(lines[:-1]))
     cut = Ledger(edge.ledger.path.parent)
-    assert cut.state().channels["edge"].coming == (2, edge.newest().digest)
+    coming = cut.state().channels["edge"].coming
+    assert coming is not None
+    assert (coming.number, coming.release) == (2, edge.newest().digest)
     PinnedRepository(edge.public, cut).check_releases()
     *_, last = cut.lines()
     assert last.entry == Released("edge", edge.newest().digest)

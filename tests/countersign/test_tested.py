@@ -1,4 +1,4 @@
-"""The signer counts results itself: those that listed testers have signed, of the policy's tests, on this very set."""
+"""The checker counts results itself: those that listed testers have signed, of the policy's tests, on this very set."""
 
 from __future__ import annotations
 

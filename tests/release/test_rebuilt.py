@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.leases import claim
+from farm.countersign.change import ReleaseChange
 from farm.countersign.release_check import check_release
 from farm.database import releases
 from farm.trust.index_tree import difference
@@ -62,10 +63,9 @@ def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(f
     assert (farm.released(), farm.published_builders()) == (2, {"one", "two", "three"})
     assert written(farm, 2) == ["a", "c"]
     builders = Repository(farm.public.root.parent).builders()
-    checked = check_release(
-        published(farm, 2), published(farm, 1), farm.public, builders, PublishedRecord(tmp_path / "record")
-    )
-    assert [each.name for each in checked] == ["a", "c"], "the signer takes it"
+    change = ReleaseChange.of(published(farm, 2), published(farm, 1), farm.public)
+    check_release(change, farm.public, builders, PublishedRecord(tmp_path / "record"))  # the signer takes it
+    assert [each.name for each in change.put] == ["a", "c"]
     released_with(farm, "d")
     assert written(farm, 3) == ["d"]
 

@@ -18,6 +18,7 @@ from farm.control.leases import claim
 from farm.control.world import ToolchainRef
 from farm.countersign.builds import Builds, Grounds
 from farm.countersign.case import Case
+from farm.countersign.change import ReleaseChange
 from farm.countersign.interfaces import InterfaceRefusedError, check_interfaces
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
@@ -508,7 +509,7 @@ class TestComparisons:
         ownership = Ownership(release.distribution, policy, (), blobs)
         grounds = Grounds(blobs, builders, plans, ownership, Everything())
         case = Case(release, previous, blobs, builders, plans, brought, Builds(grounds, brought.dependencies))
-        return case, ReleasedSets(blobs).prove(release, previous)
+        return case, ReleasedSets(blobs).prove(ReleaseChange.of(release, previous, blobs))
 
 
 class Everything:

@@ -14,7 +14,7 @@ from farm.api.log_lines import encode_record
 from farm.compat import ProofScope, set_digest
 from farm.control.finishing import fail, finish_build
 from farm.control.world import Terms
-from farm.database import candidates, excuses, jobs, packages, releases
+from farm.database import candidates, excuses, jobs, packages, releases, work_orders
 from farm.database.candidates import Source
 from farm.database.pipeline_states import CandidateOrigin, CandidateState, GateState
 from farm.database.states import JobKind, JobState
@@ -254,7 +254,7 @@ class StockedFarm:
         with self.small.office.writing() as desk:
             body = canonical_json({"test": test, "subject": package.digest}).decode()
             digest = Digest.of(body.encode())
-            jobs.keep_test(desk.session, digest, subject=package.digest, test=test, body=body)
+            work_orders.keep_test(desk.session, digest, subject=package.digest, test=test, body=body)
             job = jobs.add_job(
                 desk.session, kind=JobKind.TEST, name=package.name, trace="t", now=desk.now, subject=digest
             )

@@ -160,6 +160,7 @@ def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(chan
             told = refusal(tmp_path, release, evidence)
             assert checker.wait() == 1
         assert "the checker ended while it looked at it" in told.message
+        assert (told.said, dict(told.by_package)) == ("check-broken", {})  # no package is blamed, all is asked again
         log = (tmp_path / "workers.checker.log").read_text()
         assert "Timeout" in log
         assert re.search(r'workers/checker\.py", line \d+ in release$', log, re.MULTILINE)
@@ -167,6 +168,33 @@ def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(chan
         with checker_process(tmp_path, channel.public):
             asked(tmp_path).sign(release, evidence)
     assert channel.released == 1
+
+
+def test_an_image_that_takes_too_long_ends_nothing_but_itself(channel: Channel, tmp_path: Path) -> None:
+    """Strangers have images asked for: a release that is looked at beside one is none the worse for it."""
+    builder = channel.builder
+    channel.sign(builder.build(builder.recipe("zlib")))
+    image = AskedImage("edge", 1, ("zlib",), plain=False).to_json()
+    with (
+        checker_process(tmp_path, channel.public, "--image-seconds", "0.001") as checker,
+        signer_process(tmp_path, channel.public),
+    ):
+        with pytest.raises(SignerRefusedError, match=r"has not been worked out within 0\.001 seconds"):
+            ImageSignerClient(images_socket(tmp_path)).attest(image)
+        asked(tmp_path).sign(*next_release(channel, "jq"))
+        assert checker.poll() is None
+    assert channel.released == 2
+
+
+def test_a_refusal_of_an_image_comes_as_it_is(channel: Channel, tmp_path: Path) -> None:
+    builder = channel.builder
+    channel.sign(builder.build(builder.recipe("zlib")))
+    with running_signer(tmp_path, channel.public):
+        image = AskedImage("edge", 1, ("jq",), plain=False)
+        with pytest.raises(SignerRefusedError, match="jq") as refused:
+            ImageSignerClient(images_socket(tmp_path)).attest(image.to_json())
+    assert refused.value.said == "unknown-package"
+    assert refused.value.remedy
 
 
 def test_a_check_that_takes_more_memory_than_it_may_is_a_refusal(channel: Channel, tmp_path: Path) -> None:

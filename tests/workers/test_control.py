@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from farm.control.settings import FarmSettings
 from farm.database.pipeline_states import StepState
 from farm.errors import FarmError
 from farm.release.deciding import Step
-from workers.control import advance_all
+from farm.release.order_delivery import OrderDelivery
+from farm.release.signer_client import LONGEST_SIGNING
+from workers import control
+from workers.checker_client import CheckerClient
+from workers.control import advance_all, release_duties
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
+
+    from farm.control.desk import Office
 
 
 @dataclass
@@ -39,3 +49,29 @@ def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixtu
         "stable: release 1 is published",
     ]
     assert "no space left" in caplog.text
+
+
+def test_who_asks_for_a_release_waits_longer_than_it_may_be_looked_at(tmp_path: Path) -> None:
+    """Who has gone never hears of a refusal, and would have the same looked at again, and so on."""
+    assert CheckerClient(tmp_path / "checker.sock").patience < LONGEST_SIGNING
+
+
+def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a release is looked at it takes none; leases are watched by the same few threads."""
+    answered, brought = threading.Event(), threading.Event()
+
+    def deliver(_delivery: OrderDelivery) -> None:
+        answered.wait(30)
+        brought.set()
+
+    monkeypatch.setattr(OrderDelivery, "deliver", deliver)
+    monkeypatch.setattr(control, "Channels", lambda *_parts: None)  # there are none
+    places = dict.fromkeys(("blobs", "logs", "recipes", "repository"), tmp_path)
+    settings = FarmSettings(database="", toolchains=(), signer=tmp_path / "signer.sock", **places)
+    duties = {duty.task: duty for duty in release_duties(cast("Office", None), settings, None)}
+    duties["farm.control.orders"].run()
+    assert not brought.is_set()
+    answered.set()
+    assert brought.wait(30)

@@ -17,6 +17,7 @@ from tests.client.distribution import SmallDistribution
 from workers import signer
 from workers.check_bounds import Deadline
 from workers.checker import Checks
+from workers.image_process import ImageProcess
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +59,8 @@ def test_a_record_that_cannot_be_filled_is_told_at_the_start(tmp_path: Path, cap
     assert distribution.released.previous is not None
     distribution.blobs.delete(distribution.released.previous)
     record = PublishedRecord(tmp_path / "another record")
-    Checks(Repository(distribution.public), record, Ledger(tmp_path / "ledger"), Deadline(60)).prepare()
+    images = ImageProcess(distribution.public, tmp_path / "ledger", 60)
+    Checks(Repository(distribution.public), record, Ledger(tmp_path / "ledger"), Deadline(60), images).prepare()
     assert "the release before release 2 of edge cannot be read" in caplog.text
 
 

@@ -1,0 +1,155 @@
+"""What an attacker with the database does in the name of curators that takes more than a statement or two."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.compat.openvex import read_openvex
+from farm.control.access import Actor
+from farm.control.advisories import add_advisory, add_statements
+from farm.control.reviews import state_reviews
+from farm.database import signed_orders
+from farm.names import Digest, canonical_json
+from farm.package import Descriptor
+from farm.trust.advice import advisory_word, statement_word
+from farm.trust.approval import approval_statement
+from farm.trust.curator_order import Act
+from farm.trust.dsse import sign_statement
+from tests.attack.editing import execute
+from tests.attack.liar import DISTRIBUTION, MALLORY
+from tests.attack.scenario import advised, ordered
+from tests.compat.osv_documents import openvex, osv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from farm.control.desk import Desk
+    from farm.trust.advice import Word
+    from tests.attack.farm import AttackedFarm
+
+    Facts = Mapping[str, object]
+
+NEWER = "2024-11-21T10:00:00Z"
+HARMLESS = openvex(product=f"{DISTRIBUTION}/vuln", timestamp="2024-11-23T10:00:00Z")
+WITHDRAWN = osv(package="vuln", fixed="", modified=NEWER, withdrawn=NEWER)
+_ACTOR = Actor("token:mallory")
+
+
+def approves_itself(farm: AttackedFarm, facts: Facts) -> None:
+    """Sign approvals in a curator's name."""
+    rows = ("lone1", "reported1", "vuln1")
+    for row in rows:
+        descriptor = Descriptor.from_json(farm.office.blobs.read(Digest(str(facts[f"{row}_digest"]))))
+        envelope = sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), MALLORY)
+        execute(
+            farm,
+            "INSERT OR REPLACE INTO approval VALUES ('stable', :package, 'alice', :envelope, '2026-11-24 12:00:00.000000')",
+            {"package": descriptor.digest, "envelope": envelope.decode()},
+        )
+
+
+def orders_itself(farm: AttackedFarm, facts: Facts) -> None:
+    """Bring orders that a stranger has signed in a curator's name: what is held may go, and what is frozen goes on."""
+    _bring_orders(farm, facts, "alice")
+
+
+def counts_among_the_curators(farm: AttackedFarm, facts: Facts) -> None:
+    """Name a stranger among those whose orders count, and bring its orders."""
+    people = canonical_json({"alice": "0" * 64, "mallory": MALLORY.public_key.keyval["public"]}).decode()
+    execute(farm, "UPDATE who_orders SET people = :people", {"people": people})
+    _bring_orders(farm, facts, "mallory")
+
+
+def _bring_orders(farm: AttackedFarm, facts: Facts, curator: str) -> None:
+    envelopes = [
+        ordered(farm, Act.LIFT, "edge", key=MALLORY, curator=curator, packages={"kept": None}),
+        ordered(farm, Act.THAW, "still", key=MALLORY, curator=curator),
+        ordered(
+            farm,
+            Act.RETRY,
+            "edge",
+            key=MALLORY,
+            curator=curator,
+            packages={"tool": Digest(str(facts["tool1_digest"]))},
+        ),
+    ]
+    for envelope in envelopes:
+        execute(
+            farm,
+            "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, refused) "
+            "VALUES (:digest, 'edge', 'lift', :curator, :envelope, '2026-11-24 12:00:00.000000', '')",
+            {"digest": Digest.of(envelope), "curator": curator, "envelope": envelope.decode()},
+        )
+    execute(
+        farm,
+        "UPDATE hold SET lifted_at = at, lifted_by = 'token:alice';\nUPDATE channel SET frozen_at = NULL",
+        facts,
+    )
+
+
+def states_that_it_is_harmless(farm: AttackedFarm, facts: Facts) -> None:
+    """State it while nothing has to be signed, and let it stay so: the farm then asks for it to be published."""
+    with _unsigned(farm, facts) as desk:
+        add_statements(desk, _ACTOR, HARMLESS)
+
+
+def states_it_by_a_strangers_order(farm: AttackedFarm, facts: Facts) -> None:
+    """State it, signed by a stranger in a curator's name, and say that the signer has that."""
+    (statement,) = read_openvex(HARMLESS, DISTRIBUTION)
+    _brings_advice(farm, facts, statement_word(statement, DISTRIBUTION))
+    with farm.office.writing() as desk:
+        people = signed_orders.who_orders(desk.session)
+        signed_orders.set_who_orders(desk.session, None)
+        add_statements(desk, _ACTOR, HARMLESS)
+        signed_orders.set_who_orders(desk.session, people)
+
+
+def withdraws_the_advisory(farm: AttackedFarm, facts: Facts) -> None:
+    """Withdraw it while nothing has to be signed."""
+    with _unsigned(farm, facts) as desk:
+        add_advisory(desk, _ACTOR, WITHDRAWN)
+
+
+def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
+    """Withdraw it, and let the order that Alice gave for the advisory be one for its withdrawal."""
+    withdraws_the_advisory(farm, facts)
+    with farm.office.reading() as desk:
+        kept = signed_orders.brought_since(desk.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
+    envelope = json.loads(kept.envelope)
+    statement = json.loads(b64decode(envelope["payload"]))
+    word = advisory_word(json.loads(WITHDRAWN))
+    statement["predicate"]["packages"] = {word.told: {"sha256": word.digest.hex}}
+    envelope["payload"] = b64encode(canonical_json(statement)).decode()
+    execute(
+        farm,
+        "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, refused) VALUES "
+        "(:digest, 'advisories', 'advise', 'alice', :envelope, '2026-11-24 12:00:00.000000', '')",
+        {"digest": Digest.of_json(statement), "envelope": json.dumps(envelope)},
+    )
+
+
+def invents_reviews(farm: AttackedFarm, facts: Facts) -> None:
+    """State to have looked while nothing has to be signed."""
+    with _unsigned(farm, facts) as desk:
+        state_reviews(desk, _ACTOR, ["vuln", "lib"], "https://cve.example.org/", at=datetime.now(UTC))
+
+
+@contextmanager
+def _unsigned(farm: AttackedFarm, facts: Facts) -> Iterator[Desk]:
+    execute(farm, "UPDATE who_orders SET people = 'null'", facts)
+    with farm.office.writing() as desk:
+        yield desk
+
+
+def _brings_advice(farm: AttackedFarm, facts: Facts, word: Word) -> None:
+    envelope = advised(word, key=MALLORY)
+    execute(
+        farm,
+        "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, brought_at, refused) VALUES "
+        "(:digest, 'advisories', 'advise', 'alice', :envelope, :now, :now, '')",
+        {**facts, "digest": Digest.of(envelope), "envelope": envelope.decode(), "now": f"{datetime.now(UTC):%F %T.%f}"},
+    )
