@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.output import say_json, say_lines
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.recipes_option import read_tree, recipes_option
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_SIGNED = "note: this is what the tree says; where the distribution's owner has signed OWNERS and curators, these count"
 
 
 @click.command()
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 @recipes_option
 @json_option
 def owners(names: tuple[str, ...], recipes: Path | None, as_json: bool) -> None:
-    """Show who owns recipes: RECIPES, also such as are not there yet, or all of the tree.
+    """Show who owns recipes as this tree says it: RECIPES, also such as are not there yet, or all of them.
+
+    A farm whose distribution's owner has signed OWNERS and curators goes by these until a change is signed, too.
 
     \b
     Example:
@@ -33,7 +37,8 @@ def owners(names: tuple[str, ...], recipes: Path | None, as_json: bool) -> None:
         if as_json:
             say_json({"owners": None})
             return
-        say_lines(["the tree has no OWNERS: recipes have no owners, and whoever has a token may submit them"])
+        say_lines(["this tree has no OWNERS: it gives its recipes no owners"])
+        say(_SIGNED, err=True)
         return
     found = [(name, tree.owners.rule_for(name)) for name in asked]
     if as_json:
@@ -46,3 +51,4 @@ def owners(names: tuple[str, ...], recipes: Path | None, as_json: bool) -> None:
         for name, rule in found
     ]
     say_lines(table(rows, ("RECIPE", "OWNERS", "BY")))
+    say(_SIGNED, err=True)

@@ -16,7 +16,7 @@ from farm.control.channel_checks import (
 )
 from farm.control.signed_orders import Wanted, take_signed
 from farm.control.wording import kept
-from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, releases
+from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, refusals, releases
 from farm.database.approvals import Approval
 from farm.database.pipeline_states import ChangeState
 from farm.trust.approval import is_approval, read_approval
@@ -109,6 +109,7 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
         signed = f"signed by {said.curator}; {said.package}"
         audit(desk, actor, what, f"{said.label} on {channel}", signed, channel=channel)
         taken.append(approval)
+    refusals.ask_again(desk.session, now=desk.now, channel=channel)
     return taken
 
 

@@ -129,13 +129,15 @@ def retry(
     """
     policy_of(desk, channel)
     standing = excuses.standing(desk.session, channel)
-    held = {each.excuse.package for each in standing}
-    if not held:
+    if not standing:
         raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
+    held = {each.excuse.package for each in standing} - {""}
     names = sorted({own_name(desk, each) for each in packages})
     for name in names:
         if name not in held:
-            raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=neighbours(name, held))
+            whole = f"All of the candidate is held back: `farm candidate retry {channel}`."
+            remedy = neighbours(name, held) if held else whole
+            raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=remedy)
     order = _order(desk, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=kept(why.strip()))
     if envelope is not None and may_order(desk, envelope):
         signed = {each.excuse.package: each.excuse.digest for each in standing if each.excuse.package in names}

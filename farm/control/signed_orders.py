@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.control.channel_checks import CurationError
-from farm.database import releases, signed_orders
+from farm.database import refusals, releases, signed_orders
 from farm.database.signed_orders import SignedOrder
 from farm.trust.advice import words_to_sign
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
@@ -101,6 +101,8 @@ def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id:
         order_id=order_id,
     )
     signed_orders.keep(desk.session, kept)
+    # It may be what the signer has waited for.
+    refusals.ask_again(desk.session, now=desk.now, channel=None if order.act is Act.ADVISE else order.channel)
 
 
 def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:

@@ -13,7 +13,7 @@ from farm.control.owners import keep_signature, unsigned
 from farm.control.planning import replan
 from farm.control.recipe_graph import graph_around, reach
 from farm.control.released_revisions import check_revisions
-from farm.database import jobs, recipes, submissions
+from farm.database import jobs, recipes, refusals, submissions
 from farm.database.states import ENDED, PENDING, JobKind, JobState, SubmissionState
 from farm.database.submissions import SubmittedRecipe
 from farm.errors import FarmError, Place
@@ -110,6 +110,9 @@ def make_all_current(
             touched.append(job)
     _renew_needs(desk, graph, order)
     settle_all(desk, touched)
+    # What the signer refused before its recipe was signed, it may not refuse now.
+    made = {package for name in order for package in read[name].package_names}
+    refusals.ask_again(desk.session, now=desk.now, packages=made)
     return tuple(Accepted(revisions[name], _latest(desk, revisions[name]), name in unchanged) for name in order)
 
 

@@ -19,6 +19,7 @@ class ExcuseRow(Row, table=True):
     __table_args__ = (
         Index("ix_excuse_open", "channel", "cleared_at"),
         Index("ix_excuse_package", "package", "channel"),
+        Index("ix_excuse_until", "until"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

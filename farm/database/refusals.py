@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, func, select
+from sqlmodel import col, func, select, update
 
 from farm.database.curation_rows import ExcuseRow
 from farm.database.excuses import Excuse, kept_excuse
@@ -13,7 +13,7 @@ from farm.database.releases import newest_release
 from farm.recipe.gate_kind import GateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from sqlmodel import Session
@@ -35,6 +35,18 @@ def in_force(session: Session, channel: str, packages: Mapping[str, Digest | Non
             if row.digest == (packages[row.package] or "") and not row.root:
                 found[row.package] = kept_excuse(row).excuse
     return list(found.values())
+
+
+def ask_again(
+    session: Session, *, now: datetime, channel: str | None = None, packages: Collection[str] | None = None
+) -> None:
+    """Let the refusals that still count do so no longer: of a channel or of all, of some packages or of all."""
+    still = update(ExcuseRow).where(col(ExcuseRow.gate) == GateKind.SIGNER, col(ExcuseRow.until) > now)
+    if channel is not None:
+        still = still.where(col(ExcuseRow.channel) == channel)
+    for names in in_parts(packages) if packages is not None else [None]:
+        some = still if names is None else still.where(col(ExcuseRow.package).in_(names))
+        session.exec(some.values(until=now))
 
 
 def count(session: Session, channel: str, package: str, digest: Digest | None) -> int:

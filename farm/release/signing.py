@@ -99,7 +99,7 @@ def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> li
             digest=changes[name].after,
             gate=GateKind.SIGNER,
             reason=why,
-            remedy=f"{remedy} `farm candidate retry {candidate.channel} {name}` asks the signer again at once.".strip(),
+            remedy=remedy,
             until=asked_again_at(desk.now, refusals.count(desk.session, candidate.channel, name, changes[name].after)),
         )
         for name, (why, remedy) in error.by_package.items()

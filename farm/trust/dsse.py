@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-_OF_A_BUILDER = "Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution."
+_OF_A_BUILDER = (
+    "Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution; or raise the "
+    "revision in the recipe, so that one that is allowed builds it."
+)
 
 
 class InvalidEnvelopeError(FarmError):

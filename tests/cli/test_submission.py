@@ -169,7 +169,7 @@ def test_who_owns_what_is_shown(shells: People) -> None:
     public = shells.make_key("alice").split()[1]
     shells.write("steps/x.yaml", "name: x\nsummary: X\nrun: [{shell: x}]\n")
     shells.write("curators.yaml", f"curators:\n  alice: '{public}'\n")
-    assert "the tree has no OWNERS" in shells.run("alice", "owners", "a")
+    assert "this tree has no OWNERS" in shells.run("alice", "owners", "a")
     shells.write("OWNERS", "# all\na*  @curators\n")
     assert shells.run("alice", "owners", "a", "b").splitlines()[1:] == [
         "a       alice   OWNERS:2 a* @curators",

@@ -10,7 +10,7 @@ from farm.blobs import BlobStore
 from farm.control import ordering
 from farm.control.access import Actor
 from farm.control.leases import claim
-from farm.database import candidates
+from farm.database import candidates, refusals
 from farm.recipe.gate_kind import GateKind
 from farm.release.gates.refused import FIRST_WAIT
 from farm.release.order_delivery import OrderDelivery
@@ -231,7 +231,7 @@ def test_what_the_signer_refuses_stays_back_with_what_needs_it_and_all_else_goes
     held = {each.excuse.package: each.excuse for each in status.standing}
     assert held.keys() == {"b", "c", "d"}
     assert [held[name].reason for name in ("b", "d")] == ["b is not well", "d is not well"]
-    assert held["b"].remedy == "Mend it. `farm candidate retry edge b` asks the signer again at once."
+    assert held["b"].remedy == "Mend it."
     assert held["c"].root == "b"
     assert all(each.gate is GateKind.SIGNER and each.until for each in held.values())
 
@@ -262,6 +262,42 @@ def test_a_retry_has_the_signer_asked_at_once(releasing: ReleasingFarm, refusing
         ordering.retry(desk, Actor("token:ann"), "edge")
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c", "d"}
+
+
+def test_a_retry_of_one_output_of_a_build_asks_about_the_others_as_well(
+    releasing: ReleasingFarm, refusing: Refusing
+) -> None:
+    releasing.settle()
+    releasing.farm.submit(recipe("e"))
+    lease = claim(releasing.farm.office, releasing.farm.workers["one"])
+    assert lease is not None
+    releasing.farm.finish(lease, debug="of e")
+    refusing.bad = {"e-debug"}
+    releasing.settle()
+    assert releasing.excuses()["e"].reason == "e-debug is not well"
+    refusing.bad = set()
+    with releasing.farm.office.writing() as desk:
+        ordering.retry(desk, Actor("token:ann"), "edge", packages=["e"])
+    releasing.settle()
+    assert {"e", "e-debug"} <= releasing.versions().keys()
+
+
+@pytest.mark.parametrize("packages", [["b"], None])
+def test_what_may_have_cured_a_refusal_has_the_signer_asked_at_once(
+    releasing: ReleasingFarm, refusing: Refusing, packages: list[str] | None
+) -> None:
+    releasing.settle()
+    refusing.bad = {"d"}
+    with releasing.farm.office.writing() as desk:
+        refusals.ask_again(desk.session, now=desk.now, channel="stable")
+        refusals.ask_again(desk.session, now=desk.now, packages=["a"])
+    releasing.settle()
+    assert releasing.versions().keys() == {"a"}
+    with releasing.farm.office.writing() as desk:
+        refusals.ask_again(desk.session, now=desk.now, packages=packages)
+    releasing.settle()
+    assert releasing.versions().keys() == {"a", "b", "c"}
+    assert releasing.excuses().keys() == {"d"}
 
 
 def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_while(releasing: ReleasingFarm) -> None:

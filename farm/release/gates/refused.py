@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.database import refusals
+from farm.database.records import Package
 from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing
 
@@ -32,18 +33,24 @@ class Refused:
 
     def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that the signer did not let in."""
-        return self._standings(desk, channel, {each.name: each.digest for each in arrivals})
+        return self._standings(desk, channel, self._not_ordered(arrivals))
 
     def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that the signer did not let go."""
-        return self._standings(desk, channel, {each.name: None for each in departures})
+        return self._standings(desk, channel, dict.fromkeys(self._not_ordered(departures)))
+
+    def _not_ordered(self, moving: Sequence[Arrival]) -> dict[str, Digest]:
+        """Return those that no order names: neither by their own name nor by that of another output of their build."""
+        builds = {each.plan for each in moving if isinstance(each, Package) and each.name in self._ordered}
+        return {
+            each.name: each.digest
+            for each in moving
+            if each.name not in self._ordered and not (isinstance(each, Package) and each.plan in builds)
+        }
 
     def _standings(self, desk: Desk, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, Standing]:
-        asked = {name: digest for name, digest in packages.items() if name not in self._ordered}
-        return {
-            each.package: Standing("failed", each.reason, each.remedy, until=each.until)
-            for each in refusals.in_force(desk.session, channel, asked, now=desk.now)
-        }
+        held = refusals.in_force(desk.session, channel, packages, now=desk.now)
+        return {each.package: Standing("failed", each.reason, each.remedy, until=each.until) for each in held}
 
 
 def asked_again_at(now: datetime, refused_before: int) -> datetime:
