@@ -31,6 +31,7 @@ from farm.trust.curator_order import LARGEST_CURATOR_ORDER, kept_order
 from farm.trust.delegation import channels_of, role_of
 from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
 from farm.trust.release_index import Release
+from farm.trust.repository import StalePolicyError
 from farm.trust.signers import read_signers
 from workers.checker_client import LONGEST_CHECK, CheckerClient, NoCheckerError
 from workers.image_signing import image_signer_app
@@ -70,7 +71,7 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
     `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST /advisories`
     with a list of them, `POST /reviews` with a record of looking; `GET /health`.
     """
-    app = refusing_app("farm signer", _LOG, NoCheckerError)
+    app = refusing_app("farm signer", _LOG, NoCheckerError, StalePolicyError)
 
     @app.post("/releases")
     async def sign_release(request: Request, evidence: str) -> dict[str, object]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from web.registry.shelf import ImageShelf
 
 _log = logging.getLogger("farm.web")
+_BROKEN = "check-broken"  # the checker ended while it looked, perhaps at something else: it is asked again
 KEYS = "farm.keys"
 """The annotation of a statement's referrer that names the keys which the channel had when it was signed."""
 
@@ -91,6 +92,8 @@ class Attesting:
         try:
             envelope = self._signer.attest(asked.to_json())
         except SignerRefusedError as error:
+            if error.said == _BROKEN:
+                raise
             _log.error("registry: the signer says nothing of the image %s: %s", record.digest, error)
             raise UnsignedImageError(error.message) from error  # so that it is not asked the same again
         check_image_statement(envelope, keys, record.digest)

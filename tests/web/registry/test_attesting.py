@@ -268,6 +268,16 @@ def test_what_the_signer_refuses_it_is_not_asked_again(
     assert "of more than 120 packages some share layers" in caplog.text
 
 
+def test_when_the_checker_ended_while_it_looked_it_is_asked_again(
+    distribution: SmallDistribution, tmp_path: Path
+) -> None:
+    attest, record, signer = attesting(distribution, tmp_path / "registry")
+    signer.answer = SignerRefusedError("the checker ended while it looked at it", said="check-broken")
+    assert words(attest.attested(record)) == 0
+    signer.answer = None
+    assert words(attest.attested(record)) == 1
+
+
 def test_an_image_that_somebody_put_on_the_shelf_is_not_vouched_for(
     distribution: SmallDistribution, tmp_path: Path
 ) -> None:
