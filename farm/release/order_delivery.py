@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.release")
 _AT_ONCE = 50
-_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "report")
+_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end", "report")
 """The refusals that are about what is brought; others are about the state that the signer is in."""
 _LONGEST = 500
 """Characters of a report's reason that the signer is told: it is for people."""
