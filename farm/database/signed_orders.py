@@ -15,7 +15,7 @@ from farm.database.curation_rows import ReportRow, SignedOrderRow, UnsignedWordR
 from farm.names import Digest, canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from sqlmodel import Session
@@ -27,7 +27,7 @@ _ONLY = 1
 class SignedOrder:
     """A signed order that was taken here. `brought_at` is when the signer came to have it, or `refused` to.
 
-    `order_id` is the order to the pipeline that it is, where it is one.
+    `order_id` is the order to the pipeline that it is, or withdraws, where it does.
     """
 
     digest: Digest
@@ -81,10 +81,10 @@ def signed_order(session: Session, digest: str) -> SignedOrder | None:
     return _of(row) if row else None
 
 
-def of_order(session: Session, order_id: int) -> SignedOrder | None:
-    """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
-    row = session.exec(select(SignedOrderRow).where(SignedOrderRow.order_id == order_id)).first()
-    return _of(row) if row else None
+def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrder]:
+    """Return what was signed about orders to the pipeline, the oldest first: the orders, and their withdrawals."""
+    query = select(SignedOrderRow).where(col(SignedOrderRow.order_id).in_(order_ids))
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
 
 
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:

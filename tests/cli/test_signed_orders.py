@@ -17,6 +17,7 @@ from farm.control.access import Actor
 from farm.control.advisories import add_advisory
 from farm.database import candidates, orders, packages, signed_orders
 from farm.database.excuses import Excuse
+from farm.database.pipeline_states import OrderEnding
 from farm.database.states import Role
 from farm.ledger.entries import OrderTaken, RootPinned
 from farm.ledger.ledger import Ledger
@@ -167,6 +168,63 @@ def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
         found = candidates.candidate(desk.session, candidate)
         assert found is not None
         assert list(_orders(desk, found)) == [ann.signer.taken[0].digest]
+
+
+def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    said = ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert said.startswith("order 1 to edge: withdrawn by token:ann: oops")
+    rollback, withdrawal = ann.signer.taken
+    assert f"signing that the order {rollback.digest} permits nothing any more" in ann.told
+    assert (withdrawal.act, withdrawal.channel, withdrawal.target, withdrawal.reason) == (
+        Act.WITHDRAW_ORDER, "edge", rollback.digest, "oops",
+    )  # fmt: skip
+    assert "is done: withdrawn" in (ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1) + ann.told)
+    assert len(ann.signer.taken) == 2
+
+
+def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    with ann.stocked.small.office.writing() as desk:
+        said = {"candidate_id": None, "ending": OrderEnding.NOTHING_TO_DO, "outcome": "nothing to do"}
+        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+    assert f"good with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
+        "order", "list", "edge"
+    )
+    said = ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert said == "order 1 to edge: nothing to do; it is withdrawn from the signer too\n"
+    assert [each.act for each in ann.signer.taken] == [Act.ROLLBACK, Act.WITHDRAW_ORDER]
+    assert "good with the signer" not in ann.run("order", "list", "edge")
+
+
+def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    with ann.stocked.small.office.writing() as desk:
+        said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}
+        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+    assert "good with the signer" not in ann.run("order", "list", "edge")
+    ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
+    assert "order 1 is done: release 3" in ann.told
+    assert len(ann.signer.taken) == 1
+
+
+def test_who_cannot_sign_withdraws_no_signed_order(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a client of before, which sends no signature: the order would go on counting with the signer."""
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    monkeypatch.setattr("farm.cli.order.can_sign", lambda: False)
+    ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
+    assert "withdraw order has to be signed with your own key" in ann.told
+    (waiting,) = ann.json("order", "list", "edge")
+    assert waiting["done-at"] is None
+
+
+def test_a_retry_that_nobody_signed_is_withdrawn_by_nobodys_signature(ann: Shell) -> None:
+    candidate = ann.stocked.candidate("edge", [])
+    ann.stocked.hold_back(candidate, Excuse(package="jq", version="1.7.1-1", gate="tests", reason="red"))
+    ann.run("candidate", "retry", "edge")
+    assert "withdrawn by token:ann" in ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert "nobody has signed order 1, says the farm" in ann.told
+    assert not ann.signer.taken
 
 
 def test_a_retry_that_names_packages_names_their_builds(ann: Shell) -> None:
