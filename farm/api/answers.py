@@ -87,6 +87,7 @@ SIGNED_ORDER: dict[str, Shape] = {"order": str, "curator": str, "brought-at": _T
 STATUS: dict[str, Shape] = {
     "distribution": Absent(str),
     "astray": Absent([{"act": str, "curator": str, "refused": str}]),
+    "reports-astray": Absent([REPORT]),
     "channel": str,
     "newest": Maybe(_LISTED_RELEASE),
     "candidate": Maybe(_LISTED_CANDIDATE),
