@@ -69,10 +69,12 @@ class CuratorClient(FarmClient):
         body = {"curator": curator, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", answers.WITHDRAWN, body)
 
-    def reports(self, channel: str, *, closed: bool = False) -> list[dict[str, Any]]:
-        """Return the open reports of a channel; with `closed` all of the last."""
-        path = f"{channel_path(channel)}/reports"
-        found: list[dict[str, Any]] = self._get_json(path, answers.REPORTS, closed="true" if closed else None)[
+    def reports(
+        self, channel: str, *, closed: bool = False, before: int | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the last open reports of a channel, those below the number `before`; with `closed` all of these."""
+        query = {"closed": "true" if closed else None, "before": before, "limit": limit}
+        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/reports", answers.REPORTS, **query)[
             "reports"
         ]
         return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.cli.main import main
-from farm.control import access
+from farm.control import access, curation
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory
 from farm.database import candidates, orders, packages, signed_orders
@@ -270,6 +270,23 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
         ann.run("report", *wrong, status=2)
 
 
+def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
+    with ann.stocked.small.office.writing() as desk:
+        for _ in range(60):  # more than a listing has
+            curation.report(desk, Actor("token:ann"), "edge", "jq", why="it crashes")
+    said = ann.run("report", "--resolve", "2", "--resolve", "60")
+    assert said == "report 2 is closed: jq 1.7.1-1 on edge\nreport 60 is closed: jq 1.7.1-1 on edge\n"
+    assert [each["id"] for each in ann.json("report", "--resolve", "3", "--resolve", "4")] == [3, 4]
+    ann.run("report", "--resolve", "5", "--resolve", "2", "--resolve", "6", status=1)
+    assert "report 2 was resolved by token:ann" in ann.told
+    digest = ann.build_of("jq")
+    pairs = [part for number in (700, 701) for part in ("--resolve", str(number), "--descriptor", digest)]
+    assert ann.run("report", "edge", *pairs).count("is closed with the signer") == 2
+    closed = [(each.number, each.target) for each in ann.signer.taken]
+    assert closed == [(number, digest) for number in (2, 60, 3, 4, 5, 700, 701)]
+    ann.run("report", "edge", *pairs[:2], *pairs, status=2)
+
+
 def test_where_no_policy_is_signed_the_signer_has_no_reports(shell: Shell) -> None:
     digest = shell.build_of("jq")
     shell.run("keys", "me", "--name", "ann")
@@ -338,7 +355,7 @@ def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     ledger.append(RootPinned(1, Digest.of(b"root")), OrderTaken(freeze, kept.envelope))
     shown = ann.run("keys", "ledger", str(tmp_path / "record"))
     assert "root version 1, sha256:" in shown
-    assert "3      2026-11-29 00:00  order  freeze on edge by ann: the fair" in shown
+    assert f"3      2026-11-29 00:00  order  freeze on edge by ann: the fair (order {freeze.digest}, expires" in shown
     *_, last = ann.json("keys", "ledger", str(tmp_path / "record"))
     assert (last["number"], last["order"], last["statement"]["predicate"]["act"]) == (3, freeze.digest, "freeze")
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b'"version":1', b'"version":2'))

@@ -103,16 +103,21 @@ def test_after_a_start_it_is_found_by_what_was_counted_together(ledger: Ledger, 
     whole = ledger.path.read_bytes()
     early = b"\n".join(whole.split(b"\n")[:4]) + b"\n"
     ledger.path.write_bytes(early)
-    with pytest.raises(DamagedLedgerError, match=r"up to which ledger\.state has counted, is missing"):
+    told = rf"entry {STATE_EVERY + 4}, up to which ledger\.state has counted, is missing: the file was cut short"
+    with pytest.raises(DamagedLedgerError, match=told):
         Ledger(place)
+    with pytest.raises(DamagedLedgerError, match=told):
+        list(LedgerReader(place).lines())
     ledger.path.unlink()
     with pytest.raises(DamagedLedgerError, match="the file is gone"):
         Ledger(place).append(report(1))
     other = Ledger(tmp_path / "other")
     other.append(*(report(number) for number in range(3 + STATE_EVERY)))
     shutil.copy(other.path, ledger.path)
-    with pytest.raises(DamagedLedgerError, match="is missing or another"):
+    with pytest.raises(DamagedLedgerError, match="has counted, is another"):
         Ledger(place)
+    with pytest.raises(DamagedLedgerError, match="has counted, is another"):
+        list(LedgerReader(place).lines())
     ledger.path.write_bytes(whole)
     assert len(Ledger(place).state().reports) == STATE_EVERY + 2
 
@@ -143,8 +148,13 @@ def test_half_a_line_is_removed(ledger: Ledger, place: Path) -> None:
     before = ledger.path.read_bytes()
     with ledger.path.open("ab") as file:
         file.write(b'{"at":"2026')
-    assert LedgerReader(place).state() == ledger.state()
+    reader = LedgerReader(place)
+    assert reader.state() == ledger.state()
+    assert len(list(reader.lines())) == 4
+    assert reader.torn
     again = Ledger(place)
+    assert len(list(reader.lines())) == 4
+    assert not reader.torn
     assert again.path.read_bytes() == before
     again.append(report(3))
     assert len(list(LedgerReader(place).lines())) == 5
