@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+import subprocess
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -16,9 +19,6 @@ from farm.ledger.ledger import STATE_EVERY, Ledger
 from farm.names import Digest
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.dsse import sign_statement
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 D, OTHER, BUILD = Digest.of(b"release 1"), Digest.of(b"release 2"), Digest.of(b"a build of jq")
 KEY = CryptoSigner.generate_ed25519()
@@ -131,6 +131,22 @@ def test_a_ledger_that_was_cut_short_is_refused(record: Record, options: tuple[s
         f"entry {STATE_EVERY + 10}, up to which ledger.state has counted, is missing: the file was cut short"
         in record.told
     )
+
+
+def test_the_page_tells_how_to_end_a_flood_of_reports(record: Record, tmp_path: Path) -> None:
+    """Its own commands, with `echo` in the place of the farm: a hundred reports for each command."""
+    record.ledger.append(*map(report, range(1, 231)), replace(report(7), channel="stable"))
+    page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text()
+    listing, closing = re.findall(r"(?ms)^```\n(.*?)^```$", page.split("#### A flood of reports")[1])[:2]
+    (tmp_path / "form").write_text(record.shown("--now", "--json"))
+    script = f"{listing}{closing}".replace("farm keys ledger ledger --now --json", "cat form").replace(
+        " farm ", " echo "
+    )
+    ran = subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    commands = ran.stdout.splitlines()
+    assert [line.count("--resolve") for line in commands] == [100, 100, 30]
+    assert commands[0].startswith(f"report edge --resolve 1 --descriptor {BUILD} --resolve 2 ")
+    assert len((tmp_path / "invented").read_text().splitlines()) == 230
 
 
 def test_half_a_line_is_told(record: Record) -> None:

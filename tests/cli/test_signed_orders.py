@@ -264,6 +264,8 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
     ann.run("report", "edge", "jq", "--why", "it crashes")
     ann.run("report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
     assert "report 1 is open here" in ann.told
+    other = ann.build_of("oniguruma")  # an invented one of the same number
+    assert "closed with the signer" in ann.run("report", "edge", "--resolve", "1", "--descriptor", other)
     ann.run("report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
     assert "sha256" in ann.told
     for wrong in (["edge", "--descriptor", digest], ["--resolve", "7", "--descriptor", digest]):
