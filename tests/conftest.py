@@ -96,6 +96,7 @@ _LONG = (
     "release/test_exact_requirements.py",
     "release/test_interfaces.py",
     "release/test_newest_tests.py",
+    "release/test_order_delivery.py",
     "release/test_pipeline.py",
     "release/test_publishers.py",
     "release/test_rebuilt.py",

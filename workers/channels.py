@@ -10,6 +10,7 @@ from farm.control.policies_in_force import in_force, take_up
 from farm.database import signed_orders
 from farm.errors import FarmError
 from farm.recipe.strictness import bounded
+from farm.trust.curator_order import LONGEST_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -102,6 +103,7 @@ class Channels:
         else:
             if people != signed_orders.who_orders(desk.session):
                 signed_orders.set_who_orders(desk.session, people)
+                signed_orders.bring_again(desk.session, desk.now - LONGEST_LIFETIME)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that nobody could sign for: they have come since the keys were made."""

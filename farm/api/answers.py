@@ -69,6 +69,7 @@ _LISTED_RELEASE: dict[str, Shape] = {
 }
 _RELEASED_PACKAGE: Shape = {"name": str, "version": str, "revision": int, "build": Absent(int), "package": str}
 _FREEZE: Shape = {"by": str, "why": str, "until": _TIME}
+_SIGNATURE: Shape = Absent(Maybe({"order": str, "expires": datetime, "withdrawn": bool}))
 ORDER: dict[str, Shape] = {
     **dict.fromkeys(("channel", "summary", "ordered-by", "outcome"), str),
     "id": int,
@@ -86,6 +87,7 @@ SIGNED_ORDER: dict[str, Shape] = {"order": str, "curator": str, "brought-at": _T
 STATUS: dict[str, Shape] = {
     "distribution": Absent(str),
     "astray": Absent([{"act": str, "curator": str, "refused": str}]),
+    "reports-astray": Absent([REPORT]),
     "channel": str,
     "newest": Maybe(_LISTED_RELEASE),
     "candidate": Maybe(_LISTED_CANDIDATE),
@@ -120,7 +122,7 @@ CANDIDATE: dict[str, Shape] = {
     "changes": [{"package": str, "before": _SIDE, "after": _SIDE, "atom": str, "state": str}],
 }
 EXCUSES: dict[str, Shape] = {"excuses": [_EXCUSE]}
-ORDERS: dict[str, Shape] = {"orders": [ORDER]}
+ORDERS: dict[str, Shape] = {"orders": [{**ORDER, "signature": _SIGNATURE}]}
 REPORTS: dict[str, Shape] = {"reports": [REPORT]}
 FROZEN: dict[str, Shape] = {"frozen": _FREEZE}
 HELD: dict[str, Shape] = {"until": _TIME}

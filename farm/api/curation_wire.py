@@ -82,8 +82,8 @@ class WithdrawalRequest(SignedRequest):
     why: Why = ""
 
 
-class OrderWithdrawalRequest(Wire):
-    """A curator takes back an order that is not done."""
+class OrderWithdrawalRequest(SignedRequest):
+    """A curator takes back an order that is not done, or that no release has used."""
 
     why: Why
 

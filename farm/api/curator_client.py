@@ -69,10 +69,12 @@ class CuratorClient(FarmClient):
         body = {"curator": curator, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", answers.WITHDRAWN, body)
 
-    def reports(self, channel: str, *, closed: bool = False) -> list[dict[str, Any]]:
-        """Return the open reports of a channel; with `closed` all of the last."""
-        path = f"{channel_path(channel)}/reports"
-        found: list[dict[str, Any]] = self._get_json(path, answers.REPORTS, closed="true" if closed else None)[
+    def reports(
+        self, channel: str, *, closed: bool = False, before: int | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the last open reports of a channel, those below the number `before`; with `closed` all of these."""
+        query = {"closed": "true" if closed else None, "before": before, "limit": limit}
+        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/reports", answers.REPORTS, **query)[
             "reports"
         ]
         return found
@@ -121,9 +123,10 @@ class CuratorClient(FarmClient):
         body = {"kind": "retry", "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
-    def orders(self, channel: str) -> list[dict[str, Any]]:
+    def orders(self, channel: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """Return the orders to the pipeline of a channel, newest first."""
-        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/orders", answers.ORDERS)["orders"]
+        path = f"{channel_path(channel)}/orders"
+        found: list[dict[str, Any]] = self._get_json(path, answers.ORDERS, limit=limit)["orders"]
         return found
 
     def trail(
@@ -133,9 +136,10 @@ class CuratorClient(FarmClient):
         query = {"channel": channel or None, "since": _time(since), "before": before, "limit": limit}
         return self._get_json("/api/v1/trail", answers.TRAIL, **query)
 
-    def withdraw_order(self, channel: str, number: int, *, why: str) -> dict[str, Any]:
-        """Take back an order that is not done."""
-        return self._act("POST", f"{channel_path(channel)}/orders/{number}/withdraw", answers.ORDER, {"why": why})
+    def withdraw_order(self, channel: str, number: int, *, why: str, envelope: bytes | None = None) -> dict[str, Any]:
+        """Take back an order that is not done, or that no release has used."""
+        path = f"{channel_path(channel)}/orders/{number}/withdraw"
+        return self._act("POST", path, answers.ORDER, {"why": why} | signed(envelope))
 
 
 def _time(at: datetime | None) -> str | None:

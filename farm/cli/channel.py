@@ -60,9 +60,7 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
         yield f"  {each['package']} is held{until_text(each['until'])} {'by ' + each['by'] + ': ' + each['why']}"
     for each in status["orders"]:
         yield f"  order {each['id']} of {each['ordered-by']} waits: {each['summary']}"
-    for each in status.get("astray", ()):
-        told = f"is refused by the signer: {each['refused']}" if each["refused"] else "is not with the signer yet"
-        yield f"  {each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(told, fg="red")
+    yield from ("  " + line for line in _astray_lines(status))
     if candidate:
         outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""
         yield f"  candidate {candidate['id']} of {candidate['source']} is {candidate['state']}{outcome}"
@@ -72,3 +70,14 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
     if status["excuses"]:
         yield "  held back:"
         yield from excuse_blocks(status["excuses"], "    ")
+
+
+def _astray_lines(status: dict[str, Any]) -> Iterator[Line]:
+    """Say what has not come to the signer, which decides without it."""
+    for each in status.get("astray", ()):
+        told = f"is refused by the signer: {each['refused']}" if each["refused"] else "is not with the signer yet"
+        yield f"{each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(told, fg="red")
+    for each in status.get("reports-astray", ()):
+        yield f"report {each['id']} of {each['package']} {each['version']} " + styled(
+            "is not with the signer yet", fg="red"
+        )

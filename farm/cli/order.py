@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, why_option
-from farm.cli.output import say_json, say_lines
+from farm.cli.output import say, say_json, say_lines
 from farm.cli.packages import json_option
 from farm.cli.result import tell_result
+from farm.cli.signed_acts import can_sign, sign_act, tell_signed
+
+if TYPE_CHECKING:
+    from farm.api.curator_client import CuratorClient
+
+_LOOKED_THROUGH = 500
+"""Among so many of the newest orders the one that is withdrawn is looked for."""
 
 
 @click.group()
@@ -38,7 +48,7 @@ def list_orders(channel: str, as_json: bool) -> None:
             clock(each["at"]),
             each["ordered-by"],
             in_brief(each["summary"]),
-            in_brief(each["outcome"]) if each["done-at"] else "waits",
+            in_brief(each["outcome"]) + _still_good(each) if each["done-at"] else "waits",
         )
         for each in found
     ]
@@ -51,13 +61,48 @@ def list_orders(channel: str, as_json: bool) -> None:
 @click.argument("number", type=number_type)
 @why_option
 @json_option
-def withdraw(channel: str, number: int, why: str, as_json: bool) -> None:
-    """Take back order NUMBER to CHANNEL, which waits or is at the gates: it does nothing then.
+def withdraw(channel: str, number: int, why: str, as_json: bool) -> int:
+    """Take back order NUMBER to CHANNEL, which waits or is at the gates, or ended without a release.
+
+    One that was signed counts with the signer until that is withdrawn too, or until it expires.
 
     \b
     Example:
       farm order withdraw stable 12 --why "the fair is over"
     """
     with curator() as farm:
-        answer = farm.withdraw_order(channel, number, why=why)
-    tell_result([f"order {number} to {channel}: {answer['outcome']}"], answer, as_json=as_json)
+        envelope = _sign_withdrawal(farm, channel, number, why)
+        answer = farm.withdraw_order(channel, number, why=why, envelope=envelope)
+        status = tell_signed(farm, answer)
+    said = f"order {number} to {channel}: {answer['outcome']}"
+    if answer["ending"] != "withdrawn":
+        said += "; it is withdrawn from the signer too"
+    if status == 0:
+        tell_result([said], answer, as_json=as_json)
+    return status
+
+
+def _sign_withdrawal(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
+    """Return the signed withdrawal; None where there is no key, or the farm says that nobody has signed the order."""
+    if not can_sign():
+        return None
+    from farm.names import Digest
+
+    for each in farm.orders(channel, limit=_LOOKED_THROUGH):
+        if each["id"] != number or "signature" not in each:
+            continue
+        if signature := each["signature"]:
+            target = Digest(signature["order"])
+            say(f"signing that the order {target} permits nothing any more", err=True)
+            return sign_act(farm, "withdraw-order", channel, target=target, reason=why)
+        say(f"nobody has signed order {number}, says the farm: the signer is told nothing", err=True)
+    return None
+
+
+def _still_good(order: dict[str, Any]) -> str:
+    """Say until when the signer would let a release use an order that ended without one."""
+    signature = order.get("signature")
+    if order["ending"] == "released" or not signature or signature["withdrawn"]:
+        return ""
+    expires = datetime.fromisoformat(signature["expires"])
+    return f" (good with the signer until {clock(signature['expires'])})" if datetime.now(UTC) < expires else ""

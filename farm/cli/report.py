@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,8 @@ from farm.cli.result import tell_result
 from farm.cli.signed_acts import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.api.curator_client import CuratorClient
 
 
@@ -20,25 +22,41 @@ if TYPE_CHECKING:
 @click.argument("channel", required=False)
 @click.argument("package", required=False)
 @click.option("--why", default="", help="What is wrong.")
-@click.option("--resolve", type=number_type, metavar="NUMBER", help="Close the report of this number.")
-@click.option("--descriptor", metavar="DIGEST", help="With CHANNEL and --resolve: close one that only the signer has.")
+@click.option(
+    "--resolve",
+    type=number_type,
+    multiple=True,
+    metavar="NUMBER",
+    help="Close the report of this number; several times.",
+)
+@click.option(
+    "--descriptor",
+    multiple=True,
+    metavar="DIGEST",
+    help="With CHANNEL, one for each --resolve: close what only the signer has.",
+)
 @json_option
 def report(
-    channel: str | None, package: str | None, why: str, resolve: int | None, descriptor: str | None, as_json: bool
+    channel: str | None,
+    package: str | None,
+    why: str,
+    resolve: tuple[int, ...],
+    descriptor: tuple[str, ...],
+    as_json: bool,
 ) -> int:
-    """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close one.
+    """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close some.
 
     \b
     Example:
       farm report edge jq --why "segfaults on []"
       farm report edge
-      farm report --resolve 3
+      farm report --resolve 3 --resolve 4
     """
-    if descriptor is not None:
-        if resolve is None or channel is None or package or why:
-            raise click.UsageError("--descriptor goes with CHANNEL and --resolve, and with nothing else.")
-        return _close_with_signer(channel, resolve, descriptor, as_json=as_json)
-    if resolve is not None:
+    if descriptor:
+        if len(resolve) != len(descriptor) or channel is None or package or why:
+            raise click.UsageError("--descriptor goes with CHANNEL, one for each --resolve, and with nothing else.")
+        return _close_with_signer(channel, list(zip(resolve, descriptor, strict=True)), as_json=as_json)
+    if resolve:
         if channel or why:
             raise click.UsageError("--resolve takes a number and nothing else.")
         return _close(resolve, as_json=as_json)
@@ -56,25 +74,37 @@ def report(
     return 0
 
 
-def _close(number: int, *, as_json: bool) -> int:
+def _close(numbers: Sequence[int], *, as_json: bool) -> int:
+    closed: list[dict[str, Any]] = []
     with curator() as farm:
-        answer = farm.resolve(number, envelope=_sign_closing(farm, number))
-        status = tell_signed(farm, answer)
-    said = f"report {number} is closed: {answer['package']} {answer['version']} on {answer['channel']}"
-    tell_result([said], answer, as_json=as_json)
+        try:
+            for number in numbers:
+                closed.append(farm.resolve(number, envelope=_sign_closing(farm, number)))  # noqa: PERF401
+        finally:
+            # Of several, those before one that cannot be closed are closed.
+            status = tell_signed(farm, *closed)
+            said = [
+                f"report {each['id']} is closed: {each['package']} {each['version']} on {each['channel']}"
+                for each in closed
+            ]
+            if closed:
+                tell_result(said, closed[0] if len(numbers) == 1 else closed, as_json=as_json)
     return status
 
 
-def _close_with_signer(channel: str, number: int, descriptor: str, *, as_json: bool) -> int:
+def _close_with_signer(channel: str, wanted: Sequence[tuple[int, str]], *, as_json: bool) -> int:
     from farm.names import Digest
 
-    target = Digest(descriptor)
+    targets = [(number, Digest(descriptor)) for number, descriptor in wanted]
+    answers = []
     with curator() as farm:
-        envelope = sign_act(farm, "close-report", channel, target=target, number=number)
-        answer = farm.close_with_signer(channel, number, target, envelope=envelope)
-        status = tell_signed(farm, answer)
+        for number, target in targets:
+            envelope = sign_act(farm, "close-report", channel, target=target, number=number)
+            answers.append(farm.close_with_signer(channel, number, target, envelope=envelope))
+        status = tell_signed(farm, *answers)
     if status == 0:
-        tell_result([f"report {number} on {channel} is closed with the signer: {target}"], answer, as_json=as_json)
+        said = [f"report {number} on {channel} is closed with the signer: {target}" for number, target in targets]
+        tell_result(said, answers[0] if len(answers) == 1 else answers, as_json=as_json)
     return status
 
 
@@ -85,7 +115,7 @@ def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
     from farm.names import Digest
 
     for channel in farm.channels():
-        for each in farm.reports(channel["channel"]):
+        for each in farm.reports(channel["channel"], before=number + 1, limit=1):
             if each["id"] == number and "descriptor" in each:
                 target = Digest(each["descriptor"])
                 return sign_act(farm, "close-report", each["channel"], target=target, number=number)

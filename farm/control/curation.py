@@ -158,7 +158,9 @@ def close_with_signer(
     """
     policy_of(desk, channel)
     known = reports.report(desk.session, report_id)
-    if known is not None and known.resolved_at is None and known.channel == channel:
+    open_here = known is not None and known.resolved_at is None
+    # An invented one may have the number of an honest one, about another package.
+    if known is not None and open_here and (known.channel, known.package) == (channel, package):
         raise CurationError(
             f"report {report_id} is open here", remedy=f"`farm report --resolve {report_id}` closes it."
         )

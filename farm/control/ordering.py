@@ -15,9 +15,9 @@ from farm.control.channel_checks import (
     policy_of,
     reason_of,
 )
-from farm.control.signed_orders import Wanted, may_order, take_signed
+from farm.control.signed_orders import Wanted, may_order, signature_of, take_signed
 from farm.control.wording import kept
-from farm.database import candidates, excuses, holds, orders, releases
+from farm.database import candidates, excuses, holds, orders, releases, signed_orders
 from farm.database.pipeline_states import CandidateState, OrderEnding, OrderKind
 from farm.trust.curator_order import Act
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from farm.control.access import Actor
     from farm.control.desk import Desk
+    from farm.control.signed_orders import Signature
     from farm.database.orders import Order
 
 
@@ -146,17 +147,22 @@ def retry(
     return order
 
 
-def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: str) -> Order:
+def withdraw_order(
+    desk: Desk, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
+) -> Order:
     """Take back an order that is not done; a candidate that it was taken up by is given up. Needs a planning desk.
 
-    Raises `AlreadyError` for one that is done, or whose release is with the signer; `CurationError`.
+    One that was signed counts with the signer until that is withdrawn, signed too: also one that ended without a
+    release. Raises `AlreadyError` for one that a release has used, or whose release is with the signer, or that counts
+    nowhere any more; `CurationError`, and as `take_signed`.
     """
     policy_of(desk, channel)
     reason = reason_of(why)
     known = orders.order(desk.session, number)
     if known is None or known.channel != channel:
         raise NotInQuestionError(f"{channel} has no order {number}", remedy=f"See `farm order list {channel}`.")
-    if known.done_at is not None:
+    signature = signature_of(desk, number)
+    if known.done_at is not None and not _counts_with_signer(desk, known, signature):
         raise AlreadyError(f"order {number} is done: {known.outcome}")
     newest = releases.newest_release(desk.session, channel, published=False)
     if newest and newest.published_at is None and known.candidate_id == newest.candidate_id is not None:
@@ -164,19 +170,41 @@ def withdraw_order(desk: Desk, actor: Actor, channel: str, number: int, *, why: 
             f"release {newest.number}, which order {number} asks for, is with the signer",
             remedy=f"Go back with `farm rollback {channel}` once it is signed.",
         )
-    ending = OrderEnding.WITHDRAWN
-    outcome = f"{ending} by {actor.name}: {reason}"
-    orders.finish_order(
-        desk.session, number, candidate_id=known.candidate_id, ending=ending, outcome=outcome, now=desk.now
-    )
-    if known.candidate_id is not None:
-        given_up = f"order {number} was {outcome}"
-        candidates.decide(desk.session, known.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=desk.now)
+    if known.done_at is None:
+        _give_up(desk, known, f"{OrderEnding.WITHDRAWN} by {actor.name}: {reason}")
+    if signature is not None:
+        wanted = Wanted(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=signature.given.digest)
+        take_signed(desk, wanted, envelope, order_id=number)
     told = f"{describe_order(known)}: {reason}"
     audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
     done = orders.order(desk.session, number)
     assert done is not None  # noqa: S101  (it was there a moment ago)
     return done
+
+
+def _counts_with_signer(desk: Desk, order: Order, signature: Signature | None) -> bool:
+    """Say whether the signer would let a release use an order that is done here: that ended without one."""
+    return (
+        order.ending is not OrderEnding.RELEASED
+        and signed_orders.who_orders(desk.session) is not None
+        and signature is not None
+        and signature.withdrawal is None
+        and desk.now < signature.expires
+    )
+
+
+def _give_up(desk: Desk, order: Order, outcome: str) -> None:
+    orders.finish_order(
+        desk.session,
+        order.id,
+        candidate_id=order.candidate_id,
+        ending=OrderEnding.WITHDRAWN,
+        outcome=outcome,
+        now=desk.now,
+    )
+    if order.candidate_id is not None:
+        given_up = f"order {order.id} was {outcome}"
+        candidates.decide(desk.session, order.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=desk.now)
 
 
 def describe_order(order: Order) -> str:

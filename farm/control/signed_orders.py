@@ -5,19 +5,19 @@ Where targets sign no policy, nobody has to sign what he orders, and an envelope
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from farm.control.channel_checks import CurationError
 from farm.database import refusals, releases, signed_orders
 from farm.database.signed_orders import SignedOrder
 from farm.trust.advice import words_to_sign
-from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, read_order
+from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, kept_order, read_order
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.layout import ADVISORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from farm.control.desk import Desk
@@ -87,6 +87,12 @@ def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {desk.world.distribution}")
     if differs := wanted.differs(order):
         raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
+    if order.at > desk.now + TOLERANCE:
+        # Said at once: the signer would say it when nobody listens any more.
+        raise CuratorOrderError(
+            f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
+            remedy="Set your clock, and give it again.",
+        )
     if desk.now >= order.expires:
         raise CuratorOrderError(f"it was good until {order.expires:%Y-%m-%d %H:%M} UTC")
     if order.base != NO_RELEASE and not releases.has_published(desk.session, wanted.channel, order.base):
@@ -103,6 +109,38 @@ def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id:
     signed_orders.keep(desk.session, kept)
     # It may be what the signer has waited for.
     refusals.ask_again(desk.session, now=desk.now, channel=None if order.act is Act.ADVISE else order.channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What was signed as an order to the pipeline, and by what it was withdrawn, if it was: the signer heeds both."""
+
+    given: SignedOrder
+    withdrawal: SignedOrder | None = None
+
+    @property
+    def expires(self) -> datetime:
+        """Until when the signer lets a release use it, unless it is withdrawn."""
+        return kept_order(self.given.envelope.encode()).expires
+
+
+def signatures_of(desk: Desk, order_ids: Collection[int]) -> dict[int, Signature]:
+    """Return what was signed as these orders to the pipeline, by the number of each that somebody has signed."""
+    found: dict[int, Signature] = {}
+    for each in signed_orders.about_orders(desk.session, order_ids):
+        number = each.order_id
+        if number is None:
+            continue
+        if each.act != Act.WITHDRAW_ORDER:
+            found.setdefault(number, Signature(each))
+        elif number in found and not each.refused:
+            found[number] = replace(found[number], withdrawal=each)
+    return found
+
+
+def signature_of(desk: Desk, order_id: int) -> Signature | None:
+    """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
+    return signatures_of(desk, [order_id]).get(order_id)
 
 
 def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:

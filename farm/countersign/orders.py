@@ -168,15 +168,18 @@ class Orders:
         if permit is None:
             return f"{told}, and the ledger has none such: it has expired, or was never brought"
         order = permit.order
+        why = f"and {order.curator} is not among the signed curators and operators, or has another key"
         if order.channel != release.channel:
-            return f"{told}, which is one to {order.channel}"
-        if permit.used_by not in (None, release.digest):
-            return f"{told}, which release {permit.used_by} has used already"
-        if self._now >= order.expires:
-            return f"{told}, which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
-        if not self._releases.is_ancestor(order.base, previous):
-            return f"{told}, which was given on {order.base}, and that is no release before this one"
-        return f"{told}, and {order.curator} is not among the signed curators and operators, or has another key"
+            why = f"which is one to {order.channel}"
+        elif permit.used_by not in (None, release.digest):
+            why = f"which release {permit.used_by} has used already"
+        elif (withdrawal := self._state.withdrawal(order)) is not None:
+            why = f"which {withdrawal.curator} has withdrawn: {withdrawal.reason}"
+        elif self._now >= order.expires:
+            why = f"which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
+        elif not self._releases.is_ancestor(order.base, previous):
+            why = f"which was given on {order.base}, and that is no release before this one"
+        return f"{told}, {why}"
 
 
 def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:

@@ -9,15 +9,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, func, select, update
+from sqlmodel import col, delete, func, or_, select, update
 
 from farm.database.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
 from farm.names import Digest, canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
 _ONLY = 1
@@ -27,7 +28,7 @@ _ONLY = 1
 class SignedOrder:
     """A signed order that was taken here. `brought_at` is when the signer came to have it, or `refused` to.
 
-    `order_id` is the order to the pipeline that it is, where it is one.
+    `order_id` is the order to the pipeline that it is, or withdraws, where it does.
     """
 
     digest: Digest
@@ -58,6 +59,16 @@ def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
     session.flush()
 
 
+def bring_again(session: Session, since: datetime) -> None:
+    """Have what the signer has refused since then brought once more: others may order now, and it may take it."""
+    refused = (
+        col(SignedOrderRow.brought_at).is_(None),
+        col(SignedOrderRow.refused) != "",
+        col(SignedOrderRow.at) >= since,
+    )
+    session.exec(update(SignedOrderRow).where(*refused).values(refused=""))
+
+
 def keep(session: Session, order: SignedOrder) -> None:
     """Keep an order, for the signer to get. One that is there already stays as it is."""
     if session.get(SignedOrderRow, order.digest) is None:
@@ -81,10 +92,10 @@ def signed_order(session: Session, digest: str) -> SignedOrder | None:
     return _of(row) if row else None
 
 
-def of_order(session: Session, order_id: int) -> SignedOrder | None:
-    """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
-    row = session.exec(select(SignedOrderRow).where(SignedOrderRow.order_id == order_id)).first()
-    return _of(row) if row else None
+def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrder]:
+    """Return what was signed about orders to the pipeline, the oldest first: the orders, and their withdrawals."""
+    query = select(SignedOrderRow).where(col(SignedOrderRow.order_id).in_(order_ids))
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
 
 
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
@@ -135,10 +146,30 @@ def unsigned_words(session: Session) -> dict[Digest, str]:
     return {Digest(row.digest): row.told for row in session.exec(select(UnsignedWordRow))}
 
 
-def unbrought_reports(session: Session, limit: int) -> list[int]:
-    """Return the numbers of open reports that the signer was not told of, the oldest first."""
-    query = select(col(ReportRow.id)).where(col(ReportRow.brought_at).is_(None), col(ReportRow.resolved_at).is_(None))
-    return [number for number in session.exec(query.order_by(col(ReportRow.id)).limit(limit)) if number is not None]
+def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
+    """Return the open reports that the signer was not told of: the oldest numbers of each channel, so many of each.
+
+    And the `closed` ones of these numbers, if it was not told of them.
+    """
+    wanted = or_(col(ReportRow.resolved_at).is_(None), col(ReportRow.id).in_(closed))
+    missing = (col(ReportRow.brought_at).is_(None), wanted)
+    return {
+        channel: _oldest_reports(session, limit, ReportRow.channel == channel, *missing)
+        for channel in session.exec(select(ReportRow.channel).where(*missing).distinct()).all()
+    }
+
+
+def reports_astray(session: Session, channel: str, limit: int = 20) -> list[int]:
+    """Return the numbers of open reports on a channel that the signer has not got; nothing where it asks for none."""
+    if who_orders(session) is None:
+        return []
+    missing = (col(ReportRow.brought_at).is_(None), col(ReportRow.resolved_at).is_(None))
+    return _oldest_reports(session, limit, ReportRow.channel == channel, *missing)
+
+
+def _oldest_reports(session: Session, limit: int, *which: ColumnElement[bool] | bool) -> list[int]:
+    query = select(col(ReportRow.id)).where(*which).order_by(col(ReportRow.id)).limit(limit)
+    return [number for number in session.exec(query) if number is not None]
 
 
 def note_report_brought(session: Session, number: int, *, now: datetime) -> None:

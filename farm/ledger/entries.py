@@ -126,6 +126,11 @@ class ReportOpened:
     label: str
     reason: str
 
+    @property
+    def key(self) -> tuple[str, int, Digest]:
+        """By what it is known: the number alone is whatever the farm says."""
+        return self.channel, self.report, self.package
+
     def to_dict(self) -> dict[str, Any]:
         """Return what the entry says as JSON values."""
         return {

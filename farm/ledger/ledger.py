@@ -24,7 +24,7 @@ from farm.names import Digest, canonical_json
 from farm.trust.durable_file import replace_file, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("farm.signer")
 FILE = "ledger"
 STATE_FILE = "ledger.state"
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 STATE_EVERY = 500
 """So many entries may come after those that `ledger.state` has counted together."""
 BEFORE_THE_FIRST = Digest.of(b"")
@@ -95,12 +95,22 @@ class Place:
     digest: Digest = BEFORE_THE_FIRST
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted together up to a place: the JSON of `ledger.state`."""
+
+    form: Mapping[str, Any]
+    place: Place
+
+
 class LedgerReader:
     """Reads a ledger, each time as far as it has come. For one thread at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
         self.state_path = directory / STATE_FILE
+        self.torn = False
+        """Whether half a line follows after all `lines`: it is just being written, or never was to its end."""
         self._state = LedgerState()
         self._place = Place()
         self._kept = 0
@@ -112,13 +122,18 @@ class LedgerReader:
         return self._state
 
     def lines(self) -> Iterator[Line]:
-        """Yield all entries, each checked against the one before; what is not there yet is none.
+        """Yield all entries, each checked against the one before, and against what was counted; see `torn` afterwards.
 
         Raises `DamagedLedgerError`.
         """
+        self.torn = False
         with self._opened() as file:
-            for line, _ in self._after(file, Place()):
+            self._check_kept(file)
+            end = 0
+            for line, place in self._after(file, Place()):
                 yield line
+                end = place.end
+            self.torn = os.fstat(file.fileno()).st_size > end
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
@@ -143,24 +158,37 @@ class LedgerReader:
 
     def _begin(self, file: BinaryIO) -> None:
         """Begin with what was counted together, where that is of this file."""
+        kept = self._check_kept(file)
+        if kept is None or kept.form.get("format") != STATE_FORMAT:
+            return
+        try:
+            state = LedgerState.from_dict(kept.form["state"])
+        except (ValueError, LookupError, TypeError, AttributeError, FarmError):
+            return  # damaged: all is in the entries
+        self._state, self._place, self._kept = state, kept.place, kept.place.number
+
+    def _check_kept(self, file: BinaryIO) -> _Counted | None:
+        """Return what was counted together, by this version or another; None where there is nothing that can be read.
+
+        Raises `DamagedLedgerError` where the file has not, or not any more, the entry up to which that is.
+        """
         try:
             form = json.loads(self.state_path.read_bytes())
-            if form["format"] != STATE_FORMAT:
-                return
             place = Place(form["number"], form["start"], form["end"], Digest(form["digest"]))
-            state = LedgerState.from_dict(form["state"])
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise LedgerError(f"{self.state_path} cannot be read: {error}") from error
         except (ValueError, LookupError, TypeError, AttributeError, FarmError):
-            return  # of another version, or damaged: all is in the entries
+            return None  # it is made anew from the entries
+        where = f"entry {place.number}, up to which {self.state_path.name} has counted,"
+        if os.fstat(file.fileno()).st_size < place.end:
+            raise DamagedLedgerError(self.path, where, "is missing: the file was cut short")
         file.seek(place.start)
         content = file.read(place.end - place.start)
         if Digest.of(content.rstrip(b"\n")) != place.digest or not content.endswith(b"\n"):
-            where = f"entry {place.number}, up to which {self.state_path.name} has counted,"
-            raise DamagedLedgerError(self.path, where, "is missing or another")
-        self._state, self._place, self._kept = state, place, place.number
+            raise DamagedLedgerError(self.path, where, "is another")
+        return _Counted(form, place)
 
     def _after(self, file: BinaryIO, place: Place) -> Iterator[tuple[Line, Place]]:
         """Yield the whole lines after a place. One without an end is still being written, or never was to its end."""

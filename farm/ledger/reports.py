@@ -23,34 +23,39 @@ MOST_REPORTS_IN_ALL = 10_000
 
 
 class ReportError(FarmError):
-    """A report is none, or one too many."""
+    """A report is none."""
 
     code = "report"
+
+
+class TooManyReportsError(FarmError):
+    """So many reports are open that no other is taken, until somebody has closed some."""
+
+    code = "too-many-reports"
 
 
 def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> int:
     """Write a report about one of these channels down, unless that was done; return its number.
 
-    Raises `ReportError`, `LedgerError`.
+    Raises `ReportError`, `TooManyReportsError`, `LedgerError`.
     """
     report = _read_report(content)
     if report.channel not in channels:
         raise ReportError(f"there is no channel {report.channel[:100]}")
     state = ledger.state()
-    known = state.reports.get((report.channel, report.report))
-    if known is not None and known.package != report.package:
-        raise ReportError(
-            f"report {report.report} on {report.channel} is about {known.label}, and open",
-            remedy="Close that first: `farm report --resolve`.",
-        )
-    if known is None:
-        many = sum(channel == report.channel for channel, _ in state.reports) >= MOST_REPORTS
-        if many or len(state.reports) >= MOST_REPORTS_IN_ALL:
-            raise ReportError(
-                f"too many reports are open, of {report.channel} or in all",
-                remedy="Close some: `farm report --resolve`.",
+    if report.key in state.reports:
+        return report.report
+    on_channel = sum(each.channel == report.channel for each in state.reports.values())
+    for where, count, most in (
+        (f"on {report.channel}", on_channel, MOST_REPORTS),
+        ("in all", len(state.reports), MOST_REPORTS_IN_ALL),
+    ):
+        if count >= most:
+            raise TooManyReportsError(
+                f"{count} reports are open {where}, and no more are taken",
+                remedy="Close some: docs/operate.md says how, under `A flood of reports`.",
             )
-        ledger.append(report)
+    ledger.append(report)
     return report.report
 
 

@@ -60,8 +60,9 @@ class Permit:
 class LedgerState:
     """What counts after an entry. Nothing in it changes: `after` returns another.
 
-    Holds are by channel and package, reports by channel and number, withdrawals of approvals by channel, package and
-    curator. `entered` has until when each order that was taken is good: it is not taken twice.
+    Holds are by channel and package, reports by channel, number and package (nobody signs the number), withdrawals of
+    approvals by channel, package and curator; `withdrawn_orders` have who withdrew what, by channel and order, also of
+    one that has not come yet. `entered` has until when each order that was taken is good: it is not taken twice.
     """
 
     root: RootPinned | None = None
@@ -69,10 +70,11 @@ class LedgerState:
     channels: Mapping[str, Standing] = field(default_factory=lambda: _NOTHING)
     holds: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     freezes: Mapping[str, CuratorOrder] = field(default_factory=lambda: _NOTHING)
-    reports: Mapping[tuple[str, int], ReportOpened] = field(default_factory=lambda: _NOTHING)
+    reports: Mapping[tuple[str, int, Digest], ReportOpened] = field(default_factory=lambda: _NOTHING)
     permits: Mapping[Digest, Permit] = field(default_factory=lambda: _NOTHING)
     entered: Mapping[Digest, datetime] = field(default_factory=lambda: _NOTHING)
     withdrawn: Mapping[tuple[str, Digest, str], datetime] = field(default_factory=lambda: _NOTHING)
+    withdrawn_orders: Mapping[tuple[str, Digest], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     rolled_back: Mapping[str, frozenset[Digest]] = field(default_factory=lambda: _NOTHING)
 
     def after(self, entry: Entry, at: datetime) -> LedgerState:
@@ -89,7 +91,7 @@ class LedgerState:
             case Released():
                 state = self._released(entry)
             case ReportOpened():
-                state = replace(self, reports=_with(self.reports, (entry.channel, entry.report), entry))
+                state = replace(self, reports=_with(self.reports, entry.key, entry))
             case OrderTaken():
                 state = self._ordered(entry, at)
             case Begun():
@@ -110,16 +112,23 @@ class LedgerState:
     def reported(self, channel: str, package: Digest) -> ReportOpened | None:
         """Return a report on a package of a channel that nobody has closed."""
         return next(
-            (each for (where, _), each in self.reports.items() if (where, each.package) == (channel, package)), None
+            (each for each in self.reports.values() if (each.channel, each.package) == (channel, package)), None
         )
 
     def usable(self, channel: str, release: Digest, now: datetime) -> tuple[Permit, ...]:
-        """Return the orders of a channel that this release may use: not used by another, and not expired."""
+        """Return the orders of a channel that this release may use: not used by another, withdrawn, or expired."""
         return tuple(
             each
             for each in self.permits.values()
-            if each.order.channel == channel and each.used_by in (None, release) and now < each.order.expires
+            if each.order.channel == channel
+            and each.used_by in (None, release)
+            and now < each.order.expires
+            and self.withdrawal(each.order) is None
         )
+
+    def withdrawal(self, order: CuratorOrder) -> CuratorOrder | None:
+        """Return the order by which another was withdrawn, if it was."""
+        return self.withdrawn_orders.get((order.channel, order.digest))
 
     def counts(self, approval: bytes, people: Mapping[str, str]) -> bool:
         """Say whether no curator among `people` has withdrawn an approval; what is none counts nothing anyway."""
@@ -175,6 +184,7 @@ class LedgerState:
             "permits": [[each.taken.to_dict(), each.used_by] for each in self.permits.values()],
             "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
             "withdrawn": [[*key, at.isoformat()] for key, at in self.withdrawn.items()],
+            "withdrawn-orders": [order_statement(each) for each in self.withdrawn_orders.values()],
             "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
         }
 
@@ -184,6 +194,7 @@ class LedgerState:
         holds = [order_of(each) for each in form["holds"]]
         reports = [_read(ReportOpened, each) for each in form["reports"]]
         permits = [Permit(_read(OrderTaken, each), _digest(used)) for each, used in form["permits"]]
+        ended = [order_of(each) for each in form["withdrawn-orders"]]
         return cls(
             root=_read(RootPinned, form["root"]) if form["root"] else None,
             targets=_read(TargetsSeen, form["targets"]) if form["targets"] else None,
@@ -193,13 +204,14 @@ class LedgerState:
             },
             holds={(each.channel, package): each for each in holds for package in each.packages},
             freezes={each.channel: each for each in map(order_of, form["freezes"])},
-            reports={(each.channel, each.report): each for each in reports},
+            reports={each.key: each for each in reports},
             permits={each.order.digest: each for each in permits},
             entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
             withdrawn={
                 (channel, Digest(package), curator): datetime.fromisoformat(at)
                 for channel, package, curator, at in form["withdrawn"]
             },
+            withdrawn_orders={(each.channel, each.target): each for each in ended if each.target},
             rolled_back={name: frozenset(map(Digest, digests)) for name, digests in form["rolled-back"].items()},
         )
 
@@ -232,10 +244,7 @@ def _thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
 
 
 def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
-    key = order.channel, order.number
-    known = state.reports.get(key)
-    if known is None or known.package != order.target:
-        return state
+    key = order.channel, order.number, order.target
     return replace(state, reports={each: report for each, report in state.reports.items() if each != key})
 
 
@@ -243,6 +252,12 @@ def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
     keys = [(order.channel, package, order.curator) for package in order.packages.values() if package is not None]
     gone = {key: max(order.at, state.withdrawn.get(key, order.at)) for key in keys}
     return replace(state, withdrawn={**state.withdrawn, **gone})
+
+
+def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    assert order.target is not None  # noqa: S101  (no such order is read without)
+    # It may come before the order that it is about, and is kept for good: nobody tells until when that one is.
+    return replace(state, withdrawn_orders={(order.channel, order.target): order, **state.withdrawn_orders})
 
 
 def _unchanged(state: LedgerState, _order: CuratorOrder) -> LedgerState:
@@ -256,6 +271,7 @@ _ACTS = {
     Act.THAW: _thaw,
     Act.CLOSE_REPORT: _close,
     Act.WITHDRAW_APPROVAL: _withdraw,
+    Act.WITHDRAW_ORDER: _withdraw_order,
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.ordering import held_among
-from farm.database import orders, signed_orders
+from farm.control.signed_orders import signature_of
+from farm.database import orders
 from farm.database.pipeline_states import CandidateOrigin, ChangeState
 from farm.recipe.gate_kind import GateKind
 from farm.release.gates.dependents import Dependents
@@ -76,7 +77,7 @@ class Entrance:
         """
         skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
         named = frozenset(order.detail.get("packages", ())) if order else frozenset()
-        signed = named if order and signed_orders.of_order(desk.session, order.id) else frozenset()
+        signed = named if order and signature_of(desk, order.id) else frozenset()
         # Who orders all that there is has the signer asked about that, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
         asked = [gate for gate in (*own, *self._gates) if gate.kind not in skipped]

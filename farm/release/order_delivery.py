@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from farm.database import reports, signed_orders
 from farm.names import canonical_json
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.trust.curator_order import Act, CuratorOrderError, kept_order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from farm.control.desk import Office
     from farm.database.reports import Report
 
 _LOG = logging.getLogger("farm.release")
 _AT_ONCE = 50
-_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "report")
-"""The refusals that are about what is brought; others are about the state that the signer is in."""
+_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end")
+"""The refusals that are about the order; others are about the state that the signer is in.
+
+An order that is refused so is brought once more when others may order than then (`signed_orders.bring_again`).
+"""
+_TOO_MANY = "too-many-reports"
 _LONGEST = 500
 """Characters of a report's reason that the signer is told: it is for people."""
 
@@ -37,19 +45,16 @@ class OrderDelivery:
     def __init__(self, office: Office, signer: OrderTaker) -> None:
         self._office = office
         self._signer = signer
-        self._told = ""
+        self._told: dict[str, str] = {}
 
     def deliver(self) -> int:
         """Bring reports, then orders, the oldest first; return how many. What cannot be brought waits."""
         try:
             brought = self.bring()
         except SignerUnreachableError as error:
-            # The clock comes back in a second: once is enough to say the same.
-            if error.message != self._told:
-                _LOG.error("orders of curators wait for the signer: %s", error.message)
-            self._told = error.message
+            self._say_once("", f"orders of curators wait for the signer: {error.message}")
             return 0
-        self._told = ""
+        self._told.pop("", None)
         return brought
 
     def bring_all(self) -> None:
@@ -60,21 +65,33 @@ class OrderDelivery:
     def bring(self) -> int:
         """Bring the oldest reports and orders; return how many the signer came to have. As `bring_all`."""
         with self._office.reading() as desk:
-            numbers = signed_orders.unbrought_reports(desk.session, _AT_ONCE)
-            told = [found for number in numbers if (found := reports.report(desk.session, number)) is not None]
             orders = signed_orders.unbrought(desk.session, _AT_ONCE)
-        return sum(map(self._bring_report, told)) + sum(map(self._bring_order, orders))
+            # What was closed before the signer heard of it has to be there for it to close.
+            closed = list(_closed_by(orders))
+            waiting = {
+                channel: [found for number in numbers if (found := reports.report(desk.session, number)) is not None]
+                for channel, numbers in signed_orders.unbrought_reports(desk.session, _AT_ONCE, closed=closed).items()
+            }
+        brought = sum(self._bring_reports(channel, some) for channel, some in waiting.items())
+        return brought + sum(map(self._bring_order, orders))
 
-    def _bring_report(self, report: Report) -> bool:
-        try:
-            self._signer.take_report(_form(report))
-        except SignerRefusedError as error:
-            _LOG.error("the signer does not take report %d: %s", report.id, error.message)
-            if error.said not in _FOR_GOOD:
-                return False
-        with self._office.writing() as desk:
-            signed_orders.note_report_brought(desk.session, report.id, now=desk.now)
-        return True
+    def _bring_reports(self, channel: str, some: Iterable[Report]) -> int:
+        """Bring reports on one channel, as far as there is room for them: the others wait until some are closed."""
+        brought = 0
+        for report in some:
+            try:
+                self._signer.take_report(_form(report))
+            except SignerRefusedError as error:
+                if error.said == _TOO_MANY:
+                    self._say_once(channel, f"reports on {channel} wait: {error.message}. {error.remedy}")
+                    break
+                self._say_once(f"report {report.id}", f"the signer does not take report {report.id}: {error.message}")
+                continue
+            self._told.pop(channel, None)
+            with self._office.writing() as desk:
+                signed_orders.note_report_brought(desk.session, report.id, now=desk.now)
+            brought += 1
+        return brought
 
     def _bring_order(self, order: signed_orders.SignedOrder) -> bool:
         refused = ""
@@ -82,12 +99,27 @@ class OrderDelivery:
             self._signer.take_order(order.envelope.encode())
         except SignerRefusedError as error:
             refused = f"{error.message}. {error.remedy}".strip()
-            _LOG.error("the signer does not take the order %s of %s: %s", order.act, order.curator, refused)
+            told = f"the signer does not take the order {order.act} of {order.curator}: {refused}"
+            self._say_once(order.digest, told)
             if error.said not in _FOR_GOOD:
                 return False  # the trouble is the signer's: a hold that was lost by it would be missed
+        self._told.pop(order.digest, None)
         with self._office.writing() as desk:
             signed_orders.note_brought(desk.session, order.digest, now=desk.now, refused=refused)
         return True
+
+    def _say_once(self, about: str, told: str) -> None:
+        """Log what keeps something back: the clock comes again in half a second, and would say the same."""
+        if self._told.get(about) != told:
+            _LOG.error("%s", told)
+        self._told[about] = told
+
+
+def _closed_by(orders: Iterable[signed_orders.SignedOrder]) -> Iterator[int]:
+    for order in orders:
+        if order.act == Act.CLOSE_REPORT:
+            with suppress(CuratorOrderError):  # the signer says what is wrong with it
+                yield kept_order(order.envelope.encode()).number
 
 
 def _form(report: Report) -> bytes:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
-from farm.database import comparisons, foreign, lookups, orders, packages, signed_orders, work_orders
+from farm.control.signed_orders import signature_of
+from farm.database import comparisons, foreign, lookups, orders, packages, work_orders
 from farm.database.approvals import approvals_of
 from farm.names import Digest, canonical_json
 from farm.release.attested import attestations_of
@@ -161,9 +162,9 @@ def _compared(desk: Desk, ordered: Iterable[Digest]) -> list[Package]:
 def _orders(desk: Desk, candidate: Candidate) -> Iterator[Digest]:
     """Give the curator's order that a candidate carries out, as it was signed: the release uses it up."""
     order = orders.order_of(desk.session, candidate.id)
-    signed = signed_orders.of_order(desk.session, order.id) if order else None
+    signed = signature_of(desk, order.id) if order else None
     if signed is not None:
-        yield signed.digest
+        yield signed.given.digest
 
 
 def _imported(desk: Desk, release: Release) -> Iterator[Digest]:

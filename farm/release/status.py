@@ -18,6 +18,7 @@ from farm.database import (
     orders,
     recipes,
     releases,
+    reports,
     signed_orders,
 )
 from farm.database.evidence import TestEvidence, unblocking
@@ -30,6 +31,7 @@ from farm.release.forms import (
     hold_to_dict,
     order_to_dict,
     release_to_dict,
+    report_to_dict,
     run_to_dict,
     signed_order_to_dict,
     time_text,
@@ -37,7 +39,7 @@ from farm.release.forms import (
 from farm.release.set_changes import with_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from sqlmodel import Session
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from farm.database.holds import Hold
     from farm.database.orders import Order
     from farm.database.releases import Freeze, ReleaseRecord
+    from farm.database.reports import Report
     from farm.database.signed_orders import SignedOrder
 
 DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
@@ -92,8 +95,8 @@ class ChannelStatus:
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
-    `astray` are signed orders that the signer has not got, or has refused. `unfollowed` are other distributions whose
-    updates do not come; for a channel that takes from another, none.
+    `astray` are signed orders that the signer has not got, or has refused, `reports_astray` reports likewise.
+    `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
     """
 
     channel: str
@@ -108,6 +111,7 @@ class ChannelStatus:
     unsigned: tuple[str, ...] = ()
     unfollowed: tuple[ForeignTrouble, ...] = ()
     astray: tuple[SignedOrder, ...] = ()
+    reports_astray: tuple[Report, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -123,6 +127,7 @@ class ChannelStatus:
             "trouble": list(self.trouble),
             "unsigned": list(self.unsigned),
             "astray": [signed_order_to_dict(each) for each in self.astray],
+            "reports-astray": [report_to_dict(each) for each in self.reports_astray],
             "unfollowed": [
                 {"distribution": each.distribution, "why": each.why, "since": time_text(each.since)}
                 for each in self.unfollowed
@@ -158,8 +163,15 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         trouble=channel_troubles.trouble_of(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
         astray=tuple(signed_orders.astray(session, channel)),
+        reports_astray=tuple(_reports_astray(session, channel)),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
+
+
+def _reports_astray(session: Session, channel: str) -> Iterator[Report]:
+    for number in signed_orders.reports_astray(session, channel):
+        if (found := reports.report(session, number)) is not None:
+            yield found
 
 
 def _goes_on_without(session: Session, candidate: Candidate | None, standing: Iterable[KeptExcuse]) -> bool:

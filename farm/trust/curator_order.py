@@ -48,12 +48,13 @@ class Act(StrEnum):
     RETRY = "retry"  # it takes `packages`, though they are older or were rolled back
     CLOSE_REPORT = "close-report"  # report `number`, which is about the package `target`
     WITHDRAW_APPROVAL = "withdraw-approval"  # of who signs, for `packages` as far as they were approved before
+    WITHDRAW_ORDER = "withdraw-order"  # the order `target` to the channel permits nothing any more, whoever gave it
     ADVISE = "advise"  # `packages` are what is said of vulnerabilities, with the digest of each (`farm.trust.advice`)
 
 
 PERMITS = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.RETRY, Act.ADVISE})
 """Orders that let the signer sign what it may not by itself, until they expire. Those to a channel are used once."""
-_TARGETED = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.CLOSE_REPORT})
+_TARGETED = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.CLOSE_REPORT, Act.WITHDRAW_ORDER})
 _OF_PACKAGES = frozenset({Act.HOLD, Act.LIFT, Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
 _BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
 

@@ -74,6 +74,17 @@ def _used(liar: Liar) -> httpx.Response:
     return liar.ask(back, replace(liar.evidence(), orders=(digest,)))
 
 
+def _withdrawn(liar: Liar, *, withdrawn_first: bool) -> httpx.Response:
+    """Use what Alice has ordered and withdrawn, which control has kept both."""
+    old = liar.package("tool").digest
+    order = ordered(liar.farm, Act.RETRY, "edge", packages={"tool": old})
+    digest = kept_order(order).digest
+    withdrawal = ordered(liar.farm, Act.WITHDRAW_ORDER, "edge", target=digest, reason="oops")
+    for envelope in (withdrawal, order) if withdrawn_first else (order, withdrawal):
+        assert liar.post("/orders", envelope).is_success
+    return liar.ask(liar.compose("edge", liar.entry("tool")), replace(liar.evidence(), orders=(digest,)))
+
+
 def _approval(liar: Liar) -> bytes:
     descriptor = liar.descriptor("lone")
     return sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), ALICE)
@@ -119,6 +130,20 @@ ORDERS = (
         ),
     ),
     Message("a rollback that was carried out", _used),
+    Message("a retry that was withdrawn", lambda liar: _withdrawn(liar, withdrawn_first=False)),
+    Message("a retry that was withdrawn before it came", lambda liar: _withdrawn(liar, withdrawn_first=True)),
+    _order(
+        "a stranger's withdrawal of an order",
+        lambda liar: ordered(liar.farm, Act.WITHDRAW_ORDER, "twice", target=_kept(liar, Act.ROLLBACK)[1], key=MALLORY),
+    ),
+    _order(
+        "a withdrawal of an order that was carried out",
+        lambda liar: ordered(liar.farm, Act.WITHDRAW_ORDER, "twice", target=_kept(liar, Act.ROLLBACK)[1]),
+    ),
+    _order(
+        "the closing of a report, about another package",
+        lambda liar: ordered(liar.farm, Act.CLOSE_REPORT, "edge", number=1, target=liar.package("lone").digest),
+    ),
     Message("one that is known", lambda liar: liar.post("/orders", _kept(liar, Act.FREEZE)[0]), harmless=True),
 )
 """Curators' orders."""

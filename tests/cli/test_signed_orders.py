@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.cli.main import main
-from farm.control import access
+from farm.control import access, curation
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory
 from farm.database import candidates, orders, packages, signed_orders
 from farm.database.excuses import Excuse
+from farm.database.pipeline_states import OrderEnding
 from farm.database.states import Role
 from farm.ledger.entries import OrderTaken, RootPinned
 from farm.ledger.ledger import Ledger
@@ -169,6 +170,63 @@ def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
         assert list(_orders(desk, found)) == [ann.signer.taken[0].digest]
 
 
+def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    said = ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert said.startswith("order 1 to edge: withdrawn by token:ann: oops")
+    rollback, withdrawal = ann.signer.taken
+    assert f"signing that the order {rollback.digest} permits nothing any more" in ann.told
+    assert (withdrawal.act, withdrawal.channel, withdrawal.target, withdrawal.reason) == (
+        Act.WITHDRAW_ORDER, "edge", rollback.digest, "oops",
+    )  # fmt: skip
+    assert "is done: withdrawn" in (ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1) + ann.told)
+    assert len(ann.signer.taken) == 2
+
+
+def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    with ann.stocked.small.office.writing() as desk:
+        said = {"candidate_id": None, "ending": OrderEnding.NOTHING_TO_DO, "outcome": "nothing to do"}
+        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+    assert f"good with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
+        "order", "list", "edge"
+    )
+    said = ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert said == "order 1 to edge: nothing to do; it is withdrawn from the signer too\n"
+    assert [each.act for each in ann.signer.taken] == [Act.ROLLBACK, Act.WITHDRAW_ORDER]
+    assert "good with the signer" not in ann.run("order", "list", "edge")
+
+
+def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    with ann.stocked.small.office.writing() as desk:
+        said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}
+        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+    assert "good with the signer" not in ann.run("order", "list", "edge")
+    ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
+    assert "order 1 is done: release 3" in ann.told
+    assert len(ann.signer.taken) == 1
+
+
+def test_who_cannot_sign_withdraws_no_signed_order(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a client of before, which sends no signature: the order would go on counting with the signer."""
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    monkeypatch.setattr("farm.cli.order.can_sign", lambda: False)
+    ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
+    assert "withdraw order has to be signed with your own key" in ann.told
+    (waiting,) = ann.json("order", "list", "edge")
+    assert waiting["done-at"] is None
+
+
+def test_a_retry_that_nobody_signed_is_withdrawn_by_nobodys_signature(ann: Shell) -> None:
+    candidate = ann.stocked.candidate("edge", [])
+    ann.stocked.hold_back(candidate, Excuse(package="jq", version="1.7.1-1", gate="tests", reason="red"))
+    ann.run("candidate", "retry", "edge")
+    assert "withdrawn by token:ann" in ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert "nobody has signed order 1, says the farm" in ann.told
+    assert not ann.signer.taken
+
+
 def test_a_retry_that_names_packages_names_their_builds(ann: Shell) -> None:
     candidate = ann.stocked.candidate("edge", [])
     digest = ann.build_of("jq")
@@ -206,10 +264,29 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
     ann.run("report", "edge", "jq", "--why", "it crashes")
     ann.run("report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
     assert "report 1 is open here" in ann.told
+    other = ann.build_of("oniguruma")  # an invented one of the same number
+    assert "closed with the signer" in ann.run("report", "edge", "--resolve", "1", "--descriptor", other)
     ann.run("report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
     assert "sha256" in ann.told
     for wrong in (["edge", "--descriptor", digest], ["--resolve", "7", "--descriptor", digest]):
         ann.run("report", *wrong, status=2)
+
+
+def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
+    with ann.stocked.small.office.writing() as desk:
+        for _ in range(60):  # more than a listing has
+            curation.report(desk, Actor("token:ann"), "edge", "jq", why="it crashes")
+    said = ann.run("report", "--resolve", "2", "--resolve", "60")
+    assert said == "report 2 is closed: jq 1.7.1-1 on edge\nreport 60 is closed: jq 1.7.1-1 on edge\n"
+    assert [each["id"] for each in ann.json("report", "--resolve", "3", "--resolve", "4")] == [3, 4]
+    ann.run("report", "--resolve", "5", "--resolve", "2", "--resolve", "6", status=1)
+    assert "report 2 was resolved by token:ann" in ann.told
+    digest = ann.build_of("jq")
+    pairs = [part for number in (700, 701) for part in ("--resolve", str(number), "--descriptor", digest)]
+    assert ann.run("report", "edge", *pairs).count("is closed with the signer") == 2
+    closed = [(each.number, each.target) for each in ann.signer.taken]
+    assert closed == [(number, digest) for number in (2, 60, 3, 4, 5, 700, 701)]
+    ann.run("report", "edge", *pairs[:2], *pairs, status=2)
 
 
 def test_where_no_policy_is_signed_the_signer_has_no_reports(shell: Shell) -> None:
@@ -280,7 +357,7 @@ def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     ledger.append(RootPinned(1, Digest.of(b"root")), OrderTaken(freeze, kept.envelope))
     shown = ann.run("keys", "ledger", str(tmp_path / "record"))
     assert "root version 1, sha256:" in shown
-    assert "3      2026-11-29 00:00  order  freeze on edge by ann: the fair" in shown
+    assert f"3      2026-11-29 00:00  order  freeze on edge by ann: the fair (order {freeze.digest}, expires" in shown
     *_, last = ann.json("keys", "ledger", str(tmp_path / "record"))
     assert (last["number"], last["order"], last["statement"]["predicate"]["act"]) == (3, freeze.digest, "freeze")
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b'"version":1', b'"version":2'))

@@ -18,6 +18,8 @@ from farm.countersign.orders import (
 )
 from farm.countersign.reports import ReportedPackageError
 from farm.errors import FarmError
+from farm.ledger.endings import NothingToEndError
+from farm.ledger.ledger import Ledger
 from farm.names import Digest
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
@@ -171,6 +173,56 @@ def test_an_order_is_used_once(edge: Channel) -> None:
         edge.sign(one, orders=[order.digest])
 
 
+@pytest.mark.parametrize("withdrawn_first", [False, True])
+def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn_first: bool) -> None:
+    """Whichever of the two comes to the signer first; and whoever of those who may order withdraws it."""
+    old = package(edge, "1.0")
+    edge.sign(package(edge, "2.0"))
+    given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
+    withdrawal = edge.given(Act.WITHDRAW_ORDER, target=given.digest, reason="oops")
+    for order in (withdrawal, given) if withdrawn_first else (given, withdrawal):
+        edge.bring(order)
+    assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
+    with pytest.raises(UnorderedError):
+        edge.sign(old)
+    with pytest.raises(UnusableOrderError, match="which ann has withdrawn: oops"):
+        edge.sign(old, orders=[given.digest])
+    edge.order(Act.RETRY, packages={"jq": old.descriptor.digest}, at=edge.now)  # another order than that
+    edge.sign(old)
+
+
+def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Path) -> None:
+    edge = opened_channel(tmp_path, PROOF, name="stable")
+    edge.name = "edge"
+    old = package(edge, "1.0")
+    edge.sign(package(edge, "2.0"))
+    given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
+    elsewhere = {"channel": "stable", "base": NO_RELEASE}
+    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
+    edge.bring(given)
+    with pytest.raises(NothingToEndError, match="is one to edge"):
+        edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
+    edge.sign(old)
+    with pytest.raises(NothingToEndError, match=rf"{edge.newest().digest} of edge has used"):
+        edge.order(Act.WITHDRAW_ORDER, target=given.digest)
+
+
+def test_a_report_is_closed_by_its_number_and_descriptor(edge: Channel) -> None:
+    jq, zlib = package(edge), package(edge, name="zlib")
+    edge.sign(jq, zlib)
+    edge.report(jq, 7)
+    edge.report(zlib, 7)
+    for number, target in ((7, Digest.of(b"")), (8, jq.descriptor.digest)):
+        with pytest.raises(NothingToEndError, match=rf"no report {number} about {target} is open on edge"):
+            edge.order(Act.CLOSE_REPORT, number=number, target=target)
+    close = edge.given(Act.CLOSE_REPORT, number=7, target=jq.descriptor.digest)
+    edge.bring(close)
+    assert edge.bring(close) == close.digest  # who has not heard the answer asks again
+    assert [each.package for each in edge.ledger.state().reports.values()] == [zlib.descriptor.digest]
+    with pytest.raises(NothingToEndError, match=rf"under that number one is open about {zlib.descriptor.digest}"):
+        edge.order(Act.CLOSE_REPORT, number=7, target=jq.descriptor.digest)
+
+
 def test_an_order_is_good_until_it_expires(edge: Channel) -> None:
     one = package(edge)
     edge.sign(package(edge, "2.0"))
@@ -252,7 +304,8 @@ def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Pat
     ):
         stable.sign(jq)
     close = {"channel": "edge", "base": offered, "number": 7}
-    stable.order(Act.CLOSE_REPORT, target=Digest.of(b"another package"), **close)
+    with pytest.raises(NothingToEndError):
+        stable.order(Act.CLOSE_REPORT, target=Digest.of(b"another package"), **close)
     with pytest.raises(ReportedPackageError):
         stable.sign(jq)
     with pytest.raises(InvalidEnvelopeError):

@@ -126,6 +126,7 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
         replace(given, distribution="other.example"),
         replace(given, base=edge.newest().digest),  # of a repository that these rows know nothing of
         replace(given, at=given.at - timedelta(days=2), expires=edge.now),
+        replace(given, at=given.at + timedelta(hours=1)),  # the signer would refuse it when nobody looks any more
     ):
         with pytest.raises(CuratorOrderError):
             hold(edge, farm, edge.signed(other))

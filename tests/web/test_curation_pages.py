@@ -328,3 +328,14 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
         r"The signer refuses the rollback that ann signed at [\d: -]+: it has <b>expired</b>\.(?!\.)", told
     )
     assert "freeze" not in told
+
+
+def test_the_page_says_which_reports_the_signer_has_not_got(stocked: StockedFarm, browser: TestClient) -> None:
+    with stocked.small.office.writing() as desk:
+        signed_orders.set_who_orders(desk.session, {"ann": "00" * 32})
+        made = curation.report(desk, Actor("token:ann"), "edge", "jq", why="it <b>crashes</b>")
+    told = "The signer has not got report 1 yet, of jq 1.7.1-1: it <b>crashes</b>"
+    assert told in text_of(page(browser, "/channels/edge"))
+    with stocked.small.office.writing() as desk:
+        signed_orders.note_report_brought(desk.session, made.id, now=desk.now)
+    assert "The signer has not got" not in text_of(page(browser, "/channels/edge"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +13,10 @@ from securesystemslib.signer import CryptoSigner
 from farm.control.approving import asked
 from farm.control.owners import OwnershipTroubleError
 from farm.control.settings import FarmSettings, open_office
-from farm.database import identities, lookups
+from farm.database import identities, lookups, signed_orders
 from farm.database.ownership import Ownership, ownership
+from farm.database.signed_orders import SignedOrder
+from farm.names import Digest
 from farm.recipe.policies import Policies
 from farm.release.gates import package_gates
 from farm.release.pipeline import Pipeline
@@ -413,3 +415,21 @@ def test_while_what_is_signed_cannot_be_read_nobody_submits_at_first(running: Ru
     said = first_owners(running.recipes, files, running.public)
     assert said.owners is None
     assert said.troubles[0].startswith("what is signed cannot be read: cannot read the target builders.json")
+
+
+def test_what_the_signer_refused_is_brought_again_when_others_may_order(running: Running) -> None:
+    """It may have been refused because a key was not signed yet."""
+    channels = running.start()
+    advance(channels)
+    with running.farm.office.writing() as desk:
+        for name, at in (("young", desk.now), ("old", desk.now - timedelta(days=91))):
+            digest = Digest.of(name.encode())
+            order = SignedOrder(digest=digest, channel="edge", act="freeze", curator="bob", envelope="{}", at=at)
+            signed_orders.keep(desk.session, order)
+            signed_orders.note_brought(desk.session, digest, now=at, refused="no allowed key has signed it")
+        assert not signed_orders.unbrought(desk.session, 9)
+    advance(channels)
+    sign(running)
+    advance(channels)
+    with running.farm.office.reading() as desk:
+        assert [each.digest for each in signed_orders.unbrought(desk.session, 9)] == [Digest.of(b"young")]

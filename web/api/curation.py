@@ -35,7 +35,7 @@ from farm.release.forms import (
     report_to_dict,
     signed_order_to_dict,
 )
-from web.api.signed_requests import envelope_of, signed_part
+from web.api.signed_requests import envelope_of, signature_parts, signed_part
 from web.auth import OfficeHere, actor_of, require
 from web.problems import NotFoundError
 
@@ -208,7 +208,9 @@ def ordered(office: OfficeHere, name: str, limit: Limit = 20) -> dict[str, Any]:
     """Return the orders to the pipeline of a channel, newest first."""
     with office.reading() as desk:
         policy_of(desk, name)
-        return {"orders": [order_to_dict(each) for each in orders.orders(desk.session, name, limit)]}
+        found = orders.orders(desk.session, name, limit)
+        signatures = signature_parts(desk, found)
+        return {"orders": [order_to_dict(each) | signatures[each.id] for each in found]}
 
 
 @router.post("/channels/{name}/orders", status_code=202)
@@ -251,6 +253,9 @@ def descriptor(office: OfficeHere, digest: str) -> Response:
 def withdraw_order(
     request: Request, office: OfficeHere, token: Curator, *, name: str, number: Number, body: OrderWithdrawalRequest
 ) -> dict[str, Any]:
-    """Take back an order that is not done: it does nothing then, and the candidate that it had is given up."""
+    """Take back an order that is not done, or that no release has used: its candidate is given up."""
     with office.planning() as desk:
-        return order_to_dict(ordering.withdraw_order(desk, actor_of(request, token), name, number, why=body.why))
+        withdrawn = ordering.withdraw_order(
+            desk, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
+        )
+        return order_to_dict(withdrawn) | signed_part(desk, body)

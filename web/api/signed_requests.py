@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from farm.control.signed_orders import signatures_of
 from farm.database import signed_orders
-from farm.release.forms import signed_order_to_dict
+from farm.release.forms import signed_order_to_dict, time_text
 from farm.trust.curator_order import kept_order
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.api.curation_wire import SignedRequest
     from farm.control.desk import Desk
+    from farm.database.orders import Order
 
 
 def envelope_of(body: SignedRequest | None) -> bytes | None:
@@ -26,3 +30,22 @@ def signed_part(desk: Desk, body: SignedRequest | None) -> dict[str, Any]:
         return {}
     found = signed_orders.signed_order(desk.session, kept_order(envelope).digest)
     return {"signed": signed_order_to_dict(found)} if found else {}
+
+
+def signature_parts(desk: Desk, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:
+    """Return what was signed as each order to the pipeline, as a part of the answer; nothing where none has to be."""
+    if signed_orders.who_orders(desk.session) is None:
+        return {each.id: {} for each in orders}
+    found = signatures_of(desk, [each.id for each in orders])
+    return {
+        each.id: {
+            "signature": {
+                "order": signature.given.digest,
+                "expires": time_text(signature.expires),
+                "withdrawn": signature.withdrawal is not None,
+            }
+            if (signature := found.get(each.id))
+            else None
+        }
+        for each in orders
+    }
