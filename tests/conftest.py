@@ -103,6 +103,7 @@ _LONG = (
     "release/test_rolled_back.py",
     "release/test_scenarios.py",
     "release/test_status.py",
+    "release/test_taking_up.py",
     "release/test_testers.py",
     "release/test_verdicts.py",
     "release/test_what_is_published.py",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
-from farm.blobs import BlobStore
+from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError
 from farm.release.order_delivery import OrderTaker
 from farm.trust.index_edit import extend
-from farm.trust.layout import BLOBS
+from farm.trust.layout import BLOBS, METADATA
 from farm.trust.provenance import named_beside
 from farm.trust.release_index import Release, ReleaseEntry
 from farm.trust.repository import Repository
@@ -106,10 +106,44 @@ class PublicStore:
         self._repository = repository
         self._public = BlobStore(repository / BLOBS)
         self._blobs = blobs
+        self._in_force: tuple[str, tuple[int, ...] | None, Release | None] | None = None
+
+    def published(self, channel: str) -> Release | None:
+        """Return the newest release of a channel that is in force, as the repository's own metadata bears it out.
+
+        It is read again when something else was signed, so it may be asked often. Raises `RepositoryStateError`.
+        """
+        stamp = self._stamp()
+        if self._in_force is None or self._in_force[:2] != (channel, stamp):
+            self._in_force = channel, stamp, Repository(self._repository).current(channel).release
+        return self._in_force[2]
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        """Return what changes when something else has come to be signed."""
+        try:
+            status = (self._repository / METADATA / "timestamp.json").stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self, blob: BlobRef) -> bytes:
         """Return the verified bytes of a small blob; raises `MissingBlobError`, `CorruptBlobError`."""
-        return self._public.read(blob.digest)
+        return self.read_digest(blob.digest)
+
+    def read_digest(self, digest: Digest) -> bytes:
+        """Return the verified bytes of a small blob. Where they are gone, or spoiled, those of the farm's own store.
+
+        Raises `MissingBlobError`, `CorruptBlobError`.
+        """
+        try:
+            return self._public.read(digest)
+        except (MissingBlobError, CorruptBlobError):
+            return self._blobs.read(digest)
+
+    def fetch_back(self, digest: Digest) -> None:
+        """Let the farm's own store have a blob that is published. Raises `MissingBlobError`, `CorruptBlobError`."""
+        if not self._blobs.has(digest):
+            self._blobs.share(self._public, digest)
 
     def bring(self, put: Iterable[ReleaseEntry], index: Iterable[bytes], release: Release) -> None:
         """Put what is new in a release in place, before anybody signs it: what `make_release` was given and gave.
@@ -133,7 +167,7 @@ class PublicStore:
         A farm has no log of builds from before it kept them.
         """
         for provenance in (entry.provenance, *entry.rebuilds):
-            for digest in named_beside(self._public.read(provenance.digest)):
+            for digest in named_beside(self.read_digest(provenance.digest)):
                 if not self._public.has(digest) and self._blobs.has(digest):
                     self._public.share(self._blobs, digest)
 
@@ -161,4 +195,4 @@ class PublicStore:
 
     def release(self, digest: Digest) -> Release:
         """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
-        return Release.from_json(self._public.read(digest))
+        return Release.from_json(self.read_digest(digest))

@@ -180,6 +180,24 @@ def test_a_released_package_with_a_recipe_that_nobody_has_signed(liar: Liar, ora
     honest_work_goes_on(liar, oracle)
 
 
+def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: Oracle) -> None:
+    """It passes all gates, and control, once it is honest again, knows nothing of it."""
+    answer = liar.ask(liar.compose("edge", liar.entry("next")))
+    assert answer.status_code == 200, answer.text
+    behind = liar.farm.release("edge")
+    assert behind is not None
+    honest_work_goes_on(liar, oracle)
+    newest = liar.farm.release("edge")
+    assert newest is not None
+    assert newest.number == behind.number + 1
+    assert (
+        liar.rows("SELECT digest FROM release WHERE channel = 'edge' AND number = ?", behind.number)[0][0]
+        == behind.digest
+    )
+    assert [row["actor"] for row in liar.rows("SELECT * FROM audit WHERE action = 'take up'")] == ["pipeline"]
+    assert liar.farm.errors == []
+
+
 def test_an_image_of_other_bytes(liar: Liar, oracle: Oracle) -> None:
     """What is published of a package is exchanged before the signer is asked to say what its image is."""
     archive = liar.released("edge", "lib").archive
