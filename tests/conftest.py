@@ -95,6 +95,7 @@ _LONG = (
     "release/test_evidence.py",
     "release/test_exact_requirements.py",
     "release/test_interfaces.py",
+    "release/test_lost_blobs.py",
     "release/test_newest_tests.py",
     "release/test_pipeline.py",
     "release/test_publishers.py",

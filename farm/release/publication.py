@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
-from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError
+from farm.blobs import BlobMismatchError, BlobStore, CorruptBlobError, MissingBlobError
 from farm.release.order_delivery import OrderTaker
 from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS, METADATA
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from farm.trust.builders import AllowedBuilders
     from farm.trust.imports import Import
     from farm.trust.index_tree import Read
+
+
+_LOG = logging.getLogger("farm.release")
+_BUFFER = 1 << 20
 
 
 class Signer(OrderTaker, Protocol):
@@ -139,6 +144,27 @@ class PublicStore:
             return self._public.read(digest)
         except (MissingBlobError, CorruptBlobError):
             return self._blobs.read(digest)
+
+    def lacks(self, digest: Digest, size: int | None = None) -> bool:
+        """Say whether a blob is not there, or has another size; its bytes are not looked at."""
+        return not self._public.has(digest) or (size is not None and self._public.size(digest) != size)
+
+    def put_back(self, digest: Digest) -> bool:
+        """Put a blob in place again, from the farm's own store; False where that has no sound one either.
+
+        What is there is replaced, whatever it is: it was found to be something else.
+        """
+        try:
+            with self._blobs.open(digest) as source, self._public.writer() as writer:
+                while piece := source.read(_BUFFER):
+                    writer.write(piece)
+                writer.commit(digest)
+        except (MissingBlobError, CorruptBlobError, BlobMismatchError):
+            return False
+        except OSError as error:
+            _LOG.error("the blob %s cannot be put back: %s", digest, error)
+            return False
+        return True
 
     def fetch_back(self, digest: Digest) -> None:
         """Let the farm's own store have a blob that is published. Raises `MissingBlobError`, `CorruptBlobError`."""

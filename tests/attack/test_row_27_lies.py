@@ -198,6 +198,39 @@ def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: 
     assert liar.farm.errors == []
 
 
+def test_blobs_of_what_is_released_that_are_taken_away_or_spoiled(liar: Liar, oracle: Oracle) -> None:
+    """A checker that remembers nothing cannot go on from the release then, and what is refused is asked anew at once."""
+    lib, tool = liar.released("edge", "lib"), liar.released("edge", "tool")
+    for blob in (lib.descriptor, lib.facts, lib.manifest):
+        liar.path_of(blob.digest).unlink()
+    put(liar.path_of(tool.facts.digest), b"spoiled".ljust(tool.facts.size, b"\0"))
+    put(liar.path_of(tool.manifest.digest), b"cut off")
+    liar.farm.stop()
+    liar.farm.start()
+    honest_work_goes_on(liar, oracle)
+    assert [row["reason"] for row in liar.rows("SELECT reason FROM excuse WHERE reason LIKE '%blob%'")] == []
+    for entry in (lib, tool):
+        for blob in entry.blobs:
+            liar.farm.blobs.verify(blob.digest)
+
+
+def test_a_blob_that_the_farm_has_lost_too_is_named_with_what_helps(liar: Liar, oracle: Oracle) -> None:
+    archive = liar.entry("next").archive
+    content, own = liar.read(archive), liar.farm.office.blobs
+    put(liar.path_of(archive.digest), b"spoiled".ljust(archive.size, b"\0"))
+    own.delete(archive.digest)
+    liar.farm.takes_up()
+    liar.farm.rests()
+    ((reason, remedy),) = liar.rows(
+        "SELECT reason, remedy FROM excuse WHERE channel = 'edge' AND gate = 'signer' AND package = 'next'"
+    )
+    assert archive.digest in reason
+    assert f"Bring {archive.digest} back" in remedy
+    own.put_bytes(content)
+    honest_work_goes_on(liar, oracle)
+    assert liar.read(archive) == content
+
+
 def test_an_image_of_other_bytes(liar: Liar, oracle: Oracle) -> None:
     """What is published of a package is exchanged before the signer is asked to say what its image is."""
     archive = liar.released("edge", "lib").archive
