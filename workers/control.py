@@ -32,7 +32,6 @@ from farm.release.gates import package_gates
 from farm.release.lost_blobs import BlobWatch
 from farm.release.order_delivery import OrderDelivery
 from farm.release.pipeline import Pipeline
-from farm.release.publication import PublicStore
 from farm.release.signer_client import SignerClient
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.channel_files import ChannelFiles
@@ -97,7 +96,7 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         finally:
             turn.release()
 
-    watch = BlobWatch(repository, PublicStore(repository, office.blobs))
+    watch = BlobWatch(office, repository)
     return (
         # While the signer has a release looked at, it answers nobody else.
         Duty("farm.control.orders", 0.5, Beside(delivery.deliver)),

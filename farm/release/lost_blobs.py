@@ -10,6 +10,7 @@ import logging
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from farm.release.publication import PublicStore
 from farm.trust.delegation import channels_of
 from farm.trust.index_tree import entries
 from farm.trust.repository import Repository
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from farm.control.desk import Office
     from farm.names import Digest
     from farm.plan import BlobRef
-    from farm.release.publication import PublicStore
     from farm.trust.release_index import Release
 
 _LOG = logging.getLogger("farm.control")
@@ -37,9 +38,9 @@ def mend(release: Release, public: PublicStore) -> None:
 class BlobWatch:
     """Looks at what the newest releases name, a part at a time. Where it was lies in memory. For one thread."""
 
-    def __init__(self, repository: Path, public: PublicStore, *, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, office: Office, repository: Path, *, at_once: int = _AT_ONCE) -> None:
+        self._office = office
         self._repository = Repository(repository)
-        self._public = public
         self._at_once = at_once
         self._rest: Iterator[Digest] = iter(())
 
@@ -54,10 +55,11 @@ class BlobWatch:
         return looked
 
     def _round(self) -> Iterator[Digest]:
+        public = PublicStore(self._repository.root, self._office.blobs)
         for channel in channels_of(self._repository.head().targets):
             newest = self._repository.current(channel).release
             if newest is not None:
-                yield from _seen_to(newest, self._public)
+                yield from _seen_to(newest, public)
 
 
 def _seen_to(release: Release, public: PublicStore) -> Iterator[Digest]:

@@ -11,7 +11,6 @@ from farm.blobs import BlobStore
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
 from farm.release.lost_blobs import BlobWatch
-from farm.release.publication import PublicStore
 from farm.release.signer_client import SignerRefusedError
 from farm.trust.index_tree import entries
 from farm.trust.layout import BLOBS
@@ -42,7 +41,7 @@ def held(releasing: ReleasingFarm) -> list[ReleaseEntry]:
 
 def watch(releasing: ReleasingFarm, at_once: int) -> BlobWatch:
     root = releasing.signer.repository.root
-    return BlobWatch(root, PublicStore(root, releasing.farm.office.blobs), at_once=at_once)
+    return BlobWatch(releasing.farm.office, root, at_once=at_once)
 
 
 def test_what_is_gone_is_put_back_a_part_at_a_time(released: ReleasingFarm, caplog: pytest.LogCaptureFixture) -> None:
