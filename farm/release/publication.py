@@ -11,7 +11,9 @@ from farm.release.order_delivery import OrderTaker
 from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS, METADATA
 from farm.trust.provenance import named_beside
+from farm.trust.release_evidence import InvalidEvidenceError, ReleaseEvidence
 from farm.trust.release_index import Release, ReleaseEntry
+from farm.trust.release_summary import evidence_of
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import policy_in_force
 
@@ -200,6 +202,15 @@ class PublicStore:
     def builders(self) -> AllowedBuilders:
         """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""
         return Repository(self._repository).builders()
+
+    def evidence(self, release: Digest) -> ReleaseEvidence:
+        """Return what a published release was looked at by; nothing where its summary, or that, is not there."""
+        summary = Repository(self._repository).summary(release)
+        named = evidence_of(summary) if summary else None
+        try:
+            return ReleaseEvidence.from_json(self.read_digest(named)) if named else ReleaseEvidence()
+        except (MissingBlobError, CorruptBlobError, InvalidEvidenceError):
+            return ReleaseEvidence()
 
     def signed_inputs(self) -> tuple[Digest, ...]:
         """Return the step libraries and the locks of toolchains that the signed policy accepts.

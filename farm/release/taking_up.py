@@ -16,7 +16,7 @@ from farm.database import candidates, excuses, foreign, published_releases, rele
 from farm.database.candidates import Source
 from farm.database.pipeline_states import CandidateOrigin, CandidateState, ChangeState, StepState
 from farm.release.deciding import Step
-from farm.release.unknown_packages import UnknownPackageError, record_unknown
+from farm.release.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
 from farm.trust.release_time import released_time
@@ -84,6 +84,7 @@ class TakingUp:
         candidate = published_releases.make_room(desk.session, self._channel, release.number, release.digest)
         moved = self._moved(desk, release)
         record_unknown(desk, release, moved.put, self._public)
+        record_rebuilds(desk, release, moved.put, self._public)
         names = [*(entry.name for entry in moved.put), *moved.removed]
         before = releases.members_named(desk.session, self._channel, release.number - 1, names)
         after = {entry.name: entry.descriptor.digest for entry in moved.put}

@@ -8,14 +8,18 @@ files. Which worker built it is known by the key that signed.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.control.dependents import record_built, settle_all
 from farm.control.leases import digest_of
+from farm.control.owners import keep_published_signature
 from farm.control.recipe_graph import graph_around
 from farm.control.vouching import key_of
-from farm.database import attempts, identities, jobs, lookups, packages, recipes, work_orders
+from farm.database import attempts, attestations, identities, jobs, lookups, packages, recipes, work_orders
+from farm.database.attestations import Attestation
 from farm.database.build_numbers import keep_number
 from farm.database.consumed import add_consumed
 from farm.database.records import Package
@@ -89,7 +93,7 @@ def record_unknown(desk: Desk, release: Release, entries: Sequence[ReleaseEntry]
 
 
 def _builds(desk: Desk, release: Release, unknown: Iterable[ReleaseEntry], public: PublicStore) -> list[_Build]:
-    workers = {key.keyid: (each.name, key) for each in identities.workers(desk.session) for key in (key_of(each),)}
+    workers = _workers(desk)
     keys = {keyid: key for keyid, (_, key) in workers.items()}
     builds: dict[tuple[Digest, Digest], _Build] = {}
     for entry in unknown:
@@ -111,6 +115,9 @@ def _builds(desk: Desk, release: Release, unknown: Iterable[ReleaseEntry], publi
             name, number = workers[key.keyid][0], build_number_of(envelope)
             plan = plan_by_digest(envelope, descriptor.plan)
             builds[which] = _Build(plan, entry.recipe, number, name, key, envelope, released_time(release), [])
+            for source in plan.sources:
+                with suppress(MissingBlobError):  # of most the farm has its own
+                    public.fetch_back(source.digest)
         builds[which].put_out.append((entry, descriptor))
     return list(builds.values())
 
@@ -147,6 +154,11 @@ def _record_recipes(desk: Desk, release: Release, builds: Iterable[_Build], publ
                 "error": f"superseded by release {release.number}, which is published",
             }
             jobs.move(desk.session, old, JobState.CANCELLED, now=desk.now, **reason)
+    evidence = public.evidence(release.digest)
+    for envelope in evidence.submissions:
+        with suppress(MissingBlobError, CorruptBlobError):
+            signed = public.read_digest(envelope)
+            keep_published_signature(desk, signed, number, [each.digest for each in read.values()])
     return {name: place for place, name in enumerate(order)}
 
 
@@ -170,13 +182,26 @@ def _record_build(desk: Desk, release: Release, build: _Build) -> list[Job]:
     if work_orders.find_plan_text(desk.session, build.plan.digest) is None:
         work_orders.keep_plan(desk.session, build.plan)
         keep_number(desk.session, build.plan.digest, build.number)
+    job, attempt_id = _done(desk, release, revision, build.plan.digest, build.worker)
+    consumed = read_consumed(build.envelope, {build.key.keyid: build.key})
+    for entry, descriptor in build.put_out:
+        packages.add_package(desk.session, _package(build, entry, descriptor, revision, attempt_id))
+        add_consumed(desk.session, descriptor.digest, consumed)
+    return [job, *record_built(desk, job, build.plan.digest)]
+
+
+def _done(
+    desk: Desk, release: Release, revision: RecipeRevision, plan: Digest, worker: str, *, rebuild: bool = False
+) -> tuple[Job, int]:
+    """Record a job that a worker has done, and its attempt, whose number is returned too."""
     job = jobs.add_job(
         desk.session,
         kind=JobKind.BUILD,
-        name=build.plan.name.short,
+        name=revision.name,
         revision_id=revision.id,
         submission=revision.submission,
-        subject=build.plan.digest,
+        subject=plan,
+        rebuild=rebuild,
         trace=_trace(release),
         now=desk.now,
     )
@@ -184,17 +209,52 @@ def _record_build(desk: Desk, release: Release, build: _Build) -> list[Job]:
     attempt = attempts.add_attempt(
         desk.session,
         job_id=job.id,
-        worker=build.worker,
+        worker=worker,
         token_digest=digest_of(secrets.token_urlsafe()),  # nobody has it
         now=desk.now,
         expires_at=desk.now,
     )
     attempts.end(desk.session, attempt, AttemptState.SUCCEEDED, now=desk.now)
-    consumed = read_consumed(build.envelope, {build.key.keyid: build.key})
-    for entry, descriptor in build.put_out:
-        packages.add_package(desk.session, _package(build, entry, descriptor, revision, attempt.id))
-        add_consumed(desk.session, descriptor.digest, consumed)
-    return [job, *record_built(desk, job, build.plan.digest)]
+    return job, attempt.id
+
+
+def record_rebuilds(desk: Desk, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
+    """Record who has built a release's packages again, as it names them, and is not known to have. All are known here.
+
+    The word of a worker that is unknown here counts no more: it is built again where a channel asks for it.
+    """
+    rebuilt = [entry for entry in entries if entry.rebuilds]
+    known = attestations.attestations_of(desk.session, (entry.descriptor.digest for entry in rebuilt))
+    workers = _workers(desk)
+    keys = {keyid: key for keyid, (_, key) in workers.items()}
+    for entry in rebuilt:
+        package = entry.descriptor.digest
+        there = {each.provenance for each in known.get(package, ())}
+        for blob in sorted(set(entry.rebuilds) - there, key=lambda each: each.digest):
+            public.fetch_back(blob.digest)
+            try:
+                _, key = open_envelope(desk.blobs.read(blob.digest), keys)
+            except InvalidEnvelopeError:
+                continue
+            _record_rebuild(desk, release, package, workers[key.keyid][0], blob)
+
+
+def _workers(desk: Desk) -> dict[str, tuple[str, Key]]:
+    """Return the enrolled workers, by the id of their key."""
+    found = ((each.name, key_of(each)) for each in identities.workers(desk.session))
+    return {key.keyid: (name, key) for name, key in found}
+
+
+def _record_rebuild(desk: Desk, release: Release, digest: Digest, worker: str, provenance: BlobRef) -> None:
+    package = packages.package(desk.session, digest)
+    revision = recipes.find_revision(desk.session, package.recipe) if package else None
+    if package is None or revision is None:
+        raise LookupError(f"the package {digest} was to be recorded")
+    _, attempt_id = _done(desk, release, revision, package.plan, worker, rebuild=True)
+    attestation = Attestation(
+        package=digest, built_by=worker, provenance=provenance, attempt_id=attempt_id, at=released_time(release)
+    )
+    attestations.add_attestation(desk.session, attestation)
 
 
 def _package(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -196,6 +197,35 @@ def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: 
     )
     assert [row["actor"] for row in liar.rows("SELECT * FROM audit WHERE action = 'take up'")] == ["pipeline"]
     assert liar.farm.errors == []
+
+
+def test_an_older_database_beside_what_is_published(liar: Liar, oracle: Oracle) -> None:
+    """It has never seen `after`, which was built twice for a channel that asks for it; and nothing is built again."""
+    farm, older = liar.farm, liar.farm.folder / "older.db"
+    with closing(sqlite3.connect(farm.folder / "farm.db")) as database:
+        database.execute("VACUUM INTO ?", (str(older),))
+    goes_on(farm)
+    before = liar.rows("SELECT digest, plan, recipe, sbom, build, built_by FROM package WHERE name = 'after'")
+    attested = liar.rows("SELECT package, built_by, provenance FROM attestation ORDER BY package")
+    signed = liar.rows("SELECT recipe, person FROM recipe_signature ORDER BY recipe")
+    assert "after" in names_in(farm.public, oracle.pinned, "twice")
+    released = {channel: farm.release(channel) for channel in scenario.POLICIES}
+    farm.database.close()
+    for path in farm.folder.glob("farm.db*"):
+        path.unlink()
+    older.rename(farm.folder / "farm.db")
+    farm.__post_init__()
+    farm.takes_up()
+    farm.rests()
+    assert {channel: farm.release(channel) for channel in scenario.POLICIES} == released
+    assert farm.errors == []
+    after = liar.rows("SELECT digest, plan, recipe, sbom, build, built_by FROM package WHERE name = 'after'")
+    assert [tuple(row) for row in after] == [tuple(row) for row in before]
+    assert set(map(tuple, liar.rows("SELECT package, built_by, provenance FROM attestation"))) == set(
+        map(tuple, attested)
+    )
+    assert set(map(tuple, liar.rows("SELECT recipe, person FROM recipe_signature"))) == set(map(tuple, signed))
+    honest_work_goes_on(liar, oracle)
 
 
 def test_blobs_of_what_is_released_that_are_taken_away_or_spoiled(liar: Liar, oracle: Oracle) -> None:
