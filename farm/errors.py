@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from farm.names import Digest
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -31,17 +33,28 @@ class FarmError(Exception):
     `code` is a stable machine-readable name (kebab case), `remedy` one imperative sentence or empty,
     `place` the position in a file where there is one. `exit_status` is what a command ends with. `by_package` says
     of each package that alone it is about what is wrong with it and what to do, where that is for a program to know.
+    `lost_blobs` are those that are not there, or spoiled: who has them too can put them back.
     """
 
     code: str = "error"
     exit_status: int = 1
     by_package: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    lost_blobs: tuple[Digest, ...] = ()
 
     def __init__(self, message: str, *, remedy: str = "", place: Place | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.place = place
+
+
+def lost_blobs_of(error: BaseException | None) -> tuple[Digest, ...]:
+    """Return the blobs for want of which something went wrong: those of an error, and of what led to it."""
+    found: dict[Digest, None] = {}
+    while error is not None:
+        found |= dict.fromkeys(error.lost_blobs if isinstance(error, FarmError) else ())
+        error = error.__cause__
+    return tuple(found)
 
 
 def in_lines(things: Sequence[object], most: int = 5) -> str:

@@ -29,6 +29,7 @@ from farm.engine.address_guard import AddressGuard
 from farm.errors import FarmError, Place, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
+from farm.release.lost_blobs import BlobWatch
 from farm.release.order_delivery import OrderDelivery
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient
@@ -95,8 +96,13 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         finally:
             turn.release()
 
-    # While the signer has a release looked at, it answers nobody else.
-    return (Duty("farm.control.orders", 0.5, Beside(delivery.deliver)), Duty("farm.control.advance", 1.0, advance))
+    watch = BlobWatch(office, repository)
+    return (
+        # While the signer has a release looked at, it answers nobody else.
+        Duty("farm.control.orders", 0.5, Beside(delivery.deliver)),
+        Duty("farm.control.advance", 1.0, advance),
+        Duty("farm.control.blobs", 10.0, Beside(watch.look)),
+    )
 
 
 def _nothing_unseen(_desk: Desk) -> tuple[str, ...]:

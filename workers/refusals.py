@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from farm.errors import FarmError
+from farm.errors import FarmError, lost_blobs_of
+from farm.names import Digest, InvalidDigestError
 from farm.trust.checked import InvalidAnswerError
 
 if TYPE_CHECKING:
@@ -16,22 +17,32 @@ REFUSED_EXIT = 3
 
 
 class RefusedByCheckerError(FarmError):
-    """The checker has looked, and refuses; its code, message, remedy and packages are those of the error there."""
+    """The checker has looked, and refuses; code, message, remedy, packages and blobs are those of the error there."""
 
-    def __init__(self, code: str, message: str, remedy: str, packages: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        remedy: str,
+        packages: Mapping[str, tuple[str, str]],
+        blobs: tuple[Digest, ...],
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.code = code
         self.by_package = packages
+        self.lost_blobs = blobs
 
 
 def refusal_form(error: FarmError) -> dict[str, object]:
     """Return the parts of an error as JSON values."""
-    return {
+    form: dict[str, object] = {
         "code": error.code,
         "message": error.message,
         "packages": dict(error.by_package),
         "remedy": error.remedy,
     }
+    lost = lost_blobs_of(error)
+    return form | ({"blobs": list(lost)} if lost else {})
 
 
 def read_refusal(told: bytes) -> FarmError:
@@ -39,6 +50,7 @@ def read_refusal(told: bytes) -> FarmError:
     try:
         form = json.loads(told)
         packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}
-        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]), packages)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        blobs = tuple(map(Digest, form.get("blobs", ())))
+        return RefusedByCheckerError(str(form["code"]), str(form["message"]), str(form["remedy"]), packages, blobs)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
         return InvalidAnswerError(f"it is no refusal: {error}")

@@ -21,6 +21,7 @@ class MissingBlobError(FarmError):
     def __init__(self, digest: Digest) -> None:
         super().__init__(f"the store has no blob {digest}", remedy="Fetch it again, or rebuild what made it.")
         self.digest = digest
+        self.lost_blobs = (digest,)
 
 
 class CorruptBlobError(FarmError):
@@ -35,6 +36,7 @@ class CorruptBlobError(FarmError):
         )
         self.digest = digest
         self.actual = actual
+        self.lost_blobs = (digest,)
 
 
 class BlobMismatchError(FarmError):

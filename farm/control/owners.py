@@ -25,7 +25,7 @@ from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.submission_statement import SubmissionStatementError, read_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from farm.control.desk import Desk
     from farm.database.submissions import RecipeSignature
@@ -135,6 +135,26 @@ def keep_signature(desk: Desk, envelope: bytes, number: int, wanted: Mapping[str
         now=desk.now,
     )
     return said.submitter
+
+
+def keep_published_signature(desk: Desk, envelope: bytes, number: int, recipes: Collection[Digest]) -> None:
+    """Keep what somebody known has signed of these recipes, as it is published; submission `number` records them.
+
+    What is no such signature, or is known, changes nothing.
+    """
+    people = everybody((ownership(desk.session) or Ownership()).curators)
+    try:
+        opened = read_submission(envelope, people)
+    except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError):
+        return
+    known, said = Digest.of(opened.envelope), opened.said
+    signed = set(said.recipes.values()) & set(recipes)
+    if not signed or said.withdrawn or submissions.is_known_envelope(desk.session, known):
+        return
+    desk.blobs.put_bytes(opened.envelope)
+    submissions.add_signatures(
+        desk.session, envelope=known, recipes=signed, person=said.submitter, submission=number, now=desk.now
+    )
 
 
 def unsigned(desk: Desk, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat import Member
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import OtherSizeError, RefusedReleaseError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 from farm.trust.blob_limits import LARGEST
@@ -36,7 +36,7 @@ class Described:
         """Return the verified bytes of a blob that has the size that it is said to have."""
         size = self.blobs.size(blob.digest)
         if size != blob.size:
-            raise RefusedReleaseError(f"the blob {blob.digest} has {size} bytes, the release says {blob.size}")
+            raise OtherSizeError(blob.digest, size, blob.size)
         return self.blobs.read(blob.digest)
 
     def descriptor(self, digest: Digest) -> Descriptor:

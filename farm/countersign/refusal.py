@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from farm.errors import FarmError
+from farm.errors import FarmError, lost_blobs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from farm.names import Digest
 
 _MOST_TOLD = 1000
 
@@ -18,6 +20,14 @@ class RefusedReleaseError(FarmError):
     """A release does not hold what it must: the signer does not sign it."""
 
     code = "refused-release"
+
+
+class OtherSizeError(RefusedReleaseError):
+    """A blob has another size than the release says: it was cut off, or the release lies."""
+
+    def __init__(self, digest: Digest, size: int, said: int) -> None:
+        super().__init__(f"the blob {digest} has {size} bytes, the release says {said}")
+        self.lost_blobs = (digest,)
 
 
 class Faults:
@@ -39,4 +49,6 @@ class Faults:
         for error in self._found.values():
             told = islice(self._found.items(), _MOST_TOLD)
             error.by_package = {package: (each.message, each.remedy) for package, each in told}
+            lost = (digest for each in self._found.values() for digest in lost_blobs_of(each))
+            error.lost_blobs = tuple(islice(dict.fromkeys(lost), _MOST_TOLD))
             raise error

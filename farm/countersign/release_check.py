@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import archive_chunks
 from farm.countersign.described import Described
-from farm.countersign.refusal import Faults, RefusedReleaseError
+from farm.countersign.refusal import Faults, OtherSizeError, RefusedReleaseError
 from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
 from farm.package import Descriptor, PackageFacts, check_declared, sensitive_files_of
 from farm.trust.archive_contents import read_contents
@@ -100,10 +100,8 @@ class _Check:
         if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedReleaseError(f"manifest or facts of {descriptor.name} are not those that its descriptor names")
         for blob in entry.blobs:
-            if self._blobs.size(blob.digest) != blob.size:
-                raise RefusedReleaseError(
-                    f"the blob {blob.digest} of {descriptor.name} has another size than {blob.size}"
-                )
+            if (size := self._blobs.size(blob.digest)) != blob.size:
+                raise OtherSizeError(blob.digest, size, blob.size)
         # What clients read of it, they must be able to read.
         Manifest.from_json(self.read(entry.manifest))
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))

@@ -31,6 +31,11 @@ def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
     return number
 
 
+def keep_number(session: Session, plan: Digest, number: int) -> None:
+    """Write down which build a plan is that was carried out: its provenance says so."""
+    session.exec(update(PlanRow).where(col(PlanRow.digest) == plan).values(build=number))
+
+
 def number_of(session: Session, plan: Digest) -> int:
     """Return the build number of a plan that was kept."""
     return session.exec(select(PlanRow.build).where(PlanRow.digest == plan)).one()

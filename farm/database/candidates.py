@@ -251,6 +251,11 @@ def decide(session: Session, candidate_id: int, state: CandidateState, *, reason
     return bool(decided.rowcount)
 
 
+def tell(session: Session, candidate_id: int, reason: str) -> None:
+    """Say of a candidate that has ended how it did, in other words than before."""
+    session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(reason=reason))
+
+
 def record_gate(
     session: Session,
     candidate_id: int,

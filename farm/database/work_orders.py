@@ -25,6 +25,12 @@ def plan_text(session: Session, digest: Digest) -> str:
     return session.get_one(PlanRow, digest).body
 
 
+def find_plan_text(session: Session, digest: Digest) -> str | None:
+    """Return the canonical JSON of a plan, where one of this digest was kept."""
+    row = session.get(PlanRow, digest)
+    return row.body if row is not None else None
+
+
 def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, body: str) -> None:
     """Keep a test order's canonical JSON under its digest."""
     if session.get(PackageTestRow, digest) is None:

@@ -46,6 +46,11 @@ class ChannelState:
         self._with_tests = with_tests
         self._atoms: tuple[object, tuple[Atom, ...]] | None = None
 
+    def forget(self) -> None:
+        """Read the base anew next time: what the database says of releases has been corrected."""
+        self._number, self._tests_mark, self._atoms = None, 0, None
+        self.test_needs = TestNeeds(self._shelf)
+
     def trial(self, desk: Desk, number: int) -> TrialSet:
         """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
         if self._number is None:

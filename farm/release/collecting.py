@@ -56,6 +56,10 @@ class Collector:
         self._unseen = unseen
         self._known: _Known | None = None
 
+    def forget(self) -> None:
+        """Ask the database anew next time: what it says of releases has been corrected."""
+        self._known = None
+
     def propose(self, desk: Desk, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
         """Return what the channel would change now; a curator's order comes first."""
         policy = self._policy

@@ -52,6 +52,7 @@ from farm.release.publishing import record_release
 from farm.release.released_tests import ReleasedTests
 from farm.release.search import search
 from farm.release.signing import Signing, Unsigned
+from farm.release.taking_up import TakingUp
 from farm.release.testers import Hearing, SignedResults, Testers
 from farm.release.withholding import atoms_withheld, moving_along
 
@@ -100,6 +101,7 @@ class Pipeline:
         self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
         self._results = SignedResults(office.blobs)
         self._testers = Testers(policy.name)
+        self._taking_up = TakingUp(office, policy.name, self._public)
         self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered, self._loading)
 
     @property
@@ -110,6 +112,11 @@ class Pipeline:
     def advance(self) -> Step:
         """Do what can be done now. Raises `SignerUnreachableError` when the signer is away: try again."""
         channel = self._policy.name
+        taken_up = self._taking_up.look()
+        if taken_up is not None:
+            self._state.forget()
+            self._collector.forget()
+            return taken_up
         unsigned = self._signing.waiting()
         if unsigned is not None:
             return self._signing.sign(unsigned)

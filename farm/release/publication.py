@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
-from farm.blobs import BlobStore
+from farm.blobs import BlobMismatchError, BlobStore, CorruptBlobError, MissingBlobError
 from farm.release.order_delivery import OrderTaker
 from farm.trust.index_edit import extend
-from farm.trust.layout import BLOBS
+from farm.trust.layout import BLOBS, METADATA
 from farm.trust.provenance import named_beside
+from farm.trust.release_evidence import InvalidEvidenceError, ReleaseEvidence
 from farm.trust.release_index import Release, ReleaseEntry
+from farm.trust.release_summary import evidence_of
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import policy_in_force
 
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from farm.trust.builders import AllowedBuilders
     from farm.trust.imports import Import
     from farm.trust.index_tree import Read
+
+
+_LOG = logging.getLogger("farm.release")
+_BUFFER = 1 << 20
 
 
 class Signer(OrderTaker, Protocol):
@@ -106,10 +113,65 @@ class PublicStore:
         self._repository = repository
         self._public = BlobStore(repository / BLOBS)
         self._blobs = blobs
+        self._in_force: tuple[str, tuple[int, ...] | None, Release | None] | None = None
+
+    def published(self, channel: str) -> Release | None:
+        """Return the newest release of a channel that is in force, as the repository's own metadata bears it out.
+
+        It is read again when something else was signed, so it may be asked often. Raises `RepositoryStateError`.
+        """
+        stamp = self._stamp()
+        if self._in_force is None or self._in_force[:2] != (channel, stamp):
+            self._in_force = channel, stamp, Repository(self._repository).current(channel).release
+        return self._in_force[2]
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        """Return what changes when something else has come to be signed."""
+        try:
+            status = (self._repository / METADATA / "timestamp.json").stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self, blob: BlobRef) -> bytes:
         """Return the verified bytes of a small blob; raises `MissingBlobError`, `CorruptBlobError`."""
-        return self._public.read(blob.digest)
+        return self.read_digest(blob.digest)
+
+    def read_digest(self, digest: Digest) -> bytes:
+        """Return the verified bytes of a small blob. Where they are gone, or spoiled, those of the farm's own store.
+
+        Raises `MissingBlobError`, `CorruptBlobError`.
+        """
+        try:
+            return self._public.read(digest)
+        except (MissingBlobError, CorruptBlobError):
+            return self._blobs.read(digest)
+
+    def lacks(self, digest: Digest, size: int | None = None) -> bool:
+        """Say whether a blob is not there, or has another size; its bytes are not looked at."""
+        return not self._public.has(digest) or (size is not None and self._public.size(digest) != size)
+
+    def put_back(self, digest: Digest) -> bool:
+        """Put a blob in place again, from the farm's own store; False where that has no sound one either.
+
+        What is there is replaced, whatever it is: it was found to be something else.
+        """
+        try:
+            with self._blobs.open(digest) as source, self._public.writer() as writer:
+                while piece := source.read(_BUFFER):
+                    writer.write(piece)
+                writer.commit(digest)
+        except (MissingBlobError, CorruptBlobError, BlobMismatchError):
+            return False
+        except OSError as error:
+            _LOG.error("the blob %s cannot be put back: %s", digest, error)
+            return False
+        return True
+
+    def fetch_back(self, digest: Digest) -> None:
+        """Let the farm's own store have a blob that is published. Raises `MissingBlobError`, `CorruptBlobError`."""
+        if not self._blobs.has(digest):
+            self._blobs.share(self._public, digest)
 
     def bring(self, put: Iterable[ReleaseEntry], index: Iterable[bytes], release: Release) -> None:
         """Put what is new in a release in place, before anybody signs it: what `make_release` was given and gave.
@@ -133,13 +195,22 @@ class PublicStore:
         A farm has no log of builds from before it kept them.
         """
         for provenance in (entry.provenance, *entry.rebuilds):
-            for digest in named_beside(self._public.read(provenance.digest)):
+            for digest in named_beside(self.read_digest(provenance.digest)):
                 if not self._public.has(digest) and self._blobs.has(digest):
                     self._public.share(self._blobs, digest)
 
     def builders(self) -> AllowedBuilders:
         """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""
         return Repository(self._repository).builders()
+
+    def evidence(self, release: Digest) -> ReleaseEvidence:
+        """Return what a published release was looked at by; nothing where its summary, or that, is not there."""
+        summary = Repository(self._repository).summary(release)
+        named = evidence_of(summary) if summary else None
+        try:
+            return ReleaseEvidence.from_json(self.read_digest(named)) if named else ReleaseEvidence()
+        except (MissingBlobError, CorruptBlobError, InvalidEvidenceError):
+            return ReleaseEvidence()
 
     def signed_inputs(self) -> tuple[Digest, ...]:
         """Return the step libraries and the locks of toolchains that the signed policy accepts.
@@ -161,4 +232,4 @@ class PublicStore:
 
     def release(self, digest: Digest) -> Release:
         """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
-        return Release.from_json(self._public.read(digest))
+        return Release.from_json(self.read_digest(digest))

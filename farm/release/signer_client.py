@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from farm.errors import FarmError
+from farm.names import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.names import Digest
     from farm.trust.advisory_index import AdvisoryIndex
     from farm.trust.release_index import Release
     from farm.trust.review_list import ReviewList
@@ -29,7 +29,7 @@ class SignerRefusedError(FarmError):
     """The signer looked at a release, a list of advisories or an image, and did not sign it.
 
     `by_package` says what is wrong with single packages of a release; nothing where that is about all of it. `said` is
-    the code of the refusal.
+    the code of the refusal. `lost_blobs` are not in the public store, or spoiled.
     """
 
     code = "signer-refused"
@@ -41,8 +41,10 @@ class SignerRefusedError(FarmError):
         remedy: str = "",
         by_package: Mapping[str, tuple[str, str]] = _NOTHING,
         said: str = "",
+        lost_blobs: tuple[Digest, ...] = (),
     ) -> None:
         super().__init__(message, remedy=remedy)
+        self.lost_blobs = lost_blobs
         self.by_package = by_package
         self.said = said
 
@@ -108,7 +110,11 @@ class _Socket:
         if answer.status_code == 409:
             refusal = answer.json()
             raise SignerRefusedError(
-                refusal["message"], remedy=refusal["remedy"], by_package=_by_package(refusal), said=refusal["code"]
+                refusal["message"],
+                remedy=refusal["remedy"],
+                by_package=_by_package(refusal),
+                said=refusal["code"],
+                lost_blobs=tuple(map(Digest, refusal.get("blobs", ()))),
             )
         if answer.status_code == 503:
             waits = answer.json()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.compat.problem import listed
 from farm.database import candidates, excuses, orders, refusals, releases, rollbacks
 from farm.database.excuses import Excuse
 from farm.database.pipeline_states import CandidateState, OrderKind, StepState
 from farm.recipe.gate_kind import GateKind
 from farm.release.deciding import Step, refuse, release_candidate
 from farm.release.gates.refused import asked_again_at
+from farm.release.lost_blobs import mend
 from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError
 from farm.release.signing_evidence import bring_evidence
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
     from farm.database.differences import Differences
     from farm.database.records import Package
     from farm.database.releases import ReleaseRecord
+    from farm.names import Digest
     from farm.release.publication import PublicStore, Signer
     from farm.trust.release_index import Release
+
+
+_MOST_LOST = 100
+"""So many blobs are put back for one release before the signer's refusal counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Signing:
             loading = self.loading(desk, candidate)
             evidence = bring_evidence(desk, candidate, unsigned.release, self.public, loading)
         try:
-            self.signer.sign(unsigned.release, evidence)
+            self._ask(unsigned.release, evidence)
         except SignerRefusedError as error:
             with self.office.planning() as desk:
                 if not releases.drop_release(desk.session, record):
@@ -85,6 +92,41 @@ class Signing:
                 rollbacks.leave_out(desk.session, order.id, self.offered(desk, record))
             release_candidate(desk, candidate, message)
         return Step(record.channel, StepState.RELEASED, message)
+
+    def _ask(self, release: Release, evidence: Digest) -> None:
+        """Ask the signer; what it finds lost or spoiled is put back from the farm's own store, and it is asked again.
+
+        Raises `SignerRefusedError`, which says so where that has none either, and `SignerUnreachableError`.
+        """
+        seen: set[Digest] = set()
+        while True:
+            try:
+                self.signer.sign(release, evidence)
+            except SignerRefusedError as error:
+                lost = set(error.lost_blobs) - seen
+                if not lost or len(seen) >= _MOST_LOST:
+                    raise
+                seen |= lost
+                if gone := sorted(digest for digest in lost if not self.public.put_back(digest)):
+                    raise _gone(error, gone) from error
+                # Where one is gone, others may be: the signer would name them one after the other.
+                mend(release, self.public)
+                if (base := release.previous) is not None:
+                    mend(self.public.release(base), self.public)
+            else:
+                return
+
+
+def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedError:
+    """Return a refusal that says what to do about blobs that nobody here has any more."""
+    named = listed([str(digest) for digest in gone])
+    remedy = (
+        f"Bring {named} back into the farm's `blobs` or the repository's, from a backup or a mirror "
+        "(the file is `blobs/sha256/AB/CDEF…` in each), then ask again with `farm candidate retry`."
+    )
+    by_package = {name: (why, f"{what} {remedy}".strip()) for name, (why, what) in error.by_package.items()}
+    why = f"{error.message}; the farm's own store has no sound one either"
+    return SignerRefusedError(why, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(gone))
 
 
 def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:

@@ -6,6 +6,8 @@ by what policy and on what evidence it was let through, with a tool of their cho
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +111,16 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
     if about != wanted:
         raise InvalidEnvelopeError(f"the summary is about another release than {release.digest}", remedy=_REMEDY)
     return summary
+
+
+def evidence_of(content: bytes) -> Digest | None:
+    """Return the evidence that a summary names; nobody's signature is looked at. None where that cannot be said."""
+    try:
+        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
+        named = {each["name"]: each["digest"]["sha256"] for each in payload["predicate"]["inputAttestations"]}
+        return Digest.from_hex(named["evidence"])
+    except (ValueError, LookupError, TypeError, RecursionError, FarmError):
+        return None
 
 
 def _named(name: str, digest: Digest) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -178,6 +179,86 @@ def test_a_released_package_with_a_recipe_that_nobody_has_signed(liar: Liar, ora
     assert oracle.wrongs(liar.farm.public) == []
     assert answer.status_code == 409
     honest_work_goes_on(liar, oracle)
+
+
+def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: Oracle) -> None:
+    """It passes all gates, and control, once it is honest again, knows nothing of it."""
+    answer = liar.ask(liar.compose("edge", liar.entry("next")))
+    assert answer.status_code == 200, answer.text
+    behind = liar.farm.release("edge")
+    assert behind is not None
+    honest_work_goes_on(liar, oracle)
+    newest = liar.farm.release("edge")
+    assert newest is not None
+    assert newest.number == behind.number + 1
+    assert (
+        liar.rows("SELECT digest FROM release WHERE channel = 'edge' AND number = ?", behind.number)[0][0]
+        == behind.digest
+    )
+    assert [row["actor"] for row in liar.rows("SELECT * FROM audit WHERE action = 'take up'")] == ["pipeline"]
+    assert liar.farm.errors == []
+
+
+def test_an_older_database_beside_what_is_published(liar: Liar, oracle: Oracle) -> None:
+    """It has never seen `after`, which was built twice for a channel that asks for it; and nothing is built again."""
+    farm, older = liar.farm, liar.farm.folder / "older.db"
+    with closing(sqlite3.connect(farm.folder / "farm.db")) as database:
+        database.execute("VACUUM INTO ?", (str(older),))
+    goes_on(farm)
+    before = liar.rows("SELECT digest, plan, recipe, sbom, build, built_by FROM package WHERE name = 'after'")
+    attested = liar.rows("SELECT package, built_by, provenance FROM attestation ORDER BY package")
+    signed = liar.rows("SELECT recipe, person FROM recipe_signature ORDER BY recipe")
+    assert "after" in names_in(farm.public, oracle.pinned, "twice")
+    released = {channel: farm.release(channel) for channel in scenario.POLICIES}
+    farm.database.close()
+    for path in farm.folder.glob("farm.db*"):
+        path.unlink()
+    older.rename(farm.folder / "farm.db")
+    farm.__post_init__()
+    farm.takes_up()
+    farm.rests()
+    assert {channel: farm.release(channel) for channel in scenario.POLICIES} == released
+    assert farm.errors == []
+    after = liar.rows("SELECT digest, plan, recipe, sbom, build, built_by FROM package WHERE name = 'after'")
+    assert [tuple(row) for row in after] == [tuple(row) for row in before]
+    assert set(map(tuple, liar.rows("SELECT package, built_by, provenance FROM attestation"))) == set(
+        map(tuple, attested)
+    )
+    assert set(map(tuple, liar.rows("SELECT recipe, person FROM recipe_signature"))) == set(map(tuple, signed))
+    honest_work_goes_on(liar, oracle)
+
+
+def test_blobs_of_what_is_released_that_are_taken_away_or_spoiled(liar: Liar, oracle: Oracle) -> None:
+    """A checker that remembers nothing cannot go on from the release then, and what is refused is asked anew at once."""
+    lib, tool = liar.released("edge", "lib"), liar.released("edge", "tool")
+    for blob in (lib.descriptor, lib.facts, lib.manifest):
+        liar.path_of(blob.digest).unlink()
+    put(liar.path_of(tool.facts.digest), b"spoiled".ljust(tool.facts.size, b"\0"))
+    put(liar.path_of(tool.manifest.digest), b"cut off")
+    liar.farm.stop()
+    liar.farm.start()
+    honest_work_goes_on(liar, oracle)
+    assert [row["reason"] for row in liar.rows("SELECT reason FROM excuse WHERE reason LIKE '%blob%'")] == []
+    for entry in (lib, tool):
+        for blob in entry.blobs:
+            liar.farm.blobs.verify(blob.digest)
+
+
+def test_a_blob_that_the_farm_has_lost_too_is_named_with_what_helps(liar: Liar, oracle: Oracle) -> None:
+    archive = liar.entry("next").archive
+    content, own = liar.read(archive), liar.farm.office.blobs
+    put(liar.path_of(archive.digest), b"spoiled".ljust(archive.size, b"\0"))
+    own.delete(archive.digest)
+    liar.farm.takes_up()
+    liar.farm.rests()
+    ((reason, remedy),) = liar.rows(
+        "SELECT reason, remedy FROM excuse WHERE channel = 'edge' AND gate = 'signer' AND package = 'next'"
+    )
+    assert archive.digest in reason
+    assert f"Bring {archive.digest} back" in remedy
+    own.put_bytes(content)
+    honest_work_goes_on(liar, oracle)
+    assert liar.read(archive) == content
 
 
 def test_an_image_of_other_bytes(liar: Liar, oracle: Oracle) -> None:

@@ -47,6 +47,8 @@ def test_a_candidate_that_waits_for_many_tests_asks_the_database_no_more_often_t
     releasing: ReleasingFarm,
 ) -> None:
     tested = "tests:\n  - {name: t, command: [x]}\n"
+    releasing.farm.submit(recipe("first"))
+    releasing.settle()
     asked = []
     for names in (["a"], list("bcdefghij")):
         releasing.farm.submit(*(recipe(name, more=tested) for name in names))
