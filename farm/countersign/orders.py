@@ -1,8 +1,8 @@
 """What only a person may let a release do, held against the orders in the signer's ledger.
 
-A frozen channel releases nothing, and what is held does not move. A package does not become older, and nothing that a
-rollback took out comes back, unless an order covers it that is good now, of this channel, and not used by another
-release. Whatever the pipeline says of orders makes none of these.
+A frozen channel releases nothing, and what is held does not move, nor what moves with it. A package does not become
+older, and nothing that a rollback took out comes back, unless an order covers it that is good now, of this channel, and
+not used by another release. Whatever the pipeline says of orders makes none of these.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from farm.blobs import BlobStore
     from farm.countersign.moves import Move
+    from farm.countersign.outputs import Outputs
     from farm.ledger.state import LedgerState, Permit
     from farm.names import Digest
     from farm.plan import BlobRef
@@ -37,7 +38,7 @@ class FrozenChannelError(RefusedReleaseError):
 
 
 class HeldPackageError(RefusedReleaseError):
-    """A release changes, adds or drops a package that a curator holds."""
+    """A release changes, adds or drops a package that a curator holds, or one that moves with it."""
 
     code = "held"
 
@@ -59,15 +60,24 @@ class Permitted:
     """Which orders a release uses, and what comes of that.
 
     `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
-    are those that come, or go, by an order of promotion, so that they need not soak. `goes_back`: all that changes
-    a rollback has ordered.
+    are those that come, or go, by an order of promotion, so that they need not soak; `named` are the names that each
+    such order names, where it is not for all. `goes_back`: all that changes a rollback has ordered.
     """
 
     orders: tuple[Digest, ...] = ()
     rolled_back: tuple[Digest, ...] = ()
     returned: tuple[Digest, ...] = ()
     promoted: frozenset[Digest] = frozenset()
+    named: tuple[frozenset[str], ...] = ()
     goes_back: bool = False
+
+    def is_alone(self, name: str, package: Digest | None, other: str) -> bool:
+        """Say whether an order of promotion moves a package, by its name, and leaves another where it is."""
+        return package in self.promoted and any(name in names and other not in names for names in self.named)
+
+    def takes_out(self, package: Digest) -> bool:
+        """Say whether a package goes because a rollback or a promotion was ordered to a set without it."""
+        return package in self.promoted or package in self.rolled_back
 
 
 class Orders:
@@ -79,13 +89,12 @@ class Orders:
         self._releases = Releases(blobs)
         self._now = now
 
-    def check(
-        self, release: Release, previous: Release | None, moves: Sequence[Move], named: Collection[Digest]
-    ) -> Permitted:
+    def check(self, outputs: Outputs, moves: Sequence[Move], named: Collection[Digest]) -> Permitted:
         """Return the orders that a release uses: those that it is said to (`named`), and those that it needs.
 
         Raises `RefusedReleaseError`, saying which order is missing.
         """
+        release, previous = outputs.change.release, outputs.change.previous
         self._check_standing(release, moves)
         usable = self._usable(release, previous)
         for digest in named:
@@ -104,7 +113,9 @@ class Orders:
                         raise _unordered(release, move)
                     used[found] = usable[found]
         faults.check()
-        return self._permitted(used, moves, back)
+        permitted = self._permitted(used, moves, back)
+        self._check_held_along(outputs, moves, permitted)
+        return permitted
 
     def _permitted(
         self, used: Mapping[Digest, CuratorOrder], moves: Iterable[Move], back: Collection[Digest]
@@ -122,6 +133,7 @@ class Orders:
                 for move in moves
                 if (digest := move.after or move.before) and any(self._covers(each, move) for each in promotions)
             ),
+            tuple(frozenset(each.packages) for each in promotions if each.packages),
             bool(rollbacks) and all(any(self._covers(each, move) for each in rollbacks) for move in moves),
         )
 
@@ -138,11 +150,20 @@ class Orders:
             if (hold := held.get(move.name)) is None:
                 continue
             with faults.of(move.name):
-                raise HeldPackageError(
-                    f"{hold.curator} holds {move.name} on {channel}, and the release {move.deed}: {hold.reason}",
-                    remedy=f"`farm hold {channel} {move.name} --lift` lets it move. If the farm knows of no hold, "
-                    "hold it again first.",
-                )
+                raise _held(hold, move.name, f"the release {move.deed}")
+        faults.check()
+
+    def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
+        """See that nothing moves that would have to move with what is held, as outputs of one build do."""
+        held, faults = self._state.held(outputs.change.release.channel, self._now), Faults()
+        for move in moves if held else ():
+            if "/" in move.name:
+                continue
+            with faults.of(move.name):
+                for other in sorted(held.keys() & outputs.moving_with(move.name)):
+                    if not permitted.is_alone(move.name, move.after or move.before, other):
+                        told = f"{move.name}, an output of the same build, may not move without it"
+                        raise _held(held[other], other, told)
         faults.check()
 
     def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
@@ -271,6 +292,14 @@ class Releases:
 
     def _blob(self, blob: BlobRef) -> bytes:
         return self._blobs.read(blob.digest)
+
+
+def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
+    return HeldPackageError(
+        f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
+        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move. If the farm knows of no hold, hold it again "
+        "first.",
+    )
 
 
 def _unordered(release: Release, move: Move) -> UnorderedError:
