@@ -150,7 +150,7 @@ class Decision:
         permitted = orders.check(outputs, moves, brought.orders)
         check_reports(moves, channel, state, permitted)
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
-        if not (permitted.goes_back and self._record.has_set(release.channel, release.package_set)):
+        if not permitted.goes_back:
             self._check_outputs(outputs, channel, permitted)
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
             check_said(change.put, (previous, source), grounds)

@@ -7,7 +7,7 @@ not used by another release. Whatever the pipeline says of orders makes none of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
 from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
 from farm.trust.imports import imported_descriptors
-from farm.trust.index_tree import IndexTree
+from farm.trust.index_tree import IndexTree, difference
 from farm.trust.release_index import Release
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.plan import BlobRef
     from farm.trust.curator_order import CuratorOrder
+    from farm.trust.release_index import ReleaseEntry
 
 
 class FrozenChannelError(RefusedReleaseError):
@@ -61,7 +62,8 @@ class Permitted:
 
     `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
     are those that come, or go, by an order of promotion, so that they need not soak; `named` are the names that each
-    such order names, where it is not for all. `goes_back`: all that changes a rollback has ordered.
+    such order names, where it is not for all. `goes_back`: it holds what the release did to which a rollback was
+    ordered, all of it and nothing else.
     """
 
     orders: tuple[Digest, ...] = ()
@@ -106,19 +108,19 @@ class Orders:
         for move in moves:
             if move.after is None or not (move.older_than or move.after in back):
                 continue
-            if not any(self._covers(each, move) for each in used.values()):
-                found = next((digest for digest, each in usable.items() if self._covers(each, move)), None)
+            if not any(self._lets_come(each, move, outputs) for each in used.values()):
+                found = next((digest for digest, each in usable.items() if self._lets_come(each, move, outputs)), None)
                 with faults.of(move.name):
                     if found is None:
                         raise _unordered(release, move)
                     used[found] = usable[found]
         faults.check()
-        permitted = self._permitted(used, moves, back)
+        permitted = self._permitted(used, release, moves, back)
         self._check_held_along(outputs, moves, permitted)
         return permitted
 
     def _permitted(
-        self, used: Mapping[Digest, CuratorOrder], moves: Iterable[Move], back: Collection[Digest]
+        self, used: Mapping[Digest, CuratorOrder], release: Release, moves: Iterable[Move], back: Collection[Digest]
     ) -> Permitted:
         rollbacks = [each for each in used.values() if each.act is Act.ROLLBACK]
         promotions = [each for each in used.values() if each.act is Act.PROMOTE]
@@ -134,7 +136,7 @@ class Orders:
                 if (digest := move.after or move.before) and any(self._covers(each, move) for each in promotions)
             ),
             tuple(frozenset(each.packages) for each in promotions if each.packages),
-            bool(rollbacks) and all(any(self._covers(each, move) for each in rollbacks) for move in moves),
+            any(each.target is not None and self._releases.hold_the_same(each.target, release) for each in rollbacks),
         )
 
     def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:
@@ -172,6 +174,12 @@ class Orders:
             if is_by_somebody(permit, self._people) and self._releases.is_ancestor(permit.order.base, previous):
                 found[permit.order.digest] = permit.order
         return found
+
+    def _lets_come(self, order: CuratorOrder, move: Move, outputs: Outputs) -> bool:
+        """Say whether an order lets a package come, by itself or with what its build put out besides."""
+        if order.act is not Act.RETRY or "/" in move.name or self._covers(order, move):
+            return self._covers(order, move)
+        return any(outputs.are_of_one_build(move.name, name, package) for name, package in order.packages.items())
 
     def _covers(self, order: CuratorOrder, move: Move) -> bool:
         """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
@@ -281,6 +289,20 @@ class Releases:
         entry = self._tree(release.index).entry(name)
         return (entry.descriptor.digest if entry else None) == package
 
+    def hold_the_same(self, digest: Digest, release: Release) -> bool:
+        """Say whether a release of the same channel holds the very packages of another, and says the same of them.
+
+        But for who has built them again since, and which tests have run: that is looked at wherever an entry differs.
+        """
+        other = self._found(digest)
+        if other is None or other.channel != release.channel:
+            return False
+        if imported_descriptors(other.imports) != imported_descriptors(release.imports):
+            return False
+        found, tree = difference(self._blob, other.index, release.index), self._tree(other.index)
+        as_before = (_but_for_others(tree.entry(each.name)) == _but_for_others(each) for each in found.put)
+        return not found.removed and all(as_before)
+
     def _found(self, digest: Digest) -> Release | None:
         try:
             return self._read(digest)
@@ -292,6 +314,10 @@ class Releases:
 
     def _blob(self, blob: BlobRef) -> bytes:
         return self._blobs.read(blob.digest)
+
+
+def _but_for_others(entry: ReleaseEntry | None) -> ReleaseEntry | None:
+    return replace(entry, rebuilds=(), tests=None) if entry else None
 
 
 def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:

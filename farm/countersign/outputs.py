@@ -106,6 +106,13 @@ class Outputs:
         _, together = outputs_by_plan(content, output.plan.digest)
         return frozenset(self._described.descriptor(each).name.short for each in together)
 
+    def are_of_one_build(self, name: str, other: str, package: Digest | None) -> bool:
+        """Say whether the release has a package and another, which is this one, and one build has put out both."""
+        first, second = self.now(name), self.now(other)
+        if first is None or second is None or second.package != package:
+            return False
+        return first.plan.digest == second.plan.digest and name in self.put_out(second)
+
     def moving_with(self, name: str) -> frozenset[str]:
         """Return what else has to move when a package does: of the build that it leaves, and of the one that comes."""
         was, now = self.before(name), self.now(name)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.countersign.orders import HeldPackageError
+from farm.countersign.orders import HeldPackageError, UnorderedError
 from farm.countersign.outputs import SplitBuildError, UnexplainedDepartureError
+from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.tested import UntestedReleaseError
 from farm.trust.ceremony import found_channels, sign_policy
 from farm.trust.curator_order import Act
@@ -299,3 +300,35 @@ class TestHolds:
                     stable.sign(newer[""], orders=[order])
         stable.sign(newer[""], orders=[order])
         assert stable.released == 2
+
+
+class TestGoingBack:
+    def test_a_retry_of_one_package_brings_what_its_build_put_out(self, edge: Channel) -> None:
+        edge.sign(plain(edge, "zlib"))
+        before = edge.newest().digest
+        first, second = duo(edge, 1), duo(edge, 2)
+        edge.sign(*first.all)
+        edge.sign(*second.all)
+        edge.sign(remove=["duo", "duo-libs"], orders=[edge.order(Act.ROLLBACK, target=before)])
+        edge.order(Act.RETRY, packages={"duo": first[""].descriptor.digest})
+        for others in (second.all, (second[""], first["libs"])):
+            with pytest.raises(UnorderedError):
+                edge.sign(*others)
+        edge.sign(*first.all)
+        assert edge.released == 5
+
+    def test_a_release_of_before_is_that_though_more_is_known_of_its_packages(self, edge: Channel) -> None:
+        """Of which recipe tests ran, or who has built them again since, the pipeline says what it knows now."""
+        first = duo(edge, 1, more=TESTED)
+        edge.sign(*first.all, tests=[result(edge)])
+        before = edge.newest().digest
+        newest = edge.builder.recipe("duo", more="revision: 1\noutputs:\n  libs: [lib/**]\n" + TESTED + "# newest\n")
+        edge.sign(*duo(edge, 2).all)
+        order = edge.order(Act.ROLLBACK, target=before)
+        more = [replace(each, tests=newest.digest) for each in first.all]
+        untrue = [replace(more[0], sbom=None), more[1]]
+        for packages in (untrue, more[:1], [*more, plain(edge, "zlib")]):
+            with pytest.raises(RefusedReleaseError):
+                edge.sign(*packages, orders=[order])
+        edge.sign(*more, orders=[order])
+        assert edge.released == 3
