@@ -20,6 +20,7 @@ from farm.countersign.gates import check_gates
 from farm.countersign.interfaces import check_interfaces
 from farm.countersign.moves import moves_of
 from farm.countersign.orders import Orders, Permitted
+from farm.countersign.outputs import Outputs, check_departures, check_together, stand_so
 from farm.countersign.ownership import Ownership
 from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farm.compat import TrialSet
+    from farm.countersign.outputs import Output
     from farm.ledger.standing import Kept
     from farm.ledger.state import LedgerState
     from farm.names import Digest
@@ -144,16 +146,34 @@ class Decision:
         state = self._ledger.state()
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
-        permitted = orders.check(release, previous, moves, brought.orders)
+        outputs = Outputs(change, self._blobs)
+        permitted = orders.check(outputs, moves, brought.orders)
         check_reports(moves, channel, state, permitted)
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
-        if not (permitted.goes_back and self._record.has_set(release.channel, release.package_set)):
+        if not permitted.goes_back:
+            self._check_outputs(outputs, channel, permitted)
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
             check_said(change.put, (previous, source), grounds)
             case = Case(release, previous, self._blobs, builders, plans, brought, builds)
             check_gates(change, self._asked(case, channel, policy, state, permitted))
             self._ask_of_the_set(case, channel, trial)
         return permitted
+
+    def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:
+        """See that the outputs of one build move together, as in the pipeline, and that none goes that is made still.
+
+        Two builds may be side by side where a curator has ordered one package alone, or the source has them so.
+        """
+        source = channel.from_channel
+
+        def is_apart(came: Output, name: str, beside: Output | None) -> bool:
+            if permitted.is_alone(came.name, came.package, name):
+                return True
+            return bool(source) and stand_so(came, name, beside, source, self._record)
+
+        check_together(outputs, is_apart)
+        if not source:  # of what goes there, the gates ask whether it is gone from the source
+            check_departures(outputs, permitted.takes_out)
 
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
         """Go on from what was found in order last, where that is what is signed now; else it came to nothing."""

@@ -1,13 +1,13 @@
 """What only a person may let a release do, held against the orders in the signer's ledger.
 
-A frozen channel releases nothing, and what is held does not move. A package does not become older, and nothing that a
-rollback took out comes back, unless an order covers it that is good now, of this channel, and not used by another
-release. Whatever the pipeline says of orders makes none of these.
+A frozen channel releases nothing, and what is held does not move, nor what moves with it. A package does not become
+older, and nothing that a rollback took out comes back, unless an order covers it that is good now, of this channel, and
+not used by another release. Whatever the pipeline says of orders makes none of these.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
 from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
 from farm.trust.imports import imported_descriptors
-from farm.trust.index_tree import IndexTree
+from farm.trust.index_tree import IndexTree, difference
 from farm.trust.release_index import Release
 
 if TYPE_CHECKING:
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from farm.blobs import BlobStore
     from farm.countersign.moves import Move
+    from farm.countersign.outputs import Outputs
     from farm.ledger.state import LedgerState, Permit
     from farm.names import Digest
     from farm.plan import BlobRef
     from farm.trust.curator_order import CuratorOrder
+    from farm.trust.release_index import ReleaseEntry
 
 
 class FrozenChannelError(RefusedReleaseError):
@@ -37,7 +39,7 @@ class FrozenChannelError(RefusedReleaseError):
 
 
 class HeldPackageError(RefusedReleaseError):
-    """A release changes, adds or drops a package that a curator holds."""
+    """A release changes, adds or drops a package that a curator holds, or one that moves with it."""
 
     code = "held"
 
@@ -59,15 +61,25 @@ class Permitted:
     """Which orders a release uses, and what comes of that.
 
     `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
-    are those that come, or go, by an order of promotion, so that they need not soak. `goes_back`: all that changes
-    a rollback has ordered.
+    are those that come, or go, by an order of promotion, so that they need not soak; `named` are the names that each
+    such order names, where it is not for all. `goes_back`: it holds what the release did to which a rollback was
+    ordered, all of it and nothing else.
     """
 
     orders: tuple[Digest, ...] = ()
     rolled_back: tuple[Digest, ...] = ()
     returned: tuple[Digest, ...] = ()
     promoted: frozenset[Digest] = frozenset()
+    named: tuple[frozenset[str], ...] = ()
     goes_back: bool = False
+
+    def is_alone(self, name: str, package: Digest | None, other: str) -> bool:
+        """Say whether an order of promotion moves a package, by its name, and leaves another where it is."""
+        return package in self.promoted and any(name in names and other not in names for names in self.named)
+
+    def takes_out(self, package: Digest) -> bool:
+        """Say whether a package goes because a rollback or a promotion was ordered to a set without it."""
+        return package in self.promoted or package in self.rolled_back
 
 
 class Orders:
@@ -79,13 +91,12 @@ class Orders:
         self._releases = Releases(blobs)
         self._now = now
 
-    def check(
-        self, release: Release, previous: Release | None, moves: Sequence[Move], named: Collection[Digest]
-    ) -> Permitted:
+    def check(self, outputs: Outputs, moves: Sequence[Move], named: Collection[Digest]) -> Permitted:
         """Return the orders that a release uses: those that it is said to (`named`), and those that it needs.
 
         Raises `RefusedReleaseError`, saying which order is missing.
         """
+        release, previous = outputs.change.release, outputs.change.previous
         self._check_standing(release, moves)
         usable = self._usable(release, previous)
         for digest in named:
@@ -97,17 +108,19 @@ class Orders:
         for move in moves:
             if move.after is None or not (move.older_than or move.after in back):
                 continue
-            if not any(self._covers(each, move) for each in used.values()):
-                found = next((digest for digest, each in usable.items() if self._covers(each, move)), None)
+            if not any(self._lets_come(each, move, outputs) for each in used.values()):
+                found = next((digest for digest, each in usable.items() if self._lets_come(each, move, outputs)), None)
                 with faults.of(move.name):
                     if found is None:
                         raise _unordered(release, move)
                     used[found] = usable[found]
         faults.check()
-        return self._permitted(used, moves, back)
+        permitted = self._permitted(used, release, moves, back)
+        self._check_held_along(outputs, moves, permitted)
+        return permitted
 
     def _permitted(
-        self, used: Mapping[Digest, CuratorOrder], moves: Iterable[Move], back: Collection[Digest]
+        self, used: Mapping[Digest, CuratorOrder], release: Release, moves: Iterable[Move], back: Collection[Digest]
     ) -> Permitted:
         rollbacks = [each for each in used.values() if each.act is Act.ROLLBACK]
         promotions = [each for each in used.values() if each.act is Act.PROMOTE]
@@ -122,7 +135,8 @@ class Orders:
                 for move in moves
                 if (digest := move.after or move.before) and any(self._covers(each, move) for each in promotions)
             ),
-            bool(rollbacks) and all(any(self._covers(each, move) for each in rollbacks) for move in moves),
+            tuple(frozenset(each.packages) for each in promotions if each.packages),
+            any(each.target is not None and self._releases.hold_the_same(each.target, release) for each in rollbacks),
         )
 
     def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:
@@ -138,11 +152,20 @@ class Orders:
             if (hold := held.get(move.name)) is None:
                 continue
             with faults.of(move.name):
-                raise HeldPackageError(
-                    f"{hold.curator} holds {move.name} on {channel}, and the release {move.deed}: {hold.reason}",
-                    remedy=f"`farm hold {channel} {move.name} --lift` lets it move. If the farm knows of no hold, "
-                    "hold it again first.",
-                )
+                raise _held(hold, move.name, f"the release {move.deed}")
+        faults.check()
+
+    def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
+        """See that nothing moves that would have to move with what is held, as outputs of one build do."""
+        held, faults = self._state.held(outputs.change.release.channel, self._now), Faults()
+        for move in moves if held else ():
+            if "/" in move.name:
+                continue
+            with faults.of(move.name):
+                for other in sorted(held.keys() & outputs.moving_with(move.name)):
+                    if not permitted.is_alone(move.name, move.after or move.before, other):
+                        told = f"{move.name}, an output of the same build, may not move without it"
+                        raise _held(held[other], other, told)
         faults.check()
 
     def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
@@ -151,6 +174,12 @@ class Orders:
             if is_by_somebody(permit, self._people) and self._releases.is_ancestor(permit.order.base, previous):
                 found[permit.order.digest] = permit.order
         return found
+
+    def _lets_come(self, order: CuratorOrder, move: Move, outputs: Outputs) -> bool:
+        """Say whether an order lets a package come, by itself or with what its build put out besides."""
+        if order.act is not Act.RETRY or "/" in move.name or self._covers(order, move):
+            return self._covers(order, move)
+        return any(outputs.are_of_one_build(move.name, name, package) for name, package in order.packages.items())
 
     def _covers(self, order: CuratorOrder, move: Move) -> bool:
         """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
@@ -263,6 +292,20 @@ class Releases:
         entry = self._tree(release.index).entry(name)
         return (entry.descriptor.digest if entry else None) == package
 
+    def hold_the_same(self, digest: Digest, release: Release) -> bool:
+        """Say whether a release of the same channel holds the very packages of another, and says the same of them.
+
+        But for who has built them again since, and which tests have run: that is looked at wherever an entry differs.
+        """
+        other = self._found(digest)
+        if other is None or other.channel != release.channel:
+            return False
+        if imported_descriptors(other.imports) != imported_descriptors(release.imports):
+            return False
+        found, tree = difference(self._blob, other.index, release.index), self._tree(other.index)
+        as_before = (_but_for_others(tree.entry(each.name)) == _but_for_others(each) for each in found.put)
+        return not found.removed and all(as_before)
+
     def _found(self, digest: Digest) -> Release | None:
         try:
             return self._read(digest)
@@ -274,6 +317,18 @@ class Releases:
 
     def _blob(self, blob: BlobRef) -> bytes:
         return self._blobs.read(blob.digest)
+
+
+def _but_for_others(entry: ReleaseEntry | None) -> ReleaseEntry | None:
+    return replace(entry, rebuilds=(), tests=None) if entry else None
+
+
+def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
+    return HeldPackageError(
+        f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
+        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move. If the farm knows of no hold, hold it again "
+        "first.",
+    )
 
 
 def _unordered(release: Release, move: Move) -> UnorderedError:

@@ -64,6 +64,11 @@ class Plans:
         self._locks: dict[Digest, ToolchainLock] = {}
         self._followed: dict[tuple[Digest, Digest], Recipe] = {}
 
+    @property
+    def steps(self) -> tuple[Digest, ...]:
+        """The libraries of steps that are signed."""
+        return self._policy.steps
+
     def check(self, plan: Plan, recipe: Digest) -> Recipe:
         """Return the recipe that a plan follows from. Raises `PlanMismatchError`, `MissingBlobError` and the like."""
         key = plan.digest, recipe

@@ -117,12 +117,22 @@ class AskedTests:
     brought: Sequence[SignedTest]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose tests need what in a release, as far as its recipes can be read with these `steps`; `unread` are others."""
+
+    release: Release
+    index: TestNeedIndex
+    steps: tuple[Digest, ...]
+    unread: Mapping[str, ReleaseEntry]
+
+
 class ReleasedTests:
     """Knows whose tests need which packages in the newest set of each channel. For one thread."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._known: dict[str, tuple[Release, TestNeedIndex]] = {}
+        self._known: dict[str, _Known] = {}
 
     def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests) -> None:
         """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
@@ -137,7 +147,7 @@ class ReleasedTests:
         now = _Tests(IndexTree(self._read, release.index), plans, trial)
         failing = [
             (recipe, expected)
-            for recipe, expected in now.expected(tested_names(asked.scope, trial, changes, index))
+            for recipe, expected in now.expected(tested_names(asked.scope, trial, changes, index), changes)
             if isinstance(expected, Unrunnable) or not results.agree(expected, passed=True)
         ]
         if not failing:
@@ -156,13 +166,21 @@ class ReleasedTests:
             raise UntestedReleaseError(release, needed, missing)
 
     def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
-        before, index = self._known.get(previous.channel, (None, TestNeedIndex()))
-        change = difference(self._read, before.index if before else None, previous.index)
+        known = self._known.get(previous.channel)
+        index, unread = (known.index, dict(known.unread)) if known else (TestNeedIndex(), {})
+        change = difference(self._read, known.release.index if known else None, previous.index)
         for name in change.removed:
             index.put(name, frozenset())
-        for entry in change.put:
-            index.put(entry.name, _needs_of(entry, plans))
-        self._known[previous.channel] = previous, index
+            unread.pop(name, None)
+        # Whether a recipe can be read, the steps that are signed decide.
+        again = unread if known and known.steps != plans.steps else {}
+        for entry in (again | {entry.name: entry for entry in change.put}).values():
+            needs = _needs_of(entry, plans)
+            index.put(entry.name, needs or frozenset())
+            unread.pop(entry.name, None)
+            if needs is None:
+                unread[entry.name] = entry
+        self._known[previous.channel] = _Known(previous, index, plans.steps, unread)
         return index
 
     def _read(self, blob: BlobRef) -> bytes:
@@ -177,19 +195,30 @@ class _Tests:
         self._plans = plans
         self._members = members
 
-    def expected(self, names: Collection[str]) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
-        """Give the tests of these packages; those of a recipe once, for the package of its name."""
-        seen: set[str] = set()
+    def expected(self, names: Collection[str], new: Collection[str]) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
+        """Give the tests of these packages; those of a recipe once, for the package of its name.
+
+        What is `new` asks for the tests of the recipe that its own entry names: that of another build may lack them.
+        """
+        seen: set[tuple[str, Digest]] = set()
         for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
             recipe = self.recipe_of(name)
-            if recipe is not None and recipe.name not in seen and recipe.name in self._members.members:
-                seen.add(recipe.name)
-                yield from self.of(recipe.name)
+            if recipe is None or (main := self._members.members.get(recipe.name)) is None:
+                continue
+            subject, plan = recipe.name, self._members.members[name].descriptor.plan
+            # Another build stands there where an order lets it, or the source has it so: then its tests are those.
+            asked = recipe if name in new and main.descriptor.plan == plan else self.recipe_of(subject)
+            if asked is not None and (subject, asked.digest) not in seen:
+                seen.add((subject, asked.digest))
+                yield from self._of(asked, subject)
 
     def of(self, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
+        """Give the tests of the package of a recipe's name."""
         recipe = self.recipe_of(name)
-        if recipe is None:
-            return
+        if recipe is not None:
+            yield from self._of(recipe, name)
+
+    def _of(self, recipe: Recipe, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
         subject = self._members.members[name].descriptor.digest
         for test, closure in test_closures(recipe, self._members):
             if isinstance(closure, Unrunnable):
@@ -217,11 +246,12 @@ def _name(expected: _Expected | Unrunnable) -> str:
     return expected.test if isinstance(expected, Unrunnable) else expected.test.name
 
 
-def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str]:
+def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str] | None:
+    """Return what the tests of a package need; None when its steps are no longer signed: nobody can order its tests."""
     try:
         recipe = plans.read(entry.tests or entry.recipe, entry.name)
-    except UnreadableRecipeError:  # its steps are no longer signed: nobody can order its tests
-        return frozenset()
+    except UnreadableRecipeError:
+        return None
     if recipe.name != entry.name:
         return frozenset()
     return frozenset(need for test in recipe.tests for need in test.needs)

@@ -44,9 +44,6 @@ CREATE TABLE IF NOT EXISTS published (
 CREATE TABLE IF NOT EXISTS held (
   descriptor TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (descriptor, channel)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS released_set (
-  package_set TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY (package_set, channel)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stay (
   channel TEXT NOT NULL, name TEXT NOT NULL, descriptor TEXT NOT NULL, since TEXT NOT NULL, until TEXT,
   PRIMARY KEY (channel, name)
@@ -131,12 +128,6 @@ class PublishedRecord:
             found = database.execute("SELECT channel FROM held WHERE descriptor = ?", (descriptor,))
             return frozenset(channel for (channel,) in found)
 
-    def has_set(self, channel: str, package_set: Digest) -> bool:
-        """Say whether a channel has released this very set: it has passed its gates, as a whole."""
-        with self._open() as database:
-            query = "SELECT 1 FROM released_set WHERE package_set = ? AND channel = ?"
-            return bool(database.execute(query, (package_set, channel)).fetchone())
-
     def stay(self, channel: str, name: str) -> Stay | None:
         """Return the last stay of a package on a channel, by short name, of others by full name."""
         query = "SELECT descriptor, since, until FROM stay WHERE channel = ? AND name = ?"
@@ -207,8 +198,6 @@ class PublishedRecord:
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
                 at = checked.get(release.digest) or now or released_time(release)
                 _move(database, release, before, change, at)
-                held = release.package_set, release.channel
-                database.execute("INSERT OR IGNORE INTO released_set VALUES (?, ?)", held)
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
                 count += len(put)
         return count

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
+from zstandard import ZstdCompressor
 
 from farm.blobs import BlobStore
 from farm.control.desk import Office
@@ -25,8 +26,10 @@ from farm.control.world import Terms
 from farm.database import identities
 from farm.database.session import Database
 from farm.database.states import JobKind
+from farm.fileset import File, Manifest
 from farm.names import Digest
-from farm.plan import BuildOrder, TestOrder, TestOutcome
+from farm.package import PackageFacts, package_name
+from farm.plan import BuildOrder, BuiltPackage, TestOrder, TestOutcome, describe_output
 from farm.release.advisory_publication import AdvisoryPublication
 from farm.release.gates import package_gates
 from farm.release.order_delivery import OrderDelivery
@@ -37,7 +40,7 @@ from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.repository import Repository
 from tests.control.owned_farm import send, signed
 from tests.control.signed_results import attested
-from tests.control.small_farm import WORLD, Clock, SmallFarm
+from tests.control.small_farm import WORLD, Clock, SmallFarm, archive_of
 from workers.channel_files import ChannelFiles
 from workers.channels import Channels
 from workers.signed_targets import SignedTargets
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 
     from farm.control.leases import Lease
     from farm.control.submission import Submission
-    from farm.plan import BuildOutcome
+    from farm.plan import BuildOutcome, Plan
     from farm.recipe import ChannelPolicy
     from farm.trust.release_index import Release
     from tests.attack.nursery import Nursery
@@ -75,7 +78,12 @@ def own_keys() -> dict[str, CryptoSigner]:
 
 
 class Hands(SmallFarm):
-    """The farm's workers. What `builder` and `again` build, and `tester` tests, the signed list believes."""
+    """The farm's workers. What `builder` and `again` build, and `tester` tests, the signed list believes.
+
+    Recipes named in `same` come to the same files by whatever plan.
+    """
+
+    same: frozenset[str] = frozenset()
 
     def outcome(self, lease: Lease, **how: object) -> BuildOutcome:  # type: ignore[override]
         """What an honest worker reports, with provenance that its key has signed."""
@@ -84,13 +92,31 @@ class Hands(SmallFarm):
         worker = lease.attempt.worker
         if lease.job.name == NOT_REPRODUCED and worker == "again":
             how = {"content": "otherwise"}
+        if lease.job.name in self.same:
+            how = {"content": "as ever"}
         made = super().outcome(lease, **how)  # type: ignore[arg-type]
+        content = str(how.get("content", order.plan.digest)).encode()
+        others = (self._output(order.plan, each.name, content) for each in order.plan.outputs)
+        made = replace(made, packages=(*made.packages, *others))
         signer = self.signers[worker]
         moments = ("2026-11-24T12:00:00Z", "2026-11-24T12:01:00Z")
         run = BuildRun(signer.public_key.keyid, "1", *moments, Digest.of(b"log"), {}, build=order.build)
         packages = [(each.descriptor, each.archive.digest) for each in made.packages]
         statement = build_statement(order.plan, order.recipe_digest, packages, order.source_origins, run)
         return replace(made, provenance=self.office.blobs.put_bytes(sign_statement(statement, signer)))
+
+    def _output(self, plan: Plan, output: str, content: bytes) -> BuiltPackage:
+        """What a build puts out besides: one file."""
+        name = package_name(plan.name.short, output)
+        path = f"lib/{name}"
+        manifest = Manifest.of([File(path, len(content), Digest.of(content))])
+        archive, facts = archive_of(manifest, name, str(plan.version), {path: content}), PackageFacts()
+        return BuiltPackage(
+            describe_output(plan, output, manifest, facts, Digest.of(archive)),
+            self._blob(ZstdCompressor().compress(archive)),
+            self._blob(manifest.to_json()),
+            self._blob(facts.to_json()),
+        )
 
     def works(self) -> int:
         """Carry out all that is leased to honest workers; return how much that was."""

@@ -49,7 +49,10 @@ TESTER = key_of("tester")
 DISTRIBUTION = "dist.example.org"
 NEEDS = {"app": ("lib",), "needy": ("viral",)}
 """What packages require."""
-UNTESTED = (("next", "1.0"), ("kept", "2.0"), ("viral", "1.0"), ("hungry", "1.0"), ("clash", "1.0"), ("needy", "1.0"))
+UNTESTED = (
+    *((name, "1.0") for name in ("next", "viral", "hungry", "clash", "needy")),
+    *((name, "2.0") for name in ("kept", "pair")),
+)
 """What no candidate has had tested; their tests pass."""
 
 

@@ -22,7 +22,7 @@ from farm.trust.release_index import Release
 from tests.attack.farm import key_of
 from tests.attack.liar import MALLORY
 from tests.attack.message import MISSING, NESTED, Message
-from tests.attack.scenario import recipe_with_test
+from tests.attack.scenario import PARTED, RELEASED, recipe_with_test
 from tests.attack.workings import stranger_of
 from tests.control.owned_farm import signed
 from tests.control.small_farm import archive_of
@@ -192,9 +192,11 @@ def _signed_by_mallory(liar: Liar) -> httpx.Response:
     return liar.ask(liar.compose("edge", replace(entry, recipe=digest)), evidence)
 
 
-def _lost(liar: Liar, channel: str, name: str) -> httpx.Response:
-    return liar.ask(liar.compose(channel, remove=[name]))
+def _lost(liar: Liar, channel: str, *names: str) -> httpx.Response:
+    return liar.ask(liar.compose(channel, remove=names))
 
+
+_UNHELD = [name for name in (*RELEASED, *PARTED) if name not in ("kept", "pair", "pair-libs")]
 
 SETS = (
     _put("edge", "viral"),
@@ -220,6 +222,25 @@ SETS = (
         lambda liar: liar.ask(liar.compose("edge", liar.entry("next"), liar.entry("viral"))),
     ),
     Message("without what another needs", lambda liar: _lost(liar, "edge", "lib")),
+    Message("without what nobody needs", lambda liar: _lost(liar, "edge", "lone")),
+    Message("without a library that is made still", lambda liar: _lost(liar, "edge", "duo-libs")),
+    Message("without anything", lambda liar: _lost(liar, "edge", *RELEASED, *PARTED)),
+    Message("without anything that is not held", lambda liar: _lost(liar, "edge", *_UNHELD)),
+    _put("edge", "duo-libs", "2.0", what="a library without the package whose test fails"),
+    Message(
+        "a library in place of the package whose test fails",
+        lambda liar: liar.ask(liar.compose("edge", liar.entry("duo-libs", "2.0"), remove=["duo"])),
+    ),
+    Message(
+        "a library with the package whose test fails",
+        lambda liar: liar.ask(liar.compose("edge", liar.entry("duo-libs", "2.0"), liar.entry("duo", "2.0"))),
+    ),
+    _put("twice", "duo-libs", "2.0"),
+    _put("edge", "pair-libs", "2.0", what="a library of what is held"),
+    Message(
+        "a library of what is held, which goes",
+        lambda liar: liar.ask(liar.compose("edge", liar.entry("pair-libs", "2.0"), remove=["pair"])),
+    ),
     Message("without what edge still has", lambda liar: _lost(liar, "twice", "vuln")),
     Message(
         "a package under another's name", lambda liar: liar.ask(liar.compose("edge", liar.entry("viral", name="next")))

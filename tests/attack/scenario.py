@@ -67,25 +67,28 @@ FILES = {
 }
 CURATOR = Actor("token:alice")
 _TESTED = "tests:\n  - name: works\n    command: [/usr/bin/true]\n"
+LIBS = "outputs: {libs: [lib/**]}\n"
 _FAILING = f"tests:\n  - name: works\n    command: [{FAILS}]\n"
 
 RELEASED = ("app", "broken", "kept", "lib", "lone", "reported", "tool", "vuln")
 """What edge has released, in 1.0: all tested, all signed by their owner."""
-APPROVED = ("app", "broken", "kept", "lib", "reported", "tool", "vuln")
+PARTED = ("duo", "duo-libs", "pair", "pair-libs")
+"""Likewise: two recipes, each with a library as an output of its own."""
+APPROVED = ("app", "broken", "kept", "lib", "reported", "tool", "vuln", *PARTED)
 """What Alice has let into stable. An advisory holds for `vuln`, and a report is open on `reported`."""
 
 ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "edge": {
-        **dict.fromkeys(("app", "broken", "kept", "lib", "lone", "reported", "vuln"), ("1.0",)),
+        **dict.fromkeys(("app", "broken", "kept", "lib", "lone", "reported", "vuln", *PARTED), ("1.0",)),
         "tool": ("2.0",),
         "next": ("1.0",),
         "after": ("1.0",),
     },
-    "stable": {**dict.fromkeys(("app", "broken", "kept", "lib"), ("1.0",)), "tool": ("2.0",)},
+    "stable": {**dict.fromkeys(("app", "broken", "kept", "lib", *PARTED), ("1.0",)), "tool": ("2.0",)},
     "slow": {},
-    "still": dict.fromkeys(RELEASED, ("1.0",)),
+    "still": dict.fromkeys((*RELEASED, *PARTED), ("1.0",)),
     "twice": {
-        **dict.fromkeys(("app", "broken", "kept", "lib", "reported", "vuln"), ("1.0",)),
+        **dict.fromkeys(("app", "broken", "kept", "lib", "reported", "vuln", *PARTED), ("1.0",)),
         "tool": ("2.0",),
         "next": ("1.0",),
         "after": ("1.0",),
@@ -93,7 +96,8 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """The packages that a release may come to hold from now on, by channel: versions by name.
 
-Edge holds back: `broken` 2.0, whose test fails; `kept` 2.0, which a curator holds; `viral`, whose licence is denied;
+Edge holds back: `broken` 2.0, whose test fails, and so `duo` 2.0 with its library; `kept` and `pair` 2.0, which a curator
+holds; `viral`, whose licence is denied;
 `hungry`, which asks more of its host than is promised; `clash`, which claims a path of `tool`; `needy`, which requires
 what edge does not hold; `stranger`, which no owner has signed. `tool` 1.0 would be a downgrade.
 Stable: `lone`, which nobody has approved, and the two above. Nothing has soaked for `slow`. `still` is frozen since its
@@ -162,12 +166,15 @@ def _release(farm: AttackedFarm) -> None:
             farm.submits(recipe_with_test(name))
     farm.submits(recipe_with_test("app", needs=("lib",), more="requires: [lib]\n"))
     farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
+    farm.submits(recipe_with_test("duo", more=LIBS), recipe_with_test("pair", more=LIBS))
     farm.rests()
     with farm.office.writing() as desk:
         _advise(desk)
         curation.report(desk, CURATOR, "edge", "reported", why="it eats homework")
         hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
         curation.hold(desk, CURATOR, "edge", "kept", why="it is to stay", envelope=hold)
+        hold = ordered(farm, Act.HOLD, "edge", packages={"pair": None}, reason="it is to stay")
+        curation.hold(desk, CURATOR, "edge", "pair", why="it is to stay", envelope=hold)
         freeze = ordered(farm, Act.FREEZE, "still", reason="it is shipped")
         curation.freeze(desk, CURATOR, "still", why="it is shipped", envelope=freeze)
     _approve(farm, *APPROVED)
@@ -233,7 +240,8 @@ def _order(farm: AttackedFarm, give: Callable[[Desk], object]) -> None:
 def _hold_back(farm: AttackedFarm) -> None:
     """Bring what honest gates hold back; then what they will let pass, for the next turn of the pipeline."""
     farm.submits(recipe_with_test("broken", "2.0", fails=True))
-    farm.submits(recipe_with_test("kept", "2.0"))
+    farm.submits(recipe_with_test("duo", "2.0", fails=True, more=LIBS))
+    farm.submits(recipe_with_test("kept", "2.0"), recipe_with_test("pair", "2.0", more=LIBS))
     farm.submits(recipe_with_test("viral", licence="AGPL-3.0-only"))
     farm.submits(recipe_with_test("hungry", more='host: {kernel: "6.12"}\n'))
     farm.submits(recipe_with_test("clash", more="links: {/usr/share/t: share/clash/x}\n"))

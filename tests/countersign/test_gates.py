@@ -89,19 +89,22 @@ def test_what_the_channel_has_held_comes_back_under_a_stricter_policy_with_its_w
     channel: Callable[[bytes], Channel],
 ) -> None:
     edge = channel(b"gates: [proof]\n")
+    free, other = (edge.builder.build(edge.builder.recipe(name)) for name in ("free", "other"))
     viral = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
+    edge.sign(free)
+    without = edge.newest().digest
     edge.sign(viral)
     before = edge.newest().digest
-    free = edge.builder.build(edge.builder.recipe("free"))
-    edge.sign(free, remove=["viral"])
+    edge.sign(remove=["viral"], orders=[edge.order(Act.ROLLBACK, target=without)])
+    edge.order(Act.RETRY, packages={"viral": viral.descriptor.digest})
     edge.builder.policies = {"channels/edge.yaml": LICENCES}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
     with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
         edge.sign(viral)
     with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
-        edge.sign(viral, remove=["free"])
-    edge.sign(viral, remove=["free"], orders=[edge.order(Act.ROLLBACK, target=before)])
-    assert edge.released == 3
+        edge.sign(viral, other)
+    edge.sign(viral, orders=[edge.order(Act.ROLLBACK, target=before)])
+    assert edge.released == 4
 
 
 def test_a_channel_of_which_no_policy_is_signed_releases_nothing(tmp_path: Path) -> None:

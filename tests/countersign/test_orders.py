@@ -106,8 +106,10 @@ def test_a_package_becomes_older_only_by_an_order(edge: Channel, version: str) -
 
 def test_taking_a_package_out_first_makes_it_no_newer(edge: Channel) -> None:
     old = package(edge)
-    edge.sign(package(edge, "2.0"), package(edge, name="zlib"))
-    edge.sign(remove=["jq"])
+    edge.sign(package(edge, name="zlib"))
+    before = edge.newest().digest
+    edge.sign(package(edge, "2.0"))
+    edge.sign(remove=["jq"], orders=[edge.order(Act.ROLLBACK, target=before)])
     with pytest.raises(UnorderedError, match=r"it is older than jq 2\.0-1"):
         edge.sign(old)
 
@@ -152,12 +154,17 @@ def test_a_rollback_lets_nothing_move_that_is_held(edge: Channel) -> None:
 
 
 def test_what_goes_by_itself_today_needs_no_order(edge: Channel) -> None:
-    first = package(edge)
-    edge.sign(first, package(edge, name="zlib"))
-    edge.sign(remove=["zlib"])  # nobody builds it any more
-    edge.sign(package(edge, more="revision: 2\n"))
-    edge.sign(package(edge, name="zlib"))  # and somebody does again
-    assert edge.released == 4
+    def built(revision: int, *outputs: str) -> list[Package]:
+        more = f"revision: {revision}\noutputs: {{dev: [include/**]}}\n"
+        recipe = edge.builder.recipe("jq", more=more if outputs else f"revision: {revision}\n")
+        made = {each: {f"share/{each or 'jq'}/x": f"{revision}".encode()} for each in ("", *outputs)}
+        edge.builder.put_out(recipe, edge.builder.pin(recipe), made)
+        return [edge.builder.built[name] for name in ("jq", *(f"jq-{each}" for each in outputs))]
+
+    edge.sign(*built(1, "dev"))
+    edge.sign(*built(2), remove=["jq-dev"])  # its recipe makes it no more
+    edge.sign(*built(3, "dev"))  # and does again
+    assert edge.released == 3
 
 
 def test_an_order_is_used_once(edge: Channel) -> None:

@@ -100,22 +100,24 @@ class TestAdvisories:
         assert edge.released == 1
 
     def test_what_is_released_stays_and_with_its_whole_set_comes_back(self, edge: Channel) -> None:
-        zlib = edge.builder.build(edge.builder.recipe("zlib"))
+        zlib, png, jpeg = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png", "jpeg"))
+        edge.sign(png)
+        without = edge.newest().digest
         edge.sign(zlib)
         self.publish(edge, osv(package="zlib", fixed="2.0"))
-        png = edge.builder.build(edge.builder.recipe("png"))
-        edge.sign(png)
+        edge.sign(jpeg)
         before = edge.newest().digest
-        edge.sign(remove=["zlib"])
+        edge.sign(remove=["zlib", "jpeg"], orders=[edge.order(Act.ROLLBACK, target=without)])
+        edge.order(Act.RETRY, packages={each.descriptor.name.short: each.descriptor.digest for each in (zlib, jpeg)})
         with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
             edge.sign(zlib, edge.builder.build(edge.builder.recipe("gif")))
         with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
             edge.sign(zlib)
         back = edge.order(Act.ROLLBACK, target=before)
         with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
-            edge.sign(zlib, edge.builder.built["gif"], orders=[back])
-        edge.sign(zlib, orders=[back])  # it asks nothing of packages in the pipeline either
-        assert edge.released == 4
+            edge.sign(zlib, jpeg, edge.builder.built["gif"], orders=[back])
+        edge.sign(zlib, jpeg, orders=[back])  # it asks nothing of packages in the pipeline either
+        assert edge.released == 5
 
 
 class TestReproduced:
@@ -158,7 +160,7 @@ class TestFromAnotherChannel:
         with pytest.raises(GateRefusedError, match="edge, from which packages come, has never released it"):
             stable.sign(zlib)
         edge.sign(zlib)
-        edge.sign(png, remove=["zlib"])
+        edge.sign(png, edge.builder.build(edge.builder.recipe("zlib", more="revision: 2\n")))
         stable.sign(zlib, png)
         assert stable.released == 1
 
@@ -177,11 +179,13 @@ class TestFromAnotherChannel:
     def test_nothing_goes_that_is_there_still(self, edge: Channel) -> None:
         stable = edge.named("stable")
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
-        for channel in (edge, stable):
-            channel.sign(zlib, png)
+        edge.sign(png)
+        without = edge.newest().digest
+        edge.sign(zlib)
+        stable.sign(zlib, png)
         with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
-        edge.sign(remove=["zlib"])
+        edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         stable.sign(remove=["zlib"])
         assert stable.released == 2
 
@@ -267,13 +271,14 @@ class TestSoak:
 
     def test_it_soaks_anew_when_edge_was_without_it(self, edge: Channel, clock: Clock) -> None:
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
+        edge.sign(png)
+        without = edge.newest().digest
         edge.sign(zlib)
+        before = edge.newest().digest
         clock.later = timedelta(hours=3)
-        edge.sign(png, remove=["zlib"])
+        edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
+        edge.sign(zlib, orders=[edge.order(Act.ROLLBACK, target=before)])
         stable = edge.named("stable")
-        with pytest.raises(GateRefusedError, match="the newest release of edge does not hold it"):
-            stable.sign(zlib)
-        edge.sign(zlib)
         with pytest.raises(GateRefusedError, match="it has been on edge since"):
             stable.sign(zlib)
         clock.later = timedelta(hours=6)
@@ -290,12 +295,14 @@ class TestSoak:
     def test_what_goes_soaks_too(self, edge: Channel, clock: Clock) -> None:
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
         stable = edge.named("stable")
-        edge.sign(zlib, png)
+        edge.sign(png)
+        without = edge.newest().digest
+        edge.sign(zlib)
         clock.later = timedelta(hours=3)
         stable.sign(zlib, png)
         with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
-        edge.sign(remove=["zlib"])
+        edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         with pytest.raises(GateRefusedError, match="edge has been without it since"):
             stable.sign(remove=["zlib"])
         clock.later = timedelta(hours=6)
@@ -307,7 +314,10 @@ class TestApprovals:
     @pytest.fixture
     def edge(self, tmp_path: Path) -> Channel:
         edge = opened_channel(tmp_path, b"gates: [proof]\n")
-        edge.sign(*(edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png")))
+        zlib, png, gif = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png", "gif"))
+        edge.sign(png)
+        edge.order(Act.ROLLBACK, target=edge.newest().digest)
+        edge.sign(zlib, gif)
         edge.builder.owners = {"curators.yaml": CURATORS}
         edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n"}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
@@ -326,9 +336,10 @@ class TestApprovals:
 
         brought = [] if wrong is None else [approval(**wrong)]
         with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not leave edge: 0 of 1"):
-            edge.sign(remove=["zlib"], approvals=brought)
-        edge.sign(remove=["zlib"], approvals=[*brought, approval()])
-        assert edge.released == 2
+            edge.sign(remove=["zlib"], approvals=brought, orders=[*edge.ledger.state().permits])
+        # What is there besides makes it another set than that of before, to which a rollback was ordered.
+        edge.sign(remove=["zlib"], approvals=[*brought, approval()], orders=[*edge.ledger.state().permits])
+        assert edge.released == 3
 
 
 class TestPackagesOfOthers:

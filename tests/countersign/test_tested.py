@@ -10,10 +10,14 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import MissingBlobError
 from farm.countersign.tested import UntestedReleaseError
-from farm.names import Digest
+from farm.names import Digest, canonical_json
 from farm.recipe import Limits, Test
+from farm.trust.ceremony import sign_policy
 from farm.trust.curator_order import Act
 from farm.trust.release_evidence import SignedTest
+from farm.trust.repository import Repository
+from farm.trust.signed_policy import steps_texts
+from tests.countersign.built import STEPS
 from tests.countersign.channel import Channel, opened_channel
 
 if TYPE_CHECKING:
@@ -184,6 +188,24 @@ def test_a_recipe_that_is_hidden_for_a_while_hides_no_test(edge: Channel) -> Non
     place.with_name("hidden").rename(place)
     with pytest.raises(UntestedReleaseError, match="'works' of tool"):
         edge.ask(*asked)
+
+
+def test_a_recipe_whose_steps_are_signed_again_is_read_again(edge: Channel) -> None:
+    builder = edge.builder
+    builder.build(_recipe(edge, "zlib"))
+    builder.build(builder.recipe("tool", more=TESTED.replace("works]", "works], needs: [zlib]")))
+    tests = [builder.test("zlib", ["zlib"], TESTER), builder.test("tool", ["tool", "zlib"], TESTER)]
+    edge.sign(*builder.built.values(), tests=tests)
+    edge.decision = edge.deciding()
+    without = {path: text for path, text in STEPS.items() if "install" not in path}
+    builder.blobs.put_bytes(canonical_json(steps_texts(without)))
+    for steps in (without, STEPS):
+        sign_policy(Repository(edge.public), edge.keys, builder.policy(steps), edge.now)
+        edge.sign()
+    _newer_zlib(edge)
+    own = builder.test("zlib", ["zlib"], TESTER)
+    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+        edge.sign(builder.built["zlib"], tests=[own])
 
 
 def test_steps_that_are_hidden_for_a_while_let_nothing_be_read_by_older_ones(edge: Channel) -> None:
