@@ -11,7 +11,7 @@ from script.benchmarks.measurement import Measurement
 from script.benchmarks.table import Goal, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence, Set
 
     from farm.database.pipeline_states import RunPurpose
     from script.benchmarks.ground import Ground
@@ -47,7 +47,7 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:  # noqa: ARG001  (n
         )
 
 
-def _farm(names: Sequence[str], bad: Collection[str]) -> int:
+def _farm(names: Sequence[str], bad: Set[str]) -> int:
     known: dict[frozenset[str], bool] = {}
 
     def ask(atoms: Collection[str], purpose: RunPurpose) -> Answer:
@@ -60,7 +60,7 @@ def _farm(names: Sequence[str], bad: Collection[str]) -> int:
     return len(known)
 
 
-def _farm_of_small_tests(names: Sequence[str], bad: Collection[str]) -> int:
+def _farm_of_small_tests(names: Sequence[str], bad: Set[str]) -> int:
     """Count the sets with a test that has not run yet: each sees one package, and its verdict is kept."""
     tested: set[str] = set()
     runs = 0
@@ -75,7 +75,7 @@ def _farm_of_small_tests(names: Sequence[str], bad: Collection[str]) -> int:
     return runs
 
 
-def _halving(names: Sequence[str], bad: Collection[str]) -> int:
+def _halving(names: Sequence[str], bad: Set[str]) -> int:
     """Count the runs of group testing by halves, and the last one of all that is left, which is what is published."""
 
     def runs(part: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from securesystemslib.signer import CryptoSigner
 
 from farm.blobs import BlobStore, capture_tree, scan_tree
+from farm.countersign.change import ReleaseChange
 from farm.countersign.release_check import check_release
 from farm.names import Digest, HostNeeds, PackageName, Platform, Version
 from farm.package import describe, gather_facts
@@ -111,7 +112,8 @@ class SignedChannel:
         """Put what is new in place, and look at it as the signer does."""
         self._store.bring(prepared.put, prepared.index, prepared.release)
         blobs = BlobStore(self._repository.root / BLOBS)
-        check_release(prepared.release, self.newest, blobs, self._repository.builders(), self._record)
+        change = ReleaseChange.of(prepared.release, self.newest, blobs)
+        check_release(change, blobs, self._repository.builders(), self._record)
 
     def list_only(self, entries: Iterable[ReleaseEntry]) -> None:
         """Publish entries of packages that are nowhere: nobody fetches or checks these."""
