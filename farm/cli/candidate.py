@@ -114,10 +114,10 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
 def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
     """Show what is about to be signed for, after its descriptor: it may be older than what the channel has."""
     from farm.cli.signed_descriptor import signed_descriptor
+    from farm.names import without_build
 
     digest, package = str(excuse["descriptor"]), str(excuse["package"])
-    version = str(excuse["version"]).partition("+b")[0]
-    signed_descriptor(farm.descriptor(digest), digest, package, version)
+    signed_descriptor(farm.descriptor(digest), digest, package, without_build(str(excuse["version"])))
     say(f"signing for {package} {excuse['version']}, {digest}", err=True)
 
 

@@ -7,7 +7,7 @@ from farm.names.digest import Digest, InvalidDigestError
 from farm.names.hardening import HardeningProperty, HardeningWaiver
 from farm.names.package_name import InvalidPackageNameError, PackageName
 from farm.names.platform import ARCHITECTURES, InvalidPlatformError, Platform
-from farm.names.printed_version import FIRST_BUILD, PrintedIdentity, printed_version
+from farm.names.printed_version import FIRST_BUILD, PrintedIdentity, printed_version, without_build
 from farm.names.version import InvalidVersionError, Version
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "count_values",
     "load_bounded",
     "printed_version",
+    "without_build",
 ]

@@ -6,17 +6,24 @@ what has that revision already, and stands in no plan, tree or descriptor.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from farm.names.version import Version
 
 FIRST_BUILD = 1
+_BUILD = re.compile(r"\+b\d+\Z")
 
 
 def printed_version(version: Version | str, revision: int, build: int = FIRST_BUILD) -> str:
     """Return the whole version as people see it: `1.7.1-1`, from the second build on `1.7.1-1+b2`."""
     return f"{version}-{revision}" if build == FIRST_BUILD else f"{version}-{revision}+b{build}"
+
+
+def without_build(printed: str) -> str:
+    """Return a version as `printed_version` gives it for the first build: an upstream `1.2+b3` keeps its own suffix."""
+    return _BUILD.sub("", printed)
 
 
 class PrintedIdentity(NamedTuple):

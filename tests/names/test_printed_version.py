@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.names import PrintedIdentity, Version, printed_version
+from farm.names import PrintedIdentity, Version, printed_version, without_build
 
 
 @pytest.mark.parametrize(("build", "printed"), [(1, "2.2.5-1"), (2, "2.2.5-1+b2"), (13, "2.2.5-1+b13")])
@@ -13,3 +13,11 @@ def test_a_version_is_printed_with_its_number_from_the_second_build_on(build, pr
 
 def test_a_first_build_needs_no_number():
     assert printed_version("1.0", 3) == "1.0-3"
+
+
+@pytest.mark.parametrize(
+    ("printed", "first"),
+    [("1.7.1-1", "1.7.1-1"), ("1.7.1-1+b2", "1.7.1-1"), ("1.2+b3-1", "1.2+b3-1"), ("1.2+b3-1+b12", "1.2+b3-1")],
+)
+def test_what_is_printed_without_a_build_number_keeps_a_suffix_of_upstream(printed, first):
+    assert without_build(printed) == first
