@@ -222,7 +222,6 @@ def test_a_checker_that_is_killed_and_started_again_goes_on(channel: Channel, tm
 LIES: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
     "another release": (lambda said: said | {"release": Digest.of(b"other")}, "was asked about"),
     "on another base": (lambda said: said | {"previous": Digest.of(b"other")}, "it was looked at on"),
-    "under another policy": (lambda said: said | {"policy": Digest.of(b"lax")}, "other builders or policies"),
     "nothing": (lambda _said: {}, "it is no verified release"),
     "too much": (lambda said: said | {"sign": "also this"}, "it is no verified release"),
     "no object": (lambda said: [said], "it is no verified release"),
@@ -240,6 +239,24 @@ def test_an_answer_about_something_else_signs_nothing(channel: Channel, tmp_path
             assert why in refusal(tmp_path, release, evidence).message
         assert channel.released == 0
         assert not [*channel.public.glob("summaries/*")]
+        with checker_process(tmp_path, channel.public):
+            asked(tmp_path).sign(release, evidence)
+    assert channel.released == 1
+
+
+def test_an_answer_under_another_policy_signs_nothing_and_it_may_be_asked_again(
+    channel: Channel, tmp_path: Path
+) -> None:
+    """So it is as well when targets change while the checker looks."""
+    release, evidence = next_release(channel, "zlib")
+    honest = json.loads(channel.decision.check(release, evidence).to_json())
+    with signer_process(tmp_path, channel.public):
+        with (
+            lying_checker(tmp_path, json.dumps(honest | {"policy": Digest.of(b"lax")}).encode()),
+            pytest.raises(SignerUnreachableError, match="other builders or policies"),
+        ):
+            asked(tmp_path).sign(release, evidence)
+        assert channel.released == 0
         with checker_process(tmp_path, channel.public):
             asked(tmp_path).sign(release, evidence)
     assert channel.released == 1
