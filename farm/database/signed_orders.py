@@ -110,6 +110,14 @@ def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
 
 
+def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
+    """Return the orders to a channel that the signer has, and that were taken here since then."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+    )
+    return [_of(row) for row in session.exec(query)]
+
+
 def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
     """Write down that the signer has taken an order, or why it has not."""
     values = {"refused": refused} if refused else {"brought_at": now}
