@@ -21,7 +21,7 @@ from farm.ledger.entries import (
 )
 from farm.names import Digest
 from farm.trust.approval import read_approval
-from farm.trust.curator_order import PERMITS, Act, CuratorOrder, order_of, order_statement
+from farm.trust.curator_order import PERMITS, TOLERANCE, Act, CuratorOrder, order_of, order_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,14 +141,20 @@ class LedgerState:
         """Return the order by which another was withdrawn, if it was."""
         return self.withdrawn_orders.get((order.channel, order.digest))
 
-    def counts(self, approval: bytes, people: Mapping[str, str]) -> bool:
-        """Say whether no curator among `people` has withdrawn an approval; what is none counts nothing anyway."""
+    def counts(self, approval: bytes, people: Mapping[str, str], now: datetime) -> bool:
+        """Say whether no curator among `people` has withdrawn an approval, and it is of no time to come.
+
+        One that names the last withdrawal was given after it: of times alone a clock that was ahead decides. What is
+        none counts nothing anyway.
+        """
         try:
             said = read_approval(approval, people)
         except FarmError:
             return True
+        if said.at is not None and said.at > now + TOLERANCE:
+            return False
         withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
-        return withdrawn is None or (said.at is not None and said.at > withdrawn.at)
+        return withdrawn is None or said.after == withdrawn.order
 
     def _with_channel(self, channel: str, standing: Standing) -> LedgerState:
         return replace(self, channels=_with(self.channels, channel, standing))

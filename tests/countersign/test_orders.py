@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -285,22 +285,54 @@ def test_an_order_of_who_is_not_signed_any_more_permits_nothing(edge: Channel) -
         edge.sign(one)
 
 
-def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(edge: Channel) -> None:
-    ben = CryptoSigner.generate_ed25519()
-    curators = b"curators:\n  ben: '%s'\n" % str(ben.public_key.keyval["public"]).encode()
+@dataclass(frozen=True)
+class Approving:
+    """Ben, a curator whose approval edge asks for."""
+
+    edge: Channel
+    key: CryptoSigner
+    jq: Package
+
+    def approval(self, **said: Any) -> bytes:
+        return sign_statement(approval_statement(self.jq.descriptor, channel="edge", curator="ben", **said), self.key)
+
+    def withdraws(self) -> Digest:
+        packages = {"jq": self.jq.descriptor.digest}
+        return self.edge.order(Act.WITHDRAW_APPROVAL, key=self.key, curator="ben", packages=packages)
+
+    def refused(self, *given: bytes, later: timedelta = timedelta()) -> None:
+        asked = replace(self.edge, decision=self.edge.deciding(clock=Clock(later)))
+        with pytest.raises(GateRefusedError, match="0 of 1"):
+            asked.sign(self.jq, approvals=given)
+
+
+@pytest.fixture
+def ben(edge: Channel) -> Approving:
+    key = CryptoSigner.generate_ed25519()
+    curators = b"curators:\n  ben: '%s'\n" % str(key.public_key.keyval["public"]).encode()
     edge.builder.owners = {"curators.yaml": curators}
     edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n"}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-    jq = package(edge)
+    return Approving(edge, key, package(edge))
 
-    def approval(**said: object) -> bytes:
-        return sign_statement(approval_statement(jq.descriptor, channel="edge", curator="ben", **said), ben)  # type: ignore[arg-type]
 
-    given = [approval(), approval(at=edge.now)]
-    edge.order(Act.WITHDRAW_APPROVAL, key=ben, curator="ben", packages={"jq": jq.descriptor.digest})
-    with pytest.raises(GateRefusedError, match="0 of 1"):
-        edge.sign(jq, approvals=given)
-    edge.sign(jq, approvals=[*given, approval(at=edge.now)])
+def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(ben: Approving) -> None:
+    now = ben.edge.now
+    dates = [None, now, now + timedelta(minutes=4), now + timedelta(days=1)]
+    given = [ben.approval(at=at) for at in dates]
+    first = ben.withdraws()
+    ben.refused(*given)
+    ben.refused(*given, later=timedelta(days=3))  # none of a clock that was ahead outlives its withdrawal
+    again = ben.approval(at=ben.edge.now, after=first)
+    second = ben.withdraws()
+    ben.refused(*given, again)
+    ben.edge.sign(ben.jq, approvals=[*given, ben.approval(at=ben.edge.now, after=second)])
+
+
+def test_an_approval_is_of_no_time_to_come(ben: Approving) -> None:
+    ahead = ben.approval(at=ben.edge.now + timedelta(hours=1))
+    ben.refused(ahead)
+    ben.edge.sign(ben.jq, approvals=[ahead, ben.approval(at=ben.edge.now + timedelta(minutes=4))])
 
 
 def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Path) -> None:
