@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from farm.trust.advice import Word
     from farm.trust.curator_order import CuratorOrder
 
+NO_LEDGER = "the signer keeps no orders of curators: targets sign no policy"
 _DEEDS = {Act.ADVISE: "what is said of vulnerabilities"}
 
 
@@ -144,6 +145,18 @@ def signatures_of(desk: Desk, order_ids: Collection[int]) -> dict[int, Signature
 def signature_of(desk: Desk, order_id: int) -> Signature | None:
     """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
     return signatures_of(desk, [order_id]).get(order_id)
+
+
+def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str], Digest]:
+    """Return the last orders by which approvals on a channel were taken back, by package and curator."""
+    newest: dict[tuple[Digest, str], CuratorOrder] = {}
+    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_APPROVAL):
+        order = kept_order(kept.envelope.encode())
+        for package in filter(None, order.packages.values()):
+            key = package, order.curator
+            if key not in newest or newest[key].at <= order.at:
+                newest[key] = order
+    return {key: order.digest for key, order in newest.items()}
 
 
 def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:

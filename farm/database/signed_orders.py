@@ -98,6 +98,14 @@ def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrd
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
 
 
+def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
+    """Return the orders of an act to a channel that the signer has not refused, in the order in which they came."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.channel == channel, SignedOrderRow.act == act, SignedOrderRow.refused == ""
+    )
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+
+
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
     """Return orders that the signer has not been asked to take, the oldest first."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.brought_at).is_(None), SignedOrderRow.refused == "")

@@ -68,8 +68,8 @@ def approval_statement(
 ) -> dict[str, Any]:
     """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out.
 
-    Once withdrawn, it counts only when it names the last order by which it was (`after`): else it could not be told from
-    what was given before, whatever time that says.
+    Once withdrawn, it counts only when it names the last order by which it was (`after`): else it could not be told
+    from what was given before, whatever time that says.
     """
     time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
     again = {"after": {"sha256": after.hex}} if after else {}

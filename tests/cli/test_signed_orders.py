@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from farm.cli.main import main
-from farm.control import access, curation
+from farm.control import access, approving, curation
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory
-from farm.database import candidates, orders, packages, signed_orders
+from farm.database import approvals, candidates, orders, packages, signed_orders
 from farm.database.excuses import Excuse
 from farm.database.pipeline_states import OrderEnding
 from farm.database.states import Role
@@ -28,6 +28,7 @@ from farm.names import Digest
 from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.release.signing_evidence import _orders
+from farm.trust.approval import ApprovalError
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
@@ -379,13 +380,11 @@ def from_another_machine(shell: Shell, act: Act, *, later: timedelta, **said: An
     order = CuratorOrder(
         act=act,
         distribution="dist.example.org",
-        channel="edge",
         base=NO_RELEASE,
-        curator="bob",
         reason="so",
         at=now,
         expires=now + timedelta(days=1),
-        **said,
+        **({"channel": "edge", "curator": "bob"} | said),
     )
     shell.signer.enter(order)
     return order
@@ -422,6 +421,107 @@ def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
     assert ann.run("hold", "edge", "dist.example.org/jq", "--lift") == "dist.example.org/jq may move on edge again\n"
     now = datetime.now(UTC)
     assert (ann.signer.ledger.frozen("edge", now), ann.signer.ledger.held("edge", now)) == (None, {})
+
+
+@pytest.fixture
+def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Ann is in the group whose approval stable asks for, which takes from edge."""
+    office = ann.stocked.small.office
+    with office.reading() as desk:
+        people = dict(signed_orders.who_orders(desk.session) or {})
+    asked = {"gate": "approvals", "of": "curators", "count": 1, "people": people}
+    ann.stocked.channel("stable", ["proof", asked], origin="edge")
+    return ann
+
+
+def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
+    """Say of what the farm has kept of ann's approvals of a package on stable whether the signer counts it."""
+    with shell.stocked.small.office.reading() as desk:
+        people = signed_orders.who_orders(desk.session) or {}
+        found = approvals.given_by(desk.session, "stable", "ann", name)
+    return [shell.signer.ledger.counts(each.envelope.encode(), people, at) for each in found]
+
+
+def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
+    approver.run("approve", "stable", "jq", "--yes")
+    with approver.stocked.small.office.reading() as desk:
+        (first,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+    assert approver.run("approve", "stable", "jq", "--withdraw") == "1 approval of ann on stable no longer counts\n"
+    now = datetime.now(UTC)
+    people = {"ann": approver.json("keys", "me")["key"]}
+    assert not approver.signer.ledger.counts(first.envelope.encode(), people, now)
+    with approver.stocked.small.office.writing() as desk, pytest.raises(ApprovalError, match="does not name that"):
+        approving.approve(desk, Actor("token:ann"), "stable", [first.envelope.encode()])
+    approver.run("approve", "stable", "jq", "--yes")
+    assert counted(approver, "jq", datetime.now(UTC)) == [True]
+
+
+def test_an_approval_by_a_clock_that_is_ahead_is_refused(approver: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_a_clock(monkeypatch, "farm.cli.approve", timedelta(days=1))
+    approver.run("approve", "stable", "jq", "--yes", status=1)
+    assert "Set the clock of the machine where you sign" in approver.told
+    assert {each["enough"] for each in approver.json("approve", "stable")["packages"]} == {False}
+
+
+def test_what_wants_in_no_more_is_withdrawn_by_its_name(approver: Shell) -> None:
+    approver.run("approve", "stable", "jq", "--yes")
+    stocked, old = approver.stocked, approver.build_of("jq")
+    stocked.release("edge", [stocked.build(replace(CHAIN[2], revision=2))])
+    assert old not in [each["digest"] for each in approver.json("approve", "stable")["packages"]]
+    assert "no longer counts" in approver.run("approve", "stable", "dist.example.org/jq", "--withdraw")
+    assert [list(each.packages.values()) for each in approver.signer.taken] == [[old]]
+    approver.run("approve", "stable", "jq", "--withdraw", status=1)
+    assert "farm approve stable --withdraw --descriptor DIGEST" in approver.told
+
+
+def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(approver: Shell) -> None:
+    approver.run("approve", "stable", "jq", "--yes")
+    digest, unknown = approver.build_of("jq"), Digest.of(b"a build that the database has lost")
+    with approver.stocked.small.office.writing() as desk:
+        (kept,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+        approvals.withdraw_approval(desk.session, "stable", digest, "ann")  # as who has the database can
+    said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
+    assert f"what you have signed for {digest} on stable no longer counts with the signer" in said
+    (order,) = approver.signer.taken
+    assert dict(order.packages) == {"jq": digest, str(unknown): unknown}
+    people = {"ann": approver.json("keys", "me")["key"]}
+    assert not approver.signer.ledger.counts(kept.envelope.encode(), people, datetime.now(UTC))
+    for wrong in (["jq", "--withdraw", "--descriptor", digest], ["--descriptor", digest]):
+        approver.run("approve", "stable", *wrong, status=2)
+
+
+def test_who_approves_again_tells_of_a_withdrawal_that_the_farm_has_lost(approver: Shell) -> None:
+    digest = approver.build_of("jq")
+    lost = from_another_machine(
+        approver, Act.WITHDRAW_APPROVAL, later=timedelta(), channel="stable", curator="ann", packages={"jq": digest}
+    )
+    approver.run("approve", "stable", "jq", "--yes")
+    assert counted(approver, "jq", datetime.now(UTC)) == [False]
+    approver.run("approve", "stable", "jq", "--withdraw")
+    approver.run("approve", "stable", "jq", "--yes", "--after", lost.digest)
+    assert "has withdrawn what was signed" not in approver.told
+
+
+def test_an_order_that_only_the_signer_has_is_withdrawn_by_its_digest(ann: Shell) -> None:
+    invented = from_another_machine(ann, Act.PROMOTE, later=timedelta(), target=Digest.of(b"a"), origin="lab")
+    said = ann.run("order", "withdraw", "edge", "--order", invented.digest, "--why", "nobody gave it")
+    assert said == f"the order {invented.digest} permits nothing on edge any more\n"
+    assert not ann.signer.ledger.usable("edge", Digest.of(b""), datetime.now(UTC))
+    assert ann.run("order", "withdraw", "edge", "--order", invented.digest, "--why", "again", status=1) == ""
+    assert "ann has withdrawn the order" in ann.told
+    for wrong in (["edge"], ["edge", "1", "--order", invented.digest]):
+        ann.run("order", "withdraw", *wrong, "--why", "x", status=2)
+
+
+def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    (rollback,) = ann.signer.taken
+    ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
+    assert "farm order withdraw edge 1" in ann.told
+    with ann.stocked.small.office.writing() as desk:
+        said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
+        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+    assert "permits nothing" in ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops")
 
 
 def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> None:
