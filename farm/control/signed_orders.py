@@ -151,7 +151,10 @@ def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str
     """Return the last orders by which approvals on a channel were taken back, by package and curator."""
     newest: dict[tuple[Digest, str], CuratorOrder] = {}
     for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_APPROVAL):
-        order = kept_order(kept.envelope.encode())
+        try:
+            order = kept_order(kept.envelope.encode())
+        except CuratorOrderError:
+            continue  # somebody has edited it: the signer refuses it
         for package in filter(None, order.packages.values()):
             key = package, order.curator
             if key not in newest or newest[key].at <= order.at:
