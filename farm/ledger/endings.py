@@ -39,9 +39,9 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
     """
     for told, at in _later_words(state, order):
         raise OutdatedOrderError(
-            f"{order.told} of {_second(order.at)} counts nothing: {told} of {_second(at)} is newer",
+            f"{order.told} of {_second(order.at)} does not count: {told} of {_second(at)} is newer",
             remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
-            f"a clock of yours is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
+            f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
         )
     if order.act is Act.CLOSE_REPORT:
         _check_closing(state, order)
