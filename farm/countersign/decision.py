@@ -187,15 +187,16 @@ class Decision:
         """Return what the gates of single packages go by."""
         curators, described = policy.policies.curators, Described(self._blobs)
         given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
+        now = self._clock()
         return Asked(
             policy=channel,
             curators=curators,
-            approvals=[each for each in given if all(state.counts(each, people) for people in curators.values())],
+            approvals=[each for each in given if all(state.counts(each, people, now) for people in curators.values())],
             described=described,
             plans=case.plans,
             advisories=PublishedAdvisories(self._repository, described),
             stays=self._record,
-            now=self._clock(),
+            now=now,
             promoted=permitted.promoted,
             taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
         )

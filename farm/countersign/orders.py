@@ -145,7 +145,7 @@ class Orders:
             until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
             raise FrozenChannelError(
                 f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
-                remedy=f"`farm thaw {channel}` lets it go on. If the farm knows of no freeze, freeze it again first.",
+                remedy=f"`farm thaw {channel}` lets it go on, also where the farm knows of no freeze.",
             )
         held, faults = self._state.held(channel, self._now), Faults()
         for move in moves:
@@ -326,8 +326,7 @@ def _but_for_others(entry: ReleaseEntry | None) -> ReleaseEntry | None:
 def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
     return HeldPackageError(
         f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
-        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move. If the farm knows of no hold, hold it again "
-        "first.",
+        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
     )
 
 

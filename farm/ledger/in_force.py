@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,8 +37,14 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
         ],
         "withdrawn-orders": [order_form(each) for each in state.withdrawn_orders.values()],
         "withdrawn-approvals": [
-            {"at": at.isoformat(), "channel": channel, "curator": curator, "package": package}
-            for (channel, package, curator), at in sorted(state.withdrawn.items())
+            {
+                "at": each.at.isoformat(),
+                "channel": channel,
+                "curator": curator,
+                "order": each.order,
+                "package": package,
+            }
+            for (channel, package, curator), each in sorted(state.withdrawn.items(), key=itemgetter(0))
         ],
     }
 

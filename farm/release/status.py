@@ -37,6 +37,7 @@ from farm.release.forms import (
     time_text,
 )
 from farm.release.set_changes import with_packages
+from farm.trust.curator_order import CuratorOrderError, kept_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,7 +96,8 @@ class ChannelStatus:
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
-    `astray` are signed orders that the signer has not got, or has refused, `reports_astray` reports likewise.
+    `astray` are signed orders that the signer has not got, or has refused, while nobody has ordered anew about the
+    same; `reports_astray` are reports likewise.
     `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
     """
 
@@ -162,10 +164,29 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         settled=settled,
         trouble=channel_troubles.trouble_of(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
-        astray=tuple(signed_orders.astray(session, channel)),
+        astray=tuple(_astray(session, channel)),
         reports_astray=tuple(_reports_astray(session, channel)),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
+
+
+def _astray(session: Session, channel: str) -> Iterator[SignedOrder]:
+    """Give the orders that the signer has not got, but for those refused after which it took another about the same."""
+    found = signed_orders.astray(session, channel)
+    refused = [each for each in found if each.refused]
+    taken = signed_orders.brought_to(session, channel, refused[-1].at) if refused else []
+    settled = [(each.at, _matters(each)) for each in taken]
+    for order in found:
+        if order.refused and any(order.at < at and _matters(order) & matters for at, matters in settled):
+            continue
+        yield order
+
+
+def _matters(order: SignedOrder) -> frozenset[tuple[str, ...]]:
+    try:
+        return kept_order(order.envelope.encode()).matters
+    except CuratorOrderError:
+        return frozenset()  # somebody has edited it: the signer says so
 
 
 def _reports_astray(session: Session, channel: str) -> Iterator[Report]:

@@ -60,7 +60,7 @@ _BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
 
 
 TOLERANCE = timedelta(minutes=5)
-"""How far ahead the clock of who orders may be."""
+"""How far apart the clocks may be of who orders, or approves, and of the farm and the signer."""
 
 
 class CuratorOrderError(FarmError):
@@ -104,6 +104,23 @@ class CuratorOrder:
         """What it is in a few words: `hold jq on edge by ann`."""
         what = " ".join([self.act.replace("-", " "), ", ".join(sorted(self.packages)[:3])]).strip()
         return f"{what} on {self.channel} by {self.curator}"
+
+    @property
+    def matters(self) -> frozenset[tuple[str, ...]]:
+        """What it is about, on its channel: of several orders about the same, the last one says what counts."""
+        packages, target = self.packages.items(), str(self.target)
+        match self.act:
+            case Act.HOLD | Act.LIFT:
+                return frozenset(("hold", name) for name, _ in packages)
+            case Act.FREEZE | Act.THAW:
+                return frozenset({("freeze",)})
+            case Act.WITHDRAW_APPROVAL:
+                return frozenset(("approval", str(digest), self.curator) for _, digest in packages)
+            case Act.CLOSE_REPORT:
+                return frozenset({("report", str(self.number), target)})
+            case Act.WITHDRAW_ORDER:
+                return frozenset({("order", target)})
+        return frozenset({("order", self.digest)})
 
 
 def named(packages: Iterable[tuple[str, Digest]]) -> dict[str, Digest | None]:

@@ -80,8 +80,8 @@ def _withdrawn(liar: Liar, *, withdrawn_first: bool) -> httpx.Response:
     order = ordered(liar.farm, Act.RETRY, "edge", packages={"tool": old})
     digest = kept_order(order).digest
     withdrawal = ordered(liar.farm, Act.WITHDRAW_ORDER, "edge", target=digest, reason="oops")
-    for envelope in (withdrawal, order) if withdrawn_first else (order, withdrawal):
-        assert liar.post("/orders", envelope).is_success
+    brought = [liar.post("/orders", each) for each in ((withdrawal, order) if withdrawn_first else (order, withdrawal))]
+    assert [each.is_success for each in brought] == [True, not withdrawn_first]
     return liar.ask(liar.compose("edge", liar.entry("tool")), replace(liar.evidence(), orders=(digest,)))
 
 

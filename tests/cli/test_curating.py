@@ -361,7 +361,7 @@ def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:
     said = shell.run("approve", "stable", "jq", *back, "--why", "it loses data")
     assert said == "1 approval of alice on stable no longer counts\n"
     assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [[], []]
-    assert "alice has approved no jq that wants into stable" in shell.run("approve", "stable", "jq", *back, status=1)
+    assert "alice has approved no jq on stable" in shell.run("approve", "stable", "jq", *back, status=1)
     shell.run("approve", "stable", *signing)
     assert len(shell.json("approve", "stable", "dist.example.org/jq", "jq", *back)["withdrawn"]) == 1
     for wrong in (["jq", "--withdraw"], [*back], ["jq", *back, "--key", str(shell.key)], ["jq", "--why", "x"]):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -18,7 +18,7 @@ from farm.countersign.orders import (
 )
 from farm.countersign.reports import ReportedPackageError
 from farm.errors import FarmError
-from farm.ledger.endings import NothingToEndError
+from farm.ledger.endings import NothingToEndError, OutdatedOrderError
 from farm.ledger.ledger import Ledger
 from farm.names import Digest
 from farm.trust.approval import approval_statement
@@ -80,8 +80,9 @@ def test_a_lift_or_thaw_that_was_kept_back_ends_nothing_that_came_after_it(edge:
     lift, thaw = edge.given(Act.LIFT, packages={"jq": None}), edge.given(Act.THAW)
     edge.order(Act.HOLD, packages={"jq": None})
     edge.order(Act.FREEZE)
-    edge.bring(lift)
-    edge.bring(thaw)
+    for kept_back in (lift, thaw):
+        with pytest.raises(OutdatedOrderError):
+            edge.bring(kept_back)
     with pytest.raises(FrozenChannelError):
         edge.sign(package(edge))
     edge.order(Act.THAW)
@@ -187,12 +188,18 @@ def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn
     edge.sign(package(edge, "2.0"))
     given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
     withdrawal = edge.given(Act.WITHDRAW_ORDER, target=given.digest, reason="oops")
-    for order in (withdrawal, given) if withdrawn_first else (given, withdrawal):
-        edge.bring(order)
+    if withdrawn_first:
+        edge.bring(withdrawal)
+        with pytest.raises(OutdatedOrderError, match="ann has withdrawn it: oops"):
+            edge.bring(given)
+    else:
+        edge.bring(given)
+        edge.bring(withdrawal)
     assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
     with pytest.raises(UnorderedError):
         edge.sign(old)
-    with pytest.raises(UnusableOrderError, match="which ann has withdrawn: oops"):
+    why = "the ledger has none such" if withdrawn_first else "which ann has withdrawn: oops"
+    with pytest.raises(UnusableOrderError, match=why):
         edge.sign(old, orders=[given.digest])
     edge.order(Act.RETRY, packages={"jq": old.descriptor.digest}, at=edge.now)  # another order than that
     edge.sign(old)
@@ -205,7 +212,7 @@ def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Pa
     edge.sign(package(edge, "2.0"))
     given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
     elsewhere = {"channel": "stable", "base": NO_RELEASE}
-    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
+    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)  # which is not to edge: it may come there
     edge.bring(given)
     with pytest.raises(NothingToEndError, match="is one to edge"):
         edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
@@ -278,22 +285,54 @@ def test_an_order_of_who_is_not_signed_any_more_permits_nothing(edge: Channel) -
         edge.sign(one)
 
 
-def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(edge: Channel) -> None:
-    ben = CryptoSigner.generate_ed25519()
-    curators = b"curators:\n  ben: '%s'\n" % str(ben.public_key.keyval["public"]).encode()
+@dataclass(frozen=True)
+class Approving:
+    """Ben, a curator whose approval edge asks for."""
+
+    edge: Channel
+    key: CryptoSigner
+    jq: Package
+
+    def approval(self, **said: Any) -> bytes:
+        return sign_statement(approval_statement(self.jq.descriptor, channel="edge", curator="ben", **said), self.key)
+
+    def withdraws(self) -> Digest:
+        packages = {"jq": self.jq.descriptor.digest}
+        return self.edge.order(Act.WITHDRAW_APPROVAL, key=self.key, curator="ben", packages=packages)
+
+    def refused(self, *given: bytes, later: timedelta = timedelta()) -> None:
+        asked = replace(self.edge, decision=self.edge.deciding(clock=Clock(later)))
+        with pytest.raises(GateRefusedError, match="0 of 1"):
+            asked.sign(self.jq, approvals=given)
+
+
+@pytest.fixture
+def ben(edge: Channel) -> Approving:
+    key = CryptoSigner.generate_ed25519()
+    curators = b"curators:\n  ben: '%s'\n" % str(key.public_key.keyval["public"]).encode()
     edge.builder.owners = {"curators.yaml": curators}
     edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n"}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-    jq = package(edge)
+    return Approving(edge, key, package(edge))
 
-    def approval(**said: object) -> bytes:
-        return sign_statement(approval_statement(jq.descriptor, channel="edge", curator="ben", **said), ben)  # type: ignore[arg-type]
 
-    given = [approval(), approval(at=edge.now)]
-    edge.order(Act.WITHDRAW_APPROVAL, key=ben, curator="ben", packages={"jq": jq.descriptor.digest})
-    with pytest.raises(GateRefusedError, match="0 of 1"):
-        edge.sign(jq, approvals=given)
-    edge.sign(jq, approvals=[*given, approval(at=edge.now)])
+def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(ben: Approving) -> None:
+    now = ben.edge.now
+    dates = [None, now, now + timedelta(minutes=4), now + timedelta(days=1)]
+    given = [ben.approval(at=at) for at in dates]
+    first = ben.withdraws()
+    ben.refused(*given)
+    ben.refused(*given, later=timedelta(days=3))  # none of a clock that was ahead outlives its withdrawal
+    again = ben.approval(at=ben.edge.now, after=first)
+    second = ben.withdraws()
+    ben.refused(*given, again)
+    ben.edge.sign(ben.jq, approvals=[*given, ben.approval(at=ben.edge.now, after=second)])
+
+
+def test_an_approval_is_of_no_time_to_come(ben: Approving) -> None:
+    ahead = ben.approval(at=ben.edge.now + timedelta(hours=1))
+    ben.refused(ahead)
+    ben.edge.sign(ben.jq, approvals=[ahead, ben.approval(at=ben.edge.now + timedelta(minutes=4))])
 
 
 def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Path) -> None:
@@ -347,30 +386,87 @@ def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:
     assert made.publish().number == 2
 
 
-class TestWhatWasKeptBackUntilLater:
-    """An honest order that comes late neither ends nor replaces what was ordered after it."""
+class TestOlderWords:
+    """What counts is when somebody signed. An order that comes after a newer one of its kind is refused.
 
-    def test_an_older_hold_takes_no_newer_ones_place(self, edge: Channel) -> None:
+    It changes nothing, whether it was kept back or a clock was behind, and nobody is told yes for it.
+    """
+
+    def test_an_older_hold_or_lift_takes_no_newer_holds_place(self, edge: Channel) -> None:
         first = edge.given(Act.HOLD, packages={"jq": None}, until=edge.now + timedelta(hours=1))
         lift = edge.given(Act.LIFT, packages={"jq": None})
-        edge.order(Act.HOLD, packages={"jq": None})
-        edge.bring(first)
-        edge.bring(lift)
+        newer = edge.given(Act.HOLD, packages={"jq": None}, curator="ann")
+        edge.bring(newer)
+        for each in (first, lift):
+            with pytest.raises(OutdatedOrderError, match=f"hold jq on edge by ann of {newer.at:%Y-%m-%d %H:%M:%S}"):
+                edge.bring(each)
         assert edge.ledger.state().held("edge", edge.now + timedelta(days=9)).keys() == {"jq"}
 
-    def test_nor_an_older_freeze(self, edge: Channel) -> None:
-        first = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1))
+    def test_nor_an_older_freeze_or_thaw_a_newer_freezes(self, edge: Channel) -> None:
+        older = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1)), edge.given(Act.THAW)
         edge.order(Act.FREEZE)
-        edge.bring(first)
+        for each in older:
+            with pytest.raises(OutdatedOrderError):
+                edge.bring(each)
         assert edge.ledger.state().frozen("edge", edge.now + timedelta(days=9)) is not None
 
-    def test_nor_does_an_older_withdrawal_let_count_what_was_approved_since(self, edge: Channel) -> None:
+    def test_what_was_lifted_or_thawed_since_is_not_held_or_frozen(self, edge: Channel) -> None:
+        hold, freeze = edge.given(Act.HOLD, packages={"jq": None}), edge.given(Act.FREEZE)
+        lift, thaw = edge.order(Act.LIFT, packages={"jq": None}), edge.order(Act.THAW)
+        for each in (hold, freeze):
+            with pytest.raises(OutdatedOrderError):
+                edge.bring(each)
+        edge.sign(package(edge))
+        assert {lift, thaw} <= edge.ledger.state().entered.keys()
+
+    def test_an_order_for_several_packages_is_taken_whole_or_not_at_all(self, edge: Channel) -> None:
+        both = edge.given(Act.LIFT, packages={"jq": None, "zlib": None})
+        edge.order(Act.HOLD, packages={"jq": None, "zlib": None}, at=both.at - timedelta(seconds=1))
+        edge.order(Act.HOLD, packages={"zlib": None})
+        with pytest.raises(OutdatedOrderError, match="hold zlib on edge"):
+            edge.bring(both)
+        assert edge.ledger.state().held("edge", edge.now).keys() == {"jq", "zlib"}
+
+    def test_the_error_says_from_when_it_would_count(self, edge: Channel) -> None:
+        """Bob's clock is right; that of Ann, who froze the channel a moment ago, is four minutes ahead."""
+        ahead = edge.now + timedelta(minutes=4)
+        edge.order(Act.FREEZE, at=ahead, until=ahead + timedelta(hours=1))
+        with pytest.raises(OutdatedOrderError) as refused:
+            edge.order(Act.THAW)
+        assert refused.value.code == "outdated-order"
+        assert f"after {ahead:%Y-%m-%d %H:%M:%S} UTC" in refused.value.remedy
+        assert "5 minutes" in refused.value.remedy
+        edge.order(Act.THAW, at=ahead + timedelta(seconds=1))
+        edge.sign(package(edge))
+
+    def test_the_same_order_brought_again_is_no_other(self, edge: Channel) -> None:
+        thaw = edge.given(Act.THAW)
+        edge.bring(thaw)
+        edge.order(Act.FREEZE)
+        assert edge.bring(thaw) == thaw.digest
+        assert edge.ledger.state().frozen("edge", edge.now) is not None
+
+    def test_an_older_withdrawal_lets_nothing_count_that_was_approved_since(self, edge: Channel) -> None:
         jq = package(edge).descriptor.digest
         first = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
         second = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
         edge.bring(second)
-        edge.bring(first)
-        assert edge.ledger.state().withdrawn["edge", jq, "ann"] == second.at
+        with pytest.raises(OutdatedOrderError):
+            edge.bring(first)
+        assert edge.ledger.state().withdrawn["edge", jq, "ann"].order == second.digest
+
+    def test_what_was_withdrawn_is_neither_given_nor_withdrawn_again(self, edge: Channel) -> None:
+        retry = edge.given(Act.RETRY, packages={"jq": Digest.of(b"a build")})
+        edge.order(Act.WITHDRAW_ORDER, target=retry.digest, reason="oops")
+        with pytest.raises(NothingToEndError, match=r"ann has withdrawn the order .* already: oops"):
+            edge.order(Act.WITHDRAW_ORDER, target=retry.digest)
+        with pytest.raises(OutdatedOrderError, match="ann has withdrawn it: oops"):
+            edge.bring(retry)
+
+    def test_a_hold_or_freeze_is_not_ended_by_withdrawing_it(self, edge: Channel) -> None:
+        hold = edge.order(Act.HOLD, packages={"jq": None})
+        with pytest.raises(NothingToEndError, match="lets nothing through"):
+            edge.order(Act.WITHDRAW_ORDER, target=hold)
 
 
 def test_an_order_is_of_no_time_to_come(edge: Channel) -> None:
