@@ -104,10 +104,10 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
 def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
-    """Sign what you own of submission NUMBER, after showing how it differs from your own tree (FARM_RECIPES).
+    """Sign submission NUMBER as an owner, after showing how it differs from your own tree (FARM_RECIPES).
 
-    What is signed are the digests of the files that are shown, computed here. With the last signature that it lacks the
-    submission is taken.
+    What is signed are the digests of the files that are shown, computed here: of the whole submission, for it is taken
+    whole, with the last signature that it lacks.
 
     \b
     Example:
@@ -129,8 +129,10 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
             )
         say_lines(_differences(found, settings), err=True)
         if not yes:
-            _ask(f"Sign {', '.join(mine)} for {found.distribution} as {own.name}?")
-        taken = farm.accept(number, sign_digests({each: digests[each] for each in mine}, found.distribution, own))
+            others = ", ".join(sorted(digests.keys() - mine))
+            beside = f", together with {others}," if others else ""
+            _ask(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?")
+        taken = farm.accept(number, sign_digests(digests, found.distribution, own))
     if as_json:
         say_json(taken.model_dump(mode="json"))
         return

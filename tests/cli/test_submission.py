@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import re
 import shutil
 import sys
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from farm.database import submissions
 from farm.recipe.curators import read_curators
 from tests.cli.signing_people import People, people
 from tests.control.small_farm import recipe
@@ -82,12 +85,28 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     assert half[:2] == ["alice has signed a", "b: waits for bob"]
     assert "+  - run: make install FLAG=x" in shells.told
     assert [each["signed_by"] for each in shells.json("bob", "submission", "show", "2")["submission"]["recipes"]] == [
-        ["alice"], []
+        ["alice"], ["alice"]
     ]  # fmt: skip
+    assert shells.json("bob", "submission", "show", "2")["submission"]["waits_for"] == [
+        {"recipe": "b", "owners": ["bob"]}
+    ]
     whole = shells.json("bob", "submission", "accept", "2", "--yes")
     assert [each["name"] for each in whole["accepted"]] == ["a", "b"]
     assert shells.run("bob", "submission", "list", "--waiting").splitlines()[1].startswith("3 ")
     assert shells.run("ann", "jobs", "--name", "b").splitlines()[1].split()[2] == "b"
+
+
+def test_who_accepts_signs_the_submission_and_not_a_part_of_it(shells: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signature on a part alone would let that be released alone, whatever the others say."""
+    shells.run("mallory", "submit", shells.recipe(A), shells.recipe(B))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    shells.run("bob", "submission", "accept", "1")
+    assert "Sign b, together with a, for dist.example.org as bob?" in shells.told
+    with shells.farm.office.reading() as desk:
+        given = submissions.signatures_with(desk.session, [1])[1]
+        (envelope,) = {each.envelope for some in given.values() for each in some}
+        statement = json.loads(base64.b64decode(json.loads(desk.blobs.read(envelope))["payload"]))
+    assert [each["name"] for each in statement["subject"]] == ["packages/a", "packages/b"]
 
 
 @pytest.mark.parametrize("answer", ["", "n\n"])
