@@ -139,11 +139,18 @@ class Decision:
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
         released = ReleasedRecipes(self._newest, self._blobs)
-        ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs, released.has)
+        state = self._ledger.state()
+        ownership = Ownership(
+            release.distribution,
+            policy,
+            brought.submissions,
+            self._blobs,
+            released=released.has,
+            withdrawn=state.withdrawn_statements,
+        )
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
         builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds))
         channel = _policy_of(release.channel, policy)
-        state = self._ledger.state()
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         outputs = Outputs(change, self._blobs)

@@ -6,6 +6,7 @@ A submission is taken all together: a statement counts once each recipe that it 
 from __future__ import annotations
 
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.compat.problem import listed
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.trust.release_index import Release
     from farm.trust.signed_policy import SignedPolicy
-    from farm.trust.submission_statement import SignedSubmission
+    from farm.trust.submission_statement import OpenedSubmission, SignedSubmission
 
     _Recipe: TypeAlias = tuple[str, Digest]
     _Signers: TypeAlias = Mapping[_Recipe, set[str]]
@@ -58,9 +59,10 @@ class ReleasedRecipes:
 class Ownership:
     """Knows which recipes their owners have signed. Where no `OWNERS` is signed, nobody owns anything: all may pass.
 
-    `envelopes` are blobs; one that is no signed submission of a known person counts for nothing. `released` says of a
-    recipe, by name and digest, whether a release has it: then all that it was submitted with was signed at that time,
-    by who owned it then.
+    `envelopes` are blobs; one that is no signed submission of a known person counts for nothing, nor does one whose
+    statement is `withdrawn` (by digest, with who has done that) for what is not released. `released` says of a recipe,
+    by name and digest, whether a release has it: then all that it was submitted with was signed at that time, by who
+    owned it then.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class Ownership:
         policy: SignedPolicy,
         envelopes: Iterable[Digest],
         blobs: BlobStore,
-        released: Callable[[str, Digest], bool],
+        *,
+        released: Callable[[str, Digest], bool] = lambda _name, _recipe: False,
+        withdrawn: Mapping[Digest, str] = MappingProxyType({}),
     ) -> None:
         said = policy.policies
         self._owners: Owners | None = None
@@ -80,6 +84,7 @@ class Ownership:
         self._envelopes = tuple(envelopes)
         self._blobs = blobs
         self._released = released
+        self._withdrawn = withdrawn
 
     def check(self, name: str, recipe: Digest) -> None:
         """See that an owner of the recipe `name` has signed it as it is, in a submission that all have signed.
@@ -100,8 +105,16 @@ class Ownership:
 
     def _half(self, its: _Recipe) -> UnsignedRecipeError:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
-        owned = (each for each in self._statements if each.recipes.get(its[0]) == its[1])
-        said = next(each for each in owned if self._owns(each.submitter, its[0]))
+        owned = [each for each in self._statements if each.said.signs(*its, distribution=self._distribution)]
+        mine = [each for each in owned if self._owns(each.said.submitter, its[0])]
+        standing = [each.said for each in mine if each.statement not in self._withdrawn]
+        if not standing:
+            by = self._withdrawn[mine[0].statement]
+            return UnsignedRecipeError(
+                f"{mine[0].said.submitter} has signed the recipe {its[0]} ({its[1]}), and {by} has withdrawn that",
+                remedy=f"Let {mine[0].said.submitter} submit it again, if it is wanted.",
+            )
+        said = standing[0]
         missing = [each for each in sorted(said.recipes.items()) if each != its and not self._is_there(each)]
         names = listed([each for each, _ in missing])
         whose = listed(sorted({owner for each, _ in missing for owner in self._owners.owners_of(each)}))
@@ -112,17 +125,18 @@ class Ownership:
         )
 
     @cached_property
-    def _statements(self) -> Sequence[SignedSubmission]:
-        return [said for digest in self._envelopes if (said := self._opened(digest)) is not None]
+    def _statements(self) -> Sequence[OpenedSubmission]:
+        return [opened for digest in self._envelopes if (opened := self._opened(digest)) is not None]
 
     @cached_property
     def _given(self) -> _Signers:
-        return _signers(self._statements)
+        return _signers(each.said for each in self._statements)
 
     @cached_property
     def _counting(self) -> _Signers:
         """Who has signed what in the statements of which an owner has signed each recipe, in one of them."""
-        whole, signers = self._statements, self._given
+        whole = [each.said for each in self._statements if each.statement not in self._withdrawn]
+        signers = _signers(whole)
         while True:
             left = [each for each in whole if all(self._is_there(its, signers) for its in each.recipes.items())]
             if len(left) == len(whole):
@@ -140,14 +154,14 @@ class Ownership:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
         return self._owners.owners_of(name).get(person) == self._people[person]
 
-    def _opened(self, digest: Digest) -> SignedSubmission | None:
+    def _opened(self, digest: Digest) -> OpenedSubmission | None:
         try:
             if self._blobs.size(digest) > LARGEST_ENVELOPE:
                 return None
-            said = read_submission(self._blobs.read(digest), self._people).said
+            opened = read_submission(self._blobs.read(digest), self._people)
         except FarmError:
             return None
-        return None if said.withdrawn or said.distribution != self._distribution else said
+        return None if opened.said.withdrawn or opened.said.distribution != self._distribution else opened
 
 
 def _signers(statements: Iterable[SignedSubmission]) -> _Signers:

@@ -131,6 +131,7 @@ class Builder:
     """The files `OWNERS` and `curators.yaml` that are signed."""
     released: Collection[tuple[str, Digest]] = ()
     """The recipes that releases of before have."""
+    withdrawn: Mapping[Digest, str] = field(default_factory=dict)
     policies: Mapping[str, bytes] = field(default_factory=lambda: {"channels/edge.yaml": EDGE})
     ever: list[Package] = field(default_factory=list)
     """All that was built, in turn; `built` has the newest of each name."""
@@ -272,7 +273,8 @@ class Builder:
             policy or self.policy(),
             self.submissions,
             self.blobs,
-            lambda name, recipe: (name, recipe) in self.released,
+            released=lambda name, recipe: (name, recipe) in self.released,
+            withdrawn=self.withdrawn,
         )
         grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
         found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)

@@ -11,6 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.countersign.ownership import UnsignedRecipeError
 from farm.countersign.plans import PlanMismatchError
 from farm.names import Digest
+from farm.trust.submission_statement import shown_submission
 from tests.countersign.built import Builder
 
 if TYPE_CHECKING:
@@ -151,6 +152,26 @@ def test_what_is_released_needs_nothing_more_of_what_it_was_submitted_with(farm:
     farm.released = {("png", jq.digest)}
     with pytest.raises(UnsignedRecipeError):
         farm.check(package)
+
+
+def test_what_was_withdrawn_counts_for_nothing_but_what_is_released_already(farm: Builder) -> None:
+    zlib, png = farm.recipe("zlib"), farm.recipe("png")
+    farm.sign("alice", ALICE, zlib, png)
+    farm.sign("ben", BEN, zlib, png)
+    package = farm.build(zlib)
+    assert farm.check(package) == ["zlib"]
+    of_alice, of_ben = (shown_submission(farm.blobs.read(each)).statement for each in farm.submissions)
+    farm.withdrawn = {of_alice: "bob"}
+    with pytest.raises(UnsignedRecipeError, match=r"alice has signed the recipe zlib .*, and bob has withdrawn that"):
+        farm.check(package)
+    farm.released = {("zlib", zlib.digest)}
+    assert farm.check(package) == ["zlib"]
+    farm.released, farm.withdrawn = (), {of_ben: "ben"}
+    with pytest.raises(UnsignedRecipeError, match="together with png"):
+        farm.check(package)
+    farm.withdrawn = {of_alice: "bob", of_ben: "ben"}
+    farm.sign("alice", ALICE, zlib)
+    assert farm.check(package) == ["zlib"]
 
 
 def test_rubbish_among_the_envelopes_counts_for_nothing(farm: Builder) -> None:

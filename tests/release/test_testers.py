@@ -506,7 +506,7 @@ class TestComparisons:
         policy = policy_of_files({}, [SignedToolchain("abi", ABI.tree, Digest.of(b"lock"))])
         plans = Plans(release.distribution, policy, blobs)
         brought = ReleaseEvidence.from_json(blobs.read(shapes.signer.evidence[-1]))
-        ownership = Ownership(release.distribution, policy, (), blobs, lambda _name, _recipe: False)
+        ownership = Ownership(release.distribution, policy, (), blobs)
         grounds = Grounds(blobs, builders, plans, ownership, Everything())
         case = Case(release, previous, blobs, builders, plans, brought, Builds(grounds, brought.dependencies))
         return case, ReleasedSets(blobs).prove(ReleaseChange.of(release, previous, blobs))
