@@ -16,11 +16,12 @@ from securesystemslib.dsse import Envelope
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
 from farm.trust.approval import curator_key
+from farm.trust.curator_order import named
 from farm.trust.dsse import open_envelope
 from farm.trust.provenance import STATEMENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PREDICATE_TYPE = "urn:farm:submission:1"
 WITHDRAWAL_TYPE = "urn:farm:submission-withdrawal:1"
@@ -115,6 +116,15 @@ def shown_submission(envelope: bytes) -> OpenedSubmission:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SubmissionStatementError(f"what is shown is no envelope: {error!r:.200}") from error
     return OpenedSubmission(_said(statement), envelope, Digest.of(whole.payload))
+
+
+def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
+    """Return what was signed in some envelopes as an order withdraws it: the digests of statements, by who has signed.
+
+    Raises `SubmissionStatementError`.
+    """
+    shown = map(shown_submission, envelopes)
+    return named(sorted((each.said.submitter, each.statement) for each in shown))
 
 
 def _said(statement: Any) -> SignedSubmission:
