@@ -16,6 +16,7 @@ from farm.countersign.orders import (
     UnorderedError,
     UnusableOrderError,
 )
+from farm.countersign.ownership import ReleasedRecipes
 from farm.countersign.reports import ReportedPackageError
 from farm.errors import FarmError
 from farm.ledger.endings import NothingToEndError
@@ -212,6 +213,9 @@ def test_what_was_signed_of_a_recipe_is_withdrawn_until_a_release_has_it(tmp_pat
     builder.sign("alice", alice, zlib)
     statements = [shown_submission(builder.blobs.read(each)).statement for each in builder.submissions]
     edge.sign(builder.build(zlib), submissions=builder.submissions)
+    released = ReleasedRecipes(lambda: [edge.newest()], builder.blobs)
+    asked = (("zlib", zlib), ("zlib", jq), ("jq", jq))
+    assert [released.has(name, recipe.digest) for name, recipe in asked] == [True, False, False]
     withdrawn = {"alice": statements[0], f"alice {statements[1]}": statements[1]}
     everywhere = {"channel": EVERY_CHANNEL, "base": NO_RELEASE}
     with pytest.raises(CuratorOrderError):
