@@ -109,6 +109,8 @@ def _rows_now(form: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for each in form["withdrawn-approvals"]:
         up_to = f"up to {clock(each['at'])} of {each['package']} on {each['channel']}"
         yield "withdrawn", f"approvals by {each['curator']} {up_to} (order {each['order']})"
+    for each in form["withdrawn-statements"]:
+        yield "withdrawn", f"what was signed of recipes in {each['statement']}, by {each['curator']}"
 
 
 def _report_in_words(form: Mapping[str, Any]) -> str:

@@ -111,7 +111,8 @@ def take_signed(
     )
     signed_orders.keep(desk.session, kept)
     # It may be what the signer has waited for.
-    refusals.ask_again(desk.session, now=desk.now, channel=None if order.act is Act.ADVISE else order.channel)
+    everywhere = order.act in (Act.ADVISE, Act.WITHDRAW_SUBMISSION)
+    refusals.ask_again(desk.session, now=desk.now, channel=None if everywhere else order.channel)
     return order
 
 

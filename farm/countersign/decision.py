@@ -21,7 +21,7 @@ from farm.countersign.interfaces import check_interfaces
 from farm.countersign.moves import moves_of
 from farm.countersign.orders import Orders, Permitted
 from farm.countersign.outputs import Outputs, check_departures, check_together, stand_so
-from farm.countersign.ownership import Ownership
+from farm.countersign.ownership import Ownership, ReleasedRecipes
 from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
@@ -39,7 +39,7 @@ from farm.trust.repository import check_follows
 from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from farm.compat import TrialSet
     from farm.countersign.outputs import Output
@@ -89,9 +89,8 @@ class Decision:
     def prepare(self) -> None:
         """Read what is published now, which the first check would do otherwise. Raises as `check`."""
         self._record.catch_up(self._repository, self._clock())
-        for channel in channels_of(self._repository.head().targets):
-            if (newest := self._repository.current(channel).release) is not None:
-                self._sets.read(newest)
+        for newest in self._newest():
+            self._sets.read(newest)
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release that may be signed.
@@ -139,11 +138,19 @@ class Decision:
         check_foreign(release, previous, policy.distributions)
         brought = read_evidence(self._blobs, evidence)
         plans = Plans(release.distribution, policy, self._blobs)
-        ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+        released = ReleasedRecipes(self._newest, self._blobs)
+        state = self._ledger.state()
+        ownership = Ownership(
+            release.distribution,
+            policy,
+            brought.submissions,
+            self._blobs,
+            released=released.has,
+            withdrawn=state.withdrawn_statements,
+        )
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
         builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds))
         channel = _policy_of(release.channel, policy)
-        state = self._ledger.state()
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         outputs = Outputs(change, self._blobs)
@@ -158,6 +165,11 @@ class Decision:
             check_gates(change, self._asked(case, channel, policy, state, permitted))
             self._ask_of_the_set(case, channel, trial)
         return permitted
+
+    def _newest(self) -> Iterator[Release]:
+        for channel in channels_of(self._repository.head().targets):
+            if (release := self._repository.current(channel).release) is not None:
+                yield release
 
     def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:
         """See that the outputs of one build move together, as in the pipeline, and that none goes that is made still.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
-from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
+from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree, difference
 from farm.trust.release_index import Release
@@ -235,7 +235,8 @@ def check_brought(
     Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`.
     """
     order = read_order(envelope, people)
-    current, releases = newest(order.channel), Releases(blobs)
+    current = newest(order.channel) if order.channel != EVERY_CHANNEL else None
+    releases = Releases(blobs)
     if current is not None and order.distribution != current.distribution:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {current.distribution}")
     if now >= order.expires:

@@ -36,6 +36,10 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
             if each.used_by is None and now < each.order.expires and state.withdrawal(each.order) is None
         ],
         "withdrawn-orders": [order_form(each) for each in state.withdrawn_orders.values()],
+        "withdrawn-statements": [
+            {"curator": curator, "statement": statement}
+            for statement, curator in sorted(state.withdrawn_statements.items())
+        ],
         "withdrawn-approvals": [
             {
                 "at": each.at.isoformat(),

@@ -85,6 +85,8 @@ class LedgerState:
     withdrawn: Mapping[tuple[str, Digest, str], Withdrawal] = field(default_factory=lambda: _NOTHING)
     withdrawn_orders: Mapping[tuple[str, Digest], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     rolled_back: Mapping[str, frozenset[Digest]] = field(default_factory=lambda: _NOTHING)
+    withdrawn_statements: Mapping[Digest, str] = field(default_factory=lambda: _NOTHING)
+    """Of submissions, by the digest of each: who withdrew it. Also those that nobody has shown yet."""
 
     def after(self, entry: Entry, at: datetime) -> LedgerState:
         """Return what counts once an entry was written at this time of the signer's clock."""
@@ -202,6 +204,7 @@ class LedgerState:
             "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
             "withdrawn": [[*key, each.order, each.at.isoformat()] for key, each in self.withdrawn.items()],
             "withdrawn-orders": [order_statement(each) for each in self.withdrawn_orders.values()],
+            "withdrawn-statements": dict(self.withdrawn_statements),
             "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
         }
 
@@ -229,6 +232,7 @@ class LedgerState:
                 for channel, package, curator, order, at in form["withdrawn"]
             },
             withdrawn_orders={(each.channel, each.target): each for each in ended if each.target},
+            withdrawn_statements={Digest(each): by for each, by in form["withdrawn-statements"].items()},
             rolled_back={name: frozenset(map(Digest, digests)) for name, digests in form["rolled-back"].items()},
         )
 
@@ -264,6 +268,11 @@ def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
     return replace(state, withdrawn_orders={(order.channel, order.target): order, **state.withdrawn_orders})
 
 
+def _withdraw_submission(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    gone = {digest: order.curator for digest in order.packages.values() if digest is not None}
+    return replace(state, withdrawn_statements={**gone, **state.withdrawn_statements})
+
+
 def _unchanged(state: LedgerState, _order: CuratorOrder) -> LedgerState:
     return state
 
@@ -276,6 +285,7 @@ _ACTS = {
     Act.CLOSE_REPORT: _close,
     Act.WITHDRAW_APPROVAL: _withdraw,
     Act.WITHDRAW_ORDER: _withdraw_order,
+    Act.WITHDRAW_SUBMISSION: _withdraw_submission,
 }
 
 

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from farm.names import Digest, canonical_json
 from farm.trust.approval import approval_statement
-from farm.trust.curator_order import LARGEST_CURATOR_ORDER, Act, kept_order, order_statement
+from farm.trust.curator_order import (
+    EVERY_CHANNEL,
+    LARGEST_CURATOR_ORDER,
+    NO_RELEASE,
+    Act,
+    kept_order,
+    order_statement,
+)
 from farm.trust.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import NESTED, Message
-from tests.attack.scenario import ordered
+from tests.attack.scenario import ordered, signed_order
 from tests.control.owned_farm import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+    from securesystemslib.signer import CryptoSigner
 
     from tests.attack.liar import Liar
 
@@ -90,6 +98,12 @@ def _approval(liar: Liar) -> bytes:
     return sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), ALICE)
 
 
+def _ordered_away(key: CryptoSigner, channel: str = EVERY_CHANNEL) -> bytes:
+    """That what Alice has signed of some recipe counts no more."""
+    said = {"act": Act.WITHDRAW_SUBMISSION, "channel": channel, "base": NO_RELEASE}
+    return signed_order(key, packages={"alice": Digest.of(b"a statement")}, **said)
+
+
 _NOW = datetime.now(UTC)
 ORDERS = (
     _order("no JSON", lambda _: b"rubbish"),
@@ -140,6 +154,8 @@ ORDERS = (
         "a withdrawal of an order that was carried out",
         lambda liar: ordered(liar.farm, Act.WITHDRAW_ORDER, "twice", target=_kept(liar, Act.ROLLBACK)[1]),
     ),
+    _order("a stranger's withdrawal of a submission", lambda _: _ordered_away(MALLORY)),
+    _order("a withdrawal of a submission from one channel", lambda _: _ordered_away(ALICE, channel="edge")),
     _order(
         "the closing of a report, about another package",
         lambda liar: ordered(liar.farm, Act.CLOSE_REPORT, "edge", number=1, target=liar.package("lone").digest),

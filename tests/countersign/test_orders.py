@@ -16,17 +16,20 @@ from farm.countersign.orders import (
     UnorderedError,
     UnusableOrderError,
 )
+from farm.countersign.ownership import ReleasedRecipes
 from farm.countersign.reports import ReportedPackageError
 from farm.errors import FarmError
 from farm.ledger.endings import NothingToEndError, OutdatedOrderError
 from farm.ledger.ledger import Ledger
+from farm.ledger.state import LedgerState
 from farm.names import Digest
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
-from farm.trust.curator_order import NO_RELEASE, Act
+from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, Act, CuratorOrderError
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.repository import Repository
 from farm.trust.revision import Revision
+from farm.trust.submission_statement import shown_submission
 from tests.client.distribution import SmallDistribution
 from tests.countersign.channel import Channel, Clock, opened_channel
 
@@ -203,6 +206,35 @@ def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn
         edge.sign(old, orders=[given.digest])
     edge.order(Act.RETRY, packages={"jq": old.descriptor.digest}, at=edge.now)  # another order than that
     edge.sign(old)
+
+
+def test_what_was_signed_of_a_recipe_is_withdrawn_until_a_release_has_it(tmp_path: Path) -> None:
+    """By whoever may order; and another word of the owner's counts again."""
+    alice = CryptoSigner.generate_ed25519()
+    public = str(alice.public_key.keyval["public"]).encode()
+    owners = {"curators.yaml": b"curators:\n  alice: '%s'\n" % public, "OWNERS": b"* alice\n"}
+    edge = opened_channel(tmp_path, PROOF, policies=owners)
+    builder = edge.builder
+    jq, zlib = builder.recipe("jq"), builder.recipe("zlib")
+    builder.sign("alice", alice, jq)
+    builder.sign("alice", alice, zlib)
+    statements = [shown_submission(builder.blobs.read(each)).statement for each in builder.submissions]
+    edge.sign(builder.build(zlib), submissions=builder.submissions)
+    released = ReleasedRecipes(lambda: [edge.newest()], builder.blobs)
+    asked = (("zlib", zlib), ("zlib", jq), ("jq", jq))
+    assert [released.has(name, recipe.digest) for name, recipe in asked] == [True, False, False]
+    withdrawn = {"alice": statements[0], f"alice {statements[1]}": statements[1]}
+    everywhere = {"channel": EVERY_CHANNEL, "base": NO_RELEASE}
+    with pytest.raises(CuratorOrderError):
+        edge.order(Act.WITHDRAW_SUBMISSION, packages=withdrawn)
+    edge.order(Act.WITHDRAW_SUBMISSION, packages=withdrawn, **everywhere)
+    assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
+    assert LedgerState.from_dict(edge.ledger.state().to_dict()) == edge.ledger.state()
+    package = builder.build(jq)
+    with pytest.raises(FarmError, match=r"alice has signed the recipe jq .*, and ann has withdrawn that"):
+        edge.sign(package, submissions=builder.submissions)
+    builder.sign("alice", alice, jq)
+    edge.sign(package, submissions=builder.submissions)
 
 
 def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Path) -> None:
