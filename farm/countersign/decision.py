@@ -148,7 +148,7 @@ class Decision:
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         outputs = Outputs(change, self._blobs)
         permitted = orders.check(outputs, moves, brought.orders)
-        check_reports(moves, channel, state, permitted)
+        check_reports(moves, channel, state)
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
         if not permitted.goes_back:
             self._check_outputs(outputs, channel, permitted)

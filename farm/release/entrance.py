@@ -13,6 +13,7 @@ from farm.release.gates.dependents import Dependents
 from farm.release.gates.older import Older
 from farm.release.gates.refused import Refused
 from farm.release.gates.rolled_back import RolledBack
+from farm.release.gates.soak import Soak
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, withheld
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _WAITING = ChangeState.WAITING
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_PROMOTED_PAST = (GateKind.SOAK, GateKind.ROLLED_BACK, GateKind.OLDER)
+_PROMOTED_PAST = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
 class Entrance:
@@ -73,14 +74,16 @@ class Entrance:
     def _gates_for(self, desk: Desk, source: Source, order: Order | None) -> list[PackageGate]:
         """Return the gates that are asked; who promotes goes past the clock, an earlier rollback, and newer versions.
 
-        What an order names may go on without its dependents. What a retry names `rolled-back` finds out itself.
+        Not past an open report: who ordered it may not know of that. What an order names may go on without its dependents. What a retry names `rolled-back` finds out itself.
         """
-        skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
+        is_promotion = source.origin is CandidateOrigin.PROMOTION
+        skipped = _PROMOTED_PAST if is_promotion else ()
         named = frozenset(order.detail.get("packages", ())) if order else frozenset()
         signed = named if order and signature_of(desk, order.id) else frozenset()
         # Who orders all that there is has the signer asked about that, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
-        asked = [gate for gate in (*own, *self._gates) if gate.kind not in skipped]
+        gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
+        asked = [gate for gate in (*own, *gates) if gate.kind not in skipped]
         return [*asked, Dependents(named)] if self._takes_builds else asked
 
     def _ask(
