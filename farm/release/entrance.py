@@ -74,7 +74,8 @@ class Entrance:
     def _gates_for(self, desk: Desk, source: Source, order: Order | None) -> list[PackageGate]:
         """Return the gates that are asked; who promotes goes past the clock, an earlier rollback, and newer versions.
 
-        Not past an open report: who ordered it may not know of that. What an order names may go on without its dependents. What a retry names `rolled-back` finds out itself.
+        Not past an open report: who ordered it may not know of that. What an order names may go on without its
+        dependents. What a retry names `rolled-back` finds out itself.
         """
         is_promotion = source.origin is CandidateOrigin.PROMOTION
         skipped = _PROMOTED_PAST if is_promotion else ()

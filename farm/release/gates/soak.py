@@ -64,7 +64,7 @@ class Soak:
             standing = self._standing(since.get(package.digest), desk.now)
             if standing is not None:
                 waiting[package.name] = standing
-        return waiting | self.open_reports.standings(desk, channel, arrivals)
+        return {**waiting, **self.open_reports.standings(desk, channel, arrivals)}
 
     def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
         """Return the standing of those that have not been gone for so long; what was never there may go."""
