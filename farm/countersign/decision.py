@@ -19,6 +19,7 @@ from farm.countersign.foreign import check_foreign
 from farm.countersign.gates import check_gates
 from farm.countersign.interfaces import check_interfaces
 from farm.countersign.moves import moves_of
+from farm.countersign.newest_tests import check_tests_named
 from farm.countersign.orders import Orders, Permitted
 from farm.countersign.outputs import Outputs, check_departures, check_together, stand_so
 from farm.countersign.ownership import Ownership
@@ -31,7 +32,7 @@ from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.test_record import CheckedTests, PassedTest, TestRecord
 from farm.countersign.tested import AskedTests, ReleasedTests, SignedResults
-from farm.recipe import AbiGate, TestsGate
+from farm.recipe import AbiGate, HardeningGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.delegation import channels_of
@@ -168,6 +169,8 @@ class Decision:
             self._check_outputs(outputs, channel, permitted)
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
             check_said(change.put, (previous, source), grounds)
+            if any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates):
+                check_tests_named(outputs, self._past, ownership)
             case = Case(release, previous, self._blobs, builders, plans, brought, builds)
             check_gates(change, self._asked(case, channel, policy, state, permitted))
             passed = self._ask_of_the_set(case, channel, trial)

@@ -13,6 +13,7 @@ from farm.trust.submission_statement import read_submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from farm.blobs import BlobStore
     from farm.names import Digest
@@ -47,26 +48,33 @@ class Ownership:
         self._distribution = distribution
         self._envelopes = tuple(envelopes)
         self._blobs = blobs
-        self._signed: dict[tuple[str, Digest], set[str]] | None = None
+        self._signed: dict[tuple[str, Digest], dict[str, datetime]] | None = None
 
     def check(self, name: str, recipe: Digest) -> None:
         """See that an owner of the recipe `name` has signed it as it is. Raises `UnsignedRecipeError`."""
         if self._owners is None:
             return
-        owners: Mapping[str, str] = self._owners.owners_of(name)
-        for person in self._signers(name, recipe):
-            if owners.get(person) == self._people[person]:
-                return
-        raise UnsignedRecipeError(name, recipe, owners)
+        if not self._times(name, recipe):
+            raise UnsignedRecipeError(name, recipe, self._owners.owners_of(name))
 
-    def _signers(self, name: str, recipe: Digest) -> set[str]:
+    def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
+        """Say whether an owner of the recipe `name` has signed it as it is, after that time."""
+        return any(at > since for at in self._times(name, recipe))
+
+    def _times(self, name: str, recipe: Digest) -> list[datetime]:
+        """Return when owners have signed a recipe."""
+        owners: Mapping[str, str] = self._owners.owners_of(name) if self._owners else {}
+        signed = self._signers(name, recipe)
+        return [at for person, at in signed.items() if owners.get(person) == self._people[person]]
+
+    def _signers(self, name: str, recipe: Digest) -> Mapping[str, datetime]:
         if self._signed is None:
             self._signed = {}
             for digest in self._envelopes:
                 self._open(digest, self._signed)
-        return self._signed.get((name, recipe), set())
+        return self._signed.get((name, recipe), {})
 
-    def _open(self, digest: Digest, signed: dict[tuple[str, Digest], set[str]]) -> None:
+    def _open(self, digest: Digest, signed: dict[tuple[str, Digest], dict[str, datetime]]) -> None:
         try:
             if self._blobs.size(digest) > LARGEST_ENVELOPE:
                 return
@@ -76,4 +84,5 @@ class Ownership:
         if said.withdrawn or said.distribution != self._distribution:
             return
         for name, recipe in said.recipes.items():
-            signed.setdefault((name, recipe), set()).add(said.submitter)
+            times = signed.setdefault((name, recipe), {})
+            times[said.submitter] = max(said.at, times.get(said.submitter, said.at))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from farm.countersign.described import Described
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from farm.trust.release_index import Release
 
 _FILE = "tests.sqlite"
+_ROUNDED = timedelta(seconds=1)
+"""By so much a release may be younger than it says."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS passed (
   channel TEXT NOT NULL, test TEXT NOT NULL, tester TEXT NOT NULL, PRIMARY KEY (channel, test, tester)
@@ -107,7 +109,7 @@ class TestRecord:
             for release, before in steps_since(seen[0] if seen else "", newest, self._blobs):
                 known = checked if checked is not None and checked.release == release.digest else None
                 passed = known.passed if known else published(release)
-                at = known.at if known else now if seen else released_time(release)
+                at = known.at if known else now if seen else released_time(release) + _ROUNDED
                 database.executemany(
                     "INSERT OR IGNORE INTO passed VALUES (?, ?, ?)",
                     [(channel, each.test, tester) for each in passed for tester in sorted(each.testers)],
