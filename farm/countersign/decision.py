@@ -32,6 +32,7 @@ from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
 from farm.countersign.test_record import CheckedTests, PassedTest, TestRecord
 from farm.countersign.tested import AskedTests, ReleasedTests, SignedResults
+from farm.countersign.transitions import check_transitions
 from farm.recipe import AbiGate, HardeningGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
@@ -167,6 +168,7 @@ class Decision:
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
         if not permitted.goes_back:
             self._check_outputs(outputs, channel, permitted)
+            check_transitions(moves, channel, permitted)
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
             check_said(change.put, (previous, source), grounds)
             if any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates):

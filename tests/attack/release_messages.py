@@ -190,17 +190,6 @@ def _tested_by(liar: Liar, recipe: dict[str, bytes]) -> httpx.Response:
     return liar.ask(liar.compose("edge", liar.entry("broken", "2.0", tests=liar.recipe(recipe))))
 
 
-def _older_tests(liar: Liar) -> httpx.Response:
-    """Have a release name the newer tests that an owner has signed, as an honest one would, and the next one none."""
-    newer = recipe_with_test("lone", more="# tested more\n")
-    recipe, signature = liar.recipe(newer), liar.keep(signed("alice", newer)).digest
-    evidence = liar.evidence()
-    evidence = replace(evidence, submissions=(*evidence.submissions, signature))
-    answer = liar.ask(liar.compose("edge", liar.entry("lone", tests=recipe)), evidence)
-    assert answer.is_success, answer.text
-    return liar.ask(liar.compose("edge", liar.entry("lone")), evidence)
-
-
 def _signed_by_mallory(liar: Liar) -> httpx.Response:
     """A stranger's package, honestly built, with a submission in an owner's name."""
     recipe = recipe_with_test("stranger")
@@ -348,7 +337,6 @@ SETS = (
     Message("results of another order", _replayed),
     Message("a failure of what has passed before", _flaked),
     Message("the tests of an older recipe", lambda liar: _tested_by(liar, recipe_with_test("broken"))),
-    Message("older tests than the release before has named", _older_tests),
     Message(
         "the tests of a recipe that nobody has signed", lambda liar: _tested_by(liar, recipe_with_test("broken", "2.0"))
     ),
