@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
+from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError
 from farm.countersign.advised import PublishedAdvisories
 from farm.countersign.builds import Builds, Grounds, check_builds, read_evidence
 from farm.countersign.case import Case
@@ -38,6 +38,7 @@ from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
+from farm.trust.release_evidence import InvalidEvidenceError
 from farm.trust.release_summary import evidence_of
 from farm.trust.repository import check_follows
 from farm.trust.signed_policy import policy_in_force, who_may_order
@@ -235,9 +236,10 @@ class Decision:
         def published(release: Release) -> tuple[PassedTest, ...]:
             summary = self._repository.summary(release.digest)
             named = evidence_of(summary) if summary else None
-            if named is None or not self._blobs.has(named):
-                return ()
-            brought = read_evidence(self._blobs, named).tests
+            try:
+                brought = read_evidence(self._blobs, named).tests if named else ()
+            except (MissingBlobError, CorruptBlobError, InvalidEvidenceError):
+                return ()  # nobody may have it any more
             return SignedResults(brought, builders, release.channel, self._blobs).passed()
 
         self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)

@@ -273,7 +273,7 @@ class _Tests:
 
     def recipe_of(self, name: str) -> Recipe | None:
         entry = self._tree.entry(name)
-        return self._plans.read(entry.tests or entry.recipe, entry.name) if entry else None
+        return self._plans.read(entry.tested_by, entry.name) if entry else None
 
 
 def _was_red(before: _Tests, recipe: Recipe, test: str, results: SignedResults, past: _Past) -> bool:
@@ -297,7 +297,7 @@ def _name(expected: _Expected | Unrunnable) -> str:
 def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str] | None:
     """Return what the tests of a package need; None when its steps are no longer signed: nobody can order its tests."""
     try:
-        recipe = plans.read(entry.tests or entry.recipe, entry.name)
+        recipe = plans.read(entry.tested_by, entry.name)
     except UnreadableRecipeError:
         return None
     if recipe.name != entry.name:

@@ -18,6 +18,7 @@ from farm.trust.drafting import TargetsEdit, draft_targets
 from farm.trust.keys import load_key
 from farm.trust.promotion import publish_draft
 from farm.trust.release_evidence import SignedTest
+from farm.trust.release_summary import evidence_of
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import steps_texts
 from tests.countersign.built import STEPS
@@ -151,6 +152,21 @@ class TestWhatHasPassedForTheBase:
         (edge.record.directory / "tests.sqlite").unlink()
         edge.decision = edge.deciding()
         self.refused(edge, brought)
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["damaged", "gone"])
+    def test_evidence_that_is_lost_too_stops_nothing(
+        self, edge: Channel, brought: list[SignedTest], is_there: bool
+    ) -> None:
+        evidence = evidence_of(Repository(edge.public).summary(edge.newest().digest) or b"")
+        assert evidence
+        path = edge.builder.blobs.path(evidence)
+        path.unlink()
+        if is_there:
+            path.write_bytes(b"rubbish")
+        (edge.record.directory / "tests.sqlite").unlink(missing_ok=True)
+        edge.decision = edge.deciding()
+        edge.sign(edge.builder.built["zlib"], tests=brought)
+        assert edge.released == 2
 
     def test_what_only_others_have_passed_who_are_no_testers_any_more_counts_for_nothing(
         self, edge: Channel, brought: list[SignedTest]
