@@ -21,6 +21,7 @@ from farm.trust.submission_statement import read_submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
     from typing import TypeAlias
 
     from farm.blobs import BlobStore
@@ -102,6 +103,14 @@ class Ownership:
             )
         if not self._is_signed(its, self._counting) and not self._released(name, recipe):
             raise self._half(its)
+
+    def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
+        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it."""
+        return self._owners is not None and any(
+            each.said.at > since and each.said.recipes.get(name) == recipe and self._owns(each.said.submitter, name)
+            for each in self._statements
+            if each.statement not in self._withdrawn
+        )
 
     def _half(self, its: _Recipe) -> UnsignedRecipeError:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)

@@ -180,6 +180,17 @@ def _other_package(liar: Liar) -> httpx.Response:
     return liar.ask(liar.compose("stable", liar.entry("reported")))
 
 
+def _promoted(liar: Liar) -> httpx.Response:
+    """Use a promotion that Alice has signed for what trouble was reported with."""
+    edge = liar.farm.release("edge")
+    assert edge is not None
+    about = {"origin": "edge", "target": edge.digest, "packages": {"reported": None}}
+    brought = ordered(liar.farm, Act.PROMOTE, "stable", **about)
+    liar.post("/orders", brought)
+    evidence = liar.evidence(orders=(kept_order(brought).digest,))
+    return liar.ask(liar.compose("stable", liar.entry("reported")), evidence)
+
+
 REPORTS = (
     Message("no JSON", lambda liar: liar.post("/reports", b"rubbish")),
     Message("nested JSON", lambda liar: liar.post("/reports", NESTED[: 8 << 10])),
@@ -188,5 +199,6 @@ REPORTS = (
     _report("one without a number", report="seven"),
     _report("one with more in it", closed=True),
     Message("an open one, about another package", _other_package),
+    Message("an open one, past which a promotion was ordered", _promoted),
 )
 """Reports of trouble, which nobody signs."""

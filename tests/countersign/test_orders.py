@@ -399,15 +399,36 @@ def test_a_promotion_that_is_ordered_need_not_soak(tmp_path: Path) -> None:
     channel.name = "edge"
     jq = package(channel)
     channel.sign(jq)
-    channel.report(jq)
     offered = channel.newest().digest
     channel.name = "stable"
     order = channel.given(Act.PROMOTE, origin="edge", target=offered)
     other = channel.bring(replace(order, packages={"zlib": None}))
-    with pytest.raises(ReportedPackageError):
+    with pytest.raises(GateRefusedError, match="soaks for 1h"):
         channel.sign(jq, orders=[other])
     channel.sign(jq, orders=[channel.bring(order)])
     assert channel.released == 1
+
+
+@pytest.mark.parametrize("names", [{}, {"jq": None}], ids=["all that there is", "the package"])
+@pytest.mark.parametrize("is_known", [True, False], ids=["reported before", "reported since"])
+def test_nor_does_it_go_past_an_open_report(tmp_path: Path, names: dict[str, None], is_known: bool) -> None:
+    """Whoever orders it may not know of the report: so that is closed first, by an order of its own."""
+    policies = {"channels/stable.yaml": b"from: edge\ngates: [proof, soak: 1h]\n"}
+    stable = opened_channel(tmp_path, PROOF, name="stable", policies=policies)
+    edge = stable.named("edge")
+    jq = package(edge)
+    edge.sign(jq)
+    offered = edge.newest().digest
+    if is_known:
+        edge.report(jq, 7)
+    order = stable.order(Act.PROMOTE, origin="edge", target=offered, packages=names)
+    edge.report(jq, 7)
+    with pytest.raises(ReportedPackageError, match="was reported on edge") as refused:
+        stable.sign(jq, orders=[order])
+    assert "`farm report --resolve 7`" in refused.value.remedy
+    stable.order(Act.CLOSE_REPORT, channel="edge", base=offered, number=7, target=jq.descriptor.digest)
+    stable.sign(jq, orders=[order])
+    assert stable.released == 1
 
 
 def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:

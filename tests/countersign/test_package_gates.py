@@ -52,7 +52,7 @@ CURATORS = b"curators:\n  alice: '%s'\n" % str(ALICE.public_key.keyval["public"]
 
 def test_every_gate_has_its_place() -> None:
     """Whoever adds a gate says here who asks it, or why nobody has to."""
-    places = [gates.COMING.keys(), gates.OF_SETS, gates.OF_CURATORS, gates.NOT_ASKED.keys()]
+    places = [gates.COMING.keys(), gates.OF_SETS, gates.OF_POLICIES, gates.OF_CURATORS, gates.NOT_ASKED.keys()]
     assert sorted(kind for place in places for kind in place) == sorted(GateKind)
     assert gates.GOING.keys() <= gates.COMING.keys()
     assert all(gates.NOT_ASKED.values())
