@@ -136,8 +136,8 @@ class Decision:
     ) -> Permitted:
         """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates."""
         release, previous = change.release, change.previous
-        check_foreign(release, previous, policy.distributions)
         brought = read_evidence(self._blobs, evidence)
+        check_foreign(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
         plans = Plans(release.distribution, policy, self._blobs)
         ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
