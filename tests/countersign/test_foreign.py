@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.countersign.foreign import UnshownImportError
+from farm.countersign.gates import GateRefusedError
+from farm.countersign.orders import UnorderedError
+from farm.countersign.refusal import RefusedReleaseError
 from farm.names import Digest
 from farm.trust.ceremony import sign_policy
+from farm.trust.curator_order import Act
 from farm.trust.release_evidence import InvalidEvidenceError, ReleaseEvidence
 from farm.trust.repository import Repository
 from farm.trust.shown_release import MOST_HEADS, ShownRelease, UnsignedAbroadError
@@ -32,7 +36,7 @@ class Taking:
     """A channel of ours, which may take packages of `theirs`, and what these are made like."""
 
     def __init__(self, folder: Path, **how: Any) -> None:
-        self.edge = opened_channel(folder, b"gates: [proof]\n", **how)
+        self.edge = opened_channel(folder, b"gates: [proof]\n", **how).named("edge")
         self.theirs = Theirs(folder / "theirs", self.edge.builder.blobs)
         self.own: Package = self.edge.builder.build(self.edge.builder.recipe("pattern"))
         self.other = self.edge.builder.build(self.edge.builder.recipe("other"))
@@ -200,3 +204,85 @@ def test_evidence_has_bounds_and_is_left_out_when_there_is_none(taking: Taking) 
     for wrong in (replace(shown, heads=()), replace(shown, roots=()), replace(shown, heads=many)):
         with pytest.raises(InvalidEvidenceError, match="is empty, or has over"):
             ReleaseEvidence.from_json(ReleaseEvidence(abroad=(wrong,)).to_json())
+
+
+class TestPromoted:
+    """A promotion of one package: past the soak goes what it needs of others, and nothing else of them."""
+
+    @pytest.fixture
+    def taking(self, tmp_path: Path) -> Taking:
+        """Edge and stable have two of theirs, of which `web` needs one; a newer `web` is built."""
+        taking = Taking(tmp_path, name="stable")
+        taking.release(1, "other")
+        self.allow(taking)
+        web = self.web(taking, "1.0")
+        for channel in (taking.edge, taking.edge.named("stable")):
+            channel.sign(web, **self.taken(taking))
+        self.web(taking, "2.0")
+        return taking
+
+    def allow(self, taking: Taking, soak: bytes = b"") -> None:
+        policy = b"from: edge\ngates: [proof%s]\n" % soak
+        taking.allow({"channels/stable.yaml": policy, **taking.theirs.signed})
+
+    def web(self, taking: Taking, version: str) -> Package:
+        recipe = taking.edge.builder.recipe("web", f"requires: [{LIB}]\n", version=version)
+        return replace(taking.edge.builder.build(recipe), needs=(LIB,))
+
+    def taken(self, taking: Taking, number: int = 0, **said: Any) -> dict[str, Any]:
+        """All of a release of theirs, the newest unless another `number` is told."""
+        theirs = taking.theirs
+        released = theirs.releases[(number or len(theirs.releases)) - 1]
+        taken = theirs.taken(*theirs.held[released.digest], number=number, **said)
+        return {"imports": (taken,), "abroad": (theirs.shown(number),)}
+
+    def promoted(self, taking: Taking, *names: str, number: int = 0) -> Callable[[], None]:
+        """Let edge take theirs with the newer `web`, which soaks from then on; return what signs its promotion."""
+        web = replace(taking.edge.builder.built["web"], needs=(LIB,))
+        taken = self.taken(taking, number)
+        taking.edge.sign(web, **taken)
+        self.allow(taking, b", {soak: 7d}")
+        stable = taking.edge.named("stable")
+        with pytest.raises(RefusedReleaseError):
+            stable.sign(web, **taken)
+        target = stable.newest("edge").digest
+        order = stable.order(Act.PROMOTE, origin="edge", target=target, packages=dict.fromkeys(names))
+        return lambda: stable.sign(web, **taken, orders=[order])
+
+    def test_what_it_needs_comes_along(self, taking: Taking) -> None:
+        lib, other = taking.theirs.package(taking.own, revision=2), taking.theirs.package(taking.other, "other")
+        taking.theirs.publish(lib, other)
+        self.promoted(taking, "web")()
+        assert taking.edge.named("stable").released == 2
+
+    def test_another_that_has_become_newer_does_not(self, taking: Taking) -> None:
+        lib = taking.theirs.package(taking.own, revision=2)
+        taking.theirs.publish(lib, taking.theirs.package(taking.other, "other", revision=2))
+        sign = self.promoted(taking, "web")
+        with pytest.raises(GateRefusedError, match="soak") as refused:
+            sign()
+        assert refused.value.by_package.keys() == {f"{THEM}/other"}
+
+    def test_nor_does_another_go(self, taking: Taking) -> None:
+        taking.theirs.publish(taking.theirs.package(taking.own, revision=2))
+        sign = self.promoted(taking, "web")
+        with pytest.raises(GateRefusedError, match="edge has been without it since") as refused:
+            sign()
+        assert refused.value.by_package.keys() == {f"{THEM}/other"}
+
+    def test_a_promotion_of_all_takes_all(self, taking: Taking) -> None:
+        taking.theirs.publish(taking.theirs.package(taking.own, revision=2))
+        self.promoted(taking)()
+        assert taking.edge.named("stable").released == 2
+
+    def test_nothing_becomes_older_along_with_it(self, taking: Taking) -> None:
+        lib, other = taking.theirs.package(taking.own, revision=2), taking.theirs.package(taking.other, "other")
+        taking.theirs.publish(lib, other)
+        for channel in (taking.edge, taking.edge.named("stable")):
+            channel.sign(**self.taken(taking))
+        (old,) = self.taken(taking, 1)["imports"]
+        taking.edge.order(Act.RETRY, packages={LIB: old.packages[0].descriptor})
+        sign = self.promoted(taking, "web", number=1)
+        with pytest.raises(UnorderedError, match="it is older than that of release 2") as refused:
+            sign()
+        assert refused.value.by_package.keys() == {LIB}

@@ -35,6 +35,7 @@ class Theirs:
     channel: str = "stable"
     releases: list[Release] = field(default_factory=list)
     made: dict[Digest, Package] = field(default_factory=dict)
+    held: dict[Digest, tuple[Descriptor, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         found_repository(self.public, self.folder / "keys", [self.channel], [], datetime.now(UTC))
@@ -85,6 +86,7 @@ class Theirs:
             self.blobs.put_bytes(blob)
         Repository(self.public).publish(release, online_signers(self.folder / "keys" / "online"), datetime.now(UTC))
         self.releases.append(release)
+        self.held[release.digest] = packages
         return release
 
     def taken(self, *packages: Descriptor, number: int = 0, **said: Any) -> Import:
