@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
 from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
-from farm.trust.imports import imported_descriptors, imported_packages
+from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree, difference
+from farm.trust.needed import needed_in
 from farm.trust.release_index import Release
 
 if TYPE_CHECKING:
@@ -284,7 +285,7 @@ class Releases:
         self._blobs = blobs
         self._read = lru_cache(256)(self._read_release)
         self._tree = lru_cache(8)(lambda index: IndexTree(self._blob, index))
-        self.needed = lru_cache(8)(self._read_needed)
+        self.needed = lru_cache(8)(lambda release, names: needed_in(release, self._tree(release.index), names))
 
     def is_ancestor(self, base: Digest, newest: Release | None) -> bool:
         """Say whether `base` is the newest release of a channel, or one before it. What there was before all is so."""
@@ -307,21 +308,6 @@ class Releases:
             return imported_descriptors(release.imports).get(name) == package
         entry = self._tree(release.index).entry(name)
         return (entry.descriptor.digest if entry else None) == package
-
-    def _read_needed(self, release: Release, names: frozenset[str]) -> frozenset[str]:
-        """Return what packages of a release need in it, and what that needs in turn; themselves too."""
-        imported, tree = imported_packages(release.imports), self._tree(release.index)
-        waiting, seen = sorted(names), set(names)
-        while waiting:
-            name = waiting.pop()
-            if name in imported:
-                needs = imported[name][1].needs
-            else:
-                entry = None if "/" in name else tree.entry(name)
-                needs = entry.needs if entry else ()
-            waiting += sorted(set(needs) - seen)
-            seen.update(needs)
-        return frozenset(seen)
 
     def hold_the_same(self, digest: Digest, release: Release) -> bool:
         """Say whether a release of the same channel holds the very packages of another, and says the same of them.
