@@ -283,7 +283,7 @@ def _packages(
             if entry is None:
                 continue  # what is not there, the proof of a candidate tells
             check_package(release, entry, builders, blobs.read)
-            package = _package(release, entry)
+            package = package_of(release, entry)
             yield package
         # What it needs of a third distribution, this farm has to pin itself.
         here = {need for need in package.needs if need.rpartition("/")[0] == release.distribution} - seen
@@ -291,7 +291,8 @@ def _packages(
         waiting += sorted(here)
 
 
-def _package(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+def package_of(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+    """Return a package of another distribution as an entry of its release names it."""
     return ForeignPackage(
         name=f"{release.distribution}/{entry.name}",
         digest=entry.descriptor.digest,

@@ -18,6 +18,7 @@ from farm.database.candidates import Source
 from farm.database.pipeline_states import CandidateOrigin, CandidateState, ChangeState, StepState
 from farm.errors import FarmError
 from farm.release.deciding import Step
+from farm.release.unknown_imports import record_imports, unknown_imports
 from farm.release.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
@@ -96,7 +97,7 @@ class TakingUp:
                 release = self._public.release(previous)
             except (MissingBlobError, CorruptBlobError):
                 break  # nothing tells what it was: the next one is taken up as a whole
-            if _lacking(desk, release):
+            if unknown_imports(desk, release):
                 break  # what is in force does not hold it any more: that counts
             found.append(release)
         return found
@@ -163,7 +164,8 @@ class TakingUp:
     def _imported(self, desk: Desk, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
         """Return what changes of other distributions' packages, by full name. Raises `UnknownPackageError`."""
         after = imported_descriptors(release.imports)
-        if lacking := _lacking(desk, release):
+        record_imports(desk, release, self._public)
+        if lacking := unknown_imports(desk, release):
             raise UnknownPackageError(
                 release,
                 f"{listed(lacking)} as it takes them: {listed([str(each) for each in release.imports])}",
@@ -178,13 +180,6 @@ class TakingUp:
                 before = {}
         names = sorted(before.keys() | after.keys())
         return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
-
-
-def _lacking(desk: Desk, release: Release) -> list[str]:
-    """Return the packages of other distributions that a release takes and the database does not know."""
-    after = imported_descriptors(release.imports)
-    known = foreign.packages_by_digest(desk.session, after.values())
-    return sorted(name for name, digest in after.items() if digest not in known)
 
 
 def _told(release: Release) -> str:

@@ -19,6 +19,7 @@ from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
+from tests.release.conftest import EDGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +113,25 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
     taking.pipeline = taking.channel(STABLE)
     taking.decide()
     assert check_newest(taking, neighbours, "stable").abroad
+
+
+def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    """Their newest release is another by now: no look at them would make known what is in force here."""
+    taking.signer.states = True
+    taking.follow()
+    taking.decide()
+    assert check_newest(taking, neighbours).abroad
+    taking.farm.submit(recipe("own"))
+    taking.decide()
+    with taking.farm.office.database.connection() as connection:
+        for table in ("candidate_pin", "foreign_package", "foreign_release", "membership", "release"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+    update(neighbours, "3.1")
+    taking.pipeline = taking.channel(EDGE)
+    assert taking.pipeline.advance().state == "released"
+    taking.follow()
+    taking.decide()
+    assert taking.head().number == 3
+    assert taking.taken().number == 2
