@@ -151,8 +151,8 @@ class Decision:
         Return what is permitted, and which tests have passed.
         """
         release, previous = change.release, change.previous
-        check_foreign(release, previous, policy.distributions)
         brought = read_evidence(self._blobs, evidence)
+        check_foreign(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
         plans = Plans(release.distribution, policy, self._blobs)
         released = ReleasedRecipes(self._newest, self._blobs)
         state = self._ledger.state()

@@ -94,7 +94,8 @@ class ChannelStatus:
     A package that other workers are building again, as the channel's policy asks, is neither yet.
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
-    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
+    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all;
+    nor does it when it is `halted`: what it has published cannot be taken up.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
     `astray` are signed orders that the signer has not got, or has refused, while nobody has ordered anew about the
     same; `reports_astray` are reports likewise.
@@ -110,6 +111,7 @@ class ChannelStatus:
     orders: tuple[Order, ...]
     settled: bool
     trouble: tuple[str, ...] = ()
+    halted: str = ""
     unsigned: tuple[str, ...] = ()
     unfollowed: tuple[ForeignTrouble, ...] = ()
     astray: tuple[SignedOrder, ...] = ()
@@ -127,6 +129,7 @@ class ChannelStatus:
             "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
             "trouble": list(self.trouble),
+            "halted": self.halted,
             "unsigned": list(self.unsigned),
             "astray": [signed_order_to_dict(each) for each in self.astray],
             "reports-astray": [report_to_dict(each) for each in self.reports_astray],
@@ -163,6 +166,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         orders=waiting,
         settled=settled,
         trouble=channel_troubles.trouble_of(session, channel),
+        halted=channel_troubles.halted(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
         astray=tuple(_astray(session, channel)),
         reports_astray=tuple(_reports_astray(session, channel)),
