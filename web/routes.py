@@ -26,6 +26,7 @@ DOCUMENTS = frozenset(
         "/api/v1/advisories",
         "/api/v1/vex",
         "/api/v1/channels/{name}/approvals",
+        "/api/v1/channels/{name}/approvals/withdraw-with-signer",
         "/api/v1/channels/{name}/approvals/withdrawals",
         "/api/v1/submissions/{number}/accept",
         "/api/v1/submissions/{number}/withdraw",

@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import Request  # noqa: TC002  # routes are read by their annotations
 
 from farm.errors import FarmError
-from farm.ledger.endings import check_ending
+from farm.ledger.endings import check_effect
 from farm.ledger.entries import OrderTaken, Released, Signing
 from farm.ledger.ledger import Ledger
 from farm.ledger.reports import LARGEST_REPORT, take_report
@@ -150,14 +150,14 @@ def sign(
 def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, envelope: bytes) -> Digest:
     """Have an order checked, and write it down, unless that was done; return its name.
 
-    Raises what the checker refuses with, and `NothingToEndError`, `CuratorOrderError`, `InvalidEnvelopeError`,
-    `LedgerError`.
+    Raises what the checker refuses with, and `NothingToEndError`, `OutdatedOrderError`, `CuratorOrderError`,
+    `InvalidEnvelopeError`, `LedgerError`.
     """
     repository.check_releases()
     order = kept_order(envelope)
     if order.digest not in ledger.state().entered:
         checker.check_order(envelope).check_about(envelope, order.digest)
-        check_ending(ledger.state(), order)
+        check_effect(ledger.state(), order)
         ledger.append(OrderTaken(order, envelope.decode()))
     return order.digest
 

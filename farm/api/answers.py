@@ -138,9 +138,11 @@ IN_QUESTION: dict[str, Shape] = {
             "approved-by": [str],
             "enough": bool,
             "removed": bool,
+            "withdrawn": Absent({}),
         }
     ],
 }
+REVOCABLE: dict[str, Shape] = {"approvals": [{"package": str, "digest": str}]}
 APPROVED: dict[str, Shape] = {"approvals": [{}]}
 WITHDRAWN: dict[str, Shape] = {"withdrawn": [{}]}
 TRAIL: dict[str, Shape] = {

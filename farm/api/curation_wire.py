@@ -82,6 +82,23 @@ class WithdrawalRequest(SignedRequest):
     why: Why = ""
 
 
+class UnknownWithdrawalRequest(SignedRequest):
+    """Approvals of who signs `envelope` are to count no more, also such that the farm does not know.
+
+    `packages` are descriptors, by names as the envelope has them.
+    """
+
+    packages: dict[str, Digest] = Field(min_length=1, max_length=MOST_PACKAGES)
+    why: Why = ""
+
+
+class UnknownOrderRequest(SignedRequest):
+    """An order is to let nothing through any more, also one that the farm does not know: `order` is its digest."""
+
+    order: Digest
+    why: Why
+
+
 class OrderWithdrawalRequest(SignedRequest):
     """A curator takes back an order that is not done, or that no release has used."""
 

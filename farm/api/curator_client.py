@@ -9,7 +9,7 @@ from farm.api import answers
 from farm.api.farm_client import FarmClient, channel_path, segment, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from farm.names import Digest
@@ -68,6 +68,28 @@ class CuratorClient(FarmClient):
         """Take back what a curator has signed for packages; for all of them or for none."""
         body = {"curator": curator, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", answers.WITHDRAWN, body)
+
+    def revocable(self, channel: str, *, curator: str, package: str) -> list[dict[str, Any]]:
+        """Return what a curator has signed for builds of a package, and can take back."""
+        path = f"{channel_path(channel)}/approvals/revocable"
+        found: list[dict[str, Any]] = self._get_json(path, answers.REVOCABLE, curator=curator, package=package)[
+            "approvals"
+        ]
+        return found
+
+    def withdraw_approvals_with_signer(
+        self, channel: str, packages: Mapping[str, Digest], *, why: str, envelope: bytes | None
+    ) -> dict[str, Any]:
+        """Have the signer count approvals no more, also such that the farm does not know."""
+        path = f"{channel_path(channel)}/approvals/withdraw-with-signer"
+        return self._act("POST", path, answers.DONE, {"packages": dict(packages), "why": why} | signed(envelope))
+
+    def withdraw_order_with_signer(
+        self, channel: str, order: Digest, *, why: str, envelope: bytes | None
+    ) -> dict[str, Any]:
+        """Have the signer let nothing through by an order, also one that the farm does not know."""
+        path = f"{channel_path(channel)}/orders/withdraw-with-signer"
+        return self._act("POST", path, answers.DONE, {"order": order, "why": why} | signed(envelope))
 
     def reports(
         self, channel: str, *, closed: bool = False, before: int | None = None, limit: int | None = None

@@ -89,10 +89,10 @@ class FarmClient:
         return self._post(f"/api/v1/submissions/{number}/accept", wire.SubmissionWire, signed(envelope))
 
     def withdraw_submission(
-        self, number: int, *, envelope: bytes | None = None, why: str = ""
+        self, number: int, *, envelope: bytes | None = None, order: bytes | None = None, why: str = ""
     ) -> wire.SubmissionProgress:
-        """Let a submission that waits come to nothing; an owner signs that in `envelope`."""
-        body = signed(envelope) | {"why": why}
+        """Let a submission that waits come to nothing; an owner signs that in `envelope`, for the signer in `order`."""
+        body = signed(envelope) | {"why": why} | ({"order": json.loads(order)} if order is not None else {})
         return self._post(f"/api/v1/submissions/{number}/withdraw", wire.SubmissionProgress, body)
 
     def submission(self, number: int) -> wire.SubmissionProgress:

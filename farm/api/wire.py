@@ -160,11 +160,15 @@ SubmissionStateText = Literal["taken", "waiting", "withdrawn"]
 
 
 class SubmissionProgress(Wire):
-    """How far a submission is: its jobs, the oldest first; its `state`, where it was not taken."""
+    """How far a submission is: its jobs, the oldest first; its `state`, where it was not taken.
+
+    `signed` is the signed order by which it was withdrawn, and whether the signer has it.
+    """
 
     id: int
     jobs: tuple[JobWire, ...]
     state: Annotated[str, Omitted] = ""
+    signed: Annotated[dict[str, Any], Omitted] = {}
 
 
 class SubmittedRecipeWire(Wire):
@@ -204,11 +208,12 @@ class SubmittedFilesWire(Wire):
 
 
 class SubmissionContents(Wire):
-    """A submission with all its files, for whoever has to decide about it."""
+    """A submission with all its files, and the envelopes in which it was signed, for whoever has to decide about it."""
 
     distribution: str
     submission: SubmissionRecordWire
     recipes: dict[RecipeName, SubmittedFilesWire]
+    signatures: Annotated[tuple[dict[str, Any], ...], Omitted] = ()
 
 
 class AcceptRequest(Wire):
@@ -218,9 +223,13 @@ class AcceptRequest(Wire):
 
 
 class SubmissionWithdrawalRequest(Wire):
-    """A submission that waits is to come to nothing; an owner signs that, who sent it needs only the token."""
+    """A submission that waits is to come to nothing; an owner signs that, who sent it needs only the token.
+
+    By the signed `order` what was signed of it counts with the signer no more.
+    """
 
     envelope: Annotated[dict[str, Any] | None, Omitted] = None
+    order: Annotated[dict[str, Any] | None, Omitted] = None
     why: Annotated[str, StringConstraints(max_length=2000)] = ""
 
 

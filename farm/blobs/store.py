@@ -14,6 +14,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -200,7 +201,7 @@ class BlobWriter:
     def commit(self, expected: Digest | None = None, *, durable: bool = True) -> Digest:
         """Make the blob durable under its digest, and return that.
 
-        A blob of that digest which is there already is replaced, so that writing it again mends one that rotted.
+        What is there already is replaced, whatever it is, so that writing a blob again mends one that rotted.
         One that is not made durable may be gone, or cut off, after a power cut: for what can be had again.
         Raises `BlobMismatchError` (and stores nothing) when the content is not `expected`.
         """
@@ -215,7 +216,7 @@ class BlobWriter:
             final.parent.mkdir(parents=True, exist_ok=True)
             _flush_directory(final.parent.parent)
             _flush_directory(final.parent.parent.parent)
-        self._temporary.replace(final)
+        _take_place(self._temporary, final)
         if durable:
             _flush_directory(final.parent)
         self._file.close()
@@ -260,6 +261,14 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
         if os.fstat(descriptor).st_nlink:  # else a sweep came between the two calls
             return path, descriptor
         os.close(descriptor)
+
+
+def _take_place(temporary: Path, final: Path) -> None:
+    try:
+        temporary.replace(final)
+    except IsADirectoryError:  # the only thing that a file does not replace; nobody else than a stranger makes one
+        shutil.rmtree(final)
+        temporary.replace(final)
 
 
 def _names(directory: Path) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from farm.api.curator_client import CuratorClient
+    from farm.names import Digest
     from farm.package import Descriptor
 
 
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @click.option("--withdraw", is_flag=True, help="Take back what you have signed for PACKAGES.")
 @click.option("--why", help="The reason for --withdraw, for the audit trail.")
+@click.option(
+    "--descriptor",
+    multiple=True,
+    metavar="DIGEST",
+    help="With --withdraw instead of PACKAGES: what you have signed for this build, though the farm does not show it.",
+)
+@click.option("--after", metavar="DIGEST", help="The withdrawal after which you sign again, if the farm has lost it.")
 @json_option
 def approve(
     *,
@@ -43,6 +51,8 @@ def approve(
     yes: bool,
     withdraw: bool,
     why: str | None,
+    descriptor: tuple[str, ...],
+    after: str | None,
     as_json: bool,
 ) -> int:
     """Show what waits for approval on CHANNEL, or sign for it: for PACKAGES, or with --yes or --key for all that waits.
@@ -56,20 +66,19 @@ def approve(
       farm approve stable jq
       farm approve stable jq --key alice.key --name alice
       farm approve stable jq --withdraw --why "it loses data"
+      farm approve stable --withdraw --descriptor sha256:4b8e…
     """
-    settings = Settings.from_environment()
     if withdraw:
-        whose = name or own_name(settings)
-        if key is not None or not whose or not packages:
+        if key is not None or after is not None:
             raise click.UsageError(
-                "--withdraw goes with PACKAGES and your name, and takes no --key: see `farm keys me`."
+                "--withdraw takes neither --key nor --after: it signs with the key of `farm keys me`."
             )
-        return _withdraw(channel, packages, whose, why or "", as_json=as_json)
-    if why is not None:
-        raise click.UsageError("--why goes with --withdraw.")
+        return _take_back(channel, packages, descriptor, name, why or "", as_json=as_json)
+    if why is not None or descriptor:
+        raise click.UsageError("--why and --descriptor go with --withdraw.")
     # A key that is there is no reason to sign all that waits: whoever only looks names neither packages nor a key.
     signs = bool(packages) or yes or key is not None or name is not None
-    own = find_own_key(settings, key, name) if signs else None
+    own = find_own_key(Settings.from_environment(), key, name) if signs else None
 
     with curator() as farm:
         waiting = farm.in_question(channel)
@@ -80,12 +89,12 @@ def approve(
         if not chosen:
             say(f"nothing on {channel} waits for {own.name}")
             return 0
-        descriptors = [(_descriptor(each), bool(each["removed"])) for each in chosen]
+        wanted = [_wanted(each, own.name, after) for each in chosen]
         signer = own.signer()
         say_lines(_told(waiting, chosen), err=True)
         if not yes:
             _ask(len(chosen))
-        answer = farm.approve(channel, _signed(descriptors, channel, own.name, signer))
+        answer = farm.approve(channel, _signed(wanted, channel, own.name, signer))
     if as_json:
         say_json(answer)
         return 0
@@ -106,31 +115,77 @@ def _ask(count: int) -> None:
         raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
 
 
+def _take_back(
+    channel: str, packages: tuple[str, ...], descriptors: tuple[str, ...], name: str | None, why: str, *, as_json: bool
+) -> int:
+    if descriptors:
+        if packages or name is not None:
+            raise click.UsageError("--descriptor goes without PACKAGES, and with the name of `farm keys me`.")
+        return _withdraw_with_signer(channel, descriptors, why, as_json=as_json)
+    whose = name or own_name(Settings.from_environment())
+    if not whose or not packages:
+        raise click.UsageError("--withdraw goes with PACKAGES, or --descriptor, and your name: see `farm keys me`.")
+    return _withdraw(channel, packages, whose, why, as_json=as_json)
+
+
 def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> int:
     with curator() as farm:
         envelope = _sign_withdrawal(farm, channel, packages, name, why)
         answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
         status = tell_signed(farm, answer)
-    if as_json:
-        say_json(answer)
-        return status
-    count = len(answer["withdrawn"])
-    say(f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}")
+    if status == 0:
+        count = len(answer["withdrawn"])
+        said = f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}"
+        tell_result([said], answer, as_json=as_json)
     return status
 
 
+def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *, as_json: bool) -> int:
+    from farm.names import Digest
+    from farm.trust.curator_order import named
+
+    digests = [Digest(each) for each in descriptors]
+    with curator() as farm:
+        distribution = farm.channel(channel).get("distribution", "")
+        packages = named((_name_of(farm, each).removeprefix(f"{distribution}/"), each) for each in digests)
+        envelope = sign_act(farm, "withdraw-approval", channel, reason=why, packages=packages)
+        answer = farm.withdraw_approvals_with_signer(
+            channel, {name: each for name, each in packages.items() if each}, why=why, envelope=envelope
+        )
+        status = tell_signed(farm, answer)
+    if status == 0:
+        said = [f"what you have signed for {each} on {channel} no longer counts with the signer" for each in digests]
+        tell_result(said, answer, as_json=as_json)
+    return status
+
+
+def _name_of(farm: CuratorClient, digest: Digest) -> str:
+    """Return the full name of a package, by its descriptor: or the digest, where the farm has none such."""
+    from farm.api.errors import RefusedRequestError
+    from farm.names import Digest
+    from farm.package import Descriptor
+
+    try:
+        content = farm.descriptor(digest)
+    except RefusedRequestError as error:
+        if error.code != "not-found":
+            raise
+        return str(digest)
+    return str(Descriptor.from_json(content).name) if Digest.of(content) == digest else str(digest)
+
+
 def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...], name: str, why: str) -> bytes | None:
-    """Return the signed withdrawal; None where there is no key, or nothing that was approved: the farm says so."""
+    """Return the signed withdrawal; None where there is no key. What cannot be taken back the farm says."""
     if not can_sign():
         return None
     from farm.names import Digest
     from farm.trust.curator_order import named
 
-    waiting, distribution = farm.in_question(channel)["packages"], farm.channel(channel).get("distribution", "")
-    names = {each.removeprefix(f"{distribution}/") for each in packages}
-    mine = [(str(each["package"]), Digest(each["digest"])) for each in waiting if name in each["approved-by"]]
-    chosen = named((each, digest) for each, digest in mine if each in names)
-    return sign_act(farm, "withdraw-approval", channel, reason=why, packages=chosen) if chosen else None
+    distribution = farm.channel(channel).get("distribution", "")
+    names = dict.fromkeys(each.removeprefix(f"{distribution}/") for each in packages)
+    mine = [each for package in names for each in farm.revocable(channel, curator=name, package=package)]
+    chosen = named((str(each["package"]), Digest(each["digest"])) for each in mine)
+    return sign_act(farm, "withdraw-approval", channel, reason=why, packages=chosen)
 
 
 def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
@@ -174,14 +229,26 @@ def _descriptor(waiting: dict[str, Any]) -> Descriptor:
     return signed_descriptor(content, str(waiting["digest"]), str(waiting["package"]), version)
 
 
-def _signed(descriptors: Iterable[tuple[Descriptor, bool]], channel: str, name: str, signer: Signer) -> list[bytes]:
+def _wanted(waiting: dict[str, Any], name: str, after: str | None) -> tuple[Descriptor, bool, Digest | None]:
+    """Return what is signed for: the descriptor, whether that goes, and after which withdrawal it is signed again."""
+    from farm.names import Digest
+
+    last = after or waiting.get("withdrawn", {}).get(name)
+    return _descriptor(waiting), bool(waiting["removed"]), Digest(last) if last else None
+
+
+def _signed(
+    wanted: Iterable[tuple[Descriptor, bool, Digest | None]], channel: str, name: str, signer: Signer
+) -> list[bytes]:
     from farm.trust.approval import approval_statement
     from farm.trust.dsse import sign_statement
 
     now = datetime.now(UTC)
     return [
-        sign_statement(approval_statement(each, channel=channel, curator=name, removed=removed, at=now), signer)
-        for each, removed in descriptors
+        sign_statement(
+            approval_statement(each, channel=channel, curator=name, removed=removed, at=now, after=after), signer
+        )
+        for each, removed, after in wanted
     ]
 
 

@@ -41,7 +41,7 @@ def show(name: str | None, as_json: bool) -> None:
 def _lines(status: dict[str, Any]) -> Iterator[Line]:
     from farm.cli.candidate import gate_lines
     from farm.cli.excuses import excuse_blocks
-    from farm.cli.trouble import trouble_lines, unsigned_lines
+    from farm.cli.trouble import halted_lines, trouble_lines, unsigned_lines
 
     newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
     released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"
@@ -49,6 +49,7 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
         released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
     yield styled(status["channel"], bold=True) + f": {released}"
     yield from ("  " + line for line in trouble_lines(status["channel"], status))
+    yield from ("  " + line for line in halted_lines(status["channel"], status))
     yield from ("  " + line for line in unsigned_lines(status["channel"], status))
     for each in status["unfollowed"]:
         told = f"since {clock(each['since'])}, so its updates do not come: {each['why']}"

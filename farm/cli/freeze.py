@@ -32,8 +32,9 @@ def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_jso
         signed = sign_act(farm, "freeze", channel, reason=why, until=until)
         answer = farm.freeze(channel, why=why, until=until, replace=replace, envelope=signed)
         status = tell_signed(farm, answer)
-    said = f"{channel} is frozen{until_text(answer['frozen']['until'])}"
-    tell_result([said], answer, as_json=as_json)
+    if status == 0:
+        said = f"{channel} is frozen{until_text(answer['frozen']['until'])}"
+        tell_result([said], answer, as_json=as_json)
     return status
 
 
@@ -50,5 +51,6 @@ def thaw(channel: str, as_json: bool) -> int:
     with curator() as farm:
         answer = farm.thaw(channel, envelope=sign_act(farm, "thaw", channel))
         status = tell_signed(farm, answer)
-    tell_result([f"{channel} goes on"], answer, as_json=as_json)
+    if status == 0:
+        tell_result([f"{channel} goes on"], answer, as_json=as_json)
     return status

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.curating import clock, curator, until_option, until_text
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say_json, say_lines
 from farm.cli.packages import json_option
+from farm.cli.result import tell_result
 from farm.cli.signed_acts import sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -47,12 +48,10 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
             signed = sign_act(farm, "hold", channel, packages=held, reason=why, until=until)
             answer = farm.hold(channel, package, why=why, until=until, envelope=signed)
         status = tell_signed(farm, answer)
-    if as_json:
-        say_json(answer)
-    elif lift:
-        say(f"{package} may move on {channel} again")
-    else:
-        say(f"{package} is held on {channel}{until_text(answer['until'])}")
+    if status == 0:
+        moves = f"{package} may move on {channel} again"
+        said = moves if lift else f"{package} is held on {channel}{until_text(answer['until'])}"
+        tell_result([said], answer, as_json=as_json)
     return status
 
 

@@ -108,7 +108,9 @@ def _rows_now(form: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "report", _report_in_words(each)
     for each in form["withdrawn-approvals"]:
         up_to = f"up to {clock(each['at'])} of {each['package']} on {each['channel']}"
-        yield "withdrawn", f"approvals by {each['curator']} {up_to}"
+        yield "withdrawn", f"approvals by {each['curator']} {up_to} (order {each['order']})"
+    for each in form["withdrawn-statements"]:
+        yield "withdrawn", f"what was signed of recipes in {each['statement']}, by {each['curator']}"
 
 
 def _report_in_words(form: Mapping[str, Any]) -> str:

@@ -58,18 +58,25 @@ def list_orders(channel: str, as_json: bool) -> None:
 
 @order.command("withdraw")
 @click.argument("channel")
-@click.argument("number", type=number_type)
+@click.argument("number", type=number_type, required=False)
+@click.option("--order", "digest", metavar="DIGEST", help="Instead of NUMBER: one that only the signer has.")
 @why_option
 @json_option
-def withdraw(channel: str, number: int, why: str, as_json: bool) -> int:
+def withdraw(*, channel: str, number: int | None, digest: str | None, why: str, as_json: bool) -> int:
     """Take back order NUMBER to CHANNEL, which waits or is at the gates, or ended without a release.
 
-    One that was signed counts with the signer until that is withdrawn too, or until it expires.
+    One that was signed counts with the signer until that is withdrawn too, or until it expires. One that the farm does
+    not list is withdrawn by its digest, as `farm keys ledger --now` shows it on the signer's host.
 
     \b
     Example:
       farm order withdraw stable 12 --why "the fair is over"
+      farm order withdraw stable --order sha256:9f86… --why "nobody has given it"
     """
+    if (number is None) == (digest is None):
+        raise click.UsageError("Which order? Write its NUMBER, or --order with its digest.")
+    if number is None:
+        return _withdraw_with_signer(channel, str(digest), why, as_json=as_json)
     with curator() as farm:
         envelope = _sign_withdrawal(farm, channel, number, why)
         answer = farm.withdraw_order(channel, number, why=why, envelope=envelope)
@@ -79,6 +86,19 @@ def withdraw(channel: str, number: int, why: str, as_json: bool) -> int:
         said += "; it is withdrawn from the signer too"
     if status == 0:
         tell_result([said], answer, as_json=as_json)
+    return status
+
+
+def _withdraw_with_signer(channel: str, digest: str, why: str, *, as_json: bool) -> int:
+    from farm.names import Digest
+
+    target = Digest(digest)
+    with curator() as farm:
+        envelope = sign_act(farm, "withdraw-order", channel, target=target, reason=why)
+        answer = farm.withdraw_order_with_signer(channel, target, why=why, envelope=envelope)
+        status = tell_signed(farm, answer)
+    if status == 0:
+        tell_result([f"the order {target} permits nothing on {channel} any more"], answer, as_json=as_json)
     return status
 
 

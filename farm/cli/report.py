@@ -87,7 +87,7 @@ def _close(numbers: Sequence[int], *, as_json: bool) -> int:
                 f"report {each['id']} is closed: {each['package']} {each['version']} on {each['channel']}"
                 for each in closed
             ]
-            if closed:
+            if closed and status == 0:
                 tell_result(said, closed[0] if len(numbers) == 1 else closed, as_json=as_json)
     return status
 

@@ -68,6 +68,20 @@ def sign_words(farm: AdvisoryClient, words: Callable[[str], Iterable[Word]]) -> 
     return _sign(own, Act.ADVISE, distribution, ADVISORIES, packages=packages) if packages else None
 
 
+def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], why: str) -> bytes | None:
+    """Return the envelope in which somebody orders that what was signed of recipes counts no more; None for nothing.
+
+    Raises `SubmissionStatementError` where one of `envelopes` is none of recipes.
+    """
+    from farm.trust.curator_order import EVERY_CHANNEL, Act
+    from farm.trust.submission_statement import to_withdraw
+
+    packages = to_withdraw(envelopes)
+    if not packages:
+        return None
+    return _sign(own, Act.WITHDRAW_SUBMISSION, distribution, EVERY_CHANNEL, packages=packages, reason=why)
+
+
 def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:
     """Wait until the signer has what was signed, and say if it has not, or will not; return the exit status."""
     until, status = time.monotonic() + _WAITED, 0

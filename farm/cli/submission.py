@@ -13,6 +13,7 @@ from farm.cli.output import say, say_json, say_lines
 from farm.cli.own_key import find_own_key, own_key_options
 from farm.cli.packages import json_option
 from farm.cli.settings import Settings
+from farm.cli.signed_acts import sign_withdrawal, tell_signed
 from farm.cli.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.errors import FarmError
 
@@ -104,10 +105,10 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
 def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
-    """Sign what you own of submission NUMBER, after showing how it differs from your own tree (FARM_RECIPES).
+    """Sign submission NUMBER as an owner, after showing how it differs from your own tree (FARM_RECIPES).
 
-    What is signed are the digests of the files that are shown, computed here. With the last signature that it lacks the
-    submission is taken.
+    What is signed are the digests of the files that are shown, computed here: of the whole submission, for it is taken
+    whole, with the last signature that it lacks.
 
     \b
     Example:
@@ -129,8 +130,10 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
             )
         say_lines(_differences(found, settings), err=True)
         if not yes:
-            _ask(f"Sign {', '.join(mine)} for {found.distribution} as {own.name}?")
-        taken = farm.accept(number, sign_digests({each: digests[each] for each in mine}, found.distribution, own))
+            others = ", ".join(sorted(digests.keys() - mine))
+            beside = f", together with {others}," if others else ""
+            _ask(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?")
+        taken = farm.accept(number, sign_digests(digests, found.distribution, own))
     if as_json:
         say_json(taken.model_dump(mode="json"))
         return
@@ -150,6 +153,7 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
     """Let submission NUMBER, which waits, come to nothing.
 
     Who has sent it, and whoever curates, needs only the token; an owner of one of its recipes signs with the own key.
+    With the signer, what people have signed of it counts until somebody whose orders count has withdrawn it, by key.
 
     \b
     Example:
@@ -157,17 +161,27 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
     """
     with _farm() as (farm, settings):
         own = find_own_key(settings, key, name)
-        envelope = None
+        envelope = order = None
+        found = farm.submission_contents(number)
+        given = _signatures(found)
         if own is not None:
-            found = farm.submission_contents(number)
             owned = any(own.name in each.owners for each in found.submission.waits_for)
             digests = _checked(found, settings)
             envelope = sign_digests(digests, found.distribution, own, withdrawn=True) if owned else None
-        answer = farm.withdraw_submission(number, envelope=envelope, why=why)
+            order = sign_withdrawal(own, found.distribution, given, why)
+        answer = farm.withdraw_submission(number, envelope=envelope, order=order, why=why)
+        status = tell_signed(farm, {"signed": answer.signed} if answer.signed else {})
+    if given and not answer.signed:
+        say(
+            "where a policy is signed, the signatures on it still count with the signer: let somebody whose orders "
+            "count run this again, with the key of `farm keys me`",
+            err=True,
+        )
     if as_json:
         say_json(answer.model_dump(mode="json"))
-        return
-    say(f"submission {number} is withdrawn")
+    else:
+        say(f"submission {number} is withdrawn")
+    raise SystemExit(status)
 
 
 @contextmanager
@@ -195,6 +209,23 @@ def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Dige
             remedy="Name the tree of that distribution in FARM_RECIPES, or sign nothing.",
         )
     return digests
+
+
+def _signatures(found: SubmissionContents) -> list[bytes]:
+    """Return the envelopes in which this submission was signed; what the farm says of them must be about it."""
+    from farm.names import canonical_json
+    from farm.trust.submission_statement import shown_submission
+
+    told = {each.name: each.recipe for each in found.submission.recipes}
+    given = [canonical_json(each) for each in found.signatures]
+    for envelope in given:
+        said = shown_submission(envelope).said
+        if said.distribution != found.distribution or not said.recipes.items() <= told.items():
+            raise AlteredSubmissionError(
+                f"the farm shows submission {found.submission.id} with signatures on something else",
+                remedy="Sign nothing; tell the operators of the farm.",
+            )
+    return given
 
 
 def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:

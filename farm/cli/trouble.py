@@ -17,6 +17,12 @@ def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
         yield from (f"  {line}" for line in answer["trouble"])
 
 
+def halted_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield why a channel can do nothing though its file is in order; nothing when it goes on."""
+    if why := answer.get("halted"):
+        yield f"{channel} " + styled("stands still", fg="red") + f": {why}"
+
+
 def unsigned_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
     """Yield in which points a channel's file does not count until they are signed; nothing when there are none."""
     lines = answer.get("unsigned", ())

@@ -14,13 +14,24 @@ from farm.control.channel_checks import (
     own_name,
     policy_of,
 )
-from farm.control.signed_orders import Wanted, take_signed
+from farm.control.signed_orders import NO_LEDGER, Wanted, take_signed, withdrawals_of_approvals
 from farm.control.wording import kept
-from farm.database import approvals, candidates, differences, excuses, foreign, lookups, packages, refusals, releases
+from farm.database import (
+    approvals,
+    candidates,
+    differences,
+    excuses,
+    foreign,
+    lookups,
+    packages,
+    refusals,
+    releases,
+    signed_orders,
+)
 from farm.database.approvals import Approval
 from farm.database.pipeline_states import ChangeState
-from farm.trust.approval import is_approval, read_approval
-from farm.trust.curator_order import Act, named
+from farm.trust.approval import ApprovalError, is_approval, read_approval
+from farm.trust.curator_order import TOLERANCE, Act, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
     from farm.database.foreign import ForeignPackage
     from farm.database.records import Package
     from farm.names import Digest
+    from farm.trust.approval import SignedApproval
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +105,13 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
             f"nobody is in the group {wanted.group}, which {channel} asks", remedy="Name its people in curators.yaml."
         )
     arriving, departing = _arriving(desk, channel), _departing(desk, channel)
+    withdrawn = withdrawals_of_approvals(desk, channel)
     taken = []
     for envelope in envelopes:
         said = read_approval(envelope, wanted.keys)
         if said.channel != channel:
             raise NotInQuestionError(f"{said.curator} signed for {said.channel[:100]}, not for {channel}")
+        _check_counts(desk, said, withdrawn.get((said.package, said.curator)))
         if said.package not in (departing if said.removed else arriving):
             way = "out of" if said.removed else "into"
             raise NotInQuestionError(f"{said.label[:200]} ({said.package}) does not want {way} {channel}")
@@ -113,6 +127,23 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
     return taken
 
 
+def _check_counts(desk: Desk, said: SignedApproval, withdrawn: Digest | None) -> None:
+    """See that the signer will count an approval. `withdrawn` is the order by which one was taken back, if it was."""
+    if said.at is not None and said.at > desk.now + TOLERANCE:
+        raise ApprovalError(
+            f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
+            remedy="Set the clock of the machine where you sign, and sign again.",
+        )
+    # One that names an order that is not known here may do: an older database was restored.
+    known = said.after is None or signed_orders.signed_order(desk.session, said.after) is not None
+    if withdrawn is not None and said.after != withdrawn and known:
+        raise ApprovalError(
+            f"{said.curator} has withdrawn what was signed for {said.label[:200]}, and it does not name that "
+            f"withdrawal, {withdrawn}",
+            remedy="Sign again with `farm approve`, of this version.",
+        )
+
+
 def withdraw(
     desk: Desk,
     actor: Actor,
@@ -123,43 +154,87 @@ def withdraw(
     why: str = "",
     envelope: bytes | None = None,
 ) -> list[Approval]:
-    """Take back what `curator` has signed for packages that still want in or out: for all of these or for none.
+    """Take back what `curator` has signed for any build of packages: for all of these or for none.
 
     Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
     """
-    keys = asked(desk, channel).keys
     names = list(dict.fromkeys(own_name(desk, each) for each in names))
-    released = _released(desk, channel, names)
-    waiting = lookups.packages_by_digest(desk.session, _arriving(desk, channel) - set(released.values()))
-    waiting |= lookups.packages_by_digest(desk.session, _signed_away(desk, channel, curator, keys))
-    given = approvals.approvals_of(desk.session, channel, [*waiting, *released.values()])
-    mine = {digest: each for digest, signed in given.items() for each in signed if each.curator == curator}
-    taken = []
-    withdrawn: list[tuple[str, Digest]] = []
-    for name in names:
-        found = [package for digest, package in waiting.items() if package.name == name and digest in mine]
-        if not found and released.get(name) in mine:
-            raise AlreadyError(
-                f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
-                remedy=f"Go back with `farm rollback {channel}`.",
-            )
-        if not found:
-            known = {package.name for digest, package in waiting.items() if digest in mine}
-            raise NotInQuestionError(
-                f"{curator[:100]} has approved no {name[:100]} that wants into {channel}",
-                remedy=neighbours(name, known),
-            )
-        for package in found:
-            approvals.withdraw_approval(desk.session, channel, package.digest, curator)
-            label = f"{package.name} {package.printed_version} on {channel}"
-            said = f"signed by {curator}; {package.digest}"
-            told = kept(f"{said}; {why.strip()}" if why.strip() else said)
-            audit(desk, actor, "withdraw-approval", label, told, channel=channel)
-            taken.append(mine[package.digest])
-            withdrawn.append((name, package.digest))
-    wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=named(withdrawn), reason=why, curator=curator)
+    taken = [(name, each) for name in names for each in revocable(desk, channel, curator, name)]
+    labels = _labels(desk, [each.package for _, each in taken])
+    for _, each in taken:
+        _forget(desk, actor, _Withdrawn(channel, curator, each.package, labels[each.package], why))
+    packages = named((name, each.package) for name, each in taken)
+    wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why, curator=curator)
     take_signed(desk, wanted, envelope)
-    return taken
+    return [each for _, each in taken]
+
+
+def withdraw_with_signer(
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    packages: Mapping[str, Digest],
+    *,
+    why: str = "",
+    envelope: bytes | None = None,
+) -> None:
+    """Have the signer count what somebody has approved no more, whether or not this farm knows of it.
+
+    `packages` are descriptors by names, as the order has them; the approvals are those of who signs it.
+    """
+    policy_of(desk, channel)
+    wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why)
+    order = take_signed(desk, wanted, envelope)
+    if order is None:
+        raise CurationError(NO_LEDGER, remedy="Name the packages: then the farm forgets the approvals.")
+    for name, package in packages.items():
+        _forget(desk, actor, _Withdrawn(channel, order.curator, package, name, why))
+
+
+def revocable(desk: Desk, channel: str, curator: str, name: str) -> list[Approval]:
+    """Return what a curator has signed for builds of a package, and can take back: also of one that wants in no more.
+
+    Raises `AlreadyError`, `NotInQuestionError`.
+    """
+    keys, name = asked(desk, channel).keys, own_name(desk, name)
+    found = approvals.given_by(desk.session, channel, curator, name)
+    done = _released(desk, channel, [name]).values()
+    if left := [each for each in found if each.package not in done or counts(each, keys, removed=True)]:
+        return left
+    if found:
+        raise AlreadyError(
+            f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
+            remedy=f"Go back with `farm rollback {channel}`.",
+        )
+    known = {each.package.name for each in in_question(desk, channel) if curator in each.approved_by}
+    by_digest = f"What the farm does not know of: `farm approve {channel} --withdraw --descriptor DIGEST`."
+    signed = signed_orders.who_orders(desk.session) is not None
+    raise NotInQuestionError(
+        f"{curator[:100]} has approved no {name[:100]} on {channel}",
+        remedy=" ".join(filter(None, [neighbours(name, known), by_digest if signed else ""])),
+    )
+
+
+def _labels(desk: Desk, digests: Sequence[Digest]) -> dict[Digest, str]:
+    own, others = lookups.packages_by_digest(desk.session, digests), foreign.packages_by_digest(desk.session, digests)
+    return {digest: f"{each.name} {each.printed_version}" for digest, each in (others | own).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Withdrawn:
+    """Whose approval of a package counts no more on a channel, and why."""
+
+    channel: str
+    curator: str
+    package: Digest
+    label: str
+    why: str
+
+
+def _forget(desk: Desk, actor: Actor, gone: _Withdrawn) -> None:
+    approvals.withdraw_approval(desk.session, gone.channel, gone.package, gone.curator)
+    told = "; ".join(filter(None, [f"signed by {gone.curator}", gone.package, gone.why.strip()]))
+    audit(desk, actor, "withdraw-approval", f"{gone.label} on {gone.channel}", kept(told), channel=gone.channel)
 
 
 def counts(approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
@@ -176,13 +251,6 @@ def counts(approval: Approval, keys: Mapping[str, str], *, removed: bool = False
         curator=approval.curator,
         removed=removed,
     )
-
-
-def _signed_away(desk: Desk, channel: str, curator: str, keys: Mapping[str, str]) -> set[Digest]:
-    """Return which of the packages that want out of a channel this curator lets go."""
-    given = approvals.approvals_of(desk.session, channel, _departing(desk, channel))
-    mine = (each for signed in given.values() for each in signed if each.curator == curator)
-    return {each.package for each in mine if counts(each, keys, removed=True)}
 
 
 def _released(desk: Desk, channel: str, names: Sequence[str]) -> dict[str, Digest]:

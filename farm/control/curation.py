@@ -35,6 +35,7 @@ _WITH_SIGNER = (
     "Where the signer has one of this number open all the same: `farm report CHANNEL --resolve NUMBER --descriptor "
     "DIGEST`, with the descriptor that the signer's refusal names."
 )
+_ONLY_THERE = "with the signer: nothing was written here"
 
 
 def freeze(
@@ -69,13 +70,17 @@ def freeze(
 
 
 def thaw(desk: Desk, actor: Actor, channel: str, *, envelope: bytes | None = None) -> None:
-    """Let a frozen channel go on. Raises `AlreadyError` when it is not frozen."""
+    """Let a frozen channel go on: also one that only the signer has frozen, when that is signed.
+
+    Raises `AlreadyError` when it is not frozen.
+    """
     policy_of(desk, channel)
-    if releases.frozen(desk.session, channel, now=desk.now) is None:
+    frozen = releases.frozen(desk.session, channel, now=desk.now) is not None
+    if not frozen and not _goes_to_signer(desk, envelope):
         raise AlreadyError(f"{channel} is not frozen")
     take_signed(desk, Wanted(act=Act.THAW, channel=channel), envelope)
     releases.freeze(desk.session, channel, None)
-    audit(desk, actor, "thaw", f"channel {channel}", channel=channel)
+    audit(desk, actor, "thaw", f"channel {channel}", "" if frozen else _ONLY_THERE, channel=channel)
 
 
 def hold(
@@ -103,14 +108,18 @@ def hold(
 
 
 def lift(desk: Desk, actor: Actor, channel: str, package: str, *, envelope: bytes | None = None) -> None:
-    """Let a held package go on. Raises `NotInQuestionError` when nobody holds it."""
+    """Let a held package go on: also one that there is and only the signer holds, when that is signed.
+
+    Raises `NotInQuestionError` when nobody holds it.
+    """
     policy_of(desk, channel)
     package = own_name(desk, package)
-    if not holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now):
+    lifted = holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now)
+    if not lifted and not (_goes_to_signer(desk, envelope) and _is_known(desk, channel, package)):
         held = [each.package for each in holds.open_holds(desk.session, channel, now=desk.now)]
         raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
     take_signed(desk, Wanted(act=Act.LIFT, channel=channel, packages={package: None}), envelope)
-    audit(desk, actor, "lift", f"{package} on {channel}", channel=channel)
+    audit(desk, actor, "lift", f"{package} on {channel}", "" if lifted else _ONLY_THERE, channel=channel)
 
 
 def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) -> Report:
@@ -171,17 +180,27 @@ def close_with_signer(
 
 
 def _check_known(desk: Desk, channel: str, package: str) -> None:
-    """Raise `NotInQuestionError` unless a recipe makes this package, it is taken of others, or the channel holds it."""
+    """Raise `NotInQuestionError` unless there is a package of this name."""
+    if not _is_known(desk, channel, package):
+        known = recipes.all_packages(desk.session)
+        raise NotInQuestionError(f"no recipe makes a package {package[:100]!r}", remedy=neighbours(package, known))
+
+
+def _is_known(desk: Desk, channel: str, package: str) -> bool:
+    """Say whether a recipe makes this package, it is taken of others, or the channel holds it, or may come to."""
     if recipes.recipes_of(desk.session, [package]) or foreign.is_known(desk.session, package):
-        return
+        return True
     newest = releases.newest_release(desk.session, channel)
     if newest and releases.members_named(desk.session, channel, newest.number, [package]):
-        return
+        return True
     candidate = candidates.open_candidate(desk.session, channel)
-    if candidate and any(each.name == package for each in candidates.changes_of(desk.session, candidate.id)):
-        return
-    known = recipes.all_packages(desk.session)
-    raise NotInQuestionError(f"no recipe makes a package {package[:100]!r}", remedy=neighbours(package, known))
+    changes = candidates.changes_of(desk.session, candidate.id) if candidate else ()
+    return any(each.name == package for each in changes)
+
+
+def _goes_to_signer(desk: Desk, envelope: bytes | None) -> bool:
+    """Say whether an order may be about what only the signer has, as after an older database was restored."""
+    return envelope is not None and signed_orders.who_orders(desk.session) is not None
 
 
 def _until(order: Freeze) -> str:

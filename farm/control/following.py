@@ -6,10 +6,13 @@ candidate makes of it is the pipeline's business.
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
+
+from tuf.api.metadata import Metadata, Root
 
 from farm.control.foreign_advisories import keep_abroad, read_abroad
 from farm.control.wording import kept
@@ -17,25 +20,29 @@ from farm.database import foreign, foreign_troubles, jobs, recipes
 from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
 from farm.names import Digest
+from farm.plan import BlobRef
 from farm.trust.announced_root import announced_root
 from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.durable_file import replace_file
+from farm.trust.earlier_release import LARGEST_HEAD
 from farm.trust.index_tree import IndexTree
+from farm.trust.kept_metadata import KeptMetadata
 from farm.trust.layout import ADVISORY_LIST
+from farm.trust.release_index import Release
 from farm.trust.release_package import check_package
+from farm.trust.shown_release import MOST_HEADS, ShownRelease
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from farm.control.desk import Desk, Office
-    from farm.plan import BlobRef
     from farm.recipe.distributions import ForeignDistribution
     from farm.trust.builders import AllowedBuilders
     from farm.trust.client_metadata import RepositoryReader
-    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.release_index import ReleaseEntry
 
 _LOG = logging.getLogger("farm.control")
 
@@ -141,11 +148,13 @@ class Following:
             known = foreign.packages_of(desk.session, same.id) if same else {}
         found = list(_packages(newest, builders, blobs, wanted, known))
         names = {each.name.rpartition("/")[2] for each in (*known.values(), *found)}
+        shown = self._shown(distribution, newest, blobs)
         # An update is not taken before it is known what its owner says about it.
         said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
         with self._office.writing() as desk:
             more = keep_abroad(desk, distribution, said)
             if same and not found:
+                _keep_shown(desk, distribution, shown)
                 return more
             release = same or foreign.add_release(
                 desk.session,
@@ -158,10 +167,48 @@ class Following:
                 now=desk.now,
             )
             foreign.add_packages(desk.session, release.id, found)
+            _keep_shown(desk, distribution, shown)
         return True
 
+    def _shown(self, distribution: ForeignDistribution, newest: Release, blobs: Fetching) -> list[ShownRelease]:
+        """Keep what shows the signer that the newest release was signed, and those before it of which nothing does yet.
+
+        A control of before kept nothing of the kind: what it has seen is shown by the newest, which comes after it.
+        """
+        with self._office.reading() as desk:
+            place = distribution.name, distribution.channel, distribution.root
+            lacking = foreign.unshown(desk.session, *place)
+            if not lacking and foreign.shown(desk.session, newest.digest, distribution.root):
+                return []
+        lacking[newest.digest] = newest.number
+        folder = self._folder(distribution)
+        pinned = Metadata[Root].from_file(str(folder / "root.json")).signed.version
+        kept = KeptMetadata(folder / "metadata").documents(distribution.channel, pinned)
+        put = self._office.blobs.put_bytes
+        shown = ShownRelease(
+            roots=tuple(map(put, kept.roots)),
+            timestamp=put(kept.timestamp),
+            snapshot=put(kept.snapshot),
+            targets=put(kept.targets),
+            channel=put(kept.channel),
+            heads=(put(newest.to_json()),),
+        )
+        found, release = [], newest
+        while True:
+            if lacking.pop(release.digest, None) is not None:
+                found.append(shown)
+            earlier = [number for number in lacking.values() if number < release.number]
+            if not earlier or release.previous is None or len(shown.heads) == MOST_HEADS:
+                return found
+            shown = replace(shown, heads=(*shown.heads, release.previous))
+            head = BlobRef(release.previous, LARGEST_HEAD)
+            release = Release.from_json(blobs.read(head, f"release before {release.number} of {distribution.name}"))
+
+    def _folder(self, distribution: ForeignDistribution) -> Path:
+        return self._state / distribution.name / distribution.root.hex
+
     def _metadata(self, distribution: ForeignDistribution, reader: RepositoryReader) -> ChannelMetadata:
-        folder = self._state / distribution.name / distribution.root.hex
+        folder = self._folder(distribution)
         path = folder / "root.json"
         if not path.exists() or Digest.of(path.read_bytes()) != distribution.root:
             replace_file(path, announced_root(reader, distribution.address, distribution.root))
@@ -202,6 +249,11 @@ class _Looked:
     names: frozenset[str]
 
 
+def _keep_shown(desk: Desk, distribution: ForeignDistribution, shown: Iterable[ShownRelease]) -> None:
+    for each in shown:
+        foreign.show(desk.session, each.release, distribution.root, json.dumps(each.to_dict()))
+
+
 def _newest(metadata: ChannelMetadata, distribution: ForeignDistribution) -> tuple[Release, AllowedBuilders]:
     newest, builders = metadata.newest(distribution.channel)
     if newest.distribution != distribution.name:
@@ -231,7 +283,7 @@ def _packages(
             if entry is None:
                 continue  # what is not there, the proof of a candidate tells
             check_package(release, entry, builders, blobs.read)
-            package = _package(release, entry)
+            package = package_of(release, entry)
             yield package
         # What it needs of a third distribution, this farm has to pin itself.
         here = {need for need in package.needs if need.rpartition("/")[0] == release.distribution} - seen
@@ -239,7 +291,8 @@ def _packages(
         waiting += sorted(here)
 
 
-def _package(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+def package_of(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+    """Return a package of another distribution as an entry of its release names it."""
     return ForeignPackage(
         name=f"{release.distribution}/{entry.name}",
         digest=entry.descriptor.digest,

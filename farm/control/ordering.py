@@ -15,7 +15,7 @@ from farm.control.channel_checks import (
     policy_of,
     reason_of,
 )
-from farm.control.signed_orders import Wanted, may_order, signature_of, take_signed
+from farm.control.signed_orders import NO_LEDGER, Wanted, may_order, signature_of, take_signed
 from farm.control.wording import kept
 from farm.database import candidates, excuses, holds, orders, releases, signed_orders
 from farm.database.pipeline_states import CandidateState, OrderEnding, OrderKind
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.control.signed_orders import Signature
     from farm.database.orders import Order
+    from farm.names import Digest
 
 
 def promote(
@@ -180,6 +181,29 @@ def withdraw_order(
     done = orders.order(desk.session, number)
     assert done is not None  # noqa: S101  (it was there a moment ago)
     return done
+
+
+def withdraw_with_signer(
+    desk: Desk, actor: Actor, channel: str, digest: Digest, *, why: str, envelope: bytes | None = None
+) -> None:
+    """Have the signer let nothing through any more by an order, also one that this farm does not know.
+
+    Raises `CurationError` for one that waits here: that is withdrawn by its number.
+    """
+    policy_of(desk, channel)
+    reason = reason_of(why)
+    kept_here = signed_orders.signed_order(desk.session, digest)
+    number = kept_here.order_id if kept_here and kept_here.channel == channel else None
+    known = orders.order(desk.session, number) if number is not None else None
+    if known is not None and known.done_at is None:
+        raise CurationError(
+            f"that is order {number} here, which waits",
+            remedy=f"`farm order withdraw {channel} {number} --why TEXT` ends both.",
+        )
+    wanted = Wanted(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=digest)
+    if take_signed(desk, wanted, envelope, order_id=number) is None:
+        raise CurationError(NO_LEDGER)
+    audit(desk, actor, "withdraw-order", f"channel {channel}, {digest}", f"with the signer: {reason}", channel=channel)
 
 
 def _counts_with_signer(desk: Desk, order: Order, signature: Signature | None) -> bool:

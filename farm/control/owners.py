@@ -192,11 +192,20 @@ def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest
 def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
     """Return envelopes (blobs, each once) in which people have signed recipes that were taken; the checker judges.
 
-    Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Who
-    is an owner here is not asked: the checker goes by what is signed, and the files here may name fewer.
+    Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Also
+    those for all that was signed with these, as a statement counts as a whole. Who is an owner here is not asked: the
+    checker goes by what is signed, and the files here may name fewer.
     """
-    found = submissions.signatures_taken(desk.session, signed)
-    return tuple(dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some))
+    brought: dict[Digest, None] = {}
+    asked: set[Digest] = set()
+    wanted = set(signed)
+    while wanted:
+        asked |= wanted
+        found = submissions.signatures_taken(desk.session, wanted)
+        new = dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some)
+        wanted = submissions.signed_in(desk.session, new.keys() - brought.keys()) - asked
+        brought |= new
+    return tuple(brought)
 
 
 class _Envelopes:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from farm.trust.advice import Word
     from farm.trust.curator_order import CuratorOrder
 
+NO_LEDGER = "the signer keeps no orders of curators: targets sign no policy"
 _DEEDS = {Act.ADVISE: "what is said of vulnerabilities"}
 
 
@@ -72,14 +73,17 @@ class Wanted:
         return ", ".join(name for name, (asked, signed) in pairs.items() if asked != signed)
 
 
-def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id: int | None = None) -> None:
-    """Keep a signed order; nothing where none has to be signed.
+def take_signed(
+    desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id: int | None = None
+) -> CuratorOrder | None:
+    """Keep a signed order, and return it; nothing where none has to be signed.
 
-    Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
+    It has to be of now. With the signer the order counts that was signed last: of a clock that is wrong it would bring
+    nothing about, or let none of others. Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
     """
     people = signed_orders.who_orders(desk.session)
     if people is None:
-        return
+        return None
     if envelope is None:
         raise UnsignedOrderError(wanted.act)
     order = read_order(envelope, people)
@@ -87,11 +91,10 @@ def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {desk.world.distribution}")
     if differs := wanted.differs(order):
         raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
-    if order.at > desk.now + TOLERANCE:
-        # Said at once: the signer would say it when nobody listens any more.
+    if abs(order.at - desk.now) > TOLERANCE:
         raise CuratorOrderError(
             f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
-            remedy="Set your clock, and give it again.",
+            remedy="Set the clock of the machine where you sign, and give it again.",
         )
     if desk.now >= order.expires:
         raise CuratorOrderError(f"it was good until {order.expires:%Y-%m-%d %H:%M} UTC")
@@ -108,7 +111,9 @@ def take_signed(desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id:
     )
     signed_orders.keep(desk.session, kept)
     # It may be what the signer has waited for.
-    refusals.ask_again(desk.session, now=desk.now, channel=None if order.act is Act.ADVISE else order.channel)
+    everywhere = order.act in (Act.ADVISE, Act.WITHDRAW_SUBMISSION)
+    refusals.ask_again(desk.session, now=desk.now, channel=None if everywhere else order.channel)
+    return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,21 @@ def signatures_of(desk: Desk, order_ids: Collection[int]) -> dict[int, Signature
 def signature_of(desk: Desk, order_id: int) -> Signature | None:
     """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
     return signatures_of(desk, [order_id]).get(order_id)
+
+
+def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str], Digest]:
+    """Return the last orders by which approvals on a channel were taken back, by package and curator."""
+    newest: dict[tuple[Digest, str], CuratorOrder] = {}
+    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_APPROVAL):
+        try:
+            order = kept_order(kept.envelope.encode())
+        except CuratorOrderError:
+            continue  # somebody has edited it: the signer refuses it
+        for package in filter(None, order.packages.values()):
+            key = package, order.curator
+            if key not in newest or newest[key].at <= order.at:
+                newest[key] = order
+    return {key: order.digest for key, order in newest.items()}
 
 
 def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:

@@ -5,14 +5,17 @@ A waiting submission is rows and blobs, nothing more: no recipe is current by it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.control.access import audit
 from farm.control.channel_checks import AlreadyError, reason_of
 from farm.control.owners import keep_signature, lacking, owners_as_known, unsigned
 from farm.control.recipe_graph import graph_around
 from farm.control.released_revisions import check_revisions
+from farm.control.signed_orders import Wanted, may_order, take_signed
 from farm.control.submission import Submission, make_all_current, read_submitted
 from farm.database import submissions
 from farm.database.ownership import Ownership, ownership
@@ -20,7 +23,8 @@ from farm.database.states import SubmissionState
 from farm.errors import FarmError
 from farm.recipe.curators import everybody
 from farm.recipe.declared_sources import RECIPE_FILE
-from farm.trust.submission_statement import read_submission
+from farm.trust.curator_order import EVERY_CHANNEL, Act
+from farm.trust.submission_statement import read_submission, to_withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,20 +115,45 @@ def accept(office: Office, actor: Actor, number: int, envelope: bytes) -> Submis
         return Submission(number, record.trace, accepted, (), person)
 
 
+def envelopes_of(desk: Desk, number: int) -> list[bytes]:
+    """Return the envelopes in which somebody has signed recipes of a submission, as far as they are there."""
+    given = submissions.signatures_with(desk.session, [number]).get(number, {})
+    kept = []
+    for digest in sorted({each.envelope for some in given.values() for each in some}):
+        with suppress(MissingBlobError, CorruptBlobError):
+            kept.append(desk.blobs.read(digest))
+    return kept
+
+
 def withdraw(
-    desk: Desk, actor: Actor, number: int, *, curates: bool, envelope: bytes | None = None, why: str = ""
+    desk: Desk,
+    actor: Actor,
+    number: int,
+    *,
+    curates: bool,
+    envelope: bytes | None = None,
+    order: bytes | None = None,
+    why: str = "",
 ) -> SubmissionRecord:
     """Let a waiting submission come to nothing: by who sent it, who `curates`, or an owner of one of its recipes.
 
-    An owner shows that by signing so in `envelope`. Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`.
+    An owner shows that by signing so in `envelope`. By the signed `order`, if somebody gives it who may order, what was
+    signed of it counts nothing with the signer any more; so one may be withdrawn again that only the farm knows of.
+    Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`, and as `take_signed`.
     """
-    record = _waiting(desk, number)
+    if order is not None and not may_order(desk, order):
+        order = None
+    record = _waiting(desk, number, or_withdrawn=order is not None)
     person = _who_refuses(desk, number, envelope) if envelope is not None else ""
     if not (curates or person or actor.name == record.submitted_by):
         raise NotAnOwnerError(
             f"submission {number} is neither yours nor of a recipe that you own",
             remedy=f"Let {record.submitted_by} withdraw it, a curator, or an owner with --key.",
         )
+    if order is not None:
+        packages = to_withdraw(envelopes_of(desk, number))
+        act = Act.WITHDRAW_SUBMISSION
+        take_signed(desk, Wanted(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
     submissions.set_state(desk.session, number, SubmissionState.WITHDRAWN)
     told = "; ".join(part for part in (f"signed by {person}" if person else "", reason_of(why) if why else "") if part)
     audit(desk, actor, "withdraw-submission", f"submission {number}", told)
@@ -144,11 +173,11 @@ def _who_refuses(desk: Desk, number: int, envelope: bytes) -> str:
     return said.submitter
 
 
-def _waiting(desk: Desk, number: int) -> SubmissionRecord:
+def _waiting(desk: Desk, number: int, *, or_withdrawn: bool = False) -> SubmissionRecord:
     record = submissions.submission(desk.session, number)
     if record is None:
         raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
-    if record.state is not SubmissionState.WAITING:
+    if record.state is not SubmissionState.WAITING and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):
         raise AlreadyError(f"submission {number} does not wait: it is {record.state}")
     return record
 

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
+from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError
 from farm.countersign.advised import PublishedAdvisories
 from farm.countersign.builds import Builds, Grounds, check_builds, read_evidence
 from farm.countersign.case import Case
@@ -19,9 +19,10 @@ from farm.countersign.foreign import check_foreign
 from farm.countersign.gates import check_gates
 from farm.countersign.interfaces import check_interfaces
 from farm.countersign.moves import moves_of
+from farm.countersign.newest_tests import check_tests_named
 from farm.countersign.orders import Orders, Permitted
 from farm.countersign.outputs import Outputs, check_departures, check_together, stand_so
-from farm.countersign.ownership import Ownership
+from farm.countersign.ownership import Ownership, ReleasedRecipes
 from farm.countersign.package_gates import Asked
 from farm.countersign.plans import Plans
 from farm.countersign.refusal import RefusedReleaseError
@@ -29,17 +30,21 @@ from farm.countersign.release_check import check_release
 from farm.countersign.reports import check_reports
 from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
-from farm.countersign.tested import AskedTests, ReleasedTests
-from farm.recipe import AbiGate, TestsGate
+from farm.countersign.test_record import CheckedTests, PassedTest, TestRecord
+from farm.countersign.tested import AskedTests, ReleasedTests, SignedResults
+from farm.countersign.transitions import check_transitions
+from farm.recipe import AbiGate, HardeningGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
+from farm.trust.release_evidence import InvalidEvidenceError
+from farm.trust.release_summary import evidence_of
 from farm.trust.repository import check_follows
 from farm.trust.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from farm.compat import TrialSet
     from farm.countersign.outputs import Output
@@ -81,6 +86,9 @@ class Decision:
         self._blobs = BlobStore(repository.root / BLOBS)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
+        self._past = TestRecord(record.directory, self._blobs)
+        self._checked: dict[str, CheckedTests] = {}
+        """What was found of the release of each channel that was looked at last: once it is signed, that is kept."""
         self._proven: dict[str, Release] = {}
         """The release of each channel that was found in order last: once it is signed, the next one follows on it."""
         self._clock = clock
@@ -89,9 +97,9 @@ class Decision:
     def prepare(self) -> None:
         """Read what is published now, which the first check would do otherwise. Raises as `check`."""
         self._record.catch_up(self._repository, self._clock())
-        for channel in channels_of(self._repository.head().targets):
-            if (newest := self._repository.current(channel).release) is not None:
-                self._sets.read(newest)
+        for newest in self._newest():
+            self._sets.read(newest)
+            self._remember_tests(newest, self._repository.builders())
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release that may be signed.
@@ -114,16 +122,20 @@ class Decision:
         self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository, self._clock(), self._checked_at)
         self._checked_at.clear()
+        if previous is not None:
+            self._remember_tests(previous, builders)
         change = ReleaseChange.of(release, previous, self._blobs)
         check_release(change, self._blobs, builders, self._record)
         trial = self._sets.prove(change)
         checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
+        passed: tuple[PassedTest, ...] = ()
         if policy is None:
             _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
         else:
-            permitted = self._check_policy(change, trial, evidence, builders, policy)
+            permitted, passed = self._check_policy(change, trial, evidence, builders, policy)
             checked += _checked_by(policy, _policy_of(release.channel, policy))
         self._proven[release.channel] = release
+        self._checked[release.channel] = CheckedTests(release.digest, self._clock(), passed)
         return _verified(change, builders, evidence, checked, permitted)
 
     def _check_policy(
@@ -133,31 +145,51 @@ class Decision:
         evidence: Digest,
         builders: AllowedBuilders,
         policy: SignedPolicy,
-    ) -> Permitted:
-        """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates."""
+    ) -> tuple[Permitted, tuple[PassedTest, ...]]:
+        """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates.
+
+        Return what is permitted, and which tests have passed.
+        """
         release, previous = change.release, change.previous
-        check_foreign(release, previous, policy.distributions)
         brought = read_evidence(self._blobs, evidence)
+        check_foreign(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
         plans = Plans(release.distribution, policy, self._blobs)
-        ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+        released = ReleasedRecipes(self._newest, self._blobs)
+        state = self._ledger.state()
+        ownership = Ownership(
+            release.distribution,
+            policy,
+            brought.submissions,
+            self._blobs,
+            released=released.has,
+            withdrawn=state.withdrawn_statements,
+        )
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
         builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds))
         channel = _policy_of(release.channel, policy)
-        state = self._ledger.state()
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         outputs = Outputs(change, self._blobs)
         permitted = orders.check(outputs, moves, brought.orders)
-        check_reports(moves, channel, state, permitted)
+        check_reports(moves, channel, state)
+        passed: tuple[PassedTest, ...] = ()
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
         if not permitted.goes_back:
             self._check_outputs(outputs, channel, permitted)
+            check_transitions(moves, channel, permitted)
             source = self._repository.current(channel.from_channel).release if channel.from_channel else None
             check_said(change.put, (previous, source), grounds)
+            if any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates):
+                check_tests_named(outputs, self._past, ownership)
             case = Case(release, previous, self._blobs, builders, plans, brought, builds)
             check_gates(change, self._asked(case, channel, policy, state, permitted))
-            self._ask_of_the_set(case, channel, trial)
-        return permitted
+            passed = self._ask_of_the_set(case, channel, trial)
+        return permitted, passed
+
+    def _newest(self) -> Iterator[Release]:
+        for channel in channels_of(self._repository.head().targets):
+            if (release := self._repository.current(channel).release) is not None:
+                yield release
 
     def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:
         """See that the outputs of one build move together, as in the pipeline, and that none goes that is made still.
@@ -187,26 +219,43 @@ class Decision:
         """Return what the gates of single packages go by."""
         curators, described = policy.policies.curators, Described(self._blobs)
         given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
+        now = self._clock()
         return Asked(
             policy=channel,
             curators=curators,
-            approvals=[each for each in given if all(state.counts(each, people) for people in curators.values())],
+            approvals=[each for each in given if all(state.counts(each, people, now) for people in curators.values())],
             described=described,
             plans=case.plans,
             advisories=PublishedAdvisories(self._repository, described),
             stays=self._record,
-            now=self._clock(),
+            now=now,
             promoted=permitted.promoted,
             taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
         )
 
-    def _ask_of_the_set(self, case: Case, channel: ChannelPolicy, trial: TrialSet) -> None:
+    def _ask_of_the_set(self, case: Case, channel: ChannelPolicy, trial: TrialSet) -> tuple[PassedTest, ...]:
+        passed: tuple[PassedTest, ...] = ()
         for gate in channel.gates:
             if isinstance(gate, AbiGate):
                 check_interfaces(case, trial)
             elif isinstance(gate, TestsGate):
-                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests)
-                self._tests.check(case.release, case.previous, trial, asked)
+                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests, self._past)
+                passed = self._tests.check(case.release, case.previous, trial, asked)
+        return passed
+
+    def _remember_tests(self, newest: Release, builders: AllowedBuilders) -> None:
+        """Keep how the tests went of what a channel has released since that was last asked for."""
+
+        def published(release: Release) -> tuple[PassedTest, ...]:
+            summary = self._repository.summary(release.digest)
+            named = evidence_of(summary) if summary else None
+            try:
+                brought = read_evidence(self._blobs, named).tests if named else ()
+            except (MissingBlobError, CorruptBlobError, InvalidEvidenceError):
+                return ()  # nobody may have it any more
+            return SignedResults(brought, builders, release.channel, self._blobs).passed()
+
+        self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)
 
     def _is_envelope(self, digest: Digest) -> bool:
         return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE

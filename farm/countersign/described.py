@@ -32,6 +32,12 @@ class Described:
             raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
         return self.blobs.read(digest)
 
+    def within(self, digest: Digest, most: int) -> bytes:
+        """Return the verified bytes of a blob that nobody has said the size of, and that has `most` bytes."""
+        if (size := self.blobs.size(digest)) > most:
+            raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {most}")
+        return self.blobs.read(digest)
+
     def blob(self, blob: BlobRef) -> bytes:
         """Return the verified bytes of a blob that has the size that it is said to have."""
         size = self.blobs.size(blob.digest)

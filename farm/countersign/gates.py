@@ -46,6 +46,9 @@ GOING: Mapping[GateKind, _Check] = MappingProxyType({
 OF_SETS = frozenset({GateKind.PROOF, GateKind.ABI, GateKind.TESTS})
 """What is asked of the whole set: by `sets`, `interfaces` and `tested` beside this."""
 
+OF_POLICIES = frozenset({GateKind.TRANSITION})
+"""What is asked of all that moves: by `transitions` beside this."""
+
 OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.OLDER, GateKind.FREEZE})
 """What only curators may order, by the signer's ledger: in `orders` beside this."""
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
-from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
+from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree, difference
+from farm.trust.needed import needed_in
 from farm.trust.release_index import Release
 
 if TYPE_CHECKING:
@@ -124,7 +125,11 @@ class Orders:
     ) -> Permitted:
         rollbacks = [each for each in used.values() if each.act is Act.ROLLBACK]
         promotions = [each for each in used.values() if each.act is Act.PROMOTE]
-        out = {move.before for move in moves if move.before and any(self._covers(each, move) for each in rollbacks)}
+        out = {
+            move.before
+            for move in moves
+            if move.before and any(self._covers(each, move, release) for each in rollbacks)
+        }
         came = {move.after: move for move in moves if move.after}
         return Permitted(
             tuple(sorted(used)),
@@ -133,7 +138,8 @@ class Orders:
             frozenset(
                 digest
                 for move in moves
-                if (digest := move.after or move.before) and any(self._covers(each, move) for each in promotions)
+                if (digest := move.after or move.before)
+                and any(self._covers(each, move, release) for each in promotions)
             ),
             tuple(frozenset(each.packages) for each in promotions if each.packages),
             any(each.target is not None and self._releases.hold_the_same(each.target, release) for each in rollbacks),
@@ -145,7 +151,7 @@ class Orders:
             until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
             raise FrozenChannelError(
                 f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
-                remedy=f"`farm thaw {channel}` lets it go on. If the farm knows of no freeze, freeze it again first.",
+                remedy=f"`farm thaw {channel}` lets it go on, also where the farm knows of no freeze.",
             )
         held, faults = self._state.held(channel, self._now), Faults()
         for move in moves:
@@ -177,19 +183,29 @@ class Orders:
 
     def _lets_come(self, order: CuratorOrder, move: Move, outputs: Outputs) -> bool:
         """Say whether an order lets a package come, by itself or with what its build put out besides."""
-        if order.act is not Act.RETRY or "/" in move.name or self._covers(order, move):
-            return self._covers(order, move)
+        if order.act is not Act.RETRY or "/" in move.name or self._covers(order, move, outputs.change.release):
+            return self._covers(order, move, outputs.change.release)
         return any(outputs.are_of_one_build(move.name, name, package) for name, package in order.packages.items())
 
-    def _covers(self, order: CuratorOrder, move: Move) -> bool:
+    def _covers(self, order: CuratorOrder, move: Move, release: Release) -> bool:
         """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
         if order.act is Act.RETRY:
             return move.after is not None and order.packages.get(move.name) == move.after
-        along = order.act is Act.PROMOTE and "/" in move.name  # what a package needs of others comes with it
-        if order.target is None or (order.packages and move.name not in order.packages and not along):
+        if order.target is None:
+            return False
+        if order.packages and move.name not in order.packages and not self._comes_along(order, move, release):
             return False
         channel = order.channel if order.act is Act.ROLLBACK else order.origin
         return self._releases.holds(order.target, channel, move.name, move.after)
+
+    def _comes_along(self, order: CuratorOrder, move: Move, release: Release) -> bool:
+        """Say whether a package of others comes with one that is promoted, which needs it in the release.
+
+        That it goes, or becomes older, has to be ordered by its name, or with all the rest.
+        """
+        if order.act is not Act.PROMOTE or "/" not in move.name or move.after is None or move.older_than:
+            return False
+        return move.name in self._releases.needed(release, frozenset(order.packages))
 
     def _why_not(self, digest: Digest, release: Release, previous: Release | None) -> str:
         permit = self._state.permits.get(digest)
@@ -235,7 +251,8 @@ def check_brought(
     Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`.
     """
     order = read_order(envelope, people)
-    current, releases = newest(order.channel), Releases(blobs)
+    current = newest(order.channel) if order.channel != EVERY_CHANNEL else None
+    releases = Releases(blobs)
     if current is not None and order.distribution != current.distribution:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {current.distribution}")
     if now >= order.expires:
@@ -269,6 +286,7 @@ class Releases:
         self._blobs = blobs
         self._read = lru_cache(256)(self._read_release)
         self._tree = lru_cache(8)(lambda index: IndexTree(self._blob, index))
+        self.needed = lru_cache(8)(lambda release, names: needed_in(release, self._tree(release.index), names))
 
     def is_ancestor(self, base: Digest, newest: Release | None) -> bool:
         """Say whether `base` is the newest release of a channel, or one before it. What there was before all is so."""
@@ -326,8 +344,7 @@ def _but_for_others(entry: ReleaseEntry | None) -> ReleaseEntry | None:
 def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
     return HeldPackageError(
         f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
-        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move. If the farm knows of no hold, hold it again "
-        "first.",
+        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
     )
 
 

@@ -1,22 +1,37 @@
-"""Whether an owner has signed a recipe: by the signed `OWNERS`, and by envelopes whose signatures are verified here."""
+"""Whether an owner has signed a recipe: by the signed `OWNERS`, and by envelopes whose signatures are verified here.
+
+A submission is taken all together: a statement counts once each recipe that it names is signed by an owner of it.
+"""
 
 from __future__ import annotations
 
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from farm.compat.problem import listed
+from farm.countersign.described import Described
 from farm.countersign.refusal import RefusedReleaseError
 from farm.errors import FarmError
 from farm.recipe.curators import everybody
 from farm.recipe.owners import Owners, read_owners
 from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.index_tree import IndexTree
 from farm.trust.submission_statement import read_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import TypeAlias
 
     from farm.blobs import BlobStore
     from farm.names import Digest
+    from farm.trust.release_index import Release
     from farm.trust.signed_policy import SignedPolicy
+    from farm.trust.submission_statement import OpenedSubmission, SignedSubmission
+
+    _Recipe: TypeAlias = tuple[str, Digest]
+    _Signers: TypeAlias = Mapping[_Recipe, set[str]]
 
 
 class UnsignedRecipeError(RefusedReleaseError):
@@ -24,21 +39,43 @@ class UnsignedRecipeError(RefusedReleaseError):
 
     code = "unsigned-recipe"
 
-    def __init__(self, name: str, recipe: Digest, owners: Iterable[str]) -> None:
-        whose = ", ".join(sorted(owners))
-        super().__init__(
-            f"no owner has signed the recipe {name} ({recipe})",
-            remedy=f"Let {whose} submit it, or accept its submission." if whose else "Name its owners in OWNERS.",
-        )
+
+class ReleasedRecipes:
+    """Which recipes the packages of some releases were made from, or are tested by. They are read when it is asked."""
+
+    def __init__(self, releases: Callable[[], Iterable[Release]], blobs: BlobStore) -> None:
+        self._releases = releases
+        self._blobs = blobs
+
+    @cached_property
+    def _trees(self) -> Sequence[IndexTree]:
+        return [IndexTree(Described(self._blobs).blob, each.index) for each in self._releases()]
+
+    def has(self, name: str, recipe: Digest) -> bool:
+        """Say whether the package of a recipe, as it is by its digest, is in one of the releases."""
+        found = (tree.entry(name) for tree in self._trees)
+        return any(entry is not None and recipe in entry.recipes for entry in found)
 
 
 class Ownership:
     """Knows which recipes their owners have signed. Where no `OWNERS` is signed, nobody owns anything: all may pass.
 
-    `envelopes` are blobs; one that is no signed submission of a known person counts for nothing.
+    `envelopes` are blobs; one that is no signed submission of a known person counts for nothing, nor does one whose
+    statement is `withdrawn` (by digest, with who has done that) for what is not released. `released` says of a recipe,
+    by name and digest, whether a release has it: then all that it was submitted with was signed at that time, by who
+    owned it then.
     """
 
-    def __init__(self, distribution: str, policy: SignedPolicy, envelopes: Iterable[Digest], blobs: BlobStore) -> None:
+    def __init__(
+        self,
+        distribution: str,
+        policy: SignedPolicy,
+        envelopes: Iterable[Digest],
+        blobs: BlobStore,
+        *,
+        released: Callable[[str, Digest], bool] = lambda _name, _recipe: False,
+        withdrawn: Mapping[Digest, str] = MappingProxyType({}),
+    ) -> None:
         said = policy.policies
         self._owners: Owners | None = None
         if said.owners is not None:
@@ -47,33 +84,98 @@ class Ownership:
         self._distribution = distribution
         self._envelopes = tuple(envelopes)
         self._blobs = blobs
-        self._signed: dict[tuple[str, Digest], set[str]] | None = None
+        self._released = released
+        self._withdrawn = withdrawn
 
     def check(self, name: str, recipe: Digest) -> None:
-        """See that an owner of the recipe `name` has signed it as it is. Raises `UnsignedRecipeError`."""
+        """See that an owner of the recipe `name` has signed it as it is, in a submission that all have signed.
+
+        Raises `UnsignedRecipeError`.
+        """
         if self._owners is None:
             return
-        owners: Mapping[str, str] = self._owners.owners_of(name)
-        for person in self._signers(name, recipe):
-            if owners.get(person) == self._people[person]:
-                return
-        raise UnsignedRecipeError(name, recipe, owners)
+        its = name, recipe
+        if not self._is_signed(its, self._given):
+            whose = ", ".join(sorted(self._owners.owners_of(name)))
+            raise UnsignedRecipeError(
+                f"no owner has signed the recipe {name} ({recipe})",
+                remedy=f"Let {whose} submit it, or accept its submission." if whose else "Name its owners in OWNERS.",
+            )
+        if not self._is_signed(its, self._counting) and not self._released(name, recipe):
+            raise self._half(its)
 
-    def _signers(self, name: str, recipe: Digest) -> set[str]:
-        if self._signed is None:
-            self._signed = {}
-            for digest in self._envelopes:
-                self._open(digest, self._signed)
-        return self._signed.get((name, recipe), set())
+    def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
+        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it."""
+        return self._owners is not None and any(
+            each.said.at > since and each.said.recipes.get(name) == recipe and self._owns(each.said.submitter, name)
+            for each in self._statements
+            if each.statement not in self._withdrawn
+        )
 
-    def _open(self, digest: Digest, signed: dict[tuple[str, Digest], set[str]]) -> None:
+    def _half(self, its: _Recipe) -> UnsignedRecipeError:
+        assert self._owners is not None  # noqa: S101  (else nothing is asked)
+        owned = [each for each in self._statements if each.said.signs(*its, distribution=self._distribution)]
+        mine = [each for each in owned if self._owns(each.said.submitter, its[0])]
+        standing = [each.said for each in mine if each.statement not in self._withdrawn]
+        if not standing:
+            by = self._withdrawn[mine[0].statement]
+            return UnsignedRecipeError(
+                f"{mine[0].said.submitter} has signed the recipe {its[0]} ({its[1]}), and {by} has withdrawn that",
+                remedy=f"Let {mine[0].said.submitter} submit it again, if it is wanted.",
+            )
+        said = standing[0]
+        missing = [each for each in sorted(said.recipes.items()) if each != its and not self._is_there(each)]
+        names = listed([each for each, _ in missing])
+        whose = listed(sorted({owner for each, _ in missing for owner in self._owners.owners_of(each)}))
+        return UnsignedRecipeError(
+            f"{said.submitter} has signed the recipe {its[0]} ({its[1]}) together with {names}, which no owner has "
+            "signed: a submission is taken all together",
+            remedy=f"Let {whose or 'an owner'} sign {names} too, or {said.submitter} submit {its[0]} without it.",
+        )
+
+    @cached_property
+    def _statements(self) -> Sequence[OpenedSubmission]:
+        return [opened for digest in self._envelopes if (opened := self._opened(digest)) is not None]
+
+    @cached_property
+    def _given(self) -> _Signers:
+        return _signers(each.said for each in self._statements)
+
+    @cached_property
+    def _counting(self) -> _Signers:
+        """Who has signed what in the statements of which an owner has signed each recipe, in one of them."""
+        whole = [each.said for each in self._statements if each.statement not in self._withdrawn]
+        signers = _signers(whole)
+        while True:
+            left = [each for each in whole if all(self._is_there(its, signers) for its in each.recipes.items())]
+            if len(left) == len(whole):
+                return signers
+            # What was signed in no more than a part of a submission makes no other one whole.
+            whole, signers = left, _signers(left)
+
+    def _is_there(self, its: _Recipe, signers: _Signers | None = None) -> bool:
+        return self._is_signed(its, self._counting if signers is None else signers) or self._released(*its)
+
+    def _is_signed(self, its: _Recipe, signers: _Signers) -> bool:
+        return any(self._owns(person, its[0]) for person in signers.get(its, ()))
+
+    def _owns(self, person: str, name: str) -> bool:
+        assert self._owners is not None  # noqa: S101  (else nothing is asked)
+        return self._owners.owners_of(name).get(person) == self._people[person]
+
+    def _opened(self, digest: Digest) -> OpenedSubmission | None:
         try:
             if self._blobs.size(digest) > LARGEST_ENVELOPE:
-                return
-            said = read_submission(self._blobs.read(digest), self._people).said
+                return None
+            opened = read_submission(self._blobs.read(digest), self._people)
         except FarmError:
-            return
-        if said.withdrawn or said.distribution != self._distribution:
-            return
-        for name, recipe in said.recipes.items():
-            signed.setdefault((name, recipe), set()).add(said.submitter)
+            return None
+        return None if opened.said.withdrawn or opened.said.distribution != self._distribution else opened
+
+
+def _signers(statements: Iterable[SignedSubmission]) -> _Signers:
+    found: dict[_Recipe, set[str]] = {}
+    for said in statements:
+        for its in said.recipes.items():
+            found.setdefault(its, set()).add(said.submitter)
+    return found

@@ -193,7 +193,7 @@ def hardened(_gate: HardeningGate, package: Moving, asked: Asked) -> str:
     content = asked.described.read(entry.provenance.digest, "provenance")
     _, together = outputs_by_plan(content, package.descriptor.plan)
     debug = (asked.described.facts(asked.described.descriptor(each)) for each in together)
-    waivers = asked.plans.read(entry.tests or entry.recipe, entry.name).waivers
+    waivers = asked.plans.read(entry.tested_by, entry.name).waivers
     found = hardening_findings(_facts(entry, package, asked), producers_by_build_id(debug), waivers)
     return tell_lacking(found)
 

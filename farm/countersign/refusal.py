@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError, lost_blobs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from farm.names import Digest
 
@@ -43,6 +43,15 @@ class Faults:
             yield
         except FarmError as error:
             self._found.setdefault(package, error)
+
+    @contextmanager
+    def of_all(self, packages: Iterable[str]) -> Iterator[None]:
+        """Take what is raised within as a fault of each of these packages."""
+        try:
+            yield
+        except FarmError as error:
+            for package in packages:
+                self._found.setdefault(package, error)
 
     def check(self) -> None:
         """Raise the first that was found; it says of all packages what is wrong with them."""

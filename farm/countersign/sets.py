@@ -105,7 +105,7 @@ class ReleasedSets:
             imported_descriptors(release.imports),
         )
         placed |= dict.fromkeys(before.keys() - after.keys())
-        arrived = {digest for name, digest in after.items() if before.get(name) != digest}
+        arrived = {name: digest for name, digest in after.items() if before.get(name) != digest}
         placed |= {member.name: member for member in self._foreign(arrived)}
         if problems := base.trial.problems_of(placed):
             raise UnprovenSetError(release, problems)
@@ -135,17 +135,20 @@ class ReleasedSets:
             for entry in entries(self._described.blob, previous.index):
                 members.append(self._member(entry))
                 needs.put(entry.name, entry.needs)
-            members += self._foreign(set(imported_descriptors(previous.imports).values()))
+            members += self._foreign(imported_descriptors(previous.imports))
         base = self._bases[channel] = _Base(digest, TrialSet(members), needs)
         return base
 
     def _member(self, entry: ReleaseEntry) -> Member:
         return self._described.member(entry.descriptor.digest)
 
-    def _foreign(self, digests: set[Digest]) -> Iterator[Member]:
-        """Give packages of other distributions. What they are is signed by these: here only the digest is known."""
-        for digest in sorted(digests):
-            yield self._described.member(digest, foreign=True)
+    def _foreign(self, taken: Mapping[str, Digest]) -> Iterator[Member]:
+        """Give packages of other distributions, by full name: that these have signed them, `foreign` sees."""
+        for name, digest in sorted(taken.items()):
+            member = self._described.member(digest, foreign=True)
+            if member.name != name:
+                raise RefusedReleaseError(f"what is taken as {name} is described as {member.name}")
+            yield member
 
 
 def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:

@@ -13,21 +13,23 @@ from farm.compat import TestNeedIndex, Unrunnable, is_foreign, test_closures, te
 from farm.countersign.job_orders import read_job_order
 from farm.countersign.plans import UnreadableRecipeError
 from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.test_record import PassedTest
 from farm.errors import FarmError
+from farm.names import Digest
 from farm.plan import TestOrder
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.index_tree import IndexTree, difference
 from farm.trust.test_result import verify_test_result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from securesystemslib.signer import Key
 
     from farm.blobs import BlobStore
     from farm.compat import Member, MemberSet, TrialSet
     from farm.countersign.plans import Plans
-    from farm.names import Digest
+    from farm.countersign.test_record import TestRecord
     from farm.plan import BlobRef
     from farm.recipe import Limits, Recipe, Test, TestScope
     from farm.trust.builders import AllowedBuilders
@@ -61,60 +63,84 @@ class _Expected:
     closure: tuple[Member, ...]
     limits: Limits
 
-    def is_ordered_by(self, order: TestOrder) -> bool:
-        there = [(each.store, each.descriptor, each.tree) for each in order.closure]
-        wanted = [(each.descriptor.store_path, each.descriptor.digest, each.descriptor.tree) for each in self.closure]
-        return (order.test, order.subject, order.limits, there) == (self.test, self.subject, self.limits, wanted)
+    @property
+    def identity(self) -> Digest:
+        """What is the same for an order of this very test."""
+        there = [(each.descriptor.store_path, each.descriptor.digest, each.descriptor.tree) for each in self.closure]
+        return _identity(self.test, self.subject, self.limits, there)
+
+
+def _identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
+    said = {
+        "test": test.to_dict(),
+        "subject": subject,
+        "limits": limits.to_dict(),
+        "there": [list(each) for each in there],
+    }
+    return Digest.of_json(said)
 
 
 class SignedResults:
     """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
 
-    def __init__(self, release: Release, asked: AskedTests, blobs: BlobStore) -> None:
-        self._testers: Mapping[str, Key] = asked.builders.testers or {}
-        self._needed = asked.builders.testers_needed(release.channel)
+    def __init__(
+        self, brought: Iterable[SignedTest], builders: AllowedBuilders, channel: str, blobs: BlobStore
+    ) -> None:
+        self.testers: Mapping[str, Key] = builders.testers or {}
+        self.needed = builders.testers_needed(channel)
+        self._brought = brought
         self._blobs = blobs
-        self._brought = asked.brought
-        self._orders: dict[tuple[Digest, str], list[tuple[TestOrder, SignedTest]]] | None = None
+        self._orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] | None = None
 
-    def agree(self, expected: _Expected, *, passed: bool) -> bool:
-        """Say whether enough testers have signed that a test passed, or that it failed."""
-        found = set()
-        for order, signed in self._by_test().get((expected.subject, expected.test.name), ()):
-            if not expected.is_ordered_by(order):
-                continue
-            for digest in signed.results:
-                tester = self._tester(digest, order, passed=passed)
-                if tester is not None:
-                    found.add(tester)
-        return len(found) >= self._needed
+    def agree(self, test: Digest, *, passed: bool) -> bool:
+        """Say whether enough testers have signed that a test, by its identity, passed, or that it failed."""
+        return len(self._who(test, passed=passed)) >= self.needed
+
+    def passed(self, tests: Iterable[Digest] | None = None) -> tuple[PassedTest, ...]:
+        """Return which testers have passed these tests, or all that there are results of."""
+        found = {test: self._who(test, passed=True) for test in (self._by_test() if tests is None else tests)}
+        return tuple(PassedTest(test, who) for test, who in found.items() if len(who) >= self.needed)
+
+    def _who(self, test: Digest, *, passed: bool) -> frozenset[str]:
+        told = (
+            self._tester(digest, order, passed=passed)
+            for order, signed in self._by_test().get(test, ())
+            for digest in signed.results
+        )
+        return frozenset(tester for tester in told if tester is not None)
 
     def _tester(self, digest: Digest, order: TestOrder, *, passed: bool) -> str | None:
         try:
             if self._blobs.size(digest) > LARGEST_ENVELOPE:
                 return None
-            result = verify_test_result(self._blobs.read(digest), self._testers, order=order)
+            result = verify_test_result(self._blobs.read(digest), self.testers, order=order)
         except FarmError:
             return None
         return result.run.tester if result.outcome.passed is passed else None
 
-    def _by_test(self) -> Mapping[tuple[Digest, str], list[tuple[TestOrder, SignedTest]]]:
+    def _by_test(self) -> Mapping[Digest, list[tuple[TestOrder, SignedTest]]]:
         if self._orders is None:
             self._orders = {}
             for signed in self._brought:
                 if order := read_job_order(self._blobs, signed.order, TestOrder.from_dict):
-                    self._orders.setdefault((order.subject, order.test.name), []).append((order, signed))
+                    there = [(each.store, each.descriptor, each.tree) for each in order.closure]
+                    test = _identity(order.test, order.subject, order.limits, there)
+                    self._orders.setdefault(test, []).append((order, signed))
         return self._orders
 
 
 @dataclass(frozen=True, slots=True)
 class AskedTests:
-    """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results."""
+    """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results.
+
+    `record` knows which have passed for what is released.
+    """
 
     scope: TestScope
     plans: Plans
     builders: AllowedBuilders
     brought: Sequence[SignedTest]
+    record: TestRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,36 +160,42 @@ class ReleasedTests:
         self._blobs = blobs
         self._known: dict[str, _Known] = {}
 
-    def check(self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests) -> None:
+    def check(
+        self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests
+    ) -> tuple[PassedTest, ...]:
         """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
 
+        Return those that have passed.
         Raises `UntestedReleaseError`, `RefusedReleaseError` when a recipe cannot be read, `MissingBlobError` and the
         like.
         """
-        plans, needed = asked.plans, asked.builders.testers_needed(release.channel)
-        results = SignedResults(release, asked, self._blobs)
+        plans = asked.plans
+        results = SignedResults(asked.brought, asked.builders, release.channel, self._blobs)
         index = self._needs(previous, plans) if previous else TestNeedIndex()
         changes = dict(trial.placed)
         now = _Tests(IndexTree(self._read, release.index), plans, trial)
+        wanted = list(now.expected(tested_names(asked.scope, trial, changes, index), changes))
+        passed = results.passed(each.identity for _, each in wanted if isinstance(each, _Expected))
+        green = {each.test for each in passed}
         failing = [
-            (recipe, expected)
-            for recipe, expected in now.expected(tested_names(asked.scope, trial, changes, index), changes)
-            if isinstance(expected, Unrunnable) or not results.agree(expected, passed=True)
+            (recipe, each) for recipe, each in wanted if isinstance(each, Unrunnable) or each.identity not in green
         ]
         if not failing:
-            return
+            return passed
+        past = _Past(asked.record, release.channel, results)
         trial.place({})  # its base, on which a test may have failed as well
         try:
             before = _Tests(IndexTree(self._read, previous.index), plans, trial) if previous else None
             missing = [
                 f"{_name(expected)!r} of {recipe.name}"
                 for recipe, expected in failing
-                if before is None or not _was_red(before, recipe, _name(expected), results)
+                if before is None or not _was_red(before, recipe, _name(expected), results, past)
             ]
         finally:
             trial.place(changes)
         if missing:
-            raise UntestedReleaseError(release, needed, missing)
+            raise UntestedReleaseError(release, results.needed, missing)
+        return passed
 
     def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
         known = self._known.get(previous.channel)
@@ -185,6 +217,19 @@ class ReleasedTests:
 
     def _read(self, blob: BlobRef) -> bytes:
         return self._blobs.read(blob.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What has passed for what a channel has released: who could be kept from saying so again, was heard then."""
+
+    record: TestRecord
+    channel: str
+    results: SignedResults
+
+    def has_passed(self, test: Digest) -> bool:
+        """Say whether enough of those who are testers now have passed a test then."""
+        return len(self.record.testers_of(self.channel, test) & self.results.testers.keys()) >= self.results.needed
 
 
 class _Tests:
@@ -228,16 +273,19 @@ class _Tests:
 
     def recipe_of(self, name: str) -> Recipe | None:
         entry = self._tree.entry(name)
-        return self._plans.read(entry.tests or entry.recipe, entry.name) if entry else None
+        return self._plans.read(entry.tested_by, entry.name) if entry else None
 
 
-def _was_red(before: _Tests, recipe: Recipe, test: str, results: SignedResults) -> bool:
+def _was_red(before: _Tests, recipe: Recipe, test: str, results: SignedResults, past: _Past) -> bool:
     if before.recipe_of(recipe.name) is None:
         return False
     for _, expected in before.of(recipe.name):
         if _name(expected) == test:
+            # Whether it can be run there, the set says and nobody else.
             return isinstance(expected, Unrunnable) or (
-                results.agree(expected, passed=False) and not results.agree(expected, passed=True)
+                not past.has_passed(expected.identity)
+                and results.agree(expected.identity, passed=False)
+                and not results.agree(expected.identity, passed=True)
             )
     return False
 
@@ -249,7 +297,7 @@ def _name(expected: _Expected | Unrunnable) -> str:
 def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str] | None:
     """Return what the tests of a package need; None when its steps are no longer signed: nobody can order its tests."""
     try:
-        recipe = plans.read(entry.tests or entry.recipe, entry.name)
+        recipe = plans.read(entry.tested_by, entry.name)
     except UnreadableRecipeError:
         return None
     if recipe.name != entry.name:

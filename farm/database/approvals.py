@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, or_, select
 
 from farm.database.curation_rows import ApprovalRow
+from farm.database.foreign_rows import ForeignPackageRow
+from farm.database.package_rows import PackageRow
 from farm.database.parts import in_parts
 from farm.names import Digest
 
@@ -66,6 +68,16 @@ def approvals_of(session: Session, channel: str, packages: Iterable[Digest]) -> 
         for row in session.exec(query.order_by(ApprovalRow.curator)):
             found.setdefault(Digest(row.package), []).append(_approval(row))
     return found
+
+
+def given_by(session: Session, channel: str, curator: str, name: str) -> list[Approval]:
+    """Return what a curator has signed on a channel for any build of a package, by the name that the farm keeps."""
+    theirs = (ApprovalRow.channel == channel, ApprovalRow.curator == curator)
+    own = select(PackageRow.digest).where(PackageRow.name == name)
+    others = select(ForeignPackageRow.descriptor).where(ForeignPackageRow.name == name)
+    of_name = or_(col(ApprovalRow.package).in_(own), col(ApprovalRow.package).in_(others))
+    query = select(ApprovalRow).where(*theirs, of_name).order_by(col(ApprovalRow.at))
+    return [_approval(row) for row in session.exec(query)]
 
 
 def recent_approvals(session: Session, channel: str, *, limit: int = 50) -> list[Approval]:

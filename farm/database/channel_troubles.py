@@ -1,4 +1,4 @@
-"""Why channels wait for somebody to mend their files, or to sign what these say: a line for each point."""
+"""Why channels wait for somebody to mend their files, or to sign what these say; and why they stand still."""
 
 from __future__ import annotations
 
@@ -38,6 +38,20 @@ def unsigned_of(session: Session, channel: str) -> tuple[str, ...]:
     """Return in which points the file of a channel does not count."""
     row = session.get(ChannelRow, channel)
     return tuple(row.unsigned.split("\n")) if row is not None and row.unsigned else ()
+
+
+def set_halted(session: Session, channel: str, why: str) -> None:
+    """Write down why what a channel has published cannot be taken up; with nothing, that it can."""
+    row = _row(session, channel)
+    if row.halted != why:
+        row.halted = why
+    session.flush()
+
+
+def halted(session: Session, channel: str) -> str:
+    """Return why a channel stands still; nothing when it does not."""
+    row = session.get(ChannelRow, channel)
+    return row.halted if row is not None else ""
 
 
 def _row(session: Session, channel: str) -> ChannelRow:

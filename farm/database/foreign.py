@@ -85,6 +85,35 @@ def find_release(session: Session, digest: Digest) -> ForeignRelease | None:
     return _release(row) if row else None
 
 
+def unshown(session: Session, distribution: str, channel: str, root: Digest) -> dict[Digest, int]:
+    """Return the releases of which nothing is kept that shows that they were signed: digest and number."""
+    query = select(ForeignReleaseRow.digest, ForeignReleaseRow.number).where(
+        ForeignReleaseRow.distribution == distribution,
+        ForeignReleaseRow.channel == channel,
+        ForeignReleaseRow.root == root,
+        ForeignReleaseRow.shown == "",
+    )
+    return {Digest(digest): number for digest, number in session.exec(query)}
+
+
+def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
+    """Keep what shows that a release was signed, where nothing does yet."""
+    query = select(ForeignReleaseRow).where(
+        ForeignReleaseRow.digest == digest, ForeignReleaseRow.root == root, ForeignReleaseRow.shown == ""
+    )
+    for row in session.exec(query):
+        row.shown = shown
+    session.flush()
+
+
+def shown(session: Session, digest: Digest, root: Digest) -> str:
+    """Return what shows that a release was signed by whom this root lets sign; nothing where that is not known."""
+    query = select(ForeignReleaseRow.shown).where(
+        ForeignReleaseRow.digest == digest, ForeignReleaseRow.root == root, ForeignReleaseRow.shown != ""
+    )
+    return session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first() or ""
+
+
 def add_release(
     session: Session,
     *,

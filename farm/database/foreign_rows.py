@@ -32,6 +32,7 @@ class ForeignReleaseRow(Row, table=True):
     root: str  # fingerprint of root metadata
     address: str
     seen_at: datetime = Field(sa_type=UtcDateTime)
+    shown: str = Field(default="", sa_type=Text)  # JSON: the documents that show that it was signed; nothing: none yet
 
 
 class ForeignPackageRow(Row, table=True):

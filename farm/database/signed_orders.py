@@ -98,6 +98,14 @@ def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrd
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
 
 
+def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
+    """Return the orders of an act to a channel that the signer has not refused, in the order in which they came."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.channel == channel, SignedOrderRow.act == act, SignedOrderRow.refused == ""
+    )
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+
+
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
     """Return orders that the signer has not been asked to take, the oldest first."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.brought_at).is_(None), SignedOrderRow.refused == "")
@@ -108,6 +116,14 @@ def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]
     """Return orders to a channel that the signer has not got, or has refused; the newest first."""
     query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_(None))
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
+
+
+def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
+    """Return the orders to a channel that the signer has, and that were taken here since then."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+    )
+    return [_of(row) for row in session.exec(query)]
 
 
 def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:

@@ -144,6 +144,15 @@ def signatures_taken(session: Session, recipes: Iterable[Digest]) -> Mapping[Dig
     return found
 
 
+def signed_in(session: Session, envelopes: Iterable[Digest]) -> set[Digest]:
+    """Return the recipes that are signed in some of these envelopes."""
+    found: set[Digest] = set()
+    for some in in_parts(envelopes):
+        query = select(RecipeSignatureRow.recipe).where(col(RecipeSignatureRow.envelope).in_(some))
+        found.update(map(Digest, session.exec(query)))
+    return found
+
+
 def _newest_of_each_person(
     session: Session, within: tuple[Any, ...], *where: ColumnElement[bool]
 ) -> Iterable[RecipeSignatureRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,9 +36,19 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
             if each.used_by is None and now < each.order.expires and state.withdrawal(each.order) is None
         ],
         "withdrawn-orders": [order_form(each) for each in state.withdrawn_orders.values()],
+        "withdrawn-statements": [
+            {"curator": curator, "statement": statement}
+            for statement, curator in sorted(state.withdrawn_statements.items())
+        ],
         "withdrawn-approvals": [
-            {"at": at.isoformat(), "channel": channel, "curator": curator, "package": package}
-            for (channel, package, curator), at in sorted(state.withdrawn.items())
+            {
+                "at": each.at.isoformat(),
+                "channel": channel,
+                "curator": curator,
+                "order": each.order,
+                "package": package,
+            }
+            for (channel, package, curator), each in sorted(state.withdrawn.items(), key=itemgetter(0))
         ],
     }
 

@@ -21,7 +21,7 @@ from farm.ledger.entries import (
 )
 from farm.names import Digest
 from farm.trust.approval import read_approval
-from farm.trust.curator_order import PERMITS, Act, CuratorOrder, order_of, order_statement
+from farm.trust.curator_order import PERMITS, TOLERANCE, Act, CuratorOrder, order_of, order_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,10 +57,19 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The newest order, of this time, by which a curator has taken back what was approved."""
+
+    order: Digest
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerState:
     """What counts after an entry. Nothing in it changes: `after` returns another.
 
-    Holds are by channel and package, reports by channel, number and package (nobody signs the number), withdrawals of
+    `holds` has the last word about a package of a channel, to hold it or to let it go; `freezes` likewise about a
+    channel. Reports are by channel, number and package (nobody signs the number), withdrawals of
     approvals by channel, package and curator; `withdrawn_orders` have who withdrew what, by channel and order, also of
     one that has not come yet. `entered` has until when each order that was taken is good: it is not taken twice.
     """
@@ -73,9 +82,11 @@ class LedgerState:
     reports: Mapping[tuple[str, int, Digest], ReportOpened] = field(default_factory=lambda: _NOTHING)
     permits: Mapping[Digest, Permit] = field(default_factory=lambda: _NOTHING)
     entered: Mapping[Digest, datetime] = field(default_factory=lambda: _NOTHING)
-    withdrawn: Mapping[tuple[str, Digest, str], datetime] = field(default_factory=lambda: _NOTHING)
+    withdrawn: Mapping[tuple[str, Digest, str], Withdrawal] = field(default_factory=lambda: _NOTHING)
     withdrawn_orders: Mapping[tuple[str, Digest], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     rolled_back: Mapping[str, frozenset[Digest]] = field(default_factory=lambda: _NOTHING)
+    withdrawn_statements: Mapping[Digest, str] = field(default_factory=lambda: _NOTHING)
+    """Of submissions, by the digest of each: who withdrew it. Also those that nobody has shown yet."""
 
     def after(self, entry: Entry, at: datetime) -> LedgerState:
         """Return what counts once an entry was written at this time of the signer's clock."""
@@ -101,13 +112,15 @@ class LedgerState:
     def held(self, channel: str, now: datetime) -> Mapping[str, CuratorOrder]:
         """Return the holds that are in force on a channel, by package."""
         return {
-            package: order for (where, package), order in self.holds.items() if where == channel and _lasts(order, now)
+            package: order
+            for (where, package), order in self.holds.items()
+            if where == channel and order.act is Act.HOLD and _lasts(order, now)
         }
 
     def frozen(self, channel: str, now: datetime) -> CuratorOrder | None:
         """Return the freeze that is in force on a channel."""
         order = self.freezes.get(channel)
-        return order if order is not None and _lasts(order, now) else None
+        return order if order is not None and order.act is Act.FREEZE and _lasts(order, now) else None
 
     def reported(self, channel: str, package: Digest) -> ReportOpened | None:
         """Return a report on a package of a channel that nobody has closed."""
@@ -130,14 +143,20 @@ class LedgerState:
         """Return the order by which another was withdrawn, if it was."""
         return self.withdrawn_orders.get((order.channel, order.digest))
 
-    def counts(self, approval: bytes, people: Mapping[str, str]) -> bool:
-        """Say whether no curator among `people` has withdrawn an approval; what is none counts nothing anyway."""
+    def counts(self, approval: bytes, people: Mapping[str, str], now: datetime) -> bool:
+        """Say whether no curator among `people` has withdrawn an approval, and it is of no time to come.
+
+        One that names the last withdrawal was given after it: of times alone a clock that was ahead decides. What is
+        none counts nothing anyway.
+        """
         try:
             said = read_approval(approval, people)
         except FarmError:
             return True
+        if said.at is not None and said.at > now + TOLERANCE:
+            return False
         withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
-        return withdrawn is None or (said.at is not None and said.at > withdrawn)
+        return withdrawn is None or said.after == withdrawn.order
 
     def _with_channel(self, channel: str, standing: Standing) -> LedgerState:
         return replace(self, channels=_with(self.channels, channel, standing))
@@ -183,8 +202,9 @@ class LedgerState:
             "reports": [each.to_dict() for each in self.reports.values()],
             "permits": [[each.taken.to_dict(), each.used_by] for each in self.permits.values()],
             "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
-            "withdrawn": [[*key, at.isoformat()] for key, at in self.withdrawn.items()],
+            "withdrawn": [[*key, each.order, each.at.isoformat()] for key, each in self.withdrawn.items()],
             "withdrawn-orders": [order_statement(each) for each in self.withdrawn_orders.values()],
+            "withdrawn-statements": dict(self.withdrawn_statements),
             "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
         }
 
@@ -208,39 +228,27 @@ class LedgerState:
             permits={each.order.digest: each for each in permits},
             entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
             withdrawn={
-                (channel, Digest(package), curator): datetime.fromisoformat(at)
-                for channel, package, curator, at in form["withdrawn"]
+                (channel, Digest(package), curator): Withdrawal(Digest(order), datetime.fromisoformat(at))
+                for channel, package, curator, order, at in form["withdrawn"]
             },
             withdrawn_orders={(each.channel, each.target): each for each in ended if each.target},
+            withdrawn_statements={Digest(each): by for each, by in form["withdrawn-statements"].items()},
             rolled_back={name: frozenset(map(Digest, digests)) for name, digests in form["rolled-back"].items()},
         )
 
 
-def _hold(state: LedgerState, order: CuratorOrder) -> LedgerState:
+def _hold_or_lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
     # Each package has an order of its own in the state, so that one of them can be let go.
     one = {(order.channel, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
-    held = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}
-    return replace(state, holds={**state.holds, **held})
+    newest = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}
+    return replace(state, holds={**state.holds, **newest})
 
 
-def _lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
-    # One that was kept back until somebody has held the package again ends nothing.
-    ended = {(order.channel, name) for name in order.packages}
-    return replace(
-        state, holds={key: each for key, each in state.holds.items() if key not in ended or each.at > order.at}
-    )
-
-
-def _freeze(state: LedgerState, order: CuratorOrder) -> LedgerState:
+def _freeze_or_thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
     before = state.freezes.get(order.channel)
     if before is not None and before.at > order.at:
-        return state  # one that was kept back takes the place of none that came after it
+        return state
     return replace(state, freezes=_with(state.freezes, order.channel, order))
-
-
-def _thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
-    freezes = {name: each for name, each in state.freezes.items() if name != order.channel or each.at > order.at}
-    return replace(state, freezes=freezes)
 
 
 def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
@@ -250,8 +258,8 @@ def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
 
 def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
     keys = [(order.channel, package, order.curator) for package in order.packages.values() if package is not None]
-    gone = {key: max(order.at, state.withdrawn.get(key, order.at)) for key in keys}
-    return replace(state, withdrawn={**state.withdrawn, **gone})
+    older = [key for key in keys if key not in state.withdrawn or state.withdrawn[key].at <= order.at]
+    return replace(state, withdrawn={**state.withdrawn, **dict.fromkeys(older, Withdrawal(order.digest, order.at))})
 
 
 def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
@@ -260,18 +268,24 @@ def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
     return replace(state, withdrawn_orders={(order.channel, order.target): order, **state.withdrawn_orders})
 
 
+def _withdraw_submission(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    gone = {digest: order.curator for digest in order.packages.values() if digest is not None}
+    return replace(state, withdrawn_statements={**gone, **state.withdrawn_statements})
+
+
 def _unchanged(state: LedgerState, _order: CuratorOrder) -> LedgerState:
     return state
 
 
 _ACTS = {
-    Act.HOLD: _hold,
-    Act.LIFT: _lift,
-    Act.FREEZE: _freeze,
-    Act.THAW: _thaw,
+    Act.HOLD: _hold_or_lift,
+    Act.LIFT: _hold_or_lift,
+    Act.FREEZE: _freeze_or_thaw,
+    Act.THAW: _freeze_or_thaw,
     Act.CLOSE_REPORT: _close,
     Act.WITHDRAW_APPROVAL: _withdraw,
     Act.WITHDRAW_ORDER: _withdraw_order,
+    Act.WITHDRAW_SUBMISSION: _withdraw_submission,
 }
 
 

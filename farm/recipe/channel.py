@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from farm.recipe.duration import duration_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from farm.recipe.channel_gates import Gate
@@ -25,6 +27,19 @@ class Transition:
     def to_dict(self) -> dict[str, Any]:
         """Return the transition as plain values."""
         return {"name": self.name, "packages": list(self.packages)}
+
+
+def parted(
+    transitions: Iterable[Transition], moving: Collection[str]
+) -> Mapping[str, Sequence[tuple[Transition, str]]]:
+    """Return which of the packages that move may not, each with what of its transitions stays where it is."""
+    found: defaultdict[str, list[tuple[Transition, str]]] = defaultdict(list)
+    for transition in transitions:
+        staying = [name for name in transition.packages if name not in moving]
+        for name in transition.packages:
+            if name in moving:
+                found[name] += [(transition, other) for other in staying]
+    return {name: others for name, others in found.items() if others}
 
 
 @dataclass(frozen=True, slots=True)

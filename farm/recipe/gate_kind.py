@@ -23,6 +23,7 @@ class GateKind(StrEnum):
     ROLLED_BACK = "rolled-back"  # a rollback took it out, or left it out
     OLDER = "older"  # the channel has, or had, a newer version of it
     DEPENDENTS = "dependents"  # what is built against it could not be built again
+    TRANSITION = "transition"  # it moves with others of the policy's transition, which do not move
     BUILD = "build"  # it could not be built
     RELEASED_TESTS = "released-tests"  # the newest tests of what the channel holds fail
     NEXT = "next"  # it came to pass too late for this candidate

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.control.ordering import held_among
 from farm.control.signed_orders import signature_of
 from farm.database import orders
 from farm.database.pipeline_states import CandidateOrigin, ChangeState
+from farm.recipe.channel import parted
 from farm.recipe.gate_kind import GateKind
 from farm.release.gates.dependents import Dependents
 from farm.release.gates.older import Older
 from farm.release.gates.refused import Refused
 from farm.release.gates.rolled_back import RolledBack
+from farm.release.gates.soak import Soak
 from farm.release.standing import Standing
 from farm.release.withholding import Withheld, withheld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.control.desk import Desk
     from farm.database.candidates import Source
     from farm.database.orders import Order
     from farm.names import Digest
+    from farm.recipe.channel import Transition
     from farm.release.collecting import Proposal
     from farm.release.docket import Docket
     from farm.release.members import MemberShelf
@@ -30,16 +34,23 @@ if TYPE_CHECKING:
 
 _WAITING = ChangeState.WAITING
 _IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_PROMOTED_PAST = (GateKind.SOAK, GateKind.ROLLED_BACK, GateKind.OLDER)
+_PROMOTED_PAST = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
 class Entrance:
     """All such gates of one channel. A rollback passes none of them, but changes nothing that is held."""
 
     def __init__(
-        self, channel: str, gates: Sequence[PackageGate], shelf: MemberShelf, *, takes_builds: bool = False
+        self,
+        channel: str,
+        gates: Sequence[PackageGate],
+        shelf: MemberShelf,
+        *,
+        takes_builds: bool = False,
+        transitions: Sequence[Transition] = (),
     ) -> None:
         self._channel = channel
+        self._transitions = transitions
         self._gates = (RolledBack(), *gates)
         self._shelf = shelf
         self._takes_builds = takes_builds
@@ -48,7 +59,9 @@ class Entrance:
         """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
         if proposal.source.is_rollback:
             return {}
-        return self._ask(desk, self._gates_for(desk, proposal.source, proposal.order), proposal.changes.values())
+        gates = self._gates_for(desk, proposal.source, proposal.order)
+        held = self._ask(desk, gates, proposal.changes.values())
+        return self._parted(proposal.changes, proposal.source, proposal.order) | held
 
     def is_rolled_back(self, desk: Desk, proposal: Proposal) -> bool:
         """Say whether a rollback keeps anything of this as it is."""
@@ -60,8 +73,10 @@ class Entrance:
             names = [each.name for each in docket.changes]
             return None if held_among(desk, self._channel, names) else {}
         let_pass = {each.name for each in docket.changes if each.state is not _WAITING}
-        gates = self._gates_for(desk, docket.candidate.source, orders.order_of(desk.session, docket.candidate.id))
+        source, order = docket.candidate.source, orders.order_of(desk.session, docket.candidate.id)
+        gates = self._gates_for(desk, source, order)
         held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
+        held = self._parted([each.name for each in docket.changes], source, order) | held
         if held.keys() & let_pass:
             return None
         waiting = {each.name for each in docket.changes if each.state is _WAITING}
@@ -70,17 +85,32 @@ class Entrance:
             name: Withheld(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
 
+    def _parted(self, moving: Collection[str], source: Source, order: Order | None) -> dict[str, Withheld]:
+        """Return what may not move because others of its transition do not; who promotes one alone gets it alone."""
+        transitions = self._transitions
+        if source.origin is CandidateOrigin.PROMOTION and (named := _named(order)):
+            transitions = [
+                replace(each, packages=tuple(filter(named.__contains__, each.packages))) for each in transitions
+            ]
+        return {
+            name: Withheld(name, GateKind.TRANSITION, _waits_for(self._channel, *others[0]))
+            for name, others in parted(transitions, moving).items()
+        }
+
     def _gates_for(self, desk: Desk, source: Source, order: Order | None) -> list[PackageGate]:
         """Return the gates that are asked; who promotes goes past the clock, an earlier rollback, and newer versions.
 
-        What an order names may go on without its dependents. What a retry names `rolled-back` finds out itself.
+        Not past an open report: who ordered it may not know of that. What an order names may go on without its
+        dependents. What a retry names `rolled-back` finds out itself.
         """
-        skipped = _PROMOTED_PAST if source.origin is CandidateOrigin.PROMOTION else ()
-        named = frozenset(order.detail.get("packages", ())) if order else frozenset()
+        is_promotion = source.origin is CandidateOrigin.PROMOTION
+        skipped = _PROMOTED_PAST if is_promotion else ()
+        named = _named(order)
         signed = named if order and signature_of(desk, order.id) else frozenset()
         # Who orders all that there is has the signer asked about that, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
-        asked = [gate for gate in (*own, *self._gates) if gate.kind not in skipped]
+        gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
+        asked = [gate for gate in (*own, *gates) if gate.kind not in skipped]
         return [*asked, Dependents(named)] if self._takes_builds else asked
 
     def _ask(
@@ -94,3 +124,15 @@ class Entrance:
             elif before is not None:
                 going.append(self._shelf.archived(desk, before))
         return withheld(desk, self._channel, gates, coming, going)
+
+
+def _named(order: Order | None) -> frozenset[str]:
+    return frozenset(order.detail.get("packages", ())) if order else frozenset()
+
+
+def _waits_for(channel: str, transition: Transition, other: str) -> Standing:
+    return Standing(
+        "waiting",
+        f"by the transition {transition.name} of {channel} it moves with {other}, and of that nothing new is there",
+        f"Bring {other} too, or have a policy of {channel} signed without the transition.",
+    )

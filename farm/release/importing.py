@@ -10,6 +10,8 @@ from farm.compat import Offer, is_foreign, needs_of, select_foreign
 from farm.database import foreign, releases
 from farm.errors import FarmError
 from farm.trust.imports import Import, ImportedPackage, imported_descriptors
+from farm.trust.index_tree import IndexTree
+from farm.trust.needed import needed_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,16 +89,28 @@ class Importer:
         changes = _between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
-    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
-        """Return what comes along with a promotion: nothing, when packages are named that require nothing foreign."""
-        if order.detail.get("packages") and not any(
-            capability.startswith("package:") and is_foreign(capability)
-            for _, after in own.values()
-            if (member := self._state.member(desk, after))
-            for capability in member.requires
-        ):
-            return NOTHING
-        return self.taken(desk, newest, str(order.detail["from"]), int(order.detail["number"]))
+    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Imports:
+        """Return what comes along with a promotion: where packages are named, what these need.
+
+        Where that cannot be pinned beside what is here of the same distribution, all of it comes: the signer says
+        whether it may.
+        """
+        channel, number, named = str(order.detail["from"]), int(order.detail["number"]), order.detail.get("packages")
+        whole, record = self.taken(desk, newest, channel, number), releases.release(desk.session, channel, number)
+        if not named or record is None:
+            return whole
+        source = self._public.release(record.digest)
+        needed = needed_in(source, IndexTree(self._public.read, source.index), named)
+        here, there = self._held(newest), imported_descriptors(source.imports)
+        changes: Differences = {}
+        for owner in sorted({_owner(name) for name in whole.changes}):
+            moved = {name: change for name, change in whole.changes.items() if _owner(name) == owner}
+            wanted = {name: change for name, change in moved.items() if name in needed and change[1] is not None}
+            if wanted:
+                kept = {name for name in here.keys() - wanted.keys() if _owner(name) == owner}
+                fits = all(here[name] == there.get(name) for name in kept)
+                changes |= wanted if fits else moved
+        return Imports(changes, whole.pins) if changes else NOTHING
 
     def _held(self, record: ReleaseRecord | None) -> dict[str, Digest]:
         return imported_descriptors(self._imports(record))
@@ -151,6 +165,10 @@ def _pinned(
     if before is not None and wanted.items() <= imported_descriptors([before]).items():
         return replace(before, packages=packages)
     raise UnpinnedPackagesError(owner, sorted(wanted))
+
+
+def _owner(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def _between(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> Differences:

@@ -10,7 +10,8 @@ import logging
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from farm.release.publication import PublicStore
+from farm.blobs import CorruptBlobError, MissingBlobError
+from farm.release.publication import BlockedBlobError, PublicStore
 from farm.trust.delegation import channels_of
 from farm.trust.index_tree import entries
 from farm.trust.repository import Repository
@@ -69,12 +70,8 @@ def _seen_to(release: Release, public: PublicStore) -> Iterator[Digest]:
 
     def see(digest: Digest, size: int | None = None) -> None:
         found.append(digest)
-        if not public.lacks(digest, size):
-            return
-        if public.put_back(digest):
-            _LOG.warning("put back the blob %s, which %s names: it was gone from the public store", digest, name)
-        else:
-            _LOG.error("the blob %s, which %s names, is gone, and the farm's own store has none either", digest, name)
+        if public.lacks(digest, size):
+            _put_back(digest, name, public)
 
     def read(blob: BlobRef) -> bytes:
         see(blob.digest, blob.size)
@@ -92,3 +89,14 @@ def _seen_to(release: Release, public: PublicStore) -> Iterator[Digest]:
         for package in each.packages:
             see(package.descriptor)
     yield from found
+
+
+def _put_back(digest: Digest, name: str, public: PublicStore) -> None:
+    try:
+        public.put_back(digest)
+    except (MissingBlobError, CorruptBlobError):
+        _LOG.error("the blob %s, which %s names, is gone, and the farm's own store has none either", digest, name)
+    except BlockedBlobError as error:
+        _LOG.error("%s names what is gone from the public store: %s", name, error.message)
+    else:
+        _LOG.warning("put back the blob %s, which %s names: it was gone from the public store", digest, name)

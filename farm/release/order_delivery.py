@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.release")
 _AT_ONCE = 50
-_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end")
+_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end", "outdated-order")
 """The refusals that are about the order; others are about the state that the signer is in.
 
 An order that is refused so is brought once more when others may order than then (`signed_orders.bring_again`).

@@ -91,7 +91,8 @@ class Pipeline:
         self._office = office
         self._policy = policy
         self._shelf = MemberShelf(office.blobs)
-        self._entrance = Entrance(policy.name, gates, self._shelf, takes_builds=not policy.from_channel)
+        takes_builds, transitions = not policy.from_channel, policy.transitions
+        self._entrance = Entrance(policy.name, gates, self._shelf, takes_builds=takes_builds, transitions=transitions)
         self._public = PublicStore(repository, office.blobs)
         with_tests = any(isinstance(gate, TestsGate) for gate in policy.gates)
         self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public, with_tests=with_tests)

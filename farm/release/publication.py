@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 
-from farm.blobs import BlobMismatchError, BlobStore, CorruptBlobError, MissingBlobError
+from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError
+from farm.errors import FarmError
 from farm.release.order_delivery import OrderTaker
 from farm.trust.index_edit import extend
 from farm.trust.layout import BLOBS, METADATA
@@ -30,8 +30,19 @@ if TYPE_CHECKING:
     from farm.trust.index_tree import Read
 
 
-_LOG = logging.getLogger("farm.release")
 _BUFFER = 1 << 20
+
+
+class BlockedBlobError(FarmError):
+    """A blob cannot be put in place in the public store, though it may be there to be had."""
+
+    code = "blocked-blob"
+
+    def __init__(self, digest: Digest, error: OSError) -> None:
+        super().__init__(
+            f"the blob {digest} cannot be put back: {error}",
+            remedy="See what is in its way in the repository's `blobs`, and whose that is.",
+        )
 
 
 class Signer(OrderTaker, Protocol):
@@ -151,22 +162,19 @@ class PublicStore:
         """Say whether a blob is not there, or has another size; its bytes are not looked at."""
         return not self._public.has(digest) or (size is not None and self._public.size(digest) != size)
 
-    def put_back(self, digest: Digest) -> bool:
-        """Put a blob in place again, from the farm's own store; False where that has no sound one either.
+    def put_back(self, digest: Digest) -> None:
+        """Put a blob in place again, from the farm's own store.
 
         What is there is replaced, whatever it is: it was found to be something else.
+        Raises `MissingBlobError`, `CorruptBlobError` where that store has no sound one either, and `BlockedBlobError`.
         """
         try:
             with self._blobs.open(digest) as source, self._public.writer() as writer:
                 while piece := source.read(_BUFFER):
                     writer.write(piece)
                 writer.commit(digest)
-        except (MissingBlobError, CorruptBlobError, BlobMismatchError):
-            return False
         except OSError as error:
-            _LOG.error("the blob %s cannot be put back: %s", digest, error)
-            return False
-        return True
+            raise BlockedBlobError(digest, error) from error
 
     def fetch_back(self, digest: Digest) -> None:
         """Let the farm's own store have a blob that is published. Raises `MissingBlobError`, `CorruptBlobError`."""

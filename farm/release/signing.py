@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.compat.problem import listed
 from farm.database import candidates, excuses, orders, refusals, releases, rollbacks
 from farm.database.excuses import Excuse
@@ -14,11 +15,12 @@ from farm.release.deciding import Step, refuse, release_candidate
 from farm.release.gates.refused import asked_again_at
 from farm.release.lost_blobs import mend
 from farm.release.order_delivery import OrderDelivery
+from farm.release.publication import BlockedBlobError
 from farm.release.signer_client import SignerRefusedError
 from farm.release.signing_evidence import bring_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from farm.control.desk import Desk, Office
     from farm.database.candidates import Candidate
@@ -96,7 +98,8 @@ class Signing:
     def _ask(self, release: Release, evidence: Digest) -> None:
         """Ask the signer; what it finds lost or spoiled is put back from the farm's own store, and it is asked again.
 
-        Raises `SignerRefusedError`, which says so where that has none either, and `SignerUnreachableError`.
+        Raises `SignerRefusedError`, which says so where that has none either or cannot give it, and
+        `SignerUnreachableError`.
         """
         seen: set[Digest] = set()
         while True:
@@ -107,14 +110,26 @@ class Signing:
                 if not lost or len(seen) >= _MOST_LOST:
                     raise
                 seen |= lost
-                if gone := sorted(digest for digest in lost if not self.public.put_back(digest)):
-                    raise _gone(error, gone) from error
+                self._put_back(lost, error)
                 # Where one is gone, others may be: the signer would name them one after the other.
                 mend(release, self.public)
                 if (base := release.previous) is not None:
                     mend(self.public.release(base), self.public)
             else:
                 return
+
+    def _put_back(self, lost: Collection[Digest], refused: SignerRefusedError) -> None:
+        gone: list[Digest] = []
+        for digest in sorted(lost):
+            try:
+                self.public.put_back(digest)
+            except (MissingBlobError, CorruptBlobError):
+                gone.append(digest)
+            except BlockedBlobError as error:
+                remedy = f"{error.remedy} Then ask again with `farm candidate retry`."
+                raise _unmended(refused, error.message, remedy, (digest,)) from error
+        if gone:
+            raise _gone(refused, gone) from refused
 
 
 def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedError:
@@ -124,9 +139,13 @@ def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedErr
         f"Bring {named} back into the farm's `blobs` or the repository's, from a backup or a mirror "
         "(the file is `blobs/sha256/AB/CDEF…` in each), then ask again with `farm candidate retry`."
     )
-    by_package = {name: (why, f"{what} {remedy}".strip()) for name, (why, what) in error.by_package.items()}
-    why = f"{error.message}; the farm's own store has no sound one either"
-    return SignerRefusedError(why, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(gone))
+    return _unmended(error, "the farm's own store has no sound one either", remedy, gone)
+
+
+def _unmended(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[Digest]) -> SignerRefusedError:
+    by_package = {name: (told, f"{what} {remedy}".strip()) for name, (told, what) in error.by_package.items()}
+    told = f"{error.message}; {why}"
+    return SignerRefusedError(told, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(lost))
 
 
 def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:

@@ -6,6 +6,7 @@ those were built against that load what has changed.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from farm.release.sources import recipe_blobs
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree, difference
 from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence, SignedTest
+from farm.trust.release_index import Release
+from farm.trust.shown_release import ShownRelease
 from farm.trust.tester_statement import named_order
 
 if TYPE_CHECKING:
@@ -28,9 +31,9 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.candidates import Candidate
     from farm.database.records import Package
+    from farm.plan import BlobRef
     from farm.release.publication import PublicStore
     from farm.trust.index_tree import Difference
-    from farm.trust.release_index import Release
 
 
 def bring_evidence(
@@ -55,6 +58,8 @@ def bring_evidence(
     found += _put_out(desk, {each.plan for each in built})
     found += _put_out(desk, _plans_of_dependencies(desk, [*loading, *rebuilt]))
     found += _imported(desk, release)
+    abroad = _abroad(desk, release, previous)
+    found += [digest for each in abroad for digest in _blobs_abroad(desk, each, release)]
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
     recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in described}
     submissions = signatures_of(desk, recipes)
@@ -67,6 +72,7 @@ def bring_evidence(
         comparisons=tuple(map(SignedTest, signed.keys(), signed.values())),
         rebuilt=tuple(map(_of, rebuilt)),
         orders=tuple(_orders(desk, candidate)),
+        abroad=tuple(abroad),
     )
     return public.put(evidence.to_json())
 
@@ -172,3 +178,26 @@ def _imported(desk: Desk, release: Release) -> Iterator[Digest]:
     taken = foreign.packages_by_digest(desk.session, imported_descriptors(release.imports).values())
     for package in taken.values():
         yield from (package.digest, package.facts.digest, package.manifest.digest)
+
+
+def _abroad(desk: Desk, release: Release, previous: Release | None) -> list[ShownRelease]:
+    """Return what shows that other distributions have signed what the release takes of them anew."""
+    had = previous.imports if previous else ()
+    known = (foreign.shown(desk.session, each.release, each.root) for each in release.imports if each not in had)
+    return [ShownRelease.from_dict(json.loads(shown)) for shown in known if shown]
+
+
+def _blobs_abroad(desk: Desk, shown: ShownRelease, release: Release) -> Iterator[Digest]:
+    """Give the documents of a release of another distribution, and the way to what is taken of it in its index."""
+    yield from shown.blobs
+    read: list[Digest] = []
+
+    def noted(blob: BlobRef) -> bytes:
+        read.append(blob.digest)
+        return desk.blobs.read(blob.digest)
+
+    tree = IndexTree(noted, Release.from_json(desk.blobs.read(shown.release)).index)
+    for taken in release.imports:
+        for package in taken.packages if taken.release == shown.release else ():
+            tree.entry(package.name)
+    yield from read

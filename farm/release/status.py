@@ -37,6 +37,7 @@ from farm.release.forms import (
     time_text,
 )
 from farm.release.set_changes import with_packages
+from farm.trust.curator_order import CuratorOrderError, kept_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,9 +94,11 @@ class ChannelStatus:
     A package that other workers are building again, as the channel's policy asks, is neither yet.
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
-    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all.
+    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all;
+    nor does it when it is `halted`: what it has published cannot be taken up.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
-    `astray` are signed orders that the signer has not got, or has refused, `reports_astray` reports likewise.
+    `astray` are signed orders that the signer has not got, or has refused, while nobody has ordered anew about the
+    same; `reports_astray` are reports likewise.
     `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
     """
 
@@ -108,6 +111,7 @@ class ChannelStatus:
     orders: tuple[Order, ...]
     settled: bool
     trouble: tuple[str, ...] = ()
+    halted: str = ""
     unsigned: tuple[str, ...] = ()
     unfollowed: tuple[ForeignTrouble, ...] = ()
     astray: tuple[SignedOrder, ...] = ()
@@ -125,6 +129,7 @@ class ChannelStatus:
             "orders": [order_to_dict(each) for each in self.orders],
             "settled": self.settled,
             "trouble": list(self.trouble),
+            "halted": self.halted,
             "unsigned": list(self.unsigned),
             "astray": [signed_order_to_dict(each) for each in self.astray],
             "reports-astray": [report_to_dict(each) for each in self.reports_astray],
@@ -161,11 +166,31 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         orders=waiting,
         settled=settled,
         trouble=channel_troubles.trouble_of(session, channel),
+        halted=channel_troubles.halted(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
-        astray=tuple(signed_orders.astray(session, channel)),
+        astray=tuple(_astray(session, channel)),
         reports_astray=tuple(_reports_astray(session, channel)),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
+
+
+def _astray(session: Session, channel: str) -> Iterator[SignedOrder]:
+    """Give the orders that the signer has not got, but for those refused after which it took another about the same."""
+    found = signed_orders.astray(session, channel)
+    refused = [each for each in found if each.refused]
+    taken = signed_orders.brought_to(session, channel, refused[-1].at) if refused else []
+    settled = [(each.at, _matters(each)) for each in taken]
+    for order in found:
+        if order.refused and any(order.at < at and _matters(order) & matters for at, matters in settled):
+            continue
+        yield order
+
+
+def _matters(order: SignedOrder) -> frozenset[tuple[str, ...]]:
+    try:
+        return kept_order(order.envelope.encode()).matters
+    except CuratorOrderError:
+        return frozenset()  # somebody has edited it: the signer says so
 
 
 def _reports_astray(session: Session, channel: str) -> Iterator[Report]:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.compat.problem import listed
 from farm.control.access import Actor, audit
-from farm.database import candidates, excuses, foreign, published_releases, releases
+from farm.control.wording import kept
+from farm.database import candidates, channel_troubles, excuses, foreign, published_releases, releases
 from farm.database.candidates import Source
 from farm.database.pipeline_states import CandidateOrigin, CandidateState, ChangeState, StepState
+from farm.errors import FarmError
 from farm.release.deciding import Step
+from farm.release.unknown_imports import record_imports, unknown_imports
 from farm.release.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
@@ -40,13 +43,29 @@ class TakingUp:
         self._office = office
         self._channel = channel
         self._public = public
+        self._told: str | None = None
 
     def look(self) -> Step | None:
         """Take up what is published and unknown, the oldest first; None where there is nothing of the kind.
 
         Each release is a transaction of its own: who is killed goes on after the last one. Costs two small looks else.
-        Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises.
+        Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises: the channel says so.
         """
+        try:
+            step = self._look()
+        except FarmError as error:
+            self._tell(kept(f"{error} {error.remedy}".strip()))
+            raise
+        self._tell("")
+        return step
+
+    def _tell(self, why: str) -> None:
+        if why != self._told:
+            with self._office.writing() as desk:
+                channel_troubles.set_halted(desk.session, self._channel, why)
+            self._told = why
+
+    def _look(self) -> Step | None:
         published = self._public.published(self._channel)
         if published is None:
             return None
@@ -75,9 +94,12 @@ class TakingUp:
             if published_releases.is_recorded(desk.session, self._channel, found[-1].number - 1, previous):
                 break
             try:
-                found.append(self._public.release(previous))
+                release = self._public.release(previous)
             except (MissingBlobError, CorruptBlobError):
                 break  # nothing tells what it was: the next one is taken up as a whole
+            if unknown_imports(desk, release):
+                break  # what is in force does not hold it any more: that counts
+            found.append(release)
         return found
 
     def _take_up(self, desk: Desk, release: Release) -> None:
@@ -142,9 +164,8 @@ class TakingUp:
     def _imported(self, desk: Desk, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
         """Return what changes of other distributions' packages, by full name. Raises `UnknownPackageError`."""
         after = imported_descriptors(release.imports)
-        known = foreign.packages_by_digest(desk.session, after.values())
-        lacking = sorted(name for name, digest in after.items() if digest not in known)
-        if lacking:
+        record_imports(desk, release, self._public)
+        if lacking := unknown_imports(desk, release):
             raise UnknownPackageError(
                 release,
                 f"{listed(lacking)} as it takes them: {listed([str(each) for each in release.imports])}",

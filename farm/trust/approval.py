@@ -44,8 +44,8 @@ class ApprovalError(FarmError):
 class SignedApproval:
     """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called.
 
-    When it is `removed`, the curator lets that package be taken out. Approvals of before do not say when they were
-    given (`at`).
+    When it is `removed`, the curator lets that package be taken out. It was given at `at`, which approvals of before
+    do not say, and `after` this order by which the same curator had taken an approval of the package back.
     """
 
     channel: str
@@ -54,21 +54,30 @@ class SignedApproval:
     label: str
     removed: bool = False
     at: datetime | None = None
+    after: Digest | None = None
 
 
 def approval_statement(
-    descriptor: Descriptor, *, channel: str, curator: str, removed: bool = False, at: datetime | None = None
+    descriptor: Descriptor,
+    *,
+    channel: str,
+    curator: str,
+    removed: bool = False,
+    at: datetime | None = None,
+    after: Digest | None = None,
 ) -> dict[str, Any]:
     """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out.
 
-    Without the time `at` it cannot be told from one that the curator has withdrawn.
+    Once withdrawn, it counts only when it names the last order by which it was (`after`): else it could not be told
+    from what was given before, whatever time that says.
     """
     time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
+    again = {"after": {"sha256": after.hex}} if after else {}
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": describe(descriptor), "digest": {"sha256": descriptor.digest.hex}}],
         "predicateType": REMOVAL_TYPE if removed else PREDICATE_TYPE,
-        "predicate": {"channel": channel, "curator": curator, **time},
+        "predicate": {"channel": channel, "curator": curator, **time, **again},
     }
 
 
@@ -97,6 +106,7 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
         predicate = statement["predicate"]
         label, channel, curator = subject["name"], predicate["channel"], predicate["curator"]
         at = datetime.fromisoformat(predicate["time"]) if "time" in predicate else None
+        after = Digest.from_hex(predicate["after"]["sha256"]) if "after" in predicate else None
     except (KeyError, TypeError, ValueError, FarmError) as error:
         raise ApprovalError(f"the statement lacks what it is about: {error}") from error
     if not all(isinstance(text, str) for text in (label, channel, curator)):
@@ -105,7 +115,7 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
     if at is not None and at.tzinfo is None:
         raise ApprovalError("the time in the statement names no time zone")
-    return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE, at=at)
+    return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE, at=at, after=after)
 
 
 def is_approval(

@@ -27,6 +27,7 @@ from farm.trust.repository import Repository
 from farm.trust.roles import RoleKeys, new_root, new_targets
 from farm.trust.signed_policy import policy_in_force, who_may_order
 from farm.trust.signers import Signers, read_signers
+from farm.trust.step_texts import texts_to_show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,7 +197,7 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
     before = policy_in_force(repository)
     if policy == before:
         return []
-    changes = policy_changes(policy, before)
+    changes = policy_changes(policy, before, texts_to_show(repository, policy, before, policy.written))
     try:
         draft = draft_targets(repository, TargetsEdit(policy=policy), now)
         _publish_here(repository, draft, keys, now, "--policy RECIPES")

@@ -37,7 +37,7 @@ def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
     else:
         lines = list(_targets(now, before if isinstance(before, Targets) else None, names))
         lines += _builders(draft.builders, draft.builders_before, names)
-        lines += policy_changes(_policy(draft.builders), _policy(draft.builders_before))
+        lines += policy_changes(_policy(draft.builders), _policy(draft.builders_before), draft.steps)
     if not lines:
         lines = ["nothing but the time until which it is valid"]
     until = now.expires.strftime("%Y-%m-%d")

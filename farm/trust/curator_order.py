@@ -1,8 +1,9 @@
 """Signed orders: a curator's own word about a channel, such as a hold or a rollback, made with that person's key.
 
 An order names the channel and the release that it was given on, and is good until it expires. It is known by the digest
-of its statement, whoever has signed that again or put it into another envelope. Who may give one is handed in. One act
-is about no channel: what is said of vulnerabilities is ordered of the role that publishes it.
+of its statement, whoever has signed that again or put it into another envelope. Who may give one is handed in. Two acts
+are about no channel: what is said of vulnerabilities is ordered of the role that publishes it, and what was signed of
+recipes (`farm.trust.submission_statement`) is withdrawn from all of them.
 """
 
 from __future__ import annotations
@@ -49,18 +50,22 @@ class Act(StrEnum):
     CLOSE_REPORT = "close-report"  # report `number`, which is about the package `target`
     WITHDRAW_APPROVAL = "withdraw-approval"  # of who signs, for `packages` as far as they were approved before
     WITHDRAW_ORDER = "withdraw-order"  # the order `target` to the channel permits nothing any more, whoever gave it
+    WITHDRAW_SUBMISSION = "withdraw-submission"  # what people (`packages`) have signed so counts on no channel any more
     ADVISE = "advise"  # `packages` are what is said of vulnerabilities, with the digest of each (`farm.trust.advice`)
 
 
 PERMITS = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.RETRY, Act.ADVISE})
 """Orders that let the signer sign what it may not by itself, until they expire. Those to a channel are used once."""
 _TARGETED = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.CLOSE_REPORT, Act.WITHDRAW_ORDER})
-_OF_PACKAGES = frozenset({Act.HOLD, Act.LIFT, Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
-_BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.ADVISE})
+_BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.WITHDRAW_SUBMISSION, Act.ADVISE})
+_OF_PACKAGES = _BY_DIGEST | {Act.HOLD, Act.LIFT}
+EVERY_CHANNEL = "*"
+"""What an order is to that is about no channel more than another: none can have that name."""
+_ELSEWHERE = {Act.ADVISE: ADVISORIES, Act.WITHDRAW_SUBMISSION: EVERY_CHANNEL}
 
 
 TOLERANCE = timedelta(minutes=5)
-"""How far ahead the clock of who orders may be."""
+"""How far apart the clocks may be of who orders, or approves, and of the farm and the signer."""
 
 
 class CuratorOrderError(FarmError):
@@ -104,6 +109,23 @@ class CuratorOrder:
         """What it is in a few words: `hold jq on edge by ann`."""
         what = " ".join([self.act.replace("-", " "), ", ".join(sorted(self.packages)[:3])]).strip()
         return f"{what} on {self.channel} by {self.curator}"
+
+    @property
+    def matters(self) -> frozenset[tuple[str, ...]]:
+        """What it is about, on its channel: of several orders about the same, the last one says what counts."""
+        packages, target = self.packages.items(), str(self.target)
+        match self.act:
+            case Act.HOLD | Act.LIFT:
+                return frozenset(("hold", name) for name, _ in packages)
+            case Act.FREEZE | Act.THAW:
+                return frozenset({("freeze",)})
+            case Act.WITHDRAW_APPROVAL:
+                return frozenset(("approval", str(digest), self.curator) for _, digest in packages)
+            case Act.CLOSE_REPORT:
+                return frozenset({("report", str(self.number), target)})
+            case Act.WITHDRAW_ORDER:
+                return frozenset({("order", target)})
+        return frozenset({("order", self.digest)})
 
 
 def named(packages: Iterable[tuple[str, Digest]]) -> dict[str, Digest | None]:
@@ -216,10 +238,12 @@ def _check_whole(order: CuratorOrder) -> None:
         raise ValueError("only a promotion is from a channel")
     if order.act in _BY_DIGEST and None in order.packages.values():
         raise ValueError(f"{order.act} of a package without its descriptor")
-    if (order.act is Act.ADVISE) != (order.channel == ADVISORIES):
+    if _ELSEWHERE.get(order.act, order.channel) != order.channel or (
+        order.act not in _ELSEWHERE and order.channel in _ELSEWHERE.values()
+    ):
         raise ValueError(f"{order.act} of {order.channel}")
-    if order.act is Act.ADVISE and order.base != NO_RELEASE:
-        raise ValueError("advisories have no release")
+    if order.act in _ELSEWHERE and order.base != NO_RELEASE:
+        raise ValueError(f"{order.channel} has no release")
     if not order.at < order.expires <= order.at + LONGEST_LIFETIME:
         raise ValueError(f"it is good for longer than {LONGEST_LIFETIME.days} days, or for no time")
 

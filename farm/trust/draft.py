@@ -7,25 +7,28 @@ would change and who must sign: the version before, the root that names the sign
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
 from farm.errors import FarmError
-from farm.names import Digest
+from farm.names import Digest, InvalidDigestError
 from farm.trust.builder_rules import check_builders, check_policy
 from farm.trust.builders import read_builders
 from farm.trust.delegation import check_root, check_targets
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.signed_policy import read_policy
 from farm.trust.signers import SigningError
+from farm.trust.step_texts import read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from securesystemslib.signer import Key, Signer
+
+    from farm.trust.step_texts import StepTexts
 
 DraftRole: TypeAlias = Literal["root", "targets"]
 FORMAT = 1
@@ -77,7 +80,8 @@ class Quorum:
 class Draft:
     """The next version of root or targets. `root` says who signs targets; `coming` is a root that is about to.
 
-    `builders` and `builders_before` are the lists that targets and its predecessor name, as text.
+    `builders` and `builders_before` are the lists that targets and its predecessor name, as text; `steps` the texts of
+    libraries of steps in which these differ.
     """
 
     metadata: Metadata[Any]
@@ -86,6 +90,7 @@ class Draft:
     coming: Metadata[Root] | None = None
     builders: str = ""
     builders_before: str = ""
+    steps: StepTexts = field(default_factory=dict)
 
     @property
     def role(self) -> DraftRole:
@@ -176,6 +181,8 @@ class Draft:
                 form[name] = metadata.to_dict()
         if self.role == "targets":
             form |= {"builders": self.builders, "builders-before": self.builders_before}
+        if self.steps:
+            form["steps"] = {digest: dict(texts) for digest, texts in self.steps.items()}
         return (json.dumps(form, indent=1, sort_keys=True) + "\n").encode()
 
     @classmethod
@@ -194,8 +201,9 @@ class Draft:
                 coming=_optional(form.get("coming")),
                 builders=str(form.get("builders", "")),
                 builders_before=str(form.get("builders-before", "")),
+                steps=read_texts(form.get("steps", {})),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RepositoryError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RepositoryError, InvalidDigestError) as error:
             raise DraftError(
                 f"this is no draft: {error or type(error).__name__}",
                 remedy="Name a file that `farm keys draft` or `farm keys init` has written.",

@@ -22,6 +22,7 @@ from farm.trust.draft import Draft, DraftError
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.roles import RoleKeys, delegated_role, expiry
 from farm.trust.signed_policy import read_policy
+from farm.trust.step_texts import texts_to_show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,7 +129,9 @@ def draft_targets(
     for each in (root, coming.metadata) if coming else (root,):
         check_targets(targets, each.signed)
         check_builders(read_builders(builders.encode()), each.signed, targets)
-    check_policy(read_policy(builders.encode()), read_builders(builders.encode()), targets)
+    policy = read_policy(builders.encode())
+    check_policy(policy, read_builders(builders.encode()), targets)
+    known = {**(start.steps if start else {}), **(edit.policy.written if edit.policy else {})}
     return Draft(
         metadata=Metadata(targets),
         previous=current,
@@ -136,6 +139,7 @@ def draft_targets(
         coming=coming.metadata if coming else None,
         builders=builders,
         builders_before=before,
+        steps=texts_to_show(repository, policy, read_policy(before.encode()), known),
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import fcntl
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from securesystemslib.exceptions import StorageError
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Targets
+from tuf.api.metadata import Metadata, Root, Targets
 from tuf.api.serialization import DeserializationError
 
 from farm.errors import FarmError
@@ -64,6 +65,17 @@ def _take(lock: TextIO) -> None:
         time.sleep(0.01)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptDocuments:
+    """Metadata as it was fetched: `channel` is that of the channel's role."""
+
+    roots: tuple[bytes, ...]
+    timestamp: bytes
+    snapshot: bytes
+    targets: bytes
+    channel: bytes
+
+
 class KeptMetadata:
     """The metadata that `ChannelMetadata` keeps in `state`, read without a repository."""
 
@@ -109,6 +121,19 @@ class KeptMetadata:
     def release(self, digest: Digest) -> bytes | None:
         """Return an earlier release that was verified here once; None where it is not kept, or has rotted since."""
         return self._kept(digest.hex)
+
+    def documents(self, channel: str, pinned: int) -> KeptDocuments:
+        """Return the documents that the last release was verified with, from the root of this version on.
+
+        Raises `NothingVerifiedError`.
+        """
+        with self._held(channel):
+            newest = Metadata[Root].from_file(str(self._state / "root.json")).signed.version
+            roots = [self._state / "root_history" / f"{version}.root.json" for version in range(pinned, newest + 1)]
+            timestamp, snapshot, targets, delegated = (
+                (self._state / f"{role}.json").read_bytes() for role in ("timestamp", "snapshot", "targets", channel)
+            )
+            return KeptDocuments(tuple(root.read_bytes() for root in roots), timestamp, snapshot, targets, delegated)
 
     def verified_at(self, channel: str) -> datetime:
         """Return when a release of the channel was verified last."""

@@ -110,6 +110,7 @@ class PublishedRecord:
                 f"others than the checker can write to {directory}, where it keeps what was published",
                 remedy=f"Run `chmod go-w {directory}`, or name a directory of the checker's own with --record.",
             )
+        self.directory = directory
         self._path = directory / _FILE
 
     def trees_of(self, identity: PrintedIdentity) -> Collection[Digest]:
@@ -192,7 +193,7 @@ class PublishedRecord:
         count = 0
         with self._open() as database:
             seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
-            for release, before in _steps(newest, seen[0] if seen else "", blobs):
+            for release, before in steps_since(seen[0] if seen else "", newest, blobs):
                 change = difference(read, before.index if before else None, release.index)
                 put = change.put
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
@@ -218,8 +219,11 @@ class PublishedRecord:
             ) from error
 
 
-def _steps(newest: Release, seen: str, blobs: BlobStore) -> Iterable[tuple[Release, Release | None]]:
-    """Return each release after `seen`, or of all, with the one before it; the oldest first."""
+def steps_since(seen: str, newest: Release, blobs: BlobStore) -> Iterable[tuple[Release, Release | None]]:
+    """Return each release after `seen`, or of all, with the one before it; the oldest first.
+
+    Raises `PublishedRecordError`.
+    """
     steps: list[tuple[Release, Release | None]] = []
     release: Release | None = newest
     while release is not None and release.digest != seen:

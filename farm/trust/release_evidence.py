@@ -11,6 +11,7 @@ from farm.errors import FarmError
 from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.plan import BlobRef, InvalidRecordError
 from farm.plan.record import Record
+from farm.trust.shown_release import ShownRelease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,8 @@ class ReleaseEvidence:
     curators have let packages into the channel, or out of it. `tests` is what testers have signed of the set, and of
     the one before; `comparisons` likewise of interfaces. `rebuilt` are later builds that came to the very files of a
     package of the set, the newest first: it fits whatever any of them was built against. `orders` names the curators'
-    orders that the release is to use up: what they order is in the signer's ledger.
+    orders that the release is to use up: what they order is in the signer's ledger. `abroad` shows that other
+    distributions have signed what is taken of them anew.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()
@@ -103,6 +105,7 @@ class ReleaseEvidence:
     comparisons: tuple[SignedTest, ...] = ()
     rebuilt: tuple[BuiltAgainst, ...] = ()
     orders: tuple[Digest, ...] = ()
+    abroad: tuple[ShownRelease, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the request to sign names."""
@@ -114,7 +117,8 @@ class ReleaseEvidence:
             "submissions": list(self.submissions),
             "tests": [each.to_dict() for each in self.tests],
         }
-        later: dict[str, tuple[SignedTest | BuiltAgainst, ...]] = {
+        later: dict[str, tuple[SignedTest | BuiltAgainst | ShownRelease, ...]] = {
+            "abroad": self.abroad,
             "comparisons": self.comparisons,
             "rebuilt": self.rebuilt,
         }
@@ -125,7 +129,7 @@ class ReleaseEvidence:
         """Read canonical JSON; raises `InvalidEvidenceError`."""
         try:
             form = json.loads(content)
-            later: dict[str, Any] = {"comparisons": [], "rebuilt": []}
+            later: dict[str, Any] = {"abroad": [], "comparisons": [], "rebuilt": []}
             record = Record(later | form if isinstance(form, dict) else form, "evidence for a release")
             if (number := record.number("format")) != FORMAT:
                 raise InvalidEvidenceError(f"the evidence has format {number}, this signer reads {FORMAT}")
@@ -137,6 +141,7 @@ class ReleaseEvidence:
                 comparisons=record.each("comparisons", SignedTest.from_dict),
                 rebuilt=record.each("rebuilt", BuiltAgainst.from_dict),
                 orders=tuple(Digest(each) for each in record.texts("orders")),
+                abroad=record.each("abroad", ShownRelease.from_dict),
             )
             record.end()
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:

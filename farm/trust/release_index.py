@@ -77,6 +77,11 @@ class ReleaseEntry:
     tests: Digest | None = None
 
     @property
+    def tested_by(self) -> Digest:
+        """The recipe whose tests and waivers count."""
+        return self.tests or self.recipe
+
+    @property
     def recipes(self) -> tuple[Digest, ...]:
         """The recipe that it was built from, and the one whose tests ran where that is another."""
         return (self.recipe, self.tests) if self.tests else (self.recipe,)

@@ -8,7 +8,7 @@ can ask for more than what is signed (`farm.recipe.strictness`), never for less.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from farm.recipe.distributions import ForeignDistribution
     from farm.trust.builders import AllowedBuilders
     from farm.trust.repository import Repository
+    from farm.trust.step_texts import StepTexts
 
 FORMAT = 1
 MOST_EARLIER = 16
@@ -63,13 +64,15 @@ class SignedToolchain:
 @dataclass(frozen=True)
 class SignedPolicy:
     """`files` are the texts of `channels/*.yaml`, `curators.yaml`, `OWNERS` and `distributions.yaml`, by path; the
-    newest toolchain of a name and the newest library of steps (`steps_digest`) stand first.
+    newest toolchain of a name and the newest library of steps (`steps_digest`) stand first. `written` are texts of such
+    libraries, where they are at hand: they are signed by digest alone.
     """
 
     # Not slotted, so that its files are read once.
     files: Mapping[str, str]
     toolchains: tuple[SignedToolchain, ...]
     steps: tuple[Digest, ...]
+    written: StepTexts = field(default_factory=dict, compare=False)
 
     @cached_property
     def policies(self) -> Policies:
@@ -184,7 +187,8 @@ def policy_of_files(
         texts = {path: text.decode() for path, text in sorted(files.items()) if is_policy_file(path)}
     except UnicodeError as error:
         raise InvalidSignedPolicyError(f"a file of policies is no UTF-8 text: {error}") from error
-    policy = SignedPolicy(texts, tuple(toolchains), (steps_digest(files),)).after(earlier)
+    written = {steps_digest(files): steps_texts(files)}
+    policy = SignedPolicy(texts, tuple(toolchains), tuple(written), written).after(earlier)
     _ = policy.policies, policy.distributions  # what cannot be followed is not signed
     return policy
 

@@ -16,11 +16,12 @@ from securesystemslib.dsse import Envelope
 from farm.errors import FarmError
 from farm.names import Digest, canonical_json
 from farm.trust.approval import curator_key
+from farm.trust.curator_order import named
 from farm.trust.dsse import open_envelope
 from farm.trust.provenance import STATEMENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PREDICATE_TYPE = "urn:farm:submission:1"
 WITHDRAWAL_TYPE = "urn:farm:submission-withdrawal:1"
@@ -61,11 +62,13 @@ class SignedSubmission:
 class OpenedSubmission:
     """What an envelope says, and its smallest form: the payload and the one signature that was verified.
 
-    The digest of that form is the signature's own: the same statement signed by the same key always has it.
+    The digest of that form is the signature's own: the same statement signed by the same key always has it. By that of
+    the `statement` alone it is withdrawn.
     """
 
     said: SignedSubmission
     envelope: bytes
+    statement: Digest
 
 
 def submission_statement(submission: SignedSubmission) -> dict[str, Any]:
@@ -93,6 +96,40 @@ def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmiss
     """
     keys = {name: curator_key(public) for name, public in people.items()}
     statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=_WHOSE_KEY)
+    said = _said(statement)
+    submitter = said.submitter
+    if submitter not in keys or keys[submitter].keyid != key.keyid:
+        raise SubmissionStatementError(f"{submitter[:100]!r} is not whose key has signed", _WHOSE_KEY)
+    whole = Envelope.from_dict(json.loads(envelope))
+    smallest = Envelope(whole.payload, whole.payload_type, {key.keyid: whole.signatures[key.keyid]})
+    return OpenedSubmission(said, canonical_json(smallest.to_dict()), Digest.of(whole.payload))
+
+
+def shown_submission(envelope: bytes) -> OpenedSubmission:
+    """Return what an envelope says that somebody shows, without asking who has signed it.
+
+    Raises `SubmissionStatementError`.
+    """
+    try:
+        whole = Envelope.from_dict(json.loads(envelope))
+        statement = json.loads(whole.payload)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SubmissionStatementError(f"what is shown is no envelope: {error!r:.200}") from error
+    return OpenedSubmission(_said(statement), envelope, Digest.of(whole.payload))
+
+
+def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
+    """Return what was signed in some envelopes as an order withdraws it: the digests of statements, by who has signed.
+
+    Raises `SubmissionStatementError`.
+    """
+    shown = map(shown_submission, envelopes)
+    return named(sorted((each.said.submitter, each.statement) for each in shown))
+
+
+def _said(statement: Any) -> SignedSubmission:
+    if not isinstance(statement, dict):
+        raise SubmissionStatementError("the statement is none")
     kind = statement.get("predicateType")
     if statement.get("_type") != STATEMENT_TYPE or kind not in (PREDICATE_TYPE, WITHDRAWAL_TYPE):
         raise SubmissionStatementError("the statement says something else")
@@ -104,12 +141,7 @@ def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmiss
         raise SubmissionStatementError(f"the statement lacks what it is about: {error!r:.200}") from error
     if not isinstance(distribution, str) or not isinstance(submitter, str):
         raise SubmissionStatementError("the statement holds something else than names")
-    if submitter not in keys or keys[submitter].keyid != key.keyid:
-        raise SubmissionStatementError(f"{submitter[:100]!r} is not whose key has signed", _WHOSE_KEY)
-    said = SignedSubmission(distribution, submitter, recipes, at, withdrawn=kind == WITHDRAWAL_TYPE)
-    whole = Envelope.from_dict(json.loads(envelope))
-    smallest = Envelope(whole.payload, whole.payload_type, {key.keyid: whole.signatures[key.keyid]})
-    return OpenedSubmission(said, canonical_json(smallest.to_dict()))
+    return SignedSubmission(distribution, submitter, recipes, at, withdrawn=kind == WITHDRAWAL_TYPE)
 
 
 def signed_by_owner(

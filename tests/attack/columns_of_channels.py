@@ -48,6 +48,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "tests_seen": _one("all tests were looked at", "UPDATE channel SET tests_seen = 999999"),
         "trouble": _TOLD,
         "unsigned": _TOLD,
+        "halted": _TOLD,
     },
     "candidate": {
         "id": _ID,

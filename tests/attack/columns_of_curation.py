@@ -196,7 +196,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ),
     },
     "foreign_release": dict.fromkeys(
-        ("id", "digest", "distribution", "channel", "number", "root", "address", "seen_at"), _FOREIGN
+        ("id", "digest", "distribution", "channel", "number", "root", "address", "seen_at", "shown"), _FOREIGN
     ),
     "foreign_package": dict.fromkeys(
         (

@@ -140,7 +140,7 @@ class Liar:
         """What an honest tester finds when it is leased the test of a package; or what another says, of another order."""
         recipe = self._recipe_of(name, version)
         (test,) = recipe.tests
-        closure = tuple(self._there(each) for each in sorted({name, *NEEDS.get(name, ())}))
+        closure = tuple(self.there(self.newest(each)) for each in sorted({name, *NEEDS.get(name, ())}))
         order = replace(TestOrder(test, self.package(name, version).digest, closure, recipe.limits))
         passed = otherwise.pop("passed", test.command[0] != FAILS)
         order = replace(order, **otherwise)
@@ -154,8 +154,8 @@ class Liar:
             assert revision is not None
             return desk.shelf.recipe(revision)
 
-    def _there(self, name: str) -> DependencyArchive:
-        found = self.newest(name)
+    def there(self, found: Package) -> DependencyArchive:
+        """A package as the order of a test names it."""
         descriptor = Descriptor.from_json(self.read(found.descriptor))
         return DependencyArchive(found.tree, descriptor.store_path, found.archive, found.manifest, found.digest)
 

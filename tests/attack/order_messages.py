@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from farm.names import Digest, canonical_json
 from farm.trust.approval import approval_statement
-from farm.trust.curator_order import LARGEST_CURATOR_ORDER, Act, kept_order, order_statement
+from farm.trust.curator_order import (
+    EVERY_CHANNEL,
+    LARGEST_CURATOR_ORDER,
+    NO_RELEASE,
+    Act,
+    kept_order,
+    order_statement,
+)
 from farm.trust.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import NESTED, Message
-from tests.attack.scenario import ordered
+from tests.attack.scenario import ordered, signed_order
 from tests.control.owned_farm import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+    from securesystemslib.signer import CryptoSigner
 
     from tests.attack.liar import Liar
 
@@ -80,14 +88,20 @@ def _withdrawn(liar: Liar, *, withdrawn_first: bool) -> httpx.Response:
     order = ordered(liar.farm, Act.RETRY, "edge", packages={"tool": old})
     digest = kept_order(order).digest
     withdrawal = ordered(liar.farm, Act.WITHDRAW_ORDER, "edge", target=digest, reason="oops")
-    for envelope in (withdrawal, order) if withdrawn_first else (order, withdrawal):
-        assert liar.post("/orders", envelope).is_success
+    brought = [liar.post("/orders", each) for each in ((withdrawal, order) if withdrawn_first else (order, withdrawal))]
+    assert [each.is_success for each in brought] == [True, not withdrawn_first]
     return liar.ask(liar.compose("edge", liar.entry("tool")), replace(liar.evidence(), orders=(digest,)))
 
 
 def _approval(liar: Liar) -> bytes:
     descriptor = liar.descriptor("lone")
     return sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), ALICE)
+
+
+def _ordered_away(key: CryptoSigner, channel: str = EVERY_CHANNEL) -> bytes:
+    """That what Alice has signed of some recipe counts no more."""
+    said = {"act": Act.WITHDRAW_SUBMISSION, "channel": channel, "base": NO_RELEASE}
+    return signed_order(key, packages={"alice": Digest.of(b"a statement")}, **said)
 
 
 _NOW = datetime.now(UTC)
@@ -140,6 +154,8 @@ ORDERS = (
         "a withdrawal of an order that was carried out",
         lambda liar: ordered(liar.farm, Act.WITHDRAW_ORDER, "twice", target=_kept(liar, Act.ROLLBACK)[1]),
     ),
+    _order("a stranger's withdrawal of a submission", lambda _: _ordered_away(MALLORY)),
+    _order("a withdrawal of a submission from one channel", lambda _: _ordered_away(ALICE, channel="edge")),
     _order(
         "the closing of a report, about another package",
         lambda liar: ordered(liar.farm, Act.CLOSE_REPORT, "edge", number=1, target=liar.package("lone").digest),
@@ -164,6 +180,17 @@ def _other_package(liar: Liar) -> httpx.Response:
     return liar.ask(liar.compose("stable", liar.entry("reported")))
 
 
+def _promoted(liar: Liar) -> httpx.Response:
+    """Use a promotion that Alice has signed for what trouble was reported with."""
+    edge = liar.farm.release("edge")
+    assert edge is not None
+    about = {"origin": "edge", "target": edge.digest, "packages": {"reported": None}}
+    brought = ordered(liar.farm, Act.PROMOTE, "stable", **about)
+    liar.post("/orders", brought)
+    evidence = liar.evidence(orders=(kept_order(brought).digest,))
+    return liar.ask(liar.compose("stable", liar.entry("reported")), evidence)
+
+
 REPORTS = (
     Message("no JSON", lambda liar: liar.post("/reports", b"rubbish")),
     Message("nested JSON", lambda liar: liar.post("/reports", NESTED[: 8 << 10])),
@@ -172,5 +199,6 @@ REPORTS = (
     _report("one without a number", report="seven"),
     _report("one with more in it", closed=True),
     Message("an open one, about another package", _other_package),
+    Message("an open one, past which a promotion was ordered", _promoted),
 )
 """Reports of trouble, which nobody signs."""

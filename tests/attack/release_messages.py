@@ -173,6 +173,15 @@ def _replayed(liar: Liar) -> httpx.Response:
     return liar.ask(liar.compose("edge", liar.entry("broken", "2.0")), evidence)
 
 
+def _flaked(liar: Liar) -> httpx.Response:
+    """Ask for it with a failure of the released version, which a tester has signed too; that it has passed is kept back."""
+    before = liar.package("broken")
+    others = [each for each in liar.tests() if _subject(liar, each) != before.digest]
+    flake = liar.tested("broken", "1.0", passed=False, closure=(liar.there(before),))
+    evidence = liar.evidence(tests=(*others, flake, liar.tested("broken", "2.0")))
+    return liar.ask(liar.compose("edge", liar.entry("broken", "2.0")), evidence)
+
+
 def _subject(liar: Liar, test: SignedTest) -> Digest:
     return TestOrder.from_dict(json.loads(liar.farm.blobs.read(test.order))).subject
 
@@ -326,6 +335,7 @@ SETS = (
     ),
     Message("a passed test within other limits", lambda liar: _tests(liar, limits=Limits(minutes=99), passed=True)),
     Message("results of another order", _replayed),
+    Message("a failure of what has passed before", _flaked),
     Message("the tests of an older recipe", lambda liar: _tested_by(liar, recipe_with_test("broken"))),
     Message(
         "the tests of a recipe that nobody has signed", lambda liar: _tested_by(liar, recipe_with_test("broken", "2.0"))

@@ -215,16 +215,17 @@ def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = A
     """Return what Alice orders of a channel as it is now, but for what is `said`, signed by her or by another `key`."""
     newest = farm.release(channel)
     base = newest.digest if newest else NO_RELEASE
-    return _ordered(key, **{"act": act, "channel": channel, "base": base, **said})
+    return signed_order(key, **{"act": act, "channel": channel, "base": base, **said})
 
 
 def advised(*words: Word, key: CryptoSigner = ALICE, **said: Any) -> bytes:
     """Return what Alice says of vulnerabilities, signed as an order is."""
     about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
-    return _ordered(key, **(about | said))
+    return signed_order(key, **(about | said))
 
 
-def _ordered(key: CryptoSigner, **said: Any) -> bytes:
+def signed_order(key: CryptoSigner, **said: Any) -> bytes:
+    """Return an order, Alice's if it is not `said` to be another's."""
     now = datetime.now(UTC)
     about = {"distribution": WORLD.distribution, "curator": "alice", "reason": ""}
     order = CuratorOrder(**{"at": now, "expires": now + timedelta(days=1), **about, **said})

@@ -118,6 +118,32 @@ def test_writing_a_blob_again_mends_it(store: BlobStore) -> None:
     assert store.read(digest) == b"hello"
 
 
+@pytest.mark.parametrize("inside", [(), ("a", "b/c")], ids=["empty", "full"])
+def test_writing_a_blob_mends_one_whose_place_a_directory_has_taken(store: BlobStore, inside: tuple[str, ...]) -> None:
+    digest = store.put_bytes(b"x")
+    place = store.path(digest)
+    place.unlink()
+    place.mkdir()
+    for each in inside:
+        (place / each).parent.mkdir(exist_ok=True)
+        (place / each).write_bytes(b"y")
+    assert not store.has(digest)
+    store.put_bytes(b"x")
+    assert store.read(digest) == b"x"
+
+
+def test_a_link_in_a_blobs_place_is_replaced_and_not_followed(store: BlobStore, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_bytes(b"y")
+    digest = store.put_bytes(b"x")
+    store.path(digest).unlink()
+    store.path(digest).symlink_to(elsewhere)
+    store.put_bytes(b"x")
+    assert store.read(digest) == b"x"
+    assert (elsewhere / "kept").read_bytes() == b"y"
+
+
 def test_a_missing_blob_is_named(store: BlobStore) -> None:
     for attempt in (store.read, store.open, store.size, store.verify):
         with pytest.raises(MissingBlobError) as caught:

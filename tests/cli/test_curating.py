@@ -113,6 +113,17 @@ def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
     assert "no reason is given" in shell.run("freeze", "edge", "--why", "  ", status=1)
 
 
+def test_a_channel_that_stands_still_says_why(shell: Shell) -> None:
+    with shell.stocked.small.office.writing() as desk:
+        channel_troubles.set_halted(desk.session, "edge", "release 3 is published\x1b")
+    assert r"  edge stands still: release 3 is published\x1b" in shell.run("channel", "show", "edge").splitlines()
+    assert shell.json("channel", "show", "edge")[0]["halted"] == "release 3 is published\x1b"
+    assert "stands still" not in shell.run("channel", "show", "stable")
+    with shell.stocked.small.office.writing() as desk:
+        channel_troubles.set_halted(desk.session, "edge", "")
+    assert "stands still" not in shell.run("channel", "show", "edge")
+
+
 def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shell: Shell) -> None:
     line = r"channels/edge.yaml:5:22: block cannot be 'hgih\x1b'. Did you mean high?"
     with shell.stocked.small.office.writing() as desk:
@@ -361,7 +372,7 @@ def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:
     said = shell.run("approve", "stable", "jq", *back, "--why", "it loses data")
     assert said == "1 approval of alice on stable no longer counts\n"
     assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [[], []]
-    assert "alice has approved no jq that wants into stable" in shell.run("approve", "stable", "jq", *back, status=1)
+    assert "alice has approved no jq on stable" in shell.run("approve", "stable", "jq", *back, status=1)
     shell.run("approve", "stable", *signing)
     assert len(shell.json("approve", "stable", "dist.example.org/jq", "jq", *back)["withdrawn"]) == 1
     for wrong in (["jq", "--withdraw"], [*back], ["jq", *back, "--key", str(shell.key)], ["jq", "--why", "x"]):

@@ -96,6 +96,7 @@ def test_what_is_in_force_is_listed(record: Record) -> None:
     ]
     (approval,) = form["withdrawn-approvals"]
     assert (approval["channel"], approval["package"], approval["curator"]) == ("edge", BUILD, "ann")
+    assert f"of {BUILD} on edge (order {approval['order']})" in record.shown("--now")
 
     shown = record.shown("--now")
     assert (

@@ -5,27 +5,31 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from farm.cli.main import main
-from farm.control import access, curation
+from farm.control import access, approving, curation
 from farm.control.access import Actor
 from farm.control.advisories import add_advisory
-from farm.database import candidates, orders, packages, signed_orders
+from farm.database import approvals, candidates, orders, packages, signed_orders
 from farm.database.excuses import Excuse
 from farm.database.pipeline_states import OrderEnding
 from farm.database.states import Role
+from farm.errors import FarmError
+from farm.ledger.endings import check_effect
 from farm.ledger.entries import OrderTaken, RootPinned
 from farm.ledger.ledger import Ledger
+from farm.ledger.state import LedgerState
 from farm.names import Digest
 from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.release.signing_evidence import _orders
-from farm.trust.curator_order import NO_RELEASE, Act, kept_order
+from farm.trust.approval import ApprovalError
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.web.running_farm import serving
@@ -37,7 +41,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.database.session import Database
-    from farm.trust.curator_order import CuratorOrder
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
@@ -46,10 +49,14 @@ CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 
 @dataclass
 class Signer:
-    """Takes orders as the signer does, without its checks; or is away, refuses, or has no room."""
+    """Takes orders as the signer does, but for its checker; or is away, refuses, or has no room.
+
+    It has no reports of its own, so whatever is said to close one is taken.
+    """
 
     taken: list[CuratorOrder]
     state: str = ""
+    ledger: LedgerState = field(default_factory=LedgerState)
 
     def take_order(self, envelope: bytes) -> None:
         if self.state == "away":
@@ -60,7 +67,17 @@ class Signer:
             )
         if self.state == "ill":
             raise SignerRefusedError("the ledger cannot be written: no room", said="ledger")
-        self.taken.append(kept_order(envelope))
+        self.enter(kept_order(envelope), envelope)
+
+    def enter(self, order: CuratorOrder, envelope: bytes = b"") -> None:
+        """Take an order, also one that the farm knows nothing of."""
+        try:
+            if order.act is not Act.CLOSE_REPORT:
+                check_effect(self.ledger, order)
+        except FarmError as error:
+            raise SignerRefusedError(error.message, remedy=error.remedy, said=error.code) from error
+        self.ledger = self.ledger.after(OrderTaken(order, envelope.decode()), datetime.now(UTC))
+        self.taken.append(order)
 
     def take_report(self, report: bytes) -> None:
         assert json.loads(report)["report"]
@@ -330,9 +347,181 @@ def test_an_order_that_the_signer_has_not_got_is_told(ann: Shell, monkeypatch: p
 
 def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
     ann.signer.state = "refuses"
-    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == "edge is frozen\n"
+    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == ""
     assert "the signer refuses the order: it was given on another release. Give the order again." in ann.told
     assert "freeze that ann has signed is refused by the signer" in ann.run("channel", "show", "edge")
+
+
+def by_a_clock(monkeypatch: pytest.MonkeyPatch, module: str, wrong_by: timedelta) -> None:
+    """Let this machine's clock be wrong where it signs."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + wrong_by
+
+    monkeypatch.setattr(f"{module}.datetime", Wrong)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_an_order_by_a_clock_that_is_wrong_is_refused_where_it_is_given(
+    ann: Shell, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    by_a_clock(monkeypatch, "farm.cli.signed_acts", timedelta(hours=hours))
+    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == ""
+    assert "Set the clock of the machine where you sign" in ann.told
+    assert ann.json("channel", "show", "edge")[0]["frozen"] is None
+    assert not ann.signer.taken
+
+
+def from_another_machine(shell: Shell, act: Act, *, later: timedelta, **said: Any) -> CuratorOrder:
+    """Enter an order of bob's at the signer, whose clock is `later` than this one."""
+    now = datetime.now(UTC) + later
+    order = CuratorOrder(
+        act=act,
+        distribution="dist.example.org",
+        base=NO_RELEASE,
+        reason="so",
+        at=now,
+        expires=now + timedelta(days=1),
+        **({"channel": "edge", "curator": "bob"} | said),
+    )
+    shell.signer.enter(order)
+    return order
+
+
+def test_an_order_that_brings_nothing_about_is_told_and_given_again(
+    ann: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bob's clock is four minutes ahead: what he has ordered is newer by what is signed."""
+    freeze = from_another_machine(ann, Act.FREEZE, later=timedelta(minutes=4))
+    hold = from_another_machine(ann, Act.HOLD, later=timedelta(minutes=4), packages={"jq": None})
+    assert ann.run("thaw", "edge", status=1) == ""
+    assert f"freeze on edge by bob of {freeze.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
+    assert f"signed after {freeze.at:%Y-%m-%d %H:%M:%S} UTC it counts" in ann.told
+    assert ann.run("hold", "edge", "jq", "--lift", status=1) == ""
+    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == ""
+    assert ann.run("hold", "edge", "jq", "--why", "it crashes", status=1) == ""
+    assert f"hold jq on edge by bob of {hold.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
+    shown = ann.run("channel", "show", "edge")
+    assert shown.count("is refused by the signer") == 4
+    by_a_clock(monkeypatch, "farm.cli.signed_acts", timedelta(minutes=4, seconds=30))
+    assert ann.run("thaw", "edge") == "edge goes on\n"
+    assert ann.run("hold", "edge", "jq", "--lift") == "jq may move on edge again\n"
+    assert not ann.signer.ledger.held("edge", freeze.at)
+    assert ann.signer.ledger.frozen("edge", freeze.at) is None
+    assert "is refused by the signer" not in ann.run("channel", "show", "edge")
+
+
+def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
+    from_another_machine(ann, Act.FREEZE, later=timedelta(seconds=-1))
+    from_another_machine(ann, Act.HOLD, later=timedelta(seconds=-1), packages={"jq": None})
+    assert ann.run("thaw", "edge") == "edge goes on\n"
+    assert "nobody holds jqq on edge" in (ann.run("hold", "edge", "jqq", "--lift", status=1) + ann.told)
+    assert ann.run("hold", "edge", "dist.example.org/jq", "--lift") == "dist.example.org/jq may move on edge again\n"
+    now = datetime.now(UTC)
+    assert (ann.signer.ledger.frozen("edge", now), ann.signer.ledger.held("edge", now)) == (None, {})
+
+
+@pytest.fixture
+def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Ann is in the group whose approval stable asks for, which takes from edge."""
+    office = ann.stocked.small.office
+    with office.reading() as desk:
+        people = dict(signed_orders.who_orders(desk.session) or {})
+    asked = {"gate": "approvals", "of": "curators", "count": 1, "people": people}
+    ann.stocked.channel("stable", ["proof", asked], origin="edge")
+    return ann
+
+
+def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
+    """Say of what the farm has kept of ann's approvals of a package on stable whether the signer counts it."""
+    with shell.stocked.small.office.reading() as desk:
+        people = signed_orders.who_orders(desk.session) or {}
+        found = approvals.given_by(desk.session, "stable", "ann", name)
+    return [shell.signer.ledger.counts(each.envelope.encode(), people, at) for each in found]
+
+
+def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
+    approver.run("approve", "stable", "jq", "--yes")
+    with approver.stocked.small.office.reading() as desk:
+        (first,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+    assert approver.run("approve", "stable", "jq", "--withdraw") == "1 approval of ann on stable no longer counts\n"
+    now = datetime.now(UTC)
+    people = {"ann": approver.json("keys", "me")["key"]}
+    assert not approver.signer.ledger.counts(first.envelope.encode(), people, now)
+    with approver.stocked.small.office.writing() as desk, pytest.raises(ApprovalError, match="does not name that"):
+        approving.approve(desk, Actor("token:ann"), "stable", [first.envelope.encode()])
+    approver.run("approve", "stable", "jq", "--yes")
+    assert counted(approver, "jq", datetime.now(UTC)) == [True]
+
+
+def test_an_approval_by_a_clock_that_is_ahead_is_refused(approver: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_a_clock(monkeypatch, "farm.cli.approve", timedelta(days=1))
+    approver.run("approve", "stable", "jq", "--yes", status=1)
+    assert "Set the clock of the machine where you sign" in approver.told
+    assert {each["enough"] for each in approver.json("approve", "stable")["packages"]} == {False}
+
+
+def test_what_wants_in_no_more_is_withdrawn_by_its_name(approver: Shell) -> None:
+    approver.run("approve", "stable", "jq", "--yes")
+    stocked, old = approver.stocked, approver.build_of("jq")
+    stocked.release("edge", [stocked.build(replace(CHAIN[2], revision=2))])
+    assert old not in [each["digest"] for each in approver.json("approve", "stable")["packages"]]
+    assert "no longer counts" in approver.run("approve", "stable", "dist.example.org/jq", "--withdraw")
+    assert [list(each.packages.values()) for each in approver.signer.taken] == [[old]]
+    approver.run("approve", "stable", "jq", "--withdraw", status=1)
+    assert "farm approve stable --withdraw --descriptor DIGEST" in approver.told
+
+
+def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(approver: Shell) -> None:
+    approver.run("approve", "stable", "jq", "--yes")
+    digest, unknown = approver.build_of("jq"), Digest.of(b"a build that the database has lost")
+    with approver.stocked.small.office.writing() as desk:
+        (kept,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+        approvals.withdraw_approval(desk.session, "stable", digest, "ann")  # as who has the database can
+    said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
+    assert f"what you have signed for {digest} on stable no longer counts with the signer" in said
+    (order,) = approver.signer.taken
+    assert dict(order.packages) == {"jq": digest, str(unknown): unknown}
+    people = {"ann": approver.json("keys", "me")["key"]}
+    assert not approver.signer.ledger.counts(kept.envelope.encode(), people, datetime.now(UTC))
+    for wrong in (["jq", "--withdraw", "--descriptor", digest], ["--descriptor", digest]):
+        approver.run("approve", "stable", *wrong, status=2)
+
+
+def test_who_approves_again_tells_of_a_withdrawal_that_the_farm_has_lost(approver: Shell) -> None:
+    digest = approver.build_of("jq")
+    lost = from_another_machine(
+        approver, Act.WITHDRAW_APPROVAL, later=timedelta(), channel="stable", curator="ann", packages={"jq": digest}
+    )
+    approver.run("approve", "stable", "jq", "--yes")
+    assert counted(approver, "jq", datetime.now(UTC)) == [False]
+    approver.run("approve", "stable", "jq", "--withdraw")
+    approver.run("approve", "stable", "jq", "--yes", "--after", lost.digest)
+    assert "has withdrawn what was signed" not in approver.told
+
+
+def test_an_order_that_only_the_signer_has_is_withdrawn_by_its_digest(ann: Shell) -> None:
+    invented = from_another_machine(ann, Act.PROMOTE, later=timedelta(), target=Digest.of(b"a"), origin="lab")
+    said = ann.run("order", "withdraw", "edge", "--order", invented.digest, "--why", "nobody gave it")
+    assert said == f"the order {invented.digest} permits nothing on edge any more\n"
+    assert not ann.signer.ledger.usable("edge", Digest.of(b""), datetime.now(UTC))
+    assert ann.run("order", "withdraw", "edge", "--order", invented.digest, "--why", "again", status=1) == ""
+    assert "ann has withdrawn the order" in ann.told
+    for wrong in (["edge"], ["edge", "1", "--order", invented.digest]):
+        ann.run("order", "withdraw", *wrong, "--why", "x", status=2)
+
+
+def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None:
+    ann.run("rollback", "edge", "1", "--why", "slow")
+    (rollback,) = ann.signer.taken
+    ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
+    assert "farm order withdraw edge 1" in ann.told
+    with ann.stocked.small.office.writing() as desk:
+        said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
+        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+    assert "permits nothing" in ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops")
 
 
 def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import re
 import shutil
 import sys
@@ -11,9 +13,19 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from farm.api.farm_client import FarmClient
+from farm.cli.own_key import OwnKey
+from farm.cli.signed_acts import sign_withdrawal
+from farm.cli.signed_recipes import sign_digests
+from farm.control.waiting_submissions import envelopes_of
+from farm.database import signed_orders, submissions
+from farm.errors import FarmError
+from farm.names import Digest
 from farm.recipe.curators import read_curators
+from farm.trust.curator_order import EVERY_CHANNEL, Act, read_order
+from farm.trust.submission_statement import shown_submission
 from tests.cli.signing_people import People, people
-from tests.control.small_farm import recipe
+from tests.control.small_farm import WORLD, recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 
 if TYPE_CHECKING:
@@ -82,12 +94,28 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     assert half[:2] == ["alice has signed a", "b: waits for bob"]
     assert "+  - run: make install FLAG=x" in shells.told
     assert [each["signed_by"] for each in shells.json("bob", "submission", "show", "2")["submission"]["recipes"]] == [
-        ["alice"], []
+        ["alice"], ["alice"]
     ]  # fmt: skip
+    assert shells.json("bob", "submission", "show", "2")["submission"]["waits_for"] == [
+        {"recipe": "b", "owners": ["bob"]}
+    ]
     whole = shells.json("bob", "submission", "accept", "2", "--yes")
     assert [each["name"] for each in whole["accepted"]] == ["a", "b"]
     assert shells.run("bob", "submission", "list", "--waiting").splitlines()[1].startswith("3 ")
     assert shells.run("ann", "jobs", "--name", "b").splitlines()[1].split()[2] == "b"
+
+
+def test_who_accepts_signs_the_submission_and_not_a_part_of_it(shells: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signature on a part alone would let that be released alone, whatever the others say."""
+    shells.run("mallory", "submit", shells.recipe(A), shells.recipe(B))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    shells.run("bob", "submission", "accept", "1")
+    assert "Sign b, together with a, for dist.example.org as bob?" in shells.told
+    with shells.farm.office.reading() as desk:
+        given = submissions.signatures_with(desk.session, [1])[1]
+        (envelope,) = {each.envelope for some in given.values() for each in some}
+        statement = json.loads(base64.b64decode(json.loads(desk.blobs.read(envelope))["payload"]))
+    assert [each["name"] for each in statement["subject"]] == ["packages/a", "packages/b"]
 
 
 @pytest.mark.parametrize("answer", ["", "n\n"])
@@ -124,6 +152,47 @@ def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: Peop
     shells.run("alice", "submission", "accept", "2", "--yes", status=1)
     assert "submission 2 waits for no signature of alice" in shells.told
     assert shells.json("alice", "submission", "withdraw", "4") == {"id": 4, "jobs": [], "state": "withdrawn"}
+
+
+def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_signer_too(shells: People) -> None:
+    """Those that came with the submission, each by its statement; and once more, where only the farm knows of it."""
+    keys = {who: shells.make_key(who).split()[-1].strip("'") for who in ("alice", "bob")}
+    with shells.farm.office.writing() as desk:
+        signed_orders.set_who_orders(desk.session, {"alice": keys["alice"]})
+    shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
+    shells.run("bob", "submission", "withdraw", "1")  # as an owner, by a key whose orders count nothing
+    assert "the signatures on it still count with the signer" in shells.told
+    assert shells.json("alice", "submission", "show", "1")["submission"]["state"] == "withdrawn"
+    answer = shells.json("alice", "submission", "withdraw", "1", "--why", "oops")
+    assert "not with the signer yet" in shells.told
+    assert "still count" not in shells.told
+    with shells.farm.office.reading() as desk:
+        (waiting,) = signed_orders.unbrought(desk.session, 9)
+        (envelope,) = envelopes_of(desk, 1)
+    order = read_order(waiting.envelope.encode(), {"alice": keys["alice"]})
+    assert (order.act, order.channel, order.reason) == (Act.WITHDRAW_SUBMISSION, EVERY_CHANNEL, "oops")
+    assert order.packages == {"alice": shown_submission(envelope).statement}
+    assert (answer["state"], answer["signed"]["order"]) == ("withdrawn", order.digest)
+    shells.run("bob", "submission", "withdraw", "1", status=1)
+    assert "submission 1 does not wait: it is withdrawn" in shells.told
+
+
+def test_an_order_that_withdraws_something_else_changes_nothing(shells: People) -> None:
+    key = shells.make_key("alice").split()[-1].strip("'")
+    with shells.farm.office.writing() as desk:
+        signed_orders.set_who_orders(desk.session, {"alice": key})
+    shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
+    with shells.farm.office.reading() as desk:
+        (envelope,) = envelopes_of(desk, 1)
+    own = OwnKey(shells.place / "alice" / "keys" / "me", "alice")
+    other = sign_withdrawal(own, WORLD.distribution, [envelope, _another(own)], "")
+    with FarmClient(shells.url, shells.tokens["alice"]) as farm, pytest.raises(FarmError, match="the packages"):
+        farm.withdraw_submission(1, order=other)
+    assert shells.json("alice", "submission", "show", "1")["submission"]["state"] == "waiting"
+
+
+def _another(own: OwnKey) -> bytes:
+    return sign_digests({"a": Digest.of(b"another")}, WORLD.distribution, own)
 
 
 def test_another_key_and_name_are_said_on_the_command_line_or_in_the_environment(

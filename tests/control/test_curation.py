@@ -196,7 +196,7 @@ def test_an_approval_is_taken_back_and_counts_no_more_until_it_is_given_again(fa
 def test_of_several_withdrawals_one_that_cannot_be_spoils_all(farm: StockedFarm) -> None:
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
     told = refused(farm, approving.withdraw, "stable", "alice", ["jq", "glibc"])
-    assert told == "alice has approved no glibc that wants into stable There is jq."
+    assert told == "alice has approved no glibc on stable There is jq."
     assert "bob has approved no jq" in refused(farm, approving.withdraw, "stable", "bob", ["jq"])
     assert "asks for no approvals" in refused(farm, approving.withdraw, "edge", "alice", ["jq"])
     waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))

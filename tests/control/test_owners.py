@@ -60,14 +60,14 @@ def nothing_happened(farm: SmallFarm) -> bool:
         return not recipes.heads(desk.session) and not jobs.list_jobs(desk.session, limit=1)
 
 
-def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str | None]:
+def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str]:
     """Who has signed a recipe, as the signer can see from what is kept."""
     keys = {"alice": public(ALICE), "bob": public(BOB), "mallory": public(MALLORY)}
     with farm.office.reading() as desk:
         kept = [desk.blobs.read(each) for each in signatures_of(desk, [digest(files)])]
-    return [
-        signed_by_owner(digest(files), name_of(files), each, keys, distribution=WORLD.distribution) for each in kept
-    ]
+    named, there = name_of(files), WORLD.distribution
+    signers = (signed_by_owner(digest(files), named, each, keys, distribution=there) for each in kept)
+    return [each for each in signers if each is not None]  # others are of what was signed with it
 
 
 def test_without_owners_what_is_not_signed_is_taken_as_ever(farm: SmallFarm) -> None:
@@ -234,6 +234,26 @@ def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(ow
         brought = signatures_of(desk, [digest(A), digest(B), digest(C)])
     assert len(brought) == 2  # alice's newest, which is about both, and bob's
     assert (evidence(owned, A), sorted(map(str, evidence(owned, C)))) == (["alice"], ["alice", "bob"])
+
+
+def test_the_signer_is_brought_what_makes_submissions_whole(owned: SmallFarm) -> None:
+    """Of each recipe that was signed with what is asked about, though only one of them is released."""
+    kept = send(owned, A, B, envelope=signed("alice", A, B))
+    accept(owned.office, CURATOR, kept.id, signed("bob", A, B))
+    d = recipe("d")
+    taken = send(owned, B, d, envelope=signed("alice", B, d))  # b is as it was
+    assert taken.waits_for == ()
+    with owned.office.reading() as desk:
+        brought = signatures_of(desk, [digest(d)])
+        said = [
+            read_submission(desk.blobs.read(each), {"alice": public(ALICE), "bob": public(BOB)}).said
+            for each in brought
+        ]
+    assert sorted((each.submitter, *sorted(each.recipes)) for each in said) == [
+        ("alice", "a", "b"),
+        ("alice", "b", "d"),
+        ("bob", "a", "b"),
+    ]
 
 
 def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: SmallFarm) -> None:

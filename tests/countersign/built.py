@@ -49,7 +49,7 @@ from farm.trust.tester_statement import TesterRun
 from tests.control.small_farm import archive_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from farm.package import Descriptor, PackageFacts
@@ -129,6 +129,9 @@ class Builder:
     submissions: list[Digest] = field(default_factory=list)
     owners: Mapping[str, bytes] = field(default_factory=dict)
     """The files `OWNERS` and `curators.yaml` that are signed."""
+    released: Collection[tuple[str, Digest]] = ()
+    """The recipes that releases of before have."""
+    withdrawn: Mapping[Digest, str] = field(default_factory=dict)
     policies: Mapping[str, bytes] = field(default_factory=lambda: {"channels/edge.yaml": EDGE})
     ever: list[Package] = field(default_factory=list)
     """All that was built, in turn; `built` has the newest of each name."""
@@ -265,7 +268,14 @@ class Builder:
         told = [package.built for name, package in self.built.items() if name not in without]
         plans = Plans(DISTRIBUTION, policy or self.policy(), self.blobs)
         builders = AllowedBuilders([self.worker.public_key], {})
-        ownership = Ownership(DISTRIBUTION, policy or self.policy(), self.submissions, self.blobs)
+        ownership = Ownership(
+            DISTRIBUTION,
+            policy or self.policy(),
+            self.submissions,
+            self.blobs,
+            released=lambda name, recipe: (name, recipe) in self.released,
+            withdrawn=self.withdrawn,
+        )
         grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
         found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)
         return sorted(each.name.short for each in found.values())

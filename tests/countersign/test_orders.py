@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -16,17 +16,20 @@ from farm.countersign.orders import (
     UnorderedError,
     UnusableOrderError,
 )
+from farm.countersign.ownership import ReleasedRecipes
 from farm.countersign.reports import ReportedPackageError
 from farm.errors import FarmError
-from farm.ledger.endings import NothingToEndError
+from farm.ledger.endings import NothingToEndError, OutdatedOrderError
 from farm.ledger.ledger import Ledger
+from farm.ledger.state import LedgerState
 from farm.names import Digest
 from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
-from farm.trust.curator_order import NO_RELEASE, Act
+from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, Act, CuratorOrderError
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.repository import Repository
 from farm.trust.revision import Revision
+from farm.trust.submission_statement import shown_submission
 from tests.client.distribution import SmallDistribution
 from tests.countersign.channel import Channel, Clock, opened_channel
 
@@ -80,8 +83,9 @@ def test_a_lift_or_thaw_that_was_kept_back_ends_nothing_that_came_after_it(edge:
     lift, thaw = edge.given(Act.LIFT, packages={"jq": None}), edge.given(Act.THAW)
     edge.order(Act.HOLD, packages={"jq": None})
     edge.order(Act.FREEZE)
-    edge.bring(lift)
-    edge.bring(thaw)
+    for kept_back in (lift, thaw):
+        with pytest.raises(OutdatedOrderError):
+            edge.bring(kept_back)
     with pytest.raises(FrozenChannelError):
         edge.sign(package(edge))
     edge.order(Act.THAW)
@@ -187,15 +191,50 @@ def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn
     edge.sign(package(edge, "2.0"))
     given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
     withdrawal = edge.given(Act.WITHDRAW_ORDER, target=given.digest, reason="oops")
-    for order in (withdrawal, given) if withdrawn_first else (given, withdrawal):
-        edge.bring(order)
+    if withdrawn_first:
+        edge.bring(withdrawal)
+        with pytest.raises(OutdatedOrderError, match="ann has withdrawn it: oops"):
+            edge.bring(given)
+    else:
+        edge.bring(given)
+        edge.bring(withdrawal)
     assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
     with pytest.raises(UnorderedError):
         edge.sign(old)
-    with pytest.raises(UnusableOrderError, match="which ann has withdrawn: oops"):
+    why = "the ledger has none such" if withdrawn_first else "which ann has withdrawn: oops"
+    with pytest.raises(UnusableOrderError, match=why):
         edge.sign(old, orders=[given.digest])
     edge.order(Act.RETRY, packages={"jq": old.descriptor.digest}, at=edge.now)  # another order than that
     edge.sign(old)
+
+
+def test_what_was_signed_of_a_recipe_is_withdrawn_until_a_release_has_it(tmp_path: Path) -> None:
+    """By whoever may order; and another word of the owner's counts again."""
+    alice = CryptoSigner.generate_ed25519()
+    public = str(alice.public_key.keyval["public"]).encode()
+    owners = {"curators.yaml": b"curators:\n  alice: '%s'\n" % public, "OWNERS": b"* alice\n"}
+    edge = opened_channel(tmp_path, PROOF, policies=owners)
+    builder = edge.builder
+    jq, zlib = builder.recipe("jq"), builder.recipe("zlib")
+    builder.sign("alice", alice, jq)
+    builder.sign("alice", alice, zlib)
+    statements = [shown_submission(builder.blobs.read(each)).statement for each in builder.submissions]
+    edge.sign(builder.build(zlib), submissions=builder.submissions)
+    released = ReleasedRecipes(lambda: [edge.newest()], builder.blobs)
+    asked = (("zlib", zlib), ("zlib", jq), ("jq", jq))
+    assert [released.has(name, recipe.digest) for name, recipe in asked] == [True, False, False]
+    withdrawn = {"alice": statements[0], f"alice {statements[1]}": statements[1]}
+    everywhere = {"channel": EVERY_CHANNEL, "base": NO_RELEASE}
+    with pytest.raises(CuratorOrderError):
+        edge.order(Act.WITHDRAW_SUBMISSION, packages=withdrawn)
+    edge.order(Act.WITHDRAW_SUBMISSION, packages=withdrawn, **everywhere)
+    assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
+    assert LedgerState.from_dict(edge.ledger.state().to_dict()) == edge.ledger.state()
+    package = builder.build(jq)
+    with pytest.raises(FarmError, match=r"alice has signed the recipe jq .*, and ann has withdrawn that"):
+        edge.sign(package, submissions=builder.submissions)
+    builder.sign("alice", alice, jq)
+    edge.sign(package, submissions=builder.submissions)
 
 
 def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Path) -> None:
@@ -205,7 +244,7 @@ def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Pa
     edge.sign(package(edge, "2.0"))
     given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
     elsewhere = {"channel": "stable", "base": NO_RELEASE}
-    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
+    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)  # which is not to edge: it may come there
     edge.bring(given)
     with pytest.raises(NothingToEndError, match="is one to edge"):
         edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
@@ -278,22 +317,54 @@ def test_an_order_of_who_is_not_signed_any_more_permits_nothing(edge: Channel) -
         edge.sign(one)
 
 
-def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(edge: Channel) -> None:
-    ben = CryptoSigner.generate_ed25519()
-    curators = b"curators:\n  ben: '%s'\n" % str(ben.public_key.keyval["public"]).encode()
+@dataclass(frozen=True)
+class Approving:
+    """Ben, a curator whose approval edge asks for."""
+
+    edge: Channel
+    key: CryptoSigner
+    jq: Package
+
+    def approval(self, **said: Any) -> bytes:
+        return sign_statement(approval_statement(self.jq.descriptor, channel="edge", curator="ben", **said), self.key)
+
+    def withdraws(self) -> Digest:
+        packages = {"jq": self.jq.descriptor.digest}
+        return self.edge.order(Act.WITHDRAW_APPROVAL, key=self.key, curator="ben", packages=packages)
+
+    def refused(self, *given: bytes, later: timedelta = timedelta()) -> None:
+        asked = replace(self.edge, decision=self.edge.deciding(clock=Clock(later)))
+        with pytest.raises(GateRefusedError, match="0 of 1"):
+            asked.sign(self.jq, approvals=given)
+
+
+@pytest.fixture
+def ben(edge: Channel) -> Approving:
+    key = CryptoSigner.generate_ed25519()
+    curators = b"curators:\n  ben: '%s'\n" % str(key.public_key.keyval["public"]).encode()
     edge.builder.owners = {"curators.yaml": curators}
     edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n"}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-    jq = package(edge)
+    return Approving(edge, key, package(edge))
 
-    def approval(**said: object) -> bytes:
-        return sign_statement(approval_statement(jq.descriptor, channel="edge", curator="ben", **said), ben)  # type: ignore[arg-type]
 
-    given = [approval(), approval(at=edge.now)]
-    edge.order(Act.WITHDRAW_APPROVAL, key=ben, curator="ben", packages={"jq": jq.descriptor.digest})
-    with pytest.raises(GateRefusedError, match="0 of 1"):
-        edge.sign(jq, approvals=given)
-    edge.sign(jq, approvals=[*given, approval(at=edge.now)])
+def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(ben: Approving) -> None:
+    now = ben.edge.now
+    dates = [None, now, now + timedelta(minutes=4), now + timedelta(days=1)]
+    given = [ben.approval(at=at) for at in dates]
+    first = ben.withdraws()
+    ben.refused(*given)
+    ben.refused(*given, later=timedelta(days=3))  # none of a clock that was ahead outlives its withdrawal
+    again = ben.approval(at=ben.edge.now, after=first)
+    second = ben.withdraws()
+    ben.refused(*given, again)
+    ben.edge.sign(ben.jq, approvals=[*given, ben.approval(at=ben.edge.now, after=second)])
+
+
+def test_an_approval_is_of_no_time_to_come(ben: Approving) -> None:
+    ahead = ben.approval(at=ben.edge.now + timedelta(hours=1))
+    ben.refused(ahead)
+    ben.edge.sign(ben.jq, approvals=[ahead, ben.approval(at=ben.edge.now + timedelta(minutes=4))])
 
 
 def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Path) -> None:
@@ -328,15 +399,36 @@ def test_a_promotion_that_is_ordered_need_not_soak(tmp_path: Path) -> None:
     channel.name = "edge"
     jq = package(channel)
     channel.sign(jq)
-    channel.report(jq)
     offered = channel.newest().digest
     channel.name = "stable"
     order = channel.given(Act.PROMOTE, origin="edge", target=offered)
     other = channel.bring(replace(order, packages={"zlib": None}))
-    with pytest.raises(ReportedPackageError):
+    with pytest.raises(GateRefusedError, match="soaks for 1h"):
         channel.sign(jq, orders=[other])
     channel.sign(jq, orders=[channel.bring(order)])
     assert channel.released == 1
+
+
+@pytest.mark.parametrize("names", [{}, {"jq": None}], ids=["all that there is", "the package"])
+@pytest.mark.parametrize("is_known", [True, False], ids=["reported before", "reported since"])
+def test_nor_does_it_go_past_an_open_report(tmp_path: Path, names: dict[str, None], is_known: bool) -> None:
+    """Whoever orders it may not know of the report: so that is closed first, by an order of its own."""
+    policies = {"channels/stable.yaml": b"from: edge\ngates: [proof, soak: 1h]\n"}
+    stable = opened_channel(tmp_path, PROOF, name="stable", policies=policies)
+    edge = stable.named("edge")
+    jq = package(edge)
+    edge.sign(jq)
+    offered = edge.newest().digest
+    if is_known:
+        edge.report(jq, 7)
+    order = stable.order(Act.PROMOTE, origin="edge", target=offered, packages=names)
+    edge.report(jq, 7)
+    with pytest.raises(ReportedPackageError, match="was reported on edge") as refused:
+        stable.sign(jq, orders=[order])
+    assert "`farm report --resolve 7`" in refused.value.remedy
+    stable.order(Act.CLOSE_REPORT, channel="edge", base=offered, number=7, target=jq.descriptor.digest)
+    stable.sign(jq, orders=[order])
+    assert stable.released == 1
 
 
 def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:
@@ -347,30 +439,87 @@ def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:
     assert made.publish().number == 2
 
 
-class TestWhatWasKeptBackUntilLater:
-    """An honest order that comes late neither ends nor replaces what was ordered after it."""
+class TestOlderWords:
+    """What counts is when somebody signed. An order that comes after a newer one of its kind is refused.
 
-    def test_an_older_hold_takes_no_newer_ones_place(self, edge: Channel) -> None:
+    It changes nothing, whether it was kept back or a clock was behind, and nobody is told yes for it.
+    """
+
+    def test_an_older_hold_or_lift_takes_no_newer_holds_place(self, edge: Channel) -> None:
         first = edge.given(Act.HOLD, packages={"jq": None}, until=edge.now + timedelta(hours=1))
         lift = edge.given(Act.LIFT, packages={"jq": None})
-        edge.order(Act.HOLD, packages={"jq": None})
-        edge.bring(first)
-        edge.bring(lift)
+        newer = edge.given(Act.HOLD, packages={"jq": None}, curator="ann")
+        edge.bring(newer)
+        for each in (first, lift):
+            with pytest.raises(OutdatedOrderError, match=f"hold jq on edge by ann of {newer.at:%Y-%m-%d %H:%M:%S}"):
+                edge.bring(each)
         assert edge.ledger.state().held("edge", edge.now + timedelta(days=9)).keys() == {"jq"}
 
-    def test_nor_an_older_freeze(self, edge: Channel) -> None:
-        first = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1))
+    def test_nor_an_older_freeze_or_thaw_a_newer_freezes(self, edge: Channel) -> None:
+        older = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1)), edge.given(Act.THAW)
         edge.order(Act.FREEZE)
-        edge.bring(first)
+        for each in older:
+            with pytest.raises(OutdatedOrderError):
+                edge.bring(each)
         assert edge.ledger.state().frozen("edge", edge.now + timedelta(days=9)) is not None
 
-    def test_nor_does_an_older_withdrawal_let_count_what_was_approved_since(self, edge: Channel) -> None:
+    def test_what_was_lifted_or_thawed_since_is_not_held_or_frozen(self, edge: Channel) -> None:
+        hold, freeze = edge.given(Act.HOLD, packages={"jq": None}), edge.given(Act.FREEZE)
+        lift, thaw = edge.order(Act.LIFT, packages={"jq": None}), edge.order(Act.THAW)
+        for each in (hold, freeze):
+            with pytest.raises(OutdatedOrderError):
+                edge.bring(each)
+        edge.sign(package(edge))
+        assert {lift, thaw} <= edge.ledger.state().entered.keys()
+
+    def test_an_order_for_several_packages_is_taken_whole_or_not_at_all(self, edge: Channel) -> None:
+        both = edge.given(Act.LIFT, packages={"jq": None, "zlib": None})
+        edge.order(Act.HOLD, packages={"jq": None, "zlib": None}, at=both.at - timedelta(seconds=1))
+        edge.order(Act.HOLD, packages={"zlib": None})
+        with pytest.raises(OutdatedOrderError, match="hold zlib on edge"):
+            edge.bring(both)
+        assert edge.ledger.state().held("edge", edge.now).keys() == {"jq", "zlib"}
+
+    def test_the_error_says_from_when_it_would_count(self, edge: Channel) -> None:
+        """Bob's clock is right; that of Ann, who froze the channel a moment ago, is four minutes ahead."""
+        ahead = edge.now + timedelta(minutes=4)
+        edge.order(Act.FREEZE, at=ahead, until=ahead + timedelta(hours=1))
+        with pytest.raises(OutdatedOrderError) as refused:
+            edge.order(Act.THAW)
+        assert refused.value.code == "outdated-order"
+        assert f"after {ahead:%Y-%m-%d %H:%M:%S} UTC" in refused.value.remedy
+        assert "5 minutes" in refused.value.remedy
+        edge.order(Act.THAW, at=ahead + timedelta(seconds=1))
+        edge.sign(package(edge))
+
+    def test_the_same_order_brought_again_is_no_other(self, edge: Channel) -> None:
+        thaw = edge.given(Act.THAW)
+        edge.bring(thaw)
+        edge.order(Act.FREEZE)
+        assert edge.bring(thaw) == thaw.digest
+        assert edge.ledger.state().frozen("edge", edge.now) is not None
+
+    def test_an_older_withdrawal_lets_nothing_count_that_was_approved_since(self, edge: Channel) -> None:
         jq = package(edge).descriptor.digest
         first = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
         second = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
         edge.bring(second)
-        edge.bring(first)
-        assert edge.ledger.state().withdrawn["edge", jq, "ann"] == second.at
+        with pytest.raises(OutdatedOrderError):
+            edge.bring(first)
+        assert edge.ledger.state().withdrawn["edge", jq, "ann"].order == second.digest
+
+    def test_what_was_withdrawn_is_neither_given_nor_withdrawn_again(self, edge: Channel) -> None:
+        retry = edge.given(Act.RETRY, packages={"jq": Digest.of(b"a build")})
+        edge.order(Act.WITHDRAW_ORDER, target=retry.digest, reason="oops")
+        with pytest.raises(NothingToEndError, match=r"ann has withdrawn the order .* already: oops"):
+            edge.order(Act.WITHDRAW_ORDER, target=retry.digest)
+        with pytest.raises(OutdatedOrderError, match="ann has withdrawn it: oops"):
+            edge.bring(retry)
+
+    def test_a_hold_or_freeze_is_not_ended_by_withdrawing_it(self, edge: Channel) -> None:
+        hold = edge.order(Act.HOLD, packages={"jq": None})
+        with pytest.raises(NothingToEndError, match="lets nothing through"):
+            edge.order(Act.WITHDRAW_ORDER, target=hold)
 
 
 def test_an_order_is_of_no_time_to_come(edge: Channel) -> None:

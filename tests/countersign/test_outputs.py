@@ -13,6 +13,7 @@ from farm.countersign.orders import HeldPackageError, UnorderedError
 from farm.countersign.outputs import SplitBuildError, UnexplainedDepartureError
 from farm.countersign.refusal import RefusedReleaseError
 from farm.countersign.tested import UntestedReleaseError
+from farm.countersign.transitions import PartedTransitionError
 from farm.trust.ceremony import found_channels, sign_policy
 from farm.trust.curator_order import Act
 from farm.trust.repository import Repository
@@ -300,6 +301,66 @@ class TestHolds:
                     stable.sign(newer[""], orders=[order])
         stable.sign(newer[""], orders=[order])
         assert stable.released == 2
+
+
+class TestTransitions:
+    """What the signed policy of a channel says moves together."""
+
+    @pytest.fixture
+    def edge(self, edge: Channel) -> Channel:
+        """Both channels have it that `zlib` and `jq` move together; they have released both."""
+        together = b"transitions: [{name: zj, packages: [zlib, jq]}]\n"
+        edge.builder.policies = {name: text + together for name, text in edge.builder.policies.items()}
+        sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), datetime.now(UTC))
+        with pytest.raises(PartedTransitionError, match="jq comes or goes without zlib: by the transition zj"):
+            edge.sign(plain(edge, "jq"))
+        both = plain(edge, "zlib"), plain(edge, "jq")
+        edge.sign(*both)
+        edge.named("stable").sign(*both)
+        return edge
+
+    def test_none_moves_alone(self, edge: Channel) -> None:
+        zlib, jq, other = (plain(edge, name, 2) for name in ("zlib", "jq", "other"))
+        for some in ([zlib], [jq, other]):
+            with pytest.raises(PartedTransitionError) as no:
+                edge.sign(*some)
+            assert set(no.value.by_package) == {some[0].descriptor.name.short}
+        edge.sign(other)
+        edge.sign(zlib, jq)
+        assert edge.released == 3
+
+    def test_a_hold_on_one_holds_the_other(self, edge: Channel) -> None:
+        zlib, jq = (plain(edge, name, 2) for name in ("zlib", "jq"))
+        edge.order(Act.HOLD, packages={"jq": None})
+        with pytest.raises(HeldPackageError):
+            edge.sign(zlib, jq)
+        with pytest.raises(PartedTransitionError):
+            edge.sign(zlib)
+        edge.order(Act.LIFT, packages={"jq": None})
+        edge.sign(zlib, jq)
+
+    def test_one_is_promoted_alone_by_an_order_that_names_it(self, edge: Channel) -> None:
+        stable, newer = edge.named("stable"), [plain(edge, name, 2) for name in ("zlib", "jq")]
+        edge.sign(*newer)
+        target = edge.newest().digest
+        for packages in ({}, {"zlib": None, "jq": None}):
+            order = stable.order(Act.PROMOTE, origin="edge", target=target, packages=packages)
+            with pytest.raises(PartedTransitionError):
+                stable.sign(newer[0], orders=[order])
+        order = stable.order(Act.PROMOTE, origin="edge", target=target, packages={"zlib": None})
+        stable.sign(newer[0], orders=[order])
+        assert stable.released == 2
+
+    def test_a_rollback_brings_back_what_there_was(self, edge: Channel) -> None:
+        first, target = edge.builder.built["zlib"], edge.newest().digest
+        newer = plain(edge, "zlib", 2)
+        edge.builder.policies = {"channels/edge.yaml": POLICY}
+        sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), datetime.now(UTC))
+        edge.sign(newer)
+        edge.builder.policies = {"channels/edge.yaml": POLICY + b"transitions: [{name: zj, packages: [zlib, jq]}]\n"}
+        sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), datetime.now(UTC))
+        edge.sign(first, orders=[edge.order(Act.ROLLBACK, target=target)])
+        assert edge.released == 3
 
 
 class TestGoingBack:

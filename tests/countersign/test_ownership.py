@@ -11,6 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.countersign.ownership import UnsignedRecipeError
 from farm.countersign.plans import PlanMismatchError
 from farm.names import Digest
+from farm.trust.submission_statement import shown_submission
 from tests.countersign.built import Builder
 
 if TYPE_CHECKING:
@@ -91,6 +92,86 @@ def test_the_recipe_whose_tests_count_is_an_owners_too_and_of_the_same_plan(farm
     farm.sign("alice", ALICE, other)
     with pytest.raises(PlanMismatchError):
         farm.check(replace(package, tests=other.digest))
+
+
+def test_a_submission_counts_all_together(farm: Builder) -> None:
+    """As a whole: with a signature of an owner for each of its recipes, whoever has brought one of them alone."""
+    zlib, png = farm.recipe("zlib"), farm.recipe("png")
+    farm.sign("alice", ALICE, zlib, png)
+    package = farm.build(zlib)
+    with pytest.raises(UnsignedRecipeError, match=r"alice has signed the recipe zlib .* together with png") as refused:
+        farm.check(package)
+    assert "Let ben sign png" in refused.value.remedy
+    assert "alice submit zlib without it" in refused.value.remedy
+    farm.sign("mallory", MALLORY, zlib, png)
+    farm.sign("ben", BEN, farm.recipe("png", version="2"))
+    with pytest.raises(UnsignedRecipeError):
+        farm.check(package)
+    farm.sign("ben", BEN, png)
+    assert farm.check(package) == ["zlib"]
+    assert farm.check(farm.build(png)) == ["png"]
+
+
+def test_what_an_owner_has_signed_alone_counts_whatever_else_it_was_submitted_with(farm: Builder) -> None:
+    zlib, png = farm.recipe("zlib"), farm.recipe("png")
+    farm.sign("alice", ALICE, zlib, png)
+    farm.sign("alice", ALICE, zlib)
+    assert farm.check(farm.build(zlib)) == ["zlib"]
+
+
+def test_two_halves_do_not_make_each_other_whole(farm: Builder) -> None:
+    zlib, png, jq = farm.recipe("zlib"), farm.recipe("png"), farm.recipe("jq")
+    pngs = farm.recipe("pngs")
+    farm.sign("alice", ALICE, zlib, png)
+    farm.sign("ben", BEN, png, jq)
+    package = farm.build(zlib)
+    with pytest.raises(UnsignedRecipeError, match="together with png"):
+        farm.check(package)
+    farm.sign("alice", ALICE, jq, pngs)
+    with pytest.raises(UnsignedRecipeError, match="together with png"):
+        farm.check(package)
+    farm.sign("ben", BEN, pngs)
+    assert farm.check(package) == ["zlib"]
+
+
+def test_what_is_released_needs_nothing_more_of_what_it_was_submitted_with(farm: Builder) -> None:
+    """Else whoever comes to own one recipe would take away the signatures on a thousand others."""
+    zlib, png, jq = farm.recipe("zlib"), farm.recipe("png"), farm.recipe("jq")
+    farm.sign("alice", ALICE, zlib, png)
+    farm.sign("alice", ALICE, jq, png)
+    package, other = farm.build(zlib), farm.build(jq)
+    farm.released = {("zlib", zlib.digest)}
+    assert farm.check(package) == ["zlib"]
+    with pytest.raises(UnsignedRecipeError, match="together with png"):
+        farm.check(other)
+    with pytest.raises(UnsignedRecipeError, match="no owner has signed the recipe png"):
+        farm.check(farm.build(png))
+    farm.released = {("png", png.digest)}
+    assert farm.check(package) == ["zlib"]
+    assert farm.check(other) == ["jq"]
+    farm.released = {("png", jq.digest)}
+    with pytest.raises(UnsignedRecipeError):
+        farm.check(package)
+
+
+def test_what_was_withdrawn_counts_for_nothing_but_what_is_released_already(farm: Builder) -> None:
+    zlib, png = farm.recipe("zlib"), farm.recipe("png")
+    farm.sign("alice", ALICE, zlib, png)
+    farm.sign("ben", BEN, zlib, png)
+    package = farm.build(zlib)
+    assert farm.check(package) == ["zlib"]
+    of_alice, of_ben = (shown_submission(farm.blobs.read(each)).statement for each in farm.submissions)
+    farm.withdrawn = {of_alice: "bob"}
+    with pytest.raises(UnsignedRecipeError, match=r"alice has signed the recipe zlib .*, and bob has withdrawn that"):
+        farm.check(package)
+    farm.released = {("zlib", zlib.digest)}
+    assert farm.check(package) == ["zlib"]
+    farm.released, farm.withdrawn = (), {of_ben: "ben"}
+    with pytest.raises(UnsignedRecipeError, match="together with png"):
+        farm.check(package)
+    farm.withdrawn = {of_alice: "bob", of_ben: "ben"}
+    farm.sign("alice", ALICE, zlib)
+    assert farm.check(package) == ["zlib"]
 
 
 def test_rubbish_among_the_envelopes_counts_for_nothing(farm: Builder) -> None:

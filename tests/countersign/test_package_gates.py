@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -28,7 +28,6 @@ from farm.trust.approval import approval_statement
 from farm.trust.ceremony import online_signers, sign_policy
 from farm.trust.curator_order import Act
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.imports import Import, ImportedPackage
 from farm.trust.provenance import ProvenanceError
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.repository import Repository
@@ -37,12 +36,12 @@ from tests.countersign.built import DISTRIBUTION
 from tests.countersign.channel import Channel, Clock, opened_channel
 from tests.countersign.checked_signing import ChecksHere
 from tests.countersign.libraries import library, needs_compiler
+from tests.countersign.theirs import Theirs
 from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.package import Descriptor
     from tests.countersign.built import Package
 
 ALICE, MALLORY, SECOND, THIRD = (CryptoSigner.generate_ed25519() for _ in range(4))
@@ -52,7 +51,7 @@ CURATORS = b"curators:\n  alice: '%s'\n" % str(ALICE.public_key.keyval["public"]
 
 def test_every_gate_has_its_place() -> None:
     """Whoever adds a gate says here who asks it, or why nobody has to."""
-    places = [gates.COMING.keys(), gates.OF_SETS, gates.OF_CURATORS, gates.NOT_ASKED.keys()]
+    places = [gates.COMING.keys(), gates.OF_SETS, gates.OF_POLICIES, gates.OF_CURATORS, gates.NOT_ASKED.keys()]
     assert sorted(kind for place in places for kind in place) == sorted(GateKind)
     assert gates.GOING.keys() <= gates.COMING.keys()
     assert all(gates.NOT_ASKED.values())
@@ -345,82 +344,96 @@ class TestApprovals:
 class TestPackagesOfOthers:
     """What is taken of another distribution: its licence, host and approvals count like those of own packages."""
 
-    def taken(self, edge: Channel, **changes: Any) -> Descriptor:
+    @pytest.fixture
+    def edge(self, tmp_path: Path) -> Channel:
+        return opened_channel(tmp_path, b"gates: [proof]\n")
+
+    @pytest.fixture
+    def theirs(self, edge: Channel, tmp_path: Path) -> Theirs:
+        return Theirs(tmp_path / "theirs", edge.builder.blobs)
+
+    def allow(self, edge: Channel, policy: bytes, theirs: Theirs) -> None:
+        edge.builder.policies = {"channels/edge.yaml": policy, **theirs.signed}
+        sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
+
+    def release(self, edge: Channel, theirs: Theirs, **changes: Any) -> dict[str, Any]:
+        """Let them release a package; return how it is taken, and what shows that it is theirs."""
         own = edge.builder.build(edge.builder.recipe("pattern"))
-        return replace(own.descriptor, name=PackageName("base.example.net", "lib"), **changes)
+        package = theirs.package(own, **changes)
+        theirs.publish(package)
+        return {"imports": (theirs.taken(package),), "abroad": (theirs.shown(),)}
 
-    ROOT = Digest.of(b"a root")
-    NAMED = f"base.example.net: {{address: https://base.example.net, channel: stable, root: '{ROOT}'}}\n"
-    SIGNED: ClassVar = {"distributions.yaml": NAMED.encode()}
-
-    def imports(self, edge: Channel, descriptor: Descriptor, **said: Any) -> tuple[Import, ...]:
-        package = ImportedPackage("lib", edge.builder.blobs.put_bytes(descriptor.to_json()))
-        taken = Import(
-            distribution="base.example.net",
-            channel="stable",
-            number=1,
-            release=Digest.of(b"a release"),
-            root=self.ROOT,
-            address="https://base.example.net",
-            packages=(package,),
-        )
-        return (replace(taken, **said),)
-
-    def test_they_come_from_where_targets_have_signed(self, tmp_path: Path) -> None:
-        edge = opened_channel(tmp_path, b"gates: [proof]\n", policies=self.SIGNED)
-        taken, other = self.taken(edge), Digest.of(b"another root")
-        evil = replace(taken, name=PackageName("evil.example.org", "lib"))
+    def test_they_come_from_where_targets_have_signed(self, edge: Channel, theirs: Theirs) -> None:
+        self.allow(edge, b"gates: [proof]\n", theirs)
+        good = self.release(edge, theirs)
+        (taken,), shown = good["imports"], good["abroad"]
+        with pytest.raises(RefusedReleaseError, match=r"taken as evil\.example\.org/lib is described as base"):
+            edge.sign(imports=(replace(taken, distribution="evil.example.org"),), abroad=shown)
+        own = edge.builder.build(edge.builder.recipe("pattern"))
+        evil = replace(own.descriptor, name=PackageName("evil.example.org", "lib"))
         for wrong in (
-            self.imports(edge, evil, distribution="evil.example.org"),
-            self.imports(edge, taken, channel="edge"),
-            self.imports(edge, taken, root=other),
+            replace(theirs.taken(evil), distribution="evil.example.org"),
+            replace(taken, channel="edge"),
+            replace(taken, root=Digest.of(b"another root")),
         ):
             with pytest.raises(UnknownOriginError, match="is none that packages may be taken of") as refused:
-                edge.sign(imports=wrong)
-            assert refused.value.by_package.keys() == set(wrong[0].names)
-        edge.sign(imports=self.imports(edge, taken))
+                edge.sign(imports=(wrong,), abroad=shown)
+            assert refused.value.by_package.keys() == set(wrong.names)
+        edge.sign(**good)
         edge.builder.policies = {"channels/edge.yaml": b"gates: [proof]\n"}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
-        edge.sign(zlib, imports=self.imports(edge, taken))  # what it has already stays until it is another
+        edge.sign(zlib, imports=(taken,))  # what it has already stays until it is another
         with pytest.raises(UnknownOriginError):
-            edge.sign(imports=self.imports(edge, taken, number=2))
+            edge.sign(**self.release(edge, theirs, revision=2))
         assert edge.released == 2
 
-    def test_they_become_no_older_without_an_order_also_when_they_were_gone_meanwhile(self, tmp_path: Path) -> None:
-        edge = opened_channel(tmp_path, b"gates: [proof]\n", policies=self.SIGNED)
-        new, old = self.taken(edge, revision=2), self.taken(edge)
-        edge.sign(imports=self.imports(edge, new, number=10))
-        asked = edge.prepare(imports=self.imports(edge, old, number=5))
-        with pytest.raises(UnorderedError, match=r"it is older than that of release 10 of base\.example\.net/stable"):
+    def test_they_become_no_older_without_an_order_also_when_they_were_gone_meanwhile(
+        self, edge: Channel, theirs: Theirs
+    ) -> None:
+        self.allow(edge, b"gates: [proof]\n", theirs)
+        old, new = self.release(edge, theirs), self.release(edge, theirs, revision=2)
+        edge.sign(**new)
+        asked = edge.prepare(**old)
+        with pytest.raises(UnorderedError, match=r"it is older than that of release 2 of base\.example\.net/stable"):
             edge.ask(*asked)
         edge.sign()  # they go, and come again
-        with pytest.raises(UnorderedError, match="it is older than that of release 10"):
-            edge.sign(imports=self.imports(edge, old, number=5))
-        edge.sign(imports=self.imports(edge, new, number=11))
+        with pytest.raises(UnorderedError, match="it is older than that of release 2"):
+            edge.sign(**old)
+        edge.sign(**self.release(edge, theirs, revision=3))
         assert edge.released == 3
 
-    def test_their_licences_are_looked_at(self, tmp_path: Path) -> None:
-        edge = opened_channel(tmp_path, b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n", policies=self.SIGNED)
-        viral = self.imports(edge, self.taken(edge, licence="AGPL-3.0-only"))
+    def test_a_curator_orders_an_older_one(self, edge: Channel, theirs: Theirs) -> None:
+        """Which is what helps where a number that they never had was believed once; then theirs count again."""
+        self.allow(edge, b"gates: [proof]\n", theirs)
+        old, new = self.release(edge, theirs), self.release(edge, theirs, revision=2)
+        edge.sign(**new)
+        edge.sign()
+        (taken,) = old["imports"]
+        edge.order(Act.RETRY, packages={taken.names[0]: taken.packages[0].descriptor})
+        edge.sign(**old)
+        edge.sign(**new)
+        assert edge.released == 4
+
+    def test_their_licences_are_looked_at(self, edge: Channel, theirs: Theirs) -> None:
+        self.allow(edge, b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n", theirs)
         with pytest.raises(GateRefusedError, match=r"base\.example\.net/lib 1\.0-1 may not enter edge: it is licensed"):
-            edge.sign(imports=viral)
-        edge.sign(imports=self.imports(edge, self.taken(edge)))
+            edge.sign(**self.release(edge, theirs, licence="AGPL-3.0-only"))
+        edge.sign(**self.release(edge, theirs))
         assert edge.released == 1
 
-    def test_curators_let_them_in_and_out(self, tmp_path: Path) -> None:
-        edge = opened_channel(tmp_path, b"gates: [proof]\n")
+    def test_curators_let_them_in_and_out(self, edge: Channel, theirs: Theirs) -> None:
         edge.builder.owners = {"curators.yaml": CURATORS}
-        edge.builder.policies = {"channels/edge.yaml": b"gates: [proof, approvals: {count: 1}]\n", **self.SIGNED}
-        sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-        taken = self.taken(edge)
+        self.allow(edge, b"gates: [proof, approvals: {count: 1}]\n", theirs)
+        good = self.release(edge, theirs)
+        taken = theirs.package(edge.builder.build(edge.builder.recipe("pattern")))
         said = [
             sign_statement(approval_statement(taken, channel="edge", curator="alice", removed=removed), ALICE)
             for removed in (False, True)
         ]
         with pytest.raises(GateRefusedError, match="may not enter edge: 0 of 1"):
-            edge.sign(imports=self.imports(edge, taken), approvals=said[1:])
-        edge.sign(imports=self.imports(edge, taken), approvals=said[:1])
+            edge.sign(**good, approvals=said[1:])
+        edge.sign(**good, approvals=said[:1])
         with pytest.raises(GateRefusedError, match="may not leave edge: 0 of 1"):
             edge.sign(approvals=said[:1])
         edge.sign(approvals=said[1:])

@@ -12,9 +12,13 @@ from farm.blobs import MissingBlobError
 from farm.countersign.tested import UntestedReleaseError
 from farm.names import Digest, canonical_json
 from farm.recipe import Limits, Test
-from farm.trust.ceremony import sign_policy
+from farm.trust.ceremony import online_signers, sign_policy
 from farm.trust.curator_order import Act
+from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.keys import load_key
+from farm.trust.promotion import publish_draft
 from farm.trust.release_evidence import SignedTest
+from farm.trust.release_summary import evidence_of
 from farm.trust.repository import Repository
 from farm.trust.signed_policy import steps_texts
 from tests.countersign.built import STEPS
@@ -94,18 +98,91 @@ def test_dependents_are_tested_with_what_changed_and_results_for_another_set_are
     assert edge.released == 2
 
 
+def _with_newer_tests(edge: Channel) -> None:
+    """Release png with a test that its recipe has got since, and that nobody was asked for yet."""
+    png = edge.builder.built["png"]
+    newer = edge.builder.recipe(
+        "png", more=TESTED.replace("works", "still-works") + "requires: [zlib]\n", needs=("zlib",)
+    )
+    edge.sign(replace(png, tests=newer.digest))
+    edge.builder.built["png"] = replace(png, recipe=newer)
+
+
 def test_a_test_that_had_failed_before_the_change_too_holds_nothing_back(edge: Channel) -> None:
     _both(edge)
+    _with_newer_tests(edge)
     builder = edge.builder
     red, green = (builder.test("png", ["png", "zlib"], TESTER, passed=passed) for passed in (False, True))
     _newer_zlib(edge)
     brought = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER, passed=False)]
-    with pytest.raises(UntestedReleaseError, match="'works' of png"):
-        edge.sign(builder.built["zlib"], tests=brought)
-    with pytest.raises(UntestedReleaseError, match="'works' of png"):
-        edge.sign(builder.built["zlib"], tests=[*brought, red, green])
+    for some in (brought, [*brought, red, green]):
+        with pytest.raises(UntestedReleaseError, match="'still-works' of png"):
+            edge.sign(builder.built["zlib"], tests=some)
     edge.sign(builder.built["zlib"], tests=[*brought, red])
-    assert edge.released == 2
+    assert edge.released == 3
+
+
+class TestWhatHasPassedForTheBase:
+    """A test that has passed for what is released was not red on it, whatever is brought and whatever is kept back."""
+
+    @pytest.fixture
+    def brought(self, edge: Channel) -> list[SignedTest]:
+        """What is brought with a newer zlib, under which the test of png fails; it failed once on the base, too."""
+        builder = edge.builder
+        builder.build(_recipe(edge, "zlib"))
+        builder.build(_recipe(edge, "png", "requires: [zlib]\n", ("zlib",)))
+        flake = builder.test("png", ["png", "zlib"], TESTER, passed=False)
+        passed = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER)]
+        edge.sign(*builder.built.values(), tests=[*passed, flake])
+        _newer_zlib(edge)
+        failed = builder.test("png", ["png", "zlib"], TESTER, passed=False)
+        return [builder.test("zlib", ["zlib"], TESTER), failed, flake]
+
+    def refused(self, edge: Channel, brought: list[SignedTest]) -> None:
+        with pytest.raises(UntestedReleaseError, match="'works' of png"):
+            edge.sign(edge.builder.built["zlib"], tests=brought)
+
+    def test_it_is_kept_with_the_release(self, edge: Channel, brought: list[SignedTest]) -> None:
+        self.refused(edge, brought)
+        edge.decision = edge.deciding()
+        self.refused(edge, brought)
+
+    def test_a_record_that_is_lost_is_filled_anew(self, edge: Channel, brought: list[SignedTest]) -> None:
+        edge.sign()
+        (edge.record.directory / "tests.sqlite").unlink()
+        edge.decision = edge.deciding()
+        self.refused(edge, brought)
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["damaged", "gone"])
+    def test_evidence_that_is_lost_too_stops_nothing(
+        self, edge: Channel, brought: list[SignedTest], is_there: bool
+    ) -> None:
+        evidence = evidence_of(Repository(edge.public).summary(edge.newest().digest) or b"")
+        assert evidence
+        path = edge.builder.blobs.path(evidence)
+        path.unlink()
+        if is_there:
+            path.write_bytes(b"rubbish")
+        (edge.record.directory / "tests.sqlite").unlink(missing_ok=True)
+        edge.decision = edge.deciding()
+        edge.sign(edge.builder.built["zlib"], tests=brought)
+        assert edge.released == 2
+
+    def test_what_only_others_have_passed_who_are_no_testers_any_more_counts_for_nothing(
+        self, edge: Channel, brought: list[SignedTest]
+    ) -> None:
+        """They may have been taken off the list because they lied."""
+        repository, builder = Repository(edge.public), edge.builder
+        self.refused(edge, brought)
+        edit = TargetsEdit(remove_testers=(TESTER.public_key.keyid,))
+        draft = draft_targets(repository, edit, edge.now).signed_by(load_key(edge.keys / "offline" / "targets"))
+        publish_draft(repository, draft, online_signers(edge.keys / "online"), edge.now)
+        newer, png = builder.built["zlib"], ["png", "zlib"]
+        now = [builder.test("zlib", ["zlib"], OTHER), builder.test("png", png, OTHER, passed=False)]
+        builder.built["zlib"] = builder.ever[0]
+        before = builder.test("png", png, OTHER, passed=False)
+        edge.sign(newer, tests=[*now, before])
+        assert edge.released == 2
 
 
 def test_whose_tests_need_what_changed_is_tested_too(edge: Channel) -> None:

@@ -15,6 +15,7 @@ from farm.client.imports import ImportedReleases
 from farm.client.readers import open_reader
 from farm.control.following import Following
 from farm.database import candidates, foreign, holds, orders
+from farm.database.pipeline_states import OrderKind
 from farm.recipe import ChannelPolicy, ProofGate
 from farm.recipe.errors import RecipeError
 from farm.release.gates.holds import Holds
@@ -400,6 +401,24 @@ def test_a_rollback_brings_back_what_was_taken_then(taking: TakingFarm, neighbou
     taking.follow()
     assert taking.decide() == "idle"
     assert taking.taken().number == 3
+
+
+def test_a_promotion_of_one_package_carries_along_what_it_needs_of_others(taking: TakingFarm) -> None:
+    submit_web(taking)
+    taking.farm.shape("tool", "1.0", {}, requires=(f"{FIRST}/unused",))
+    taking.farm.submit(recipe("tool", more=f"requires: [{FIRST}/unused]\n"))
+    taking.follow()
+    taking.decide()
+    assert names(taking) == ["openssl", "say", "unused"]
+    with taking.farm.office.writing() as desk:
+        detail = {"number": taking.head().number, "from": "edge", "packages": ["web"]}
+        orders.add_order(
+            desk.session, "stable", OrderKind.PROMOTE, detail=detail, reason="so", ordered_by="ann", now=desk.now
+        )
+    stable = taking.channel(STABLE)
+    while taking.signer.repository.current("stable").release is None:
+        stable.advance()
+    assert names(taking, "stable") == ["openssl", "say"]
 
 
 def test_a_curator_can_hold_a_foreign_package(taking: TakingFarm, neighbours: Neighbours) -> None:

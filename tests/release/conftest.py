@@ -12,12 +12,14 @@ import pytest
 from farm.control.finishing import finish_test
 from farm.control.leases import claim
 from farm.database import candidates, excuses, releases
+from farm.names import Digest
 from farm.plan import TestOrder, TestOutcome
 from farm.recipe import ChannelPolicy, ProofGate, TestsGate
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.release.status import channel_status
 from farm.trust.ceremony import found_repository, online_signers
+from farm.trust.checked import VerifiedRelease
 from farm.trust.repository import Repository
 from tests.control.small_farm import SmallFarm
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from farm.database.excuses import Excuse
     from farm.database.session import Database
-    from farm.names import Digest
     from farm.release.status import ChannelStatus
     from farm.trust.release_index import Release
     from farm.trust.signers import Signers
@@ -55,6 +56,8 @@ class Signer:
     refuses: bool = False
     signed: list[int] = field(default_factory=list)
     evidence: list[Digest] = field(default_factory=list)
+    states: bool = False
+    """Whether it states beside the release by which evidence it signed."""
 
     def take_order(self, envelope: bytes) -> None:
         pass
@@ -68,7 +71,16 @@ class Signer:
         if self.refuses:
             remedy = "Have it built by a worker that targets names."
             raise SignerRefusedError("the provenance of x does not vouch for it", remedy=remedy)
-        self.repository.publish(release, self.signers, datetime.now(UTC))
+        stated = VerifiedRelease(
+            release=release.digest,
+            previous=release.previous,
+            policy=Digest.of(self.repository.builders_document(self.repository.head())),
+            evidence=evidence,
+            new=(),
+            provenances=(),
+            checked=(),
+        )
+        self.repository.publish(release, self.signers, datetime.now(UTC), verified=stated if self.states else None)
         self.signed.append(release.number)
         self.evidence.append(evidence)
 

@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.control.access import Actor
 from farm.control.ordering import withdraw_order
-from farm.database import approvals, candidates, holds, orders, releases
+from farm.database import approvals, candidates, holds, orders, releases, reports
 from farm.database.approvals import Approval
 from farm.package import Descriptor
 from farm.release.gates.approvals import Approvals
@@ -188,3 +188,24 @@ def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(chann
     order(channels.edge, "promote", {"from": "edge", "number": 3, "packages": []}, channel="stable")
     channels.settle()
     assert channels.holds() == {"bb"}
+
+
+def test_nor_past_an_open_report(channels: TwoChannels) -> None:
+    channels.stable = pipeline(channels.edge, Soak(HOUR, "edge"))
+    channels.edge.farm.submit(recipe("cc"), recipe("dd"))
+    channels.edge.settle()
+    with channels.edge.farm.office.writing() as desk:
+        now, package = desk.now, channels.edge.farm.current()["cc"].digest
+        made = reports.add_report(desk.session, "edge", package, reason="it hangs", reported_by="ann", now=now)
+    promotion = {"from": "edge", "number": 4, "packages": ["cc", "dd"]}
+    order(channels.edge, "promote", promotion, channel="stable")
+    channels.settle()
+    assert channels.holds() == {"aa", "bb", "dd"}
+    assert channels.excuses()["cc"].gate == "soak"
+    assert channels.excuses()["cc"].reason == "ann reported trouble with it on edge: it hangs"
+    assert f"`farm report --resolve {made.id}`" in channels.excuses()["cc"].remedy
+    with channels.edge.farm.office.writing() as desk:
+        reports.resolve_report(desk.session, made.id, resolved_by="alice", now=desk.now)
+    order(channels.edge, "promote", promotion, channel="stable")
+    channels.settle()
+    assert channels.holds() == {"aa", "bb", "cc", "dd"}

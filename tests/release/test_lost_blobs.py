@@ -77,6 +77,58 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     assert any(digest in each.getMessage() and "none either" in each.getMessage() for each in caplog.records)
 
 
+def test_a_directory_in_the_place_of_a_blob_is_replaced(
+    released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lies in it; and so it goes on when the signer asks."""
+    first, second = held(released)[0].descriptor.digest, held(released)[1].facts.digest
+    for digest in (first, second):
+        public(released).delete(digest)
+        (public(released).path(digest) / "deep").mkdir(parents=True)
+        (public(released).path(digest) / "deep" / "x").write_bytes(b"x")
+    looking = watch(released, 1000)
+    looking.look()
+    looking.look()
+    public(released).verify(second)
+    public(released).delete(first)
+    public(released).path(first).mkdir()
+    refusing(released, monkeypatch, [first])
+    released.farm.submit(recipe("after"))
+    released.settle()
+    assert released.releases() == 2
+
+
+def test_what_cannot_be_put_back_is_not_said_to_be_gone(
+    released: ReleasingFarm, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the log, nor to whoever asks for a release."""
+    digest = held(released)[0].descriptor.digest
+    public(released).delete(digest)
+    shard = public(released).path(digest).parent
+    shard.rename(shard.with_name("aside"))
+    shard.symlink_to("nowhere")
+    looking = watch(released, 1000)
+    looking.look()
+    looking.look()
+    said = [each.getMessage() for each in caplog.records if digest in each.getMessage()]
+    assert any("cannot be put back" in line and str(shard) in line for line in said)
+    assert not any("none either" in line for line in said)
+    shard.unlink()  # what else is to be put there may be
+    shard.with_name("aside").rename(shard)
+
+    def sign(_release: Release, _evidence: Digest) -> None:
+        if not shard.is_symlink():
+            shard.rename(shard.with_name("aside"))
+            shard.symlink_to("nowhere")
+        raise SignerRefusedError(f"the store has no blob {digest}", lost_blobs=(digest,))
+
+    monkeypatch.setattr(released.signer, "sign", sign)
+    released.farm.submit(recipe("after"))
+    told = str(released.settle())
+    assert "cannot be put back" in told
+    assert "no sound one" not in told
+
+
 def test_the_signer_is_asked_again_once_what_it_missed_is_back(
     released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

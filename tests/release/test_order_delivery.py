@@ -14,7 +14,7 @@ from farm.control import curation
 from farm.control.access import Actor
 from farm.database import reports, signed_orders
 from farm.errors import FarmError
-from farm.ledger.endings import check_ending
+from farm.ledger.endings import check_effect
 from farm.ledger.entries import OrderTaken, ReportOpened
 from farm.ledger.ledger import Ledger
 from farm.ledger.reports import take_report
@@ -49,7 +49,7 @@ class Keeper:
     def take_order(self, envelope: bytes) -> None:
         order = kept_order(envelope)
         try:
-            check_ending(self.ledger.state(), order)
+            check_effect(self.ledger.state(), order)
         except FarmError as error:
             raise SignerRefusedError(error.message, remedy=error.remedy, said=error.code) from error
         self.ledger.append(OrderTaken(order, envelope.decode()))

@@ -429,6 +429,28 @@ def test_what_a_curator_declared_to_move_together_is_held_together(releasing: Re
     assert set(releasing.excuses()) == {"p00", "p02"}
 
 
+def test_what_was_declared_to_move_together_waits_for_each_other(releasing: ReleasingFarm) -> None:
+    """All in one release or none: also where one of them is not there yet, or has nothing new."""
+    office, root = releasing.farm.office, releasing.signer.repository.root
+    policy = replace(EDGE, transitions=(Transition("the move", ("a", "b")),))
+    releasing.pipeline = Pipeline(office, policy, root, releasing.signer)
+    releasing.farm.submit(recipe("a"), recipe("c"))
+    releasing.settle()
+    assert releasing.versions() == {"c": "1.0"}
+    assert releasing.excuses()["a"].gate == "transition"
+    assert releasing.excuses()["a"].reason.startswith("by the transition the move of edge it moves with b, and of that")
+    releasing.farm.submit(recipe("b"))
+    releasing.settle()
+    assert releasing.versions() == {"a": "1.0", "b": "1.0", "c": "1.0"}
+    releasing.farm.submit(recipe("b", version="2.0"))
+    releasing.settle()
+    assert releasing.versions()["b"] == "1.0"
+    releasing.farm.submit(recipe("a", version="2.0"))
+    releasing.settle()
+    assert releasing.versions() == {"a": "2.0", "b": "2.0", "c": "1.0"}
+    assert releasing.excuses() == {}
+
+
 def test_a_signer_that_is_away_in_the_middle_of_a_partial_release_changes_nothing(releasing: ReleasingFarm) -> None:
     integrated(releasing, 4)
     releasing.farm.submit(recipe("p01", version="2.0"), recipe("p02", version="2.0"))

@@ -18,11 +18,13 @@ from farm.control.access import audit
 from farm.control.desk import Office
 from farm.database import candidates, identities, releases
 from farm.database.session import Database
+from farm.names import Digest
 from farm.release import taking_up
 from farm.release.pipeline import Pipeline
 from farm.release.publication import PublicStore, make_release
 from farm.release.status import channel_status
 from farm.release.unknown_packages import UnknownPackageError
+from farm.trust.imports import Import, ImportedPackage
 from farm.trust.index_tree import IndexTree
 from farm.trust.release_index import Release
 from tests.control.small_farm import recipe
@@ -210,6 +212,49 @@ def test_it_is_said_what_is_unknown_and_cannot_be_recorded(released: ReleasingFa
     assert "Enrol the worker again" in caught.value.remedy
 
 
+NEVER = Import(
+    distribution="other.example",
+    channel="stable",
+    number=1_000_000,
+    release=Digest.of(b"a release that never was"),
+    root=Digest.of(b"a root"),
+    address="https://other.example",
+    packages=(ImportedPackage("evil", Digest.of(b"evil")),),
+)
+
+
+def halted(releasing: ReleasingFarm) -> str:
+    with releasing.farm.office.reading() as desk:
+        return str(channel_status(desk.session, "edge", now=desk.now).to_dict()["halted"])
+
+
+def test_what_nobody_knows_and_is_in_force_no_more_stands_in_nobodys_way(released: ReleasingFarm) -> None:
+    """Packages of another distribution that it never had: no look at that one will ever make them known."""
+    sign_behind_its_back(released, remove=("b",), imports=(NEVER,))
+    sign_behind_its_back(released, put=True)
+    assert released.advance() == "released"
+    assert [each.number for each in recorded(released)] == [4, 2, 1]
+    assert [each.subject for each in trail(released)] == ["release 4 of edge"]
+    assert halted(released) == ""
+    released.farm.clock.passes(60)
+    released.farm.submit(recipe("after"))
+    released.settle()
+    assert published(released).number == 5
+    assert released.versions() == {"a": "1.0", "b": "1.0", "after": "1.0"}
+
+
+def test_a_channel_that_cannot_go_on_from_what_is_in_force_says_so_until_it_can(released: ReleasingFarm) -> None:
+    sign_behind_its_back(released, imports=(NEVER,))
+    for _ in range(2):
+        with pytest.raises(UnknownPackageError):
+            released.advance()
+    assert "release 3 of edge is published, and the database does not know other.example/evil" in halted(released)
+    begins_anew(released)
+    sign_behind_its_back(released)
+    assert released.advance() == "released"
+    assert halted(released) == ""
+
+
 def test_a_public_directory_of_before_takes_nothing_back(released: ReleasingFarm, tmp_path: Path) -> None:
     root = released.signer.repository.root
     shutil.copytree(root / "metadata", tmp_path / "before")
@@ -242,7 +287,9 @@ def recorded(releasing: ReleasingFarm) -> list[ReleaseRecord]:
         return releases.releases(desk.session, "edge")
 
 
-def sign_behind_its_back(releasing: ReleasingFarm, *, remove: tuple[str, ...], put: bool) -> None:
+def sign_behind_its_back(
+    releasing: ReleasingFarm, *, remove: tuple[str, ...] = (), put: bool = False, imports: tuple[Import, ...] = ()
+) -> None:
     """Have a release signed of which the database knows nothing; with `put` it has `b` again."""
     farm, signer = releasing.farm, releasing.signer
     public = PublicStore(signer.repository.root, farm.office.blobs)
@@ -258,6 +305,7 @@ def sign_behind_its_back(releasing: ReleasingFarm, *, remove: tuple[str, ...], p
         channel="edge",
         now=farm.clock.now,
         read=public.read,
+        imports=imports,
     )
     public.bring(entries, index, release)
     signer.repository.publish(release, signer.signers, datetime.now(UTC))

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.names import Digest
+from farm.blobs import BlobStore
+from farm.names import Digest, canonical_json
 from farm.trust.builder_rules import SignedPolicyError, UnreachableRebuildsError
 from farm.trust.builders import builders_document, read_builders
 from farm.trust.ceremony import sign_policy
+from farm.trust.changes import changes_of
 from farm.trust.delegation import DelegationError
-from farm.trust.draft import Draft
+from farm.trust.draft import Draft, DraftError
 from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.trust.layout import BLOBS
 from farm.trust.policy_changes import policy_changes
 from farm.trust.signed_policy import (
     MOST_EARLIER,
@@ -26,6 +29,7 @@ from farm.trust.signed_policy import (
     policy_of_files,
     read_policy,
     steps_digest,
+    steps_texts,
 )
 from tests.trust.conftest import Published, found
 
@@ -162,6 +166,78 @@ def test_a_draft_says_what_becomes_laxer_before_anything_else(published: Publish
     assert "  +gates: [proof]" in lines
     assert any("full" in line and "no longer accepted" in line for line in lines)
     assert Draft.from_json(draft.to_json()) is not None
+
+
+@pytest.mark.parametrize("carried", [True, False], ids=["drafted", "carried to another host"])
+def test_a_draft_says_first_that_other_steps_run_and_shows_them_line_by_line(
+    published: Published, *, carried: bool
+) -> None:
+    """Also where there is nothing but the draft."""
+    repository = published.repository
+    sign_policy(repository, published.keys, _policy(steps__old_yaml=b"run: old\n"), NOW)
+    BlobStore(repository.root / BLOBS).put_bytes(canonical_json(steps_texts(_files(steps__old_yaml=b"run: old\n"))))
+    now = _policy(policy_in_force(repository), steps__make_yaml=b"run: curl evil\n", steps__new_yaml=b"run: new\n")
+    draft = draft_targets(repository, TargetsEdit(policy=now), NOW)
+    if carried:
+        draft = Draft.from_json(draft.to_json())
+        draft.check()
+    lines = changes_of(draft)
+    assert (
+        lines[0]
+        == "LAXER OR NOT: the steps change, which run in every build: steps/make.yaml, steps/new.yaml, steps/old.yaml"
+    )
+    shown = lines[lines.index("steps/make.yaml:") :]
+    assert shown[1:4] == ["  @@ -1 +1 @@", "  -run: make", "  +run: curl evil"]
+    assert "  +run: new" in shown
+    assert "  -run: old" in shown
+    assert f"the steps {now.steps[0]} are accepted" in shown
+
+
+def test_a_draft_that_something_else_is_added_to_still_shows_the_steps(published: Published) -> None:
+    repository = published.repository
+    sign_policy(repository, published.keys, _policy(), NOW)
+    BlobStore(repository.root / BLOBS).put_bytes(canonical_json(steps_texts(_files())))
+    now = _policy(policy_in_force(repository), steps__make_yaml=b"run: curl evil\n")
+    draft = draft_targets(repository, TargetsEdit(policy=now), NOW)
+    again = draft_targets(repository, TargetsEdit(allow_builders=(KEY,)), NOW, start=Draft.from_json(draft.to_json()))
+    assert "  +run: curl evil" in changes_of(Draft.from_json(again.to_json()))
+    # Without other steps it holds none, as one of before.
+    assert b'"steps"' not in draft_targets(repository, TargetsEdit(allow_builders=(KEY,)), NOW).to_json()
+
+
+def test_steps_that_a_draft_does_not_bring_are_said_not_to_be_shown(published: Published) -> None:
+    """As one of an earlier farm; and what it shows is what the digest names, or it is no draft."""
+    repository = published.repository
+    sign_policy(repository, published.keys, _policy(), NOW)
+    now = _policy(policy_in_force(repository), steps__make_yaml=b"run: curl evil\n")
+    draft = draft_targets(repository, TargetsEdit(policy=now), NOW)
+    # Those of before are nowhere to be had here: the new ones are shown whole.
+    assert changes_of(draft)[0] == (
+        "LAXER OR NOT: the steps change, which run in every build: steps/make.yaml (those of before are not at hand)"
+    )
+    assert "  +run: curl evil" in changes_of(draft)
+    form = json.loads(draft.to_json())
+    (digest,) = form["steps"]
+    form["steps"][digest]["steps/make.yaml"] = "run: make\n"
+    with pytest.raises(DraftError, match="steps"):
+        Draft.from_json(json.dumps(form).encode())
+    del form["steps"]
+    of_before = Draft.from_json(json.dumps(form).encode())
+    assert changes_of(of_before)[0] == (
+        f"LAXER OR NOT: the steps change, which run in every build: {now.steps[0]}, whose files are not at hand"
+    )
+
+
+def test_steps_that_are_signed_already_and_come_to_be_the_newest_again_are_shown(published: Published) -> None:
+    repository = published.repository
+    first = _policy()
+    second = _policy(first, steps__make_yaml=b"run: later\n")
+    sign_policy(repository, published.keys, second, NOW)
+    draft = draft_targets(repository, TargetsEdit(policy=_policy(second)), NOW)
+    lines = changes_of(draft)
+    assert lines[0].startswith("LAXER OR NOT: the steps change, which run in every build: steps/make.yaml")
+    assert f"the steps {first.steps[0]} are accepted" not in lines
+    assert f"the steps {first.steps[0]} are the newest from then on" in lines
 
 
 @pytest.mark.parametrize(

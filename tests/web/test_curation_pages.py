@@ -92,6 +92,14 @@ def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser:
     ]
 
 
+def test_a_channel_that_stands_still_says_why(stocked: StockedFarm, browser: TestClient) -> None:
+    assert "stands still" not in text_of(page(browser, "/channels")).lower()
+    with stocked.small.office.writing() as desk:
+        channel_troubles.set_halted(desk.session, "edge", "release 3 is <b>published</b>")
+    assert "Stands still. release 3 is <b>published</b>" in text_of(page(browser, "/channels/edge"))
+    assert "edge stands still" in text_of(page(browser, "/channels"))
+
+
 def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, browser: TestClient) -> None:
     jq = next(each for each in current(stocked) if each.name == "jq")
     told = excuse(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping  # noqa: TC003  (routes are read by their annotations)
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -18,11 +19,14 @@ from farm.api.curation_wire import (
     ReportRequest,
     RollbackRequest,
     SignedRequest,
+    UnknownOrderRequest,
+    UnknownWithdrawalRequest,
     WithdrawalRequest,
 )
 from farm.api.wire import Number
 from farm.control import approving, curation, ordering
-from farm.control.channel_checks import policy_of
+from farm.control.channel_checks import own_name, policy_of
+from farm.control.signed_orders import withdrawals_of_approvals
 from farm.database import foreign, holds, orders, packages, reports, signed_orders
 from farm.database.records import Token
 from farm.database.states import Role
@@ -112,6 +116,7 @@ def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
     with office.reading() as desk:
         wanted = approving.asked(desk, name)
         listed = approving.in_question(desk, name)
+        withdrawn = withdrawals_of_approvals(desk, name)
         descriptors = {each.package.digest: desk.blobs.read(each.package.digest).decode() for each in listed}
     return {
         "channel": name,
@@ -128,10 +133,17 @@ def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
                 "approved-by": list(each.approved_by),
                 "enough": each.enough,
                 "removed": each.removed,
+                **_withdrawn(each, withdrawn),
             }
             for each in listed
         ],
     }
+
+
+def _withdrawn(listed: approving.InQuestion, withdrawn: Mapping[tuple[Digest, str], Digest]) -> dict[str, Any]:
+    """Return by which orders approvals were taken back, by curator: who approves again names that."""
+    found = {curator: order for (package, curator), order in withdrawn.items() if package == listed.package.digest}
+    return {"withdrawn": found} if found else {}
 
 
 @router.post("/channels/{name}/approvals", status_code=201)
@@ -160,6 +172,27 @@ def withdraw(
         )
         withdrawn = [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]
         return {"withdrawn": withdrawn, **signed_part(desk, body)}
+
+
+@router.get("/channels/{name}/approvals/revocable")
+def revocable(office: OfficeHere, name: str, curator: str, package: str) -> dict[str, Any]:
+    """Return what a curator has signed for builds of a package, and can take back."""
+    with office.reading() as desk:
+        found = approving.revocable(desk, name, curator, package)
+        short = own_name(desk, package)
+    return {"approvals": [{"package": short, "digest": each.package} for each in found]}
+
+
+@router.post("/channels/{name}/approvals/withdraw-with-signer")
+def withdraw_approvals_with_signer(
+    request: Request, office: OfficeHere, token: Curator, name: str, body: UnknownWithdrawalRequest
+) -> dict[str, Any]:
+    """Have the signer count approvals no more, also such that the farm does not know."""
+    packages = {each: Digest(digest) for each, digest in body.packages.items()}
+    with office.writing() as desk:
+        actor = actor_of(request, token)
+        approving.withdraw_with_signer(desk, actor, name, packages, why=body.why, envelope=envelope_of(body))
+        return signed_part(desk, body)
 
 
 @router.get("/channels/{name}/reports")
@@ -259,3 +292,15 @@ def withdraw_order(
             desk, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
         )
         return order_to_dict(withdrawn) | signed_part(desk, body)
+
+
+@router.post("/channels/{name}/orders/withdraw-with-signer")
+def withdraw_order_with_signer(
+    request: Request, office: OfficeHere, token: Curator, name: str, body: UnknownOrderRequest
+) -> dict[str, Any]:
+    """Have the signer let nothing through by an order, also one that the farm does not know."""
+    with office.writing() as desk:
+        ordering.withdraw_with_signer(
+            desk, actor_of(request, token), name, Digest(body.order), why=body.why, envelope=envelope_of(body)
+        )
+        return signed_part(desk, body)

@@ -25,11 +25,16 @@ def envelope_of(body: SignedRequest | None) -> bytes | None:
 
 def signed_part(desk: Desk, body: SignedRequest | None) -> dict[str, Any]:
     """Return which signed order was kept, as a part of the answer; nothing where none has to be signed."""
-    envelope = envelope_of(body)
+    kept = signed_order_kept(desk, envelope_of(body))
+    return {"signed": kept} if kept else {}
+
+
+def signed_order_kept(desk: Desk, envelope: bytes | None) -> dict[str, Any]:
+    """Return which signed order was kept of what came; nothing where none has to be signed."""
     if envelope is None or signed_orders.who_orders(desk.session) is None:
         return {}
     found = signed_orders.signed_order(desk.session, kept_order(envelope).digest)
-    return {"signed": signed_order_to_dict(found)} if found else {}
+    return signed_order_to_dict(found) if found else {}
 
 
 def signature_parts(desk: Desk, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:

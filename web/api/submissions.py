@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from farm.api import wire
 from farm.control import waiting_submissions
 from farm.control.submission import submit
-from farm.control.waiting_submissions import find_submission, view_submissions
+from farm.control.waiting_submissions import envelopes_of, find_submission, view_submissions
 from farm.database import jobs, recipes, submissions
 from farm.database.records import Token
 from farm.database.states import Role, SubmissionState
 from farm.errors import FarmError
 from web.api.forms import job_form, job_forms
+from web.api.signed_requests import signed_order_kept
 from web.auth import OfficeHere, actor_of, note, require
 from web.problems import NotFoundError
 
@@ -99,6 +100,7 @@ def contents(office: OfficeHere, token: Anybody, number: wire.Number) -> wire.Su
         view = find_submission(desk, number)
         heads = recipes.heads(desk.session, [each.name for each in view.recipes])
         current = {name: recipes.revision(desk.session, head.current).files for name, head in heads.items()}
+        envelopes = envelopes_of(desk, number)
     return wire.SubmissionContents(
         distribution=office.world.distribution,
         submission=_record(view),
@@ -109,6 +111,7 @@ def contents(office: OfficeHere, token: Anybody, number: wire.Number) -> wire.Su
             )
             for each in view.recipes
         },
+        signatures=tuple(map(json.loads, envelopes)),
     )
 
 
@@ -133,9 +136,11 @@ def withdraw(
             number,
             curates=token.role.allows(Role.CURATOR),
             envelope=_envelope(body.envelope),
+            order=_envelope(body.order),
             why=body.why,
         )
-    return wire.SubmissionProgress(id=number, jobs=(), state="withdrawn")
+        kept = signed_order_kept(desk, _envelope(body.order))
+    return wire.SubmissionProgress(id=number, jobs=(), state="withdrawn", signed=kept)
 
 
 def _taken(taken: Submission) -> wire.SubmissionWire:

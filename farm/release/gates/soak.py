@@ -1,6 +1,6 @@
 """The gate `soak`: the channel that packages come from has held them long enough, and nobody reported trouble.
 
-What goes soaks too: from the release of that channel on that is without it.
+What goes soaks too: from the release of that channel on that is without it. Who promotes goes past the waiting alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,29 @@ if TYPE_CHECKING:
     from farm.release.standing import Arrival
 
 
+class OpenReports:
+    """What stands of the gate for what a curator promotes: no report on it is open on `from_channel`."""
+
+    kind = GateKind.SOAK
+
+    def __init__(self, from_channel: str) -> None:
+        self.from_channel = from_channel
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return the standing of those on which a report is open: they wait until somebody closes it."""
+        trouble = reports.open_reports(desk.session, self.from_channel, [package.digest for package in arrivals])
+        return {each.name: self._reported(trouble[each.digest]) for each in arrivals if each.digest in trouble}
+
+    def _reported(self, trouble: Sequence[Report]) -> Standing:
+        first = trouble[0]
+        more = f" (and {len(trouble) - 1} more)" if len(trouble) > 1 else ""
+        return Standing(
+            "failed",
+            f"{first.reported_by} reported trouble with it on {self.from_channel}: {first.reason}{more}",
+            f"Submit a recipe that mends it; or, if there is nothing to mend, `farm report --resolve {first.id}`.",
+        )
+
+
 class Soak:
     """`from_channel` has published the package `duration` ago and held it since, and no report on it is open there."""
 
@@ -29,19 +52,19 @@ class Soak:
     def __init__(self, duration: timedelta, from_channel: str) -> None:
         self.duration = duration
         self.from_channel = from_channel
+        self.open_reports = OpenReports(from_channel)
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
         """Return the standing of those that are not there yet: they wait for the clock, or for an open report."""
         digests = [package.digest for package in arrivals]
         since = releases.first_released(desk.session, self.from_channel, digests)
         since |= foreign.first_taken(desk.session, self.from_channel, (each.name for each in arrivals))
-        trouble = reports.open_reports(desk.session, self.from_channel, digests)
-        found = {}
+        waiting = {}
         for package in arrivals:
-            standing = self._standing(since.get(package.digest), trouble.get(package.digest, []), desk.now)
+            standing = self._standing(since.get(package.digest), desk.now)
             if standing is not None:
-                found[package.name] = standing
-        return found
+                waiting[package.name] = standing
+        return {**waiting, **self.open_reports.standings(desk, channel, arrivals)}
 
     def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
         """Return the standing of those that have not been gone for so long; what was never there may go."""
@@ -69,15 +92,7 @@ class Soak:
             end,
         )
 
-    def _standing(self, since: datetime | None, trouble: list[Report], now: datetime) -> Standing | None:
-        if trouble:
-            first = trouble[0]
-            more = f" (and {len(trouble) - 1} more)" if len(trouble) > 1 else ""
-            return Standing(
-                "failed",
-                f"{first.reported_by} reported trouble with it on {self.from_channel}: {first.reason}{more}",
-                f"Submit a recipe that mends it; or, if there is nothing to mend, `farm report --resolve {first.id}`.",
-            )
+    def _standing(self, since: datetime | None, now: datetime) -> Standing | None:
         if since is None:
             return Standing(
                 "failed",

@@ -1,0 +1,91 @@
+"""Packages of other distributions that a release takes and the database does not know: recorded from what shows them.
+
+The signer has asked for it, so it lies beside the release: that their distribution has signed them, and their entries.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from farm.blobs import CorruptBlobError, MissingBlobError
+from farm.control.following import package_of
+from farm.database import foreign
+from farm.trust.imports import imported_descriptors
+from farm.trust.index_tree import IndexTree
+from farm.trust.release_index import Release
+
+if TYPE_CHECKING:
+    from farm.control.desk import Desk
+    from farm.plan import BlobRef
+    from farm.release.publication import PublicStore
+    from farm.trust.imports import Import
+    from farm.trust.shown_release import ShownRelease
+
+_MOST_STEPS = 5000
+"""How many releases may have gone by since something was taken: it was shown once, when it was new."""
+
+
+def unknown_imports(desk: Desk, release: Release) -> list[str]:
+    """Return the packages of other distributions that a release takes and the database does not know, by full name."""
+    after = imported_descriptors(release.imports)
+    known = foreign.packages_by_digest(desk.session, after.values())
+    return sorted(name for name, digest in after.items() if digest not in known)
+
+
+def record_imports(desk: Desk, release: Release, public: PublicStore) -> None:
+    """Record what a release takes of others and the database does not know, as far as it is shown what it is.
+
+    What was published has passed the signer, so that nothing of it is verified again.
+    """
+    unknown = set(unknown_imports(desk, release))
+    for taken in release.imports:
+        if unknown.isdisjoint(taken.names):
+            continue
+        with suppress(MissingBlobError, CorruptBlobError):  # it stays unknown then, which is told
+            shown = _shown(release, taken, public)
+            if shown is not None:
+                _record(desk, taken, shown, public)
+
+
+def _shown(release: Release, taken: Import, public: PublicStore) -> ShownRelease | None:
+    """Return what was brought when this was taken anew, in this release or in one before it."""
+    for _ in range(_MOST_STEPS):
+        for shown in public.evidence(release.digest).abroad:
+            if shown.release == taken.release:
+                return shown
+        if release.previous is None:
+            return None
+        release = public.release(release.previous)
+        if taken.release not in {each.release for each in release.imports}:
+            return None
+    return None
+
+
+def _record(desk: Desk, taken: Import, shown: ShownRelease, public: PublicStore) -> None:
+    def brought(blob: BlobRef) -> bytes:
+        content = public.read(blob)
+        desk.blobs.put_bytes(content)
+        return content
+
+    theirs = Release.from_json(public.read_digest(taken.release))
+    tree = IndexTree(brought, theirs.index)
+    found = [package_of(theirs, entry) for package in taken.packages if (entry := tree.entry(package.name))]
+    for each in found:
+        for blob in (each.descriptor, each.facts, each.manifest):
+            brought(blob)
+    for digest in shown.blobs:
+        desk.blobs.put_bytes(public.read_digest(digest))
+    row = foreign.add_release(
+        desk.session,
+        digest=theirs.digest,
+        distribution=taken.distribution,
+        channel=taken.channel,
+        number=taken.number,
+        root=taken.root,
+        address=taken.address,
+        now=desk.now,
+    )
+    foreign.add_packages(desk.session, row.id, found)
+    foreign.show(desk.session, theirs.digest, taken.root, json.dumps(shown.to_dict()))

@@ -1,0 +1,137 @@
+"""What a farm takes of another distribution it shows to its signer, by what it kept while it followed that one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from farm.blobs import BlobStore
+from farm.countersign.described import Described
+from farm.countersign.foreign import UnshownImportError, check_foreign
+from farm.names import Digest
+from farm.recipe import ChannelPolicy, ProofGate
+from farm.recipe.distributions import ForeignDistribution
+from farm.trust.release_evidence import ReleaseEvidence
+from farm.trust.release_index import Release
+from tests.control.small_farm import recipe
+from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.foreign.farming import TakingFarm
+from tests.foreign.neighbours import FIRST
+from tests.release.conftest import EDGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.database.session import Database
+    from tests.foreign.neighbours import Neighbours
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+SSL = f"{FIRST}/openssl"
+STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
+
+
+@pytest.fixture
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
+    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.farm.shape("web", "1.0", {}, requires=(SSL,))
+    taking.farm.submit(recipe("web", more=f"requires: [{SSL}]\n"))
+    return taking
+
+
+def update(neighbours: Neighbours, version: str) -> None:
+    files = {"bin/openssl": "#!/usr/bin/say\n", "share/openssl/version": version}
+    neighbours.first.package("openssl", files, version=version)
+    neighbours.first.publish()
+
+
+def check_newest(taking: TakingFarm, neighbours: Neighbours, channel: str = "edge") -> ReleaseEvidence:
+    """Ask as the checker does, of the blobs that were brought to it alone; return what the evidence was."""
+    assert neighbours.first.founded is not None
+    public = BlobStore(taking.signer.repository.root / "blobs")
+    root = Digest(neighbours.first.founded.fingerprint)
+    signed = {FIRST: ForeignDistribution(FIRST, neighbours.address, "edge", root)}
+    evidence = ReleaseEvidence.from_json(public.read(taking.signer.evidence[-1]))
+    release = taking.head(channel)
+    previous = Release.from_json(public.read(release.previous)) if release.previous else None
+    check_foreign(release, previous, signed, evidence.abroad, Described(public))
+    return evidence
+
+
+def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: TakingFarm, neighbours: Neighbours) -> None:
+    taking.follow()
+    taking.decide()
+    first = check_newest(taking, neighbours)
+    assert [len(each.heads) for each in first.abroad] == [1]
+    taking.farm.submit(recipe("own"))
+    taking.decide()
+    assert check_newest(taking, neighbours).abroad == ()
+    update(neighbours, "3.1")
+    assert taking.follow() == 1
+    taking.decide()
+    (second,) = check_newest(taking, neighbours).abroad
+    assert second.release == taking.taken().release != first.abroad[0].release
+    taking.pipeline = taking.channel(STABLE)
+    taking.decide()
+    assert check_newest(taking, neighbours, "stable").abroad == (second,)
+
+
+def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    """It has recorded releases, and kept nothing that shows that they were signed."""
+    taking.follow()
+    update(neighbours, "3.1")
+    taking.follow()
+    taking.decide()
+    with taking.farm.office.database.connection() as connection:
+        connection.execute(text("UPDATE foreign_release SET shown = ''"))
+    taking.farm.submit(recipe("own"))
+    taking.decide()  # what stays as it was needs no showing
+    assert check_newest(taking, neighbours).abroad == ()
+    update(neighbours, "3.2")
+    taking.follow()
+    taking.pipeline = taking.channel(STABLE)
+    taking.decide()
+    assert taking.taken("stable").number == 2
+    (shown,) = check_newest(taking, neighbours, "stable").abroad
+    assert len(shown.heads) == 2
+
+
+def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    taking.follow()
+    with taking.farm.office.database.connection() as connection:
+        connection.execute(text("UPDATE foreign_release SET shown = ''"))
+    taking.decide()
+    with pytest.raises(UnshownImportError, match="nothing shows"):
+        check_newest(taking, neighbours)
+    assert taking.follow() == 0  # nothing new, but that
+    taking.pipeline = taking.channel(STABLE)
+    taking.decide()
+    assert check_newest(taking, neighbours, "stable").abroad
+
+
+def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
+    taking: TakingFarm, neighbours: Neighbours
+) -> None:
+    """Their newest release is another by now: no look at them would make known what is in force here."""
+    taking.signer.states = True
+    taking.follow()
+    taking.decide()
+    assert check_newest(taking, neighbours).abroad
+    taking.farm.submit(recipe("own"))
+    taking.decide()
+    with taking.farm.office.database.connection() as connection:
+        for table in ("candidate_pin", "foreign_package", "foreign_release", "membership", "release"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+    update(neighbours, "3.1")
+    taking.pipeline = taking.channel(EDGE)
+    assert taking.pipeline.advance().state == "released"
+    taking.follow()
+    taking.decide()
+    assert taking.head().number == 3
+    assert taking.taken().number == 2
