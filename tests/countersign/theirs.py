@@ -33,12 +33,14 @@ class Theirs:
     folder: Path
     blobs: BlobStore
     channel: str = "stable"
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When they sign what they publish."""
     releases: list[Release] = field(default_factory=list)
     made: dict[Digest, Package] = field(default_factory=dict)
     held: dict[Digest, tuple[Descriptor, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        found_repository(self.public, self.folder / "keys", [self.channel], [], datetime.now(UTC))
+        found_repository(self.public, self.folder / "keys", [self.channel], [], self.now)
 
     @property
     def public(self) -> Path:
@@ -80,11 +82,11 @@ class Theirs:
 
         gone = {each.name for each in entries(read, before.index)} - descriptors.keys() if before else ()
         release, index = make_release(
-            before, put, gone, distribution=THEM, channel=self.channel, now=datetime.now(UTC), read=read
+            before, put, gone, distribution=THEM, channel=self.channel, now=self.now, read=read
         )
         for blob in (*index, release.to_json()):
             self.blobs.put_bytes(blob)
-        Repository(self.public).publish(release, online_signers(self.folder / "keys" / "online"), datetime.now(UTC))
+        Repository(self.public).publish(release, online_signers(self.folder / "keys" / "online"), self.now)
         self.releases.append(release)
         self.held[release.digest] = packages
         return release
