@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from tuf.api.metadata import Metadata, Root
 
 from farm.control.foreign_advisories import keep_abroad, read_abroad
-from farm.control.wording import kept
+from farm.control.wording import kept_error
 from farm.database import foreign, foreign_troubles, jobs, recipes
 from farm.database.foreign import ForeignPackage
 from farm.errors import FarmError
@@ -113,7 +113,7 @@ class Following:
             try:
                 new += self._follow(distribution)
             except FarmError as error:
-                troubles[name] = kept(f"{error} {error.remedy}".strip())
+                troubles[name] = kept_error(error)
                 _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # it says it all
             except Exception as error:  # noqa: BLE001  # whatever it is, the others are followed
                 troubles[name] = f"{type(error).__name__}: the log of the control process says more."

@@ -41,7 +41,7 @@ def unsigned_of(session: Session, channel: str) -> tuple[str, ...]:
 
 
 def set_halted(session: Session, channel: str, why: str) -> None:
-    """Write down why what a channel has published cannot be taken up; with nothing, that it can."""
+    """Write down what keeps a channel from its next step; with nothing, that nothing does."""
     row = _row(session, channel)
     if row.halted != why:
         row.halted = why

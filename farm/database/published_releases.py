@@ -41,11 +41,35 @@ def has_open_candidate(session: Session, channel: str, number: int, digest: Dige
     return session.exec(query.limit(1)).first() is not None
 
 
+def ahead(session: Session, channel: str, number: int) -> list[int]:
+    """Return the numbers after this one that releases of a channel are said to be published under."""
+    query = select(ReleaseRow.number).where(
+        ReleaseRow.channel == channel, ReleaseRow.number > number, col(ReleaseRow.published_at).is_not(None)
+    )
+    return list(session.exec(query.order_by(col(ReleaseRow.number))))
+
+
+def set_aside(session: Session, channel: str, number: int, *, reason: str) -> None:
+    """Take back what is recorded after a number of a channel: its candidates are superseded, for this reason."""
+    later = (col(ReleaseRow.channel) == channel, col(ReleaseRow.number) > number)
+    released = select(ReleaseRow.candidate_id).where(*later)
+    session.exec(
+        update(CandidateRow)
+        .where(
+            col(CandidateRow.id).in_(released),
+            col(CandidateRow.channel) == channel,
+            col(CandidateRow.state) == CandidateState.RELEASED,
+        )
+        .values(state=CandidateState.SUPERSEDED, reason=reason)
+    )
+    _forget_members(session, channel, number + 1)
+    session.exec(delete(ReleaseRow).where(*later))
+
+
 def make_room(session: Session, channel: str, number: int, digest: Digest) -> int | None:
     """Take back what is recorded from a number of a channel on, and the row that has this digest, whatever it says.
 
-    Rows of later releases stay, without what they put in and took out, if they are said to be published. Returns the
-    candidate that came to the release of that number, where there was one.
+    Returns the candidate that came to the release of that number, where there was one.
     """
     released = (
         select(CandidateRow.id)
@@ -58,11 +82,15 @@ def make_room(session: Session, channel: str, number: int, digest: Digest) -> in
         )
     )
     candidate = session.exec(released.limit(1)).first()
+    _forget_members(session, channel, number)
+    here = and_(col(ReleaseRow.channel) == channel, col(ReleaseRow.number) >= number)
+    session.exec(delete(ReleaseRow).where(or_(here, col(ReleaseRow.digest) == digest)))
+    return candidate
+
+
+def _forget_members(session: Session, channel: str, number: int) -> None:
+    """Forget what releases from a number of a channel on put in and took out."""
     of_channel = col(MembershipRow.channel) == channel
     session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) >= number))
     reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) >= number)
     session.exec(reopened.values(until=None))
-    unsigned = and_(col(ReleaseRow.number) > number, col(ReleaseRow.published_at).is_(None))
-    here = and_(col(ReleaseRow.channel) == channel, or_(col(ReleaseRow.number) == number, unsigned))
-    session.exec(delete(ReleaseRow).where(or_(here, col(ReleaseRow.digest) == digest)))
-    return candidate

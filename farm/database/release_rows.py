@@ -36,7 +36,7 @@ class ChannelRow(Row, table=True):
     tests_seen: int = 0  # the newest answered job whose recipe's tests were looked at on what the channel holds
     trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, a line for each fault
     unsigned: str = Field(default="", sa_type=Text)  # in which points its file asks for less than what is signed
-    halted: str = Field(default="", sa_type=Text)  # why what it has published cannot be taken up
+    halted: str = Field(default="", sa_type=Text)  # what keeps it from its next step
 
 
 class CandidateRow(Row, table=True):

@@ -44,6 +44,7 @@ from farm.release.entrance import Entrance
 from farm.release.evaluation import Evaluation, Scope, counted
 from farm.release.explaining import Explainer
 from farm.release.failed_builds import FailedBuilds
+from farm.release.halting import Halting
 from farm.release.importing import Importer
 from farm.release.members import MemberShelf
 from farm.release.ordered_tests import NotKnownYetError
@@ -102,6 +103,7 @@ class Pipeline:
         self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
         self._results = SignedResults(office.blobs)
         self._testers = Testers(policy.name)
+        self._halting = Halting(office, policy.name)
         self._taking_up = TakingUp(office, policy.name, self._public)
         self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered, self._loading)
 
@@ -112,6 +114,10 @@ class Pipeline:
 
     def advance(self) -> Step:
         """Do what can be done now. Raises `SignerUnreachableError` when the signer is away: try again."""
+        with self._halting.told():
+            return self._advance()
+
+    def _advance(self) -> Step:
         channel = self._policy.name
         taken_up = self._taking_up.look()
         if taken_up is not None:

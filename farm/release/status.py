@@ -95,7 +95,7 @@ class ChannelStatus:
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all;
-    nor does it when it is `halted`: what it has published cannot be taken up.
+    nor does it when it is `halted`, which says what keeps it from its next step.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
     `astray` are signed orders that the signer has not got, or has refused, while nobody has ordered anew about the
     same; `reports_astray` are reports likewise.

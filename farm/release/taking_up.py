@@ -1,8 +1,9 @@
 """Taking up what is published and the database does not know, so that the channel goes on from what subscribers have.
 
 An older database may have been restored, a row may be gone or edited, or somebody had a release signed behind the
-farm's back: it has passed the signer's gates. Only the signer writes metadata, so what is in force there counts. The
-other way round, a release that the database has and the published directory has not, is left as it is.
+farm's back: it has passed the signer's gates. Only the signer writes metadata, so what is in force there counts. So a
+release that the database has beyond that is set aside: nothing could follow on it. If somebody had only put back an
+older published directory, it is taken up when the right one is there again.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ from typing import TYPE_CHECKING
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.compat.problem import listed
 from farm.control.access import Actor, audit
-from farm.control.wording import kept
-from farm.database import candidates, channel_troubles, excuses, foreign, published_releases, releases
+from farm.database import candidates, excuses, foreign, published_releases, releases
 from farm.database.candidates import Source
 from farm.database.pipeline_states import CandidateOrigin, CandidateState, ChangeState, StepState
-from farm.errors import FarmError
 from farm.release.deciding import Step
 from farm.release.unknown_imports import record_imports, unknown_imports
 from farm.release.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
@@ -25,7 +24,7 @@ from farm.trust.index_tree import difference
 from farm.trust.release_time import released_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from farm.control.desk import Desk, Office
     from farm.names import Digest
@@ -43,49 +42,40 @@ class TakingUp:
         self._office = office
         self._channel = channel
         self._public = public
-        self._told: str | None = None
 
     def look(self) -> Step | None:
         """Take up what is published and unknown, the oldest first; None where there is nothing of the kind.
 
-        Each release is a transaction of its own: who is killed goes on after the last one. Costs two small looks else.
-        Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises: the channel says so.
+        Each release is a transaction of its own: who is killed goes on after the last one. Costs three small looks
+        else. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises.
         """
-        try:
-            step = self._look()
-        except FarmError as error:
-            self._tell(kept(f"{error} {error.remedy}".strip()))
-            raise
-        self._tell("")
-        return step
-
-    def _tell(self, why: str) -> None:
-        if why != self._told:
-            with self._office.writing() as desk:
-                channel_troubles.set_halted(desk.session, self._channel, why)
-            self._told = why
-
-    def _look(self) -> Step | None:
         published = self._public.published(self._channel)
-        if published is None:
-            return None
+        number = published.number if published else 0
         with self._office.reading() as desk:
-            if not self._is_unknown(desk, published):
-                return None
-            waiting = self._unknown(desk, published)
+            beyond = published_releases.ahead(desk.session, self._channel, number)
+            waiting = self._unknown(desk, published) if published and self._is_unknown(desk, published) else []
+        if not beyond and not waiting:
+            return None
+        if beyond:
+            with self._office.planning() as desk:
+                self._set_aside(desk, beyond, number)
         while waiting:
             with self._office.planning() as desk:
                 self._take_up(desk, waiting.pop())
-        return Step(self._channel, StepState.RELEASED, _told(published))
+        told = _told(published) if published and not beyond else _told_aside(self._channel, beyond, number)
+        return Step(self._channel, StepState.RELEASED, told)
 
     def _is_unknown(self, desk: Desk, published: Release) -> bool:
         which = self._channel, published.number, published.digest
         if published_releases.is_recorded(desk.session, *which):
             return False
-        if published_releases.has_open_candidate(desk.session, *which):
-            return False  # it was signed for this farm, which has not heard of it: it asks again
-        newest = releases.newest_release(desk.session, self._channel)
-        return newest is None or newest.number <= published.number or newest.digest == published.digest
+        # One that was signed for this farm, which has not heard of it: it asks again.
+        return not published_releases.has_open_candidate(desk.session, *which)
+
+    def _set_aside(self, desk: Desk, beyond: Sequence[int], number: int) -> None:
+        told = _told_aside(self._channel, beyond, number)
+        published_releases.set_aside(desk.session, self._channel, number, reason=told)
+        audit(desk, _PIPELINE, "set aside", f"channel {self._channel}", told, channel=self._channel)
 
     def _unknown(self, desk: Desk, published: Release) -> list[Release]:
         """Return what is unknown, the newest first, back to what both know, or as far as it can be read."""
@@ -180,6 +170,14 @@ class TakingUp:
                 before = {}
         names = sorted(before.keys() | after.keys())
         return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def _told_aside(channel: str, beyond: Sequence[int], number: int) -> str:
+    which = f"release {number} is in force" if number else "none is in force"
+    return (
+        f"{listed([f'release {each}' for each in beyond])} of {channel} {'was' if len(beyond) == 1 else 'were'} set "
+        f"aside: the database has it as published, and {which} in the published directory"
+    )
 
 
 def _told(release: Release) -> str:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
+from farm.blobs import MissingBlobError
 from farm.control.access import audit
 from farm.control.desk import Office
-from farm.database import candidates, identities, releases
+from farm.database import candidates, identities, packages, releases
 from farm.database.session import Database
 from farm.names import Digest
 from farm.release import taking_up
 from farm.release.pipeline import Pipeline
 from farm.release.publication import PublicStore, make_release
+from farm.release.signer_client import SignerUnreachableError
 from farm.release.status import channel_status
 from farm.release.unknown_packages import UnknownPackageError
 from farm.trust.imports import Import, ImportedPackage
@@ -85,9 +87,9 @@ def goes_on(releasing: ReleasingFarm) -> None:
     assert recorded(releasing)[0].digest == published(releasing).digest
 
 
-def trail(releasing: ReleasingFarm) -> list[AuditEvent]:
+def trail(releasing: ReleasingFarm, action: str = "take up") -> list[AuditEvent]:
     with releasing.farm.office.reading() as desk:
-        return [event for _, event in identities.audit_trail(desk.session) if event.action == "take up"]
+        return [event for _, event in identities.audit_trail(desk.session) if event.action == action]
 
 
 NONE = f"sha256:{'5' * 64}"
@@ -255,18 +257,104 @@ def test_a_channel_that_cannot_go_on_from_what_is_in_force_says_so_until_it_can(
     assert halted(released) == ""
 
 
-def test_a_public_directory_of_before_takes_nothing_back(released: ReleasingFarm, tmp_path: Path) -> None:
+def invent(number: int, *, published: str = "'2026-11-01'", like: int = 2) -> str:
+    """Return the statement that makes a release like another one, under a number that is not in force."""
+    columns = "channel, candidate_id, set_digest, previous, packages, released_at, trace"
+    return (
+        f"INSERT INTO release ({columns}, number, digest, published_at) "  # noqa: S608
+        f"SELECT {columns}, {number}, 'sha256:' || '{number:064d}', {published} FROM release WHERE number = {like}"
+    )
+
+
+BEYOND = {
+    "the next number": (invent(3),),
+    "far beyond": (invent(1_000_000),),
+    "with what it took out": (
+        invent(3),
+        "UPDATE membership SET until = 3 WHERE name = 'a'",
+        "UPDATE candidate SET state = 'released'",
+    ),
+    "several, and the one in force is gone": (
+        invent(7),
+        invent(9, published="NULL"),
+        "DELETE FROM release WHERE number = 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("statements", BEYOND.values(), ids=BEYOND.keys())
+def test_a_release_beyond_the_one_that_is_in_force_is_set_aside(
+    released: ReleasingFarm, statements: tuple[str, ...]
+) -> None:
+    edit(released, *statements)
+    begins_anew(released)
+    goes_on(released)
+    (told,) = trail(released, "set aside")
+    assert "and release 2 is in force in the published directory" in told.detail
+    assert {each.number for each in recorded(released)} == {1, 2, 3}
+    assert halted(released) == ""
+
+
+def test_an_invented_release_of_a_channel_that_has_none_is_set_aside(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("a"), recipe("b"))
+    columns, when = "number, set_digest, digest, previous, packages, released_at, published_at, trace", "'2026-11-01'"
+    edit(
+        releasing,
+        f"INSERT INTO release (channel, {columns}) "  # noqa: S608
+        f"VALUES ('edge', 4, '{NONE}', '{NONE}', '', 1, {when}, {when}, '')",
+    )
+    releasing.settle()
+    assert [each.number for each in recorded(releasing)] == [1]
+    (told,) = trail(releasing, "set aside")
+    assert "none is in force" in told.detail
+
+
+def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_right_one(
+    released: ReleasingFarm, tmp_path: Path
+) -> None:
     root = released.signer.repository.root
     shutil.copytree(root / "metadata", tmp_path / "before")
     released.farm.clock.passes(60)
     released.farm.submit(recipe("c"))
     released.settle()
-    shutil.rmtree(root / "metadata")
+    before = recorded(released)
+    shutil.move(root / "metadata", tmp_path / "now")
     shutil.copytree(tmp_path / "before", root / "metadata")
     begins_anew(released)
     released.advance()
-    assert released.releases() == 3
-    assert trail(released) == []
+    assert [each.number for each in recorded(released)] == [2, 1]
+    shutil.rmtree(root / "metadata")
+    shutil.move(tmp_path / "now", root / "metadata")
+    begins_anew(released)
+    released.advance()
+    again = recorded(released)
+    assert [(each.number, each.digest) for each in again] == [(each.number, each.digest) for each in before]
+    assert released.versions() == {"a": "1.0", "b": "1.0", "c": "1.0"}
+
+
+def test_whatever_keeps_a_channel_from_its_next_step_is_shown_until_it_goes_on(released: ReleasingFarm) -> None:
+    """A blob of a new package is gone from the farm's own store; then the signer is away."""
+    released.farm.clock.passes(60)
+    released.farm.submit(recipe("after"))
+    released.farm.build_all_but_tests()
+    with released.farm.office.reading() as desk:
+        facts = packages.builds_of(desk.session, "after")[0].facts.digest
+    blobs = released.farm.office.blobs
+    content = blobs.read(facts)
+    blobs.delete(facts)
+    for _ in range(2):
+        with pytest.raises(MissingBlobError):
+            released.advance()
+        assert f"the store has no blob {facts}. Fetch" in halted(released)
+    blobs.put_bytes(content)
+    released.signer.away = True
+    with pytest.raises(SignerUnreachableError):
+        released.settle()
+    assert halted(released) == "the signer does not answer"
+    released.signer.away = False
+    released.settle()
+    assert halted(released) == ""
+    assert published(released).number == 3
 
 
 def test_a_release_that_the_signer_was_not_heard_to_sign_is_not_taken_up_but_asked_for(released: ReleasingFarm) -> None:
