@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farm.trust.known_root import KnownRoot
 
 _FILE = click.Path(path_type=Path)
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.group("draft")
@@ -95,7 +96,7 @@ def draft_root(
 @click.option("--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a channel.")
 @click.option(
     "--policy",
-    type=_FILE,
+    type=_FOLDER,
     metavar="RECIPES",
     help="A tree of recipes: its policies, curators, owners, toolchains and steps are to be signed.",
 )

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def ledger(directory: Path, now: bool, as_json: bool) -> None:
     """List the signer's ledger in DIRECTORY: what was signed, ordered, reported, and which root it trusts.
 
-    Every entry is read and checked: a ledger that was changed or cut short is refused, with the entry where that
-    begins. It needs no farm that runs, and changes nothing.
+    Every entry is read and checked: a ledger that was changed is refused, with the entry where that begins; and one
+    that was cut short before the entry that ledger.state has counted to, which it does every 500 entries. It needs no
+    farm that runs, and changes nothing.
 
     \b
     Example:

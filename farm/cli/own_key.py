@@ -82,7 +82,7 @@ def name_to_be(settings: Settings, name: str | None = None) -> str:
     try:
         return names.word(name or own_name(settings) or getuser())
     except names.InvalidValueError as error:
-        raise click.UsageError(f"{error.message} Say another with --name. {error.remedy}") from error
+        raise click.UsageError(f"{error.message}. Say another with --name. {error.remedy}") from error
 
 
 def make_own_key(settings: Settings, name: str) -> tuple[Key, bool]:

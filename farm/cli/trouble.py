@@ -27,7 +27,7 @@ def unsigned_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
     """Yield in which points a channel's file does not count until they are signed; nothing when there are none."""
     lines = answer.get("unsigned", ())
     if lines:
-        yield f"{channel} goes on by its " + styled("signed policy", fg="yellow") + ", until more is signed:"
+        yield f"{channel} goes on by what is " + styled("signed", fg="yellow") + ", until more is:"
         yield from (f"  {line}" for line in lines)
 
 

@@ -21,8 +21,10 @@ def take_up(desk: Desk, said: Policies) -> None:
     """Let the policies that can be followed be in force, and every other channel wait and say why.
 
     A channel that waits keeps the policy that it had, for whoever looks. Each change leaves a line in the audit trail.
+    That the file of owners does not count is told of each channel.
     """
     take_up_owners(desk, said)
+    owners = (said.owners_unsigned,) if said.owners_unsigned else ()
     for name, policy in said.policies.items():
         text = canonical_json(in_force(policy, said.curators)).decode()
         before = lookups.channel_policy(desk.session, name)
@@ -30,7 +32,7 @@ def take_up(desk: Desk, said: Policies) -> None:
             audit(desk, Actor("control"), "policy", f"channel {name}", "what the files say has changed", channel=name)
         releases.ensure_channel(desk.session, name, text)
         channel_troubles.set_trouble(desk.session, name, ())
-        channel_troubles.set_unsigned(desk.session, name, said.unsigned.get(name, ()))
+        channel_troubles.set_unsigned(desk.session, name, (*said.unsigned.get(name, ()), *owners))
     gone = set(releases.channels(desk.session)) - set(said.policies) - set(said.troubles)
     missing = {name: (f"channels/{name}.yaml: the file is gone. Put it back.",) for name in gone}
     for name, lines in (dict(said.troubles) | missing).items():

@@ -165,8 +165,11 @@ def unsigned_words(session: Session) -> dict[Digest, str]:
 def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
     """Return the open reports that the signer was not told of: the oldest numbers of each channel, so many of each.
 
-    And the `closed` ones of these numbers, if it was not told of them.
+    And the `closed` ones of these numbers, if it was not told of them. None while nobody's orders count with it: none
+    could be closed there.
     """
+    if who_orders(session) is None:
+        return {}
     wanted = or_(col(ReportRow.resolved_at).is_(None), col(ReportRow.id).in_(closed))
     missing = (col(ReportRow.brought_at).is_(None), wanted)
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.database import (
@@ -37,11 +38,10 @@ from farm.release.forms import (
     time_text,
 )
 from farm.release.set_changes import with_packages
-from farm.trust.curator_order import CuratorOrderError, kept_order
+from farm.trust.curator_order import Act, CuratorOrderError, kept_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
     from sqlmodel import Session
 
@@ -168,29 +168,44 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         trouble=channel_troubles.trouble_of(session, channel),
         halted=channel_troubles.halted(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
-        astray=tuple(_astray(session, channel)),
+        astray=tuple(_astray(session, channel, now)),
         reports_astray=tuple(_reports_astray(session, channel)),
         unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
     )
 
 
-def _astray(session: Session, channel: str) -> Iterator[SignedOrder]:
-    """Give the orders that the signer has not got, but for those refused after which it took another about the same."""
+def _astray(session: Session, channel: str, now: datetime) -> Iterator[SignedOrder]:
+    """Give the orders that the signer has not got.
+
+    Not those refused after which it took another about the same, or before which it took one that ended the same; nor
+    those that would not be good any more.
+    """
     found = signed_orders.astray(session, channel)
     refused = [each for each in found if each.refused]
     taken = signed_orders.brought_to(session, channel, refused[-1].at) if refused else []
-    settled = [(each.at, _matters(each)) for each in taken]
+    settled = [(each.at, _read(each)[0]) for each in taken]
+    ended: set[tuple[str, ...]] = set()
+    for act in {each.act for each in refused} & _ENDS_FOR_GOOD:
+        ended |= {matter for each in signed_orders.of_act(session, channel, act) for matter in _read(each)[0]}
     for order in found:
-        if order.refused and any(order.at < at and _matters(order) & matters for at, matters in settled):
+        matters, good_until = _read(order)
+        if order.refused and any(order.at < at and matters & others for at, others in settled):
+            continue
+        if order.refused and ((matters and matters <= ended) or now >= good_until):
             continue
         yield order
 
 
-def _matters(order: SignedOrder) -> frozenset[tuple[str, ...]]:
+_ENDS_FOR_GOOD = {Act.CLOSE_REPORT.value, Act.WITHDRAW_ORDER.value}
+
+
+def _read(order: SignedOrder) -> tuple[frozenset[tuple[str, ...]], datetime]:
+    """Return what an order is about, and until when it is good; nothing of one that somebody has edited."""
     try:
-        return kept_order(order.envelope.encode()).matters
+        read = kept_order(order.envelope.encode())
     except CuratorOrderError:
-        return frozenset()  # somebody has edited it: the signer says so
+        return frozenset(), datetime.max.replace(tzinfo=UTC)  # the signer says so
+    return read.matters, read.expires
 
 
 def _reports_astray(session: Session, channel: str) -> Iterator[Report]:

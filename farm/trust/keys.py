@@ -28,7 +28,12 @@ class KeyFileError(FarmError):
 
     code = "key-file"
 
-    def __init__(self, path: Path, why: str, remedy: str = "Make keys with `farm keys init`.") -> None:
+    def __init__(
+        self,
+        path: Path,
+        why: str,
+        remedy: str = "See that the path is right; `farm keys me` makes your own key, `farm keys new` another.",
+    ) -> None:
         super().__init__(f"cannot use the key file {path}: {why}", remedy=remedy)
         self.path = path
 

@@ -30,6 +30,7 @@ from tests.web.stocked_farm import SAMPLES, StockedFarm
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.control.desk import Desk
     from farm.database.reports import Report
     from farm.database.session import Database
     from farm.release.status import ChannelStatus
@@ -76,19 +77,27 @@ class Post:
 
     def close(self, report: Report) -> None:
         with self.farm.small.office.writing() as desk:
-            order = CuratorOrder(
-                act=Act.CLOSE_REPORT,
-                distribution=desk.world.distribution,
-                channel=report.channel,
-                base=NO_RELEASE,
-                curator="ann",
-                reason="",
-                at=desk.now,
-                expires=desk.now + timedelta(days=1),
-                target=report.package,
-                number=report.id,
-            )
-            curation.resolve(desk, ANN, report.id, envelope=sign_statement(order_statement(order), self.key))
+            curation.resolve(desk, ANN, report.id, envelope=self._closing(desk, report))
+
+    def close_with_signer(self, report: Report) -> None:
+        with self.farm.small.office.writing() as desk:
+            envelope = self._closing(desk, report)
+            curation.close_with_signer(desk, ANN, report.channel, report.id, report.package, envelope=envelope)
+
+    def _closing(self, desk: Desk, report: Report) -> bytes:
+        order = CuratorOrder(
+            act=Act.CLOSE_REPORT,
+            distribution=desk.world.distribution,
+            channel=report.channel,
+            base=NO_RELEASE,
+            curator="ann",
+            reason="",
+            at=desk.now,
+            expires=desk.now + timedelta(days=1),
+            target=report.package,
+            number=report.id,
+        )
+        return sign_statement(order_statement(order), self.key)
 
     def invent(self, number: int, channel: str = "edge") -> None:
         told = ReportOpened(channel, number, INVENTED, "nothing 1.0-1", "it is ill")
@@ -170,3 +179,31 @@ def test_closing_what_the_signer_has_not_open_is_told(post: Post) -> None:
     post.delivery.deliver()
     (refused,) = post.status().astray
     assert f"no report {made.id} about {made.package} is open on edge with the signer" in refused.refused
+
+
+def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) -> None:
+    """Somebody closes with the signer what another has closed: it is refused, and nothing is left to do."""
+    made = post.report()
+    post.delivery.deliver()
+    post.close(made)
+    post.delivery.deliver()
+    post.close_with_signer(made)
+    post.delivery.deliver()
+    with post.farm.small.office.reading() as desk:
+        assert [each.refused for each in signed_orders.astray(desk.session, "edge")] != []
+    assert not post.status().astray
+
+
+def test_a_report_from_before_anybody_could_close_it_with_the_signer_is_not_brought(post: Post) -> None:
+    """Closed without a signature, it would stay open there."""
+    with post.farm.small.office.writing() as desk:
+        people = signed_orders.who_orders(desk.session)
+        signed_orders.set_who_orders(desk.session, None)
+    closed, stays = post.report(), post.report()
+    post.delivery.deliver()
+    with post.farm.small.office.writing() as desk:
+        curation.resolve(desk, ANN, closed.id)
+        signed_orders.set_who_orders(desk.session, people)
+    post.delivery.deliver()
+    assert not post.known(closed)
+    assert post.known(stays)

@@ -352,8 +352,11 @@ def test_owners_can_become_fewer_and_not_others_than_are_signed(running: Running
         running.write("curators.yaml", f"curators: {{alice: {ALICE!r}, bob: {BOB!r}, mallory: {mallory!r}}}\n")
         running.write("OWNERS", more)
         assert owners() == [("alice", "bob")]
+        (told,) = unsigned(running, "edge")
+        assert told.startswith("OWNERS has other lines or people than are signed: what is signed counts.")
     sign(running)
     assert owners() == [("bob", "mallory")]
+    assert unsigned(running, "edge") == ()
 
 
 def test_signed_owners_count_where_the_file_is_gone(running: Running) -> None:
