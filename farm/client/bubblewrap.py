@@ -149,6 +149,7 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
         who = {"user": user, "group": group, "extra_groups": []}
         line = bubblewrap_command(packages, links, options, _reachable(packages, links, options))
     told, said = os.pipe()
+    signals = _PassedOn()
     try:
         line[1:1] = ["--info-fd", str(said)]
         process = subprocess.Popen(line, pass_fds=[said], start_new_session=True, **who)
@@ -161,7 +162,7 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
         os.close(said)
     with os.fdopen(told, "rb") as info:
         content = info.read()  # ends when everything is set up, or has failed
-    _pass_signals_on(process, _child_in(content))
+    signals.go_to(process, _child_in(content))
     status = process.wait()
     if status == _FAILED and cannot_start:
         return cannot_start
@@ -180,20 +181,42 @@ def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -
         ) from error
 
 
-def _pass_signals_on(process: subprocess.Popen[bytes], init: int | None) -> None:
-    def passed_on(number: int, _frame: FrameType | None) -> None:
-        running = next(_children(init), None) if init else None
+class _PassedOn:
+    """The signals that the command is to get: from now on, also those that come before it is known which it is.
+
+    It may run, and be heard, before this process has read its number.
+    """
+
+    def __init__(self) -> None:
+        self._early: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._init: int | None = None
+        for each in _PASSED_ON:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                signal.signal(each, self._take)
+
+    def go_to(self, process: subprocess.Popen[bytes], init: int | None) -> None:
+        """Pass them on from now on, to what the first process of the new namespace, `init`, has started."""
+        self._process, self._init = process, init
+        while self._early:
+            self._pass_on(self._early.pop(0))
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self._process is None:
+            self._early.append(number)
+        else:
+            self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
+        assert self._process is not None  # noqa: S101  (that is asked before)
+        running = next(_children(self._init), None) if self._init else None
         try:
             if running is not None:
                 os.kill(running, number)
             elif number != signal.SIGWINCH:
-                process.terminate()
+                self._process.terminate()
         except ProcessLookupError:
             pass  # it has just ended
-
-    for each in _PASSED_ON:
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, passed_on)
 
 
 def _child_in(info: bytes) -> int | None:
