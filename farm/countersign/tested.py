@@ -196,6 +196,21 @@ class _Known:
     unread: Mapping[str, ReleaseEntry]
 
 
+class _NeedsNow(TestNeedIndex):
+    """An index of before, without changing it, in which the tests of some packages need other ones."""
+
+    def __init__(self, before: TestNeedIndex, named: Mapping[str, frozenset[str]]) -> None:
+        super().__init__()
+        self._before = before
+        self._named = named.keys()
+        for name, needs in named.items():
+            self.put(name, needs)
+
+    def testers(self, names: Iterable[str]) -> set[str]:
+        wanted = tuple(names)
+        return (self._before.testers(wanted) - self._named) | super().testers(wanted)
+
+
 class ReleasedTests:
     """Knows whose tests need which packages in the newest set of each channel. For one thread."""
 
@@ -214,7 +229,7 @@ class ReleasedTests:
         """
         plans = asked.plans
         results = SignedResults(asked.brought, asked.builders, release.channel, self._blobs)
-        index = self._needs(previous, plans) if previous else TestNeedIndex()
+        index = self._needs_now(release, previous, plans) if previous else TestNeedIndex()
         changes = dict(trial.placed)
         now = _Tests(IndexTree(self._read, release.index), plans, trial)
         wanted = list(now.expected(tested_names(asked.scope, trial, changes, index), changes))
@@ -240,6 +255,12 @@ class ReleasedTests:
         finally:
             trial.place(changes)
         return passed
+
+    def _needs_now(self, release: Release, previous: Release, plans: Plans) -> TestNeedIndex:
+        """Return whose tests need what in a release: as in the one before, but for what it names anew."""
+        put = difference(self._read, previous.index, release.index).put
+        named = {entry.name: _needs_of(entry, plans) or frozenset() for entry in put}
+        return _NeedsNow(self._needs(previous, plans), named)
 
     def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
         known = self._known.get(previous.channel)

@@ -8,6 +8,7 @@ from farm.compat import is_foreign, needs_of, needs_touched
 from farm.control.sboms import sbom_of
 from farm.database import releases
 from farm.release.importing import make_imports
+from farm.release.named_anew import named_anew
 from farm.release.publication import entry_of, make_release
 from farm.release.rebuilt import grown, rebuilds_of
 from farm.release.sources import sources_of
@@ -42,8 +43,8 @@ def record_release(
     """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
 
     What was rebuilt since the base is named in it too; `with_tests` also the newest recipes, whose tests and
-    waivers count: also of what is `tested` in the set, and named by the base with others. Costs what changed, and what
-    is tested.
+    waivers count: also of what is `tested` in the set, where the base names others. Costs what changed, and what is
+    tested.
     Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
@@ -51,7 +52,7 @@ def record_release(
     rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
     touched = {name for name in needs_touched(trial, changes) if not is_foreign(name)}
     if previous and with_tests:
-        touched |= _tested_anew(desk, trial, tested, shelf, IndexTree(public.read, previous.index))
+        touched |= named_anew(desk, trial, tested, shelf, IndexTree(public.read, previous.index))
     needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
@@ -72,23 +73,6 @@ def record_release(
     )
     public.bring(put, index, release)
     return _recorded(desk, candidate, release, own), release
-
-
-def _tested_anew(
-    desk: Desk, trial: TrialSet, tested: Collection[str], shelf: MemberShelf, before: IndexTree
-) -> set[str]:
-    """Return whose newest tests are others than the release before names, of those that recipes are tested by.
-
-    They were submitted since, or a rollback has named those of its time again: the signer goes by what is named.
-    """
-    found = set()
-    records = [shelf.record(desk, trial.members[name].descriptor.digest) for name in tested if not is_foreign(name)]
-    for name in {shelf.revision(desk, record).name for record in records} & trial.members.keys():
-        main = shelf.record(desk, trial.members[name].descriptor.digest)
-        entry = before.entry(name) if shelf.has_revised_tests(main) else None
-        if entry is not None and entry.tested_by != shelf.tested_revision(desk, main).digest:
-            found.add(name)
-    return found
 
 
 def _entries(

@@ -218,6 +218,20 @@ def test_so_it_is_once_a_rollback_has_named_those_that_it_was_built_with(releasi
     assert entry(releasing, "app").tests == strong
 
 
+def test_so_it_is_where_older_tests_would_have_run_and_the_newest_need_not(releasing: ReleasingFarm) -> None:
+    needing = recipe("app", more="tests:\n  - {name: old, command: [x], needs: [lib]}\n")
+    releasing.farm.submit(recipe("lib"), recipe("apart"), needing)
+    releasing.settle()
+    releasing.farm.submit(with_tests("app", "new"))
+    releasing.settle()
+    releasing.farm.submit(recipe("apart", version="2.0"))
+    releasing.settle()
+    assert entry(releasing, "app").tests is None
+    releasing.farm.submit(recipe("lib", version="2.0"))
+    releasing.settle()
+    assert entry(releasing, "app").tests == newest(releasing, "app")
+
+
 def newest(releasing: ReleasingFarm, name: str) -> Digest:
     """The recipe of this name that was submitted last."""
     with releasing.farm.office.reading() as desk:
