@@ -103,8 +103,11 @@ def _identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple
 def _identity_of(order: TestOrder) -> Digest | None:
     """Return the identity of the test that was ordered; None where there is none, for nobody can have expected that.
 
-    Whoever brings an order has written it: it may hold numbers and text that have no canonical form.
+    Whoever brings an order has written it: it may hold numbers and text that have no canonical form, or no name.
     """
+    name: object = order.test.name
+    if not isinstance(name, str):
+        return None
     try:
         there = [(each.store, each.descriptor, each.tree) for each in order.closure]
         return _identity(order.test, order.subject, order.limits, there)

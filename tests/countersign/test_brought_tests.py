@@ -80,6 +80,14 @@ def test_the_order_of_a_test_that_has_no_canonical_form(edge: Channel, spoil: Ca
     goes_on(edge)
 
 
+@pytest.mark.parametrize("name", [["works"], {"works": 1}, 2**53 - 1, None], ids=str)
+def test_a_test_of_no_name_that_a_tester_has_passed_all_the_same(edge: Channel, name: Any) -> None:
+    builder = edge.builder
+    (test,) = builder.built["jq"].recipe.tests
+    edge.sign(tests=[builder.test("jq", ["jq"], TESTER, test=replace(test, name=name))])
+    goes_on(edge)
+
+
 STATEMENTS = {
     "no object": [],
     "nothing": None,
